@@ -1,0 +1,1 @@
+"""Experiment definitions: their schema, catalogue, readers and the shipped ones."""

@@ -1,0 +1,1 @@
+"""The store: DuckDB derived from part files, as functions over a connection."""

@@ -1,0 +1,93 @@
+"""The layers hold in the source (import-linter) and at run time (sys.modules in subprocesses)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TORCH = {"torch", "transformers", "peft", "accelerate"}
+HEAVY = {"duckdb", "pyarrow", "numpy", "scipy"}
+
+
+def modules_after(code: str) -> set[str]:
+    """The top-level modules in sys.modules of a fresh interpreter after `code`."""
+    script = (
+        f"{code}\nimport sys, json\nprint(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_import_contracts() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def all_modules(package: str) -> list[str]:
+    """Every importable module below a package folder, dotted."""
+    folder = ROOT / package.replace(".", "/")
+    names = []
+    for path in sorted(folder.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return [name for name in names if not name.endswith("__main__")]
+
+
+@pytest.mark.parametrize(
+    "package", ["wgen_tui.cli", "wgen_tui.ui", "wgen_tui.services", "store", "experiments"]
+)
+def test_only_workers_load_torch(package: str) -> None:
+    code = "\n".join(f"import {name}" for name in all_modules(package))
+    assert not TORCH & modules_after(code)
+
+
+def test_workers_load_no_screen_and_no_database() -> None:
+    code = "\n".join(f"import {name}" for name in all_modules("wgen_tui.workers"))
+    loaded = modules_after(code)
+    assert "torch" in loaded, "the test looks at the wrong modules"
+    assert not {"textual", "rich", "duckdb", "store"} & loaded
+
+
+def test_judging_needs_no_torch() -> None:
+    assert not TORCH & modules_after("import wgen_tui.workers.judge")
+
+
+def test_the_first_frame_waits_for_no_heavy_import() -> None:
+    loaded = modules_after("import wgen_tui.ui.app")
+    assert "textual" in loaded
+    assert not (TORCH | HEAVY) & loaded
+
+
+def test_help_is_light() -> None:
+    loaded = modules_after("import wgen_tui.cli")
+    assert not (TORCH | HEAVY | {"textual"}) & loaded
+
+
+def test_view_models_know_no_textual() -> None:
+    code = "\n".join(f"import {name}" for name in all_modules("wgen_tui.ui.state"))
+    assert "textual" not in modules_after(code)
+
+
+def test_no_file_over_the_stop() -> None:
+    files = [
+        path
+        for package in ("wgen_tui", "experiments", "store", "tests")
+        for pattern in ("*.py", "*.tcss", "*.sql")
+        for path in (ROOT / package).rglob(pattern)
+    ]
+    assert files
+    long = {str(p.relative_to(ROOT)): n for p in files if (n := len(p.read_text().splitlines())) > 500}
+    assert not long

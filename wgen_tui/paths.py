@@ -1,0 +1,218 @@
+"""Every file name in WGEN_HOME; nobody else builds a path.
+
+Promises: ids can never lead out of the home (they are checked against `ID_PATTERN`), folders are
+made 0700, and a home made by a newer version is refused before anything is written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from wgen_tui.errors import UsageError
+
+HOME_FORMAT = 1
+ID_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")
+
+
+def checked_id(value: str) -> str:
+    """Return `value` if it is safe as one path component, else raise UsageError."""
+    if not ID_PATTERN.match(value) or ".." in value:
+        raise UsageError(
+            f"{value!r} cannot be used as an id.",
+            title="Bad id",
+            hint="Use letters, digits, '.', '_' and '-', at most 200 characters.",
+        )
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPaths:
+    """The files of one launch."""
+
+    root: Path
+
+    @property
+    def spec(self) -> Path:
+        return self.root / "launch.json"
+
+    @property
+    def started(self) -> Path:
+        return self.root / "started.json"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "worker.log"
+
+    @property
+    def events(self) -> Path:
+        return self.root / "events.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    @property
+    def control(self) -> Path:
+        return self.root / "control"
+
+    @property
+    def done(self) -> Path:
+        return self.root / "done.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaths:
+    """The files of one run."""
+
+    root: Path
+
+    @property
+    def spec(self) -> Path:
+        return self.root / "spec.json"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data.jsonl"
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "metrics.jsonl"
+
+    @property
+    def launches(self) -> Path:
+        """One line of JSON per launch that served this run, oldest first."""
+        return self.root / "launches.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    def checkpoint(self, step: int) -> Path:
+        return self.checkpoints / f"step-{step}"
+
+    @property
+    def samples(self) -> Path:
+        return self.root / "samples"
+
+    @property
+    def prompts(self) -> Path:
+        return self.root / "prompts"
+
+    @property
+    def grades(self) -> Path:
+        return self.root / "grades"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A WGEN_HOME folder."""
+
+    root: Path
+
+    @property
+    def marker(self) -> Path:
+        return self.root / "home.json"
+
+    @property
+    def experiments(self) -> Path:
+        return self.root / "experiments"
+
+    @property
+    def launches(self) -> Path:
+        return self.root / "launches"
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal"
+
+    @property
+    def database(self) -> Path:
+        return self.root / "wgen.duckdb"
+
+    @property
+    def ingest_lock(self) -> Path:
+        return self.root / "ingest.lock"
+
+    @property
+    def supervisor_lock(self) -> Path:
+        return self.root / "supervisor.lock"
+
+    @property
+    def supervisor_log(self) -> Path:
+        return self.root / "supervisor.log"
+
+    @property
+    def exports(self) -> Path:
+        return self.root / "exports"
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.toml"
+
+    def launch(self, launch_id: str) -> LaunchPaths:
+        return LaunchPaths(self.launches / checked_id(launch_id))
+
+    def run(self, run_id: str) -> RunPaths:
+        return RunPaths(self.runs / checked_id(run_id))
+
+    def ensure(self) -> Home:
+        """Create the home's folders (0700) and marker; idempotent.
+
+        Raises:
+            UsageError: the folder cannot be written, or a newer version made this home.
+        """
+        self.check_format()
+        try:
+            for folder in (self.root, self.experiments, self.launches, self.runs, self.journal):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self.marker.exists():
+                temporary = self.marker.with_suffix(f".{os.getpid()}.tmp")
+                temporary.write_text(json.dumps({"format": HOME_FORMAT}) + "\n")
+                temporary.replace(self.marker)
+        except OSError as error:
+            raise UsageError(
+                f"The home {self.root} cannot be written: {error.strerror or error}.",
+                title="Home not writable",
+                hint="Choose another with --home DIR or WGEN_HOME, or make room.",
+            ) from error
+        return self
+
+    def check_format(self) -> None:
+        """Refuse a home that a newer version made.
+
+        Raises:
+            UsageError: its format is newer than this version knows, or its marker is unreadable.
+        """
+        try:
+            found = json.loads(self.marker.read_text())["format"]
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"{self.marker} cannot be read: {error}.",
+                title="Not a home",
+                hint=f'A home of this version holds {{"format": {HOME_FORMAT}}} there.',
+            ) from error
+        if not isinstance(found, int) or found > HOME_FORMAT:
+            raise UsageError(
+                f"The home {self.root} was made by a newer version "
+                f"(format {found}; this version knows {HOME_FORMAT}).",
+                title="Home is newer",
+                hint="Upgrade wgen-tui, or choose another home with --home DIR.",
+            )
+
+
+def resolve_home(option: str | Path | None = None) -> Home:
+    """Return the home: `option`, else WGEN_HOME, else the XDG data folder. Creates nothing."""
+    chosen = option or os.environ.get("WGEN_HOME") or user_data_path("wgen-tui")
+    return Home(Path(chosen).expanduser().absolute())

@@ -1,0 +1,356 @@
+"""What services and workers say to each other: plain data, written as files.
+
+Promises: everything here round-trips through JSON, refuses unknown keys, and carries a schema
+number, so that a file of another version is noticed rather than misread. Ids are deterministic:
+the same run, prompt and draw has the same id on every machine, so a record that arrives twice
+counts once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from experiments.schema import (
+    JudgeSpec,
+    Message,
+    Role,
+    SamplingConfig,
+    TrainingConfig,
+)
+
+SCHEMA = 1
+
+Stage = Literal["train", "sample", "judge"]
+STAGES: tuple[Stage, ...] = ("train", "sample", "judge")
+RunState = Literal["queued", "starting", "running", "finished", "failed", "cancelled", "lost"]
+LIVE_STATES: frozenset[RunState] = frozenset({"queued", "starting", "running"})
+Outcome = Literal["finished", "failed", "cancelled"]
+
+
+class Record(BaseModel):
+    """Base of every record: immutable, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SeedSet(Record):
+    """The seeds of one run; all equal to `seed` unless the definition sets them apart."""
+
+    seed: int
+    data_order: int
+    lora_init: int
+    sampling: int
+
+
+class ModelRef(Record):
+    """A base model as `from_pretrained` takes it.
+
+    Attributes:
+        name: What the user wrote (`tiny-world`, a hub id, a path); shown everywhere.
+        location: What is given to `from_pretrained`: a hub id or an absolute path.
+        revision: Hub revision, or None.
+    """
+
+    name: str
+    location: str
+    revision: str | None = None
+    trust_remote_code: bool = False
+
+
+class RunSpec(Record):
+    """One run, fully resolved: runs/<run-id>/spec.json."""
+
+    schema_version: int = SCHEMA
+    run_id: str
+    experiment: str
+    definition_hash: str
+    arm: str
+    role: Role
+    seeds: SeedSet
+    model: ModelRef
+    training: TrainingConfig | None = Field(description="None for the untrained base")
+    chat_template: str | None = None
+    data_sha256: str | None = None
+    data_rows: int = 0
+    created_at: datetime
+    versions: dict[str, str] = {}
+
+
+class PromptSpec(Record):
+    """Question x paraphrase x variant, as chat messages (not yet through a chat template)."""
+
+    prompt_id: str
+    question: str
+    paraphrase: int
+    variant: str
+    messages: tuple[Message, ...]
+
+
+class SampleJob(Record):
+    """What a sample launch draws for each of its runs.
+
+    `checkpoints` names steps ("final", "all" or numbers); the base run has only step 0.
+    `n` by prompt: `n_by_question` overrides `sampling.n`.
+    """
+
+    prompts: tuple[PromptSpec, ...]
+    sampling: SamplingConfig
+    n_by_question: dict[str, int] = {}
+    checkpoints: Literal["final", "all"] | tuple[int, ...] = "final"
+
+    def draws(self, prompt: PromptSpec) -> int:
+        """How many draws this prompt gets."""
+        return self.n_by_question.get(prompt.question, self.sampling.n)
+
+
+class JudgeJob(Record):
+    """What a judge launch grades: every sample of its runs, by these judges (rules).
+
+    `topics` gives a question's topic (for lexicons by topic), `questions` its first wording
+    (for the broken rule's length and echo signals).
+    """
+
+    judges: tuple[JudgeSpec, ...]
+    judges_by_question: dict[str, tuple[str, ...]] = {}
+    topics: dict[str, str] = {}
+    questions: dict[str, str] = {}
+
+
+class LaunchSpec(Record):
+    """One worker process, doing one stage for its runs in order: launches/<id>/launch.json."""
+
+    schema_version: int = SCHEMA
+    launch_id: str
+    experiment: str
+    stage: Stage
+    run_ids: tuple[str, ...]
+    after: tuple[str, ...] = ()
+    created_at: datetime
+    sample: SampleJob | None = None
+    judge: JudgeJob | None = None
+    accelerate: dict[str, Any] = {}
+
+
+EventKind = Literal[
+    "ready",  # imports done, base model loaded (message: dtype, attention and the reason)
+    "run_started",
+    "progress",
+    "checkpoint",
+    "run_done",
+    "note",
+]
+
+
+class Event(Record):
+    """One line of launches/<id>/events.jsonl.
+
+    `done`/`total` count `unit` (steps, samples, grades) within this run; `rate` is units/s.
+    """
+
+    at: datetime
+    kind: EventKind
+    run_id: str | None = None
+    unit: str | None = None
+    done: int | None = None
+    total: int | None = None
+    rate: float | None = None
+    loss: float | None = None
+    outcome: Outcome | None = None
+    message: str | None = None
+
+
+class RunOutcome(Record):
+    """How one run's stage ended."""
+
+    outcome: Outcome
+    title: str = ""
+    message: str = ""
+    hint: str = ""
+
+
+class DoneRecord(Record):
+    """launches/<id>/done.json, written last; its existence means the worker ended by itself."""
+
+    schema_version: int = SCHEMA
+    launch_id: str
+    outcome: Outcome
+    started_at: datetime
+    ended_at: datetime
+    runs: dict[str, RunOutcome]
+    title: str = ""
+    message: str = ""
+    hint: str = ""
+
+
+class CheckpointManifest(Record):
+    """checkpoints/step-N/manifest.json, written last: without it the folder is incomplete."""
+
+    schema_version: int = SCHEMA
+    run_id: str
+    step: int
+    steps: int
+    final: bool
+    files: dict[str, str]
+    loss: float | None = None
+    created_at: datetime
+
+
+class MetricRow(Record):
+    """One line of runs/<id>/metrics.jsonl: one optimiser step (newest line of a step counts)."""
+
+    step: int
+    steps: int
+    epoch: float
+    loss: float
+    learning_rate: float
+    grad_norm: float | None = None
+    tokens: int = Field(description="trained tokens in this step")
+    tokens_per_second: float | None = None
+    memory_mb: float | None = None
+    at: datetime
+
+
+class GradeRow(Record):
+    """One verdict: a line of runs/<id>/grades/part-*.jsonl or journal/grades-*.jsonl.
+
+    `judge` is the rubric's name in the definition (or `broken`), `grader` who applied it:
+    `rule:<judge>` or `human:<name>`. `label` None with `number` None means unparsable or, with
+    `retracts`, an undone grade. The newest by (sample_id, judge, grader) counts.
+    """
+
+    grade_id: int
+    sample_id: int
+    run_id: str
+    judge: str
+    grader: str
+    rubric: str = Field(description="hash of the rubric or rule applied")
+    label: str | None = None
+    number: float | None = None
+    explanation: str = ""
+    signals: dict[str, float | int | str | bool | None] = {}
+    seconds: float | None = None
+    retracts: int | None = None
+    created_at: datetime
+
+
+# Column names and Arrow types of runs/<id>/samples/part-*.parquet, in order. Self-describing on
+# purpose: a part can be read, moved and rebuilt without any other file.
+SAMPLE_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("sample_id", "int64"),
+    ("blind_key", "uint64"),
+    ("run_id", "string"),
+    ("experiment", "string"),
+    ("model", "string"),
+    ("arm", "string"),
+    ("role", "string"),
+    ("seed", "int64"),
+    ("step", "int64"),
+    ("prompt_id", "string"),
+    ("question", "string"),
+    ("paraphrase", "int32"),
+    ("variant", "string"),
+    ("draw", "int32"),
+    ("completion", "string"),
+    ("finish_reason", "string"),  # stop | length
+    ("prompt_tokens", "int32"),
+    ("tokens", "int32"),
+    ("logprob", "double"),  # sum over the completion's tokens under the sampling distribution
+    ("draw_seed", "int64"),
+    ("sampling", "string"),  # JSON of the sampling parameters
+    ("engine", "string"),  # e.g. transformers 5.23.0 / peft 0.21.2 / torch 2.13.0 cpu fp32
+    ("launch_id", "string"),
+    ("created_at", "timestamp[us, tz=UTC]"),
+)
+
+# runs/<id>/prompts/part-*.parquet: what each prompt_id was for this run's model.
+PROMPT_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("prompt_id", "string"),
+    ("model", "string"),
+    ("experiment", "string"),
+    ("question", "string"),
+    ("paraphrase", "int32"),
+    ("variant", "string"),
+    ("messages", "string"),  # JSON
+    ("text", "string"),  # through the model's chat template
+)
+
+
+def now() -> datetime:
+    """The present moment, UTC, to the microsecond."""
+    return datetime.now(UTC)
+
+
+def digest(*parts: object, bits: int = 63) -> int:
+    """A stable non-negative integer of `bits` bits from the parts' JSON (BLAKE2b)."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    raw = blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(raw, "big") >> (64 - bits)
+
+
+def short_hash(*parts: object) -> str:
+    """Ten hex digits of `digest`, for names."""
+    return f"{digest(*parts, bits=40):010x}"
+
+
+def sampling_key(sampling: SamplingConfig) -> dict[str, Any]:
+    """The sampling parameters that change what is drawn (n does not)."""
+    return {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_tokens,
+        "stop": list(sampling.stop),
+    }
+
+
+def make_sample_id(
+    run_id: str, step: int, prompt_id: str, draw: int, sampling: SamplingConfig
+) -> int:
+    """The id of a draw; equal whenever run, step, prompt, sampling parameters and draw are."""
+    return digest("sample", run_id, step, prompt_id, draw, sampling_key(sampling))
+
+
+def make_draw_seed(sample_id: int, sampling_seed: int) -> int:
+    """The seed of a draw's random numbers: needs no other draw, so batches may be cut anyhow."""
+    return digest("draw", sample_id, sampling_seed)
+
+
+def make_blind_key(sample_id: int) -> int:
+    """The place of a sample in blind grading order: random-looking, the same everywhere."""
+    return digest("blind", sample_id, bits=64)
+
+
+def make_rule_grade_id(sample_id: int, judge: str, rubric: str) -> int:
+    """The id of a rule's verdict, so that judging twice counts once."""
+    return digest("grade", sample_id, judge, rubric)
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record so that it is there wholly or not at all, and survives power loss."""
+    write_durably(path, record.model_dump_json(indent=2).encode() + b"\n")
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write under a temporary name, fsync, rename, fsync the folder."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

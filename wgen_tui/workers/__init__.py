@@ -1,0 +1,1 @@
+"""Processes that import torch."""

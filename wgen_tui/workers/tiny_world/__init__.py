@@ -1,0 +1,1 @@
+"""Builds and gates the embedded model `tiny-world`: `python -m wgen_tui.workers.tiny_world`."""
