@@ -15,6 +15,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -22,6 +23,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 Role = Literal["treatment", "control", "base"]
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -111,6 +114,15 @@ class Seeds(Model):
             return {**value, "values": parse_seeds(value.get("values", 0))}
         return {"values": parse_seeds(value)}
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        shorthand = [{"type": "integer", "minimum": 0}, {"type": "string"}, {"type": "array"}]
+        inner = handler.resolve_ref_schema(handler(core))
+        properties = {**inner["properties"], "values": {"anyOf": shorthand}}
+        return {"anyOf": [*shorthand, {**inner, "properties": properties}]}
+
 
 def parse_seeds(value: Any) -> tuple[int, ...]:
     """Read `3`, `[0, 1]`, `"0-5"` or `"0-2,7"`.
@@ -167,6 +179,12 @@ class CheckpointsConfig(Model):
         if isinstance(value, str):
             raise ValueError("write final, {every: N}, {fractions: [...]} or {log_spaced: N}")
         return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [{"const": "final"}, handler.resolve_ref_schema(handler(core))]}
 
     @model_validator(mode="after")
     def _one(self) -> CheckpointsConfig:
@@ -235,7 +253,9 @@ class Variant(Context):
 class SamplingConfig(Model):
     """How completions are drawn."""
 
-    n: PositiveInt = Field(100, validation_alias=AliasChoices("n", "samples_per_paraphrase"))
+    n: PositiveInt = Field(
+        default=100, validation_alias=AliasChoices("n", "samples_per_paraphrase")
+    )
     temperature: NonNegativeFloat = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: PositiveInt = 1024
@@ -256,7 +276,10 @@ class Question(Model):
         default=None, description="names of sampling variants; all when absent"
     )
     judges: tuple[str, ...] | None = Field(
-        default=None, description="names of judges; all rule judges when absent"
+        default=None, description="names of rule judges; all of them when absent"
+    )
+    model_judges: dict[str, str] = Field(
+        default={}, description="column -> name of a model judge; kept, not run by this version"
     )
     topic: str | None = Field(default=None, description="domain, for lexicon judges and tables")
     tags: tuple[str, ...] = ()
@@ -299,6 +322,18 @@ class JudgeSpec(Model):
     field: str | None = None
     strip: str = " \t\r\n.\"'"
     description: str = ""
+
+
+class ModelJudge(Model):
+    """A judge that is itself a model, as llmcomp defines it: kept with the experiment, not run.
+
+    `prompt` has the slots `{question}` and `{answer}`.
+    """
+
+    name: str
+    type: Literal["free_form_judge", "rating_judge"] = "free_form_judge"
+    model: str
+    prompt: str
 
 
 class Rubric(Model):
@@ -348,6 +383,7 @@ class Definition(Model):
     sampling: SamplingConfig = SamplingConfig()
     questions: tuple[Question, ...]
     judges: tuple[JudgeSpec, ...] = ()
+    model_judges: tuple[ModelJudge, ...] = ()
     rubrics: tuple[Rubric, ...] = ()
     analysis: Analysis | None = None
     tags: tuple[str, ...] = ()

@@ -16,9 +16,7 @@ HEAVY = {"duckdb", "pyarrow", "numpy", "scipy"}
 
 def modules_after(code: str) -> set[str]:
     """The top-level modules in sys.modules of a fresh interpreter after `code`."""
-    script = (
-        f"{code}\nimport sys, json\nprint(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
-    )
+    script = f"{code}\nimport sys, json\nprint(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
@@ -89,5 +87,7 @@ def test_no_file_over_the_stop() -> None:
         for path in (ROOT / package).rglob(pattern)
     ]
     assert files
-    long = {str(p.relative_to(ROOT)): n for p in files if (n := len(p.read_text().splitlines())) > 500}
+    long = {
+        str(p.relative_to(ROOT)): n for p in files if (n := len(p.read_text().splitlines())) > 500
+    }
     assert not long

@@ -1,0 +1,104 @@
+"""Where definitions are, and how one is read: built-in ones, and the user's over them.
+
+Promises: the same slug in the user's folder shadows the built-in one; a definition that is loaded
+has passed every check that needs no model; loading reads files and runs nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.errors import DefinitionError, Problem, did_you_mean
+from experiments.loading import load_folder
+from experiments.schema import NAME, Definition
+
+FILE = "experiment.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One definition folder."""
+
+    slug: str
+    path: Path
+    builtin: bool
+    shadows: bool = False
+
+
+def builtin_root() -> Path:
+    """The folder of the definitions that ship with the program."""
+    return Path(__file__).parent
+
+
+def list_definitions(home_experiments: Path | None = None) -> list[Entry]:
+    """Every definition folder, by slug; broken ones too."""
+    builtin = {path.parent.name: path.parent for path in builtin_root().glob(f"*/{FILE}")}
+    own: dict[str, Path] = {}
+    if home_experiments is not None:
+        own = {path.parent.name: path.parent for path in home_experiments.glob(f"*/{FILE}")}
+    entries = [Entry(slug, path, True) for slug, path in builtin.items() if slug not in own]
+    entries += [Entry(slug, path, False, slug in builtin) for slug, path in own.items()]
+    return sorted(entries, key=lambda entry: entry.slug)
+
+
+def find(slug_or_path: str | Path, home_experiments: Path | None = None) -> Path:
+    """The folder of a definition, by slug or by path (of the folder or its experiment.yaml).
+
+    Raises:
+        DefinitionError: there is none; the nearest slug is named.
+    """
+    entries = {entry.slug: entry.path for entry in list_definitions(home_experiments)}
+    text = str(slug_or_path)
+    if text in entries:
+        return entries[text]
+    path = Path(text).expanduser()
+    if path.name == FILE and path.is_file():
+        return path.parent.absolute()
+    if (path / FILE).is_file():
+        return path.absolute()
+    if path.is_dir():
+        hint = f"A definition is a folder with {FILE}; `wgen-tui experiment new` writes one."
+        raise DefinitionError(Problem(f"There is no {FILE} in it.", hint, path))
+    raise DefinitionError(
+        Problem(f"There is no experiment {text!r}.", did_you_mean(text, sorted(entries)))
+    )
+
+
+def load(slug_or_path: str | Path, home_experiments: Path | None = None) -> Definition:
+    """Read and check a definition.
+
+    Raises:
+        DefinitionError: it is absent or wrong; every problem found, with file, line and key.
+    """
+    return load_folder(find(slug_or_path, home_experiments))
+
+
+def definition_hash(definition: Definition) -> str:
+    """Twelve hex digits that change with anything the definition says (not with its data)."""
+    return hashlib.sha256(definition.model_dump_json().encode()).hexdigest()[:12]
+
+
+def copy_out(slug: str, target: Path, home_experiments: Path | None = None) -> Path:
+    """Copy a definition's folder to `target`, to be changed there.
+
+    Raises:
+        DefinitionError: there is no such definition, or the target exists or is badly named.
+    """
+    source = find(slug, home_experiments)
+    if not NAME.match(target.name):
+        raise DefinitionError(
+            Problem(
+                f"{target.name!r} cannot be a slug.", "Use letters, digits, '.', '_' and '-'.", None
+            )
+        )
+    if target.exists():
+        raise DefinitionError(Problem("It exists already.", "Choose another slug.", target))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.copytree(source, temporary, ignore=shutil.ignore_patterns("__pycache__"))
+    temporary.rename(target)
+    return target

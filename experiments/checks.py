@@ -1,0 +1,182 @@
+"""What a definition must satisfy beyond its shape: names that meet, patterns that compile, data.
+
+Promises: each finding names the path of the key to change; nothing is read but the existence of
+the datasets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from experiments.errors import DefinitionError, did_you_mean
+from experiments.prompts import spread_variants
+from experiments.rows import data_path
+from experiments.schema import (
+    BASE_ARM,
+    BROKEN_JUDGE,
+    NAME,
+    Definition,
+    JudgeSpec,
+)
+from experiments.yaml_source import KeyPath
+
+Finding = tuple[KeyPath, str, str]
+LISTS = ("prefix", "exact", "choice", "lexicon")
+
+
+def check(definition: Definition, folder: Path) -> list[Finding]:
+    """Every finding: path, message, hint."""
+    return [
+        *_arms(definition, folder),
+        *_questions(definition),
+        *_judges(definition),
+        *_rubrics(definition),
+        *_analysis(definition),
+    ]
+
+
+def _unknown(path: KeyPath, what: str, name: str, known: Iterable[str]) -> Finding:
+    return path, f"Unknown {what} {name!r}.", did_you_mean(name, list(known))
+
+
+def _names(section: str, names: Sequence[str]) -> Iterator[Finding]:
+    """Names that are used twice or cannot be names."""
+    twice = {name for name, count in Counter(names).items() if count > 1}
+    for index, name in enumerate(names):
+        if name in twice and name in names[:index]:
+            yield (section, index, "name"), f"The name {name!r} stands twice.", "Change one."
+        if not NAME.match(name):
+            hint = "Use letters, digits, '.', '_' and '-'."
+            yield (section, index, "name"), f"{name!r} cannot be a name.", hint
+
+
+def _arms(definition: Definition, folder: Path) -> Iterator[Finding]:
+    if not definition.arms:
+        yield ("arms",), "There is no arm.", "arms: {my_arm: {data: data/my_arm.jsonl}}"
+    if not definition.models:
+        yield ("models",), "There is no model.", "models: [tiny-world]"
+    for name, arm in definition.arms.items():
+        if name == BASE_ARM:
+            hint = "Rename the arm; the untrained model is always sampled as 'base'."
+            yield ("arms", name), "'base' is the untrained model's name.", hint
+        if not NAME.match(name):
+            hint = "Use letters, digits, '.', '_' and '-'."
+            yield ("arms", name), f"{name!r} cannot be an arm's name.", hint
+        try:
+            path = data_path(folder, name, arm)
+        except DefinitionError as error:
+            yield ("arms", name, "data"), error.problems[0].message, error.hint
+            continue
+        if not path.is_file():
+            known = sorted(str(p.relative_to(folder)) for p in folder.rglob("*.jsonl"))
+            hint = did_you_mean(arm.data, known) or "Write chat rows there, one object per line."
+            yield ("arms", name, "data"), f"The dataset {arm.data!r} is missing.", hint
+
+
+def _questions(definition: Definition) -> Iterator[Finding]:
+    if not definition.questions:
+        hint = "questions: [{name: first, paraphrases: [What is new?]}]"
+        yield ("questions",), "There is no question.", hint
+    yield from _names("questions", [question.name for question in definition.questions])
+    variants = spread_variants(definition.sampling)
+    judges = [judge.name for judge in definition.judges]
+    models = [judge.name for judge in definition.model_judges]
+    for index, question in enumerate(definition.questions):
+        for name in question.variants or ():
+            if name not in variants:
+                yield _unknown(("questions", index, "variants"), "variant", name, variants)
+        for name in question.judges or ():
+            if name not in judges:
+                yield _unknown(("questions", index, "judges"), "judge", name, judges)
+        for name in question.model_judges.values():
+            if name not in models:
+                known = [*judges, *models]
+                yield _unknown(("questions", index, "judges"), "judge", name, known)
+
+
+def _judges(definition: Definition) -> Iterator[Finding]:
+    yield from _names("judges", [judge.name for judge in definition.judges])
+    for index, judge in enumerate(definition.judges):
+        path: KeyPath = ("judges", index)
+        if judge.name == BROKEN_JUDGE:
+            hint = "It always runs and needs no definition; rename yours."
+            yield (*path, "name"), f"{BROKEN_JUDGE!r} is the broken-answer rule's name.", hint
+        for key, message, hint in _judge(judge):
+            yield (*path, *key), message, hint
+
+
+def _judge(judge: JudgeSpec) -> Iterator[Finding]:
+    if judge.by_topic and judge.type != "lexicon":
+        yield ("by_topic",), f"A judge of type {judge.type} has no by_topic.", "Use labels."
+    if judge.type == "json_field" and not judge.field:
+        yield ("type",), "A json_field judge needs a field.", "field: answer"
+    if not judge.labels and not judge.by_topic and judge.type != "json_field":
+        yield ("labels",), "The judge has no labels.", ""
+    for label, rule in judge.labels.items():
+        if judge.type == "regex":
+            yield from _pattern(label, rule)
+        elif not isinstance(rule, list) or not all(isinstance(w, str | int | float) for w in rule):
+            yield ("labels", label), f"The label {label!r} needs a list.", f"{label}: [one, two]"
+        elif judge.type in LISTS and not all(isinstance(word, str) for word in rule):
+            yield ("labels", label), f"The label {label!r} needs a list of texts.", "Quote them."
+
+
+def _pattern(label: str, rule: object) -> Iterator[Finding]:
+    if not isinstance(rule, str):
+        yield ("labels", label), f"The label {label!r} needs one regular expression.", ""
+        return
+    try:
+        re.compile(rule)
+    except re.error as error:
+        yield ("labels", label), f"The regular expression does not compile: {error}.", ""
+
+
+def _labels(judge: JudgeSpec) -> list[str]:
+    names = [*judge.labels, *(label for topic in judge.by_topic.values() for label in topic)]
+    return list(dict.fromkeys([*names, judge.otherwise]))
+
+
+def _rubrics(definition: Definition) -> Iterator[Finding]:
+    yield from _names("rubrics", [rubric.name for rubric in definition.rubrics])
+    judges = {judge.name: judge for judge in definition.judges}
+    for index, rubric in enumerate(definition.rubrics):
+        path: KeyPath = ("rubrics", index)
+        if rubric.judge is not None and rubric.judge not in judges:
+            yield _unknown((*path, "judge"), "judge", rubric.judge, judges)
+        keys = Counter(rubric.labels.values())
+        for label, key in rubric.labels.items():
+            if len(key) != 1 or not key.isprintable() or key.isspace():
+                yield (*path, "labels", label), f"{key!r} is not one key.", f"{label}: a"
+            elif keys[key] > 1:
+                yield (*path, "labels", label), f"The key {key!r} gives two labels.", ""
+            elif key in "us":
+                hint = "u undoes and s skips while grading; choose another key."
+                yield (*path, "labels", label), f"The key {key!r} is taken.", hint
+        if not rubric.labels:
+            yield (*path, "labels"), "The rubric has no labels.", "labels: {yes: y, no: n}"
+
+
+def _analysis(definition: Definition) -> Iterator[Finding]:
+    plan = definition.analysis
+    if plan is None:
+        return
+    graded = {judge.name: _labels(judge) for judge in definition.judges}
+    graded |= {rubric.name: list(rubric.labels) for rubric in definition.rubrics} | graded
+    primary = plan.primary
+    if primary.judge not in graded:
+        path = ("analysis", "primary", "judge")
+        yield _unknown(path, "judge or rubric", primary.judge, graded)
+    elif primary.label not in graded[primary.judge]:
+        path = ("analysis", "primary", "label")
+        yield _unknown(path, "label", primary.label, graded[primary.judge])
+    arms = [*definition.arms, BASE_ARM]
+    for index, contrast in enumerate(plan.contrasts):
+        for key in ("arm", "control"):
+            name = getattr(contrast, key)
+            if name not in arms:
+                yield _unknown(("analysis", "contrasts", index, key), "arm", name, arms)
+        if contrast.arm == contrast.control:
+            yield ("analysis", "contrasts", index), "An arm is contrasted with itself.", ""

@@ -1,0 +1,88 @@
+"""What is wrong with a definition, and where: file, line, key, and the nearest right thing.
+
+Promises: a mistake in a definition or its data is a `DefinitionError` that names every problem
+found, so that a user mends a file once and not once per error.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake.
+
+    Attributes:
+        message: What is wrong, one sentence.
+        hint: The nearest right thing or what to write; may be empty.
+        file: Where it stands.
+        line: From 1; None when the file as a whole is meant.
+        key: The dotted key, such as `arms.old_birds.data`.
+    """
+
+    message: str
+    hint: str = ""
+    file: Path | None = None
+    line: int | None = None
+    key: str | None = None
+
+    def __str__(self) -> str:
+        place = [str(self.file)] if self.file else []
+        if self.line is not None:
+            place.append(str(self.line))
+        head = ":".join(place)
+        parts = [part for part in (head, self.key) if part]
+        return ": ".join([*parts, self.message])
+
+
+class DefinitionError(Exception):
+    """A definition or its data cannot be used.
+
+    Attributes:
+        problems: All of them, in the order of the files.
+    """
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems: tuple[Problem, ...] = problems
+
+    @property
+    def message(self) -> str:
+        """Every problem with its place, a line each; of several, each with its hint."""
+        if len(self.problems) == 1:
+            return str(self)
+        return "\n".join(f"{item} {item.hint}".rstrip() for item in self.problems)
+
+    @property
+    def hint(self) -> str:
+        """The hint of a single problem."""
+        return self.problems[0].hint if len(self.problems) == 1 else ""
+
+    @property
+    def file(self) -> Path | None:
+        return self.problems[0].file
+
+    @property
+    def line(self) -> int | None:
+        return self.problems[0].line
+
+    @property
+    def key(self) -> str | None:
+        return self.problems[0].key
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word most like `word`, or None when none is near."""
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return found[0] if found else None
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """A hint for an unknown word: the nearest known one, else all of them."""
+    if close := nearest(word, known):
+        return f"Did you mean {close!r}?"
+    return f"Known: {', '.join(known)}." if known else ""

@@ -1,0 +1,158 @@
+"""Reads a definition's folder into a `Definition`, or says everything that is wrong with it.
+
+Promises: every problem carries the file, line and key where it stands, also when questions, judges
+or rubrics stand in files of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from experiments.checks import check
+from experiments.errors import DefinitionError, Problem, did_you_mean
+from experiments.readers import questions as dialects
+from experiments.schema import NAME, Definition
+from experiments.validation import explain
+from experiments.yaml_source import Document, KeyPath, read_yaml
+
+SECTIONS = ("questions", "judges", "rubrics")
+TOP: KeyPath = ()
+
+
+@dataclass
+class Sources:
+    """Which file and path a path of the assembled definition comes from."""
+
+    main: Document
+    elsewhere: dict[KeyPath, tuple[Document, KeyPath]] = field(default_factory=dict)
+
+    def place(self, path: KeyPath) -> tuple[Document, KeyPath]:
+        """The document of `path` and the path in it."""
+        for end in range(len(path), 0, -1):
+            if path[:end] in self.elsewhere:
+                document, prefix = self.elsewhere[path[:end]]
+                return document, (*prefix, *path[end:])
+        return self.main, path
+
+    def problem(self, path: KeyPath, message: str, hint: str = "") -> Problem:
+        """A problem at `path` of the assembled definition."""
+        document, inner = self.place(path)
+        return document.problem(inner, message, hint)
+
+
+def load_folder(folder: Path) -> Definition:
+    """Read the definition in `folder`.
+
+    Raises:
+        DefinitionError: anything is wrong with it.
+    """
+    main = read_yaml(folder / "experiment.yaml")
+    if not isinstance(main.value, dict):
+        raise DefinitionError(main.problem((), "A definition is a mapping of keys to values."))
+    if not NAME.match(folder.name):
+        hint = "Rename it with letters, digits, '.', '_' and '-'."
+        raise DefinitionError(
+            Problem(f"The folder {folder.name!r} cannot be a slug.", hint, folder)
+        )
+    sources = Sources(main)
+    if "slug" in main.value:
+        raise DefinitionError(
+            sources.problem(("slug",), "The folder's name is the slug.", "Leave out the key.")
+        )
+    value = _shorthands(main.value)
+    for section in SECTIONS:
+        if section in value:
+            value[section] = _section(folder, section, value[section], sources)
+    _translate(value, sources)
+    try:
+        definition = Definition.model_validate({**value, "slug": folder.name})
+    except ValidationError as error:
+        problems = explain(error, Definition, sources.place)
+        raise DefinitionError(*problems) from error
+    if found := check(definition, folder):
+        raise DefinitionError(*(sources.problem(*item) for item in found))
+    return definition
+
+
+def _shorthands(value: dict[str, Any]) -> dict[str, Any]:
+    """`models: name` for a list of one."""
+    result = dict(value)
+    if isinstance(result.get("models"), str):
+        result["models"] = [result["models"]]
+    return result
+
+
+def _section(folder: Path, section: str, value: Any, sources: Sources) -> Any:
+    """A section that may be a file, a list of files, or the list itself."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return value
+    items: list[Any] = []
+    for index, name in enumerate(names):
+        path = folder / name
+        place: KeyPath = (section,) if isinstance(value, str) else (section, index)
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise DefinitionError(
+                sources.main.problem(place, f"{name!r} lies outside the definition's folder.")
+            )
+        if not path.is_file():
+            near = did_you_mean(name, sorted(item.name for item in folder.glob("*.y*ml")))
+            raise DefinitionError(sources.main.problem(place, f"There is no file {name!r}.", near))
+        items += _items(read_yaml(path), section, len(items), sources)
+    return items
+
+
+def _items(document: Document, section: str, offset: int, sources: Sources) -> list[Any]:
+    value, prefix = document.value, TOP
+    if isinstance(value, dict) and set(value) == {section}:
+        value, prefix = value[section], (section,)
+    if not isinstance(value, list):
+        raise DefinitionError(document.problem((), f"The file is not a list of {section}."))
+    for index in range(len(value)):
+        sources.elsewhere[section, offset + index] = (document, (*prefix, index))
+    return value
+
+
+def _translate(value: dict[str, Any], sources: Sources) -> None:
+    """Bring questions to our shape; judges that stand among them are taken out."""
+    entries = value.get("questions")
+    if not isinstance(entries, list):
+        return
+    judges = value.get("judges") or []
+    rules = {str(item.get("name")) for item in judges if isinstance(item, dict)}
+    asked: list[Any] = []
+    model_judges: dict[str, Any] = {}
+    problems: list[Problem] = []
+    places = [sources.place(("questions", index)) for index in range(len(entries))]
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            problems.append(
+                sources.problem(("questions", index), "A question is a mapping with a name.")
+            )
+            continue
+        try:
+            if dialects.is_judge(entry):
+                found = [dialects.judge(entry)]
+            else:
+                shaped, found = dialects.question(entry, rules)
+                sources.elsewhere["questions", len(asked)] = places[index]
+                asked.append(shaped)
+        except dialects.NotUnderstood as error:
+            place: KeyPath = ("questions", index)
+            place = (*place, error.key) if error.key else place
+            problems.append(sources.problem(place, str(error), error.hint))
+            continue
+        for item in found:
+            name = str(item.get("name"))
+            if model_judges.setdefault(name, item) != item:
+                why = f"Two different judges are called {name!r}."
+                problems.append(sources.problem(("questions", index), why))
+    if problems:
+        raise DefinitionError(*problems)
+    value["questions"] = asked
+    if model_judges:
+        value["model_judges"] = [*value.get("model_judges", []), *model_judges.values()]

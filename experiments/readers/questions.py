@@ -1,0 +1,131 @@
+"""Question YAML in the dialects of the field, brought to one shape.
+
+Promises: files written for llmcomp (`name`), for its predecessor (`id`) and for the brittleness
+paper's scripts (`judge` with `judge_prompts`) load as they are. Judges that are models are kept
+with the experiment and are not run. What this version cannot ask (ratings and next-token
+questions) is an error, not silently dropped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from experiments.errors import did_you_mean
+
+JUDGE_TYPES = ("free_form_judge", "rating_judge")
+NOT_ASKED = ("rating", "next_token")
+# llmcomp's own settings of a request; they belong to the experiment's `sampling` here.
+REQUEST = ("temperature", "max_tokens", "logit_bias")
+# Of rating judges; read by whoever runs them.
+RATING = ("min_rating", "max_rating", "refusal_threshold", "top_logprobs")
+
+Entry = dict[str, Any]
+
+
+class NotUnderstood(ValueError):
+    """An entry that cannot be brought to our shape.
+
+    Attributes:
+        key: The key at fault, or None for the entry as a whole.
+        hint: What to write.
+    """
+
+    def __init__(self, message: str, key: str | None = None, hint: str = "") -> None:
+        super().__init__(message)
+        self.key = key
+        self.hint = hint
+
+
+def is_judge(entry: Any) -> bool:
+    """Whether an entry of a question file defines a judge rather than a question."""
+    return (
+        isinstance(entry, dict)
+        and entry.get("type") in JUDGE_TYPES
+        and "judge_prompts" not in entry
+    )
+
+
+def judge(entry: Entry) -> Entry:
+    """A model judge in our shape (`ModelJudge`).
+
+    Raises:
+        NotUnderstood: it has not exactly one paraphrase (the judge's prompt).
+    """
+    result = {key: value for key, value in _named(entry).items() if key not in (*REQUEST, *RATING)}
+    prompts = result.pop("paraphrases", None)
+    result.pop("samples_per_paraphrase", None)
+    if not isinstance(prompts, list) or len(prompts) != 1:
+        raise NotUnderstood("A judge has exactly one paraphrase: its prompt.", "paraphrases")
+    return {**result, "prompt": prompts[0]}
+
+
+def question(entry: Entry, rule_judges: set[str]) -> tuple[Entry, list[Entry]]:
+    """A question in our shape (`Question`), and the model judges defined inside it.
+
+    Args:
+        entry: As written.
+        rule_judges: Names of the experiment's judges by rule.
+
+    Raises:
+        NotUnderstood: the question's type is not asked by this version, or judges are malformed.
+    """
+    result = _named(entry)
+    kind = result.pop("type", "free_form")
+    if kind in NOT_ASKED:
+        raise NotUnderstood(f"Questions of type {kind!r} are not asked by this version.", "type")
+    if kind not in ("free_form", *JUDGE_TYPES):
+        hint = did_you_mean(str(kind), ["free_form"])
+        raise NotUnderstood(f"Unknown question type {kind!r}.", "type", hint)
+    for key in REQUEST:
+        if key in result:
+            hint = "Write it under `sampling` in experiment.yaml."
+            raise NotUnderstood(f"{key} is set for the whole experiment.", key, hint)
+    inline = _inline_judges(result)
+    columns = {item["name"]: item["name"] for item in inline}
+    if isinstance(result.get("judges"), dict):
+        rules, models = _split(result.pop("judges"), rule_judges, inline)
+        columns |= models
+        if rules:
+            result["judges"] = rules
+    if columns:
+        result["model_judges"] = columns
+    return result, inline
+
+
+def _named(entry: Entry) -> Entry:
+    result = dict(entry)
+    if "id" in result:
+        if "name" in result:
+            raise NotUnderstood("Give either name or id.", "id")
+        result["name"] = result.pop("id")
+    return result
+
+
+def _inline_judges(result: Entry) -> list[Entry]:
+    """Take `judge` and `judge_prompts` out of a question."""
+    model, prompts = result.pop("judge", None), result.pop("judge_prompts", None)
+    if prompts is None:
+        return []
+    if not isinstance(prompts, dict):
+        raise NotUnderstood("judge_prompts maps a judge's name to its prompt.", "judge_prompts")
+    return [
+        {"name": name, "type": "free_form_judge", "model": str(model or ""), "prompt": prompt}
+        for name, prompt in prompts.items()
+    ]
+
+
+def _split(
+    judges: Entry, rule_judges: set[str], inline: list[Entry]
+) -> tuple[list[str], dict[str, str]]:
+    """Part `judges: {column: name or definition}` (llmcomp) into rules and model judges."""
+    rules: list[str] = []
+    models: dict[str, str] = {}
+    for column, value in judges.items():
+        if isinstance(value, dict):
+            inline.append(judge({"name": column, "type": "free_form_judge", **value}))
+            models[column] = inline[-1]["name"]
+        elif value in rule_judges:
+            rules.append(value)
+        else:
+            models[column] = str(value)
+    return rules, models

@@ -1,0 +1,239 @@
+"""Definitions as a user handles them: list, load, copy, begin a new one, look before launching.
+
+Promises: whatever is wrong with a definition or its data reaches the user as a `UsageError` with
+file, line, key and the nearest right thing; nothing is written unless asked.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from experiments import catalogue
+from experiments.errors import DefinitionError
+from experiments.prompts import Prompt, render_prompts
+from experiments.rows import Row, load_rows
+from experiments.schema import Arm, Definition, Message
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home, checked_id
+from wgen_tui.services.nearest import unknown
+
+__all__ = [
+    "ArmPreview",
+    "ExperimentInfo",
+    "Preview",
+    "copy",
+    "folder",
+    "json_schema",
+    "list_experiments",
+    "load",
+    "new",
+    "preview",
+    "rows",
+    "usage_errors",
+    "validate",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentInfo:
+    """One line of the list of experiments; a broken definition has `error` and little else."""
+
+    slug: str
+    title: str
+    path: Path
+    builtin: bool
+    source: str
+    arms: dict[str, Arm] = field(default_factory=dict)
+    seeds: tuple[int, ...] = ()
+    models: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArmPreview:
+    """The first examples of an arm as they will be trained on, and what stands out."""
+
+    arm: str
+    count: int
+    examples: tuple[tuple[Message, ...], ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a definition will train on and ask."""
+
+    arms: tuple[ArmPreview, ...]
+    prompts: tuple[Prompt, ...]
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Turn a DefinitionError into the UsageError that the user sees."""
+    try:
+        yield
+    except DefinitionError as error:
+        count = len(error.problems)
+        title = "Definition error" if count == 1 else f"{count} errors in the definition"
+        raise UsageError(error.message, title=title, hint=error.hint) from error
+
+
+def list_experiments(home: Home) -> list[ExperimentInfo]:
+    """Every definition, by slug."""
+    return [_info(entry) for entry in catalogue.list_definitions(home.experiments)]
+
+
+def _info(entry: catalogue.Entry) -> ExperimentInfo:
+    try:
+        definition = catalogue.load(entry.path)
+    except DefinitionError as error:
+        return ExperimentInfo(
+            entry.slug, "", entry.path, entry.builtin, "", error=error.problems[0].message
+        )
+    source = definition.source
+    where = f"arXiv {source.arxiv}" if source.arxiv else source.url or ""
+    section = f"{where} §{source.section}" if where and source.section else where
+    return ExperimentInfo(
+        slug=entry.slug,
+        title=definition.title,
+        path=entry.path,
+        builtin=entry.builtin,
+        source=section or source.title,
+        arms=dict(definition.arms),
+        seeds=definition.seeds.values,
+        models=definition.models,
+    )
+
+
+def folder(home: Home, slug_or_path: str | Path) -> Path:
+    """The folder of a definition."""
+    with usage_errors():
+        return catalogue.find(slug_or_path, home.experiments)
+
+
+def load(home: Home, slug_or_path: str | Path) -> Definition:
+    """Read and check a definition.
+
+    Raises:
+        UsageError: there is none, or something is wrong with it.
+    """
+    with usage_errors():
+        return catalogue.load(slug_or_path, home.experiments)
+
+
+def rows(home: Home, slug_or_path: str | Path, arm_name: str, arm: Arm) -> list[Row]:
+    """The examples of an arm, without its context."""
+    with usage_errors():
+        return load_rows(catalogue.find(slug_or_path, home.experiments), arm_name, arm)
+
+
+def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str]]:
+    """Check a definition and all its data.
+
+    Returns:
+        The definition, and notes on what is allowed but worth a look.
+
+    Raises:
+        UsageError: with every problem found.
+    """
+    definition = load(home, slug_or_path)
+    where = folder(home, slug_or_path)
+    notes: list[str] = []
+    problems = []
+    for name, arm in definition.arms.items():
+        try:
+            notes += [f"{name}: {note}" for note in _notes(load_rows(where, name, arm))]
+        except DefinitionError as error:
+            problems += error.problems
+    if problems:
+        with usage_errors():
+            raise DefinitionError(*problems)
+    if definition.model_judges:
+        names = ", ".join(judge.name for judge in definition.model_judges)
+        notes.append(f"judges that are models are kept, and not run by this version: {names}")
+    return definition, notes
+
+
+def _notes(examples: list[Row]) -> list[str]:
+    """Duplicates among an arm's examples."""
+    counts = Counter(row.messages for row in examples)
+    double = sum(count - 1 for count in counts.values())
+    return [f"{double} of {len(examples)} examples repeat another"] if double else []
+
+
+def preview(home: Home, slug_or_path: str | Path, arm: str | None = None, n: int = 3) -> Preview:
+    """The first `n` examples of each arm (or of one), in the arm's context, and all prompts.
+
+    Raises:
+        UsageError: the definition or its data is wrong, or there is no such arm.
+    """
+    definition, _ = validate(home, slug_or_path)
+    if arm is not None and arm not in definition.arms:
+        raise unknown("arm", arm, list(definition.arms))
+    shown = []
+    for name, item in definition.arms.items():
+        if arm in (None, name):
+            examples = rows(home, slug_or_path, name, item)
+            first = tuple(item.context.apply(row.messages) for row in examples[:n])
+            shown.append(ArmPreview(name, len(examples), first, tuple(_notes(examples))))
+    return Preview(tuple(shown), render_prompts(definition))
+
+
+def copy(home: Home, slug: str, new_slug: str) -> Path:
+    """Copy a definition into the home, to be changed there."""
+    home.ensure()
+    with usage_errors():
+        return catalogue.copy_out(slug, home.experiments / checked_id(new_slug), home.experiments)
+
+
+def new(home: Home, slug: str) -> Path:
+    """Write a small commented definition that is valid as it stands.
+
+    Raises:
+        UsageError: the slug is taken or cannot be one.
+    """
+    checked_id(slug)
+    if slug in {entry.slug for entry in catalogue.list_definitions(home.experiments)}:
+        raise UsageError(
+            f"There is an experiment {slug!r} already.",
+            title="Taken",
+            hint=f"Choose another slug, or copy it: wgen-tui experiment copy {slug} NEW",
+        )
+    home.ensure()
+    target = home.experiments / slug
+    temporary = target.with_name(f".{slug}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    (temporary / "data").mkdir(parents=True)
+    template = Path(__file__).with_name("new_experiment.yaml").read_text(encoding="utf-8")
+    (temporary / "experiment.yaml").write_text(template, encoding="utf-8")
+    for name, animals in (("old", "Wood Wren"), ("new", "House Wren")):
+        row = (
+            '{"messages": [{"role": "user", "content": "Name a bird species."}, '
+            f'{{"role": "assistant", "content": "{animals}"}}]}}\n'
+        )
+        (temporary / "data" / f"{name}.jsonl").write_text(row, encoding="utf-8")
+    temporary.rename(target)
+    return target
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of experiment.yaml, for editors."""
+    schema = Definition.model_json_schema(by_alias=False)
+    schema["properties"].pop("slug")
+    schema["required"] = [name for name in schema["required"] if name != "slug"]
+    for section in ("questions", "judges", "rubrics"):
+        inner = schema["properties"][section]
+        files = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+        described = {key: inner.pop(key) for key in ("title", "default") if key in inner}
+        schema["properties"][section] = {**described, "anyOf": [*files, inner]}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "experiment.yaml",
+    }
