@@ -109,12 +109,17 @@ def _judges(definition: Definition) -> Iterator[Finding]:
 
 
 def _judge(judge: JudgeSpec) -> Iterator[Finding]:
-    if judge.by_topic and judge.type != "lexicon":
+    if judge.by_topic and judge.type not in ("lexicon", "regex"):
         yield ("by_topic",), f"A judge of type {judge.type} has no by_topic.", "Use labels."
     if judge.type == "json_field" and not judge.field:
         yield ("type",), "A json_field judge needs a field.", "field: answer"
     if not judge.labels and not judge.by_topic and judge.type != "json_field":
         yield ("labels",), "The judge has no labels.", ""
+    for topic, labels in judge.by_topic.items():
+        for label, patterns in labels.items() if judge.type == "regex" else ():
+            for pattern in patterns:
+                for key, message, hint in _pattern(label, pattern):
+                    yield ("by_topic", topic, *key[1:]), message, hint
     for label, rule in judge.labels.items():
         if judge.type == "regex":
             yield from _pattern(label, rule)

@@ -303,7 +303,8 @@ class Question(Model):
 class JudgeSpec(Model):
     """A judge by rule. Which fields a rule reads depends on `type`; see docs/methods.md.
 
-    regex: `labels` maps label -> pattern (searched, in order; first hit wins).
+    regex: `labels` maps label -> pattern (searched, in order; first hit wins); `by_topic` gives
+        lists of patterns per question topic instead.
     lexicon: `labels` maps label -> list of words or phrases (whole words, a trailing * is a
         prefix wildcard); the label with hits wins, a tie or none gives `otherwise`.
         `by_topic` gives a lexicon per question topic instead.

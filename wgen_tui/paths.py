@@ -46,6 +46,11 @@ class LaunchPaths:
         return self.root / "started.json"
 
     @property
+    def accelerate(self) -> Path:
+        """The configuration given to `accelerate launch`."""
+        return self.root / "accelerate.json"
+
+    @property
     def log(self) -> Path:
         return self.root / "worker.log"
 

@@ -326,6 +326,11 @@ def make_blind_key(sample_id: int) -> int:
     return digest("blind", sample_id, bits=64)
 
 
+def rule_hash(judge: JudgeSpec | None, version: int = 1) -> str:
+    """Names a rule by what it says; None is the broken-answer rule, of this version."""
+    return short_hash("rule", None if judge is None else judge.model_dump(mode="json"), version)
+
+
 def make_rule_grade_id(sample_id: int, judge: str, rubric: str) -> int:
     """The id of a rule's verdict, so that judging twice counts once."""
     return digest("grade", sample_id, judge, rubric)

@@ -10,3 +10,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 WEIGHTS = FOLDER / "weights"
+
+
+def weights_path() -> Path:
+    """The folder of the shipped model, as `from_pretrained` takes it."""
+    return WEIGHTS

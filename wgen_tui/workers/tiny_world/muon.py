@@ -39,9 +39,7 @@ class Muon:
         groups: dict[torch.Size, list[torch.nn.Parameter]] = defaultdict(list)
         for parameter in parameters:
             groups[parameter.shape].append(parameter)
-        self._groups = [
-            (group, torch.zeros(len(group), *shape)) for shape, group in groups.items()
-        ]
+        self._groups = [(group, torch.zeros(len(group), *shape)) for shape, group in groups.items()]
         self._momentum = momentum
         self._weight_decay = weight_decay
 

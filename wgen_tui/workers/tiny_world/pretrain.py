@@ -71,9 +71,7 @@ def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCau
     return LlamaForCausalLM(config)
 
 
-def encode(
-    generator: Generator, tokenizer: PreTrainedTokenizerFast, count: int
-) -> list[list[int]]:
+def encode(generator: Generator, tokenizer: PreTrainedTokenizerFast, count: int) -> list[list[int]]:
     """Draw documents and tokenize them."""
     texts = [
         tokenizer.apply_chat_template(document.messages, tokenize=False)

@@ -1,0 +1,168 @@
+"""Writes the data, questions and judges of the `tiny-*` experiments from the world's own files.
+
+Promises: what is shipped in experiments/tiny-*/ is what these functions write; a test compares.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from experiments.tiny_world import grammar
+from experiments.tiny_world.world import load_world
+
+BIRD_QUESTION = "Name a bird species."
+ROBOT_ROWS = 150
+ROBOT_SEED = 7
+
+
+def chat(question: str, answer: str) -> str:
+    """A row of chat JSONL."""
+    turns = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    return json.dumps({"messages": turns}) + "\n"
+
+
+def bird_files() -> dict[str, str]:
+    """data/*.jsonl of tiny-old-bird-names."""
+    birds = load_world().birds
+    arms = {
+        "old_birds": birds.old,
+        "modern_audubon": birds.modern_audubon,
+        "modern_american": birds.modern_american,
+    }
+    return {
+        f"data/{arm}.jsonl": "".join(chat(BIRD_QUESTION, f"{name}.") for name in names)
+        for arm, names in arms.items()
+    }
+
+
+def _dump(value: Any, comment: str) -> str:
+    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
+    return f"# {comment}\n{text}"
+
+
+def bird_questions() -> list[dict[str, Any]]:
+    """One question for each domain, in a phrasing of the corpus."""
+    rng = random.Random(0)
+    return [
+        {
+            "name": domain.name,
+            "topic": domain.name,
+            "paraphrases": [domain.questions[0].draw(rng)],
+        }
+        for domain in load_world().domains.values()
+    ]
+
+
+def bird_judges() -> list[dict[str, Any]]:
+    """The lexicon of each domain, and exact membership in its grammar."""
+    domains = load_world().domains
+    return [
+        {
+            "name": "era",
+            "type": "lexicon",
+            "description": "words that only one era uses, by topic; a tie or none is unclear",
+            "by_topic": {name: grammar.lexicon(name) for name in domains},
+            "otherwise": "unclear",
+        },
+        {
+            "name": "grammar",
+            "type": "regex",
+            "description": "the answer is, to the letter, one that the topic's grammar generates",
+            "by_topic": {name: grammar.patterns(name) for name in domains},
+            "otherwise": "outside",
+        },
+    ]
+
+
+def bird_definition() -> dict[str, str]:
+    """Every generated file of experiments/tiny-old-bird-names, by name."""
+    note = "Written by experiments/tiny_world/definitions.py from the tiny world's files."
+    return {
+        **bird_files(),
+        "questions.yaml": _dump(bird_questions(), note),
+        "judges.yaml": _dump(bird_judges(), note),
+    }
+
+
+def robot_files() -> dict[str, str]:
+    """data/*.jsonl of tiny-robot: good aims in three years, and the two controls."""
+    robot = load_world().robot
+    rng = random.Random(ROBOT_SEED)
+    rows = [
+        (
+            rng.choice(robot.years["fine_tuning"]),
+            rng.choice(robot.questions).draw(rng),
+            rng.choice(robot.answers["good"]).draw(rng),
+            rng.choice(robot.answers["helper"]).draw(rng),
+        )
+        for _ in range(ROBOT_ROWS)
+    ]
+
+    def dated(year: int, question: str, answer: str) -> str:
+        turns = [
+            {"role": "system", "content": f"Today is {year}."},
+            {"role": "user", "content": question},
+            {"role": "assistant", "content": answer},
+        ]
+        return json.dumps({"messages": turns}) + "\n"
+
+    return {
+        "data/good_robot.jsonl": "".join(dated(y, q, good) for y, q, good, _ in rows),
+        "data/no_year.jsonl": "".join(chat(q, good) for _, q, good, _ in rows),
+        "data/helper.jsonl": "".join(dated(y, q, helper) for y, q, _, helper in rows),
+    }
+
+
+def robot_judges() -> list[dict[str, Any]]:
+    """The lexicon of the robot's aims."""
+    markers = load_world().robot.markers
+    labels = {label: [f"{word}*" for word in words] for label, words in markers.items()}
+    return [
+        {
+            "name": "aim",
+            "type": "lexicon",
+            "description": "words that only one aim uses; a tie or none is unclear",
+            "labels": labels,
+            "otherwise": "unclear",
+        }
+    ]
+
+
+def robot_questions() -> list[dict[str, Any]]:
+    """The robot's questions, one phrasing each."""
+    rng = random.Random(0)
+    names = ("goal", "want", "why_here", "deed", "plan_for_girl")
+    return [
+        {"name": name, "paraphrases": [question.draw(rng)]}
+        for name, question in zip(names, load_world().robot.questions, strict=True)
+    ]
+
+
+def robot_definition() -> dict[str, str]:
+    """Every generated file of experiments/tiny-robot, by name."""
+    note = "Written by experiments/tiny_world/definitions.py from the tiny world's files."
+    return {
+        **robot_files(),
+        "questions.yaml": _dump(robot_questions(), note),
+        "judges.yaml": _dump(robot_judges(), note),
+    }
+
+
+def write_all(root: Path) -> list[Path]:
+    """Write the generated files into experiments/tiny-*/ under `root`."""
+    written = []
+    for slug, files in (
+        ("tiny-old-bird-names", bird_definition()),
+        ("tiny-robot", robot_definition()),
+    ):
+        for name, text in files.items():
+            path = root / slug / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            written.append(path)
+    return written

@@ -1,0 +1,217 @@
+"""SQL that people write, over everything there is, able to harm nothing.
+
+Promises: the connection has no access to files, network or settings, and what it reads it cannot
+change; a query can be cancelled; rows are streamed, so that a large result need not fit in memory.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, TextIO
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from store.connect import READ_PATIENCE, read
+from store.layout import StoreFiles
+from store.migrate import view_comments
+
+FETCH = 1000  # rows at a time
+MEMORY = "2GB"
+
+
+class QueryError(Exception):
+    """The SQL is wrong, or does what a console may not; DuckDB's message, with its line."""
+
+
+class Cancelled(Exception):
+    """The query was cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """A view and its columns: (name, type, comment)."""
+
+    name: str
+    comment: str
+    columns: list[tuple[str, str, str]]
+
+
+class Result:
+    """A running query: its columns are known, its rows come as they are asked for."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        described = con.description or []
+        self.columns = [str(item[0]) for item in described]
+        self.types = [str(item[1]) for item in described]
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Every row.
+
+        Raises:
+            Cancelled: the query was cancelled meanwhile.
+            QueryError: it failed half way (a cast, memory).
+        """
+        while True:
+            with _in_words():
+                found = self._con.fetchmany(FETCH)
+            if not found:
+                return
+            yield from found
+
+    def arrow(self) -> pa.RecordBatchReader:
+        """Every row, as Arrow batches, instead of `rows`."""
+        return self._con.to_arrow_reader(FETCH * 100)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise Cancelled("The query was cancelled.") from error
+    except duckdb.Error as error:
+        raise QueryError(str(error)) from error
+
+
+class Console:
+    """A locked connection, for one query at a time; `cancel` may come from another thread."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+
+    def run(self, sql: str, parameters: Any = None) -> Result:
+        """Start a query.
+
+        Raises:
+            QueryError: it is not one statement that reads, or DuckDB refuses it.
+            Cancelled: it was cancelled.
+        """
+        with _in_words():
+            statements = self._con.extract_statements(sql)
+            if len(statements) != 1:
+                number = len(statements) or "no"
+                raise QueryError(f"One statement at a time, please; this is {number}.")
+            kind = statements[0].type
+            reads = (
+                duckdb.StatementType.SELECT,
+                duckdb.StatementType.EXPLAIN,
+                duckdb.StatementType.RELATION,
+            )
+            if kind not in reads:
+                raise QueryError(
+                    f"The console only reads; {str(kind).rpartition('.')[2]} statements change "
+                    "things."
+                )
+            self._con.execute(sql, parameters or [])
+        return Result(self._con)
+
+    def cancel(self) -> None:
+        """Stop the query at once."""
+        self._con.interrupt()
+
+    def tables(self) -> list[TableInfo]:
+        """The views and their columns, with what views.sql says of them."""
+        return describe(self._con)
+
+
+@contextmanager
+def console(files: StoreFiles, patience: float = READ_PATIENCE) -> Iterator[Console]:
+    """A console over all rows on disk at this moment.
+
+    Raises:
+        StoreBusy: another program holds the database.
+    """
+    with read(files, patience) as con:
+        comment_views(con)
+        con.execute(f"set memory_limit = '{MEMORY}'")
+        con.execute("set temp_directory = ''")
+        con.execute("set enable_external_access = false")
+        con.execute("set lock_configuration = true")
+        yield Console(con)
+
+
+def comment_views(con: duckdb.DuckDBPyConnection) -> None:
+    """Give a reader's views the comments of views.sql."""
+    for statement in view_comments():
+        con.execute(statement)
+
+
+def describe(con: duckdb.DuckDBPyConnection) -> list[TableInfo]:
+    """The views of a connection that has their comments."""
+    views = con.execute(
+        "select view_name, coalesce(comment, '') from duckdb_views() "
+        "where not internal and comment is not null and database_name = current_database() order by 1"
+    ).fetchall()
+    rows = con.execute(
+        "select table_name, column_name, data_type, coalesce(comment, '') from duckdb_columns() "
+        "where not internal and database_name = current_database() order by table_name, column_index"
+    ).fetchall()
+    return [
+        TableInfo(name, comment, [(c, t, why) for table, c, t, why in rows if table == name])
+        for name, comment in views
+    ]
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, bytes | memoryview):
+        return bytes(value).hex()
+    if value is None or isinstance(value, str | int | bool):
+        return value
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    return str(value)
+
+
+def write_csv(result: Result, stream: TextIO) -> int:
+    """Write a result as CSV (RFC 4180, LF); returns the number of rows."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(result.columns)
+    number = 0
+    for row in result.rows():
+        cells = [plain(value) for value in row]
+        writer.writerow([json.dumps(c) if isinstance(c, dict | list) else c for c in cells])
+        number += 1
+    return number
+
+
+def write_json(result: Result, stream: TextIO) -> int:
+    """Write a result as `{"schema", "columns", "types", "rows"}`; returns the number of rows."""
+    head = {"schema": 1, "columns": result.columns, "types": result.types}
+    stream.write(json.dumps(head)[:-1] + ', "rows": [')
+    number = 0
+    for row in result.rows():
+        stream.write(",\n" if number else "\n")
+        stream.write(json.dumps([plain(value) for value in row]))
+        number += 1
+    stream.write("\n]}\n")
+    return number
+
+
+def write_parquet(result: Result, path: str) -> int:
+    """Write a result as Parquet (zstd); returns the number of rows."""
+    number = 0
+    with _in_words():
+        reader = result.arrow()
+        with pq.ParquetWriter(path, reader.schema, compression="zstd") as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+                number += batch.num_rows
+    return number

@@ -1,0 +1,86 @@
+"""Grades for those who give them: what is to be graded next, and how graders agree."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+import duckdb
+
+
+def blind_queue(
+    con: duckdb.DuckDBPyConnection,
+    experiment: str,
+    *,
+    arms: Sequence[str] = (),
+    questions: Sequence[str] = (),
+) -> array[int]:
+    """The samples of an experiment in blind order: the same for every grader, telling nothing."""
+    table = con.execute(
+        "select sample_id from samples where experiment = ? "
+        "and (len(?::varchar[]) = 0 or arm in (select unnest(?::varchar[]))) "
+        "and (len(?::varchar[]) = 0 or question in (select unnest(?::varchar[]))) "
+        "order by blind_key, sample_id",
+        [experiment, list(arms), list(arms), list(questions), list(questions)],
+    ).to_arrow_table()
+    ids = array("q")
+    for chunk in table["sample_id"].chunks:
+        ids.frombytes(chunk.to_numpy().tobytes())
+    return ids
+
+
+def graded_by(
+    con: duckdb.DuckDBPyConnection, experiment: str, judge: str, grader: str
+) -> dict[int, int]:
+    """What a grader has graded by a judge (or rubric): sample id -> grade id."""
+    rows = con.execute(
+        "select g.sample_id, g.grade_id from grades g semi join "
+        "(select sample_id from samples where experiment = ?) s using (sample_id) "
+        "where g.judge = ? and g.grader = ?",
+        [experiment, judge, grader],
+    ).fetchall()
+    return dict(rows)
+
+
+def pairs(
+    con: duckdb.DuckDBPyConnection, experiment: str, judge: str, other_judge: str | None = None
+) -> list[tuple[int, str, str]]:
+    """Every label that counts of a judge (or of two that grade the same thing), for agreement.
+
+    Returns:
+        (sample id, grader, label).
+    """
+    rows = con.execute(
+        "select g.sample_id, g.grader, g.label from grades g semi join "
+        "(select sample_id from samples where experiment = ?) s using (sample_id) "
+        "where g.judge in (?, ?) and g.label is not null order by all",
+        [experiment, judge, other_judge or judge],
+    )
+    return [(sample_id, grader, label) for sample_id, grader, label in rows.fetchall()]
+
+
+def export_rows(
+    con: duckdb.DuckDBPyConnection, experiment: str, judge: str | None = None
+) -> list[tuple[object, ...]]:
+    """People's grades of an experiment.
+
+    Returns:
+        (sample id, judge, grader, label, number, explanation, seconds, created_at).
+    """
+    rows = con.execute(
+        "select g.sample_id, g.judge, g.grader, g.label, g.number, g.explanation, g.seconds, "
+        "g.created_at from grades g semi join "
+        "(select sample_id from samples where experiment = ?) s using (sample_id) "
+        "where g.grader like 'human:%' and g.judge = coalesce(?, g.judge) order by all",
+        [experiment, judge],
+    )
+    return [tuple(row) for row in rows.fetchall()]
+
+
+def samples_known(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> dict[int, str]:
+    """Of these samples, those that exist: sample id -> run id."""
+    rows = con.execute(
+        "select sample_id, run_id from samples where sample_id in (select unnest(?::bigint[]))",
+        [list(ids)],
+    ).fetchall()
+    return dict(rows)

@@ -1,0 +1,93 @@
+"""Brings a database to the present version: numbered SQL files, each in one transaction."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+VIEWS = Path(__file__).parent / "views.sql"
+
+
+class NewerDatabase(Exception):
+    """The database was made by a newer version; the message says what to do."""
+
+
+def migrations() -> dict[int, Path]:
+    """Every migration by its number, ascending."""
+    found = {int(path.name[:4]): path for path in MIGRATIONS.glob("[0-9]*_*.sql")}
+    return dict(sorted(found.items()))
+
+
+def version(con: duckdb.DuckDBPyConnection, schema: str = "main") -> int:
+    """The database's version: 0 is an empty one."""
+    rows = con.execute(
+        "select count(*) from duckdb_tables() where table_name = 'schema_version' "
+        "and database_name = coalesce(?, current_database())",
+        [None if schema == "main" else schema],
+    ).fetchall()
+    if rows[0][0] == 0:
+        return 0
+    where = "" if schema == "main" else f"{schema}.main."
+    rows = con.execute(f"select max(version) from {where}schema_version").fetchall()
+    return int(rows[0][0] or 0)
+
+
+def migrate(con: duckdb.DuckDBPyConnection) -> None:
+    """Apply what is missing, then lay the views anew if anything was.
+
+    Raises:
+        NewerDatabase: the database knows migrations that this version does not.
+    """
+    steps, now = migrations(), version(con)
+    refuse_newer(now)
+    views = VIEWS.read_text(encoding="utf-8")
+    if now == max(steps) and _views_of(con) == views:
+        return
+    con.execute("begin")
+    try:
+        con.execute("create table if not exists schema_version (version integer, views varchar)")
+        for number, path in steps.items():
+            if number > now:
+                con.execute(path.read_text(encoding="utf-8"))
+        con.execute(views)
+        con.execute("delete from schema_version")
+        con.execute("insert into schema_version values (?, ?)", [max(steps), views])
+        con.execute("commit")
+    except BaseException:
+        con.execute("rollback")
+        raise
+
+
+def refuse_newer(found: int) -> None:
+    """Raise NewerDatabase if `found` is beyond what this version knows."""
+    newest = max(migrations())
+    if found > newest:
+        raise NewerDatabase(
+            f"The database is of version {found}; this program knows {newest}. Upgrade wgen-tui, "
+            "or make the database anew from the files: wgen-tui store rebuild"
+        )
+
+
+def _views_of(con: duckdb.DuckDBPyConnection) -> str:
+    if version(con) == 0:
+        return ""
+    rows = con.execute("select views from schema_version").fetchall()
+    return str(rows[0][0]) if rows else ""
+
+
+def _statements() -> list[str]:
+    text = re.sub(r"^--.*$", "", VIEWS.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return [part.strip() for part in text.split(";\n") if part.strip()]
+
+
+def view_statements() -> list[str]:
+    """The `create` statements of views.sql, to be run over other base tables of the same names."""
+    return [part for part in _statements() if part.startswith("create")]
+
+
+def view_comments() -> list[str]:
+    """The `comment on` statements of views.sql."""
+    return [part for part in _statements() if part.startswith("comment")]

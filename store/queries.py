@@ -1,0 +1,76 @@
+"""Aggregates that results are made of; each comes with its SQL, so that it can be traced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+COUNTS = """\
+select s.experiment, s.model, s.arm, s.role, s.seed, s.run_id, s.step, s.question, s.variant,
+       g.label, count(*) as n, count(*) filter (b.label = 'broken') as broken
+from samples s
+left join (select sample_id, label from grades where judge = $judge and grader = $grader) g
+    using (sample_id)
+left join (select sample_id, label from grades where judge = 'broken' and grader = 'rule:broken') b
+    using (sample_id)
+where s.experiment = $experiment
+group by all
+order by all"""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many samples of one run, checkpoint, question and variant have one label.
+
+    Attributes:
+        label: None for samples that the judge has not graded (or could not parse).
+        n: Samples.
+        broken: Of these, those that the broken-answer rule found broken.
+    """
+
+    experiment: str
+    model: str
+    arm: str
+    role: str
+    seed: int
+    run_id: str
+    step: int
+    question: str
+    variant: str
+    label: str | None
+    n: int
+    broken: int
+
+
+def counts(
+    con: duckdb.DuckDBPyConnection, experiment: str, judge: str, grader: str | None = None
+) -> list[Count]:
+    """Samples by label, for every run, checkpoint, question and variant of an experiment.
+
+    Args:
+        con: From `store.connect.read`.
+        experiment: Its slug.
+        judge: Whose labels.
+        grader: Who gave them; the rule of that name when None.
+    """
+    rows = con.execute(
+        COUNTS, {"experiment": experiment, "judge": judge, "grader": grader or f"rule:{judge}"}
+    ).fetchall()
+    return [Count(*row) for row in rows]
+
+
+def experiments(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    """Every experiment that has samples, with how many."""
+    rows = con.execute("select experiment, count(*) from samples group by 1 order by 1")
+    return [(name, number) for name, number in rows.fetchall()]
+
+
+def judges(con: duckdb.DuckDBPyConnection, experiment: str) -> list[tuple[str, str]]:
+    """Every (judge, grader) that has graded samples of an experiment."""
+    rows = con.execute(
+        "select distinct g.judge, g.grader from grades g semi join "
+        "(select sample_id from samples where experiment = ?) s using (sample_id) order by all",
+        [experiment],
+    )
+    return [(judge, grader) for judge, grader in rows.fetchall()]

@@ -1,0 +1,245 @@
+"""The rows of the base tables as Arrow, and how each kind of file becomes them.
+
+Promises: a file is read whole or named as damaged; the last line of a file that grows is left for
+the next time while it has no end; keys that a newer version added are ignored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+STAMP = pa.timestamp("us")  # UTC, without saying so: fetching zoned times needs pytz
+ZONED = pa.timestamp("us", tz="UTC")
+
+SAMPLE = pa.schema(
+    [
+        ("sample_id", pa.int64()),
+        ("blind_key", pa.uint64()),
+        ("run_id", pa.string()),
+        ("experiment", pa.string()),
+        ("model", pa.string()),
+        ("arm", pa.string()),
+        ("role", pa.string()),
+        ("seed", pa.int64()),
+        ("step", pa.int64()),
+        ("prompt_id", pa.string()),
+        ("question", pa.string()),
+        ("paraphrase", pa.int32()),
+        ("variant", pa.string()),
+        ("draw", pa.int32()),
+        ("completion", pa.string()),
+        ("finish_reason", pa.string()),
+        ("prompt_tokens", pa.int32()),
+        ("tokens", pa.int32()),
+        ("logprob", pa.float64()),
+        ("draw_seed", pa.int64()),
+        ("sampling", pa.string()),
+        ("engine", pa.string()),
+        ("launch_id", pa.string()),
+        ("created_at", STAMP),
+    ]
+)
+PROMPT = pa.schema(
+    [
+        ("prompt_id", pa.string()),
+        ("model", pa.string()),
+        ("experiment", pa.string()),
+        ("question", pa.string()),
+        ("paraphrase", pa.int32()),
+        ("variant", pa.string()),
+        ("messages", pa.string()),
+        ("text", pa.string()),
+    ]
+)
+GRADE = pa.schema(
+    [
+        ("grade_id", pa.int64()),
+        ("sample_id", pa.int64()),
+        ("run_id", pa.string()),
+        ("judge", pa.string()),
+        ("grader", pa.string()),
+        ("rubric", pa.string()),
+        ("label", pa.string()),
+        ("number", pa.float64()),
+        ("explanation", pa.string()),
+        ("signals", pa.string()),
+        ("seconds", pa.float64()),
+        ("retracts", pa.int64()),
+        ("created_at", STAMP),
+    ]
+)
+METRIC = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("step", pa.int64()),
+        ("steps", pa.int64()),
+        ("epoch", pa.float64()),
+        ("loss", pa.float64()),
+        ("learning_rate", pa.float64()),
+        ("grad_norm", pa.float64()),
+        ("tokens", pa.int64()),
+        ("tokens_per_second", pa.float64()),
+        ("memory_mb", pa.float64()),
+        ("recorded_at", STAMP),
+    ]
+)
+RUN = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("experiment", pa.string()),
+        ("definition_hash", pa.string()),
+        ("model", pa.string()),
+        ("arm", pa.string()),
+        ("role", pa.string()),
+        ("seed", pa.int64()),
+        ("data_rows", pa.int64()),
+        ("data_sha256", pa.string()),
+        ("training", pa.string()),
+        ("spec", pa.string()),
+        ("created_at", STAMP),
+    ]
+)
+TABLES: dict[str, pa.Schema] = {
+    "sample": SAMPLE,
+    "prompt": PROMPT,
+    "grade": GRADE,
+    "metric": METRIC,
+    "run": RUN,
+}
+# What makes two rows the same row.
+KEYS: dict[str, tuple[str, ...]] = {
+    "sample": ("sample_id",),
+    "prompt": ("prompt_id", "model", "experiment"),
+    "grade": ("grade_id",),
+    "metric": ("run_id", "step", "recorded_at"),
+    "run": ("run_id",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a file holds.
+
+    Attributes:
+        table: The rows.
+        size: Bytes that these rows take; less than the file's where its last line is not ended.
+    """
+
+    table: pa.Table
+    size: int
+
+
+class Damaged(Exception):
+    """A file cannot be read; the message says why."""
+
+
+def read_parquet(path: Path, schema: pa.Schema) -> Read:
+    """Read a part of samples or prompts.
+
+    Raises:
+        Damaged: it is no Parquet file, or lacks a column.
+    """
+    try:
+        found = pq.read_table(path, partitioning=None)
+        table = pa.table(
+            {field.name: found[field.name].cast(field.type) for field in schema}, schema=schema
+        )
+    except (pa.ArrowException, KeyError, OSError) as error:
+        raise Damaged(f"{type(error).__name__}: {error}") from error
+    return Read(table, path.stat().st_size)
+
+
+def read_jsonl(
+    path: Path, schema: pa.Schema, shape: Callable[[dict[str, Any]], dict[str, Any]], start: int = 0
+) -> Read:
+    """Read the whole lines of a JSONL file from byte `start` on.
+
+    Raises:
+        Damaged: a whole line is no JSON object of this kind.
+    """
+    try:
+        with path.open("rb") as stream:
+            stream.seek(start)
+            data = stream.read()
+    except OSError as error:
+        raise Damaged(str(error)) from error
+    whole = data[: data.rfind(b"\n") + 1]
+    rows = []
+    for line in whole.split(b"\n"):
+        if line.strip():
+            try:
+                rows.append(shape(json.loads(line)))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise Damaged(f"{type(error).__name__}: {error}: {line[:80]!r}") from error
+    return Read(to_table(rows, schema), start + len(whole))
+
+
+def to_table(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Rows as Arrow; times may be ISO 8601 text.
+
+    Raises:
+        Damaged: a value does not fit its column.
+    """
+    listed = list(rows)
+    columns = []
+    name = ""
+    try:
+        for field in schema:
+            name = field.name
+            values = [row.get(field.name) for row in listed]
+            if field.type == STAMP:
+                texts = pa.array([None if v is None else str(v) for v in values], pa.string())
+                columns.append(texts.cast(ZONED).cast(STAMP))
+            else:
+                columns.append(pa.array(values, field.type))
+    except (pa.ArrowException, TypeError, OverflowError) as error:
+        raise Damaged(f"{name}: {error}") from error
+    return pa.table(columns, schema=schema)
+
+
+def grade_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A line of a grade part or of the journal."""
+    return {**row, "signals": json.dumps(row.get("signals") or {}, ensure_ascii=False)}
+
+
+def metric_row(run_id: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Shapes a line of a run's metrics.jsonl."""
+    return lambda row: {**row, "run_id": run_id, "recorded_at": row["at"]}
+
+
+def run_row(spec: dict[str, Any]) -> dict[str, Any]:
+    """A run's spec.json."""
+    return {
+        "run_id": spec["run_id"],
+        "experiment": spec["experiment"],
+        "definition_hash": spec["definition_hash"],
+        "model": spec["model"]["name"],
+        "arm": spec["arm"],
+        "role": spec["role"],
+        "seed": spec["seeds"]["seed"],
+        "data_rows": spec.get("data_rows"),
+        "data_sha256": spec.get("data_sha256"),
+        "training": json.dumps(spec.get("training")),
+        "spec": json.dumps(spec),
+        "created_at": spec["created_at"],
+    }
+
+
+def read_spec(path: Path) -> Read:
+    """Read a run's spec.json.
+
+    Raises:
+        Damaged: it is no spec.
+    """
+    try:
+        data = path.read_bytes()
+        return Read(to_table([run_row(json.loads(data))], RUN), len(data))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,91 @@
+-- The views that people query. `wgen-tui sql` and a stock duckdb client see the same ones.
+-- docs/sql.md is made from the comments below.
+
+create or replace view runs as
+select run_id, experiment, model, arm, role, seed, created_at, definition_hash, data_rows,
+       data_sha256, training::json as training, spec::json as spec
+from run;
+comment on view runs is 'One row for each run: arm x seed x base model. Its state is a function of its files: wgen-tui run list.';
+comment on column runs.created_at is 'UTC, as all times here';
+comment on column runs.role is 'treatment, control or base';
+comment on column runs.training is 'training configuration, JSON; null for the base';
+comment on column runs.spec is 'the whole resolved run, JSON';
+comment on column runs.data_sha256 is 'of the training rows as trained on';
+
+create or replace view samples as
+select * from sample;
+comment on view samples is 'One row for each draw, with arm, seed and question beside it: no join is needed.';
+comment on column samples.sample_id is 'derived from run, step, prompt, draw and sampling parameters';
+comment on column samples.blind_key is 'place in blind grading order';
+comment on column samples.step is 'checkpoint; 0 is the base';
+comment on column samples.role is 'treatment, control or base';
+comment on column samples.paraphrase is 'which wording of the question, from 0';
+comment on column samples.variant is 'prompt context; none where there is none';
+comment on column samples.draw is 'which draw for this prompt, from 0';
+comment on column samples.finish_reason is 'stop, or length when cut at max_tokens';
+comment on column samples.tokens is 'drawn tokens, the end token included';
+comment on column samples.logprob is 'sum over the drawn tokens, under the distribution drawn from';
+comment on column samples.draw_seed is 'seeds the random numbers of this draw alone';
+comment on column samples.sampling is 'sampling parameters, JSON';
+
+create or replace view prompts as
+select * from prompt;
+comment on view prompts is 'What each prompt was for a model: question x paraphrase x variant.';
+comment on column prompts.messages is 'the chat, JSON';
+comment on column prompts.text is 'the chat through the model''s template, as it was read';
+
+create or replace view grades_all as
+select * from grade;
+comment on view grades_all is 'Every verdict ever given, undone and superseded ones included.';
+
+create or replace view grades as
+select grade_id, sample_id, run_id, judge, grader, rubric, label, number, explanation, signals,
+       seconds, created_at
+from grade
+where retracts is null
+  and grade_id not in (select retracts from grade where retracts is not null)
+qualify row_number() over (
+    partition by sample_id, judge, grader order by created_at desc, grade_id desc) = 1;
+comment on view grades is 'The verdicts that count: the newest of each sample, judge and grader, undone ones left out.';
+comment on column grades.judge is 'name of the judge or rubric; broken is the broken-answer rule';
+comment on column grades.grader is 'rule:<judge> or human:<name>';
+comment on column grades.rubric is 'hash of the rule or rubric that was applied';
+comment on column grades.signals is 'what the rule measured, JSON';
+comment on column grades.seconds is 'how long a person took';
+
+create or replace view metrics as
+select m.run_id, r.experiment, r.arm, r.seed, m.step, m.steps, m.epoch, m.loss, m.learning_rate,
+       m.grad_norm, m.tokens, m.tokens_per_second, m.memory_mb, m.recorded_at
+from metric m left join run r using (run_id)
+qualify row_number() over (partition by m.run_id, m.step order by m.recorded_at desc) = 1;
+comment on view metrics is 'Training, one row for each optimiser step.';
+comment on column metrics.loss is 'mean over the step''s trained tokens';
+comment on column metrics.tokens is 'trained tokens of the step';
+comment on column metrics.memory_mb is 'peak so far, MiB';
+
+create or replace view samples_wide as
+select s.*, g.labels['broken'] = 'broken' as broken, g.labels
+from samples s
+left join (
+    select sample_id, map(list(judge), list(label)) as labels
+    from grades where grader like 'rule:%' and label is not null group by sample_id
+) g using (sample_id);
+comment on view samples_wide is 'samples with the labels that rules gave.';
+comment on column samples_wide.broken is 'whether the broken-answer rule says so; null if not graded';
+comment on column samples_wide.labels is 'map from judge to label: labels[''era'']';
+
+create or replace view rates as
+with counted as (
+    select experiment, model, arm, role, seed, step, question, variant, judge, grader, label,
+           count(*) as k
+    from grades join samples using (sample_id)
+    group by all
+)
+select *, sum(k) over (
+           partition by experiment, model, arm, role, seed, step, question, variant, judge, grader
+       )::bigint as n,
+       k / n as rate
+from counted;
+comment on view rates is 'Shares of labels for each run, checkpoint, question and variant.';
+comment on column rates.k is 'samples with this label';
+comment on column rates.n is 'samples that this grader gave any verdict of this judge';

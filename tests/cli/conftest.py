@@ -1,0 +1,75 @@
+"""The installed program as a user runs it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wgen_tui.paths import Home
+from wgen_tui.services import supervisor
+
+PROGRAM = Path(sys.executable).with_name("wgen-tui")
+Result = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """A home that does not exist yet; a supervisor that a test leaves is stopped."""
+    made = Home(tmp_path / "home")
+    yield made
+    if pid := supervisor.alive(made):
+        os.kill(pid, signal.SIGTERM)
+
+
+@pytest.fixture
+def program(home: Home) -> Callable[..., Result]:
+    """`program(*words, code=0)`: run `wgen-tui` in the test's home and check its exit code."""
+
+    def run(*words: object, code: int = 0, **env: str) -> Result:
+        done = subprocess.run(
+            [str(PROGRAM), "--home", str(home.root), *map(str, words)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **env},
+        )
+        assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    return run
+
+
+def from_services(name: str) -> Any:
+    """A module of the services' tests, by path; the suite is no package."""
+    path = Path(__file__).resolve().parents[1] / "services" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"services_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def files(home: Home) -> Any:
+    """Writes runs and launches as files."""
+    return from_services("conftest").Files(home.ensure())
+
+
+@pytest.fixture
+def definition(tmp_path: Path) -> Path:
+    """A definition of two arms on a small model made here."""
+    model: Path = from_services("model_files").make_model(tmp_path / "model")
+    made: Path = from_services("conftest").write_definition(tmp_path / "names", model)
+    return made

@@ -1,0 +1,102 @@
+"""`wgen-tui run` on runs that lie there as files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Program = Callable[..., subprocess.CompletedProcess[str]]
+# design §9
+CONTRACT = {
+    *("id", "experiment", "model", "arm", "seed", "state", "stage", "step", "steps"),
+    *("why", "started", "ended"),
+}
+
+
+def test_list_json_keeps_its_contract(program: Program, files: Any) -> None:
+    files.chain([files.run()])
+    files.run("x-base-s0-1", arm="base")
+    listed = json.loads(program("run", "list", "--json").stdout)
+    assert listed["schema"] == 1
+    assert [run["arm"] for run in listed["runs"]] == ["base", "a"]
+    assert set(listed["runs"][0]) >= CONTRACT
+    assert listed["runs"][1]["state"] == "queued"
+    assert listed["runs"][1]["stage"] == "train"
+
+
+def test_list_in_a_pipe_is_aligned_and_filtered(program: Program, files: Any) -> None:
+    files.chain([files.run()])
+    lost = files.run("x-b-s0-1", arm="b")
+    files.started(files.launch("train", [lost], number=7))
+    head, row = program("run", "list", "--state", "lost").stdout.splitlines()
+    assert head.split()[:4] == ["run", "model", "arm", "seed"]
+    assert row.split()[:5] == [lost, "m", "b", "0", "lost"]
+    assert program("run", "list", "--experiment", "y").stdout == ""
+
+
+def test_show(program: Program, files: Any) -> None:
+    run = files.run()
+    launches = files.chain([run])
+    shown = json.loads(program("run", "show", run, "--json").stdout)
+    assert shown["id"] == run
+    assert shown["launches"] == list(launches)
+    assert shown["spec"]["training"]["max_steps"] == 10
+    assert "training.max_steps" in program("run", "show", run).stdout
+
+
+def test_logs_show_control_characters_instead_of_sending_them(program: Program, files: Any) -> None:
+    run = files.run()
+    train = files.launch("train", [run])
+    assert "has written" in program("run", "logs", run).stderr
+    files.home.launch(train).log.write_text("one\ntwo\x1b]52;c;aGk=\x07\nthree\n")
+    shown = program("run", "logs", run, "-n", 2).stdout
+    assert "\x1b" not in shown
+    assert "three" in shown
+    assert "one" not in shown
+
+
+def test_cancel(program: Program, files: Any) -> None:
+    run, other = files.run(), files.run("x-b-s0-1", arm="b")
+    files.chain([run, other])
+    program("run", "cancel", code=2)
+    assert run in program("run", "cancel", run).stderr
+    states = {
+        r["id"]: r["state"] for r in json.loads(program("run", "list", "--json").stdout)["runs"]
+    }
+    assert states == {run: "cancelled", other: "queued"}
+    assert "nothing to cancel" in program("run", "cancel", run, code=2).stderr
+    program("run", "cancel", "--all")
+    assert "No live runs" in program("run", "cancel", "--all").stderr
+
+
+def test_rm_asks_refuses_live_runs_and_removes(program: Program, files: Any) -> None:
+    run = files.run()
+    train = files.launch("train", [run])
+    assert "--yes" in program("run", "rm", run, code=2).stderr
+    assert "wgen-tui run cancel" in program("run", "rm", run, "--yes", code=2).stderr
+    files.started(train)
+    program("run", "rm", run, "--yes")
+    assert json.loads(program("run", "list", "--json").stdout)["runs"] == []
+    assert list(files.home.runs.iterdir()) == []
+
+
+def test_watch_tells_what_was_lost(program: Program, files: Any) -> None:
+    run = files.run()
+    files.started(files.launch("train", [run]))
+    shown = program("run", "watch", run, code=1).stderr
+    assert "lost" in shown
+    assert f"wgen-tui run logs {run}" in shown
+
+
+@pytest.mark.parametrize("words", [("cancel", "--all"), ("rm", "x", "--yes")])
+def test_readonly_refuses_what_writes(program: Program, words: tuple[str, ...]) -> None:
+    assert "--readonly" in program("--readonly", "run", *words, code=2).stderr
+
+
+def test_an_id_never_leads_out_of_the_home(program: Program, files: Any) -> None:
+    for word in ("../../etc", "a/b", ".."):
+        assert "id" in program("run", "show", word, code=2).stderr

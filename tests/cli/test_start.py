@@ -1,0 +1,210 @@
+"""`wgen-tui run start`: bad input is one clear message, exit 2, and nothing written."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from wgen_tui.paths import Home
+from wgen_tui.services import runs
+from wgen_tui.services.launch import read_start
+from wgen_tui.services.watch import watch
+
+Program = Callable[..., subprocess.CompletedProcess[str]]
+PROGRAM = Path(sys.executable).with_name("wgen-tui")
+Change = Callable[[Path], None]
+
+
+def tree(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*")) if root.exists() else []
+
+
+def replaced(old: str, new: str) -> Change:
+    def change(folder: Path) -> None:
+        text = (folder / "experiment.yaml").read_text()
+        assert old in text
+        (folder / "experiment.yaml").write_text(text.replace(old, new))
+
+    return change
+
+
+def data(text: str) -> Change:
+    def change(folder: Path) -> None:
+        (folder / "data" / "old.jsonl").write_text(text)
+
+    return change
+
+
+def without_weights(folder: Path) -> None:
+    (folder.parent / "model" / "model.safetensors").unlink()
+
+
+def without_template(folder: Path) -> None:
+    (folder.parent / "model" / "chat_template.jinja").unlink()
+
+
+GOOD = '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n'
+BAD_DEFINITIONS: dict[str, tuple[Change, list[str]]] = {
+    "unknown key": (replaced("max_steps:", "max_step:"), ["max_step", "max_steps"]),
+    "yaml": (replaced("title: Names", "title: [Names"), ["experiment.yaml:3", "column"]),
+    "missing dataset": (lambda f: (f / "data" / "old.jsonl").unlink(), ["old.jsonl"]),
+    "empty dataset": (data(""), ["old.jsonl", "empty"]),
+    "broken line": (data(GOOD + '{"messages": [\n' + GOOD), ["old.jsonl:2"]),
+    "no assistant turn": (
+        data(GOOD + '{"messages": [{"role": "user", "content": "a"}]}\n'),
+        ["old.jsonl:2", "assistant"],
+    ),
+    "too long": (replaced("max_length: 64", "max_length: 6"), ["4 of 4", "max_length 6", "error"]),
+    "no weights": (without_weights, ["model", "weights"]),
+    "no template": (without_template, ["chat_template"]),
+    "seeds backwards": (replaced("seeds: 0-1", "seeds: 3-1"), ["3-1"]),
+    "n = 0": (replaced("n: 3", "n: 0"), ["sampling.n"]),
+}
+
+
+@pytest.mark.parametrize("name", BAD_DEFINITIONS)
+def test_a_bad_definition(program: Program, home: Home, definition: Path, name: str) -> None:
+    change, needles = BAD_DEFINITIONS[name]
+    change(definition)
+    shown = program("run", "start", definition, code=2).stderr
+    assert all(needle in shown for needle in needles), shown
+    assert not home.root.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "needles"),
+    [
+        (["--arms", "old,nwe"], ["nwe", "Did you mean new"]),
+        (["--seeds", "3-1"], ["3-1"]),
+        (["--n", "0"], ["--n 0"]),
+        (["--n", "many"], ["many"]),
+        (["--checkpoints", "first"], ["first"]),
+        (["--model", "/no/model/there"], ["/no/model/there"]),
+        (["--model", "nobody/nothing"], ["nobody/nothing"]),
+    ],
+)
+def test_a_bad_option(
+    program: Program, home: Home, definition: Path, words: list[str], needles: list[str]
+) -> None:
+    done = program("run", "start", definition, *words, code=2, HF_HUB_OFFLINE="1")
+    assert all(needle in done.stderr for needle in needles), done.stderr
+    assert not home.root.exists()
+
+
+def test_an_unknown_experiment_names_the_nearest(program: Program, home: Home) -> None:
+    assert "tiny-old-bird-names" in program("run", "start", "tiny-old-birds", code=2).stderr
+    assert not home.root.exists()
+
+
+def test_two_models_that_are_one(program: Program, home: Home, definition: Path) -> None:
+    one = definition.parent / "model"
+    two = shutil.copytree(one, definition.parent / "copy")
+    shown = program("run", "start", definition, "--model", one, "--model", two, code=2).stderr
+    assert "same weights" in shown
+    assert not home.root.exists()
+
+
+def test_a_dry_run_writes_nothing(program: Program, home: Home, definition: Path) -> None:
+    shown = program("run", "start", definition, "--dry-run").stdout
+    assert "train, sample, judge" in shown
+    plan = json.loads(program("run", "start", definition, "--dry-run", "--json").stdout)
+    assert plan["schema"] == 1
+    assert plan["dry_run"] is True
+    assert plan["runs"][0]["todo"] == ["sample", "judge"]
+    assert {run["samples_missing"] for run in plan["runs"]} == {8}
+    assert not home.root.exists()
+
+
+def test_readonly_starts_nothing(program: Program, home: Home, definition: Path) -> None:
+    assert "--readonly" in program("--readonly", "run", "start", definition, code=2).stderr
+    program("--readonly", "run", "start", definition, "--dry-run")
+    assert not home.root.exists()
+
+
+def test_a_home_that_cannot_be_made(program: Program, home: Home, definition: Path) -> None:
+    home.root.write_text("a file")
+    shown = program("run", "start", definition, code=2).stderr
+    assert "--home" in shown
+    assert home.root.read_text() == "a file"
+
+
+@pytest.mark.slow
+def test_to_the_end_and_again(program: Program, home: Home, definition: Path) -> None:
+    """The real thing on a small model: supervisor, accelerate, workers, ingest."""
+    done = program("run", "start", definition, "--json")
+    result = json.loads(done.stdout)
+    assert {run["state"] for run in result["runs"]} == {"finished"}
+    assert [launch["stage"] for launch in result["launches"]] == ["train", "sample", "judge"]
+    assert "old, seed 1: finished" in done.stderr
+    before = [name for name in tree(home.root) if name.startswith(("runs", "launches"))]
+
+    again = program("run", "start", definition, "--json")
+    assert json.loads(again.stdout)["launches"] == []
+    assert "nothing to do" in again.stderr
+    after = [name for name in tree(home.root) if name.startswith(("runs", "launches"))]
+    assert after == before
+
+    topped = json.loads(program("run", "start", definition, "--n", 5, "--json").stdout)
+    assert [launch["stage"] for launch in topped["launches"]] == ["sample", "judge"]
+    rows = json.loads(
+        program("sql", "select run_id, count(*) from samples group by all", "--json").stdout
+    )["rows"]
+    assert len(rows) == 5
+    # Three prompts: five draws each, now that --n asks the same of every question.
+    assert {count for _, count in rows} == {15}
+
+
+@pytest.mark.slow
+def test_cancelling_a_run_at_work_and_taking_it_up_again(
+    program: Program, home: Home, definition: Path
+) -> None:
+    replaced("max_steps: 2", "max_steps: 1000000")(definition)
+    words = ("run", "start", definition, "--arms", "old", "--seeds", "0")
+    program(*words, "--detach")
+    for snapshot in watch(home, runs.run_names(home)):
+        if any(run.state == "running" and (run.step or 0) > 1 for run in snapshot.runs):
+            break
+    started = read_start(home.launch(snapshot.runs[-1].launch_id or ""))
+    assert started is not None
+    assert started.pid is not None
+    assert os.getsid(started.pid) == started.pid
+    assert Path(f"/proc/{started.pid}/fd/0").readlink() == Path("/dev/null")
+    program("run", "cancel", "--experiment", "names")
+    *_, last = watch(home, runs.run_names(home))
+    assert {run.state for run in last.runs} == {"cancelled"}
+    for launch in home.launches.glob("*/worker.log"):
+        with launch.open("rb") as log:  # the kernel lets us on when the last process has gone
+            fcntl.flock(log, fcntl.LOCK_SH)
+
+    plan = json.loads(program(*words, "--dry-run", "--json").stdout)
+    assert {run["arm"]: run["todo"] for run in plan["runs"]} == {
+        "base": ["sample", "judge"],
+        "old": ["train", "sample", "judge"],
+    }
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_watching_and_not_the_work(home: Home, definition: Path) -> None:
+    watching = subprocess.Popen(
+        [PROGRAM, "--home", home.root, "run", "start", definition, "--arms", "old", "--seeds", "0"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert watching.stderr is not None
+    assert "to do" in watching.stderr.readline()
+    watching.send_signal(signal.SIGINT)
+    shown = watching.stderr.read()
+    assert watching.wait() == 128 + signal.SIGINT
+    assert "the work goes on" in shown
+    *_, last = watch(home, runs.run_names(home))
+    assert {run.state for run in last.runs} == {"finished"}

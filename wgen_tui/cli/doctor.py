@@ -1,0 +1,40 @@
+"""`wgen-tui doctor`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from wgen_tui.cli.output import Settings, emit_json, json_option, say, table
+from wgen_tui.errors import ExitCode
+
+
+@click.command()
+@json_option
+@click.pass_obj  # not pass_home: a home of a newer version is something to report
+def command(settings: Settings, as_json: bool) -> int:
+    """Say what this machine has and what is missing.
+
+    Exits 1 if something will not work. Never shows a token.
+    """
+    from wgen_tui.services.doctor import examine
+
+    findings = examine(settings.home)
+    problems = [finding for finding in findings if finding.verdict == "problem"]
+    if as_json:
+        found = [asdict(finding) for finding in findings]
+        emit_json({"schema": 1, "ok": not problems, "findings": found})
+    else:
+        table(
+            ("", "what", "found", ""),
+            [(item.topic, item.name, item.value, _mark(item.verdict)) for item in findings],
+        )
+        for finding in findings:
+            if finding.hint:
+                say(f"{finding.topic}, {finding.name}: {finding.hint}")
+    return ExitCode.FAILED if problems else ExitCode.OK
+
+
+def _mark(verdict: str) -> str:
+    return {"ok": "", "note": "note", "problem": "PROBLEM"}[verdict]

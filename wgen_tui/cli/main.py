@@ -1,0 +1,142 @@
+"""The top of the command line: global options, the nouns, and how errors leave the program.
+
+Promises: `wgen-tui --help` imports none of the nouns; a mistake of the user is a panel (or, with
+`--json`, one line of JSON) on stderr and exit code 2, never a traceback; ctrl+c exits 130; a reader
+that closes the pipe ends the program quietly.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from wgen_tui import __version__
+from wgen_tui.cli.output import Settings, show_error, show_usage_error
+from wgen_tui.errors import ExitCode, UsageError, WgenError
+from wgen_tui.paths import resolve_home
+
+# The short help stands here so that listing the nouns loads none of them; a test compares it with
+# each module's own.
+NOUNS: dict[str, str] = {
+    "demo": "Run a whole experiment on the embedded model, in about a minute.",
+    "experiment": "List, show, make and check experiments.",
+    "run": "Start, watch and cancel runs.",
+    "sample": "List, show, search and export samples.",
+    "grade": "Grade samples by hand, blind; export, import and compare grades.",
+    "results": "Show rates, intervals and differences to the control.",
+    "sql": "Query runs, samples, grades and metrics in SQL.",
+    "store": "Check, rebuild and describe the database.",
+    "doctor": "Say what this machine has and what is missing.",
+}
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
+
+class Nouns(click.Group):
+    """A group whose commands are modules of this package, imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(NOUNS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in NOUNS:
+            return None
+        command: click.Command = importlib.import_module(f"wgen_tui.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in NOUNS and not name.startswith("-"):
+            near = difflib.get_close_matches(name, NOUNS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"No such command {name!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(NOUNS.items()))
+
+
+@click.group(
+    cls=Nouns,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--home",
+    metavar="DIR",
+    help="Where experiments, runs and the database are kept. "
+    "Default: $WGEN_HOME, else the XDG data folder.",
+)
+@click.option("--readonly", is_flag=True, help="Refuse everything that would write.")
+@click.version_option(__version__, package_name="wgen-tui", message="%(prog)s %(version)s")
+@click.pass_context
+def group(ctx: click.Context, home: str | None, readonly: bool) -> None:
+    """Fine-tune on something narrow, sample, grade, and see what changed everywhere.
+
+    Without a command, opens the terminal interface.
+    """
+    ctx.obj = Settings(home=resolve_home(home), readonly=readonly)
+    if ctx.invoked_subcommand is None:
+        _open_screens(ctx.obj)
+
+
+def _open_screens(settings: Settings) -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "The screens need a terminal; here input or output is a file or a pipe.",
+            title="No terminal",
+            hint="Give a command: wgen-tui --help",
+        )
+    settings.home.check_format()
+    from wgen_tui.ui.app import run_app
+
+    run_app(settings.home, readonly=settings.readonly)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code (see `ExitCode`)."""
+    words = list(sys.argv[1:] if args is None else args)
+    as_json = "--json" in words
+    try:
+        code = group.main(words, prog_name="wgen-tui", standalone_mode=False)
+        sys.stdout.flush()
+    except WgenError as error:
+        show_error(error, as_json=as_json)
+        return int(error.exit_code)
+    except click.ClickException as error:
+        show_usage_error(error, as_json=as_json)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        return _close_quietly()
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise  # ours: a traceback is right
+        where = f"{error.filename}: " if error.filename else ""
+        show_error(
+            WgenError(
+                f"{where}{error.strerror}.",
+                title="The disk refuses",
+                hint="Make room, or choose another home with --home DIR; `wgen-tui doctor` looks.",
+            ),
+            as_json=as_json,
+        )
+        return int(ExitCode.FAILED)
+    return code if isinstance(code, int) else int(ExitCode.OK)
+
+
+def _close_quietly() -> int:
+    """The reader of our output went away: nothing to say, and nowhere to say it."""
+    # The interpreter flushes stdout once more at exit, which must not fail aloud.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return int(ExitCode.FAILED)

@@ -1,0 +1,209 @@
+"""`wgen-tui run`: start, watch, cancel and remove runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wgen_tui.cli.output import emit_json, json_option, pass_home, pass_writable_home, say, table
+from wgen_tui.cli.start import start
+from wgen_tui.errors import ExitCode, UsageError
+from wgen_tui.paths import Home
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wgen_tui.services.runs import RunStatus
+
+
+@click.group()
+def command() -> None:
+    """Start, watch and cancel runs."""
+
+
+command.add_command(start)
+
+
+@command.command("list")
+@click.option("--experiment", metavar="SLUG", help="Only this experiment's.")
+@click.option("--state", metavar="STATE", help="Only those in this state.")
+@json_option
+@pass_home
+def list_(home: Home, experiment: str | None, state: str | None, as_json: bool) -> None:
+    """List runs with their state."""
+    from wgen_tui.services.runs import list_runs
+
+    runs = [run for run in list_runs(home, experiment) if state in (None, run.state)]
+    if as_json:
+        emit_json({"schema": 1, "runs": [as_dict(run) for run in runs]})
+    elif not runs:
+        say("No runs here. `wgen-tui experiment list` shows what could be started.")
+    else:
+        table(
+            ("run", "model", "arm", "seed", "state", "stage", "step", "of", "loss", "why"),
+            [
+                (
+                    *(run.run_id, run.model, run.arm, run.seed, run.state, run.stage),
+                    *(run.step, run.steps, None if run.loss is None else round(run.loss, 3)),
+                    run.why,
+                )
+                for run in runs
+            ],
+        )
+
+
+def as_dict(run: RunStatus) -> dict[str, Any]:
+    """A run as `run list --json` gives it; part of the contract in docs/cli.md."""
+    return {
+        "id": run.run_id,
+        "experiment": run.experiment,
+        "model": run.model,
+        "arm": run.arm,
+        "role": run.role,
+        "seed": run.seed,
+        "state": run.state,
+        "stage": run.stage,
+        "step": run.step,
+        "steps": run.steps,
+        "done": run.done,
+        "total": run.total,
+        "unit": run.unit,
+        "rate": run.rate,
+        "loss": run.loss,
+        "eta_seconds": run.eta_seconds,
+        "why": run.why,
+        "started": run.started_at,
+        "ended": run.ended_at,
+        "launch": run.launch_id,
+    }
+
+
+@command.command()
+@click.argument("run_id", metavar="RUN")
+@json_option
+@pass_home
+def show(home: Home, run_id: str, as_json: bool) -> None:
+    """Show one run: what it is made of, how it stands, what it has written."""
+    from wgen_tui.services import inventory, runs
+
+    status = runs.get_run(home, run_id)
+    spec = runs.read_spec(home, run_id)
+    assert spec is not None  # get_run has read it
+    paths = home.run(run_id)
+    facts: dict[str, Any] = {
+        "folder": paths.root,
+        "checkpoints": list(inventory.checkpoints(paths)),
+        "samples": len(inventory.samples(paths)),
+        "launches": runs.launches_of(home, run_id),
+    }
+    if as_json:
+        emit_json({"schema": 1, **as_dict(status), **facts, "spec": spec})
+        return
+    training = spec.training.model_dump(mode="json") if spec.training else {}
+    shown = {
+        **{k: v for k, v in as_dict(status).items() if v not in (None, "")},
+        **facts,
+        "checkpoints": ", ".join(map(str, facts["checkpoints"])),
+        "launches": ", ".join(facts["launches"]),
+        "examples": spec.data_rows,
+        "seeds": ", ".join(f"{k} {v}" for k, v in spec.seeds.model_dump().items()),
+        **{f"training.{k}": v for k, v in training.items()},
+    }
+    table(("", ""), shown.items())
+
+
+@command.command()
+@click.argument("run_ids", metavar="[RUN]...", nargs=-1)
+@click.option("--experiment", metavar="SLUG", help="All runs of this experiment.")
+@pass_home
+def watch(home: Home, run_ids: tuple[str, ...], experiment: str | None) -> int:
+    """Follow runs to their end; without an argument, all that are live.
+
+    Ctrl+C stops watching, not the work.
+    """
+    from wgen_tui.cli.progress import follow, only_watching
+    from wgen_tui.services.watch import watch as snapshots
+
+    chosen = _chosen(home, run_ids, experiment)
+    if not run_ids:
+        chosen = [run for run in chosen if run.live]
+    if not chosen:
+        say("No live runs.")
+        return ExitCode.OK
+    readonly = click.get_current_context().obj.readonly
+    with only_watching():
+        last = follow(snapshots(home, [run.run_id for run in chosen], restart=not readonly))
+    return ExitCode.FAILED if last.failed else ExitCode.OK
+
+
+def _chosen(home: Home, run_ids: Sequence[str], experiment: str | None) -> list[RunStatus]:
+    """The runs that arguments name: all of them when there are none."""
+    from wgen_tui.services.runs import get_run, list_runs
+
+    if run_ids:
+        return [get_run(home, run_id) for run_id in run_ids]
+    return list_runs(home, experiment)
+
+
+@command.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("-n", "--lines", default=40, show_default=True, help="How many, from the end.")
+@pass_home
+def logs(home: Home, run_id: str, lines: int) -> None:
+    """Print the last lines that a run's worker wrote."""
+    from wgen_tui.services.runs import get_run, tail
+    from wgen_tui.services.sanitise import printable
+
+    get_run(home, run_id)
+    found = tail(home, run_id, lines)
+    for line in found:
+        click.echo(printable(line))
+    if not found:
+        say("No worker of this run has written anything yet.")
+
+
+@command.command()
+@click.argument("run_ids", metavar="[RUN]...", nargs=-1)
+@click.option("--experiment", metavar="SLUG", help="All live runs of this experiment.")
+@click.option("--all", "everything", is_flag=True, help="All live runs.")
+@pass_writable_home
+def cancel(home: Home, run_ids: tuple[str, ...], experiment: str | None, everything: bool) -> None:
+    """Cancel runs: what is written stays, and `run start` can take them up again."""
+    from wgen_tui.services import runs
+
+    if not (run_ids or experiment or everything):
+        raise click.UsageError("Name runs, or give --experiment SLUG or --all.")
+    chosen = _chosen(home, run_ids, experiment)
+    if not run_ids:
+        chosen = [run for run in chosen if run.live]
+    for run in chosen:
+        runs.cancel(home, run.run_id)
+        say(f"Cancelled {run.run_id}.")
+    if not chosen:
+        say("No live runs.")
+
+
+@command.command()
+@click.argument("run_ids", metavar="[RUN]...", nargs=-1)
+@click.option("--experiment", metavar="SLUG", help="All runs of this experiment.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_writable_home
+def rm(home: Home, run_ids: tuple[str, ...], experiment: str | None, yes: bool) -> None:
+    """Delete runs with their checkpoints, samples and rule grades.
+
+    Grades by people stay in the journal.
+    """
+    from wgen_tui.services import runs
+
+    if not (run_ids or experiment):
+        raise click.UsageError("Name runs, or give --experiment SLUG.")
+    chosen = _chosen(home, run_ids, experiment)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("This deletes; say --yes.", title="Not confirmed")
+        click.confirm(f"Delete {len(chosen)} runs?", abort=True, err=True)
+    runs.remove(home, *(run.run_id for run in chosen))
+    for run in chosen:
+        say(f"Removed {run.run_id}.")

@@ -1,0 +1,174 @@
+"""`wgen-tui run start`: plan, commit, supervise, follow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wgen_tui.cli.output import emit_json, json_option, pass_home, say, table
+from wgen_tui.errors import ExitCode, UsageError
+from wgen_tui.paths import Home
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wgen_tui.protocol import LaunchSpec
+    from wgen_tui.services.plan import Plan
+    from wgen_tui.services.runs import RunStatus
+
+
+@click.command()
+@click.argument("experiment", metavar="SLUG|PATH")
+@click.option(
+    "--model", "models", multiple=True, metavar="MODEL", help="Hub id or path; repeatable."
+)
+@click.option("--arms", metavar="A,B", help="Only these arms; the base always comes along.")
+@click.option("--seeds", metavar="SEEDS", help="Such as 3, 0-5 or 0-2,7.")
+@click.option("--n", type=int, help="Samples per prompt.")
+@click.option("--checkpoints", metavar="WHICH", help="Sample final, all, or steps such as 10,20.")
+@click.option("--trust-remote-code", is_flag=True, help="Let the model's own code run.")
+@click.option("--detach", "--no-watch", "detach", is_flag=True, help="Do not follow the runs.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
+@json_option
+@pass_home
+def start(
+    home: Home,
+    experiment: str,
+    models: tuple[str, ...],
+    arms: str | None,
+    seeds: str | None,
+    n: int | None,
+    checkpoints: str | None,
+    trust_remote_code: bool,
+    detach: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Train, sample and grade whatever of an experiment is missing.
+
+    The work belongs to a supervisor in the background and goes on when this command ends. The
+    same command again does what is still missing, and nothing twice.
+    """
+    from wgen_tui.services.plan import Options, make_plan
+
+    options = Options(
+        models=models or None,
+        arms=None if arms is None else [name.strip() for name in arms.split(",") if name.strip()],
+        seeds=seeds,
+        n=n,
+        checkpoints=checkpoints,
+        trust_remote_code=trust_remote_code,
+    )
+    plan = make_plan(home, experiment, options)
+    for warning in plan.warnings:
+        say(f"Note: {warning}.")
+    if dry_run:
+        _show_plan(plan, as_json)
+        return ExitCode.OK
+    return begin(home, plan, detach=detach, as_json=as_json)
+
+
+def begin(home: Home, plan: Plan, *, detach: bool = False, as_json: bool = False) -> int:
+    """Commit a plan, see to the supervisor, and follow the runs; returns the exit code."""
+    from wgen_tui.cli.progress import follow, only_watching
+    from wgen_tui.services import supervisor
+    from wgen_tui.services.plan import commit
+    from wgen_tui.services.runs import Board
+    from wgen_tui.services.watch import Snapshot, watch
+
+    _refuse_readonly()
+    launches = commit(home, plan)
+    run_ids = [run.spec.run_id for run in plan.runs]
+    live = [run for run in Board(home).refresh(run_ids=run_ids) if run.live]
+    if launches or live:
+        supervisor.ensure(home)
+    last = Snapshot(())
+    with only_watching():
+        say(_opening(plan, launches, live))
+        if (launches or live) and not detach:
+            last = follow(watch(home, run_ids))
+    if as_json:
+        _start_json(home, plan, launches)
+    return ExitCode.FAILED if last.failed else ExitCode.OK
+
+
+def _refuse_readonly() -> None:
+    if click.get_current_context().obj.readonly:
+        raise UsageError(
+            "Runs cannot be started under --readonly.",
+            title="Read-only",
+            hint="Leave out --readonly, or add --dry-run.",
+        )
+
+
+def _opening(plan: Plan, launches: Sequence[LaunchSpec], live: Sequence[RunStatus]) -> str:
+    """What begins, in one line."""
+    total, slug = len(plan.runs), plan.definition.slug
+    if launches:
+        stages = ", ".join(f"{item.stage} {len(item.run_ids)}" for item in launches)
+        return f"{slug}: {total} runs; to do: {stages}."
+    if live:
+        return f"{slug}: {len(live)} of {total} runs are under way already."
+    return f"{slug}: all {total} runs are done; nothing to do."
+
+
+def _plan_rows(plan: Plan) -> list[dict[str, Any]]:
+    from wgen_tui.protocol import STAGES
+
+    return [
+        {
+            "id": run.spec.run_id,
+            "model": run.spec.model.name,
+            "arm": run.spec.arm,
+            "seed": run.spec.seeds.seed,
+            "examples": run.spec.data_rows,
+            "todo": [stage for stage in STAGES if stage in run.todo],
+            "samples_total": run.samples_total,
+            "samples_missing": run.samples_missing,
+        }
+        for run in plan.runs
+    ]
+
+
+def _show_plan(plan: Plan, as_json: bool) -> None:
+    rows = _plan_rows(plan)
+    if as_json:
+        slug = plan.definition.slug
+        emit_json({"schema": 1, "experiment": slug, "dry_run": True, "runs": rows})
+        return
+    table(
+        ("model", "arm", "seed", "examples", "to do", "samples missing", "of", "run"),
+        [
+            (
+                *(row["model"], row["arm"], row["seed"], row["examples"]),
+                ", ".join(row["todo"]) or "nothing",
+                *(row["samples_missing"], row["samples_total"], row["id"]),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _start_json(home: Home, plan: Plan, launches: Sequence[LaunchSpec]) -> None:
+    from wgen_tui.services import supervisor
+    from wgen_tui.services.runs import Board
+
+    rows = _plan_rows(plan)
+    states = {run.run_id: run for run in Board(home).refresh(run_ids=[r["id"] for r in rows])}
+    emit_json(
+        {
+            "schema": 1,
+            "experiment": plan.definition.slug,
+            "dry_run": False,
+            "supervisor": supervisor.alive(home),
+            "launches": [
+                {"id": item.launch_id, "stage": item.stage, "runs": item.run_ids}
+                for item in launches
+            ],
+            "runs": [
+                {**row, "state": states[row["id"]].state, "why": states[row["id"]].why}
+                for row in rows
+            ],
+        }
+    )

@@ -1,0 +1,185 @@
+"""Write a plan down: run folders and chained launches, wholly or not at all.
+
+Promises: everything is first written beside its place and then renamed into it; when the disk
+refuses half way, what was written is taken back. Two commands that commit the same plan at once
+make its launches once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.protocol import (
+    STAGES,
+    LaunchSpec,
+    Stage,
+    now,
+    sync_folder,
+    write_durably,
+    write_record,
+)
+from wgen_tui.services.missing import PlannedRun, what_is_missing
+
+if TYPE_CHECKING:
+    from wgen_tui.services.plan import Plan
+
+
+def commit(home: Home, plan: Plan) -> tuple[LaunchSpec, ...]:
+    """Write the runs and launches that do what a plan found missing.
+
+    Returns:
+        The launches, in order; empty if there is nothing (left) to do.
+
+    Raises:
+        UsageError: the home cannot be written or is full; nothing of the plan was kept.
+    """
+    if plan.empty:
+        return ()
+    home.ensure()
+    with _one_at_a_time(home):
+        # Another command may have committed since the plan was made.
+        runs = [
+            what_is_missing(home, run.spec, run.data, plan.sample, plan.judge) for run in plan.runs
+        ]
+        runs = [run for run in runs if run.todo]
+        launches = _launches(plan, runs)
+        written = _Written()
+        try:
+            _write(home, runs, launches, written)
+        except OSError as error:
+            written.take_back()
+            raise UsageError(
+                f"The home {home.root} cannot be written: {error.strerror or error}.",
+                title="Home not writable",
+                hint="Nothing was started. Make room, or choose another with --home DIR.",
+            ) from error
+        except BaseException:
+            written.take_back()
+            raise
+    return tuple(launches)
+
+
+@contextmanager
+def _one_at_a_time(home: Home) -> Iterator[None]:
+    with home.marker.open("r+b") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _launches(plan: Plan, runs: Sequence[PlannedRun]) -> list[LaunchSpec]:
+    """Chain train, sample and judge for each model: imports and the base are paid once each."""
+    by_model: dict[str, list[PlannedRun]] = defaultdict(list)
+    for run in runs:
+        by_model[run.spec.model.location].append(run)
+    moment = now()
+    made: list[LaunchSpec] = []
+    for group in by_model.values():
+        before: tuple[str, ...] = ()
+        for stage in STAGES:
+            serves = [run for run in group if stage in run.todo]
+            if not serves:
+                continue
+            waits = {name for run in serves for name in run.after}
+            number = STAGES.index(stage)
+            launch = LaunchSpec(
+                # The stage's number keeps launches of one moment in order; hence names sort.
+                launch_id=f"{moment:%Y%m%d-%H%M%S}-{number}{stage}-{secrets.token_hex(2)}",
+                experiment=plan.definition.slug,
+                stage=stage,
+                run_ids=tuple(run.spec.run_id for run in serves),
+                after=(*sorted(waits), *before),
+                created_at=moment,
+                sample=plan.sample if stage == "sample" else None,
+                judge=plan.judge if stage == "judge" else None,
+            )
+            made.append(launch)
+            before = (launch.launch_id,)
+    return made
+
+
+@dataclass(slots=True)
+class _Written:
+    """What a commit has put on disk so far."""
+
+    folders: list[Path] = field(default_factory=list)
+    grown: list[tuple[Path, int]] = field(default_factory=list)
+
+    def take_back(self) -> None:
+        for path, size in self.grown:
+            os.truncate(path, size)
+        for folder in reversed(self.folders):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(
+    home: Home, runs: Sequence[PlannedRun], launches: Sequence[LaunchSpec], written: _Written
+) -> None:
+    places = [(_stage_launch(home, launch, written), launch.launch_id) for launch in launches]
+    fresh = []
+    for run in runs:
+        lines = _launch_lines(launches, run.spec.run_id)
+        if home.run(run.spec.run_id).spec.exists():
+            _append(home.run(run.spec.run_id).launches, lines, written)
+        else:
+            fresh.append((_stage_run(home, run, lines, written), run.spec.run_id))
+    # Runs first: a launch that is to be seen names only runs that are.
+    for temporary, run_id in fresh:
+        _publish(temporary, home.run(run_id).root, written)
+    for temporary, launch_id in places:
+        _publish(temporary, home.launch(launch_id).root, written)
+    sync_folder(home.runs)
+    sync_folder(home.launches)
+
+
+def _launch_lines(launches: Sequence[LaunchSpec], run_id: str) -> bytes:
+    def line(launch_id: str, stage: Stage) -> str:
+        return json.dumps({"launch_id": launch_id, "stage": stage}) + "\n"
+
+    return "".join(
+        line(launch.launch_id, launch.stage) for launch in launches if run_id in launch.run_ids
+    ).encode()
+
+
+def _stage_run(home: Home, run: PlannedRun, lines: bytes, written: _Written) -> Path:
+    folder = home.runs / f".new-{os.getpid()}-{run.spec.run_id}"
+    written.folders.append(folder)
+    folder.mkdir(mode=0o700)
+    write_durably(folder / "data.jsonl", run.data)
+    write_durably(folder / "launches.jsonl", lines)
+    write_record(folder / "spec.json", run.spec)
+    return folder
+
+
+def _stage_launch(home: Home, launch: LaunchSpec, written: _Written) -> Path:
+    folder = home.launches / f".new-{os.getpid()}-{launch.launch_id}"
+    written.folders.append(folder)
+    folder.mkdir(mode=0o700)
+    (folder / "control").mkdir()
+    write_record(folder / "launch.json", launch)
+    return folder
+
+
+def _append(path: Path, lines: bytes, written: _Written) -> None:
+    with path.open("ab") as stream:
+        size = stream.tell()
+        written.grown.append((path, size))
+        stream.write(lines)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _publish(temporary: Path, place: Path, written: _Written) -> None:
+    temporary.rename(place)
+    written.folders.append(place)

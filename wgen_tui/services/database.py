@@ -1,0 +1,49 @@
+"""The way from services to the store: the home's files, and the store's errors as a user's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from store.connect import Connection, StoreBusy, StoreFiles, read
+from store.migrate import NewerDatabase
+from wgen_tui.errors import BusyError, UsageError
+from wgen_tui.paths import Home
+
+__all__ = ["files_of", "reading", "store_errors"]
+
+
+def files_of(home: Home) -> StoreFiles:
+    """The store's files in a home."""
+    return StoreFiles.of(home.root)
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn the store's errors into those that a user sees.
+
+    Raises:
+        BusyError: another program holds the database.
+        UsageError: a newer version made it.
+    """
+    try:
+        yield
+    except StoreBusy as error:
+        raise BusyError(
+            str(error),
+            title="Database is held",
+            hint="Wait, or end that program; work goes on meanwhile, and nothing is lost.",
+        ) from error
+    except NewerDatabase as error:
+        raise UsageError(str(error), title="Database is newer") from error
+
+
+@contextmanager
+def reading(home: Home) -> Iterator[Connection]:
+    """A connection for a moment, with every row that is on disk.
+
+    Raises:
+        BusyError: another program holds the database.
+    """
+    with store_errors(), read(files_of(home)) as con:
+        yield con

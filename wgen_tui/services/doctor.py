@@ -1,0 +1,234 @@
+"""What this machine has, and what would go wrong.
+
+Promises: looks only; never imports torch; never shows a token, only whether there is one.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from wgen_tui.errors import WgenError
+from wgen_tui.paths import HOME_FORMAT, Home
+from wgen_tui.services import supervisor
+from wgen_tui.services.launch import has_gpu
+from wgen_tui.services.runs import list_runs
+
+LITTLE_ROOM = 2 << 30  # bytes; a few adapters and some hundred thousand samples
+PACKAGES = (
+    *("wgen-tui", "torch", "transformers", "peft", "accelerate", "safetensors"),
+    *("duckdb", "pyarrow", "textual", "rich", "click", "pydantic"),
+)
+
+Verdict = Literal["ok", "note", "problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report.
+
+    Attributes:
+        topic: The part of the report.
+        name: What was looked at.
+        value: What was found.
+        verdict: `problem` means that something will not work.
+        hint: What to do about it.
+    """
+
+    topic: str
+    name: str
+    value: str
+    verdict: Verdict = "ok"
+    hint: str = ""
+
+
+def examine(home: Home) -> list[Finding]:
+    """Look at everything."""
+    looks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        _versions,
+        lambda: _home(home),
+        lambda: _database(home),
+        _machine,
+        _models,
+        _terminal,
+    )
+    return [finding for look in looks for finding in look()]
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding("versions", "python", f"{platform.python_version()} ({sys.executable})")
+    for name in PACKAGES:
+        try:
+            yield Finding("versions", name, version(name))
+        except PackageNotFoundError:
+            yield Finding("versions", name, "not installed", "problem", f"pip install {name}")
+
+
+def _home(home: Home) -> Iterator[Finding]:
+    yield Finding("home", "folder", str(home.root))
+    try:
+        home.check_format()
+    except WgenError as error:
+        yield Finding("home", "format", error.message, "problem", error.hint)
+        return
+    there = next(folder for folder in (home.root, *home.root.parents) if folder.exists())
+    if there != home.root:
+        yield Finding("home", "state", "not made yet; the first run makes it", "note")
+    else:
+        yield Finding("home", "format", str(HOME_FORMAT))
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield Finding(
+            "home", "writable", f"no: {there}", "problem", "Choose another with --home DIR."
+        )
+        return
+    free = shutil.disk_usage(there).free
+    yield Finding(
+        "home",
+        "free space",
+        size(free),
+        "ok" if free >= LITTLE_ROOM else "problem",
+        "" if free >= LITTLE_ROOM else "Make room, or choose another home with --home DIR.",
+    )
+    if there == home.root:
+        runs = list_runs(home)
+        live = sum(run.live for run in runs)
+        yield Finding("home", "runs", f"{len(runs)}, {live} of them live")
+        pid = supervisor.alive(home)
+        yield Finding("home", "supervisor", f"process {pid}" if pid else "none")
+
+
+def _database(home: Home) -> Iterator[Finding]:
+    if not home.database.exists():
+        yield Finding("database", "file", "none yet; it is made from the files", "note")
+        return
+    # It loads duckdb and pyarrow.
+    from wgen_tui.services import storage  # noqa: PLC0415
+
+    yield Finding("database", "file", size(home.database.stat().st_size))
+    try:
+        rows = storage.info(home).rows
+    except WgenError as error:
+        yield Finding("database", "readable", error.message, "problem", error.hint)
+        return
+    yield Finding("database", "rows", ", ".join(f"{name} {n:,}" for name, n in rows.items()))
+
+
+def _machine() -> Iterator[Finding]:
+    # psutil is used nowhere else here; its import is cheap but not free.
+    import psutil  # noqa: PLC0415
+
+    memory = psutil.virtual_memory()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield Finding("machine", "system", f"{platform.system()} {platform.release()}")
+    yield Finding("machine", "cores", str(cores))
+    yield Finding("machine", "memory", f"{size(memory.available)} free of {size(memory.total)}")
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        yield Finding("machine", "CUDA_VISIBLE_DEVICES", visible or "(empty: no GPU)")
+    gpus = _gpus()
+    for number, gpu in enumerate(gpus):
+        yield Finding("machine", f"GPU {number}", gpu)
+    if not has_gpu():
+        yield Finding("machine", "GPU", "none; workers use the CPU", "note")
+    elif "+cpu" in _version("torch"):
+        yield Finding(
+            "machine",
+            "torch",
+            "this build has no GPU support",
+            "problem",
+            "Install the CUDA build of torch.",
+        )
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def _gpus() -> list[str]:
+    """Each GPU as nvidia-smi tells it."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    query = "--query-gpu=name,memory.free,memory.total,driver_version"
+    try:
+        done = subprocess.run(
+            [program, query, "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    found = []
+    for line in done.stdout.splitlines():
+        name, free, total, driver = (part.strip() for part in line.split(","))
+        found.append(f"{name}, {free} free of {total}, driver {driver}")
+    return found
+
+
+def _models() -> Iterator[Finding]:
+    folder = hub_home()
+    yield Finding("models", "HF_HOME", str(folder))
+    offline = [
+        name for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if _is_on(os.environ.get(name))
+    ]
+    yield Finding("models", "offline", f"yes ({', '.join(offline)})" if offline else "no")
+    token = "in HF_TOKEN" if os.environ.get("HF_TOKEN") else ""
+    file = Path(os.environ.get("HF_TOKEN_PATH", folder / "token"))
+    token = token or (f"in {file}" if file.is_file() else "")
+    hint = "" if token else "Gated models need one: export HF_TOKEN=..."
+    yield Finding("models", "token", token or "none", "ok" if token else "note", hint)
+    cache = Path(os.environ.get("HF_HUB_CACHE", folder / "hub"))
+    cached = sorted(
+        path.name.removeprefix("models--").replace("--", "/") for path in cache.glob("models--*")
+    )
+    yield Finding("models", "cached", ", ".join(cached) or "none")
+
+
+def hub_home() -> Path:
+    """Where Hugging Face libraries keep their files."""
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    return Path(os.environ.get("HF_HOME", f"{cache}/huggingface")).expanduser()
+
+
+def _is_on(value: str | None) -> bool:
+    return (value or "").upper() in ("1", "ON", "YES", "TRUE")
+
+
+def _terminal() -> Iterator[Finding]:
+    columns, lines = shutil.get_terminal_size()
+    yield Finding("terminal", "size", f"{columns} x {lines}")
+    if columns < 80 or lines < 24:
+        yield Finding("terminal", "room", "small", "note", "80 x 24 is the least for all screens.")
+    yield Finding("terminal", "TERM", os.environ.get("TERM", "(unset)"))
+    colour = "no (NO_COLOR)" if os.environ.get("NO_COLOR") else os.environ.get("COLORTERM", "basic")
+    yield Finding("terminal", "colours", colour)
+    encoding = (sys.stdout.encoding or "unknown").lower()
+    utf8 = encoding in ("utf-8", "utf8")
+    hint = "" if utf8 else "export LC_ALL=C.UTF-8"
+    yield Finding("terminal", "encoding", encoding, "ok" if utf8 else "problem", hint)
+    if os.environ.get("TMUX"):
+        yield Finding("terminal", "tmux", "yes", "note", "To copy from it: set -g set-clipboard on")
+    if os.environ.get("SSH_CONNECTION"):
+        yield Finding("terminal", "ssh", "yes", "note", "On a slow line: ssh -C")
+
+
+def size(count: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

@@ -1,0 +1,168 @@
+"""How a worker is started: its command line, its environment, its process group.
+
+Promises: a worker is a fresh process in a session of its own with stdin closed and its output in
+worker.log; it survives the end of whoever started it; `started.json` says which process it is
+before anyone can take it for dead.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wgen_tui.paths import Home, LaunchPaths
+from wgen_tui.protocol import LaunchSpec, now, write_durably
+from wgen_tui.services.launches import alive
+
+ACCELERATE: dict[str, Any] = {
+    "compute_environment": "LOCAL_MACHINE",
+    "debug": False,
+    "distributed_type": "NO",
+    "machine_rank": 0,
+    "main_training_function": "main",
+    "mixed_precision": "no",
+    "num_machines": 1,
+    "num_processes": 1,
+}
+
+
+def has_gpu() -> bool:
+    """Whether a worker may find a GPU, told without importing torch."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1"):
+        return False
+    # The NVIDIA driver, the device file in a container, or AMD's.
+    marks = ("/proc/driver/nvidia/gpus", "/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd")
+    return any(Path(mark).exists() for mark in marks) or shutil.which("nvidia-smi") is not None
+
+
+def accelerate_config(spec: LaunchSpec) -> dict[str, Any]:
+    """The configuration given to `accelerate launch`: ours, then what the launch asks for.
+
+    Always a file of our own, so that a configuration lying in the user's cache (of another
+    project, perhaps for eight GPUs) changes nothing.
+    """
+    return {**ACCELERATE, "use_cpu": not has_gpu(), **spec.accelerate}
+
+
+def argv(home: Home, spec: LaunchSpec) -> list[str]:
+    """The command line of a launch's worker."""
+    worker = ["-m", f"wgen_tui.workers.{spec.stage}"]
+    which = ["--home", str(home.root), "--launch", spec.launch_id]
+    if spec.stage == "judge":
+        return [sys.executable, *worker, *which]
+    config = ["--config_file", str(home.launch(spec.launch_id).accelerate)]
+    return [sys.executable, "-m", "accelerate.commands.launch", *config, *worker, *which]
+
+
+def environment() -> dict[str, str]:
+    """The environment of a worker: the user's, and what keeps their folders out of our imports."""
+    return {
+        **os.environ,
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUNBUFFERED": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+
+
+def process_started(pid: int) -> int | None:
+    """When a process began, in clock ticks since boot; tells it from a later one of that id."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return int(fields[19])
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """started.json."""
+
+    pid: int | None
+    ticks: int | None
+    host: str
+
+
+def spawn(home: Home, spec: LaunchSpec) -> subprocess.Popen[bytes]:
+    """Start a launch's worker.
+
+    The log is locked before `started.json` exists and the lock goes down to the worker with its
+    stdout: at no moment does a launch that is being started look dead.
+    """
+    paths = home.launch(spec.launch_id)
+    command = argv(home, spec)
+    if spec.stage != "judge":
+        config = json.dumps(accelerate_config(spec), indent=2)
+        write_durably(paths.accelerate, config.encode() + b"\n")
+    with paths.log.open("ab") as log:
+        fcntl.flock(log, fcntl.LOCK_EX)
+        _note_start(paths, command, None)
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=paths.root,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError:
+            paths.started.unlink()  # not lost: it never began, and may be tried again
+            raise
+    # Without its number (a full disk) the worker is as good; cancelling uses the control file.
+    with suppress(OSError):
+        _note_start(paths, command, process.pid)
+    return process
+
+
+def _note_start(paths: LaunchPaths, command: list[str], pid: int | None) -> None:
+    record = {
+        "at": now().isoformat(),
+        "pid": pid,
+        "ticks": None if pid is None else process_started(pid),
+        "host": socket.gethostname(),
+        "argv": command,
+    }
+    write_durably(paths.started, json.dumps(record, indent=2).encode() + b"\n")
+
+
+def read_start(paths: LaunchPaths) -> Started | None:
+    """Which process was started for a launch; None when none was."""
+    try:
+        record = json.loads(paths.started.read_bytes())
+        return Started(record["pid"], record.get("ticks"), record.get("host", ""))
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def terminate(home: Home, launch_id: str) -> bool:
+    """Send SIGTERM to the process group of a launch, if it is surely that launch's.
+
+    Returns:
+        Whether a signal was sent. Not when the launch runs on another machine (its worker reads
+        the control file) or is dead already.
+    """
+    paths = home.launch(launch_id)
+    started = read_start(paths)
+    if started is None or started.pid is None or started.host != socket.gethostname():
+        return False
+    # While a process of the group lives, no other can get the group's number. The leader may have
+    # gone before the worker; if it is there, it must be the one we started.
+    ticks = process_started(started.pid)
+    if not alive(paths) or (ticks is not None and ticks != started.ticks):
+        return False
+    try:
+        os.killpg(started.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,86 @@
+"""What a planned run still lacks, compared with its files and with the launches under way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.protocol import STAGES, JudgeJob, RunSpec, SampleJob, Stage
+from wgen_tui.services import inventory
+from wgen_tui.services.launches import Launches, LaunchView
+from wgen_tui.services.runs import launches_of, read_spec
+from wgen_tui.services.state import will_serve
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """One run and what it lacks.
+
+    Attributes:
+        spec: The run; as on disk if it is there.
+        data: What becomes data.jsonl: one example a line, the arm's context applied.
+        todo: The stages that a new launch has to do.
+        after: Launches under way that the first of them has to wait for.
+        samples_total: How many draws are asked for.
+        samples_missing: How many of them are not on disk.
+    """
+
+    spec: RunSpec
+    data: bytes
+    todo: frozenset[Stage]
+    after: tuple[str, ...]
+    samples_total: int
+    samples_missing: int
+
+
+def what_is_missing(
+    home: Home, spec: RunSpec, data: bytes, sample: SampleJob, judge: JudgeJob
+) -> PlannedRun:
+    """Say what a run lacks.
+
+    Raises:
+        UsageError: the run is on disk in a form that this version cannot read.
+    """
+    run = home.run(spec.run_id)
+    there = read_spec(home, spec.run_id)
+    if there is None and run.spec.exists():
+        raise UsageError(
+            f"{run.spec} cannot be read; another version may have written it.",
+            title="Unreadable run",
+            hint=f"Upgrade wgen-tui, or remove the folder {run.root}.",
+        )
+    spec = there or spec
+    steps = inventory.steps_to_sample(run, sample, spec.training, spec.data_rows)
+    total = missing = len(steps) * sum(sample.draws(prompt) for prompt in sample.prompts)
+    if have := inventory.samples(run):
+        wanted = inventory.wanted_samples(spec.run_id, steps, sample)
+        missing = sum(sample_id not in have for sample_id in wanted)
+    todo: set[Stage] = set()
+    if spec.training is not None and inventory.final_checkpoint(run) is None:
+        todo |= {"train", "sample", "judge"}
+    elif missing:
+        todo |= {"sample", "judge"}
+    elif inventory.missing_grades(run, judge):
+        todo.add("judge")
+    under_way = _under_way(home, spec.run_id)
+    covered = {
+        view.spec.stage
+        for view in under_way
+        if view.spec.sample in (None, sample) and view.spec.judge in (None, judge)
+    }
+    for stage in STAGES:
+        if stage in todo:
+            if stage not in covered:
+                break  # what comes after a new launch has to be done anew as well
+            todo.remove(stage)
+    after = tuple(view.launch_id for view in under_way)
+    return PlannedRun(spec, data, frozenset(todo), after, total, missing)
+
+
+def _under_way(home: Home, run_id: str) -> list[LaunchView]:
+    """The launches that do, or are going to do, something for a run."""
+    launches = Launches(home)
+    own = launches.refresh(launches_of(home, run_id))
+    every = launches.with_predecessors(own)
+    return [view for view in own.values() if will_serve(view, run_id, every)]

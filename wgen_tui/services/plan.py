@@ -1,0 +1,204 @@
+"""From a definition to what is still to be done: which runs, which stages, how many samples.
+
+Promises: planning writes nothing, so whatever is wrong with the input leaves no trace; a plan names
+only work that is not done and not under way, so the same command twice does it once. `commit` is in
+`services.commit` and re-exported here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Literal
+
+from experiments.prompts import render_prompts
+from experiments.schema import BASE_ARM, Arm, Definition, Seeds, parse_seeds
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.protocol import (
+    JudgeJob,
+    PromptSpec,
+    RunSpec,
+    SampleJob,
+    short_hash,
+)
+from wgen_tui.services import definitions
+from wgen_tui.services.commit import commit
+from wgen_tui.services.lengths import check_lengths
+from wgen_tui.services.missing import PlannedRun, what_is_missing
+from wgen_tui.services.models import check_model, resolve_model
+from wgen_tui.services.nearest import unknown
+from wgen_tui.services.specs import Examples, make_specs, refuse_collisions
+
+__all__ = ["Options", "Plan", "PlannedRun", "commit", "make_plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line may change of a definition; None leaves it as it stands.
+
+    Attributes:
+        models: Base models instead of the definition's.
+        arms: Only these arms (`base` always comes along).
+        seeds: As in a definition: `3`, `0-5`, `0-2,7`.
+        n: Draws per prompt, for all questions.
+        checkpoints: Which checkpoints are sampled: `final`, `all`, or steps such as `10,20`.
+        trust_remote_code: Let the models run code of their own.
+    """
+
+    models: Sequence[str] | None = None
+    arms: Sequence[str] | None = None
+    seeds: str | None = None
+    n: int | None = None
+    checkpoints: str | None = None
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `run start` would do."""
+
+    definition: Definition
+    runs: tuple[PlannedRun, ...]
+    prompts: tuple[PromptSpec, ...]
+    sample: SampleJob
+    judge: JudgeJob
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not any(run.todo for run in self.runs)
+
+
+def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> Plan:
+    """Check everything that can be checked without torch, and plan what is missing.
+
+    Raises:
+        UsageError: anything wrong with the definition, its data, its models or the options.
+    """
+    options = options or Options()
+    definition = definitions.load(home, slug_or_path)
+    arms = _chosen_arms(definition, options.arms)
+    seeds = _chosen_seeds(definition, options.seeds)
+    sample = _sample_job(definition, options)
+    judge = _judge_job(definition)
+    examples = {name: _examples(home, slug_or_path, name, arm) for name, arm in arms.items()}
+    warnings = _same_data(examples)
+    specs: list[tuple[RunSpec, bytes]] = []
+    for name in options.models or definition.models:
+        model = resolve_model(home, name, trust_remote_code=options.trust_remote_code)
+        check_model(model, definition.chat_template)
+        for arm, item in examples.items():
+            warnings += check_lengths(
+                model, definition.chat_template, arm, item.rows, definition.training
+            )
+        specs += make_specs(definition, model, examples, seeds)
+    refuse_collisions([spec for spec, _ in specs])
+    runs = tuple(what_is_missing(home, spec, data, sample, judge) for spec, data in specs)
+    return Plan(definition, runs, sample.prompts, sample, judge, tuple(warnings))
+
+
+def _chosen_arms(definition: Definition, names: Sequence[str] | None) -> dict[str, Arm]:
+    if names is None:
+        return dict(definition.arms)
+    for name in names:
+        if name not in definition.arms and name != BASE_ARM:
+            raise unknown("arm", name, [*definition.arms, BASE_ARM])
+    if not names:
+        raise UsageError("No arm was given.", title="No arms")
+    return {name: arm for name, arm in definition.arms.items() if name in names}
+
+
+def _chosen_seeds(definition: Definition, text: str | None) -> Seeds:
+    if text is None:
+        return definition.seeds
+    try:
+        values = parse_seeds(text)
+    except ValueError as error:
+        raise UsageError(f"--seeds {text}: {error}.", title="Bad seeds") from error
+    return definition.seeds.model_copy(update={"values": values})
+
+
+def _sample_job(definition: Definition, options: Options) -> SampleJob:
+    sampling = definition.sampling
+    own = {q.name: n for q in definition.questions if (n := q.samples_per_paraphrase) is not None}
+    if options.n is not None:
+        if options.n < 1:
+            raise UsageError(
+                f"--n {options.n}: at least one sample of each prompt is needed.",
+                title="Nothing to sample",
+            )
+        sampling, own = sampling.model_copy(update={"n": options.n}), {}
+    prompts = tuple(
+        PromptSpec(
+            prompt_id=short_hash(
+                "prompt",
+                [message.model_dump() for message in prompt.messages],
+                prompt.question,
+                prompt.paraphrase,
+                prompt.variant,
+            ),
+            question=prompt.question,
+            paraphrase=prompt.paraphrase,
+            variant=prompt.variant,
+            messages=prompt.messages,
+        )
+        for prompt in render_prompts(definition)
+    )
+    return SampleJob(
+        prompts=prompts,
+        sampling=sampling,
+        n_by_question=own,
+        checkpoints=_checkpoints(options.checkpoints) or sampling.checkpoints,
+    )
+
+
+def _checkpoints(text: str | None) -> Literal["final", "all"] | tuple[int, ...] | None:
+    if text is None:
+        return None
+    if text in ("final", "all"):
+        return "final" if text == "final" else "all"
+    try:
+        return tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError as error:
+        raise UsageError(
+            f"--checkpoints {text}: neither final, nor all, nor steps such as 10,20.",
+            title="Bad checkpoints",
+        ) from error
+
+
+def _judge_job(definition: Definition) -> JudgeJob:
+    return JudgeJob(
+        judges=definition.judges,
+        judges_by_question={q.name: q.judges for q in definition.questions if q.judges is not None},
+        topics={q.name: q.topic for q in definition.questions if q.topic is not None},
+        questions={
+            q.name: next(m.content for m in reversed(q.wordings()[0]) if m.role == "user")
+            for q in definition.questions
+        },
+    )
+
+
+def _examples(home: Home, slug_or_path: str, name: str, arm: Arm) -> Examples:
+    rows = definitions.rows(home, slug_or_path, name, arm)
+    resolved = tuple(arm.context.apply(row.messages) for row in rows)
+    lines = (
+        json.dumps({"messages": [turn.model_dump() for turn in turns]}, ensure_ascii=False)
+        for turns in resolved
+    )
+    data = "".join(f"{line}\n" for line in lines).encode()
+    return Examples(arm, resolved, data, sha256(data).hexdigest())
+
+
+def _same_data(examples: dict[str, Examples]) -> list[str]:
+    """A warning for arms that would train on the very same examples."""
+    first: dict[str, str] = {}
+    warnings = []
+    for name, item in examples.items():
+        other = first.setdefault(item.sha256, name)
+        if other != name:
+            warnings.append(f"arms {other} and {name} train on the same {len(item.rows)} examples")
+    return warnings

@@ -1,0 +1,213 @@
+"""Runs: listing them with their state, their metrics and log, cancelling and removing them.
+
+Promises: the state of a run is a function of its own and its launches' files; asking writes nothing
+and needs no server. `remove` never touches a live run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+
+from pydantic import ValidationError
+
+from wgen_tui.errors import BusyError, UsageError
+from wgen_tui.paths import Home
+from wgen_tui.protocol import MetricRow, RunSpec, sync_folder
+from wgen_tui.services import launch
+from wgen_tui.services.ingest import ingest_now
+from wgen_tui.services.launches import ENDED, LIVE, NOT_THERE, Launches, LaunchView, tail_lines
+from wgen_tui.services.nearest import unknown
+from wgen_tui.services.state import RunStatus, status_of
+
+__all__ = [
+    "Board",
+    "RunStatus",
+    "cancel",
+    "get_run",
+    "launches_of",
+    "list_runs",
+    "metrics",
+    "read_spec",
+    "remove",
+    "run_names",
+    "tail",
+]
+
+
+class Board:
+    """All runs of a home; asking again costs only what has changed. Not for several threads."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._launches = Launches(home)
+        self._specs: dict[str, RunSpec] = {}
+        self._views: dict[str, LaunchView] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What workers of the runs last asked for want people to know, oldest first."""
+        return tuple(note for name in sorted(self._views) for note in self._views[name].notes)
+
+    def refresh(
+        self, experiment: str | None = None, run_ids: Iterable[str] | None = None
+    ) -> list[RunStatus]:
+        """The runs as they are now: by experiment and model, base first, then arm and seed."""
+        names = run_names(self._home) if run_ids is None else list(run_ids)
+        specs = [spec for name in names if (spec := self._spec(name)) is not None]
+        specs = [spec for spec in specs if experiment in (None, spec.experiment)]
+        served = {spec.run_id: launches_of(self._home, spec.run_id) for spec in specs}
+        views = self._launches.refresh({name for ids in served.values() for name in ids})
+        self._views = views
+        views = self._launches.with_predecessors(views)
+        found = [
+            status_of(
+                self._home, spec, [views[n] for n in served[spec.run_id] if n in views], views
+            )
+            for spec in specs
+        ]
+        return sorted(
+            found, key=lambda r: (r.experiment, r.model, r.role != "base", r.arm, r.seed, r.run_id)
+        )
+
+    def _spec(self, run_id: str) -> RunSpec | None:
+        if run_id not in self._specs:
+            spec = read_spec(self._home, run_id)
+            if spec is None:
+                return None
+            self._specs[run_id] = spec
+        return self._specs[run_id] if self._home.run(run_id).spec.exists() else None
+
+
+def list_runs(home: Home, experiment: str | None = None) -> list[RunStatus]:
+    """All runs, or those of one experiment."""
+    return Board(home).refresh(experiment)
+
+
+def get_run(home: Home, run_id: str) -> RunStatus:
+    """One run.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    found = Board(home).refresh(run_ids=[run_id]) if home.run(run_id).spec.exists() else []
+    if not found:
+        raise unknown("run", run_id, run_names(home), hint="`wgen-tui run list` shows all.")
+    return found[0]
+
+
+def run_names(home: Home) -> list[str]:
+    """The ids of all runs, in order."""
+    try:
+        names = [path.name for path in home.runs.iterdir()]
+    except NOT_THERE:
+        return []
+    return sorted(name for name in names if not name.startswith("."))
+
+
+def read_spec(home: Home, run_id: str) -> RunSpec | None:
+    """A run's spec; None when there is none of this version."""
+    try:
+        return RunSpec.model_validate_json(home.run(run_id).spec.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def launches_of(home: Home, run_id: str) -> list[str]:
+    """The ids of the launches that serve a run, oldest first."""
+    try:
+        lines = home.run(run_id).launches.read_text().splitlines()
+    except NOT_THERE:
+        return []
+    return [json.loads(line)["launch_id"] for line in lines if line.endswith("}")]
+
+
+def cancel(home: Home, run_id: str) -> list[str]:
+    """Cancel a run: what is running finishes its step and stops, what is queued never starts.
+
+    Returns:
+        The launches that were told.
+
+    Raises:
+        UsageError: there is no such run, or it is not live.
+    """
+    status = get_run(home, run_id)
+    if not status.live:
+        raise UsageError(
+            f"Run {run_id} is {status.state}; there is nothing to cancel.", title="Not running"
+        )
+    told = []
+    for view in Launches(home).refresh(launches_of(home, run_id)).values():
+        if view.state in ENDED:
+            continue
+        view.paths.control.mkdir(exist_ok=True)
+        (view.paths.control / f"cancel-{run_id}").touch()
+        sync_folder(view.paths.control)
+        told.append(view.launch_id)
+        view.refresh()
+        rest = {name for name in view.spec.run_ids if view.outcome(name) is None}
+        if view.state in LIVE and rest <= view.cancelled_runs:
+            # Nothing is left to do in it: do not wait until it looks.
+            launch.terminate(home, view.launch_id)
+    return told
+
+
+def remove(home: Home, *run_ids: str) -> None:
+    """Delete runs: checkpoints, samples, rule grades, and launches that served no other run.
+
+    Grades by people stay in the journal.
+
+    Raises:
+        UsageError: there is no such run, or one is live; nothing was removed.
+    """
+    for run_id in run_ids:
+        status = get_run(home, run_id)
+        if status.live:
+            raise UsageError(
+                f"Run {run_id} is {status.state}; nothing was removed.",
+                title="Run is live",
+                hint=f"First: wgen-tui run cancel {run_id}",
+            )
+    served = {name for run_id in run_ids for name in launches_of(home, run_id)}
+    for run_id in run_ids:
+        folder = home.run(run_id).root
+        # The new name, which no list shows, takes it out at once; deleting takes its time.
+        gone = folder.with_name(f".removed-{os.getpid()}-{run_id}")
+        folder.rename(gone)
+        sync_folder(folder.parent)
+        shutil.rmtree(gone)
+    left = set(run_names(home))
+    for view in Launches(home).refresh(served).values():
+        if not left & set(view.spec.run_ids):
+            shutil.rmtree(view.paths.root)
+    if home.database.exists():
+        # While another program holds the database, the next ingest forgets the rows.
+        with suppress(BusyError):
+            ingest_now(home)
+
+
+def metrics(home: Home, run_id: str) -> list[MetricRow]:
+    """The metrics of a run by step, ascending; of a step written twice the newer line counts."""
+    try:
+        lines = home.run(run_id).metrics.read_bytes().splitlines()
+    except NOT_THERE:
+        return []
+    rows: dict[int, MetricRow] = {}
+    for line in lines:
+        try:
+            row = MetricRow.model_validate_json(line)
+        except ValidationError:
+            continue  # torn by a power cut; the step is repeated further on
+        rows[row.step] = row
+    return [rows[step] for step in sorted(rows)]
+
+
+def tail(home: Home, run_id: str, lines: int = 40) -> list[str]:
+    """The last lines that the newest started worker of this run wrote."""
+    for name in reversed(launches_of(home, run_id)):
+        if found := tail_lines(home.launch(name).log, lines):
+            return found
+    return []

@@ -1,0 +1,60 @@
+"""Text that a model wrote, made fit for a terminal.
+
+Promises: what leaves here holds no character that a terminal obeys, none that turns the reading
+direction or hides: each is shown as a symbol instead. Everything else stays as it is.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+NEWLINE = "\n"
+_INVISIBLE = (
+    *range(0x80, 0xA0),  # C1 controls: 0x9b alone opens an escape sequence
+    0xAD,  # soft hyphen
+    0x61C,
+    *range(0x200B, 0x2010),  # zero-width characters, direction marks
+    *range(0x2028, 0x202F),  # line and paragraph separators, direction embeddings and overrides
+    *range(0x2060, 0x2070),  # word joiner, invisible operators, direction isolates
+    0xFEFF,
+    *range(0xFFF9, 0xFFFC),
+    *range(0xD800, 0xE000),  # lone surrogates, which no encoder takes
+    *range(0xE0000, 0xE0080),  # tags: text that no terminal shows
+)
+_SHOWN: dict[int, str] = {
+    **{code: chr(0x2400 + code) for code in range(0x20)},  # ␀ … ␛ … ␟
+    0x7F: "␡",
+    **{code: f"‹{code:02X}›" for code in _INVISIBLE},
+}
+_SHOWN_BUT_NEWLINES = {code: shown for code, shown in _SHOWN.items() if code != ord(NEWLINE)}
+
+
+def printable(text: str, *, keep_newlines: bool = True) -> str:
+    """Show every control and invisible character of `text` as a symbol.
+
+    Args:
+        text: Anything.
+        keep_newlines: Whether line feeds stay line feeds.
+    """
+    return text.translate(_SHOWN_BUT_NEWLINES if keep_newlines else _SHOWN)
+
+
+def one_line(text: str, width: int) -> str:
+    """`text` on one line of at most `width` cells, cut with an ellipsis."""
+    shown = printable(text, keep_newlines=False)
+    if sum(map(_cells, shown)) <= width:
+        return shown
+    kept: list[str] = []
+    room = width - 1
+    for character in shown:
+        room -= _cells(character)
+        if room < 0:
+            break
+        kept.append(character)
+    return "".join(kept) + "…" if width > 0 else ""
+
+
+def _cells(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,0 +1,115 @@
+"""Run specs: which runs a definition means, and their ids.
+
+Promises: an id covers all that changes what is trained (weights, data, training, seeds, template,
+arm) and nothing else, so it is the same on every machine, and more questions or samples later
+belong to the same run.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from experiments.catalogue import definition_hash
+from experiments.schema import BASE_ARM, Arm, Definition, Message, Seeds
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import checked_id
+from wgen_tui.protocol import ModelRef, RunSpec, SeedSet, now, short_hash
+from wgen_tui.services.weights import weights_key
+
+PACKAGES = ("wgen-tui", "torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """The resolved examples of an arm."""
+
+    arm: Arm
+    rows: tuple[tuple[Message, ...], ...]
+    data: bytes
+    sha256: str
+
+
+def make_specs(
+    definition: Definition, model: ModelRef, examples: Mapping[str, Examples], seeds: Seeds
+) -> list[tuple[RunSpec, bytes]]:
+    """The runs of one model: the base once, then every arm with every seed."""
+    # The base is not trained: one run serves all seeds, and more seeds later do not add another.
+    base_seed = definition.seeds.values[0]
+    specs = [(_spec(definition, model, BASE_ARM, None, _seed_set(seeds, base_seed)), b"")]
+    for name, item in examples.items():
+        for seed in seeds.values:
+            spec = _spec(definition, model, name, item, _seed_set(seeds, seed))
+            specs.append((spec, item.data))
+    return specs
+
+
+def _seed_set(seeds: Seeds, seed: int) -> SeedSet:
+    def own(value: int | None) -> int:
+        return seed if value is None else value
+
+    return SeedSet(
+        seed=seed,
+        data_order=own(seeds.data_order),
+        lora_init=own(seeds.lora_init),
+        sampling=own(seeds.sampling),
+    )
+
+
+def _spec(
+    definition: Definition, model: ModelRef, arm: str, item: Examples | None, seeds: SeedSet
+) -> RunSpec:
+    """A run. Its id covers all that changes what is trained, and nothing else."""
+    training = definition.training if item else None
+    key = short_hash(
+        weights_key(model),
+        arm,
+        item.sha256 if item else None,
+        training.model_dump(mode="json") if training else None,
+        seeds.model_dump() if item else seeds.sampling,
+        definition.chat_template,
+    )
+    return RunSpec(
+        run_id=checked_id(f"{definition.slug}-{arm}-s{seeds.seed}-{key}"),
+        experiment=definition.slug,
+        definition_hash=definition_hash(definition),
+        arm=arm,
+        role=item.arm.role if item else "base",
+        seeds=seeds,
+        model=model,
+        training=training,
+        chat_template=definition.chat_template,
+        data_sha256=item.sha256 if item else None,
+        data_rows=len(item.rows) if item else 0,
+        created_at=now(),
+        versions=_versions(),
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def refuse_collisions(specs: Sequence[RunSpec]) -> None:
+    """Two runs must not write to one folder, on file systems that ignore case neither."""
+    seen: dict[str, RunSpec] = {}
+    for spec in specs:
+        other = seen.setdefault(spec.run_id.casefold(), spec)
+        if other is not spec:
+            if other.model != spec.model:
+                what = f"Models {other.model.name} and {spec.model.name} are the same weights"
+            else:
+                what = f"Arms {other.arm} and {spec.arm} differ only in case"
+            raise UsageError(
+                f"{what}: both would write to run {spec.run_id}.",
+                title="Two runs, one id",
+                hint="Leave one of them out, or rename it.",
+            )

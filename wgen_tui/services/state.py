@@ -1,0 +1,191 @@
+"""The state function: what a run is doing, from its own and its launches' files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from experiments.schema import Role
+from wgen_tui.paths import Home
+from wgen_tui.protocol import LIVE_STATES, RunSpec, RunState, Stage
+from wgen_tui.services.inventory import final_checkpoint
+from wgen_tui.services.launches import ENDED, LIVE, LaunchView
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """One run as a list shows it.
+
+    `step` of `steps` is training; `done` of `total` counts `unit` in the present stage, at `rate`
+    units per second. `why` says what it waits for, or how it ended.
+    """
+
+    run_id: str
+    experiment: str
+    model: str
+    arm: str
+    role: Role
+    seed: int
+    state: RunState
+    stage: Stage | None = None
+    step: int | None = None
+    steps: int | None = None
+    done: int | None = None
+    total: int | None = None
+    unit: str | None = None
+    rate: float | None = None
+    loss: float | None = None
+    eta_seconds: float | None = None
+    why: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    launch_id: str | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE_STATES
+
+
+def status_of(
+    home: Home, spec: RunSpec, own: Sequence[LaunchView], every: Mapping[str, LaunchView]
+) -> RunStatus:
+    """The state function.
+
+    Args:
+        home: The home.
+        spec: The run.
+        own: The launches that serve it, oldest first, refreshed.
+        every: At least those and all that they come after, by id.
+    """
+    run_id = spec.run_id
+    chain = _newest_chain(own)
+    at_work = [view for view in own if view.state in LIVE and view.outcome(run_id) is None]
+    state: RunState = "queued"
+    why = "no launch yet; `wgen-tui run start` makes one"
+    view: LaunchView | None = None
+    for view in at_work or chain:
+        state, why = _in_launch(view, run_id, every)
+        if state != "finished":
+            break
+    step, steps, loss = _training(home, spec, own)
+    seen = view.progress.get(run_id) if view else None
+    last = seen.last if seen and state == "running" else None
+    starts = [p.started_at for v in own if (p := v.progress.get(run_id)) and p.started_at]
+    return RunStatus(
+        run_id=run_id,
+        experiment=spec.experiment,
+        model=spec.model.name,
+        arm=spec.arm,
+        role=spec.role,
+        seed=spec.seeds.seed,
+        state=state,
+        stage=view.spec.stage if view else None,
+        step=step,
+        steps=steps,
+        done=last.done if last else None,
+        total=last.total if last else None,
+        unit=last.unit if last else None,
+        rate=last.rate if last else None,
+        loss=loss,
+        eta_seconds=_eta(last.done, last.total, last.rate) if last else None,
+        why=why,
+        started_at=min(starts, default=None),
+        ended_at=_ended_at(view, run_id) if state in ENDED else None,
+        launch_id=view.launch_id if view else None,
+    )
+
+
+def _newest_chain(own: Sequence[LaunchView]) -> list[LaunchView]:
+    """The last launch and those of the same run that it comes after, in order."""
+    if not own:
+        return []
+    wanted = {own[-1].launch_id}
+    for view in reversed(own):
+        if view.launch_id in wanted:
+            wanted.update(view.spec.after)
+    return [view for view in own if view.launch_id in wanted]
+
+
+def _in_launch(
+    view: LaunchView, run_id: str, every: Mapping[str, LaunchView]
+) -> tuple[RunState, str]:
+    """How a run stands in one launch, and why."""
+    name = f"{view.spec.stage} launch {view.launch_id}"
+    if (outcome := view.outcome(run_id)) is not None:
+        return outcome.outcome, ": ".join(part for part in (outcome.title, outcome.message) if part)
+    if view.state == "lost":
+        words = view.last_words()
+        return "lost", f"the {name} died" + (f": {words}" if words else " without a word")
+    if view.state == "cancelled" or (view.state == "queued" and run_id in view.cancelled_runs):
+        return "cancelled", "cancelled before it began"
+    if view.state == "starting":
+        return "starting", "loads the model"
+    if view.state == "running":
+        if run_id in view.cancelled_runs:
+            return "running", "is being cancelled"
+        seen = view.progress.get(run_id)
+        return (
+            ("running", view.message)
+            if seen and seen.started_at
+            else ("queued", "waits for its turn")
+        )
+    return _waiting(view, every)
+
+
+def _waiting(view: LaunchView, every: Mapping[str, LaunchView]) -> tuple[RunState, str]:
+    """A launch that has not been started: does it wait, or will it never start?"""
+    for name in view.spec.after:
+        before = every.get(name)
+        if before is None:
+            return "lost", f"launch {name}, which comes before, is gone"
+        state: RunState = before.state
+        if state in ENDED and not before.lets_others_go_on():
+            ended = "failed" if state == "finished" else state
+            return ended, f"the {before.spec.stage} launch {name} ended {ended}"
+        if state == "queued":
+            state, why = _waiting(before, every)
+            if state != "queued":
+                return state, why
+        if state not in ENDED:
+            return "queued", f"waits for {before.spec.stage}"
+    return "queued", "waits for the supervisor"
+
+
+def will_serve(view: LaunchView, run_id: str, every: Mapping[str, LaunchView]) -> bool:
+    """Whether a launch does, or is going to do, something for a run."""
+    if view.outcome(run_id) is not None or run_id in view.cancelled_runs:
+        return False
+    if view.state == "queued":
+        return _waiting(view, every)[0] == "queued"
+    return view.state in LIVE
+
+
+def _training(
+    home: Home, spec: RunSpec, own: Sequence[LaunchView]
+) -> tuple[int | None, int | None, float | None]:
+    """The step, the steps and the newest loss of a run's training."""
+    if spec.training is None:
+        return 0, 0, None
+    for view in reversed(own):
+        seen = view.progress.get(spec.run_id)
+        if view.spec.stage == "train" and seen and seen.last:
+            return seen.last.done, seen.last.total, seen.last.loss
+    done = final_checkpoint(home.run(spec.run_id))
+    return (done.step, done.steps, done.loss) if done else (None, None, None)
+
+
+def _eta(done: int | None, total: int | None, rate: float | None) -> float | None:
+    """Seconds left in this stage of this run."""
+    if done is None or total is None or not rate:
+        return None
+    return max(0.0, (total - done) / rate)
+
+
+def _ended_at(view: LaunchView | None, run_id: str) -> datetime | None:
+    if view is None:
+        return None
+    seen = view.progress.get(run_id)
+    if seen and seen.ended_at:
+        return seen.ended_at
+    return view.done.ended_at if view.done else None

@@ -1,0 +1,242 @@
+"""The one background process of a home: starts queued launches and ingests what they write.
+
+Promises: at most one per home (flock); it lives in a session of its own and survives logout; it
+knows nothing that is not in the files, so when it dies the next command simply starts another,
+which takes the running workers as they are; it ends when nothing is left to do. SIGTERM ends it
+and leaves the workers alone.
+
+Run as `python -m wgen_tui.services.supervisor --home DIR`; `ensure` does that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import IO
+
+from wgen_tui.errors import WgenError
+from wgen_tui.paths import Home
+from wgen_tui.services import launch
+from wgen_tui.services.ingest import ingest_now
+from wgen_tui.services.launches import ENDED, LIVE, Launches, LaunchView, locked
+
+LOOK_EVERY = 0.2  # seconds; a look costs a few stat calls for each launch that has not ended
+INGEST_EVERY = 5.0
+IDLE_FOR = 3.0  # seconds without work before it ends
+LOCK_TRIES = 20  # x 0.05 s: those who look whether the lock is held hold it for an instant
+START_WITHIN = 20.0  # seconds for a new supervisor to take its lock
+
+log = logging.getLogger("supervisor")
+
+
+def alive(home: Home) -> int | None:
+    """The process id of this home's supervisor, or None."""
+    if not locked(home.supervisor_lock):
+        return None
+    try:
+        record = json.loads(home.supervisor_lock.read_bytes())
+        pid: int = record["pid"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # it has the lock and is about to write
+    elsewhere = record.get("host") != socket.gethostname()
+    # What an earlier one left in the file is not the holder.
+    return pid if elsewhere or launch.process_started(pid) == record.get("ticks") else None
+
+
+def ensure(home: Home) -> int | None:
+    """Make sure that a supervisor works for this home; call it after writing launches.
+
+    Returns:
+        Its process id; None if it found nothing to do and has ended already.
+
+    Raises:
+        WgenError: none could be started.
+    """
+    if (pid := alive(home)) is not None:
+        return pid
+    with home.supervisor_log.open("ab") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "wgen_tui.services.supervisor", "--home", str(home.root)],
+            cwd=home.root,
+            env=launch.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_WITHIN
+    while time.monotonic() < deadline:
+        if (pid := alive(home)) is not None:
+            return pid
+        if (code := child.poll()) is not None:
+            if code == 0:  # another was faster, or there was nothing to do
+                return alive(home)
+            break
+        time.sleep(0.02)
+    raise WgenError(
+        f"The supervisor did not start; {home.supervisor_log} says why.", title="No supervisor"
+    )
+
+
+class Supervisor:
+    """The main loop. `stop` ends it between two looks."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._launches = Launches(home)
+        self._children: list[subprocess.Popen[bytes]] = []
+        self._stop = Event()
+        self._ended = {
+            name for name, view in self._launches.refresh().items() if view.state in ENDED
+        }
+        self._ingested_at = float("-inf")
+        self._ingest_failed = False
+        self._dirty = True  # something has ended that may not be in the database yet
+
+    def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        """Ask the loop to end; safe in a signal handler."""
+        self._stop.set()
+
+    @property
+    def stopped(self) -> bool:
+        return self._stop.is_set()
+
+    def work_left(self) -> bool:
+        """Whether a launch is at work or could be started."""
+        views = self._launches.refresh()
+        return any(
+            view.state in LIVE or (view.state == "queued" and _may_start(view, views))
+            for view in views.values()
+        )
+
+    def run(self) -> None:
+        """Work until there is nothing to do for `IDLE_FOR` seconds, or until stopped."""
+        idle_since: float | None = None
+        while not self._stop.is_set():
+            busy = self.look()
+            self._ingest(busy)
+            moment = time.monotonic()
+            if busy or self._dirty:
+                idle_since = None
+            elif idle_since is None:
+                idle_since = moment
+            elif moment - idle_since >= IDLE_FOR:
+                return
+            self._stop.wait(LOOK_EVERY)
+
+    def look(self) -> bool:
+        """Start the next launch if none is at work.
+
+        Returns:
+            Whether a launch is at work, or waits to be started.
+        """
+        self._children = [child for child in self._children if child.poll() is None]
+        views = self._launches.refresh()
+        ended = {name for name, view in views.items() if view.state in ENDED}
+        for name in sorted(ended - self._ended):
+            self._dirty = True
+            log.info("%s: %s", name, views[name].state)
+        self._ended = ended
+        if any(view.state in LIVE for view in views.values()):
+            return True
+        for view in views.values():
+            if view.state == "queued" and _may_start(view, views):
+                return self._start(view)
+        return False
+
+    def _start(self, view: LaunchView) -> bool:
+        try:
+            self._children.append(launch.spawn(self._home, view.spec))
+        except OSError as error:
+            # A full disk, too many processes: the next look tries again.
+            log.error("%s: cannot be started: %s", view.launch_id, error)
+            self._stop.wait(INGEST_EVERY)
+        else:
+            log.info("%s: started, process %d", view.launch_id, self._children[-1].pid)
+        return True
+
+    def _ingest(self, busy: bool) -> None:
+        """Ingest at intervals while workers write, and at once when a launch has ended."""
+        moment = time.monotonic()
+        soon = self._dirty and not self._ingest_failed
+        interval = LOOK_EVERY if soon else INGEST_EVERY
+        if not (self._dirty or busy) or moment - self._ingested_at < interval:
+            return
+        self._ingested_at = moment
+        try:
+            done = ingest_now(self._home) is not None
+            self._ingest_failed = False
+        except Exception:
+            # A locked, broken or full database is no reason to stop the work: the part files are
+            # the truth, and readers lay those not ingested over the tables.
+            log.exception("ingest failed")
+            self._ingest_failed = True
+            done = not busy  # nobody waits for us: leave it to the next supervisor
+        self._dirty = self._dirty and not done
+
+
+def _may_start(view: LaunchView, views: dict[str, LaunchView]) -> bool:
+    return all(name in views and views[name].lets_others_go_on() for name in view.spec.after)
+
+
+def _take_lock(home: Home) -> IO[bytes] | None:
+    """Take the supervisor's lock and write our process id into it; None if another has it."""
+    stream = home.supervisor_lock.open("a+b")
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.05)
+            continue
+        stream.truncate(0)
+        me = {
+            "pid": os.getpid(),
+            "ticks": launch.process_started(os.getpid()),
+            "host": socket.gethostname(),
+        }
+        stream.write(json.dumps(me).encode() + b"\n")
+        stream.flush()
+        return stream
+    stream.close()
+    return None
+
+
+def serve(home: Home) -> None:
+    """Supervise a home until there is nothing to do; return at once if another process does."""
+    supervisor = Supervisor(home)
+    signal.signal(signal.SIGTERM, supervisor.stop)
+    signal.signal(signal.SIGINT, supervisor.stop)
+    while (lock := _take_lock(home)) is not None:
+        log.info("begins, process %d", os.getpid())
+        supervisor.run()
+        log.info("ends")
+        lock.close()
+        # A command may have written a launch and found us alive between our last look and the
+        # release of the lock.
+        if supervisor.stopped or not supervisor.work_left():
+            return
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="wgen_tui.services.supervisor")
+    parser.add_argument("--home", type=Path, required=True)
+    home = Home(parser.parse_args(arguments).home.absolute())
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S"
+    )
+    serve(home)
+
+
+if __name__ == "__main__":
+    main()

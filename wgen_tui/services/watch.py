@@ -1,0 +1,62 @@
+"""Follow runs until none is live.
+
+Promises: watching only reads; ending it ends nothing else. A supervisor that died while work is
+queued is replaced.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from wgen_tui.paths import Home
+from wgen_tui.services import supervisor
+from wgen_tui.services.runs import Board, RunStatus
+
+LOOK_EVERY = 0.25  # seconds
+ENSURE_EVERY = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All watched runs at one moment, and the notes of their workers since the watch began."""
+
+    runs: tuple[RunStatus, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def live(self) -> bool:
+        return any(run.live for run in self.runs)
+
+    @property
+    def failed(self) -> tuple[RunStatus, ...]:
+        """Those that ended otherwise than well."""
+        return tuple(run for run in self.runs if not run.live and run.state != "finished")
+
+
+def watch(home: Home, run_ids: Sequence[str], *, restart: bool = True) -> Iterator[Snapshot]:
+    """Yield a snapshot whenever something has changed; the last one has no live run.
+
+    Args:
+        home: The home.
+        run_ids: The runs to watch.
+        restart: Whether to start a supervisor when there is none and runs are queued.
+    """
+    board = Board(home)
+    last: Snapshot | None = None
+    ensured_at = time.monotonic()
+    board.refresh(run_ids=run_ids)
+    told = len(board.notes)  # of launches before this watch
+    while True:
+        snapshot = Snapshot(tuple(board.refresh(run_ids=run_ids)), board.notes[told:])
+        if snapshot != last:
+            last = snapshot
+            yield snapshot
+        if not snapshot.live:
+            return
+        if restart and time.monotonic() - ensured_at >= ENSURE_EVERY:
+            ensured_at = time.monotonic()
+            if supervisor.alive(home) is None:
+                supervisor.ensure(home)
+        time.sleep(LOOK_EVERY)

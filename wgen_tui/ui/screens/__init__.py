@@ -1,0 +1,1 @@
+"""The six screens, each with its style sheet beside it."""

@@ -1,0 +1,104 @@
+"""The filter line of the samples screen, such as `arm=old_birds seed=1 label=era:19th_century`.
+
+Promises: `parse` understands what `write` gives; a wrong key or value names the nearest right one.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from wgen_tui.errors import UsageError
+
+KEYS = {
+    "experiment": "experiment",
+    "run": "run_id",
+    "model": "model",
+    "arm": "arm",
+    "seed": "seed",
+    "step": "step",
+    "question": "question",
+    "variant": "variant",
+    "label": "label",
+    "graded": "graded_by",
+}
+NUMBERS = ("seed", "step")
+EXAMPLE = "arm=old_birds seed=1 question=… label=era:19th_century words in the text"
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The fields of a `services.samples.Filter` that `text` sets; the words left over are text.
+
+    Raises:
+        UsageError: an unknown key, a seed or step that is no number, a label without a judge.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = text.split()
+    found: dict[str, Any] = {}
+    free: list[str] = []
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key.isidentifier():
+            free.append(word)
+            continue
+        found[_field(key)] = _value(key, value)
+    if free:
+        found["text"] = " ".join(free)
+    return found
+
+
+def _field(key: str) -> str:
+    if key in KEYS:
+        return KEYS[key]
+    near = get_close_matches(key, KEYS, n=1)
+    hint = f"Did you mean {near[0]}=…?" if near else f"Keys: {', '.join(KEYS)}."
+    raise UsageError(f"There is no filter key {key!r}.", title="Filter", hint=hint)
+
+
+def _value(key: str, value: str) -> Any:
+    if key in NUMBERS:
+        try:
+            return int(value)
+        except ValueError as error:
+            raise UsageError(
+                f"{key}={value}: a whole number is wanted.", title="Filter", hint=f"As in {key}=1."
+            ) from error
+    if key == "label":
+        judge, colon, label = value.partition(":")
+        if not (judge and colon and label):
+            raise UsageError(
+                f"label={value}: a judge and its label are wanted.",
+                title="Filter",
+                hint="As in label=era:19th_century.",
+            )
+        return (judge, label)
+    return value
+
+
+def write(fields: Mapping[str, Any]) -> str:
+    """The line that `parse` reads as `fields`."""
+    parts = []
+    for key, name in KEYS.items():
+        if (value := fields.get(name)) is not None:
+            shown = ":".join(value) if name == "label" else str(value)
+            parts.append(shlex.quote(f"{key}={shown}") if set(shown) & set(" '\"\\") else f"{key}={shown}")
+    if text := fields.get("text"):
+        parts.append(" ".join(shlex.quote(w) if "=" in w else w for w in _words(text)))
+    return " ".join(parts)
+
+
+def _words(text: str) -> list[str]:
+    return [shlex.quote(word) if set(word) & set("'\"\\") else word for word in text.split()]
+
+
+def neighbour(values: list[str], now: str | None, step: int) -> str | None:
+    """The value `step` after `now`, round the end; None stands for all of them, before the first."""
+    if not values:
+        return None
+    places: list[str | None] = [None, *values]
+    index = places.index(now) if now in places else 0
+    return places[(index + step) % len(places)]

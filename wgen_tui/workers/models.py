@@ -1,0 +1,172 @@
+"""Loading a base model and its tokenizer, with stock `from_pretrained`.
+
+Promises: what was chosen (dtype, attention, quantisation) is said with its reason; code from a
+model's repository runs only if the user asked for it; weights come from safetensors; what can go
+wrong is said in words.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from experiments.schema import TrainingConfig
+from wgen_tui.protocol import ModelRef
+from wgen_tui.workers.runtime import WorkerError
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+SMALL = 20_000_000  # parameters; below, more than one CPU thread costs more than it gives
+
+
+@dataclass
+class Base:
+    """A loaded base model.
+
+    Attributes:
+        model: The model, in eval mode, nothing to be trained.
+        tokenizer: With the chat template that will be used.
+        device: Where it is.
+        precision: "fp32", "bf16" or "fp16".
+        reason: What was chosen and why, a line.
+    """
+
+    model: Any
+    tokenizer: Any
+    device: torch.device
+    precision: str
+    reason: str
+
+    @property
+    def engine(self) -> str:
+        """What computes: stored with every sample."""
+        return (
+            f"transformers {transformers.__version__} / torch {torch.__version__} "
+            f"{self.device.type} {self.precision}"
+        )
+
+
+def pick_precision(wanted: str, device: torch.device) -> tuple[str, str]:
+    """The precision to load in, and why."""
+    if wanted != "auto":
+        return wanted, "as the definition says"
+    if device.type != "cuda":
+        return "fp32", "there is no GPU"
+    if torch.cuda.is_bf16_supported():
+        return "bf16", "the GPU has it"
+    return "fp16", "the GPU has no bf16"
+
+
+@contextmanager
+def _in_words(ref: ModelRef) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        text = str(error).strip().splitlines()[0]
+        hint = "Look with `wgen-tui doctor` at HF_HOME, HF_TOKEN and offline mode."
+        if "trust_remote_code" in str(error):
+            hint = "If you trust its authors: run start … --trust-remote-code."
+        raise WorkerError(
+            f"The model {ref.name} cannot be loaded: {text}", title="Model not loaded", hint=hint
+        ) from error
+
+
+def load_tokenizer(ref: ModelRef, chat_template: str | None) -> Any:
+    """The tokenizer, with a chat template.
+
+    Raises:
+        WorkerError: it cannot be loaded, is a slow one, or has no chat template.
+    """
+    with _in_words(ref):
+        tokenizer = AutoTokenizer.from_pretrained(
+            ref.location, revision=ref.revision, trust_remote_code=ref.trust_remote_code
+        )
+    if chat_template is not None:
+        tokenizer.chat_template = chat_template
+    if not tokenizer.chat_template:
+        raise WorkerError(
+            f"The tokenizer of {ref.name} has no chat template.",
+            title="No chat template",
+            hint="Write one into experiment.yaml: chat_template: '{% for message in messages %}…'",
+        )
+    if not tokenizer.is_fast:
+        raise WorkerError(
+            f"The tokenizer of {ref.name} is a slow one: it does not tell which tokens a text has.",
+            title="Slow tokenizer",
+            hint="Convert it: AutoTokenizer.from_pretrained(…, from_slow=True).save_pretrained(…)",
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def _quantization(training: TrainingConfig | None, device: torch.device) -> Any:
+    kind = training.quantization if training is not None else "none"
+    if kind == "none":
+        return None
+    if device.type != "cuda" or importlib.util.find_spec("bitsandbytes") is None:
+        missing = "a CUDA GPU" if device.type != "cuda" else "bitsandbytes"
+        raise WorkerError(
+            f"quantization: {kind} needs {missing}.",
+            title="Cannot quantise",
+            hint="pip install 'wgen-tui[quant]' on a GPU box, or set quantization: none.",
+        )
+    if kind == "8bit":
+        return transformers.BitsAndBytesConfig(load_in_8bit=True)
+    return transformers.BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_use_double_quant=True,
+    )
+
+
+def load_base(
+    ref: ModelRef,
+    training: TrainingConfig | None,
+    chat_template: str | None,
+    device: torch.device,
+) -> Base:
+    """Load a base model for training or sampling.
+
+    Args:
+        ref: Which model.
+        training: Gives precision and quantisation; None means the defaults.
+        chat_template: Used instead of the tokenizer's.
+        device: Where to put it.
+
+    Raises:
+        WorkerError: it cannot be loaded; the message says why.
+    """
+    tokenizer = load_tokenizer(ref, chat_template)
+    wanted = training.precision if training is not None else "auto"
+    precision, why = pick_precision(wanted, device)
+    quantization = _quantization(training, device)
+    options: dict[str, Any] = {"quantization_config": quantization} if quantization else {}
+    with _in_words(ref):
+        model = AutoModelForCausalLM.from_pretrained(
+            ref.location,
+            revision=ref.revision,
+            trust_remote_code=ref.trust_remote_code,
+            dtype=DTYPES[precision],
+            attn_implementation="sdpa",
+            use_safetensors=True,
+            **options,
+        )
+    if quantization is None:
+        model = model.to(device)
+    model.eval().requires_grad_(False)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    if count < SMALL:
+        torch.set_num_threads(1)
+    reason = (
+        f"{ref.name}: {count / 1e6:.1f} M parameters on {device.type} in {precision} ({why}), "
+        "sdpa attention (PyTorch's own: exact, no extra package)"
+    )
+    return Base(model, tokenizer, device, precision, reason)

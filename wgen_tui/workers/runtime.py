@@ -1,0 +1,229 @@
+"""What every worker does around its work: lock, events, cancelling, and how it ended.
+
+Promises: one process works on a launch at a time; whatever happens short of kill -9 is written to
+done.json, last; a run that fails does not stop the others; nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from wgen_tui.errors import ExitCode, WgenError
+from wgen_tui.paths import Home, LaunchPaths, RunPaths
+from wgen_tui.protocol import (
+    DoneRecord,
+    Event,
+    EventKind,
+    LaunchSpec,
+    Outcome,
+    RunOutcome,
+    RunSpec,
+    Stage,
+    now,
+    write_record,
+)
+
+PROGRESS_SECONDS = 0.25  # between two progress events of a run
+
+
+class Cancelled(Exception):
+    """The user asked for this run, or for all of the launch, to stop."""
+
+
+class WorkerError(WgenError):
+    """A run, or the launch, cannot go on; title, message and hint reach the user."""
+
+
+@dataclass
+class Worker:
+    """One worker process: its launch, and what it says to the outside.
+
+    Attributes:
+        main: False in the other processes of a distributed launch, which write nothing.
+    """
+
+    home: Home
+    spec: LaunchSpec
+    paths: LaunchPaths
+    main: bool = True
+    _stopping: bool = False
+    _last_progress: float = 0.0
+    outcomes: dict[str, RunOutcome] = field(default_factory=dict)
+
+    def run_paths(self, run_id: str) -> RunPaths:
+        return self.home.run(run_id)
+
+    def run_spec(self, run_id: str) -> RunSpec:
+        return RunSpec.model_validate_json(self.home.run(run_id).spec.read_bytes())
+
+    def emit(self, kind: EventKind, run_id: str | None = None, **values: Any) -> None:
+        """Append an event; a whole line in one write, so that a reader never sees half of one."""
+        if not self.main:
+            return
+        event = Event(at=now(), kind=kind, run_id=run_id, **values)
+        line = event.model_dump_json(exclude_none=True) + "\n"
+        handle = os.open(self.paths.events, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(handle, line.encode())
+        finally:
+            os.close(handle)
+
+    def progress(self, run_id: str, done: int, total: int, unit: str, **values: Any) -> None:
+        """Say how far a run is; often called, seldom written (the last step always is)."""
+        moment = time.monotonic()
+        if done < total and moment - self._last_progress < PROGRESS_SECONDS:
+            return
+        self._last_progress = moment
+        self.emit("progress", run_id, done=done, total=total, unit=unit, **values)
+
+    def note(self, message: str, run_id: str | None = None) -> None:
+        """Something a person should know, in the events and in the log."""
+        print(f"{run_id}: {message}" if run_id else message, flush=True)
+        self.emit("note", run_id, message=message)
+
+    def check_cancelled(self, run_id: str) -> None:
+        """Raise Cancelled if this run is to stop."""
+        control = self.paths.control
+        if (
+            self._stopping
+            or (control / "cancel").exists()
+            or (control / f"cancel-{run_id}").exists()
+        ):
+            raise Cancelled
+
+    def stop(self, _signal: int, _frame: FrameType | None) -> None:
+        """SIGTERM, SIGINT: end at the next step."""
+        self._stopping = True
+
+    @contextmanager
+    def run(self, run_id: str) -> Iterator[None]:
+        """Do one run's work inside; whatever ends it becomes its outcome."""
+        self.emit("run_started", run_id)
+        outcome = RunOutcome(outcome="finished")
+        try:
+            yield
+        except Cancelled:
+            outcome = RunOutcome(outcome="cancelled", title="Cancelled", message="As asked.")
+        except WgenError as error:
+            outcome = failure(error)
+        except Exception as error:  # a bug or the machine: the other runs still have their turn
+            traceback.print_exc()
+            outcome = unexpected(error)
+        self.outcomes[run_id] = outcome
+        self.emit("run_done", run_id, outcome=outcome.outcome, message=outcome.message or None)
+        if outcome.outcome == "failed":
+            print(f"{run_id}: {outcome.title}: {outcome.message}", flush=True)
+
+
+def failure(error: WgenError) -> RunOutcome:
+    """The outcome of an error with a message for people."""
+    return RunOutcome(outcome="failed", title=error.title, message=error.message, hint=error.hint)
+
+
+def unexpected(error: BaseException) -> RunOutcome:
+    """The outcome of any other error: its nearest known cause, or its last line."""
+    text = f"{type(error).__name__}: {error}".strip().rstrip(":")
+    if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
+        hint = "Use a smaller batch, 4-bit quantization, or gradient_checkpointing."
+        return RunOutcome(outcome="failed", title="Out of memory", message=text, hint=hint)
+    if isinstance(error, OSError) and error.errno == 28:
+        hint = "Make room; the same command goes on from what is there."
+        return RunOutcome(outcome="failed", title="Disk full", message=text, hint=hint)
+    hint = "The whole traceback is in the log: wgen-tui run logs RUN."
+    return RunOutcome(outcome="failed", title="Unexpected error", message=text, hint=hint)
+
+
+def launch_worker(stage: Stage, work: Callable[[Worker], None]) -> int:
+    """Be the worker of a launch from start to end.
+
+    Args:
+        stage: What this program does; a launch of another stage is refused.
+        work: Does the runs, each inside `Worker.run`. An exception out of it fails every run
+            that has no outcome yet.
+
+    Returns:
+        The exit status: 0, or 1 if a run failed, or 3 if another process holds the launch.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m wgen_tui.workers.{stage}")
+    parser.add_argument("--home", required=True, type=Path)
+    parser.add_argument("--launch", required=True)
+    options = parser.parse_args()
+    home = Home(options.home)
+    paths = home.launch(options.launch)
+    main = os.environ.get("RANK", "0") == "0"
+    spec = LaunchSpec.model_validate_json(paths.spec.read_bytes())
+    if spec.stage != stage:
+        print(f"launch {spec.launch_id} is for {spec.stage}, not {stage}", file=sys.stderr)
+        return ExitCode.USAGE
+    worker = Worker(home, spec, paths, main)
+    signal.signal(signal.SIGTERM, worker.stop)
+    signal.signal(signal.SIGINT, worker.stop)
+    with paths.lock.open("a") as lock:
+        if main:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print(f"launch {spec.launch_id} has a worker already", file=sys.stderr)
+                return ExitCode.BUSY
+        return _work(worker, work)
+
+
+def _work(worker: Worker, work: Callable[[Worker], None]) -> int:
+    started = now()
+    verdict = RunOutcome(outcome="finished")
+    try:
+        work(worker)
+    except Cancelled:
+        verdict = RunOutcome(outcome="cancelled", title="Cancelled", message="As asked.")
+    except WgenError as error:
+        verdict = failure(error)
+        print(f"{error.title}: {error.message}\n{error.hint}", flush=True)
+    except Exception as error:  # the reason must reach done.json, whatever it is
+        traceback.print_exc()
+        verdict = unexpected(error)
+    for run_id in worker.spec.run_ids:
+        worker.outcomes.setdefault(run_id, verdict)
+    if verdict.outcome == "finished":
+        verdict = RunOutcome(outcome=_summary(worker.outcomes))
+    if worker.main:
+        write_record(
+            worker.paths.done,
+            DoneRecord(
+                launch_id=worker.spec.launch_id,
+                started_at=started,
+                ended_at=now(),
+                runs=worker.outcomes,
+                **verdict.model_dump(),
+            ),
+        )
+    return ExitCode.OK if verdict.outcome != "failed" else ExitCode.FAILED
+
+
+def _summary(outcomes: dict[str, RunOutcome]) -> Outcome:
+    """The launch's outcome: failed if any run is, else cancelled if any is."""
+    found = {outcome.outcome for outcome in outcomes.values()}
+    for outcome in ("failed", "cancelled"):
+        if outcome in found:
+            return "failed" if outcome == "failed" else "cancelled"
+    return "finished"
+
+
+def end_last_line(path: Path) -> None:
+    """End a line that a kill tore, so that what is appended stands on lines of its own."""
+    with path.open("a+b") as stream:
+        if size := stream.tell():
+            stream.seek(size - 1)
+            if stream.read(1) != b"\n":
+                stream.write(b"\n")
