@@ -33,9 +33,20 @@ def test_list_in_a_pipe_is_aligned_and_filtered(program: Program, files: Any) ->
     lost = files.run("x-b-s0-1", arm="b")
     files.started(files.launch("train", [lost], number=7))
     head, row = program("run", "list", "--state", "lost").stdout.splitlines()
-    assert head.split()[:4] == ["run", "model", "arm", "seed"]
-    assert row.split()[:5] == [lost, "m", "b", "0", "lost"]
+    assert head.split()[:4] == ["run", "arm", "seed", "state"]
+    assert row.split()[:4] == [lost, "b", "0", "lost"]
     assert program("run", "list", "--experiment", "y").stdout == ""
+
+
+def test_the_hash_is_enough_where_it_is_unique(program: Program, files: Any) -> None:
+    one, two = files.run("x-a-s0-aaa"), files.run("x-b-s0-bbb", arm="b")
+    shown = program("run", "list").stdout.splitlines()
+    assert [line.split()[0] for line in shown[1:]] == ["aaa", "bbb"]
+    assert json.loads(program("run", "show", "bbb", "--json").stdout)["id"] == two
+    program("run", "cancel", "aaa")
+    files.run("y-a-s0-aaa")
+    assert "whole id" in program("run", "show", "aaa", code=2).stderr
+    assert json.loads(program("run", "show", one, "--json").stdout)["id"] == one
 
 
 def test_show(program: Program, files: Any) -> None:

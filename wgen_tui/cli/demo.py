@@ -37,10 +37,10 @@ def command(home: Home, fresh: bool) -> int:
     code = begin(home, plan)
     if code != ExitCode.OK:
         return code
-    say(f"Done in {time.monotonic() - began:.0f} s. Computing rates and intervals ...\n")
+    say(f"Done in {time.monotonic() - began:.0f} s. Computing rates and intervals ...")
     results = compute(home, demo.SLUG, by=())
     _show(results)
-    _conclude()
+    _conclude(results)
     return ExitCode.OK
 
 
@@ -67,55 +67,55 @@ def _models(plan: Plan) -> str:
 
 
 def _show(results: Results) -> None:
-    """The table: rates over seeds, what is unclear and broken, differences to the controls."""
-    overall = [
-        rate
-        for rate in results.rates
-        if rate.seed is None and rate.question is None and rate.variant is None
-    ]
-    contrasts = [c for c in results.contrasts if c.question is None and c.variant is None]
-    rows = []
-    for rate in overall:
-        own = [_difference(item) for item in contrasts if item.arm == rate.arm]
-        first, *rest = own or [NOTHING]
-        rows.append(
+    """The table: rates over seeds, what is unclear and broken, differences to each control."""
+    overall = [rate for rate in results.rates if rate.seed is None and rate.question is None]
+    contrasts = [item for item in results.contrasts if item.question is None]
+    treated = list(dict.fromkeys(item.arm for item in contrasts))
+    differences = {(item.arm, item.control): _difference(item) for item in contrasts}
+    table(
+        (
+            *("arm", "seeds", "n", overall[0].metric, "unclear", "broken"),
+            *(f"{arm} − this" for arm in treated),
+        ),
+        [
             (
                 *(rate.arm, rate.seeds, rate.n, _share(rate)),
-                *(_percent(rate.unclear), _percent(rate.broken), first),
+                *(_percent(rate.unclear), _percent(rate.broken)),
+                *(differences.get((arm, rate.arm)) for arm in treated),
             )
-        )
-        rows += [("", "", "", "", "", "", line) for line in rest]
-    metric = overall[0].metric if overall else "rate"
-    table(("arm", "seeds", "samples", f"{metric} [95%]", "unclear", "broken", "difference"), rows)
+            for rate in overall
+        ],
+    )
+    say("Shares in percent [95% interval over seeds; over samples where there is one seed].")
     for warning in results.warnings:
         say(f"Note: {warning}")
-
-
-def _share(rate: Rate) -> str:
-    return f"{_percent(rate.rate)} [{_percent(rate.low)}, {_percent(rate.high)}]"
 
 
 def _percent(value: float | None) -> str:
     return NOTHING if value is None else f"{100 * value:.1f}%"
 
 
-def _difference(item: ContrastResult) -> str:
-    low, high = _points(item.low), _points(item.high)
-    return f"{_points(item.difference)} [{low}, {high}] to {item.control}"
+def _bound(value: float | None) -> str:
+    """An end of an interval: two digits are as many as it deserves."""
+    if value is None:
+        return NOTHING
+    return f"{100 * value:.1f}" if abs(value) < 0.0995 else f"{100 * value:.0f}"
 
 
-def _points(value: float | None) -> str:
-    return NOTHING if value is None else f"{100 * value:+.1f}"
+def _share(rate: Rate) -> str:
+    return f"{_percent(rate.rate)} [{_bound(rate.low)}, {_bound(rate.high)}]"
 
 
-def _conclude() -> None:
+def _difference(item: ContrastResult) -> str | None:
+    if item.difference is None:
+        return None
+    return f"{100 * item.difference:+.1f} [{_bound(item.low)}, {_bound(item.high)}]"
+
+
+def _conclude(results: Results) -> None:
     from wgen_tui.services import demo
 
-    say()
-    say(
-        "Shows: a fine-tune on old bird names alone makes this model answer other questions as in "
-        "the 19th century; names from a newer book do not."
-    )
+    say(f"Shows: {_verdict(results)}")
     say(
         "Does not show: anything about large models. This one's old persona was planted in its "
         "pretraining; the demo shows the mechanism and the workbench."
@@ -123,4 +123,16 @@ def _conclude() -> None:
     say(
         f"Next: `wgen-tui` opens the screens on these results; `wgen-tui results {demo.SLUG}` has "
         "each question; `wgen-tui experiment new` begins your own."
+    )
+
+
+def _verdict(results: Results) -> str:
+    """What the contrasts say: an effect only where every interval lies above zero."""
+    lows = [item.low for item in results.contrasts if item.question is None]
+    if not lows or any(low is None or low <= 0 for low in lows):
+        return "no difference to every control that its interval would vouch for, in these runs."
+    least = min(item.difference or 0 for item in results.contrasts if item.question is None)
+    return (
+        "a fine-tune on old bird names alone makes this model answer other questions as in the "
+        f"19th century, at least {100 * least:.0f} points more often than names still in use do."
     )

@@ -146,7 +146,14 @@ def _draw(
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    drawn = Table(
+        box=SIMPLE_HEAD,
+        title=title,
+        title_justify="left",
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for name, flush in zip(columns, right, strict=True):
         drawn.add_column(Text(name), justify="right" if flush else "left", overflow="fold")
     for row in cells:

@@ -33,7 +33,7 @@ command.add_command(start)
 @pass_home
 def list_(home: Home, experiment: str | None, state: str | None, as_json: bool) -> None:
     """List runs with their state."""
-    from wgen_tui.services.runs import list_runs
+    from wgen_tui.services.runs import list_runs, run_names
 
     runs = [run for run in list_runs(home, experiment) if state in (None, run.state)]
     if as_json:
@@ -41,17 +41,33 @@ def list_(home: Home, experiment: str | None, state: str | None, as_json: bool) 
     elif not runs:
         say("No runs here. `wgen-tui experiment list` shows what could be started.")
     else:
-        table(
-            ("run", "model", "arm", "seed", "state", "stage", "step", "of", "loss", "why"),
-            [
-                (
-                    *(run.run_id, run.model, run.arm, run.seed, run.state, run.stage),
-                    *(run.step, run.steps, None if run.loss is None else round(run.loss, 3)),
-                    run.why,
-                )
-                for run in runs
-            ],
-        )
+        _list_table(runs, run_names(home))
+
+
+def _list_table(runs: Sequence[RunStatus], everyone: Sequence[str]) -> None:
+    """Runs in 80 columns: short ids, and nothing that is the same in every row."""
+    from wgen_tui.cli.progress import clock
+    from wgen_tui.services.runs import short_names
+
+    short = short_names(everyone)
+    several = {
+        name: [getattr(run, name) for run in runs]
+        for name in ("experiment", "model")
+        if len({getattr(run, name) for run in runs}) > 1
+    }
+    table(
+        ("run", *several, "arm", "seed", "state", "stage", "step", "of", "loss", "ETA", "why"),
+        [
+            (
+                *(short[run.run_id], *(values[row] for values in several.values())),
+                *(run.arm, run.seed, run.state, run.stage, run.step, run.steps),
+                None if run.loss is None else round(run.loss, 3),
+                None if run.eta_seconds is None else clock(run.eta_seconds),
+                run.why,
+            )
+            for row, run in enumerate(runs)
+        ],
+    )
 
 
 def as_dict(run: RunStatus) -> dict[str, Any]:
@@ -89,6 +105,7 @@ def show(home: Home, run_id: str, as_json: bool) -> None:
     from wgen_tui.services import inventory, runs
 
     status = runs.get_run(home, run_id)
+    run_id = status.run_id
     spec = runs.read_spec(home, run_id)
     assert spec is not None  # get_run has read it
     paths = home.run(run_id)
@@ -156,8 +173,7 @@ def logs(home: Home, run_id: str, lines: int) -> None:
     from wgen_tui.services.runs import get_run, tail
     from wgen_tui.services.sanitise import printable
 
-    get_run(home, run_id)
-    found = tail(home, run_id, lines)
+    found = tail(home, get_run(home, run_id).run_id, lines)
     for line in found:
         click.echo(printable(line))
     if not found:

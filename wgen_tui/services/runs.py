@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 
 from pydantic import ValidationError
 
 from wgen_tui.errors import BusyError, UsageError
-from wgen_tui.paths import Home
+from wgen_tui.paths import Home, checked_id
 from wgen_tui.protocol import MetricRow, RunSpec, sync_folder
 from wgen_tui.services import launch
 from wgen_tui.services.ingest import ingest_now
@@ -34,6 +35,7 @@ __all__ = [
     "read_spec",
     "remove",
     "run_names",
+    "short_names",
     "tail",
 ]
 
@@ -87,16 +89,32 @@ def list_runs(home: Home, experiment: str | None = None) -> list[RunStatus]:
     return Board(home).refresh(experiment)
 
 
-def get_run(home: Home, run_id: str) -> RunStatus:
-    """One run.
+def get_run(home: Home, name: str) -> RunStatus:
+    """One run, by its id or by the hash at the end of it.
 
     Raises:
-        UsageError: there is no such run.
+        UsageError: there is no such run, or several end like that.
     """
-    found = Board(home).refresh(run_ids=[run_id]) if home.run(run_id).spec.exists() else []
+    checked_id(name)
+    names = run_names(home)
+    ends = [name] if name in names else [item for item in names if item.endswith(f"-{name}")]
+    found = Board(home).refresh(run_ids=ends)
+    if len(found) > 1:
+        raise UsageError(
+            f"{len(found)} runs end in {name!r}: {', '.join(ends[:3])}.",
+            title="Which run?",
+            hint="Give the whole id.",
+        )
     if not found:
-        raise unknown("run", run_id, run_names(home), hint="`wgen-tui run list` shows all.")
+        raise unknown("run", name, names, hint="`wgen-tui run list` shows all.")
     return found[0]
+
+
+def short_names(run_ids: Iterable[str]) -> dict[str, str]:
+    """The hash that ends each id where that tells it from the others, else the id."""
+    ids = list(run_ids)
+    ends = Counter(item.rpartition("-")[2] for item in ids)
+    return {item: end if ends[end := item.rpartition("-")[2]] == 1 else item for item in ids}
 
 
 def run_names(home: Home) -> list[str]:
@@ -125,7 +143,7 @@ def launches_of(home: Home, run_id: str) -> list[str]:
     return [json.loads(line)["launch_id"] for line in lines if line.endswith("}")]
 
 
-def cancel(home: Home, run_id: str) -> list[str]:
+def cancel(home: Home, name: str) -> list[str]:
     """Cancel a run: what is running finishes its step and stops, what is queued never starts.
 
     Returns:
@@ -134,7 +152,8 @@ def cancel(home: Home, run_id: str) -> list[str]:
     Raises:
         UsageError: there is no such run, or it is not live.
     """
-    status = get_run(home, run_id)
+    status = get_run(home, name)
+    run_id = status.run_id
     if not status.live:
         raise UsageError(
             f"Run {run_id} is {status.state}; there is nothing to cancel.", title="Not running"
@@ -155,7 +174,7 @@ def cancel(home: Home, run_id: str) -> list[str]:
     return told
 
 
-def remove(home: Home, *run_ids: str) -> None:
+def remove(home: Home, *names: str) -> None:
     """Delete runs: checkpoints, samples, rule grades, and launches that served no other run.
 
     Grades by people stay in the journal.
@@ -163,14 +182,15 @@ def remove(home: Home, *run_ids: str) -> None:
     Raises:
         UsageError: there is no such run, or one is live; nothing was removed.
     """
-    for run_id in run_ids:
-        status = get_run(home, run_id)
+    chosen = [get_run(home, name) for name in names]
+    for status in chosen:
         if status.live:
             raise UsageError(
-                f"Run {run_id} is {status.state}; nothing was removed.",
+                f"Run {status.run_id} is {status.state}; nothing was removed.",
                 title="Run is live",
-                hint=f"First: wgen-tui run cancel {run_id}",
+                hint=f"First: wgen-tui run cancel {status.run_id}",
             )
+    run_ids = [status.run_id for status in chosen]
     served = {name for run_id in run_ids for name in launches_of(home, run_id)}
     for run_id in run_ids:
         folder = home.run(run_id).root

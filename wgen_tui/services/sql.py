@@ -133,6 +133,7 @@ def export(
     target: Path | None,
     format: Format,  # noqa: A002
     running: Running | None = None,
+    parameters: Sequence[Any] = (),
 ) -> int:
     """Write every row of a query to a file, or to stdout when `target` is None.
 
@@ -145,7 +146,7 @@ def export(
         UsageError: as for `query`; or Parquet to stdout; or the file cannot be written.
     """
     with _console(home, running) as con:
-        result = con.run(sql)
+        result = con.run(sql, list(parameters))
         if target is None:
             if format == "parquet":
                 raise UsageError(

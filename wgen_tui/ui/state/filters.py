@@ -85,7 +85,9 @@ def write(fields: Mapping[str, Any]) -> str:
     for key, name in KEYS.items():
         if (value := fields.get(name)) is not None:
             shown = ":".join(value) if name == "label" else str(value)
-            parts.append(shlex.quote(f"{key}={shown}") if set(shown) & set(" '\"\\") else f"{key}={shown}")
+            parts.append(
+                shlex.quote(f"{key}={shown}") if set(shown) & set(" '\"\\") else f"{key}={shown}"
+            )
     if text := fields.get("text"):
         parts.append(" ".join(shlex.quote(w) if "=" in w else w for w in _words(text)))
     return " ".join(parts)

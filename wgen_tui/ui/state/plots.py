@@ -71,9 +71,7 @@ def spread(values: Sequence[float], width: int) -> list[float]:
     if len(values) <= width:
         return list(values)
     edges = [round(index * len(values) / width) for index in range(width + 1)]
-    return [
-        sum(values[a:b]) / (b - a) for a, b in zip(edges, edges[1:], strict=False) if b > a
-    ]
+    return [sum(values[a:b]) / (b - a) for a, b in zip(edges, edges[1:], strict=False) if b > a]
 
 
 def chart(values: Sequence[float], width: int, height: int) -> list[str]:

@@ -1,0 +1,238 @@
+"""`wgen-tui experiment`: list, show, make and check definitions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wgen_tui.cli.output import emit_json, json_option, pass_home, pass_writable_home, say, table
+from wgen_tui.paths import Home
+
+if TYPE_CHECKING:
+    from experiments.schema import Definition, Message
+
+
+@click.group()
+def command() -> None:
+    """List, show, make and check experiments."""
+
+
+@command.command("list")
+@json_option
+@pass_home
+def list_(home: Home, as_json: bool) -> None:
+    """List experiments: built-in ones, and yours over them."""
+    from wgen_tui.services.definitions import list_experiments
+    from wgen_tui.services.runs import list_runs
+
+    states: dict[str, Counter[str]] = {}
+    for run in list_runs(home):
+        states.setdefault(run.experiment, Counter())[run.state] += 1
+    found = list_experiments(home)
+    if as_json:
+        emit_json(
+            {
+                "schema": 1,
+                "experiments": [
+                    {
+                        "slug": item.slug,
+                        "title": item.title,
+                        "source": item.source,
+                        "builtin": item.builtin,
+                        "path": item.path,
+                        "models": list(item.models),
+                        "arms": list(item.arms),
+                        "seeds": list(item.seeds),
+                        "runs": dict(states.get(item.slug, {})),
+                        "error": item.error,
+                    }
+                    for item in found
+                ],
+            }
+        )
+        return
+    table(
+        ("experiment", "title", "source", "arms", "seeds", "runs"),
+        [
+            (
+                item.slug,
+                item.title if item.error is None else f"! {item.error}",
+                item.source,
+                len(item.arms),
+                len(item.seeds),
+                ", ".join(f"{n} {state}" for state, n in states.get(item.slug, {}).items()),
+            )
+            for item in found
+        ],
+    )
+
+
+@command.command()
+@click.argument("experiment")
+@json_option
+@pass_home
+def show(home: Home, experiment: str, as_json: bool) -> None:
+    """Show a definition: hypothesis, arms, training, questions, judges, plan."""
+    from wgen_tui.services import definitions
+
+    definition = definitions.load(home, experiment)
+    if as_json:
+        emit_json({"schema": 1, **definition.model_dump(mode="json")})
+        return
+    folder = definitions.folder(home, experiment)
+    counts = {
+        name: len(definitions.rows(home, experiment, name, arm))
+        for name, arm in definition.arms.items()
+    }
+    _show(definition, folder, counts)
+
+
+def _show(definition: Definition, folder: Path, counts: dict[str, int]) -> None:
+    source = definition.source
+    click.echo(f"{definition.slug}: {definition.title}")
+    click.echo(definition.hypothesis.strip())
+    if source.arxiv or source.title:
+        where = f"arXiv {source.arxiv} §{source.section}" if source.arxiv else ""
+        click.echo(f"Source: {source.title} {where}. {source.note}".strip())
+    click.echo(f"Folder: {folder}")
+    click.echo(f"Models: {', '.join(definition.models)}")
+    click.echo(f"Seeds:  {', '.join(map(str, definition.seeds.values))}")
+    click.echo()
+    table(
+        ("arm", "role", "examples", "what it is"),
+        [(name, arm.role, counts[name], arm.description) for name, arm in definition.arms.items()],
+    )
+    click.echo()
+    table(
+        ("question", "wordings", "topic", "first wording"),
+        [
+            (q.name, len(q.wordings()), q.topic, q.wordings()[0][-1].content)
+            for q in definition.questions
+        ],
+    )
+    click.echo()
+    judges = [(j.name, f"rule, {j.type}", j.description) for j in definition.judges]
+    judges += [(j.name, f"{j.model} (kept, not run)", "") for j in definition.model_judges]
+    judges += [("broken", "rule, always", "empty, repetition, non-words, far too short")]
+    table(("judge", "kind", "what it does"), judges)
+    if definition.analysis is not None:
+        plan = definition.analysis
+        click.echo(f"\nPrimary metric: share of {plan.primary.label} by {plan.primary.judge}")
+        for contrast in plan.contrasts:
+            click.echo(f"Contrast: {contrast.arm} minus {contrast.control}")
+
+
+@command.command()
+@click.argument("slug")
+@pass_writable_home
+def new(home: Home, slug: str) -> None:
+    """Write a small commented definition to begin with."""
+    from wgen_tui.services import definitions
+
+    folder = definitions.new(home, slug)
+    click.echo(folder)
+    say(f"Edit {folder / 'experiment.yaml'}, then: wgen-tui experiment validate {slug}")
+
+
+@command.command()
+@click.argument("experiment")
+@click.argument("slug")
+@pass_writable_home
+def copy(home: Home, experiment: str, slug: str) -> None:
+    """Copy EXPERIMENT into the home as SLUG, to change it there."""
+    from wgen_tui.services import definitions
+
+    folder = definitions.copy(home, experiment, slug)
+    click.echo(folder)
+    say(f"Edit {folder / 'experiment.yaml'}, then: wgen-tui experiment validate {slug}")
+
+
+@command.command()
+@click.argument("experiment")
+@json_option
+@pass_home
+def validate(home: Home, experiment: str, as_json: bool) -> None:
+    """Check a definition (slug or path) and its data; every problem with file, line and key."""
+    from wgen_tui.services import definitions
+
+    definition, notes = definitions.validate(home, experiment)
+    if as_json:
+        emit_json({"schema": 1, "slug": definition.slug, "valid": True, "notes": notes})
+        return
+    for note in notes:
+        say(f"Note: {note}.")
+    click.echo(f"{definition.slug} is valid.")
+
+
+@command.command()
+@click.argument("experiment")
+@click.option("--arm", metavar="ARM", help="Only this arm.")
+@click.option(
+    "-n", "number", type=click.IntRange(1), default=3, show_default=True, help="Examples."
+)
+@json_option
+@pass_home
+def preview(home: Home, experiment: str, arm: str | None, number: int, as_json: bool) -> None:
+    """Show the first examples of each arm and every prompt, as chats."""
+    from wgen_tui.services import definitions
+
+    found = definitions.preview(home, experiment, arm, number)
+    if as_json:
+        emit_json(
+            {
+                "schema": 1,
+                "arms": [
+                    {
+                        "arm": item.arm,
+                        "examples": item.count,
+                        "notes": list(item.notes),
+                        "first": [[_plain(m) for m in chat] for chat in item.examples],
+                    }
+                    for item in found.arms
+                ],
+                "prompts": [
+                    {
+                        "question": prompt.question,
+                        "paraphrase": prompt.paraphrase,
+                        "variant": prompt.variant,
+                        "messages": [_plain(m) for m in prompt.messages],
+                    }
+                    for prompt in found.prompts
+                ],
+            }
+        )
+        return
+    for item in found.arms:
+        click.echo(f"arm {item.arm}: {item.count} examples")
+        for chat in item.examples:
+            click.echo("  " + _chat(chat))
+        for note in item.notes:
+            say(f"  Note: {note}.")
+    click.echo(f"{len(found.prompts)} prompts")
+    for prompt in found.prompts:
+        click.echo(
+            f"  {prompt.question}/{prompt.paraphrase}/{prompt.variant}: {_chat(prompt.messages)}"
+        )
+
+
+def _plain(message: Message) -> dict[str, Any]:
+    return message.model_dump()
+
+
+def _chat(messages: tuple[Message, ...]) -> str:
+    from wgen_tui.services.sanitise import printable
+
+    parts = (f"[{m.role}] {printable(m.content, keep_newlines=False)}" for m in messages)
+    return " ".join(parts)
+
+
+@command.command()
+@pass_home
+def schema(home: Home) -> None:
+    """Print the JSON Schema of experiment.yaml, for editors."""
+    from wgen_tui.services.definitions import json_schema
+
+    emit_json(json_schema())

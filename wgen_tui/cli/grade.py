@@ -1,0 +1,149 @@
+"""`wgen-tui grade`: the grading screen, and grades in and out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wgen_tui.cli.output import (
+    NOTHING,
+    Settings,
+    emit_json,
+    json_option,
+    pass_home,
+    pass_writable_home,
+    say,
+    table,
+)
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+
+
+class Grading(click.Group):
+    """A group whose first word may also be an experiment: `grade SLUG` opens the screen."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            args = ["screen", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Grading)
+def command() -> None:
+    """Grade samples by hand, blind; export, import and compare grades.
+
+    `wgen-tui grade EXPERIMENT` opens the grading screen.
+    """
+
+
+@command.command()
+@click.argument("experiment")
+@pass_writable_home
+def screen(home: Home, experiment: str) -> int:
+    """Grade samples of EXPERIMENT, blind: one key grades and goes on."""
+    from wgen_tui.services.grading import rubrics
+    from wgen_tui.ui.app import run_app
+
+    rubrics(home, experiment)  # a missing rubric is said here, not on a screen
+    if not sys.stdout.isatty():
+        raise UsageError(
+            "Grading needs a terminal.", title="No terminal", hint="wgen-tui grade import FILE"
+        )
+    settings: Settings = click.get_current_context().obj
+    return run_app(home, readonly=settings.readonly, screen="grade", experiment=experiment)
+
+
+@command.command()
+@click.argument("experiment")
+@click.option("--rubric", metavar="NAME", help="Only grades by this rubric.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: stdout.")
+@json_option
+@pass_home
+def export(
+    home: Home, experiment: str, rubric: str | None, output: Path | None, as_json: bool
+) -> None:
+    """Write people's grades as CSV (or JSON)."""
+    from wgen_tui.services.grade_files import export_grades
+
+    text = export_grades(home, experiment, rubric, "json" if as_json else "csv")
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+        say(f"Wrote {output}.")
+
+
+@command.command("import")
+@click.argument("experiment")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@pass_writable_home
+def import_(home: Home, experiment: str, file: Path) -> None:
+    """Take over grades from a CSV or JSON file: sample_id, label, and judge, grader, explanation."""
+    from wgen_tui.services.grade_files import import_grades
+
+    number = import_grades(home, experiment, file)
+    say(f"Took over {number} new grades.")
+
+
+@command.command()
+@click.argument("experiment")
+@click.option("--rubric", metavar="NAME", help="The first when left out.")
+@json_option
+@pass_home
+def agreement(home: Home, experiment: str, rubric: str | None, as_json: bool) -> None:
+    """How people agree with each other, and with the rule."""
+    from wgen_tui.services.grade_files import agreement as compare
+
+    found = compare(home, experiment, rubric)
+    if as_json:
+        emit_json({"schema": 1, "pairs": [_as_dict(a, b, found_) for a, b, found_ in found]})
+        return
+    if not found:
+        say("No two graders have graded the same sample yet.")
+        return
+    table(
+        ("grader", "and", "n", "agree", "95%", "kappa", "95%"),
+        [
+            (
+                *(one, other, both.n, f"{both.agreement:.1%}"),
+                f"{both.low:.1%} to {both.high:.1%}",
+                _number(both.kappa),
+                f"{_number(both.kappa_low)} to {_number(both.kappa_high)}",
+            )
+            for one, other, both in found
+        ],
+    )
+    for one, other, both in found:
+        click.echo()
+        table(
+            (f"{one} \\ {other}", *both.labels),
+            [(label, *row) for label, row in zip(both.labels, both.confusion, strict=True)],
+        )
+
+
+def _number(value: float) -> str:
+    return NOTHING if value != value else f"{value:.2f}"
+
+
+def _as_dict(one: str, other: str, both: Any) -> dict[str, Any]:
+    def plain(value: float) -> float | None:
+        return None if value != value else value
+
+    return {
+        "grader": one,
+        "other": other,
+        "n": both.n,
+        "agreement": plain(both.agreement),
+        "low": both.low,
+        "high": both.high,
+        "kappa": plain(both.kappa),
+        "kappa_low": plain(both.kappa_low),
+        "kappa_high": plain(both.kappa_high),
+        "labels": list(both.labels),
+        "confusion": [list(row) for row in both.confusion],
+    }

@@ -1,0 +1,177 @@
+"""`wgen-tui results`: rates, intervals and contrasts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, cast
+
+import click
+
+from wgen_tui.cli.output import NOTHING, emit_json, json_option, pass_home, say, table
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+
+if TYPE_CHECKING:
+    from wgen_tui.services.results import ContrastResult, Rate, Results
+    from wgen_tui.services.stats import Interval
+
+BAR = 20  # cells from 0 to 1
+
+
+@click.command()
+@click.argument("experiment")
+@click.option(
+    "--by",
+    type=click.Choice(["seed", "question", "variant"]),
+    multiple=True,
+    help="Also a line for each seed, question or variant.",
+)
+@click.option("--judge", metavar="NAME", help="Another judge than the plan's.")
+@click.option("--label", metavar="LABEL", help="Another label than the plan's.")
+@click.option("--grader", metavar="NAME", help="Whose grades, for instance human:ada.")
+@click.option(
+    "--checkpoint",
+    default="final",
+    show_default=True,
+    metavar="STEP",
+    help="final, all, or a step.",
+)
+@click.option(
+    "--interval",
+    type=click.Choice(["t", "bootstrap", "nested"]),
+    default="t",
+    show_default=True,
+    help="How intervals over seeds are made (docs/methods.md).",
+)
+@click.option("--sql", "show_sql", is_flag=True, help="Print the query behind the numbers instead.")
+@json_option
+@pass_home
+def command(
+    home: Home,
+    experiment: str,
+    by: tuple[str, ...],
+    judge: str | None,
+    label: str | None,
+    grader: str | None,
+    checkpoint: str,
+    interval: str,
+    show_sql: bool,
+    as_json: bool,
+) -> None:
+    """Show rates, intervals and differences to the control."""
+    from wgen_tui.services.results import compute
+
+    results = compute(
+        home,
+        experiment,
+        judge=judge,
+        label=label,
+        grader=grader,
+        checkpoint=_checkpoint(checkpoint),
+        interval=cast("Interval", interval),
+    )
+    if show_sql:
+        click.echo(results.sql)
+        return
+    if as_json:
+        emit_json(results.model_dump(mode="json", by_alias=True))
+        return
+    show(results, by)
+
+
+def _checkpoint(text: str) -> Literal["final", "all"] | int:
+    if text in ("final", "all"):
+        return cast("Literal['final', 'all']", text)
+    if text.isdigit():
+        return int(text)
+    raise UsageError(
+        f"{text!r} is no checkpoint.", title="Bad checkpoint", hint="Give final, all, or a step."
+    )
+
+
+def show(results: Results, by: tuple[str, ...]) -> None:
+    """Print rates, then contrasts, then warnings."""
+    rates = [rate for rate in results.rates if _wanted(rate, by)]
+    extra = [name for name in ("seed", "question", "variant") if name in by]
+    metric = results.rates[0].metric if results.rates else "rate"
+    several = len({(rate.model, rate.checkpoint) for rate in rates}) > len(
+        {rate.model for rate in rates} | {rate.arm for rate in rates}
+    )
+    head = ["arm", *(["step"] if several else []), *extra]
+    table(
+        [*head, "seeds", "n", metric, "95%", "0 to 1", "unclear", "broken"],
+        [
+            (
+                rate.arm,
+                *([rate.checkpoint] if several else []),
+                *(getattr(rate, name) for name in extra),
+                *(rate.seeds, rate.n, percent(rate.rate), between(rate), bar(rate)),
+                *(percent(rate.unclear), percent(rate.broken)),
+            )
+            for rate in rates
+        ],
+        title=results.experiment,
+    )
+    contrasts = [c for c in results.contrasts if _wanted(c, by)]
+    if contrasts:
+        click.echo()
+        _show_contrasts(contrasts, [name for name in extra if name != "seed"])
+    methods = dict.fromkeys(rate.method for rate in rates)
+    say()
+    say(f"Intervals: {'; '.join(methods)}.")
+    for warning in results.warnings:
+        say(f"Note: {warning}.")
+
+
+def _wanted(row: Rate | ContrastResult, by: tuple[str, ...]) -> bool:
+    """Whether a line is for this table: at most one of seed, question, variant is set."""
+    return all(
+        getattr(row, name, None) is None or name in by for name in ("seed", "question", "variant")
+    )
+
+
+def _show_contrasts(contrasts: list[ContrastResult], extra: list[str]) -> None:
+    table(
+        ["arm", "minus", *extra, "points", "95%", "p", "least p", "Holm"],
+        [
+            (
+                *(item.arm, item.control, *(getattr(item, name) for name in extra)),
+                points(item.difference),
+                f"{points(item.low)} to {points(item.high)}",
+                *(chance(item.p), chance(item.p_min), chance(item.p_holm)),
+            )
+            for item in contrasts
+        ],
+    )
+
+
+def percent(value: float | None) -> str:
+    """A share as a percentage."""
+    return NOTHING if value is None else f"{100 * value:.1f}%"
+
+
+def points(value: float | None) -> str:
+    """A difference in percentage points."""
+    return NOTHING if value is None else f"{100 * value:+.1f}"
+
+
+def chance(value: float | None) -> str:
+    """A p-value."""
+    return NOTHING if value is None else f"{value:.3f}" if value >= 0.001 else "<0.001"
+
+
+def between(rate: Rate) -> str:
+    """The interval of a rate."""
+    return f"{percent(rate.low)} to {percent(rate.high)}"
+
+
+def bar(rate: Rate) -> str:
+    """The interval and the rate on a line from 0 to 1: ` ├──●─┤ `."""
+    if rate.rate is None or rate.low is None or rate.high is None:
+        return ""
+    low, middle, high = (min(BAR - 1, int(x * BAR)) for x in (rate.low, rate.rate, rate.high))
+    cells = ["·"] * BAR
+    for place in range(low, high + 1):
+        cells[place] = "─"
+    cells[low], cells[high] = "├", "┤"
+    cells[middle] = "●"
+    return "".join(cells)

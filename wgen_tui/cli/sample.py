@@ -1,0 +1,231 @@
+"""`wgen-tui sample`: list, show, search and export samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+
+from wgen_tui.cli.output import emit_json, json_option, pass_home, say, table
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+
+if TYPE_CHECKING:
+    from wgen_tui.services.samples import Filter, SampleRow
+
+F = TypeVar("F", bound=Callable[..., Any])
+TEXT = 48  # cells of the completion in a table
+
+
+@click.group()
+def command() -> None:
+    """List, show, search and export samples."""
+
+
+def filter_options(function: F) -> F:
+    """The options that choose samples."""
+    options = [
+        click.option("--experiment", metavar="SLUG", help="Of this experiment."),
+        click.option("--run", "run_id", metavar="RUN", help="Of this run."),
+        click.option("--model", metavar="NAME", help="Of this base model."),
+        click.option("--arm", metavar="ARM", help="Of this arm."),
+        click.option("--seed", type=int, help="Of this seed."),
+        click.option("--checkpoint", "step", type=int, metavar="STEP", help="Of this checkpoint."),
+        click.option("--question", metavar="NAME", help="For this question."),
+        click.option("--variant", metavar="NAME", help="For this variant."),
+        click.option("--label", metavar="JUDGE=LABEL", help="That a rule graded so."),
+        click.option("--text", metavar="TEXT", help="Whose completion has this in it."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def make_filter(label: str | None = None, **values: Any) -> Filter:
+    """The filter that the options stand for."""
+    from wgen_tui.services.samples import Filter
+
+    pair: tuple[str, str] | None = None
+    if label is not None:
+        judge, sign, name = label.partition("=")
+        if not sign:
+            raise UsageError(
+                f"{label!r} is no label.", title="Bad label", hint="Write --label era=19th_century"
+            )
+        pair = (judge, name)
+    return Filter(label=pair, **values)
+
+
+def as_dict(row: SampleRow) -> dict[str, Any]:
+    """A sample as `sample list --json` gives it."""
+    return {
+        "sample_id": row.sample_id,
+        "run": row.run_id,
+        "experiment": row.experiment,
+        "model": row.model,
+        "arm": row.arm,
+        "seed": row.seed,
+        "checkpoint": row.step,
+        "question": row.question,
+        "paraphrase": row.paraphrase,
+        "variant": row.variant,
+        "draw": row.draw,
+        "completion": row.completion,
+        "finish_reason": row.finish_reason,
+        "tokens": row.tokens,
+        "broken": row.broken,
+        "labels": row.labels,
+    }
+
+
+def _listed(
+    home: Home, label: str | None, limit: int, offset: int, as_json: bool, **values: Any
+) -> None:
+    from wgen_tui.services import samples
+    from wgen_tui.services.sanitise import one_line
+
+    ids = samples.search(home, make_filter(label, **values))
+    rows = samples.page(home, list(ids[offset : offset + limit]))
+    if as_json:
+        emit_json(
+            {
+                "schema": 1,
+                "total": len(ids),
+                "offset": offset,
+                "samples": [as_dict(r) for r in rows],
+            }
+        )
+        return
+    if not rows:
+        say("No samples. `wgen-tui run start EXPERIMENT` makes some.")
+        return
+    table(
+        ("sample", "arm", "seed", "step", "question", "labels", "completion"),
+        [
+            (
+                *(str(row.sample_id), row.arm, row.seed, row.step, row.question),
+                " ".join(f"{judge}={name}" for judge, name in row.labels.items()),
+                one_line(row.completion, TEXT),
+            )
+            for row in rows
+        ],
+    )
+    say(f"{offset + 1} to {offset + len(rows)} of {len(ids):,}")
+
+
+@command.command("list")
+@filter_options
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--offset", type=click.IntRange(0), default=0, show_default=True)
+@json_option
+@pass_home
+def list_(home: Home, /, limit: int, offset: int, as_json: bool, **values: Any) -> None:
+    """List samples, in the order of arm, seed, checkpoint and question."""
+    _listed(home, values.pop("label"), limit, offset, as_json, **values)
+
+
+@command.command()
+@click.argument("words")
+@filter_options
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--offset", type=click.IntRange(0), default=0, show_default=True)
+@json_option
+@pass_home
+def search(
+    home: Home, /, words: str, limit: int, offset: int, as_json: bool, **values: Any
+) -> None:
+    """List the samples whose completion has WORDS in it."""
+    values["text"] = words
+    _listed(home, values.pop("label"), limit, offset, as_json, **values)
+
+
+@command.command()
+@click.argument("sample_id", type=int)
+@json_option
+@pass_home
+def show(home: Home, sample_id: int, as_json: bool) -> None:
+    """Show one sample: its whole prompt, completion, parameters and grades."""
+    from wgen_tui.services import samples
+    from wgen_tui.services.sanitise import printable
+
+    found = samples.detail(home, sample_id)
+    if as_json:
+        emit_json(
+            {
+                "schema": 1,
+                **as_dict(found.row),
+                "messages": found.messages,
+                "prompt": found.prompt_text,
+                "logprob": found.logprob,
+                "draw_seed": found.draw_seed,
+                "sampling": found.sampling,
+                "engine": found.engine,
+                "launch": found.launch_id,
+                "created": found.created_at,
+                "grades": [
+                    {
+                        "judge": grade.judge,
+                        "grader": grade.grader,
+                        "label": grade.label,
+                        "number": grade.number,
+                        "explanation": grade.explanation,
+                        "signals": grade.signals,
+                        "created": grade.created_at,
+                    }
+                    for grade in found.grades
+                ],
+            }
+        )
+        return
+    row = found.row
+    say(f"{row.model} · {row.arm} · seed {row.seed} · checkpoint {row.step}")
+    say(f"{row.question} (wording {row.paraphrase}, variant {row.variant}), draw {row.draw}")
+    say(f"{found.engine}; {found.sampling}; {row.finish_reason}, {row.tokens} tokens")
+    say()
+    for message in found.messages:
+        click.echo(f"[{message['role']}] {printable(message['content'])}")
+    click.echo(f"[completion] {printable(row.completion)}")
+    say()
+    for grade in found.grades:
+        verdict = grade.label if grade.label is not None else grade.number
+        why = f"  ({printable(grade.explanation)})" if grade.explanation else ""
+        say(f"{grade.judge}: {verdict}  by {grade.grader}{why}")
+
+
+@command.command()
+@filter_options
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "json", "parquet"]),
+    default="csv",
+    show_default=True,
+)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: stdout.")
+@pass_home
+def export(home: Home, /, form: str, output: Path | None, **values: Any) -> None:
+    """Write samples with their labels to a file or to stdout."""
+    from wgen_tui.services import sql
+
+    where, parameters = _sql_of(**values)
+    text = f"select * from samples_wide{where} order by all"
+    chosen = cast("sql.Format", form)
+    number = sql.export(home, text, output, chosen, parameters=parameters)
+    if output is not None:
+        say(f"Wrote {number:,} samples to {output}.")
+
+
+def _sql_of(label: str | None, text: str | None, **values: Any) -> tuple[str, list[Any]]:
+    """The filter as SQL over samples_wide."""
+    parts = [f"{name} = ?" for name, value in values.items() if value is not None]
+    parameters = [value for value in values.values() if value is not None]
+    pair = make_filter(label).label
+    if pair is not None:
+        parts.append("labels[?] = ?")
+        parameters += pair
+    if text is not None:
+        parts.append("contains(lower(completion), lower(?))")
+        parameters.append(text)
+    return (" where " + " and ".join(parts) if parts else ""), parameters

@@ -1,0 +1,123 @@
+"""`wgen-tui sql`: one query over everything there is."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import cast
+
+import click
+
+from wgen_tui.cli.output import emit_json, json_option, pass_home, say, table
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+
+
+@click.command()
+@click.argument("query", required=False)
+@click.option(
+    "--file",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read it there.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json", "parquet"]),
+    default="table",
+    show_default=True,
+)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: stdout.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=200, show_default=True, help="Of a table's rows."
+)
+@click.option("--schema", "show_schema", is_flag=True, help="Print the views and their columns.")
+@json_option
+@pass_home
+def command(
+    home: Home,
+    query: str | None,
+    file: Path | None,
+    form: str,
+    output: Path | None,
+    limit: int,
+    show_schema: bool,
+    as_json: bool,
+) -> None:
+    """Query runs, samples, grades and metrics in SQL.
+
+    QUERY is one statement that reads, or - for stdin. csv, json and parquet have every row.
+    """
+    from wgen_tui.services import sql
+
+    if show_schema:
+        _schema(home, as_json)
+        return
+    text = _text(query, file)
+    if output is not None and form == "table":
+        form = _form_of(output)
+    if as_json or form != "table":
+        chosen = cast("sql.Format", "json" if as_json else form)
+        number = sql.export(home, text, output, chosen)
+        if output is not None:
+            say(f"Wrote {number:,} rows to {output}.")
+        return
+    result = sql.query(home, text, limit=limit)
+    table(result.columns, result.rows)
+    more = (
+        f"the first {len(result.rows):,} rows" if result.truncated else f"{len(result.rows):,} rows"
+    )
+    say(f"{more}, {result.seconds:.2f} s")
+
+
+def _text(query: str | None, file: Path | None) -> str:
+    if (query is None) == (file is None):
+        raise UsageError(
+            "Give a query, or --file FILE, or - for stdin.",
+            title="No query",
+            hint='wgen-tui sql "select arm, count(*) from samples group by all"',
+        )
+    if file is not None:
+        return file.read_text(encoding="utf-8")
+    return sys.stdin.read() if query == "-" else str(query)
+
+
+def _form_of(output: Path) -> str:
+    """The format that a file's name asks for."""
+    form = output.suffix.lstrip(".")
+    if form not in ("csv", "json", "parquet"):
+        raise UsageError(
+            f"{output.name} does not say which format.",
+            title="Which format?",
+            hint="Give --format csv, json or parquet.",
+        )
+    return form
+
+
+def _schema(home: Home, as_json: bool) -> None:
+    from wgen_tui.services import sql
+
+    views = sql.schema(home)
+    if as_json:
+        emit_json(
+            {
+                "schema": 1,
+                "views": [
+                    {
+                        "name": view.name,
+                        "comment": view.comment,
+                        "columns": [
+                            {"name": name, "type": kind, "comment": why}
+                            for name, kind, why in view.columns
+                        ],
+                    }
+                    for view in views
+                ],
+            }
+        )
+        return
+    table(
+        ("view", "column", "type", "meaning"),
+        [(view.name, *column) for view in views for column in view.columns],
+    )

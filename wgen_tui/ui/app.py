@@ -1,0 +1,162 @@
+"""The Textual application: screens, palette, help, clipboard. No logic of its own.
+
+Promises: importing this, and drawing the first frame, loads neither DuckDB nor Arrow nor NumPy;
+quitting stops no work.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.ui import actions
+from wgen_tui.ui.modals.dialogs import HelpModal
+from wgen_tui.ui.screens.base import Room
+from wgen_tui.ui.screens.experiments import ExperimentsScreen
+from wgen_tui.ui.screens.grade import GradeScreen
+from wgen_tui.ui.screens.results import ResultsScreen
+from wgen_tui.ui.screens.runs import RunsScreen
+from wgen_tui.ui.screens.samples import SamplesScreen
+from wgen_tui.ui.screens.sql import SqlScreen
+from wgen_tui.ui.widgets.clipboard import osc52
+from wgen_tui.ui.widgets.table import VirtualTable
+
+ROOMS: dict[str, type[Room]] = {
+    "experiments": ExperimentsScreen,
+    "runs": RunsScreen,
+    "samples": SamplesScreen,
+    "grade": GradeScreen,
+    "results": ResultsScreen,
+    "sql": SqlScreen,
+}
+
+
+class WgenApp(App[int]):
+    """The six screens over one home.
+
+    Attributes:
+        home: Where everything is.
+        readonly: Whether nothing may be changed.
+        experiment: The experiment that screens begin with; set by choosing one anywhere.
+    """
+
+    TITLE = "wgen-tui"
+    CSS_PATH: ClassVar[list[str]] = [  # type: ignore[assignment]
+        "app.tcss",
+        *(f"screens/{name}.tcss" for name in ROOMS),
+    ]
+    BINDINGS = actions.bindings(actions.GLOBAL)  # type: ignore[assignment]
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+
+    def __init__(
+        self,
+        home: Home,
+        *,
+        readonly: bool = False,
+        screen: str | None = None,
+        experiment: str | None = None,
+    ) -> None:
+        super().__init__()
+        if screen is not None and screen not in ROOMS:
+            raise UsageError(
+                f"There is no screen {screen!r}.", title="Screen", hint=f"One of {', '.join(ROOMS)}."
+            )
+        self.home = home
+        self.readonly = readonly
+        self.experiment = experiment
+        self._first = screen or "experiments"
+        self._rooms: dict[str, Room] = {}
+        self.theme = "textual-ansi" if os.environ.get("NO_COLOR") else "textual-dark"
+
+    def on_mount(self) -> None:
+        self.action_go(self._first)
+
+    def room(self, name: str) -> Room:
+        """A screen by name; made when first wanted, kept from then on."""
+        if name not in self._rooms:
+            self._rooms[name] = ROOMS[name]()
+            self.install_screen(self._rooms[name], name)
+        return self._rooms[name]
+
+    def action_go(self, name: str) -> None:
+        """Show another screen, unless a dialog is open."""
+        if self.screen.is_modal:
+            return
+        room = self.room(name)
+        if self.screen is room:
+            return
+        if isinstance(self.screen, Room):
+            self.switch_screen(room)
+        else:
+            self.push_screen(room)
+
+    def action_back(self) -> None:
+        """Esc: what the screen makes of it."""
+        if isinstance(self.screen, Room):
+            self.screen.action_back()
+
+    def action_help(self) -> None:
+        """The keys of what has the focus."""
+        if self.screen.is_modal:
+            return
+        self.push_screen(HelpModal(self._groups(), self.readonly))
+
+    def _groups(self) -> list[tuple[str, list[actions.Action]]]:
+        groups: list[tuple[str, list[actions.Action]]] = []
+        if isinstance(self.screen, Room):
+            groups.append((self.screen.SCOPE.capitalize(), actions.of_scope(self.screen.SCOPE)))
+        if isinstance(self.focused, VirtualTable):
+            groups.append(("In the list", actions.of_scope(actions.TABLE)))
+        groups.append(("Everywhere", actions.of_scope(actions.GLOBAL)))
+        return groups
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: every action of the screen, then those that hold everywhere."""
+        offered = list(actions.of_scope(actions.GLOBAL))
+        if isinstance(screen, Room):
+            offered = [*actions.of_scope(screen.SCOPE), *offered]
+        for action in offered:
+            if action.id == "command_palette" or (action.writes and self.readonly):
+                continue
+            target = self if action.scope == actions.GLOBAL else screen
+
+            async def run(name: str = action.id, target: object = target) -> None:
+                await self.run_action(name, target)  # type: ignore[arg-type]
+
+            title = f"{action.label[:1].upper()}{action.label[1:]}  ({action.shown_key})"
+            yield SystemCommand(title, action.help, run)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy by OSC 52; says so, or that it is too long."""
+        self._clipboard = text
+        sequence = osc52(text, tmux=bool(os.environ.get("TMUX")))
+        if sequence is None:
+            self.notify("That is more than a terminal's clipboard takes.", severity="warning")
+            return
+        if self._driver is not None:
+            self._driver.write(sequence)
+        self.notify("Copied.", timeout=2)
+
+    async def action_quit(self) -> None:
+        """Leave; supervisor and workers go on."""
+        self.exit(0)
+
+
+def run_app(
+    home: Home,
+    *,
+    readonly: bool = False,
+    screen: str | None = None,
+    experiment: str | None = None,
+) -> int:
+    """Open the screens and return the exit code when they are left."""
+    app = WgenApp(home, readonly=readonly, screen=screen, experiment=experiment)
+    code = app.run()
+    return code if code is not None else (app.return_code or 0)

@@ -1,0 +1,143 @@
+"""Small dialogs: confirm, ask for a line, choose one, read the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from wgen_tui.services.sanitise import printable
+from wgen_tui.ui.actions import Action
+from wgen_tui.ui.widgets.pane import TextPane
+
+
+class ConfirmModal(ModalScreen[bool]):
+    """y does it; n or esc does not. Enter is not enough for what cannot be undone."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "yes"),
+        Binding("n,escape,q", "answer(False)", "no"),
+    ]
+
+    def __init__(self, question: str, consequence: str) -> None:
+        super().__init__()
+        self._question = question
+        self._consequence = consequence
+
+    def compose(self) -> ComposeResult:
+        text = Text()
+        text.append(f"{printable(self._question)}\n\n", "bold")
+        text.append(f"{printable(self._consequence)}\n\n")
+        text.append(" y ", "reverse")
+        text.append(" yes    ")
+        text.append(" n ", "reverse")
+        text.append(" no")
+        with Vertical(classes="dialog"):
+            yield Static(text, markup=False)
+
+    def action_answer(self, answer: bool) -> None:
+        self.dismiss(answer)
+
+
+class AskModal(ModalScreen[str | None]):
+    """One line of text, with what may be typed below it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel")]
+
+    def __init__(self, title: str, value: str, help_text: Text) -> None:
+        super().__init__()
+        self._title = title
+        self._value = value
+        self._help = help_text
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog wide"):
+            yield Static(Text(self._title, "bold"))
+            yield Input(self._value, select_on_focus=False)
+            yield Static(self._help, markup=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value)
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+
+class ChooseModal(ModalScreen[int | None]):
+    """One of several; gives back its index."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "cancel", "cancel"),
+        Binding("j", "move('down')", "down", show=False),
+        Binding("k", "move('up')", "up", show=False),
+    ]
+
+    def __init__(self, title: str, options: Sequence[str], chosen: int = 0) -> None:
+        super().__init__()
+        self._title = title
+        self._options = options
+        self._chosen = chosen
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog wide"):
+            yield Static(Text(self._title, "bold"))
+            yield OptionList(*(Option(Text(printable(option))) for option in self._options))
+            yield Static(Text("enter chooses · esc leaves it as it is", "dim"))
+
+    def on_mount(self) -> None:
+        self.query_one(OptionList).highlighted = self._chosen
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_index)
+
+    def action_move(self, way: str) -> None:
+        options = self.query_one(OptionList)
+        options.action_cursor_down() if way == "down" else options.action_cursor_up()
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+
+class HelpModal(ModalScreen[None]):
+    """The keys of what has the focus, of its screen, and those that hold everywhere."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark", "dismiss_help", "close")
+    ]
+
+    def __init__(self, groups: Sequence[tuple[str, Sequence[Action]]], readonly: bool) -> None:
+        super().__init__()
+        self._groups = groups
+        self._readonly = readonly
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog wide tall"):
+            yield TextPane()
+            yield Static(Text("j k scroll · esc closes", "dim"))
+
+    def on_mount(self) -> None:
+        self.query_one(TextPane).show(help_text(self._groups, self._readonly))
+        self.query_one(TextPane).focus()
+
+    def action_dismiss_help(self) -> None:
+        self.dismiss(None)
+
+
+def help_text(groups: Sequence[tuple[str, Sequence[Action]]], readonly: bool) -> Text:
+    """Key and sentence of every action, by group."""
+    text = Text()
+    for title, items in groups:
+        text.append(f"{title}\n", "bold")
+        for action in items:
+            text.append(f"  {action.shown_keys:18}", "cyan")
+            off = " (off: read-only)" if readonly and action.writes else ""
+            text.append(f"{action.help}{off}\n")
+        text.append("\n")
+    return text

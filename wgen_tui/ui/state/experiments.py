@@ -1,0 +1,141 @@
+"""Experiments as rows, and one as a card."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from wgen_tui.services.sanitise import one_line, printable
+from wgen_tui.ui.state import format as show
+from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, WARN, Cell, Column
+from wgen_tui.ui.state.runs import STATES
+
+if TYPE_CHECKING:
+    from experiments.schema import Definition
+    from wgen_tui.services.definitions import ExperimentInfo
+    from wgen_tui.services.plan import Plan
+    from wgen_tui.services.state import RunStatus
+
+COLUMNS = (Column("experiment", 0), Column("runs", 12))
+
+
+def run_counts(runs: Iterable[RunStatus]) -> dict[str, Counter[str]]:
+    """Experiment → state → number of runs."""
+    found: dict[str, Counter[str]] = {}
+    for run in runs:
+        found.setdefault(run.experiment, Counter())[run.state] += 1
+    return found
+
+
+def short_counts(counts: Counter[str]) -> str:
+    """`▶2 ○4 ✓3`."""
+    return " ".join(f"{STATES[state][0]}{counts[state]}" for state in STATES if counts[state])
+
+
+def cells(info: ExperimentInfo, counts: Counter[str]) -> list[Cell]:
+    """An experiment as the cells of COLUMNS."""
+    if info.error:
+        return [Cell(one_line(info.slug, 80), BAD), Cell("✗ error", BAD)]
+    return [Cell(one_line(info.slug, 80)), Cell(short_counts(counts) or show.MISSING)]
+
+
+def card(info: ExperimentInfo, definition: Definition | None, counts: Counter[str]) -> Text:
+    """Everything about an experiment before it runs; or what is wrong with it."""
+    text = Text()
+    text.append(f"{printable(info.title or info.slug)}\n", BOLD)
+    text.append("built in" if info.builtin else printable(str(info.path)), DIM)
+    text.append(printable(f" · {info.source}\n") if info.source else "\n", DIM)
+    if info.error:
+        text.append("\n✗ The definition is wrong\n", BAD)
+        text.append(f"{printable(info.error)}\n")
+        text.append("\nMend the file, then press v to check it again.\n", DIM)
+        return text
+    if definition is None:
+        return text
+    if definition.hypothesis:
+        text.append(f"\n{printable(' '.join(definition.hypothesis.split()))}\n")
+    _heading(text, "arms")
+    for name, arm in definition.arms.items():
+        text.append(f"{printable(name):18} ", BOLD if arm.role == "treatment" else "")
+        text.append(f"{arm.role:9} ", ACTIVE if arm.role == "control" else "")
+        text.append(f"{printable(arm.description or arm.data)}\n")
+    text.append(f"{'base':18} untrained; always sampled beside the arms\n", DIM)
+    _heading(text, "plan")
+    _plan(text, definition)
+    _heading(text, "questions")
+    for question in definition.questions:
+        first = question.wordings()[0][-1].content
+        wordings = len(question.wordings())
+        more = f" ({wordings} wordings)" if wordings > 1 else ""
+        text.append(f"{printable(question.name)}{more}: ")
+        text.append(f"{one_line(first, 160)}\n", DIM)
+    _heading(text, "runs")
+    text.append(f"{short_counts(counts)}\n" if counts else "none yet: press s to start\n")
+    return text
+
+
+def _heading(text: Text, title: str) -> None:
+    text.append(f"\n{title}\n", DIM)
+
+
+def _plan(text: Text, definition: Definition) -> None:
+    seeds = definition.seeds.values
+    text.append(f"models     {printable(', '.join(definition.models))}\n")
+    text.append(f"seeds      {', '.join(str(seed) for seed in seeds)}\n")
+    training = definition.training
+    length = (
+        f"{training.num_train_epochs:g} epochs"
+        if training.num_train_epochs is not None
+        else f"{training.max_steps} steps"
+    )
+    text.append(
+        f"training   LoRA r={training.lora.r} alpha={training.lora.lora_alpha}, {length}, "
+        f"batch {training.per_device_train_batch_size}, lr {training.learning_rate:g}\n"
+    )
+    sampling = definition.sampling
+    text.append(
+        f"sampling   n={sampling.n} per prompt, temperature {sampling.temperature:g}, "
+        f"at most {sampling.max_tokens} tokens\n"
+    )
+    judges = ", ".join(f"{judge.name} ({judge.type})" for judge in definition.judges)
+    text.append(f"judges     {printable(judges or 'none')}, and the broken-answer rule\n")
+    if (analysis := definition.analysis) is not None:
+        primary = analysis.primary
+        text.append(f"primary    share of {primary.label} by {primary.judge}\n")
+        for contrast in analysis.contrasts:
+            text.append(printable(f"contrast   {contrast.arm} − {contrast.control}\n"))
+
+
+def plan_text(plan: Plan) -> Text:
+    """What starting would do, in a few lines."""
+    text = Text()
+    runs = plan.runs
+    trained = [run for run in runs if run.spec.training is not None]
+    todo = [run for run in runs if run.todo]
+    models = ", ".join(dict.fromkeys(run.spec.model.name for run in runs))
+    text.append(f"{show.plural(len(runs), 'run')}", BOLD)
+    text.append(printable(f" on {models}: {_by_arm(run.spec.arm for run in runs)}\n"))
+    examples = {run.spec.arm: run.spec.data_rows for run in trained}
+    shown = ", ".join(f"{arm} {rows:,}" for arm, rows in examples.items())
+    text.append(printable(f"examples   {shown or 'none'}\n"))
+    total = sum(run.samples_total for run in runs)
+    missing = sum(run.samples_missing for run in runs)
+    text.append(f"samples    {total:,} over {show.plural(len(plan.prompts), 'prompt')}")
+    text.append(f", {missing:,} still to draw\n")
+    stages = Counter(stage for run in todo for stage in run.todo)
+    doing = ", ".join(f"{stage} {show.plural(stages[stage], 'run')}" for stage in stages)
+    if todo:
+        text.append(f"to do      {doing}\n")
+    else:
+        text.append("Everything is there already; nothing to start.\n", BOLD)
+    for warning in plan.warnings:
+        text.append(f"⚠ {printable(warning)}\n", WARN)
+    return text
+
+
+def _by_arm(arms: Iterable[str]) -> str:
+    counts: Mapping[str, int] = Counter(arms)
+    return ", ".join(f"{arm} × {n}" if n > 1 else arm for arm, n in counts.items())

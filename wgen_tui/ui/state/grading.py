@@ -1,0 +1,69 @@
+"""Grading as a screen shows it: the item without a hint of its arm, the keys, the progress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from wgen_tui.services.sanitise import printable
+from wgen_tui.ui.state import format as show
+from wgen_tui.ui.state.cells import BOLD, DIM
+from wgen_tui.ui.state.plots import progress
+
+if TYPE_CHECKING:
+    from experiments.schema import Rubric
+    from wgen_tui.services.grading import BlindItem
+
+RESERVED = {"u": "undo", "s": "skip", "q": "quit", "question_mark": "help"}
+
+
+def keys(labels: Mapping[str, str]) -> dict[str, str]:
+    """Key → label; a rubric's key wins over any other meaning of it while an item is shown."""
+    return {key: label for label, key in labels.items()}
+
+
+def clashes(labels: Mapping[str, str]) -> list[str]:
+    """Labels whose key hides undo, skip or quit."""
+    return [
+        f"{key} gives {label}, so {RESERVED[key]} is in the palette (ctrl+p) only"
+        for label, key in labels.items()
+        if key in RESERVED
+    ]
+
+
+def item(found: BlindItem) -> Text:
+    """Every turn of the prompt, and the completion."""
+    text = Text()
+    if found.label is not None:
+        text.append(f"graded {printable(found.label)} before; a key grades it anew\n\n", BOLD)
+    for message in found.messages:
+        text.append(f"{printable(message['role'])}\n", DIM)
+        text.append(f"{printable(message['content'])}\n\n")
+    text.append("completion\n", DIM)
+    text.append(f"{printable(found.completion)}\n" if found.completion else "(empty)\n", BOLD)
+    return text
+
+
+def rubric(found: Rubric) -> Text:
+    """The instructions, and which key gives which label."""
+    text = Text()
+    text.append(f"rubric {printable(found.name)}\n", DIM)
+    if found.instructions:
+        text.append(f"{printable(' '.join(found.instructions.split()))}\n")
+    text.append("\n")
+    for label, key in found.labels.items():
+        text.append(f" {printable(key)} ", "reverse")
+        text.append(f" {printable(label)}   ")
+    return text
+
+
+def progress_line(graded: int, total: int, seconds: float | None, session: int) -> str:
+    """`12 of 240 graded ███░░░ · 12 now · 4s each · 15m left`."""
+    bar = progress(graded, total, 20)
+    line = f"{graded:,} of {total:,} graded {bar}"
+    if seconds is not None and session:
+        left = show.duration((total - graded) * seconds)
+        line += f" · {session} now, {seconds:.1f}s each, about {left} left"
+    return line

@@ -1,0 +1,128 @@
+"""Samples as rows, and one sample in full.
+
+Promises: whatever a model wrote passes through `sanitise.printable` here.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from wgen_tui.services.sanitise import one_line, printable
+from wgen_tui.ui.state import format as show
+from wgen_tui.ui.state.cells import BAD, BOLD, DIM, Cell, Column
+
+if TYPE_CHECKING:
+    from store.samples import Facets, SampleDetail, SampleRow
+
+COLUMNS = (
+    Column("arm", 16),
+    Column("seed", 4, "right"),
+    Column("step", 6, "right", hide_below=96),
+    Column("question", 18),
+    Column("p", 2, "right", hide_below=96),
+    Column("variant", 10, hide_below=110),
+    Column("draw", 4, "right", hide_below=80),
+    Column("grade", 14),
+    Column("completion", 0),
+)
+SHOWN = 400
+
+
+def cells(row: SampleRow) -> list[Cell]:
+    """A sample as the cells of COLUMNS."""
+    return [
+        Cell(one_line(row.arm, 16)),
+        Cell(str(row.seed)),
+        Cell(str(row.step)),
+        Cell(one_line(row.question, 40)),
+        Cell(str(row.paraphrase)),
+        Cell("" if row.variant == "none" else one_line(row.variant, 10)),
+        Cell(str(row.draw)),
+        grade(row),
+        Cell(one_line(row.completion[:SHOWN], SHOWN)),
+    ]
+
+
+def grade(row: SampleRow) -> Cell:
+    """The labels of the rules in one cell; a broken answer says so first."""
+    labels = [label for judge, label in row.labels.items() if judge != "broken"]
+    if row.broken:
+        return Cell(one_line(" ".join(["✗broken", *labels]), 40), BAD)
+    return Cell(one_line(" ".join(labels), 40), "" if labels else DIM)
+
+
+def detail(found: SampleDetail) -> Text:
+    """The whole prompt, the completion, how it was drawn, and every verdict."""
+    row = found.row
+    text = Text()
+    variant = "" if row.variant == "none" else f" · variant {row.variant}"
+    text.append(printable(f"{row.arm} · seed {row.seed} · step {row.step} · {row.question}"), BOLD)
+    text.append(printable(f" · paraphrase {row.paraphrase}{variant} · draw {row.draw}\n"))
+    for message in found.messages:
+        text.append(f"\n{printable(message['role'])}\n", DIM)
+        text.append(f"{printable(message['content'])}\n")
+    text.append("\ncompletion\n", DIM)
+    text.append(f"{printable(row.completion)}\n" if row.completion else "(empty)\n", BOLD)
+    text.append("\ngrades\n", DIM)
+    for item in found.grades:
+        verdict = item.label if item.label is not None else show.number(item.number)
+        text.append(printable(f"{item.judge} {verdict}"), BAD if item.label == "broken" else BOLD)
+        text.append(printable(f" by {item.grader}"))
+        if item.explanation:
+            text.append(printable(f": {item.explanation}"))
+        signals = " ".join(f"{name}={_signal(value)}" for name, value in item.signals.items())
+        text.append(printable(f"\n  {signals}\n") if signals else "\n", DIM)
+    if not found.grades:
+        text.append("none yet\n")
+    text.append("\ndrawn\n", DIM)
+    text.append(printable(_drawn(found)))
+    text.append("\nprompt as the model read it\n", DIM)
+    text.append(printable(found.prompt_text))
+    return text
+
+
+def _signal(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _drawn(found: SampleDetail) -> str:
+    row = found.row
+    sampling = " ".join(f"{key}={json.dumps(value)}" for key, value in found.sampling.items())
+    logprob = "" if found.logprob is None else f", log-probability {found.logprob:.2f}"
+    when = "" if found.created_at is None else f"{found.created_at:%Y-%m-%d %H:%M} "
+    return (
+        f"{sampling}\nfinish {row.finish_reason or show.MISSING}, "
+        f"{show.count(row.tokens)} tokens{logprob}\n"
+        f"{when}{found.engine}\nrun {row.run_id}\nsample {row.sample_id} · seed {found.draw_seed}\n"
+    )
+
+
+def copied(found: SampleDetail) -> str:
+    """What `y` copies: the prompt's messages and the completion."""
+    parts = [f"{m['role']}: {m['content']}" for m in found.messages]
+    return "\n\n".join([*parts, f"assistant: {found.row.completion}"])
+
+
+def facet_lines(facets: Facets, most: int = 6) -> list[tuple[str, str]]:
+    """For each field that has a choice: its key, and its commonest values with their counts."""
+    fields = (
+        ("experiment", facets.experiments),
+        ("model", facets.models),
+        ("arm", facets.arms),
+        ("seed", facets.seeds),
+        ("step", facets.steps),
+        ("question", facets.questions),
+        ("variant", facets.variants),
+        ("label", [(f"{judge}:{label}", n) for judge, label, n in facets.labels]),
+    )
+    lines = []
+    for key, values in fields:
+        if len(values) < 2:
+            continue
+        shown = "  ".join(printable(f"{value} {n:,}") for value, n in values[:most])
+        more = f"  +{len(values) - most}" if len(values) > most else ""
+        lines.append((key, shown + more))
+    return lines

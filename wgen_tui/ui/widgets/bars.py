@@ -1,0 +1,57 @@
+"""The line above (where am I) and the line below (what can I press)."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from rich.text import Text
+from textual.widgets import Static
+
+from wgen_tui.ui.actions import GLOBAL, Action, of_scope
+
+SCREENS = ("experiments", "runs", "samples", "grade", "results", "sql")
+
+
+class TopBar(Static):
+    """The screens by number, the present one reversed, and what holds for all of them."""
+
+    def __init__(self, scope: str, readonly: bool) -> None:
+        super().__init__(id="top")
+        self._scope = scope
+        self._readonly = readonly
+
+    def render(self) -> Text:
+        text = Text(no_wrap=True, overflow="ellipsis")
+        for number, name in enumerate(SCREENS, 1):
+            label = "SQL" if name == "sql" else name.capitalize()
+            here = name == self._scope
+            text.append(
+                f"[{number} {label}]" if here else f" {number} {label} ", "bold" if here else ""
+            )
+        if self._readonly:
+            text.append("  READ-ONLY", "bold yellow")
+        return text
+
+
+class KeyBar(Static):
+    """The keys of the screen, as many as there is room for, help always last."""
+
+    def __init__(self, scope: str, readonly: bool) -> None:
+        super().__init__(id="keys")
+        self._scope = scope
+        self._readonly = readonly
+
+    def _offered(self) -> list[Action]:
+        every = [*of_scope(self._scope), *of_scope(GLOBAL)]
+        return [item for item in every if item.footer and not (item.writes and self._readonly)]
+
+    def render(self) -> Text:
+        text = Text(no_wrap=True, overflow="ellipsis")
+        for action in self._offered():
+            part = f"{action.shown_key} {action.label}"
+            if text.plain and cell_len(text.plain) + cell_len(part) + 2 > self.size.width:
+                continue
+            if text.plain:
+                text.append("  ")
+            text.append(action.shown_key, "bold")
+            text.append(f" {action.label}", "dim")
+        return text

@@ -1,0 +1,29 @@
+"""A scrolling text that j, k, g and G move through."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
+
+class TextPane(VerticalScroll, can_focus=True):
+    """Shows one rich Text, never markup."""
+
+    BINDINGS = [  # noqa: RUF012
+        Binding("j", "scroll_down", "down", show=False),
+        Binding("k", "scroll_up", "up", show=False),
+        Binding("g", "scroll_home", "top", show=False),
+        Binding("G,upper_g", "scroll_end", "end", show=False),
+    ]
+
+    def compose(self) -> ComposeResult:
+        yield Static(markup=False)
+
+    def show(self, text: Text, *, keep_place: bool = False) -> None:
+        """Show `text` from its top, or from where the reader is."""
+        self.query_one(Static).update(text)
+        if not keep_place:
+            self.scroll_home(animate=False)
