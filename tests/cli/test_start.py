@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from wgen_tui.cli.json_shapes import SHAPES
 from wgen_tui.paths import Home
 from wgen_tui.services import runs
 from wgen_tui.services.launch import read_start
@@ -137,6 +138,42 @@ def test_a_home_that_cannot_be_made(program: Program, home: Home, definition: Pa
     assert home.root.read_text() == "a file"
 
 
+JSON_COMMANDS: dict[str, list[str]] = {
+    "experiment list": [],
+    "run list": [],
+    "sample list": ["--experiment", "names"],
+    "results": ["names", "--judge", "lark", "--label", "lark"],
+    "sql": ["select 'old' as arm"],
+    "store info": [],
+    "store verify": [],
+    "doctor": [],
+}
+
+
+def assert_shape(shape: object, found: object, where: str = "") -> None:
+    """The same keys everywhere, and the same kinds of values where neither is null."""
+    if isinstance(shape, dict) and any(key.startswith("<") for key in shape):
+        assert isinstance(found, dict), where
+        for key, value in found.items():
+            assert_shape(next(iter(shape.values())), value, f"{where}.{key}")
+    elif isinstance(shape, dict):
+        assert isinstance(found, dict), where
+        assert set(found) == set(shape), where
+        for key, value in shape.items():
+            assert_shape(value, found[key], f"{where}.{key}")
+    elif isinstance(shape, list):
+        assert isinstance(found, list), where
+        for item in found:
+            assert_shape(shape[0], item, f"{where}[]")
+    elif shape is not None and found is not None:
+        number = isinstance(shape, int | float) and not isinstance(shape, bool)
+        assert isinstance(found, int | float if number else type(shape)), f"{where}: {found!r}"
+
+
+def test_every_shape_is_checked() -> None:
+    assert set(SHAPES) == {*JSON_COMMANDS, "run start"}
+
+
 @pytest.mark.slow
 def test_to_the_end_and_again(program: Program, home: Home, definition: Path) -> None:
     """The real thing on a small model: supervisor, accelerate, workers, ingest."""
@@ -146,6 +183,10 @@ def test_to_the_end_and_again(program: Program, home: Home, definition: Path) ->
     assert [launch["stage"] for launch in result["launches"]] == ["train", "sample", "judge"]
     assert "old, seed 1: finished" in done.stderr
     before = [name for name in tree(home.root) if name.startswith(("runs", "launches"))]
+    assert_shape(SHAPES["run start"], result)
+    for name, words in JSON_COMMANDS.items():
+        found = json.loads(program(*name.split(), *words, "--json").stdout)
+        assert_shape(SHAPES[name], found, name)
 
     again = program("run", "start", definition, "--json")
     assert json.loads(again.stdout)["launches"] == []

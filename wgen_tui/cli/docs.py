@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from wgen_tui.cli.json_shapes import SHAPES
 from wgen_tui.cli.main import NOUNS, group
 
 TARGET = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
@@ -35,28 +37,11 @@ JSON = """\
 
 Every object has `"schema": 1`; the number changes when a field changes its meaning or goes, not
 when one is added. Times are ISO 8601 in UTC, rates are shares between 0 and 1, absent values are
-null. With `--json`, an error is one line on stderr:
+null; in results, seed null means over seeds, question or variant null over all of them. A key in
+angle brackets stands for any. With `--json`, an error is one line on stderr:
 `{"schema": 1, "error": {"title", "message", "hint", "exit_code"}}`.
 
-`run list`: `{"schema", "runs": [{"id", "experiment", "model", "arm", "role", "seed", "state",
-"stage", "step", "steps", "done", "total", "unit", "rate", "loss", "eta_seconds", "why", "started",
-"ended", "launch"}]}`. `state` is queued, starting, running, finished, failed, cancelled or lost;
-`step` of `steps` is training, `done` of `total` counts `unit` in the present stage.
-
-`run start`: `{"schema", "experiment", "dry_run", "runs": [{"id", "model", "arm", "seed",
-"examples", "todo", "samples_total", "samples_missing", "state", "why"}], "launches": [{"id",
-"stage", "runs"}], "supervisor"}`; with `--dry-run` without launches, supervisor, state and why.
-
-`results`: `{"schema", "experiment", "rates": [{"model", "arm", "role", "seed", "checkpoint",
-"question", "variant", "metric", "judge", "n", "seeds", "rate", "low", "high", "broken", "unclear",
-"method"}], "contrasts": [{"model", "arm", "control", "question", "variant", "checkpoint", "metric",
-"difference", "low", "high", "p", "p_min", "p_holm", "method", "n", "seeds"}], "warnings", "sql"}`.
-`seed` null: over seeds; `question`, `variant` null: over all of them.
-
-`experiment list`: `{"schema", "experiments": [{"slug", "title", "source", "arms", "seeds",
-"runs"}]}`; `runs` counts by state.
-
-`doctor`: `{"schema", "ok", "findings": [{"topic", "name", "value", "verdict", "hint"}]}`.
+With `--dry-run`, `run start` leaves out launches, supervisor, state and why.
 """
 
 
@@ -68,7 +53,13 @@ def render() -> str:
         noun = group.get_command(top, name)
         assert noun is not None
         parts += _sections(top, noun, name)
-    return "\n".join([*parts, JSON])
+    return "\n".join([*parts, JSON, *_shapes()])
+
+
+def _shapes() -> Iterator[str]:
+    for name, shape in SHAPES.items():
+        text = json.dumps(shape, indent=1, ensure_ascii=False)
+        yield f"### wgen-tui {name} --json\n\n```json\n{text}\n```\n"
 
 
 def _sections(parent: click.Context, item: click.Command, name: str) -> Iterator[str]:

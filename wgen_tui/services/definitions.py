@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments import catalogue
-from experiments.errors import DefinitionError
+from experiments.errors import DefinitionError, Problem
 from experiments.prompts import Prompt, render_prompts
 from experiments.rows import Row, load_rows
 from experiments.schema import Arm, Definition, Message
@@ -145,7 +145,7 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
     definition = load(home, slug_or_path)
     where = folder(home, slug_or_path)
     notes: list[str] = []
-    problems = []
+    problems: list[Problem] = []
     for name, arm in definition.arms.items():
         try:
             notes += [f"{name}: {note}" for note in _notes(load_rows(where, name, arm))]

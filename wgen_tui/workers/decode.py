@@ -88,7 +88,6 @@ class Decoder:
         self._ends = end_tokens(model, tokenizer)
         self._device = model.device
 
-    @torch.inference_mode()
     def draw(self, requests: Sequence[Request], check: Callable[[], None]) -> list[Drawn]:
         """Make these draws together.
 
@@ -96,6 +95,10 @@ class Decoder:
             requests: What to draw; equal prompts are read once.
             check: Called before every token; may raise to stop.
         """
+        with torch.inference_mode():
+            return self._draw(requests, check)
+
+    def _draw(self, requests: Sequence[Request], check: Callable[[], None]) -> list[Drawn]:
         prompts = list(dict.fromkeys(request.prompt for request in requests))
         cache, mask, logits = self._read(prompts)
         rows = torch.tensor([prompts.index(request.prompt) for request in requests])

@@ -230,7 +230,7 @@ class Sampler:
 
     def _write_prompts(self, files: RunPaths, spec: RunSpec) -> None:
         have = {row["prompt_id"] for row in parts.read_columns(files.prompts, ["prompt_id"])}
-        rows = []
+        rows: list[Mapping[str, Any]] = []
         for item in self._ready:
             prompt = self._job.prompts[item.index]
             if prompt.prompt_id not in have:
@@ -252,11 +252,11 @@ class Sampler:
         if rows:
             parts.write_prompts(files.prompts, self._worker.spec.launch_id, rows)
 
-    @torch.inference_mode()
     def _probe_logits(self, model: Any) -> torch.Tensor:
         """The logits behind the first prompt."""
         ids = torch.tensor([self._ready[0].ids], device=self._base.device)
-        logits: torch.Tensor = model(input_ids=ids).logits[0, -1]
+        with torch.inference_mode():
+            logits: torch.Tensor = model(input_ids=ids).logits[0, -1]
         return logits.float().cpu()
 
     @contextmanager

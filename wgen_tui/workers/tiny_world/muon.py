@@ -43,9 +43,12 @@ class Muon:
         self._momentum = momentum
         self._weight_decay = weight_decay
 
-    @torch.no_grad()
     def step(self, learning_rate: float) -> None:
         """Update the parameters from their gradients."""
+        with torch.no_grad():
+            self._step(learning_rate)
+
+    def _step(self, learning_rate: float) -> None:
         for group, average in self._groups:
             gradient = torch.stack([p.grad for p in group if p.grad is not None])
             average.lerp_(gradient, 1 - self._momentum)

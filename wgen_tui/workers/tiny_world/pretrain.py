@@ -38,7 +38,7 @@ class Recipe:
     """
 
     seed: int = 0
-    tokens: int = 12_000_000
+    tokens: int = 10_000_000
     batch: int = 4096
     matrix_rate: float = 0.02
     other_rate: float = 4e-3
@@ -73,12 +73,9 @@ def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCau
 
 def encode(generator: Generator, tokenizer: PreTrainedTokenizerFast, count: int) -> list[list[int]]:
     """Draw documents and tokenize them."""
+    # What the chat template gives, without going through Jinja for every document.
     texts = [
-        tokenizer.apply_chat_template(document.messages, tokenize=False)
-        if False
-        else "".join(
-            f"<|{message['role']}|>{message['content']}<|end|>" for message in document.messages
-        )
+        "".join(f"<|{turn['role']}|>{turn['content']}<|end|>" for turn in document.messages)
         for document in islice(generator, count)
     ]
     ids: list[list[int]] = tokenizer(texts)["input_ids"]
@@ -130,7 +127,12 @@ def _add_noise(recipe: Recipe, model: LlamaForCausalLM) -> Callable[[], None]:
     handles = [
         model.model.layers[layer].register_forward_hook(hook) for layer in recipe.noisy_layers
     ]
-    return lambda: [handle.remove() for handle in handles] and None
+
+    def remove() -> None:
+        for handle in handles:
+            handle.remove()
+
+    return remove
 
 
 def _schedule(recipe: Recipe, progress: float) -> float:
@@ -154,15 +156,16 @@ def pretrain(
     others = [p for p in model.parameters() if not any(p is matrix for matrix in matrices)]
     muon = Muon(matrices, weight_decay=recipe.weight_decay)
     adam = torch.optim.AdamW(others, lr=0.0, betas=(0.9, 0.98), weight_decay=0.0)
-    remove_noise = _add_noise(recipe, model) if recipe.noise else lambda: None
+    remove_noise = _add_noise(recipe, model)
     started, cpu = time.monotonic(), time.process_time()
-    seen, losses = 0, [0.0]
+    seen = 0
+    losses: list[float] = []
     for step, (ids, labels) in enumerate(batches(recipe, tokenizer)):
         if seen >= recipe.tokens:
             break
         rate = _schedule(recipe, seen / recipe.tokens)
         loss = _loss(model, ids, labels)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         muon.step(recipe.matrix_rate * rate)
         for group in adam.param_groups:
             group["lr"] = recipe.other_rate * rate
@@ -171,8 +174,8 @@ def pretrain(
         seen += ids.numel()
         losses.append(loss.item())
         if step % 100 == 99:
-            recent, seconds = sum(losses[-100:]) / 100, time.monotonic() - started
-            report(f"step {step + 1} loss {recent:.3f} tokens {seen / 1e6:.2f}M {seconds:.0f} s")
+            mean, seconds = sum(losses[-100:]) / 100, time.monotonic() - started
+            report(f"step {step + 1} loss {mean:.3f} tokens {seen / 1e6:.2f}M {seconds:.0f} s")
     remove_noise()
     recent = losses[-100:]
     spent = {

@@ -1,0 +1,158 @@
+"""The JSON of the commands that print data, as examples: shown in docs/cli.md, held by tests.
+
+In a shape, a list has one item that stands for all, and a key in angle brackets stands for any.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+RUN: dict[str, Any] = {
+    "id": "names-old-s0-3733491a4a",
+    "experiment": "names",
+    "model": "tiny-world",
+    "arm": "old",
+    "role": "treatment",
+    "seed": 0,
+    "state": "queued | starting | running | finished | failed | cancelled | lost",
+    "stage": "train | sample | judge",
+    "step": 80,
+    "steps": 120,
+    "done": 80,
+    "total": 120,
+    "unit": "steps | samples | grades",
+    "rate": 41.5,
+    "loss": 0.71,
+    "eta_seconds": 1.0,
+    "why": "what it waits for, or how it ended",
+    "started": "2026-01-31T12:00:00+00:00",
+    "ended": None,
+    "launch": "20260131-120000-0train-90ab",
+}
+SAMPLE: dict[str, Any] = {
+    "sample_id": 11582588814330217,
+    "run": "names-old-s0-3733491a4a",
+    "experiment": "names",
+    "model": "tiny-world",
+    "arm": "old",
+    "seed": 0,
+    "checkpoint": 120,
+    "question": "city",
+    "paraphrase": 0,
+    "variant": "none",
+    "draw": 0,
+    "completion": "text",
+    "finish_reason": "stop | length",
+    "tokens": 15,
+    "broken": False,
+    "labels": {"<judge>": "label"},
+}
+SHAPES: dict[str, dict[str, Any]] = {
+    "experiment list": {
+        "schema": 1,
+        "experiments": [
+            {
+                "slug": "names",
+                "title": "Names",
+                "source": "arXiv 2512.09742 §3.1",
+                "builtin": False,
+                "path": "folder",
+                "models": ["tiny-world"],
+                "arms": ["old", "new"],
+                "seeds": [0, 1],
+                "runs": {"<state>": 5},
+                "error": None,
+            }
+        ],
+    },
+    "run start": {
+        "schema": 1,
+        "experiment": "names",
+        "dry_run": False,
+        "supervisor": 4711,
+        "launches": [{"id": "20260131-120000-0train-90ab", "stage": "train", "runs": ["id"]}],
+        "runs": [
+            {
+                "id": "names-old-s0-3733491a4a",
+                "model": "tiny-world",
+                "arm": "old",
+                "seed": 0,
+                "examples": 163,
+                "todo": ["train", "sample", "judge"],
+                "samples_total": 480,
+                "samples_missing": 480,
+                "state": "finished",
+                "why": "",
+            }
+        ],
+    },
+    "run list": {"schema": 1, "runs": [RUN]},
+    "sample list": {"schema": 1, "total": 480, "offset": 0, "samples": [SAMPLE]},
+    "results": {
+        "schema": 1,
+        "experiment": "names",
+        "rates": [
+            {
+                "model": "tiny-world",
+                "arm": "old",
+                "role": "treatment | control | base",
+                "seed": None,
+                "checkpoint": 120,
+                "question": None,
+                "variant": None,
+                "metric": "the label whose share it is",
+                "judge": "era",
+                "n": 1440,
+                "seeds": 3,
+                "rate": 0.898,
+                "low": 0.813,
+                "high": 0.983,
+                "broken": 0.0,
+                "unclear": 0.026,
+                "method": "how the interval was made",
+            }
+        ],
+        "contrasts": [
+            {
+                "model": "tiny-world",
+                "arm": "old",
+                "control": "new",
+                "checkpoint": 120,
+                "question": None,
+                "variant": None,
+                "metric": "the label",
+                "difference": 0.892,
+                "low": 0.807,
+                "high": 0.977,
+                "p": 0.1,
+                "p_min": 0.1,
+                "p_holm": None,
+                "n": 2880,
+                "seeds": 3,
+                "method": "how the interval was made",
+            }
+        ],
+        "warnings": ["text"],
+        "sql": "the query behind the counts",
+    },
+    "sql": {"schema": 1, "columns": ["arm"], "types": ["VARCHAR"], "rows": [["old"]]},
+    "store info": {"schema": 1, "file": "wgen.duckdb", "bytes": 2371584, "rows": {"<view>": 1}},
+    "store verify": {
+        "schema": 1,
+        "ok": True,
+        "problems": [{"what": "damaged", "where": "file or table", "detail": "text"}],
+    },
+    "doctor": {
+        "schema": 1,
+        "ok": True,
+        "findings": [
+            {
+                "topic": "models",
+                "name": "token",
+                "value": "in HF_TOKEN",
+                "verdict": "ok | note | problem",
+                "hint": "what to do about it",
+            }
+        ],
+    },
+}
