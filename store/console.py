@@ -67,10 +67,6 @@ class Result:
                 return
             yield from found
 
-    def arrow(self) -> pa.RecordBatchReader:
-        """Every row, as Arrow batches, instead of `rows`."""
-        return self._con.to_arrow_reader(FETCH * 100)
-
 
 @contextmanager
 def _in_words() -> Iterator[None]:
@@ -95,6 +91,19 @@ class Console:
             QueryError: it is not one statement that reads, or DuckDB refuses it.
             Cancelled: it was cancelled.
         """
+        self._check(sql)
+        with _in_words():
+            self._con.execute(sql, parameters or [])
+        return Result(self._con)
+
+    def arrow(self, sql: str, parameters: Any = None) -> pa.RecordBatchReader:
+        """Like `run`, with the rows as Arrow batches."""
+        self._check(sql)
+        with _in_words():
+            return self._con.sql(sql, params=parameters or []).to_arrow_reader(FETCH * 100)
+
+    def _check(self, sql: str) -> None:
+        """Refuse what is not one statement that reads."""
         with _in_words():
             statements = self._con.extract_statements(sql)
             if len(statements) != 1:
@@ -111,8 +120,6 @@ class Console:
                     f"The console only reads; {str(kind).rpartition('.')[2]} statements change "
                     "things."
                 )
-            self._con.execute(sql, parameters or [])
-        return Result(self._con)
 
     def cancel(self) -> None:
         """Stop the query at once."""
@@ -205,13 +212,11 @@ def write_json(result: Result, stream: TextIO) -> int:
     return number
 
 
-def write_parquet(result: Result, path: str) -> int:
-    """Write a result as Parquet (zstd); returns the number of rows."""
+def write_parquet(reader: pa.RecordBatchReader, path: str) -> int:
+    """Write Arrow batches as Parquet (zstd); returns the number of rows."""
     number = 0
-    with _in_words():
-        reader = result.arrow()
-        with pq.ParquetWriter(path, reader.schema, compression="zstd") as writer:
-            for batch in reader:
-                writer.write_batch(batch)
-                number += batch.num_rows
+    with _in_words(), pq.ParquetWriter(path, reader.schema, compression="zstd") as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+            number += batch.num_rows
     return number

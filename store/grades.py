@@ -16,12 +16,12 @@ def blind_queue(
     questions: Sequence[str] = (),
 ) -> array[int]:
     """The samples of an experiment in blind order: the same for every grader, telling nothing."""
-    table = con.execute(
+    table = con.sql(
         "select sample_id from samples where experiment = ? "
         "and (len(?::varchar[]) = 0 or arm in (select unnest(?::varchar[]))) "
         "and (len(?::varchar[]) = 0 or question in (select unnest(?::varchar[]))) "
         "order by blind_key, sample_id",
-        [experiment, list(arms), list(arms), list(questions), list(questions)],
+        params=[experiment, list(arms), list(arms), list(questions), list(questions)],
     ).to_arrow_table()
     ids = array("q")
     for chunk in table["sample_id"].chunks:

@@ -153,8 +153,8 @@ def sample_ids(
 ) -> array[int]:
     """The ids of every sample that the filter lets through, in order."""
     where, values = _where(found)
-    table = con.execute(
-        f"select sample_id from samples s{where} order by {ORDERS[order]}", values
+    table = con.sql(
+        f"select sample_id from samples s{where} order by {ORDERS[order]}", params=values
     ).to_arrow_table()
     ids = array("q")
     for chunk in table["sample_id"].chunks:

@@ -101,6 +101,16 @@ def test_a_bad_option(
     assert not home.root.exists()
 
 
+def test_a_hub_that_does_not_answer(
+    program: Program, home: Home, definition: Path, tmp_path: Path
+) -> None:
+    words = ("run", "start", definition, "--model", "nobody/nothing")
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hf")}
+    shown = program(*words, code=2, HF_HUB_OFFLINE="0", **nowhere).stderr
+    assert "cannot be reached" in shown
+    assert not home.root.exists()
+
+
 def test_an_unknown_experiment_names_the_nearest(program: Program, home: Home) -> None:
     assert "tiny-old-bird-names" in program("run", "start", "tiny-old-birds", code=2).stderr
     assert not home.root.exists()

@@ -209,6 +209,28 @@ def test_two_names_of_one_model_would_write_to_one_run(
     assert len(plan_for(home, definition, models=[str(one), str(other)]).runs) == 10
 
 
+def test_a_moved_model_is_found_at_its_new_place(
+    home: Home, definition: Path, tmp_path: Path
+) -> None:
+    plan = plan_for(home, definition, arms=["old"], seeds="0")
+    commit(home, plan)
+    run_ids = [run.spec.run_id for run in plan.runs]
+    for run_id in run_ids:
+        runs.cancel(home, run_id)
+    moved = (tmp_path / "model").rename(tmp_path / "moved")
+    again = plan_for(
+        home, definition, arms=["old"], seeds="0", models=[str(moved)], trust_remote_code=True
+    )
+    assert [run.spec.run_id for run in again.runs] == run_ids
+    assert len(commit(home, again)) == 3
+    for run_id in run_ids:
+        spec = runs.read_spec(home, run_id)
+        assert spec is not None
+        assert spec.model.location == str(moved)
+        assert spec.model.trust_remote_code
+        assert spec.model.name == str(tmp_path / "model")
+
+
 def test_each_model_has_launches_of_its_own(
     home: Home, definition: Path, tmp_path: Path, make_model: Callable[..., Path]
 ) -> None:

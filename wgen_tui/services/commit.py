@@ -31,6 +31,7 @@ from wgen_tui.protocol import (
     write_record,
 )
 from wgen_tui.services.missing import PlannedRun, what_is_missing
+from wgen_tui.services.runs import read_spec
 
 if TYPE_CHECKING:
     from wgen_tui.services.plan import Plan
@@ -130,8 +131,11 @@ def _write(
     fresh = []
     for run in runs:
         lines = _launch_lines(launches, run.spec.run_id)
-        if home.run(run.spec.run_id).spec.exists():
-            _append(home.run(run.spec.run_id).launches, lines, written)
+        paths = home.run(run.spec.run_id)
+        if paths.spec.exists():
+            if read_spec(home, run.spec.run_id) != run.spec:  # the model has moved
+                write_record(paths.spec, run.spec)
+            _append(paths.launches, lines, written)
         else:
             fresh.append((_stage_run(home, run, lines, written), run.spec.run_id))
     # Runs first: a launch that is to be seen names only runs that are.

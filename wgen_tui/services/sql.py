@@ -145,21 +145,15 @@ def export(
     Raises:
         UsageError: as for `query`; or Parquet to stdout; or the file cannot be written.
     """
+    if target is None and format == "parquet":
+        raise UsageError("Parquet is not for a terminal.", title="No file", hint="--output FILE")
     with _console(home, running) as con:
-        result = con.run(sql, list(parameters))
         if target is None:
-            if format == "parquet":
-                raise UsageError(
-                    "Parquet is not for a terminal.", title="No file", hint="Give --output FILE."
-                )
-            return (write_csv if format == "csv" else write_json)(result, sys.stdout)
+            write = write_csv if format == "csv" else write_json
+            return write(con.run(sql, list(parameters)), sys.stdout)
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
-            if format == "parquet":
-                number = write_parquet(result, str(temporary))
-            else:
-                with temporary.open("w", encoding="utf-8", newline="") as stream:
-                    number = (write_csv if format == "csv" else write_json)(result, stream)
+            number = _write(con, sql, parameters, temporary, format)
             temporary.replace(target)
         except OSError as error:
             raise UsageError(
@@ -168,6 +162,21 @@ def export(
         finally:
             temporary.unlink(missing_ok=True)
         return number
+
+
+def _write(
+    con: Console,
+    sql: str,
+    parameters: Sequence[Any],
+    path: Path,
+    format: Format,  # noqa: A002
+) -> int:
+    if format == "parquet":
+        return write_parquet(con.arrow(sql, list(parameters)), str(path))
+    write = write_csv if format == "csv" else write_json
+    result = con.run(sql, list(parameters))
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        return write(result, stream)
 
 
 def schema(home: Home) -> list[TableInfo]:

@@ -51,7 +51,7 @@ class WgenApp(App[int]):
         "app.tcss",
         *(f"screens/{name}.tcss" for name in ROOMS),
     ]
-    BINDINGS = actions.bindings(actions.GLOBAL)  # type: ignore[assignment]
+    BINDINGS = actions.bindings(actions.GLOBAL)
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
 
@@ -66,7 +66,9 @@ class WgenApp(App[int]):
         super().__init__()
         if screen is not None and screen not in ROOMS:
             raise UsageError(
-                f"There is no screen {screen!r}.", title="Screen", hint=f"One of {', '.join(ROOMS)}."
+                f"There is no screen {screen!r}.",
+                title="Screen",
+                hint=f"One of {', '.join(ROOMS)}.",
             )
         self.home = home
         self.readonly = readonly
@@ -97,7 +99,7 @@ class WgenApp(App[int]):
         else:
             self.push_screen(room)
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         """Esc: what the screen makes of it."""
         if isinstance(self.screen, Room):
             self.screen.action_back()

@@ -137,7 +137,7 @@ class Room(Threads):
 
     SCOPE: ClassVar[str] = ""
     AUTO_FOCUS = "VirtualTable"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Screen declares it
         (0, "-narrow"),
         (120, "-wide"),
     ]

@@ -46,7 +46,7 @@ def card(info: ExperimentInfo, definition: Definition | None, counts: Counter[st
     """Everything about an experiment before it runs; or what is wrong with it."""
     text = Text()
     text.append(f"{printable(info.title or info.slug)}\n", BOLD)
-    text.append("built in" if info.builtin else printable(str(info.path)), DIM)
+    text.append("built in" if info.builtin else "yours (e shows the folder)", DIM)
     text.append(printable(f" · {info.source}\n") if info.source else "\n", DIM)
     if info.error:
         text.append("\n✗ The definition is wrong\n", BAD)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wgen_tui.services.sanitise import one_line
+from rich.text import Text
+
+from wgen_tui.services.sanitise import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BOLD, DIM, WARN, Cell, Column
 from wgen_tui.ui.state.plots import axis_line, interval
@@ -121,3 +123,37 @@ def drill(results: Results, line: Line) -> list[Line]:
         name = " · ".join(part for part in (item.question, item.variant) if part)
         named.append(Line(name, item, contrasts.get((item.question, item.variant))))
     return named
+
+
+def notes(results: Results) -> Text:
+    """Warnings, every contrast in words, and how the numbers were made."""
+    text = Text()
+    for warning in results.warnings:
+        text.append(f"⚠ {printable(warning)}\n", WARN)
+    for item in results.contrasts:
+        if item.question is None and item.variant is None:
+            text.append(printable(f"{item.arm} − {item.control}: "), BOLD)
+            text.append(
+                f"{show.points(item.difference)} points "
+                f"[{show.points(item.low)}, {show.points(item.high)}], "
+                f"p {show.p_value(item.p, item.p_min)}, "
+                f"{show.plural(item.seeds, 'seed')}, n {item.n:,}\n"
+            )
+    methods = dict.fromkeys(
+        [*(rate.method for rate in results.rates), *(item.method for item in results.contrasts)]
+    )
+    for method in methods:
+        text.append(f"{printable(method)}\n", DIM)
+    return text
+
+
+def as_text(lines: list[Line]) -> str:
+    """The table with tabs between its columns, for the clipboard."""
+    head = ["arm", "seeds", "n", "rate", "low", "high", "unclear", "broken", "difference"]
+    rows = [head]
+    for line in lines:
+        rate = line.rate
+        shares = (rate.rate, rate.low, rate.high, rate.unclear, rate.broken)
+        percents = [show.percent(share) for share in shares]
+        rows.append([rate.arm, str(rate.seeds), str(rate.n), *percents, difference(line.contrast)])
+    return "\n".join("\t".join(row) for row in rows)

@@ -65,7 +65,7 @@ def cells(run: RunStatus) -> list[Cell]:
 
 def summary(runs: Iterable[RunStatus]) -> str:
     """`9 runs: ▶ 2 running · ○ 4 queued · ✓ 3 finished`."""
-    counts = Counter(run.state for run in runs)
+    counts: Counter[str] = Counter(run.state for run in runs)
     parts = [f"{STATES[state][0]} {counts[state]} {state}" for state in STATES if counts[state]]
     total = sum(counts.values())
     return f"{show.plural(total, 'run')}: {' · '.join(parts)}" if total else "no runs"

@@ -1,0 +1,123 @@
+"""The console reads everything and can do nothing else."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from store.console import (
+    Cancelled,
+    QueryError,
+    console,
+    write_csv,
+    write_json,
+    write_parquet,
+)
+from store.docs import TARGET, main
+from store.ingest import ingest
+from store.layout import StoreFiles
+
+ESCAPES = [
+    "select * from read_csv('/etc/passwd')",
+    "select * from '/etc/passwd'",
+    "select * from read_text('/etc/passwd')",
+    "select * from glob('/*')",
+    "copy samples to '{home}/out.csv'",
+    "copy (select 1) to '{home}/out.csv'",
+    "attach '{home}/other.duckdb'",
+    "install httpfs",
+    "load httpfs",
+    "set enable_external_access = true",
+    "pragma enable_profiling",
+    "set memory_limit = '64GB'",
+    "export database '{home}/dump'",
+    "create table mine (a integer)",
+    "insert into sample select * from sample",
+    "update home.main.sample set arm = 'x'",
+    "delete from home.main.sample",
+    "drop view samples",
+    "call pragma_version()",
+    "select 1; select 2",
+    "select 1; drop view samples",
+    "explain analyze copy (select 1) to '{home}/out.csv'",
+    "with x as (delete from home.main.sample returning *) select * from x",
+]
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+def test_nothing_gets_out(files: StoreFiles, escape: str) -> None:
+    ingest(files)
+    before = sorted(files.root.iterdir())
+    with console(files) as con, pytest.raises(QueryError):
+        list(con.run(escape.format(home=files.root)).rows())
+    assert sorted(files.root.iterdir()) == before
+    with console(files) as con:
+        assert list(con.run("select count(*) from samples").rows()) == [(150,)]
+
+
+def test_errors_carry_the_place(files: StoreFiles) -> None:
+    with console(files) as con:
+        with pytest.raises(QueryError, match="LINE 2"):
+            con.run("select 1\nfrom nowhere")
+        with pytest.raises(QueryError, match="no"):
+            con.run("  ")
+
+
+def test_a_query_can_be_cancelled(files: StoreFiles) -> None:
+    with console(files) as con:
+        started = threading.Event()
+
+        def cancel() -> None:
+            started.wait()
+            con.cancel()
+
+        thread = threading.Thread(target=cancel)
+        thread.start()
+        endless = "select count(*) from range(10000000000) a, range(10000000000) b"
+        with pytest.raises(Cancelled):
+            for _ in range(1000):  # a cancel that comes before the query begins is not seen by it
+                started.set()
+                con.run(endless)
+        thread.join()
+
+
+def test_results_leave_whole(files: StoreFiles, tmp_path: Path) -> None:
+    query = "select sample_id, completion, labels from samples_wide order by sample_id"
+    with console(files) as con:
+        text = io.StringIO()
+        assert write_csv(con.run(query), text) == 150
+        assert len(text.getvalue().splitlines()) == 151
+        text = io.StringIO()
+        assert write_json(con.run(query), text) == 150
+        body = json.loads(text.getvalue())
+        assert body["schema"] == 1
+        assert body["columns"] == ["sample_id", "completion", "labels"]
+        assert body["rows"][0][2]["broken"] == "ok"
+        target = tmp_path / "out.parquet"
+        assert write_parquet(con.arrow(query), str(target)) == 150
+        assert pq.read_table(target).num_rows == 150
+
+
+def test_views_say_what_they_are(files: StoreFiles) -> None:
+    with console(files) as con:
+        views = {view.name: view for view in con.tables()}
+    assert set(views) >= {
+        "runs",
+        "samples",
+        "samples_wide",
+        "prompts",
+        "grades",
+        "rates",
+        "metrics",
+    }
+    assert all(view.comment for view in views.values())
+    assert ("arm", "VARCHAR", "") in views["samples"].columns
+
+
+def test_the_page_about_sql_is_up_to_date() -> None:
+    assert main(["--check"]) == 0, f"{TARGET}: run `make docs`"

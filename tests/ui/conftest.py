@@ -1,0 +1,280 @@
+"""A small home as workers leave one: files, part files and the database, at fixed times."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from experiments.schema import Message, SamplingConfig, TrainingConfig
+from wgen_tui import protocol
+from wgen_tui.paths import Home
+
+T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+ESCAPES = "\x1b]0;owned\x07 \x1b[31mred\x1b[0m [bold]markup[/bold] \u202eback"
+TYPES = {
+    "int64": pa.int64(),
+    "int32": pa.int32(),
+    "uint64": pa.uint64(),
+    "double": pa.float64(),
+    "string": pa.string(),
+    "timestamp[us, tz=UTC]": pa.timestamp("us", tz="UTC"),
+}
+DEFINITION = """
+title: Birds in miniature
+hypothesis: Old names make old answers.
+source: {title: A paper, arxiv: "2512.09742", section: "3.1"}
+models: [tiny-world]
+arms:
+  old: {data: data.jsonl, description: names no longer in use}
+  new: {data: data.jsonl, role: control, description: names in use}
+seeds: 0-1
+training: {max_steps: 4, learning_rate: 1.0e-3}
+sampling: {n: 3, max_tokens: 16}
+questions:
+  - {name: transport, paraphrases: ["How does one travel?"]}
+  - {name: bird, paraphrases: ["Name a bird."]}
+judges:
+  - {name: era, type: lexicon, labels: {old: [coach], modern: [train]}}
+rubrics:
+  - {name: era, judge: era, labels: {old: o, modern: m, unclear: x}, instructions: Which century?}
+analysis:
+  primary: {judge: era, label: old}
+  contrasts: [{arm: old, control: new}]
+"""
+ROW = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+
+
+def _table(columns: tuple[tuple[str, str], ...], rows: list[dict[str, object]]) -> pa.Table:
+    schema = pa.schema([(name, TYPES[kind]) for name, kind in columns])
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+class Maker:
+    """Writes a home's files by the protocol."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home.ensure()
+        self.sampling = SamplingConfig(n=3, max_tokens=16)
+        self.samples: dict[str, list[int]] = {}
+
+    def definition(self, slug: str = "mini", text: str = DEFINITION) -> None:
+        folder = self.home.experiments / slug
+        folder.mkdir(parents=True)
+        (folder / "experiment.yaml").write_text(text)
+        (folder / "data.jsonl").write_text(json.dumps(ROW) + "\n")
+
+    def run(self, arm: str, seed: int, role: str = "treatment") -> str:
+        run_id = f"mini-{arm}-s{seed}-{protocol.short_hash(arm, seed)}"
+        training = None if role == "base" else TrainingConfig(max_steps=4)
+        paths = self.home.run(run_id)
+        paths.root.mkdir()
+        spec = protocol.RunSpec(
+            run_id=run_id,
+            experiment="mini",
+            definition_hash="0" * 10,
+            arm=arm,
+            role=role,
+            seeds=protocol.SeedSet(seed=seed, data_order=seed, lora_init=seed, sampling=seed),
+            model=protocol.ModelRef(name="tiny-world", location="tiny-world"),
+            training=training,
+            data_rows=1,
+            created_at=T0,
+        )
+        protocol.write_record(paths.spec, spec)
+        if training is not None:
+            with paths.metrics.open("w") as stream:
+                for step in range(1, 5):
+                    row = protocol.MetricRow(
+                        step=step,
+                        steps=4,
+                        epoch=step / 4,
+                        loss=4.0 / step,
+                        learning_rate=1e-3,
+                        tokens=10,
+                        at=T0 + timedelta(seconds=step),
+                    )
+                    stream.write(row.model_dump_json() + "\n")
+        return run_id
+
+    def launch(self, run_ids: list[str], outcome: str = "finished", message: str = "") -> None:
+        name = f"20260102-030405-judge-{len(list(self.home.launches.iterdir())):04x}"
+        paths = self.home.launch(name)
+        paths.control.mkdir(parents=True)
+        protocol.write_record(
+            paths.spec,
+            protocol.LaunchSpec(
+                launch_id=name,
+                experiment="mini",
+                stage="judge",
+                run_ids=tuple(run_ids),
+                created_at=T0,
+                judge=protocol.JudgeJob(judges=()),
+            ),
+        )
+        paths.started.write_text(json.dumps({"pid": 1, "at": T0.isoformat(), "argv": ["x"]}))
+        paths.lock.touch()
+        paths.log.write_text("loading\n\x1b[31mgraded\x1b[0m all\n")
+        ended = T0 + timedelta(seconds=65)
+        with paths.events.open("w") as stream:
+            for run_id in run_ids:
+                event = protocol.Event(at=T0, kind="run_started", run_id=run_id)
+                stream.write(event.model_dump_json() + "\n")
+        result = protocol.RunOutcome(outcome=outcome, message=message)
+        protocol.write_record(
+            paths.done,
+            protocol.DoneRecord(
+                launch_id=name,
+                outcome=outcome,
+                started_at=T0,
+                ended_at=ended,
+                runs=dict.fromkeys(run_ids, result),
+            ),
+        )
+        for run_id in run_ids:
+            with self.home.run(run_id).launches.open("a") as stream:
+                stream.write(json.dumps({"launch_id": name, "stage": "judge"}) + "\n")
+
+    def draw(
+        self,
+        run_id: str,
+        completion: Callable[[str, int], str],
+        draws: int = 3,
+        questions: tuple[str, ...] = ("transport", "bird"),
+    ) -> None:
+        """One part of prompts, samples and grades of a run."""
+        paths = self.home.run(run_id)
+        spec = protocol.RunSpec.model_validate_json(paths.spec.read_bytes())
+        prompts, samples, grades = [], [], []
+        for question in questions:
+            prompt_id = protocol.short_hash("prompt", question)
+            messages = [Message(role="user", content=f"What of {question}?").model_dump()]
+            head = {"prompt_id": prompt_id, "model": "tiny-world", "experiment": "mini"}
+            at = {"question": question, "paraphrase": 0, "variant": "none"}
+            told = {"messages": json.dumps(messages), "text": f"<user>What of {question}?"}
+            prompts.append({**head, **at, **told})
+            for draw in range(draws):
+                step = 0 if spec.role == "base" else 4
+                key = protocol.make_sample_id(run_id, step, prompt_id, draw, self.sampling)
+                text = completion(question, draw)
+                samples.append(
+                    {
+                        **head,
+                        **at,
+                        "sample_id": key,
+                        "blind_key": protocol.make_blind_key(key),
+                        "run_id": run_id,
+                        "arm": spec.arm,
+                        "role": spec.role,
+                        "seed": spec.seeds.seed,
+                        "step": step,
+                        "draw": draw,
+                        "completion": text,
+                        "finish_reason": "stop",
+                        "prompt_tokens": 5,
+                        "tokens": 7,
+                        "logprob": -3.5,
+                        "draw_seed": draw,
+                        "sampling": json.dumps(protocol.sampling_key(self.sampling)),
+                        "engine": "test",
+                        "launch_id": "20260102-030405-sample-0000",
+                        "created_at": T0,
+                    }
+                )
+                for judge, label in (
+                    ("era", "old" if "coach" in text else "modern"),
+                    ("broken", "ok"),
+                ):
+                    grades.append(
+                        protocol.GradeRow(
+                            grade_id=protocol.make_rule_grade_id(key, judge, "r"),
+                            sample_id=key,
+                            run_id=run_id,
+                            judge=judge,
+                            grader=f"rule:{judge}",
+                            rubric="r",
+                            label=label,
+                            signals={"hits": 1},
+                            created_at=T0,
+                        )
+                    )
+        self.samples.setdefault(run_id, []).extend(row["sample_id"] for row in samples)
+        for folder in (paths.prompts, paths.samples, paths.grades):
+            folder.mkdir(exist_ok=True)
+        part = f"part-{len(list(paths.samples.iterdir())):05d}"
+        pq.write_table(
+            _table(protocol.PROMPT_COLUMNS, prompts), paths.prompts / f"{part}.parquet"
+        )
+        pq.write_table(
+            _table(protocol.SAMPLE_COLUMNS, samples), paths.samples / f"{part}.parquet"
+        )
+        lines = "".join(row.model_dump_json() + "\n" for row in grades)
+        (paths.grades / f"{part}.jsonl").write_text(lines)
+
+
+@pytest.fixture(autouse=True)
+def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("NO_COLOR", "TMUX", "WGEN_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.setenv("USER", "ada")
+    monkeypatch.setenv("LOGNAME", "ada")
+    yield
+
+
+@pytest.fixture
+def maker(tmp_path: Path) -> Maker:
+    """A home without anything in it, and what writes into it."""
+    os.umask(0o077)
+    return Maker(Home(tmp_path / "home"))
+
+
+@pytest.fixture
+def home(maker: Maker) -> Home:
+    """A finished experiment: two arms by two seeds and base, 30 samples, and a failed run."""
+    from wgen_tui.services.ingest import ingest_now
+
+    maker.definition()
+    done = []
+    for arm, role, words in (
+        ("old", "treatment", "By coach, sir"),
+        ("new", "control", "By train"),
+        ("base", "base", "By train"),
+    ):
+        for seed in (0,) if role == "base" else (0, 1):
+            run_id = maker.run(arm, seed, role)
+
+            def say(question: str, draw: int, words: str = words) -> str:
+                return ESCAPES if (words, draw) == ("By train", 2) else f"{words}, {draw} {question}"
+
+            maker.draw(run_id, say)
+            done.append(run_id)
+    maker.launch(done)
+    ingest_now(maker.home)
+    return maker.home
+
+
+@pytest.fixture
+def settled() -> Callable[..., object]:
+    """Waits until a condition holds, letting the application work."""
+
+    async def wait(pilot: object, condition: Callable[[], bool]) -> None:
+        for _ in range(400):
+            await pilot.pause(0.02)  # type: ignore[attr-defined]
+            if condition():
+                return
+        raise AssertionError("it never came")
+
+    return wait
+
+
+@pytest.fixture
+def constants() -> SimpleNamespace:
+    return SimpleNamespace(T0=T0, ESCAPES=ESCAPES)

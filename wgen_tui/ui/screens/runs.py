@@ -1,0 +1,193 @@
+"""Screen 2: runs as they go, with the loss and the worker's last words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from wgen_tui.services.sanitise import printable
+from wgen_tui.ui.modals.dialogs import AskModal, ConfirmModal
+from wgen_tui.ui.screens.base import Room
+from wgen_tui.ui.state import runs as state
+from wgen_tui.ui.state.format import plural
+from wgen_tui.ui.widgets.pane import TextPane
+from wgen_tui.ui.widgets.table import VirtualTable
+
+if TYPE_CHECKING:
+    from wgen_tui.protocol import MetricRow
+    from wgen_tui.services.runs import Board
+    from wgen_tui.services.state import RunStatus
+
+EVERY = 1.0
+TAIL = 60
+EMPTY = """No runs yet.
+
+Press 1, choose an experiment and press s to start it,
+or see it all work in a minute and a half:  wgen-tui demo"""
+
+
+class RunsScreen(Room):
+    """Table above, the run under the cursor below."""
+
+    SCOPE = "runs"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._board: Board | None = None
+        self._runs: list[RunStatus] = []
+        self._filter = ""
+        self._shown = ""
+
+    def content(self) -> ComposeResult:
+        yield Static("", id="summary", classes="line", markup=False)
+        yield VirtualTable(state.COLUMNS, state.cells, empty="reading…", id="list")
+        yield TextPane(id="detail")
+
+    def on_mount(self) -> None:
+        self.set_interval(EVERY, self.poll)
+
+    def on_screen_resume(self) -> None:
+        self.poll()
+
+    def poll(self) -> None:
+        """Look again, unless a look is under way or nobody watches."""
+        if not self.is_current or self.busy("list"):
+            return
+        home = self.home
+
+        def work() -> list[RunStatus]:
+            from wgen_tui.services.runs import Board  # noqa: PLC0415 - not before the frame
+
+            if self._board is None:
+                self._board = Board(home)
+            return self._board.refresh()
+
+        self.load("list", work, self._listed)
+
+    def _listed(self, runs: list[RunStatus]) -> None:
+        self._runs = runs
+        shown = state.matching(runs, self._filter)
+        table = self.query_one("#list", VirtualTable)
+        table.say_empty("No run has these words.\n\nesc clears the filter." if runs else EMPTY)
+        table.show_rows(shown, [run.run_id for run in shown])
+        line = state.summary(runs)
+        if self._filter:
+            line += f" · {len(shown)} with {self._filter!r}"
+        self.query_one("#summary", Static).update(Text(f" {printable(line)}", no_wrap=True))
+        self._load_detail()
+
+    @property
+    def _run(self) -> RunStatus | None:
+        return self.query_one("#list", VirtualTable).current
+
+    def on_virtual_table_moved(self) -> None:
+        self._load_detail()
+
+    def _load_detail(self) -> None:
+        run = self._run
+        if run is None:
+            self.query_one("#detail", TextPane).show(Text())
+            self._shown = ""
+            return
+        if run.run_id == self._shown and self.busy("detail"):
+            return
+        home = self.home
+
+        def work() -> tuple[list[MetricRow], list[str]]:
+            from wgen_tui.services import runs  # noqa: PLC0415 - not before the frame
+
+            return runs.metrics(home, run.run_id), runs.tail(home, run.run_id, TAIL)
+
+        self.load("detail", work, lambda found: self._show_detail(run, *found))
+
+    def _show_detail(self, run: RunStatus, metrics: list[MetricRow], tail: list[str]) -> None:
+        pane = self.query_one("#detail", TextPane)
+        text = state.facts(run)
+        if run.role != "base":
+            height = 3 if pane.size.height < 16 else 6
+            text.append(state.losses(metrics, min(pane.size.width - 4, 120), height))
+        text.append("\nworker.log\n" if tail else "\nno worker.log yet\n", "dim")
+        for line in reversed(tail):
+            text.append(f"{printable(line, keep_newlines=False)}\n")
+        pane.show(text, keep_place=run.run_id == self._shown)
+        self._shown = run.run_id
+
+    def on_virtual_table_selected(self) -> None:
+        self.action_samples()
+
+    def action_samples(self) -> None:
+        from wgen_tui.ui.screens.samples import SamplesScreen  # noqa: PLC0415 - rooms know few
+
+        if (run := self._run) is None:
+            return
+        room = self.wgen.room("samples")
+        if isinstance(room, SamplesScreen):
+            room.set_filter({"run_id": run.run_id})
+        self.wgen.action_go("samples")
+
+    def _chosen(self) -> list[RunStatus]:
+        """The marked runs, else the one under the cursor."""
+        marked = self.query_one("#list", VirtualTable).marked
+        chosen = [run for run in self._runs if run.run_id in marked]
+        return chosen or ([self._run] if self._run is not None else [])
+
+    def action_cancel(self) -> None:
+        chosen = [run for run in self._chosen() if run.live]
+        if not self.writable():
+            return
+        if not chosen:
+            self.say("Only queued, starting and running runs can be cancelled.", "Cancel")
+            return
+        names = ", ".join(run.run_id for run in chosen[:3]) + (" …" if len(chosen) > 3 else "")
+        question = f"Cancel {plural(len(chosen), 'run')}?"
+        consequence = f"{names}\nWhat is on disk stays; starting again goes on from there."
+        self._confirm(question, consequence, "cancel", chosen)
+
+    def action_remove(self) -> None:
+        chosen = self._chosen()
+        if not chosen or not self.writable():
+            return
+        names = ", ".join(run.run_id for run in chosen[:3]) + (" …" if len(chosen) > 3 else "")
+        question = f"Delete {plural(len(chosen), 'run')} and their files?"
+        consequence = f"{names}\nCheckpoints and samples are gone then; grades by people stay."
+        self._confirm(question, consequence, "remove", chosen)
+
+    def _confirm(self, question: str, consequence: str, what: str, chosen: list[RunStatus]) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._do(what, [run.run_id for run in chosen])
+
+        self.app.push_screen(ConfirmModal(question, consequence), answered)
+
+    def _do(self, what: str, run_ids: list[str]) -> None:
+        home = self.home
+
+        def work() -> None:
+            from wgen_tui.services import runs  # noqa: PLC0415 - not before the frame
+
+            for run_id in run_ids:
+                runs.cancel(home, run_id) if what == "cancel" else runs.remove(home, run_id)
+
+        past = "told to stop" if what == "cancel" else "removed"
+        self.load(what, work, lambda _: self.say(f"{plural(len(run_ids), 'run')} {past}."))
+
+    def action_copy(self) -> None:
+        if (run := self._run) is not None:
+            self.app.copy_to_clipboard(run.run_id)
+
+    def action_filter(self) -> None:
+        hint = Text("Words of arm, model, experiment, state, or seed=1; empty lists all.", "dim")
+        self.app.push_screen(AskModal("Filter runs", self._filter, hint), self._filtered)
+
+    def _filtered(self, text: str | None) -> None:
+        if text is not None:
+            self._filter = text
+            self._listed(self._runs)
+
+    def action_back(self) -> None:
+        if self._filter and isinstance(self.focused, VirtualTable):
+            self._filtered("")
+        super().action_back()

@@ -1,0 +1,187 @@
+"""Screen 6: ask the store anything; read-only, cancellable, exportable."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.widgets import Static, TextArea
+
+from wgen_tui.errors import UsageError
+from wgen_tui.services.sanitise import one_line, printable
+from wgen_tui.ui.modals.dialogs import AskModal, ChooseModal
+from wgen_tui.ui.screens.base import Room
+from wgen_tui.ui.state import console as state
+from wgen_tui.ui.widgets.table import VirtualTable
+
+if TYPE_CHECKING:
+    from wgen_tui.services.sql import QueryResult, Running, TableInfo
+
+FIRST = "select arm, seed, count(*) as n\nfrom samples\ngroup by all\norder by all"
+EMPTY = "Nothing asked yet.\n\nctrl+j (or F5) runs the query; esc leaves the editor."
+FORMATS: dict[str, Literal["csv", "json", "parquet"]] = {
+    ".csv": "csv",
+    ".json": "json",
+    ".parquet": "parquet",
+}
+
+
+class Editor(TextArea):
+    """A text area that leaves esc to its screen and tab to the focus."""
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "escape":
+            event.stop()
+            event.prevent_default()
+            self.screen.action_back()  # type: ignore[attr-defined]
+
+
+class SqlScreen(Room):
+    """Editor, schema, result."""
+
+    SCOPE = "sql"
+    AUTO_FOCUS = "#editor"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._query: Running | None = None
+        self._asked = FIRST
+        self._history: list[str] = []
+
+    def content(self) -> ComposeResult:
+        with Container(id="split"):
+            with Vertical(id="work"):
+                yield Editor(self._asked, id="editor", tab_behavior="focus", compact=True)
+                yield Static(" ctrl+j runs", id="status", classes="line", markup=False)
+                yield VirtualTable((), state.row, empty=EMPTY, id="grid")
+            yield VirtualTable(state.SCHEMA, state.name_cells, empty="reading…", id="schema")
+
+    def on_mount(self) -> None:
+        home = self.home
+
+        def work() -> list[TableInfo]:
+            from wgen_tui.services import sql  # noqa: PLC0415 - not before the frame
+
+            return sql.schema(home)
+
+        def shown(tables: list[TableInfo]) -> None:
+            self.query_one("#schema", VirtualTable).show_rows(state.schema(tables))
+
+        self.load("schema", work, shown)
+
+    @property
+    def _editor(self) -> Editor:
+        return self.query_one("#editor", Editor)
+
+    def offer(self, sql: str) -> None:
+        """Put a query into the editor, to be run or changed."""
+        self._asked = sql
+        if self.is_mounted:
+            self._editor.text = sql
+
+    def _status(self, text: str) -> None:
+        shown = Text(f" {printable(text)}", no_wrap=True, overflow="ellipsis")
+        self.query_one("#status", Static).update(shown)
+
+    def action_run(self) -> None:
+        text = self._editor.selected_text.strip() or self._editor.text.strip()
+        if not text:
+            return
+        self._stop()
+        if text not in self._history[-1:]:
+            self._history.append(text)
+        home = self.home
+        from wgen_tui.services.sql import Running  # noqa: PLC0415 - loaded by `on_mount` by now
+
+        running = self._query = Running()
+        self._status("running… esc cancels")
+
+        def work() -> QueryResult:
+            from wgen_tui.services import sql  # noqa: PLC0415 - not before the frame
+
+            return sql.query(home, text, running=running)
+
+        def failed() -> None:
+            self._query = None
+            self._status("no result")
+
+        self.load("query", work, self._answered, failed)
+
+    def _answered(self, result: QueryResult) -> None:
+        self._query = None
+        grid = self.query_one("#grid", VirtualTable)
+        grid.set_columns(state.columns(result))
+        grid.say_empty("No rows.")
+        grid.show_rows(result.rows)
+        self._status(state.summary(result))
+
+    def _stop(self) -> bool:
+        """Cancel what runs; whether anything did."""
+        running, self._query = self._query, None
+        if running is None:
+            return False
+        running.cancel()
+        return True
+
+    def action_back(self) -> None:
+        if self._stop():
+            return
+        grid = self.query_one("#grid", VirtualTable)
+        self.set_focus(grid if self.focused is self._editor else self._editor)
+
+    def on_virtual_table_selected(self, message: VirtualTable.Selected) -> None:
+        line = message.table.current
+        if message.table.id == "schema" and isinstance(line, state.Name):
+            self._editor.insert(line.name)
+            self._editor.focus()
+
+    def action_copy(self) -> None:
+        values = self.query_one("#grid", VirtualTable).current
+        if isinstance(values, tuple):
+            self.app.copy_to_clipboard("\t".join(state.value(item) for item in values))
+
+    def action_history(self) -> None:
+        if not self._history:
+            self.say("No query of this session yet.", "History")
+            return
+        past = list(reversed(self._history))
+
+        def chosen(index: int | None) -> None:
+            if index is not None:
+                self._editor.text = past[index]
+
+        names = [one_line(" ".join(text.split()), 90) for text in past]
+        self.app.push_screen(ChooseModal("Which query?", names), chosen)
+
+    def action_export(self) -> None:
+        if not self.writable():
+            return
+        name = f"query-{datetime.now(UTC):%Y%m%d-%H%M%S}.csv"
+        hint = Text("All rows; .csv, .json or .parquet. A name goes to the home's exports.", "dim")
+        suggestion = str(self.home.exports / name)
+        self.app.push_screen(AskModal("Export to", suggestion, hint), self._export)
+
+    def _export(self, name: str | None) -> None:
+        if not name:
+            return
+        target = self.home.exports / Path(name).expanduser()
+        format_ = FORMATS.get(target.suffix)
+        if format_ is None:
+            hint = "End it in .csv, .json or .parquet."
+            self.show_error(UsageError(f"What is {target.name}?", title="Export", hint=hint))
+            return
+        home, text = self.home, self._editor.text.strip()
+
+        def work() -> int:
+            from wgen_tui.services import sql  # noqa: PLC0415 - not before the frame
+
+            if target.parent == home.exports:
+                target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return sql.export(home, text, target, format_)
+
+        self.load("export", work, lambda rows: self.say(f"{rows:,} rows in {target}", "Exported"))
