@@ -95,7 +95,7 @@ def _section(folder: Path, section: str, value: Any, sources: Sources) -> Any:
     for index, name in enumerate(names):
         path = folder / name
         place: KeyPath = (section,) if isinstance(value, str) else (section, index)
-        if not path.resolve().is_relative_to(folder.resolve()):
+        if "\0" in name or not path.resolve().is_relative_to(folder.resolve()):
             raise DefinitionError(
                 sources.main.problem(place, f"{name!r} lies outside the definition's folder.")
             )
@@ -122,8 +122,9 @@ def _translate(value: dict[str, Any], sources: Sources) -> None:
     entries = value.get("questions")
     if not isinstance(entries, list):
         return
-    judges = value.get("judges") or []
-    rules = {str(item.get("name")) for item in judges if isinstance(item, dict)}
+    judges = value.get("judges")
+    listed = judges if isinstance(judges, list) else []
+    rules = {str(item.get("name")) for item in listed if isinstance(item, dict)}
     asked: list[Any] = []
     model_judges: dict[str, Any] = {}
     problems: list[Problem] = []
@@ -154,5 +155,6 @@ def _translate(value: dict[str, Any], sources: Sources) -> None:
     if problems:
         raise DefinitionError(*problems)
     value["questions"] = asked
-    if model_judges:
-        value["model_judges"] = [*value.get("model_judges", []), *model_judges.values()]
+    own = value.get("model_judges", [])
+    if model_judges and isinstance(own, list):  # anything else is named by the schema
+        value["model_judges"] = [*own, *model_judges.values()]

@@ -62,7 +62,7 @@ def data_path(folder: Path, arm_name: str, arm: Arm) -> Path:
         DefinitionError: it leads out of the folder.
     """
     path = folder / arm.data
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if "\0" in arm.data or not path.resolve().is_relative_to(folder.resolve()):
         raise DefinitionError(
             Problem(
                 f"The dataset {arm.data!r} lies outside the definition's folder.",

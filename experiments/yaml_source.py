@@ -123,13 +123,23 @@ def read_yaml(path: Path) -> Document:
         why = ", ".join(part for part in (error.context, error.problem) if part)
         line = mark.line + 1 if mark else None
         raise DefinitionError(
-            Problem(f"This is not YAML: {why}{where}.", "", path, line)
+            Problem(f"This is not YAML: {why}{where}.", _quote(why), path, line)
         ) from error
     except yaml.YAMLError as error:
         raise DefinitionError(Problem(f"This is not YAML: {error}.", "", path)) from error
     finally:
         loader.dispose()
     return Document(path, value, lines)
+
+
+def _quote(why: str) -> str:
+    """A hint for texts that YAML takes for syntax, such as `[Why?, How?]`."""
+    marks = ("'?'", "mapping values are not allowed", "cannot start any token", "'<scalar>'")
+    return (
+        'Quote texts with ?, :, # or quotation marks: "Why?"'
+        if any(mark in why for mark in marks)
+        else ""
+    )
 
 
 class _Reader:
@@ -140,6 +150,7 @@ class _Reader:
         self._loader = loader
         self._lines = lines
         self._open: set[int] = set()
+        self._flat: set[int] = set()
 
     def read(self, node: yaml.Node, path: KeyPath) -> Any:
         self._lines.setdefault(path, node.start_mark.line + 1)
@@ -156,8 +167,10 @@ class _Reader:
             self._open.discard(id(node))
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
-        self._refuse_twice(node, path)
-        self._loader.flatten_mapping(node)  # merge keys (<<); the mapping's own keys come last
+        if id(node) not in self._flat:  # an alias brings the same node again, flattened
+            self._refuse_twice(node, path)
+            self._loader.flatten_mapping(node)  # merge keys (<<); the mapping's own come last
+            self._flat.add(id(node))
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = self._key(key_node, path)

@@ -124,8 +124,11 @@ def _split(
         if isinstance(value, dict):
             inline.append(judge({"name": column, "type": "free_form_judge", **value}))
             models[column] = inline[-1]["name"]
+        elif not isinstance(value, str):
+            hint = "judges: {column: name_of_a_judge}"
+            raise NotUnderstood(f"The judge of column {column!r} is not a name.", "judges", hint)
         elif value in rule_judges:
             rules.append(value)
         else:
-            models[column] = str(value)
+            models[column] = value
     return rules, models

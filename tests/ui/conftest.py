@@ -44,7 +44,7 @@ questions:
 judges:
   - {name: era, type: lexicon, labels: {old: [coach], modern: [train]}}
 rubrics:
-  - {name: era, judge: era, labels: {old: o, modern: m, unclear: x}, instructions: Which century?}
+  - {name: era, judge: era, labels: {old: o, modern: m, unclear: x}, instructions: "Which century?"}
 analysis:
   primary: {judge: era, label: old}
   contrasts: [{arm: old, control: new}]
@@ -209,12 +209,8 @@ class Maker:
         for folder in (paths.prompts, paths.samples, paths.grades):
             folder.mkdir(exist_ok=True)
         part = f"part-{len(list(paths.samples.iterdir())):05d}"
-        pq.write_table(
-            _table(protocol.PROMPT_COLUMNS, prompts), paths.prompts / f"{part}.parquet"
-        )
-        pq.write_table(
-            _table(protocol.SAMPLE_COLUMNS, samples), paths.samples / f"{part}.parquet"
-        )
+        pq.write_table(_table(protocol.PROMPT_COLUMNS, prompts), paths.prompts / f"{part}.parquet")
+        pq.write_table(_table(protocol.SAMPLE_COLUMNS, samples), paths.samples / f"{part}.parquet")
         lines = "".join(row.model_dump_json() + "\n" for row in grades)
         (paths.grades / f"{part}.jsonl").write_text(lines)
 
@@ -252,7 +248,9 @@ def home(maker: Maker) -> Home:
             run_id = maker.run(arm, seed, role)
 
             def say(question: str, draw: int, words: str = words) -> str:
-                return ESCAPES if (words, draw) == ("By train", 2) else f"{words}, {draw} {question}"
+                return (
+                    ESCAPES if (words, draw) == ("By train", 2) else f"{words}, {draw} {question}"
+                )
 
             maker.draw(run_id, say)
             done.append(run_id)
@@ -270,7 +268,11 @@ def settled() -> Callable[..., object]:
             await pilot.pause(0.02)  # type: ignore[attr-defined]
             if condition():
                 return
-        raise AssertionError("it never came")
+        app = pilot.app  # type: ignore[attr-defined]
+        strips = app.screen._compositor.render_strips()
+        shown = "\n".join("".join(part.text for part in strip) for strip in strips)
+        notes = "\n".join(f"{n.title}: {n.message}" for n in app._notifications)
+        raise AssertionError(f"it never came; on the screen:\n{shown}\n{notes}")
 
     return wait
 

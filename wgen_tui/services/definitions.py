@@ -154,10 +154,23 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
     if problems:
         with usage_errors():
             raise DefinitionError(*problems)
+    notes += _same_arms(definition)
     if definition.model_judges:
         names = ", ".join(judge.name for judge in definition.model_judges)
         notes.append(f"judges that are models are kept, and not run by this version: {names}")
     return definition, notes
+
+
+def _same_arms(definition: Definition) -> list[str]:
+    """Arms that would train the same models."""
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for name, arm in definition.arms.items():
+        alike.setdefault((arm.data, arm.context.model_dump_json(), arm.role), []).append(name)
+    return [
+        f"{' and '.join(names)} have the same data, context and role"
+        for names in alike.values()
+        if len(names) > 1
+    ]
 
 
 def _notes(examples: list[Row]) -> list[str]:
@@ -227,6 +240,9 @@ def json_schema() -> dict[str, Any]:
     schema = Definition.model_json_schema(by_alias=False)
     schema["properties"].pop("slug")
     schema["required"] = [name for name in schema["required"] if name != "slug"]
+    _field_names(schema["$defs"])
+    models = schema["properties"]["models"]
+    schema["properties"]["models"] = {"anyOf": [{"type": "string"}, models]}
     for section in ("questions", "judges", "rubrics"):
         inner = schema["properties"][section]
         files = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
@@ -237,3 +253,20 @@ def json_schema() -> dict[str, Any]:
         **schema,
         "title": "experiment.yaml",
     }
+
+
+def _field_names(shapes: dict[str, Any]) -> None:
+    """Allow what the readers take besides our own names: llmcomp's `id`, `type` and columns."""
+    question = shapes["Question"]
+    question["properties"] |= {
+        "id": {"type": "string"},
+        "type": {"enum": ["free_form", "free_form_judge", "rating_judge"]},
+        "judge": {"type": "string"},
+        "judge_prompts": {"type": "object", "additionalProperties": {"type": "string"}},
+        "model": {"type": "string"},
+        "judges": {"anyOf": [question["properties"]["judges"], {"type": "object"}]},
+    }
+    question["required"] = [name for name in question["required"] if name != "name"]
+    question["anyOf"] = [{"required": ["name"]}, {"required": ["id"]}]
+    sampling = shapes["SamplingConfig"]["properties"]
+    sampling["samples_per_paraphrase"] = sampling["n"]

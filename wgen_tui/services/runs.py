@@ -12,6 +12,8 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
+from threading import Lock
 
 from pydantic import ValidationError
 
@@ -84,9 +86,17 @@ class Board:
         return self._specs[run_id] if self._home.run(run_id).spec.exists() else None
 
 
+_boards: dict[Path, Board] = {}
+_board_lock = Lock()
+
+
 def list_runs(home: Home, experiment: str | None = None) -> list[RunStatus]:
-    """All runs, or those of one experiment."""
-    return Board(home).refresh(experiment)
+    """All runs, or those of one experiment; from any thread.
+
+    A screen asks every second: what has ended is read once in a process, not once a call.
+    """
+    with _board_lock:
+        return _boards.setdefault(home.root, Board(home)).refresh(experiment)
 
 
 def get_run(home: Home, name: str) -> RunStatus:

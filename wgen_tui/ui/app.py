@@ -75,7 +75,6 @@ class WgenApp(App[int]):
         self.experiment = experiment
         self._first = screen or "experiments"
         self._rooms: dict[str, Room] = {}
-        self.theme = "textual-ansi" if os.environ.get("NO_COLOR") else "textual-dark"
 
     def on_mount(self) -> None:
         self.action_go(self._first)

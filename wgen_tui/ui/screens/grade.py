@@ -20,8 +20,8 @@ from wgen_tui.ui.widgets.pane import TextPane
 if TYPE_CHECKING:
     from wgen_tui.services.grading import BlindItem, GradingSession
 
-NO_CHOICE = "Press o to choose an experiment to grade.\n\nIt needs samples and a rubric."
-END = "Every sample is graded.\n\nPress u to take the last one back, o for another experiment."
+NO_CHOICE = "Press ctrl+o to choose an experiment to grade.\n\nIt needs samples and a rubric."
+END = "Every sample is graded.\n\nPress u to take the last one back, ctrl+o for another experiment."
 OFF = "Grading writes, and this is --readonly.\n\nLeave with q and open wgen-tui without it."
 NONE = "No experiment has a rubric.\n\nAdd one to experiment.yaml under rubrics."
 
@@ -61,7 +61,9 @@ class GradeScreen(Room):
 
     def content(self) -> ComposeResult:
         yield Static("", id="progress", classes="line", markup=False)
-        yield Static("", id="rubric", markup=False)
+        rubric = Static("", id="rubric", markup=False)
+        rubric.display = False
+        yield rubric
         yield ItemPane(id="item")
 
     def on_screen_resume(self) -> None:
@@ -94,7 +96,9 @@ class GradeScreen(Room):
 
         def begun(found: tuple[GradingSession, BlindItem | None]) -> None:
             self._session = found[0]
-            self.query_one("#rubric", Static).update(state.rubric(found[0].rubric))
+            shown = self.query_one("#rubric", Static)
+            shown.display = True
+            shown.update(state.rubric(found[0].rubric))
             for clash in state.clashes(found[0].rubric.labels):
                 self.say(clash, "Rubric", "warning")
             self._show(found[1])

@@ -33,11 +33,11 @@ class ResultsScreen(Room):
         super().__init__()
         self._results: Results | None = None
         self._inside: state.Line | None = None
-        self._bar = 20
+        self._bar = 16
 
     def content(self) -> ComposeResult:
         yield Static("", id="title", classes="line", markup=False)
-        yield VirtualTable(state.columns(20, "arm"), self._cells, empty=EMPTY, id="list")
+        yield VirtualTable(state.columns(16, "arm"), self._cells, empty=EMPTY, id="list")
         yield TextPane(id="notes")
 
     def _cells(self, line: state.Line) -> list[Cell]:
@@ -51,7 +51,7 @@ class ResultsScreen(Room):
             self.action_reload()
 
     def on_resize(self) -> None:
-        self._bar = 20 if self.size.width < 100 else 30 if self.size.width < 160 else 60
+        self._bar = 16 if self.size.width < 100 else 30 if self.size.width < 160 else 60
         self._show()
 
     def action_reload(self) -> None:

@@ -23,6 +23,7 @@ KEYS = {
     "variant": "variant",
     "label": "label",
     "graded": "graded_by",
+    "text": "text",
 }
 NUMBERS = ("seed", "step")
 EXAMPLE = "arm=old_birds seed=1 question=… label=era:19th_century words in the text"
@@ -47,7 +48,7 @@ def parse(text: str) -> dict[str, Any]:
             continue
         found[_field(key)] = _value(key, value)
     if free:
-        found["text"] = " ".join(free)
+        found["text"] = " ".join([*([found["text"]] if "text" in found else []), *free])
     return found
 
 
@@ -83,18 +84,19 @@ def write(fields: Mapping[str, Any]) -> str:
     """The line that `parse` reads as `fields`."""
     parts = []
     for key, name in KEYS.items():
-        if (value := fields.get(name)) is not None:
-            shown = ":".join(value) if name == "label" else str(value)
-            parts.append(
-                shlex.quote(f"{key}={shown}") if set(shown) & set(" '\"\\") else f"{key}={shown}"
-            )
-    if text := fields.get("text"):
-        parts.append(" ".join(shlex.quote(w) if "=" in w else w for w in _words(text)))
+        value = fields.get(name)
+        if value is None:
+            continue
+        shown = ":".join(value) if name == "label" else str(value)
+        if name == "text" and not set(shown) & set("='\"\\"):
+            parts.append(shown)
+        else:
+            parts.append(_quoted(f"{key}={shown}"))
     return " ".join(parts)
 
 
-def _words(text: str) -> list[str]:
-    return [shlex.quote(word) if set(word) & set("'\"\\") else word for word in text.split()]
+def _quoted(word: str) -> str:
+    return shlex.quote(word) if set(word) & set(" '\"\\") else word
 
 
 def neighbour(values: list[str], now: str | None, step: int) -> str | None:

@@ -34,13 +34,13 @@ class Line:
 def columns(bar: int, first: str) -> tuple[Column, ...]:
     """The columns, with `bar` cells for the interval."""
     return (
-        Column(first, 20),
+        Column(first, 15 if bar <= 16 else 22),
         Column("seeds", 5, "right"),
-        Column("n", 6, "right"),
+        Column("n", 5, "right"),
         Column("rate", 6, "right"),
         Column(axis_line(bar), bar),
         Column("95% interval", 15, hide_below=100),
-        Column("unclear", 7, "right", hide_below=80 if bar <= 20 else 110),
+        Column("unclear", 7, "right"),
         Column("broken", 8, "right"),
         Column("difference to control", 0),
     )

@@ -1,0 +1,57 @@
+"""What each screen looks like, at the two sizes people use most."""
+
+from __future__ import annotations
+
+import pytest
+
+from wgen_tui.ui.app import WgenApp
+from wgen_tui.ui.widgets.table import VirtualTable
+
+SIZES = [(80, 24), (120, 40)]
+
+
+def ready(app: WgenApp, name: str) -> bool:
+    """Whether everything that this screen reads has come."""
+    screen = app.screen
+    if getattr(screen, "SCOPE", "") != name:
+        return False
+    if name == "experiments":
+        return screen._shown == "mini"
+    if name == "runs":
+        return screen._shown != ""
+    if name == "samples":
+        return screen._detail is not None and screen._facets is not None
+    if name == "grade":
+        return screen._item is not None
+    if name == "results":
+        return screen._results is not None
+    return len(screen.query_one("#schema", VirtualTable)) > 0
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+@pytest.mark.parametrize("name", ["experiments", "runs", "samples", "grade", "results", "sql"])
+def test_screen(home, settled, snap_compare, name, size):
+    app = WgenApp(home, screen=name, experiment="mini")
+
+    async def before(pilot):
+        if name == "experiments":  # so that the built-in ones may change
+            await settled(pilot, lambda: len(app.screen.query_one("#list")) > 1)
+            app.screen._filtered("mini")
+        if name == "sql":
+            app.screen.query_one("#editor").cursor_blink = False
+        await settled(pilot, lambda: ready(app, name))
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+def test_help(home, settled, snap_compare, size):
+    app = WgenApp(home, screen="runs")
+
+    async def before(pilot):
+        await settled(pilot, lambda: ready(app, "runs"))
+        await pilot.press("question_mark")
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=before)

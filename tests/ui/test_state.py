@@ -1,0 +1,95 @@
+"""View models without a screen."""
+
+from __future__ import annotations
+
+import pytest
+from rich.cells import cell_len
+
+from wgen_tui.errors import UsageError
+from wgen_tui.ui import actions
+from wgen_tui.ui.state import filters, plots
+from wgen_tui.ui.state import format as show
+from wgen_tui.ui.state.cells import Column, fitted, widths
+from wgen_tui.ui.widgets.clipboard import LIMIT, osc52
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "arm=old_birds seed=1 label=era:19th_century",
+        "question='two words' free words",
+        "run=a-b-s0 step=0 graded=human:ada",
+        "",
+    ],
+)
+def test_filter_round_trip(text):
+    assert filters.parse(filters.write(filters.parse(text))) == filters.parse(text)
+
+
+def test_filter_fields():
+    found = filters.parse("arm=a seed=2 label=era:old steam engine")
+    assert found == {"arm": "a", "seed": 2, "label": ("era", "old"), "text": "steam engine"}
+    odd = {"text": 'it\'s a=b "q"'}
+    assert filters.parse(filters.write(odd)) == odd
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("sed=1", "seed="), ("seed=one", "whole number"), ("label=old", "judge")],
+)
+def test_filter_mistakes_name_the_right_thing(text, says):
+    with pytest.raises(UsageError) as caught:
+        filters.parse(text)
+    assert says in str(caught.value)
+
+
+def test_neighbour_goes_round():
+    values = ["a", "b"]
+    assert [filters.neighbour(values, now, 1) for now in (None, "a", "b")] == ["a", "b", None]
+    assert filters.neighbour(values, None, -1) == "b"
+    assert filters.neighbour([], "a", 1) is None
+
+
+def test_interval_stands_where_it_should():
+    assert plots.interval(0.5, 0.25, 0.75, 9) == "··├─●─┤··"
+    assert plots.interval(0.0, 0.0, 1.0, 5) == "●───┤"
+    assert plots.interval(None, None, None, 3) == "···"
+    assert plots.interval(0.0, None, None, 5, (-1.0, 1.0), mark=0.0) == "··●··"
+
+
+def test_progress_and_chart():
+    assert plots.progress(5, 10, 4) == "██░░"
+    assert plots.progress(None, 10, 4) == "    "
+    assert plots.progress(20, 10, 4) == "████"
+    assert plots.chart([1.0, 2.0], 3, 2) == [" █ ", "██ "]
+    assert plots.spread([1, 3, 5, 7], 2) == [2, 6]
+
+
+def test_numbers():
+    assert [show.duration(s) for s in (None, 5, 65, 7500, 90000)] == [
+        "–",
+        "5s",
+        "1m05s",
+        "2h05m",
+        "1d01h",
+    ]
+    assert (show.percent(0.123), show.points(-0.5), show.percent(None)) == ("12.3%", "-50.0", "–")
+    assert show.p_value(0.25, 0.25) == "0.250 (min)"
+
+
+def test_cells_fit_wide_characters():
+    assert cell_len(fitted("漢字かな", 5)) == 5
+    assert fitted("ab", 4, "right") == "  ab"
+    assert widths((Column("a", 5), Column("b", 0), Column("c", 3, hide_below=50)), 20) == [5, 14, 0]
+
+
+def test_clipboard_is_guarded_and_wrapped():
+    assert osc52("a", tmux=False) == "\x1b]52;c;YQ==\x07"
+    assert osc52("a", tmux=True) == "\x1bPtmux;\x1b\x1b]52;c;YQ==\x07\x1b\\"
+    assert osc52("x" * LIMIT, tmux=False) is None
+
+
+def test_no_key_means_two_things_in_one_scope():
+    for scope in {action.scope for action in actions.ACTIONS}:
+        keys = [key for action in actions.of_scope(scope) for key in action.key.split(",")]
+        assert len(keys) == len(set(keys)), scope
