@@ -159,6 +159,8 @@ class LoraConfig(Model):
     target_modules: str | tuple[str, ...] = "all-linear"
     layers_to_transform: tuple[int, ...] | None = None
     use_rslora: bool = False
+    use_dora: bool = False
+    modules_to_save: tuple[str, ...] | None = None
 
 
 class CheckpointsConfig(Model):

@@ -102,6 +102,11 @@ class RunPaths:
         return self.checkpoints / f"step-{step}"
 
     @property
+    def resume(self) -> Path:
+        """What an unfinished training goes on from: one folder, newest state, none at the end."""
+        return self.root / "resume"
+
+    @property
     def samples(self) -> Path:
         return self.root / "samples"
 

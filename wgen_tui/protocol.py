@@ -136,6 +136,9 @@ class LaunchSpec(Record):
     sample: SampleJob | None = None
     judge: JudgeJob | None = None
     accelerate: dict[str, Any] = {}
+    stack: int | None = Field(
+        default=None, description="most adapters trained together; None: as many as fit"
+    )
 
 
 EventKind = Literal[

@@ -67,7 +67,8 @@ def _spec(
         weights_key(model),
         arm,
         item.sha256 if item else None,
-        training.model_dump(mode="json") if training else None,
+        # Only what the definition says: a key that a later version adds leaves old ids alone.
+        training.model_dump(mode="json", exclude_defaults=True) if training else None,
         seeds.model_dump() if item else seeds.sampling,
         definition.chat_template,
     )
