@@ -1,0 +1,231 @@
+"""K adapters side by side on the linear modules of one frozen base.
+
+Promises: every adapter's part of a pass is what PEFT computes for it alone (same dtypes, same order
+of operations, up to rounding); taking the stack off leaves the base as it was. Adapters of a lower
+rank than the highest are padded with zeros, which stay zero: their gradients are zero.
+
+All weights of a slot are one row of one matrix, so that an optimiser step over all modules of all
+adapters is a handful of operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from wgen_tui.workers.grid.adapters import Adapter
+
+Dropout = Callable[[int, torch.Tensor], torch.Tensor]
+
+
+@dataclass
+class Routing:
+    """Which adapter the rows of the pass at hand go through; shared by all modules of a stack.
+
+    Attributes:
+        mode: "grouped": the rows of slot 0, then as many of slot 1, and so on. "masked": `mask`
+            says. "base": none.
+        mask: Broadcasts to [rows, tokens, K·R]: 1 where a token may use a column of an adapter.
+        dropout: Applied to the input of A, given the number of the module; training only.
+    """
+
+    mode: str = "base"
+    mask: torch.Tensor | None = None
+    dropout: Dropout | None = None
+
+
+class StackedLinear(nn.Module):  # type: ignore[misc]
+    """A frozen module with K adapters: A [K, R, in], B [K, out, R], scale [K, 1, 1]."""
+
+    def __init__(self, base: nn.Module, routing: Routing, number: int) -> None:
+        super().__init__()
+        self.base = base
+        self.routing = routing
+        self.number = number
+        self.a: nn.Parameter
+        self.b: nn.Parameter
+        self.scale: torch.Tensor
+
+    def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """The base's output and, as the routing says, B·A·x·scale on top of it."""
+        y: torch.Tensor = self.base(x, *args, **kwargs)
+        routing = self.routing
+        if routing.mode == "base":
+            return y
+        x = x.to(self.a.dtype)
+        if routing.dropout is not None:
+            x = routing.dropout(self.number, x)
+        delta = self._grouped(x) if routing.mode == "grouped" else self._masked(x)
+        # In the adapters' precision first, rounded once, as PEFT does it.
+        return (y + delta).to(y.dtype)
+
+    def _grouped(self, x: torch.Tensor) -> torch.Tensor:
+        count = self.a.size(0)
+        rows = x.reshape(count, -1, x.size(-1))
+        inner = torch.bmm(rows, self.a.transpose(1, 2))
+        delta = torch.bmm(inner, self.b.transpose(1, 2)) * self.scale
+        return delta.view(*x.shape[:-1], -1)
+
+    def _masked(self, x: torch.Tensor) -> torch.Tensor:
+        count, rank, width = self.a.shape
+        inner = nn.functional.linear(x, self.a.reshape(count * rank, width)) * self.routing.mask
+        b = (self.b.transpose(1, 2) * self.scale).reshape(count * rank, -1)
+        return inner @ b
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each module's weights stand in a row.
+
+    Attributes:
+        shapes: Module name -> (in, out), in the order of the row.
+        rank: R.
+    """
+
+    shapes: Mapping[str, tuple[int, int]]
+    rank: int
+
+    @property
+    def width(self) -> int:
+        """Numbers in a row."""
+        return sum(self.rank * (wide + out) for wide, out in self.shapes.values())
+
+    def views(self, rows: torch.Tensor) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+        """A [n, R, in] and B [n, out, R] of each module, as views into `rows` [n, width]."""
+        found: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+        start, rank = 0, self.rank
+        for name, (wide, out) in self.shapes.items():
+            middle, end = start + rank * wide, start + rank * (wide + out)
+            found[name] = (
+                rows[:, start:middle].view(-1, rank, wide),
+                rows[:, middle:end].view(-1, out, rank),
+            )
+            start = end
+        return found
+
+    def ranked(self, rank: int) -> Layout:
+        """The same modules at another rank."""
+        return Layout(self.shapes, rank)
+
+    def fit(self, row: torch.Tensor, rank: int) -> torch.Tensor:
+        """A row of rank `rank` at this layout's rank: padded with zeros, or cut."""
+        if rank == self.rank:
+            return row
+        made = row.new_zeros(1, self.width)
+        low = min(rank, self.rank)
+        source = self.ranked(rank).views(row[None])
+        for name, (a, b) in self.views(made).items():
+            a[0, :low] = source[name][0][0, :low]
+            b[0, :, :low] = source[name][1][0, :, :low]
+        return made[0]
+
+
+def layout_of(adapter: Adapter) -> Layout:
+    """The layout of an adapter's row at its own rank."""
+    shapes = {name: (a.size(1), b.size(0)) for name, (a, b) in adapter.weights.items()}
+    return Layout(shapes, adapter.rank)
+
+
+def to_row(adapter: Adapter, device: torch.device) -> torch.Tensor:
+    """All weights of an adapter as one vector of `layout_of(adapter).width`."""
+    layout = layout_of(adapter)
+    row = torch.empty(1, layout.width, dtype=torch.float32, device=device)
+    for name, (a, b) in layout.views(row).items():
+        a[0].copy_(adapter.weights[name][0])
+        b[0].copy_(adapter.weights[name][1])
+    return row[0]
+
+
+def from_row(row: torch.Tensor, layout: Layout, scale: float) -> Adapter:
+    """The adapter of a row at `layout`'s rank; its tensors are copies on the CPU."""
+    row = row.detach().cpu()
+    weights = {
+        name: (a[0].clone(), b[0].clone()) for name, (a, b) in layout.views(row[None]).items()
+    }
+    return Adapter(layout.rank, scale, weights)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What a slot is filled with: a row at its own rank, and its scale."""
+
+    row: torch.Tensor
+    rank: int
+    scale: float
+
+
+@dataclass
+class Stack:
+    """The adapters that are on the base now.
+
+    Attributes:
+        model: The base model; its modules in `shapes` are wrapped while the stack is on.
+        shapes: Module name -> (in, out).
+        routing: Set before each pass.
+        rows: All weights [K, width], float32; the modules' parameters are views into it.
+        grads: Their gradients, the same way (None while sampling).
+    """
+
+    model: Any
+    shapes: Mapping[str, tuple[int, int]]
+    device: torch.device
+    routing: Routing = field(default_factory=Routing)
+    layout: Layout = field(init=False)
+    rows: torch.Tensor = field(init=False)
+    grads: torch.Tensor | None = None
+    scales: torch.Tensor = field(init=False)
+    _modules: dict[str, StackedLinear] = field(default_factory=dict)
+
+    def on(self) -> None:
+        """Wrap the base's modules."""
+        for number, name in enumerate(self.shapes):
+            module = StackedLinear(self.model.get_submodule(name), self.routing, number)
+            self._put(name, module)
+            self._modules[name] = module
+
+    def off(self) -> None:
+        """Put the base's own modules back."""
+        for name, module in self._modules.items():
+            self._put(name, module.base)
+        self._modules.clear()
+
+    def fill(self, slots: Sequence[Slot], *, train: bool) -> None:
+        """Replace all adapters by these."""
+        self.layout = Layout(self.shapes, max(slot.rank for slot in slots))
+        rows = [self.layout.fit(slot.row.to(self.device), slot.rank) for slot in slots]
+        self.rows = torch.stack(rows)
+        self.grads = torch.zeros_like(self.rows) if train else None
+        self.scales = torch.tensor([slot.scale for slot in slots], device=self.device)
+        weights = self.layout.views(self.rows)
+        gradients = self.layout.views(self.grads) if self.grads is not None else {}
+        for name, module in self._modules.items():
+            module.a = nn.Parameter(weights[name][0], requires_grad=train)
+            module.b = nn.Parameter(weights[name][1], requires_grad=train)
+            module.scale = self.scales.view(-1, 1, 1)
+            if train:
+                module.a.grad, module.b.grad = gradients[name]
+
+    def row(self, slot: int, rank: int) -> torch.Tensor:
+        """A copy of a slot's weights at its own rank."""
+        return self.layout.ranked(rank).fit(self.rows[slot], self.layout.rank).clone()
+
+    def columns(self, slots: torch.Tensor) -> torch.Tensor:
+        """The mask of tokens that go through these slots (-1: the base).
+
+        Args:
+            slots: Any shape [...].
+
+        Returns:
+            [..., K·R], 1 in the columns of the token's own adapter.
+        """
+        count = self.rows.size(0)
+        own = slots[..., None] == torch.arange(count, device=slots.device)
+        return own.repeat_interleave(self.layout.rank, dim=-1).to(torch.float32)
+
+    def _put(self, name: str, module: nn.Module) -> None:
+        parent, _, last = name.rpartition(".")
+        setattr(self.model.get_submodule(parent), last, module)
