@@ -59,7 +59,7 @@ class Worker:
     paths: LaunchPaths
     main: bool = True
     _stopping: bool = False
-    _last_progress: float = 0.0
+    _last_progress: dict[str, float] = field(default_factory=dict)
     outcomes: dict[str, RunOutcome] = field(default_factory=dict)
 
     def run_paths(self, run_id: str) -> RunPaths:
@@ -83,9 +83,9 @@ class Worker:
     def progress(self, run_id: str, done: int, total: int, unit: str, **values: Any) -> None:
         """Say how far a run is; often called, seldom written (the last step always is)."""
         moment = time.monotonic()
-        if done < total and moment - self._last_progress < PROGRESS_SECONDS:
+        if done < total and moment - self._last_progress.get(run_id, 0.0) < PROGRESS_SECONDS:
             return
-        self._last_progress = moment
+        self._last_progress[run_id] = moment
         self.emit("progress", run_id, done=done, total=total, unit=unit, **values)
 
     def note(self, message: str, run_id: str | None = None) -> None:
@@ -110,17 +110,32 @@ class Worker:
     @contextmanager
     def run(self, run_id: str) -> Iterator[None]:
         """Do one run's work inside; whatever ends it becomes its outcome."""
-        self.emit("run_started", run_id)
-        outcome = RunOutcome(outcome="finished")
+        self.begin(run_id)
         try:
             yield
-        except Cancelled:
+        except Exception as error:  # the other runs still have their turn
+            self.settle(run_id, error)
+        else:
+            self.end(run_id)
+
+    def begin(self, run_id: str) -> None:
+        """A run's work starts; several may be at work at once."""
+        self.emit("run_started", run_id)
+
+    def settle(self, run_id: str, error: Exception) -> None:
+        """End a run by what stopped it: as asked, for a reason with words, or unexpectedly."""
+        if isinstance(error, Cancelled):
             outcome = RunOutcome(outcome="cancelled", title="Cancelled", message="As asked.")
-        except WgenError as error:
+        elif isinstance(error, WgenError):
             outcome = failure(error)
-        except Exception as error:  # a bug or the machine: the other runs still have their turn
-            traceback.print_exc()
+        else:  # a bug, or the machine
+            traceback.print_exception(error)
             outcome = unexpected(error)
+        self.end(run_id, outcome)
+
+    def end(self, run_id: str, outcome: RunOutcome | None = None) -> None:
+        """Note how a run's stage ended; without an outcome it went well."""
+        outcome = outcome or RunOutcome(outcome="finished")
         self.outcomes[run_id] = outcome
         self.emit("run_done", run_id, outcome=outcome.outcome, message=outcome.message or None)
         if outcome.outcome == "failed":
