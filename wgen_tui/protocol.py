@@ -49,19 +49,45 @@ class SeedSet(Record):
     sampling: int
 
 
-class ModelRef(Record):
-    """A base model as `from_pretrained` takes it.
+class Endpoint(Record):
+    """A server that answers as OpenAI's does: `[endpoints.NAME]` of config.toml.
 
     Attributes:
-        name: What the user wrote (`tiny-world`, a hub id, a path); shown everywhere.
-        location: What is given to `from_pretrained`: a hub id or an absolute path.
+        name: What comes before the colon in `--model NAME:MODEL-ID`.
+        base_url: Up to and without `/chat/completions`, no slash at the end.
+        api_key_env: The environment variable with the key. The key itself is never written.
+        extra_body: Sent with every request, for what this server knows beside OpenAI's parameters.
+    """
+
+    name: str
+    base_url: str
+    api_key_env: str | None = None
+    concurrency: int = Field(default=8, ge=1, le=512, description="requests at once")
+    timeout: float = Field(default=120.0, gt=0, description="seconds for one answer")
+    max_retries: int = Field(default=6, ge=0, le=100)
+    price_in: float | None = Field(default=None, ge=0, description="of a million prompt tokens")
+    price_out: float | None = Field(default=None, ge=0, description="of a million drawn tokens")
+    logprobs: bool = Field(default=False, description="ask for log-probabilities")
+    extra_body: dict[str, Any] = {}
+
+
+class ModelRef(Record):
+    """A base model as `from_pretrained` takes it, or as a server names it.
+
+    Attributes:
+        name: What the user wrote (`tiny-world`, a hub id, a path, `NAME:MODEL-ID`); shown
+            everywhere.
+        location: What is given to `from_pretrained`: a hub id or an absolute path. For a served
+            model, its id on the server.
         revision: Hub revision, or None.
+        endpoint: Where it is served; None for a model that is loaded here.
     """
 
     name: str
     location: str
     revision: str | None = None
     trust_remote_code: bool = False
+    endpoint: Endpoint | None = None
 
 
 class RunSpec(Record):
@@ -135,6 +161,7 @@ class LaunchSpec(Record):
     created_at: datetime
     sample: SampleJob | None = None
     judge: JudgeJob | None = None
+    served: bool = Field(default=False, description="sampled from a server; loads no model")
     accelerate: dict[str, Any] = {}
     stack: int | None = Field(
         default=None, description="most adapters trained together; None: as many as fit"
@@ -261,7 +288,7 @@ SAMPLE_COLUMNS: tuple[tuple[str, str], ...] = (
     ("variant", "string"),
     ("draw", "int32"),
     ("completion", "string"),
-    ("finish_reason", "string"),  # stop | length
+    ("finish_reason", "string"),  # stop | length | content_filter, or a server's own word
     ("prompt_tokens", "int32"),
     ("tokens", "int32"),
     ("logprob", "double"),  # sum over the completion's tokens under the sampling distribution

@@ -72,6 +72,8 @@ def detail(run: RunStatus) -> str:
         parts.append(f"loss {run.loss:.3f}")
     if run.eta_seconds is not None and run.state == "running":
         parts.append(f"ETA {clock(run.eta_seconds)}")
+    if run.aside:
+        parts.append(run.aside)
     return ", ".join(parts)
 
 

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("experiment", metavar="SLUG|PATH")
 @click.option(
-    "--model", "models", multiple=True, metavar="MODEL", help="Hub id or path; repeatable."
+    "--model",
+    "models",
+    multiple=True,
+    metavar="MODEL",
+    help="Hub id, path or ENDPOINT:ID; repeatable.",
 )
 @click.option("--arms", metavar="A,B", help="Only these arms; the base always comes along.")
 @click.option("--seeds", metavar="SEEDS", help="Such as 3, 0-5 or 0-2,7.")

@@ -81,12 +81,13 @@ def _one_at_a_time(home: Home) -> Iterator[None]:
 
 def _launches(plan: Plan, runs: Sequence[PlannedRun]) -> list[LaunchSpec]:
     """Chain train, sample and judge for each model: imports and the base are paid once each."""
-    by_model: dict[str, list[PlannedRun]] = defaultdict(list)
+    by_model: dict[tuple[str, str | None], list[PlannedRun]] = defaultdict(list)
     for run in runs:
-        by_model[run.spec.model.location].append(run)
+        model = run.spec.model
+        by_model[model.location, model.endpoint.base_url if model.endpoint else None].append(run)
     moment = now()
     made: list[LaunchSpec] = []
-    for group in by_model.values():
+    for (_, url), group in by_model.items():
         before: tuple[str, ...] = ()
         for stage in STAGES:
             serves = [run for run in group if stage in run.todo]
@@ -104,6 +105,7 @@ def _launches(plan: Plan, runs: Sequence[PlannedRun]) -> list[LaunchSpec]:
                 created_at=moment,
                 sample=plan.sample if stage == "sample" else None,
                 judge=plan.judge if stage == "judge" else None,
+                served=stage == "sample" and url is not None,
             )
             made.append(launch)
             before = (launch.launch_id,)

@@ -18,11 +18,12 @@ from typing import Literal
 
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import HOME_FORMAT, Home
-from wgen_tui.services import supervisor
+from wgen_tui.services import endpoints, servers, supervisor
 from wgen_tui.services.launch import has_gpu
 from wgen_tui.services.runs import list_runs
 
 LITTLE_ROOM = 2 << 30  # bytes; a few adapters and some hundred thousand samples
+MOST_MODELS = 12  # of a server, that are listed
 PACKAGES = (
     *("wgen-tui", "torch", "transformers", "peft", "accelerate", "safetensors"),
     *("duckdb", "pyarrow", "textual", "rich", "click", "pydantic"),
@@ -58,6 +59,7 @@ def examine(home: Home) -> list[Finding]:
         lambda: _database(home),
         _machine,
         _models,
+        lambda: _endpoints(home),
         _terminal,
     )
     return [finding for look in looks for finding in look()]
@@ -205,6 +207,35 @@ def hub_home() -> Path:
 
 def _is_on(value: str | None) -> bool:
     return (value or "").upper() in ("1", "ON", "YES", "TRUE")
+
+
+def _endpoints(home: Home) -> Iterator[Finding]:
+    """Each endpoint of config.toml: does it answer, what does it serve, is its key there."""
+    try:
+        found = endpoints.read_endpoints(home)
+    except WgenError as error:
+        yield Finding("endpoints", "config.toml", error.message, "problem", error.hint)
+        return
+    if not found:
+        yield Finding("endpoints", "config.toml", "none; docs/endpoints.md says how", "note")
+    for name, endpoint in found.items():
+        try:
+            seen = servers.look(endpoint)
+        except WgenError as error:
+            yield Finding("endpoints", name, error.message, "problem", error.hint)
+            continue
+        key = f"; key in {endpoint.api_key_env}" if endpoint.api_key_env else ""
+        models = f": {', '.join(seen.models[:MOST_MODELS])}" if seen.models else ""
+        what = seen.what if seen.answers else f"does not answer: {seen.what}"
+        hint = "" if seen.answers else "Start the server, or see to base_url in config.toml."
+        hint = "See to api_key_env in config.toml and to its variable." if seen.refuses else hint
+        yield Finding(
+            "endpoints",
+            name,
+            f"{endpoint.base_url} {what}{models}{key}",
+            "problem" if seen.refuses else "ok" if seen.answers else "note",
+            hint,
+        )
 
 
 def _terminal() -> Iterator[Finding]:

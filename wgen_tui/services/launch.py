@@ -54,11 +54,16 @@ def accelerate_config(spec: LaunchSpec) -> dict[str, Any]:
     return {**ACCELERATE, "use_cpu": not has_gpu(), **spec.accelerate}
 
 
+def _needs_accelerate(spec: LaunchSpec) -> bool:
+    """Whether a launch loads a model: judges by rule and requests to a server need none."""
+    return spec.stage != "judge" and not spec.served
+
+
 def argv(home: Home, spec: LaunchSpec) -> list[str]:
     """The command line of a launch's worker."""
-    worker = ["-m", f"wgen_tui.workers.{spec.stage}"]
+    worker = ["-m", f"wgen_tui.workers.{'served' if spec.served else spec.stage}"]
     which = ["--home", str(home.root), "--launch", spec.launch_id]
-    if spec.stage == "judge":
+    if not _needs_accelerate(spec):
         return [sys.executable, *worker, *which]
     config = ["--config_file", str(home.launch(spec.launch_id).accelerate)]
     return [sys.executable, "-m", "accelerate.commands.launch", *config, *worker, *which]
@@ -100,7 +105,7 @@ def spawn(home: Home, spec: LaunchSpec) -> subprocess.Popen[bytes]:
     """
     paths = home.launch(spec.launch_id)
     command = argv(home, spec)
-    if spec.stage != "judge":
+    if _needs_accelerate(spec):
         config = json.dumps(accelerate_config(spec), indent=2)
         write_durably(paths.accelerate, config.encode() + b"\n")
     with paths.log.open("ab") as log:

@@ -51,11 +51,12 @@ def what_is_missing(
             hint=f"Upgrade wgen-tui, or remove the folder {run.root}.",
         )
     if there is not None:
-        # Where the weights lie and whether their code may run belongs to this command; the rest,
-        # and the name under which results are listed, to the run.
+        # Where the weights lie or are served, and whether their code may run, belongs to this
+        # command; the rest, and the name under which results are listed, to the run.
         place = {
             "location": spec.model.location,
             "trust_remote_code": spec.model.trust_remote_code,
+            "endpoint": spec.model.endpoint,
         }
         spec = there.model_copy(update={"model": there.model.model_copy(update=place)})
     steps = inventory.steps_to_sample(run, sample, spec.training, spec.data_rows)

@@ -16,6 +16,7 @@ from experiments.tiny_world import weights_path
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol import ModelRef
+from wgen_tui.services.endpoints import names_endpoint, resolve_served
 
 EMBEDDED = "tiny-world"
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
@@ -33,10 +34,11 @@ class ModelFacts:
 
 
 def resolve_model(home: Home, name: str, *, trust_remote_code: bool = False) -> ModelRef:
-    """What `name` means: the embedded model, a folder, or a hub id (with `@revision`).
+    """What `name` means: the embedded model, a folder, `ENDPOINT:ID`, or a hub id (`@revision`).
 
     Raises:
-        UsageError: it looks like a path and there is no such folder.
+        UsageError: it looks like a path and there is no such folder, or names an endpoint that
+            config.toml does not have.
     """
     if name == EMBEDDED:
         return ModelRef(name=name, location=str(weights_path()))
@@ -46,6 +48,8 @@ def resolve_model(home: Home, name: str, *, trust_remote_code: bool = False) -> 
         return ModelRef(
             name=shown, location=str(path.resolve()), trust_remote_code=trust_remote_code
         )
+    if names_endpoint(name):
+        return resolve_served(home, name)
     if name.startswith(("/", "./", "../", "~")) or name.count("/") > 1:
         raise UsageError(
             f"There is no model folder {name}.",
@@ -67,8 +71,10 @@ def check_model(ref: ModelRef, chat_template: str | None) -> ModelFacts:
 
     Raises:
         UsageError: weights, tokenizer or chat template are missing, or a hub model is absent,
-            gated, or not here while offline.
+            gated, or not here while offline. A served model is its server's affair.
     """
+    if ref.endpoint is not None:
+        return ModelFacts()
     folder = Path(ref.location)
     if folder.is_absolute():
         return _check_folder(ref, folder, chat_template)

@@ -8,7 +8,7 @@ only work that is not done and not under way, so the same command twice does it 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
@@ -19,6 +19,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol import (
     JudgeJob,
+    ModelRef,
     PromptSpec,
     RunSpec,
     SampleJob,
@@ -30,6 +31,7 @@ from wgen_tui.services.lengths import check_lengths
 from wgen_tui.services.missing import PlannedRun, what_is_missing
 from wgen_tui.services.models import check_model, resolve_model
 from wgen_tui.services.nearest import unknown
+from wgen_tui.services.servers import warnings_of
 from wgen_tui.services.specs import Examples, make_specs, refuse_collisions
 
 __all__ = ["Options", "Plan", "PlannedRun", "commit", "make_plan"]
@@ -91,6 +93,11 @@ def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> 
     for name in options.models or definition.models:
         model = resolve_model(home, name, trust_remote_code=options.trust_remote_code)
         check_model(model, definition.chat_template)
+        if model.endpoint is not None:
+            _refuse_training(model, [arm for arm in options.arms or () if arm != BASE_ARM])
+            warnings += _served(home, model, definition, examples)
+            specs += make_specs(definition, model, {}, seeds)
+            continue
         for arm, item in examples.items():
             warnings += check_lengths(
                 model, definition.chat_template, arm, item.rows, definition.training
@@ -99,6 +106,29 @@ def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> 
     refuse_collisions([spec for spec, _ in specs])
     runs = tuple(what_is_missing(home, spec, data, sample, judge) for spec, data in specs)
     return Plan(definition, runs, sample.prompts, sample, judge, tuple(warnings))
+
+
+def _refuse_training(model: ModelRef, arms: Sequence[str]) -> None:
+    if arms:
+        raise UsageError(
+            f"{model.name} is a served model, which can be sampled and not trained: "
+            f"{', '.join(arms)} cannot be done.",
+            title="Served model",
+            hint="Leave out --arms to sample it as the base, or give --model a hub id or a path. "
+            "A served model that was fine-tuned elsewhere cannot stand for an arm yet.",
+        )
+
+
+def _served(
+    home: Home, model: ModelRef, definition: Definition, arms: Mapping[str, Examples]
+) -> list[str]:
+    """What is to be said of a served model."""
+    found = []
+    if arms:
+        found.append(f"{model.name} is served: only the base is sampled, no arm is trained")
+    if definition.chat_template is not None:
+        found.append(f"chat_template is not used for {model.name}: its server has its own")
+    return found + warnings_of(home, model)
 
 
 def _chosen_arms(definition: Definition, names: Sequence[str] | None) -> dict[str, Arm]:

@@ -18,7 +18,8 @@ class RunStatus:
     """One run as a list shows it.
 
     `step` of `steps` is training; `done` of `total` counts `unit` in the present stage, at `rate`
-    units per second. `why` says what it waits for, or how it ended.
+    units per second. `why` says what it waits for, or how it ended; `aside` what its worker says
+    beside the numbers, such as the tokens that a server has taken.
     """
 
     run_id: str
@@ -38,6 +39,7 @@ class RunStatus:
     loss: float | None = None
     eta_seconds: float | None = None
     why: str = ""
+    aside: str = ""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     launch_id: str | None = None
@@ -90,6 +92,7 @@ def status_of(
         loss=loss,
         eta_seconds=_eta(last.done, last.total, last.rate) if last else None,
         why=why,
+        aside=(last.message or "") if last else "",
         started_at=min(starts, default=None),
         ended_at=_ended_at(view, run_id) if state in ENDED else None,
         launch_id=view.launch_id if view else None,

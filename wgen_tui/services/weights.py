@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from hashlib import blake2b
 from pathlib import Path
 
@@ -15,8 +16,13 @@ def weights_key(model: ModelRef) -> list[str]:
     """The part of a run's id that stands for its base model.
 
     For a folder, a fingerprint of its weights and configuration, so that a moved model is the same
-    model and a retrained one is not. For a hub id, the id and the revision.
+    model and a retrained one is not. For a hub id, the id and the revision. For a served model,
+    where it is served, its id there, and what else every request says.
     """
+    if model.endpoint is not None:
+        extra = model.endpoint.extra_body
+        more = [json.dumps(extra, sort_keys=True)] if extra else []
+        return ["served", model.endpoint.base_url, model.location, *more]
     folder = Path(model.location)
     if not folder.is_absolute():
         return [model.location, model.revision or ""]

@@ -1,0 +1,125 @@
+"""What a server that answers as OpenAI's does says, in our words.
+
+Promises: unknown fields change nothing; a completion is cut at a stop text, which some servers
+leave at its end; a log-probability is taken only where it means what our column means.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from experiments.schema import SamplingConfig
+
+FINISH = {
+    "eos": "stop",
+    "eos_token": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+}
+
+
+class _Token(BaseModel):
+    logprob: float
+
+
+class _Logprobs(BaseModel):
+    content: list[_Token] | None = None
+
+
+class _Message(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+    logprobs: _Logprobs | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class Completion(BaseModel):
+    """The parts of an answer that are read; servers add many more."""
+
+    model: str | None = None
+    system_fingerprint: str | None = None
+    choices: Annotated[list[_Choice], Field(min_length=1)]
+    usage: _Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One completion; None where the server did not say.
+
+    Attributes:
+        text: What was drawn; empty when the server gave none.
+        finish_reason: `stop`, `length`, `content_filter`, or the server's own word.
+        model: As the server names it.
+        fingerprint: `system_fingerprint`.
+    """
+
+    text: str
+    finish_reason: str
+    prompt_tokens: int | None = None
+    tokens: int | None = None
+    logprob: float | None = None
+    model: str | None = None
+    fingerprint: str | None = None
+
+
+def read_answer(found: Completion, sampling: SamplingConfig) -> Answer:
+    """An answer in our words; cut at a stop text, which some servers leave at the end."""
+    choice = found.choices[0]
+    text = choice.message.content or choice.message.refusal or ""
+    ends = [text.index(stop) for stop in sampling.stop if stop in text]
+    usage = found.usage or _Usage()
+    reason = choice.finish_reason
+    if reason is None:
+        long = (
+            usage.completion_tokens is not None and usage.completion_tokens >= sampling.max_tokens
+        )
+        reason = "length" if long else "stop"
+    return Answer(
+        text=text[: min(ends)] if ends else text,
+        finish_reason="stop" if ends else FINISH.get(reason, reason),
+        prompt_tokens=usage.prompt_tokens,
+        tokens=usage.completion_tokens,
+        logprob=_logprob(choice, sampling),
+        model=found.model,
+        fingerprint=found.system_fingerprint or None,
+    )
+
+
+def _logprob(choice: _Choice, sampling: SamplingConfig) -> float | None:
+    """The sum, where the server's numbers are of the distribution drawn from.
+
+    Servers give the model's own log-probabilities, before temperature and top-p; the column means
+    those of the distribution drawn from, and at temperature 0 the model's own.
+    """
+    same = sampling.temperature == 0 or (sampling.temperature == 1 and sampling.top_p == 1)
+    tokens = choice.logprobs.content if choice.logprobs else None
+    return sum(token.logprob for token in tokens) if same and tokens else None
+
+
+def error_message(content: bytes) -> str:
+    """The message in an error's JSON: OpenAI's form, FastAPI's, or any with a `message`."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return ""
+    if isinstance(found, dict):
+        error = found.get("error", found)
+        if isinstance(error, dict):
+            error = error.get("message") or error.get("detail")
+        if error:
+            return str(error)
+    return ""
