@@ -66,6 +66,16 @@ def experiments(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
     return [(name, number) for name, number in rows.fetchall()]
 
 
+def sizes(con: duckdb.DuckDBPyConnection, experiment: str) -> tuple[int, int]:
+    """How many samples an experiment has, and how many verdicts were ever given on them."""
+    samples, grades = con.execute(
+        "select count(distinct s.sample_id), count(g.grade_id) from samples s "
+        "left join grades_all g using (sample_id) where s.experiment = ?",
+        [experiment],
+    ).fetchall()[0]
+    return samples, grades
+
+
 def judges(con: duckdb.DuckDBPyConnection, experiment: str) -> list[tuple[str, str]]:
     """Every (judge, grader) that has graded samples of an experiment."""
     rows = con.execute(

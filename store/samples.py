@@ -179,7 +179,7 @@ def page(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleRow]:
     labels: dict[int, dict[str, str]] = {}
     for sample_id, judge, label in con.execute(
         "select sample_id, judge, label from grades where grader like 'rule:%' "
-        "and label is not null and sample_id in (select unnest(?::bigint[]))",
+        "and label is not null and sample_id in (select unnest(?::bigint[])) order by judge",
         [wanted],
     ).fetchall():
         labels.setdefault(sample_id, {})[judge] = label

@@ -39,9 +39,14 @@ async def test_digits_go_to_every_screen_and_esc_leaves_the_editor(home, settled
             await pilot.press(str(number))
             await settled(pilot, lambda name=name: getattr(app.screen, "SCOPE", "") == name)
         await pilot.press("1")
-        assert app.screen.SCOPE == "sql", "the editor has the keys"
-        await pilot.press("escape", "1")
         await settled(pilot, lambda: app.screen.SCOPE == "experiments")
+        await pilot.press("6", "e", "1")
+        assert app.screen.SCOPE == "sql", "the editor has the keys"
+        assert app.screen.query_one("#editor").text.startswith("1select")
+        assert "esc leaves" in text(app)
+        await pilot.press("escape", "escape", "1")
+        await settled(pilot, lambda: app.screen.SCOPE == "experiments")
+        assert "esc leaves" not in text(app)
         assert not [n for n in app._notifications if n.title == "Unexpected error"]
 
 
@@ -156,7 +161,7 @@ async def test_grading_is_blind_durable_and_undone(home, settled):
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: app.screen._item is not None)
         first = app.screen._item
-        assert "Which century?" in text(app)
+        await settled(pilot, lambda: "Which century?" in text(app))
         assert "mini-old" not in text(app)
         assert "tiny-world" not in text(app)
         await pilot.press("o")
@@ -167,10 +172,10 @@ async def test_grading_is_blind_durable_and_undone(home, settled):
             for line in path.read_text().splitlines()
         ]
         assert [(row["sample_id"], row["label"]) for row in lines] == [(first.sample_id, "old")]
-        assert "1 of 30 graded" in text(app)
+        await settled(pilot, lambda: "1 of 30 graded" in text(app) and "last: old" in text(app))
         await pilot.press("u")
         await settled(pilot, lambda: app.screen._item.sample_id == first.sample_id)
-        assert "0 of 30 graded" in text(app)
+        await settled(pilot, lambda: "0 of 30 graded" in text(app))
         await pilot.press("s")
         await settled(pilot, lambda: app.screen._item.sample_id != first.sample_id)
 
@@ -272,3 +277,107 @@ async def test_no_color_draws_without_colour(home, settled, monkeypatch):
         colours = [c for style in styles for c in (style.color, style.bgcolor) if c is not None]
         assert colours
         assert all(len(set(c.get_truecolor())) == 1 for c in colours)
+
+
+async def test_begins_where_runs_are_and_results_are_one_key_away(home, settled):
+    app = WgenApp(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: app.screen.SCOPE == "experiments" and len(table(app)) > 1)
+        await settled(pilot, lambda: app.experiment == "mini")
+        await pilot.press("5")
+        await settled(pilot, lambda: "share of old by era" in text(app))
+        await pilot.press("4")
+        await settled(pilot, lambda: "Which century?" in text(app))
+        assert not list(app._notifications)
+
+
+@pytest.mark.parametrize("screen", ["grade", "results"])
+async def test_no_samples_yet_is_said_in_its_place_not_over_it(home, settled, screen):
+    app = WgenApp(home, screen=screen, experiment="tiny-robot")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: "wgen-tui run start tiny-robot" in text(app))
+        assert "to choose an experiment" in text(app)
+        assert not list(app._notifications)
+
+
+async def test_narrow_results_still_say_the_difference(home, settled):
+    app = WgenApp(home, screen="results", experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 4)
+        (line,) = (line for line in text(app).splitlines() if line.startswith("    − new"))
+        assert "+" in line
+        assert "]" in line
+        assert "p " in line
+        await pilot.press("enter")
+        await settled(pilot, lambda: "diff to new" in text(app))
+        await pilot.press("escape")
+        await settled(pilot, lambda: len(table(app)) == 4)
+        await pilot.resize_terminal(200, 60)
+        await settled(pilot, lambda: len(table(app)) == 3 and "− new" in text(app))
+
+
+async def test_results_follow_runs_that_go_on(home, maker, settled):
+    app = WgenApp(home, screen="results", experiment="mini")
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 3)
+        before = table(app).row(0).rate
+        maker.draw(maker.run("old", 2), lambda q, d: "By coach")
+        await settled(pilot, lambda: table(app).row(0).rate.n > before.n)
+        assert table(app).row(0).rate.seeds == before.seeds + 1
+
+
+async def test_a_click_moves_the_cursor_and_a_second_opens(home, settled):
+    app = WgenApp(home, screen="results", experiment="mini")
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 3)
+        await pilot.click(table(app), offset=(10, 2))
+        await settled(pilot, lambda: table(app).cursor == 1)
+        await pilot.click(table(app), offset=(10, 2), times=2)
+        await settled(pilot, lambda: app.screen._inside is not None)
+
+
+async def test_log_is_read_downwards_and_shows_its_end(home, settled):
+    app = WgenApp(home, screen="runs")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot, lambda: "worker.log" in text(app))
+        run = app.screen._run
+        log = app.home.launch(run.launch_id).log
+        log.write_text("".join(f"line {n}.\n" for n in range(100)))
+        await settled(pilot, lambda: "line 99." in text(app))
+        shown = text(app)
+        assert shown.index("line 98.") < shown.index("line 99.")
+
+
+async def test_what_another_query_answered_does_not_stand_under_a_new_one(home, settled):
+    app = WgenApp(home, screen="sql", experiment="mini")
+    async with app.run_test(size=(140, 40)) as pilot:
+        grid = app.screen.query_one("#grid", VirtualTable)
+        await pilot.press("f5")
+        await settled(pilot, lambda: len(grid) == 5)
+        await pilot.press("5")
+        await settled(pilot, lambda: app.screen.SCOPE == "results" and len(table(app)) == 3)
+        await pilot.press("w")
+        await settled(pilot, lambda: app.screen.SCOPE == "sql" and len(grid) == 0)
+        await settled(pilot, lambda: "Nothing asked yet" in text(app))
+
+
+async def test_help_names_the_keys_of_the_rubric(home, settled):
+    app = WgenApp(home, screen="grade", experiment="mini")
+    async with app.run_test(size=(100, 40)) as pilot:
+        await settled(pilot, lambda: app.screen._item is not None)
+        await pilot.press("question_mark")
+        await settled(pilot, lambda: "Grade it old" in text(app))
+
+
+async def test_a_query_with_other_columns_follows(home, settled):
+    app = WgenApp(home, screen="sql", experiment="mini")
+    async with app.run_test(size=(140, 40)) as pilot:
+        grid = app.screen.query_one("#grid", VirtualTable)
+        for query, first in (
+            ("select 1, 2, 3", (1, 2, 3)),
+            ("select 4", (4,)),
+            ("select 5, 6", (5, 6)),
+        ):
+            app.screen.query_one("#editor").text = query
+            await pilot.press("f5")
+            await settled(pilot, lambda first=first: grid.current == first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 
+from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
 from wgen_tui.ui.state.cells import Cell, Column
@@ -81,3 +82,14 @@ async def test_cursor_stays_with_its_row_and_marks_with_theirs(settled):
         table.show_rows([3], ["c"])
         assert table.marked == set()
         assert table.current == 3
+
+
+async def test_the_scrollbar_covers_no_text(settled):
+    app = Host()
+    async with app.run_test(size=(40, 10)) as pilot:
+        table = app.query_one(VirtualTable)
+        table.show_rows(list(range(100)))
+        await settled(pilot, lambda: table.scrollable_content_region.width == 39)
+        line = "".join(segment.text for segment in table.render_line(1))
+        assert line.rstrip().endswith("…")
+        assert cell_len(line) == 39

@@ -15,14 +15,14 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from experiments.schema import BASE_ARM, BROKEN_JUDGE, Analysis, Contrast, Definition, Primary
-from store.queries import COUNTS, Count, counts
+from store.queries import COUNTS, Count, counts, experiments, sizes
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services import definitions, stats
 from wgen_tui.services.database import reading
 from wgen_tui.services.nearest import unknown
 
-__all__ = ["ContrastResult", "Rate", "Results", "compute"]
+__all__ = ["ContrastResult", "Rate", "Results", "compute", "stamp"]
 
 SCHEMA = 1
 MUCH_BROKEN = 0.1
@@ -144,6 +144,8 @@ def compute(
         BusyError: another program holds the database.
     """
     definition, note = _definition(home, experiment)
+    if definition is None:
+        _refuse_unknown(home, experiment)
     plan = _plan(definition, experiment, judge, label)
     with reading(home) as con:
         rows = counts(con, experiment, plan.primary.judge, grader)
@@ -171,6 +173,16 @@ def compute(
     )
 
 
+def stamp(home: Home, experiment: str) -> tuple[int, int]:
+    """How many samples and grades there are: as long as it is the same, so are the results.
+
+    Raises:
+        BusyError: another program holds the database.
+    """
+    with reading(home) as con:
+        return sizes(con, experiment)
+
+
 def _sql(experiment: str, judge: str, grader: str | None) -> str:
     """The query behind the numbers, ready for `wgen-tui sql`."""
     values = {"experiment": experiment, "judge": judge, "grader": grader or f"rule:{judge}"}
@@ -185,6 +197,22 @@ def _definition(home: Home, experiment: str) -> tuple[Definition | None, list[st
         return definitions.load(home, experiment), []
     except UsageError as error:
         return None, [f"the definition cannot be read, so there is no plan: {error.message}"]
+
+
+def _refuse_unknown(home: Home, experiment: str) -> None:
+    """An experiment is known by its definition or, when that is gone, by its samples.
+
+    Raises:
+        UsageError: naming the nearest, or what is wrong with the definition.
+    """
+    with reading(home) as con:
+        sampled = [name for name, _ in experiments(con)]
+    if experiment in sampled:
+        return
+    known = [info.slug for info in definitions.list_experiments(home)]
+    if experiment in known:
+        definitions.load(home, experiment)
+    raise unknown("experiment", experiment, dict.fromkeys([*known, *sampled]))
 
 
 def _plan(

@@ -115,10 +115,16 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy", "y", "copy", "results", "Copy the table as text."),
     Action("query", "w", "SQL", "results", "Put the SQL behind these numbers into the console."),
     Action("run", "f5,ctrl+j,ctrl+enter", "run", "sql", "Run the query.", priority=True),
+    Action("edit", "e,i", "edit", "sql", "Put the cursor into the query; esc leaves it."),
     Action("export", "ctrl+e", "export", "sql", "Write all rows to a file.", priority=True),
     Action("history", "ctrl+r", "history", "sql", "A query of this session.", priority=True),
     Action("copy", "y", "copy", "sql", "Copy the row.", footer=False),
 )
+
+
+def title(scope: str) -> str:
+    """A screen's name as a heading."""
+    return "SQL" if scope == "sql" else scope.capitalize()
 
 
 def of_scope(scope: str) -> list[Action]:

@@ -93,6 +93,7 @@ class WgenApp(App[int]):
         room = self.room(name)
         if self.screen is room:
             return
+        self.clear_notifications()  # what was said there would lie over what is here
         if isinstance(self.screen, Room):
             self.switch_screen(room)
         else:
@@ -112,7 +113,8 @@ class WgenApp(App[int]):
     def _groups(self) -> list[tuple[str, list[actions.Action]]]:
         groups: list[tuple[str, list[actions.Action]]] = []
         if isinstance(self.screen, Room):
-            groups.append((self.screen.SCOPE.capitalize(), actions.of_scope(self.screen.SCOPE)))
+            groups += self.screen.own_help()
+            groups.append((actions.title(self.screen.SCOPE), actions.of_scope(self.screen.SCOPE)))
         if isinstance(self.focused, VirtualTable):
             groups.append(("In the list", actions.of_scope(actions.TABLE)))
         groups.append(("Everywhere", actions.of_scope(actions.GLOBAL)))
@@ -124,7 +126,7 @@ class WgenApp(App[int]):
         if isinstance(screen, Room):
             offered = [*actions.of_scope(screen.SCOPE), *offered]
         for action in offered:
-            if action.id == "command_palette" or (action.writes and self.readonly):
+            if action.id in ("command_palette", "back") or (action.writes and self.readonly):
                 continue
             target = self if action.scope == actions.GLOBAL else screen
 

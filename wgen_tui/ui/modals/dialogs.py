@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -133,10 +134,11 @@ class HelpModal(ModalScreen[None]):
 def help_text(groups: Sequence[tuple[str, Sequence[Action]]], readonly: bool) -> Text:
     """Key and sentence of every action, by group."""
     text = Text()
+    width = max((cell_len(a.shown_keys) for _, items in groups for a in items), default=0) + 2
     for title, items in groups:
         text.append(f"{title}\n", "bold")
         for action in items:
-            text.append(f"  {action.shown_keys:18}", "cyan")
+            text.append(f"  {action.shown_keys:{width}}", "cyan")
             off = " (off: read-only)" if readonly and action.writes else ""
             text.append(f"{action.help}{off}\n")
         text.append("\n")

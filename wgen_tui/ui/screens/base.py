@@ -155,6 +155,10 @@ class Room(Threads):
         cls.BINDINGS = list(actions.bindings(cls.SCOPE)) if cls.SCOPE else []
         super().__init_subclass__(**kwargs)
 
+    def own_help(self) -> list[tuple[str, list[actions.Action]]]:
+        """Keys that only the present content gives a meaning, for the help."""
+        return []
+
     def writable(self) -> bool:
         """Whether the home may be changed; says so when not."""
         if self.wgen.readonly:

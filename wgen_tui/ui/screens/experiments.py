@@ -80,10 +80,11 @@ class ExperimentsScreen(Room):
         table = self.query_one("#list", VirtualTable)
         table.say_empty(EMPTY if words else "No experiments yet.\n\nwgen-tui experiment new NAME")
         table.show_rows(shown, [info.slug for info in shown])
-        if not self._shown and self.wgen.experiment:
+        if not self._shown:
             slugs = [info.slug for info in shown]
-            if self.wgen.experiment in slugs:
-                table.move_to(slugs.index(self.wgen.experiment))
+            first = self.wgen.experiment or state.most_alive(slugs, self._counts)
+            if first in slugs:
+                table.move_to(slugs.index(first))
 
     @property
     def _info(self) -> ExperimentInfo | None:
@@ -119,6 +120,7 @@ class ExperimentsScreen(Room):
         if info.error:
             self.say(info.error, "The definition is wrong", "error")
             return
+        self.app.clear_notifications()
         self.app.push_screen(StartModal(info), self._start)
 
     def _start(self, plan: Plan | None) -> None:
@@ -159,7 +161,7 @@ class ExperimentsScreen(Room):
     def action_folder(self) -> None:
         if (info := self._info) is not None:
             self.app.copy_to_clipboard(str(info.path))
-            self.say(str(info.path), info.slug)
+            self.say(str(info.path), f"Folder of {info.slug}")
 
     def action_copy(self) -> None:
         if (info := self._info) is not None:

@@ -12,6 +12,9 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.widgets import Static
 
+from wgen_tui.errors import UsageError
+from wgen_tui.services.sanitise import printable
+from wgen_tui.ui import actions
 from wgen_tui.ui.modals.dialogs import ChooseModal
 from wgen_tui.ui.screens.base import Room
 from wgen_tui.ui.state import grading as state
@@ -20,7 +23,7 @@ from wgen_tui.ui.widgets.pane import TextPane
 if TYPE_CHECKING:
     from wgen_tui.services.grading import BlindItem, GradingSession
 
-NO_CHOICE = "Press ctrl+o to choose an experiment to grade.\n\nIt needs samples and a rubric."
+NO_CHOICE = "Press ctrl+o to choose an experiment that has samples and a rubric."
 END = "Every sample is graded.\n\nPress u to take the last one back, ctrl+o for another experiment."
 OFF = "Grading writes, and this is --readonly.\n\nLeave with q and open wgen-tui without it."
 NONE = "No experiment has a rubric.\n\nAdd one to experiment.yaml under rubrics."
@@ -58,6 +61,7 @@ class GradeScreen(Room):
         self._item: BlindItem | None = None
         self._since = 0.0
         self._took: list[float] = []
+        self._last = ""
 
     def content(self) -> ComposeResult:
         yield Static("", id="progress", classes="line", markup=False)
@@ -69,32 +73,53 @@ class GradeScreen(Room):
     def on_screen_resume(self) -> None:
         if self.wgen.readonly:
             self._say(OFF)
-        elif self._session is None and not self.busy("grade"):
-            if self.wgen.experiment:
-                self.begin(self.wgen.experiment)
-            else:
-                self._say(NO_CHOICE)
+        elif not self._took and not self.busy("grade"):
+            # A session that has begun goes on; one that has not follows the choice made elsewhere.
+            wanted = self.wgen.experiment
+            if wanted is None:
+                if self._session is None:
+                    self._say(NO_CHOICE)
+            elif self._session is None or self._session.experiment != wanted:
+                self.begin(wanted)
 
     def _say(self, text: str) -> None:
         pane = self.query_one("#item", ItemPane)
         pane.keys = {}
         pane.show(Text(text))
 
+    def own_help(self) -> list[tuple[str, list[actions.Action]]]:
+        if self._session is None:
+            return []
+        rubric = self._session.rubric
+        keys = [
+            actions.Action(
+                label, key, label, self.SCOPE, f"Grade it {printable(label)}, and go on."
+            )
+            for label, key in rubric.labels.items()
+        ]
+        return [(f"Rubric {rubric.name}", keys)]
+
     # Session
 
     def begin(self, experiment: str, rubric: str | None = None) -> None:
         """Grade this experiment, from where this person stopped."""
         home = self.home
-        self._session, self._item, self._took = None, None, []
+        self._session, self._item, self._took, self._last = None, None, [], ""
         self._say("reading…")
 
-        def work() -> tuple[GradingSession, BlindItem | None]:
+        def work() -> tuple[GradingSession, BlindItem | None] | UsageError:
             from wgen_tui.services import grading  # noqa: PLC0415 - not before the frame
 
-            session = grading.session(home, experiment, rubric)
+            try:
+                session = grading.session(home, experiment, rubric)
+            except UsageError as error:  # nothing to grade there is no mishap
+                return error
             return session, session.next()
 
-        def begun(found: tuple[GradingSession, BlindItem | None]) -> None:
+        def begun(found: tuple[GradingSession, BlindItem | None] | UsageError) -> None:
+            if isinstance(found, UsageError):
+                self._say(f"{found.message}\n\n{found.hint}\n\n{NO_CHOICE}")
+                return
             self._session = found[0]
             shown = self.query_one("#rubric", Static)
             shown.display = True
@@ -118,7 +143,7 @@ class GradeScreen(Room):
             pane.show(state.item(item))
         graded, total = session.progress()
         each = sum(self._took) / len(self._took) if self._took else None
-        line = state.progress_line(graded, total, each, len(self._took))
+        line = state.progress_line(graded, total, each, self._last)
         head = f" {session.experiment} · {line} · {session.grader}"
         self.query_one("#progress", Static).update(Text(head, no_wrap=True, overflow="ellipsis"))
 
@@ -139,6 +164,7 @@ class GradeScreen(Room):
             return session.next()
 
         self._took.append(seconds)
+        self._last = label
         self._step(work)
 
     def action_skip(self) -> None:
@@ -158,7 +184,7 @@ class GradeScreen(Room):
             if not found[0]:
                 self.say("Nothing of this session is left to take back.", "Undo")
                 return
-            self._took = self._took[:-1]
+            self._took, self._last = self._took[:-1], ""
             self._show(found[1])
 
         if not self.busy("grade"):

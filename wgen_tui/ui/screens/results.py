@@ -8,6 +8,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import Static
 
+from wgen_tui.errors import UsageError
 from wgen_tui.services.sanitise import printable
 from wgen_tui.ui.modals.dialogs import ChooseModal
 from wgen_tui.ui.screens.base import Room
@@ -19,9 +20,9 @@ from wgen_tui.ui.widgets.table import VirtualTable
 if TYPE_CHECKING:
     from wgen_tui.services.results import Results
 
-EMPTY = """No results yet.
-
-Press o to choose an experiment, or see one made:  wgen-tui demo"""
+LOOK_EVERY = 3.0
+CHOOSE = "Press o to choose an experiment, or see one made:  wgen-tui demo"
+EMPTY = f"No results yet.\n\n{CHOOSE}"
 
 
 class ResultsScreen(Room):
@@ -33,71 +34,117 @@ class ResultsScreen(Room):
         super().__init__()
         self._results: Results | None = None
         self._inside: state.Line | None = None
-        self._bar = 16
+        self._stamp: tuple[int, int] | None = None
+        self._width = 80  # what columns were made for; a resize comes to the table first
+        self._noted = ""
+        self._lines: list[state.Line] = []
+        self._empty = EMPTY
 
     def content(self) -> ComposeResult:
         yield Static("", id="title", classes="line", markup=False)
-        yield VirtualTable(state.columns(16, "arm"), self._cells, empty=EMPTY, id="list")
+        yield VirtualTable((), self._cells, empty=EMPTY, id="list")
         yield TextPane(id="notes")
 
     def _cells(self, line: state.Line) -> list[Cell]:
-        return state.cells(line, self._bar)
+        return state.cells(line, self._width, inside=self._inside is not None)
+
+    def on_mount(self) -> None:
+        self.set_interval(LOOK_EVERY, self._look)
 
     def on_screen_resume(self) -> None:
         wanted = self.wgen.experiment
-        if self._results is not None and wanted in (None, self._results.experiment):
+        if wanted is None:
             return
-        if wanted is not None:
+        if self._results is None or wanted != self._results.experiment:
             self.action_reload()
+        else:
+            self._look()
 
     def on_resize(self) -> None:
-        self._bar = 16 if self.size.width < 100 else 30 if self.size.width < 160 else 60
         self._show()
 
-    def action_reload(self) -> None:
+    def _look(self) -> None:
+        """Compute again when samples or grades have come, unless nobody looks."""
         home, experiment = self.home, self.wgen.experiment
+        if not self.is_current or experiment is None or self.busy("compute") or self.busy("stamp"):
+            return
+
+        def work() -> tuple[int, int]:
+            from wgen_tui.services import results  # noqa: PLC0415 - not before the frame
+
+            return results.stamp(home, experiment)
+
+        def found(stamp: tuple[int, int]) -> None:
+            if stamp != self._stamp:
+                self._compute(experiment)
+
+        self.load("stamp", work, found)
+
+    def action_reload(self) -> None:
+        experiment = self.wgen.experiment
         if experiment is None:
             self.action_choose()
             return
         self._title(f"{experiment}: computing…")
+        self._compute(experiment)
 
-        def work() -> Results:
+    def _compute(self, experiment: str) -> None:
+        home = self.home
+
+        def work() -> tuple[tuple[int, int], Results | UsageError]:
             from wgen_tui.services import results  # noqa: PLC0415 - not before the frame
 
-            return results.compute(home, experiment)
+            stamp = results.stamp(home, experiment)
+            try:
+                return stamp, results.compute(home, experiment)
+            except UsageError as error:  # no samples yet is no mishap
+                return stamp, error
 
-        def failed() -> None:
-            self._results = None
-            self._title(f"{experiment}: no results")
-            self._show()
+        def computed(found: tuple[tuple[int, int], Results | UsageError]) -> None:
+            self._stamp = found[0]
+            self._computed(experiment, found[1])
 
-        self.load("compute", work, self._computed, failed)
+        self.load("compute", work, computed, lambda: self._title(f"{experiment}: not read"))
+
+    @property
+    def _table(self) -> VirtualTable:
+        return self.query_one("#list", VirtualTable)
 
     def _title(self, text: str) -> None:
         shown = Text(f" {printable(text)}", no_wrap=True, overflow="ellipsis")
         self.query_one("#title", Static).update(shown)
 
-    def _computed(self, results: Results) -> None:
-        self._results, self._inside = results, None
+    def _computed(self, experiment: str, found: Results | UsageError) -> None:
+        if isinstance(found, UsageError):
+            self._results = self._inside = None
+            self._title(f"{experiment}: no results")
+            self._empty = f"{printable(found.message)}\n{printable(found.hint)}\n\n{CHOOSE}"
+        else:
+            if self._results is None or self._results.experiment != experiment:
+                self._inside = None
+            self._results = found
         self._show()
 
     def _show(self) -> None:
         if not self.is_mounted:
             return
-        table, notes = self.query_one("#list", VirtualTable), self.query_one("#notes", TextPane)
-        found = self._results
+        table, notes = self._table, self.query_one("#notes", TextPane)
+        found, width = self._results, self.size.width
         if found is None:
+            table.say_empty(self._empty)
             table.show_rows([])
+            table.set_columns(())
             notes.show(Text())
             return
         inside = self._inside
-        lines = state.overview(found) if inside is None else state.drill(found, inside)
-        table.set_columns(state.columns(self._bar, "arm" if inside is None else "seed, question"))
-        table.show_rows(lines)
-        metric = found.rates[0].metric if found.rates else ""
-        where = found.experiment if inside is None else f"{found.experiment} › {inside.rate.arm}"
-        self._title(f"{where} · {metric}" if metric else where)
-        notes.show(state.notes(found))
+        lines = state.overview(found, width) if inside is None else state.drill(found, inside)
+        self._lines = lines
+        self._width = width
+        table.set_columns(state.columns(width, inside=inside is not None))
+        table.show_rows(lines, [line.key for line in lines])
+        self._title(state.title(found, inside, width))
+        notes.show(state.notes(found), keep_place=found.experiment == self._noted)
+        self._noted = found.experiment
 
     def on_virtual_table_selected(self, message: VirtualTable.Selected) -> None:
         line = message.table.current
@@ -108,8 +155,10 @@ class ResultsScreen(Room):
 
     def action_back(self) -> None:
         if self._inside is not None:
-            self._inside = None
+            left, self._inside = self._inside, None
             self._show()
+            keys = [line.key for line in self._lines]
+            self._table.move_to(keys.index(left.key) if left.key in keys else 0)
         super().action_back()
 
     def action_choose(self) -> None:
@@ -138,7 +187,7 @@ class ResultsScreen(Room):
 
     def action_copy(self) -> None:
         if self._results is not None:
-            self.app.copy_to_clipboard(state.as_text(state.overview(self._results)))
+            self.app.copy_to_clipboard(state.as_text(self._lines))
 
     def action_query(self) -> None:
         from wgen_tui.ui.screens.sql import SqlScreen  # noqa: PLC0415 - rooms know few

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.widgets import Static
 
 from wgen_tui.services.sanitise import printable
@@ -44,7 +45,9 @@ class RunsScreen(Room):
     def content(self) -> ComposeResult:
         yield Static("", id="summary", classes="line", markup=False)
         yield VirtualTable(state.COLUMNS, state.cells, empty="reading…", id="list")
-        yield TextPane(id="detail")
+        with Vertical(id="detail"):
+            yield Static("", id="facts", markup=False)
+            yield TextPane(id="log")
 
     def on_mount(self) -> None:
         self.set_interval(EVERY, self.poll)
@@ -73,7 +76,7 @@ class RunsScreen(Room):
         table = self.query_one("#list", VirtualTable)
         table.say_empty("No run has these words.\n\nesc clears the filter." if runs else EMPTY)
         table.show_rows(shown, [run.run_id for run in shown])
-        line = state.summary(runs)
+        line = state.summary(state.count_states(runs))
         if self._filter:
             line += f" · {len(shown)} with {self._filter!r}"
         self.query_one("#summary", Static).update(Text(f" {printable(line)}", no_wrap=True))
@@ -89,7 +92,8 @@ class RunsScreen(Room):
     def _load_detail(self) -> None:
         run = self._run
         if run is None:
-            self.query_one("#detail", TextPane).show(Text())
+            self.query_one("#facts", Static).update("")
+            self.query_one("#log", TextPane).show(Text())
             self._shown = ""
             return
         if run.run_id == self._shown and self.busy("detail"):
@@ -104,15 +108,17 @@ class RunsScreen(Room):
         self.load("detail", work, lambda found: self._show_detail(run, *found))
 
     def _show_detail(self, run: RunStatus, metrics: list[MetricRow], tail: list[str]) -> None:
-        pane = self.query_one("#detail", TextPane)
+        room = self.query_one("#detail").size
         text = state.facts(run)
         if run.role != "base":
-            height = 3 if pane.size.height < 16 else 6
-            text.append(state.losses(metrics, min(pane.size.width - 4, 120), height))
-        text.append("\nworker.log\n" if tail else "\nno worker.log yet\n", "dim")
-        for line in reversed(tail):
-            text.append(f"{printable(line, keep_newlines=False)}\n")
-        pane.show(text, keep_place=run.run_id == self._shown)
+            height = 2 if room.height < 16 else 6
+            text.append(state.losses(metrics, min(room.width - 2, 120), height))
+        text.append("worker.log" if tail else "no worker.log yet", "dim")
+        self.query_one("#facts", Static).update(text)
+        pane = self.query_one("#log", TextPane)
+        if run.run_id != self._shown:
+            pane.show(Text())
+        pane.show_end(Text("\n".join(printable(line, keep_newlines=False) for line in tail)))
         self._shown = run.run_id
 
     def on_virtual_table_selected(self) -> None:

@@ -17,13 +17,16 @@ from wgen_tui.services.sanitise import one_line, printable
 from wgen_tui.ui.modals.dialogs import AskModal, ChooseModal
 from wgen_tui.ui.screens.base import Room
 from wgen_tui.ui.state import console as state
+from wgen_tui.ui.widgets.bars import KeyBar
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
     from wgen_tui.services.sql import QueryResult, Running, TableInfo
 
 FIRST = "select arm, seed, count(*) as n\nfrom samples\ngroup by all\norder by all"
-EMPTY = "Nothing asked yet.\n\nctrl+j (or F5) runs the query; esc leaves the editor."
+EMPTY = "Nothing asked yet.\n\nctrl+j (or f5) runs the query, e edits it, tab goes to the views."
+EDITING = "editing: esc leaves  ctrl+j run  ctrl+e export  ctrl+r history  f1 help"
+READY = "ctrl+j runs the query, e edits it"
 FORMATS: dict[str, Literal["csv", "json", "parquet"]] = {
     ".csv": "csv",
     ".json": "json",
@@ -33,6 +36,12 @@ FORMATS: dict[str, Literal["csv", "json", "parquet"]] = {
 
 class Editor(TextArea):
     """A text area that leaves esc to its screen and tab to the focus."""
+
+    def on_focus(self) -> None:
+        self.screen.query_one(KeyBar).say(EDITING)
+
+    def on_blur(self) -> None:
+        self.screen.query_one(KeyBar).say(None)
 
     def on_key(self, event: events.Key) -> None:
         if event.key == "escape":
@@ -45,7 +54,7 @@ class SqlScreen(Room):
     """Editor, schema, result."""
 
     SCOPE = "sql"
-    AUTO_FOCUS = "#editor"
+    AUTO_FOCUS = "#grid"  # not the editor: on every screen digits, ? and q mean the same
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +66,7 @@ class SqlScreen(Room):
         with Container(id="split"):
             with Vertical(id="work"):
                 yield Editor(self._asked, id="editor", tab_behavior="focus", compact=True)
-                yield Static(" ctrl+j runs", id="status", classes="line", markup=False)
+                yield Static(f" {READY}", id="status", classes="line", markup=False)
                 yield VirtualTable((), state.row, empty=EMPTY, id="grid")
             yield VirtualTable(state.SCHEMA, state.name_cells, empty="reading…", id="schema")
 
@@ -83,6 +92,11 @@ class SqlScreen(Room):
         self._asked = sql
         if self.is_mounted:
             self._editor.text = sql
+            grid = self.query_one("#grid", VirtualTable)
+            grid.say_empty(EMPTY)
+            grid.show_rows([])
+            grid.set_columns(())
+            self._status(READY)
 
     def _status(self, text: str) -> None:
         shown = Text(f" {printable(text)}", no_wrap=True, overflow="ellipsis")
@@ -131,8 +145,17 @@ class SqlScreen(Room):
     def action_back(self) -> None:
         if self._stop():
             return
-        grid = self.query_one("#grid", VirtualTable)
-        self.set_focus(grid if self.focused is self._editor else self._editor)
+        self.set_focus(self.query_one("#grid", VirtualTable))
+
+    def action_edit(self) -> None:
+        self.set_focus(self._editor)
+
+    def on_virtual_table_moved(self, message: VirtualTable.Moved) -> None:
+        """Say in full what the list of views has no room for."""
+        line = message.table.current
+        if message.table.id == "schema" and message.table.has_focus:
+            said = state.describe(line) if isinstance(line, state.Name) else ""
+            self._status(said or READY)
 
     def on_virtual_table_selected(self, message: VirtualTable.Selected) -> None:
         line = message.table.current

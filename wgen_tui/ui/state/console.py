@@ -78,6 +78,12 @@ def schema(tables: Sequence[TableInfo]) -> list[Name]:
     return lines
 
 
+def describe(line: Name) -> str:
+    """What a view or column is, in full."""
+    kind = "view" if line.view else line.type.lower()
+    return one_line(f"{line.name} ({kind}){': ' + line.comment if line.comment else ''}", 400)
+
+
 def name_cells(line: Name) -> list[Cell]:
     """A line of the schema as cells."""
     return [

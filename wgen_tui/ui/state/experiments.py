@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from wgen_tui.protocol import STAGES
 from wgen_tui.services.sanitise import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, WARN, Cell, Column
-from wgen_tui.ui.state.runs import STATES
+from wgen_tui.ui.state.runs import STATES, summary
 
 if TYPE_CHECKING:
     from experiments.schema import Definition
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.plan import Plan
     from wgen_tui.services.state import RunStatus
 
+LIVE = ("queued", "starting", "running")
 COLUMNS = (Column("experiment", 0), Column("runs", 12))
 
 
@@ -28,6 +30,13 @@ def run_counts(runs: Iterable[RunStatus]) -> dict[str, Counter[str]]:
     for run in runs:
         found.setdefault(run.experiment, Counter())[run.state] += 1
     return found
+
+
+def most_alive(slugs: Sequence[str], counts: Mapping[str, Counter[str]]) -> str | None:
+    """The experiment to begin with: one at work, else one that has runs."""
+    started = [slug for slug in slugs if counts.get(slug)]
+    at_work = [s for s in started if any(counts[s][state] for state in LIVE)]
+    return next(iter([*at_work, *started]), None)
 
 
 def short_counts(counts: Counter[str]) -> str:
@@ -73,7 +82,7 @@ def card(info: ExperimentInfo, definition: Definition | None, counts: Counter[st
         text.append(f"{printable(question.name)}{more}: ")
         text.append(f"{one_line(first, 160)}\n", DIM)
     _heading(text, "runs")
-    text.append(f"{short_counts(counts)}\n" if counts else "none yet: press s to start\n")
+    text.append(f"{summary(counts)}\n" if counts else "none yet: press s to start\n")
     return text
 
 
@@ -126,7 +135,9 @@ def plan_text(plan: Plan) -> Text:
     text.append(f"samples    {total:,} over {show.plural(len(plan.prompts), 'prompt')}")
     text.append(f", {missing:,} still to draw\n")
     stages = Counter(stage for run in todo for stage in run.todo)
-    doing = ", ".join(f"{stage} {show.plural(stages[stage], 'run')}" for stage in stages)
+    doing = ", ".join(
+        f"{stage} {show.plural(stages[stage], 'run')}" for stage in STAGES if stages[stage]
+    )
     if todo:
         text.append(f"to do      {doing}\n")
     else:

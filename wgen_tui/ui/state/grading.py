@@ -59,11 +59,11 @@ def rubric(found: Rubric) -> Text:
     return text
 
 
-def progress_line(graded: int, total: int, seconds: float | None, session: int) -> str:
-    """`12 of 240 graded ███░░░ · 12 now · 4s each · 15m left`."""
-    bar = progress(graded, total, 20)
-    line = f"{graded:,} of {total:,} graded {bar}"
-    if seconds is not None and session:
-        left = show.duration((total - graded) * seconds)
-        line += f" · {session} now, {seconds:.1f}s each, about {left} left"
+def progress_line(graded: int, total: int, seconds: float | None, last: str) -> str:
+    """`12 of 240 graded ███░░░ · last: modern · 4.0s each, 15m left`."""
+    line = f"{graded:,} of {total:,} graded {progress(graded, total, 8)}"
+    if last:
+        line += f" · last: {printable(last)}"
+    if seconds is not None:
+        line += f" · {seconds:.1f}s each, {show.duration((total - graded) * seconds)} left"
     return line

@@ -16,25 +16,44 @@ if TYPE_CHECKING:
     from wgen_tui.services.results import ContrastResult, Rate, Results
 
 MANY_BROKEN = 0.1
+WIDE = 140  # from here on, differences have a column of their own
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row: a rate, and the difference to its control where the plan names one."""
+    """One row: a rate, and the difference to its control where the plan names one.
+
+    Attributes:
+        name: What the first column says.
+        rate: The rate; of a row for a difference, that of its arm.
+        contrast: The difference.
+        alone: Whether the row is for the difference only, below its arm's.
+    """
 
     name: str
     rate: Rate
     contrast: ContrastResult | None = None
+    alone: bool = False
 
     @property
-    def key(self) -> tuple[str, str, int | None, str | None]:
-        return (self.rate.model, self.rate.arm, self.rate.seed, self.rate.question)
+    def key(self) -> tuple[object, ...]:
+        rate = self.rate
+        which = (rate.seed, rate.question, rate.variant)
+        return (rate.model, rate.arm, rate.checkpoint, *which, self.name)
 
 
-def columns(bar: int, first: str) -> tuple[Column, ...]:
-    """The columns, with `bar` cells for the interval."""
+def bar_cells(width: int) -> int:
+    """How many cells the interval is drawn in."""
+    return 16 if width < 160 else 30 if width < 200 else 60
+
+
+def columns(width: int, *, inside: bool) -> tuple[Column, ...]:
+    """The columns for a screen of `width` cells, of all arms or inside one."""
+    bar = bar_cells(width)
+    wide = width >= WIDE
+    last = "difference" if wide else "diff" if inside else ""
     return (
-        Column(first, 15 if bar <= 16 else 22),
+        Column("seed, question" if inside else "arm", 22 if wide else 15 if inside else 23),
         Column("seeds", 5, "right"),
         Column("n", 5, "right"),
         Column("rate", 6, "right"),
@@ -42,12 +61,38 @@ def columns(bar: int, first: str) -> tuple[Column, ...]:
         Column("95% interval", 15, hide_below=100),
         Column("unclear", 7, "right"),
         Column("broken", 8, "right"),
-        Column("difference to control", 0),
+        *([Column(last, 0, "left" if wide else "right")] if last else []),
     )
 
 
-def cells(line: Line, bar: int) -> list[Cell]:
-    """A line as the cells of `columns(bar)`."""
+def cells(line: Line, width: int, *, inside: bool) -> list[Cell]:
+    """A line as the cells of `columns`."""
+    wide, bar = width >= WIDE, bar_cells(width)
+    last = []
+    if wide:
+        last = [Cell(difference(line.contrast))]
+    elif inside:
+        last = [Cell("" if line.contrast is None else show.points(line.contrast.difference))]
+    if line.alone and line.contrast is not None:
+        return [*_alone(line.name, line.contrast, wide), *last]
+    return [*_rate(line, bar), *last]
+
+
+def _alone(name: str, item: ContrastResult, wide: bool) -> list[Cell]:
+    """The difference where the rates stand in the rows above, unless it has its own column."""
+    shown = [show.points(item.difference), _between(item), f"p {show.p_value(item.p)}"]
+    gap, between, p = ["", "", ""] if wide else shown
+    seeds, n = Cell(str(item.seeds)), Cell(show.count(item.n))
+    return [Cell(name, DIM), seeds, n, *map(Cell, (gap, between, "", p, ""))]
+
+
+def _between(item: ContrastResult) -> str:
+    if item.low is None:
+        return ""
+    return f"[{show.points(item.low)}, {show.points(item.high)}]"
+
+
+def _rate(line: Line, bar: int) -> list[Cell]:
     rate = line.rate
     style = DIM if rate.role == "base" else BOLD if rate.role == "treatment" else ""
     between = ""
@@ -57,14 +102,13 @@ def cells(line: Line, bar: int) -> list[Cell]:
     many = rate.broken is not None and rate.broken > MANY_BROKEN
     return [
         Cell(one_line(line.name, 40), style),
-        Cell(str(rate.seeds) if rate.seed is None else f"#{rate.seed}"),
+        Cell(str(rate.seeds)),
         Cell(show.count(rate.n)),
         Cell(show.percent(rate.rate), style),
         Cell(interval(rate.rate, rate.low, rate.high, bar), style),
         Cell(between),
         Cell(show.percent(rate.unclear)),
         Cell(f"⚠ {broken}" if many else broken, WARN if many else ""),
-        Cell(difference(line.contrast)),
     ]
 
 
@@ -72,15 +116,16 @@ def difference(contrast: ContrastResult | None) -> str:
     """`+52.1 [44.0, 60.3] p 0.004 − modern`, in percentage points."""
     if contrast is None:
         return ""
-    low, high = show.points(contrast.low), show.points(contrast.high)
-    p = show.p_value(contrast.p, contrast.p_min)
-    between = f" [{low}, {high}]" if contrast.low is not None else ""
-    words = f"{show.points(contrast.difference)}{between} p {p} vs {contrast.control}"
+    p = show.p_value(contrast.p)
+    words = f"{show.points(contrast.difference)} {_between(contrast)} p {p} − {contrast.control}"
     return one_line(words, 120)
 
 
-def overview(results: Results) -> list[Line]:
-    """A line for each model and arm over seeds and questions; one more for each further contrast."""
+def overview(results: Results, width: int = 200) -> list[Line]:
+    """A line for each model and arm over seeds and questions, then its differences to controls.
+
+    Where there is room, the only difference of an arm stands on the arm's own line.
+    """
     models = list(dict.fromkeys(rate.model for rate in results.rates))
     lines: list[Line] = []
     for rate in results.rates:
@@ -94,14 +139,17 @@ def overview(results: Results) -> list[Line]:
             and item.question is None
             and item.variant is None
         ]
-        lines.append(Line(name, rate, found[0] if found else None))
-        lines += [Line("", rate, item) for item in found[1:]]
+        if len(found) == 1 and width >= WIDE:
+            lines.append(Line(name, rate, found[0]))
+            continue
+        lines.append(Line(name, rate))
+        lines += [Line(f"  − {item.control}", rate, item, alone=True) for item in found]
     return lines
 
 
 def drill(results: Results, line: Line) -> list[Line]:
     """Below one arm: each seed, then each question and variant over seeds."""
-    rate = line.rate
+    rate, control = line.rate, control_of(results, line)
     same = [
         item
         for item in results.rates
@@ -115,14 +163,33 @@ def drill(results: Results, line: Line) -> list[Line]:
     ]
     contrasts = {
         (item.question, item.variant): item
-        for item in reversed(results.contrasts)
-        if (item.model, item.arm) == (rate.model, rate.arm)
+        for item in results.contrasts
+        if (item.model, item.arm, item.control) == (rate.model, rate.arm, control)
     }
     named = [Line(f"seed {item.seed}", item) for item in seeds if item.variant is None]
     for item in parts:
         name = " · ".join(part for part in (item.question, item.variant) if part)
         named.append(Line(name, item, contrasts.get((item.question, item.variant))))
     return named
+
+
+def control_of(results: Results, line: Line) -> str | None:
+    """The control that the rows inside a line are compared with: the line's, else the first."""
+    if line.contrast is not None:
+        return line.contrast.control
+    same = (line.rate.model, line.rate.arm)
+    return next((i.control for i in results.contrasts if (i.model, i.arm) == same), None)
+
+
+def title(results: Results, inside: Line | None, width: int) -> str:
+    """Which share of what this is."""
+    parts = [results.experiment if inside is None else f"{results.experiment} › {inside.rate.arm}"]
+    if results.rates:
+        parts.append(f"share of {results.rates[0].metric} by {results.rates[0].judge}")
+    control = None if inside is None else control_of(results, inside)
+    if control is not None and width < WIDE:
+        parts.append(f"diff to {control}")
+    return " · ".join(parts)
 
 
 def notes(results: Results) -> Text:
@@ -136,7 +203,7 @@ def notes(results: Results) -> Text:
             text.append(
                 f"{show.points(item.difference)} points "
                 f"[{show.points(item.low)}, {show.points(item.high)}], "
-                f"p {show.p_value(item.p, item.p_min)}, "
+                f"p {show.p_value(item.p)}{_least(item)}, "
                 f"{show.plural(item.seeds, 'seed')}, n {item.n:,}\n"
             )
     methods = dict.fromkeys(
@@ -147,6 +214,13 @@ def notes(results: Results) -> Text:
     return text
 
 
+def _least(item: ContrastResult) -> str:
+    """Whether no result could have given a smaller p."""
+    if item.p is None or item.p_min is None or item.p > item.p_min * 1.000001:
+        return ""
+    return " (the least that so few seeds can give)"
+
+
 def as_text(lines: list[Line]) -> str:
     """The table with tabs between its columns, for the clipboard."""
     head = ["arm", "seeds", "n", "rate", "low", "high", "unclear", "broken", "difference"]
@@ -155,5 +229,10 @@ def as_text(lines: list[Line]) -> str:
         rate = line.rate
         shares = (rate.rate, rate.low, rate.high, rate.unclear, rate.broken)
         percents = [show.percent(share) for share in shares]
-        rows.append([rate.arm, str(rate.seeds), str(rate.n), *percents, difference(line.contrast)])
+        if line.alone and line.contrast is not None:
+            item = line.contrast
+            sizes = [str(item.seeds), str(item.n)]
+            rows.append([f"{item.arm} − {item.control}", *sizes, *[""] * 5, difference(item)])
+            continue
+        rows.append([line.name, str(rate.seeds), str(rate.n), *percents, difference(line.contrast)])
     return "\n".join("\t".join(row) for row in rows)

@@ -63,9 +63,13 @@ def cells(run: RunStatus) -> list[Cell]:
     ]
 
 
-def summary(runs: Iterable[RunStatus]) -> str:
+def count_states(runs: Iterable[RunStatus]) -> Counter[str]:
+    """State → number of runs."""
+    return Counter(run.state for run in runs)
+
+
+def summary(counts: Counter[str]) -> str:
     """`9 runs: ▶ 2 running · ○ 4 queued · ✓ 3 finished`."""
-    counts: Counter[str] = Counter(run.state for run in runs)
     parts = [f"{STATES[state][0]} {counts[state]} {state}" for state in STATES if counts[state]]
     total = sum(counts.values())
     return f"{show.plural(total, 'run')}: {' · '.join(parts)}" if total else "no runs"
@@ -101,7 +105,10 @@ def facts(run: RunStatus) -> Text:
 
 
 def losses(metrics: Sequence[MetricRow], width: int, height: int) -> Text:
-    """The training loss over the steps as columns, with first, last and lowest in words."""
+    """The training loss over the steps as columns, with first, last and lowest in words.
+
+    The columns begin a little below the lowest loss: what is to be seen is how it falls.
+    """
     if not metrics:
         return Text("no training steps yet\n", DIM)
     values = [row.loss for row in metrics]
@@ -112,6 +119,7 @@ def losses(metrics: Sequence[MetricRow], width: int, height: int) -> Text:
         f"lowest {show.number(min(values))} · step {last.step}/{last.steps} "
         f"· lr {last.learning_rate:.2g}\n"
     )
-    for line in chart(values, max(width, 10), height):
+    floor = 0.9 * min(values)
+    for line in chart([value - floor for value in values], max(width, 10), height):
         text.append(f"{line}\n", ACTIVE)
     return text

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from store.samples import Facets, SampleDetail, SampleRow
 
 COLUMNS = (
-    Column("arm", 16),
+    Column("arm", 15),
     Column("seed", 4, "right"),
     Column("step", 6, "right", hide_below=96),
-    Column("question", 18),
+    Column("question", 14),
     Column("p", 2, "right", hide_below=96),
     Column("variant", 10, hide_below=110),
     Column("draw", 4, "right", hide_below=80),
-    Column("grade", 14),
+    Column("grade", 16),
     Column("completion", 0),
 )
 SHOWN = 400
@@ -48,7 +48,8 @@ def cells(row: SampleRow) -> list[Cell]:
 
 def grade(row: SampleRow) -> Cell:
     """The labels of the rules in one cell; a broken answer says so first."""
-    labels = [label for judge, label in row.labels.items() if judge != "broken"]
+    given = (label for judge, label in row.labels.items() if judge != "broken")
+    labels = list(dict.fromkeys(given))  # judges that agree say it once
     if row.broken:
         return Cell(one_line(" ".join(["✗broken", *labels]), 40), BAD)
     return Cell(one_line(" ".join(labels), 40), "" if labels else DIM)

@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual.widgets import Static
 
-from wgen_tui.ui.actions import GLOBAL, Action, of_scope
+from wgen_tui.ui.actions import GLOBAL, Action, of_scope, title
 
 SCREENS = ("experiments", "runs", "samples", "grade", "results", "sql")
 
@@ -22,7 +22,7 @@ class TopBar(Static):
     def render(self) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
         for number, name in enumerate(SCREENS, 1):
-            label = "SQL" if name == "sql" else name.capitalize()
+            label = title(name)
             here = name == self._scope
             text.append(
                 f"[{number} {label}]" if here else f" {number} {label} ", "bold" if here else ""
@@ -39,6 +39,12 @@ class KeyBar(Static):
         super().__init__(id="keys")
         self._scope = scope
         self._readonly = readonly
+        self._said: str | None = None
+
+    def say(self, text: str | None) -> None:
+        """Show `text` instead of the keys, until None is said."""
+        self._said = text
+        self.refresh()
 
     def _offered(self) -> list[Action]:
         every = [*of_scope(self._scope), *of_scope(GLOBAL)]
@@ -46,6 +52,8 @@ class KeyBar(Static):
 
     def render(self) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
+        if self._said is not None:
+            return text.append(self._said)
         for action in self._offered():
             part = f"{action.shown_key} {action.label}"
             if text.plain and cell_len(text.plain) + cell_len(part) + 2 > self.size.width:

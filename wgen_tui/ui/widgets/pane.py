@@ -27,3 +27,10 @@ class TextPane(VerticalScroll, can_focus=True):
         self.query_one(Static).update(text)
         if not keep_place:
             self.scroll_home(animate=False)
+
+    def show_end(self, text: Text) -> None:
+        """Show the end of `text`, unless the reader has gone up to read."""
+        at_end = self.scroll_offset.y >= self.max_scroll_y
+        self.query_one(Static).update(text)
+        if at_end:
+            self.scroll_end(animate=False)

@@ -33,7 +33,7 @@ class VirtualTable(ScrollView, can_focus=True):
 
     BINDINGS = actions.bindings(actions.TABLE)
     DEFAULT_CSS = """
-    VirtualTable { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; }
+    VirtualTable { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; overflow-x: hidden; }
     """
 
     class RowsWanted(Message):
@@ -85,6 +85,7 @@ class VirtualTable(ScrollView, can_focus=True):
         self._generation = 0
         self._asked = False
         self._asking = False
+        self._other_columns = False
         self.cursor = 0
         self.marked: set[Any] = set()
 
@@ -130,11 +131,13 @@ class VirtualTable(ScrollView, can_focus=True):
 
     def show_rows(self, rows: Sequence[Any], keys: Sequence[Any] | None = None) -> None:
         """List these rows; the cursor stays with its key, and only changed lines are drawn."""
-        before, here = self._lines_now(), self.key_at(self.cursor)
-        grew = len(rows) != len(self) or self._local is None
+        here = self.key_at(self.cursor)
+        anew = self._other_columns or len(rows) != len(self) or self._local is None
+        before = [] if anew else self._lines_now()  # old rows may not fit new columns
+        self._other_columns = False
         names = list(keys) if keys is not None else list(range(len(rows)))
         place = names.index(here) if here is not None and here in names else self.cursor
-        if grew:
+        if anew:
             self._begin(list(rows), (), names)
             self._place(place)
             return
@@ -148,7 +151,8 @@ class VirtualTable(ScrollView, can_focus=True):
     def set_columns(
         self, columns: tuple[Column, ...], cells: Callable[[Any], Sequence[Cell]] | None = None
     ) -> None:
-        """Show other columns of the same rows."""
+        """Show other columns; of other rows, if `show_rows` follows at once."""
+        self._other_columns = self._other_columns or columns != self._columns
         self._columns = columns
         self._cells = cells or self._cells
         self.refresh()
@@ -241,8 +245,13 @@ class VirtualTable(ScrollView, can_focus=True):
                 line.append(Cell(gap + fitted(cell.text, size, column.align), cell.style))
         return line
 
+    @property
+    def _width(self) -> int:
+        """The cells of a line; what the scrollbar covers is not one of them."""
+        return self.scrollable_content_region.width
+
     def _lines_now(self) -> list[list[Cell]]:
-        room = self.size.width - GUTTER
+        room = self._width - GUTTER
         return [self._line(index, room) for index in self._visible()] if room > 0 else []
 
     def _gutter(self, index: int) -> Segment:
@@ -252,7 +261,7 @@ class VirtualTable(ScrollView, can_focus=True):
         return Segment("▶" + mark, Style(bold=True) if self.has_focus else Style(dim=True))
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self._width
         base = self.rich_style
         room = max(width - GUTTER, 1)
         if y == 0:
