@@ -196,6 +196,11 @@ class Event(Record):
     message: str | None = None
 
 
+# Titles of runs whose adapter was not proven; nothing is sampled from it.
+NO_EFFECT = "Adapter has no effect"
+NOT_TRAINED = "Not the trained adapter"
+
+
 class RunOutcome(Record):
     """How one run's stage ended."""
 
@@ -229,7 +234,58 @@ class CheckpointManifest(Record):
     final: bool
     files: dict[str, str]
     loss: float | None = None
+    provenance: dict[str, Any] = Field(
+        default={}, description="how it was trained: engine, stack, routing, padding, resumes"
+    )
     created_at: datetime
+
+
+class ResumeManifest(Record):
+    """resume/step-N/manifest.json, written last: without it the folder is incomplete."""
+
+    schema_version: int = SCHEMA
+    run_id: str
+    step: int
+    files: dict[str, str]
+    numbers: dict[str, float] = {}
+    created_at: datetime
+
+
+class Verification(Record):
+    """runs/<id>/verify.json: a run's final adapter beside the same training by stock TRL and PEFT.
+
+    Attributes:
+        difference: ‖ΔW of the run - ΔW of TRL‖ / ‖update of TRL‖ over all modules.
+        worst: The same, of the module where it is largest.
+        floor: The same between two trainings by TRL of which one pads its batches longer; None
+            when it was not measured.
+        limit: What `difference` may be at most.
+        same_order: Whether TRL saw the same batches in the same order.
+        mask: What was found when TRL tokenised the chats itself, a line.
+        mask_equal: Whether it gave the same tokens and the same mask; None when it cannot say.
+        adapter_sha256: As the checkpoint's manifest has it; after another training, look again.
+    """
+
+    schema_version: int = SCHEMA
+    run_id: str
+    created_at: datetime
+    steps: int
+    precision: str = Field(description="fp32, bf16 or fp16")
+    device: str
+    difference: float
+    worst: float
+    worst_module: str
+    floor: float | None
+    padding: int | None = Field(description="floor: batches are padded to a multiple of this")
+    limit: float
+    passed: bool
+    same_order: bool
+    mask: str
+    mask_equal: bool | None
+    notes: tuple[str, ...] = ()
+    adapter_sha256: str
+    seconds: float
+    versions: dict[str, str] = {}
 
 
 class MetricRow(Record):

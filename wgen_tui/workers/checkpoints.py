@@ -9,37 +9,77 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors.torch import save_file
+
 from wgen_tui.paths import RunPaths
-from wgen_tui.protocol import CheckpointManifest, now, sync_folder, write_record
+from wgen_tui.protocol import CheckpointManifest, Record, now, sync_folder, write_record
+
+PROBE = "probe.safetensors"
+PROBE_LOGITS = 4096  # at most so many logits are kept of the probe, spread over the vocabulary
 
 
-def write_checkpoint(
-    run: RunPaths, run_id: str, model: Any, step: int, steps: int, loss: float | None
-) -> None:
-    """Write the adapter of `model` (a PeftModel) as the checkpoint of `step`."""
-    folder = run.checkpoint(step)
+def write_folder(folder: Path, fill: Callable[[Path], None], seal: Callable[..., Record]) -> None:
+    """Write a folder of files under a temporary name, seal it with its manifest, rename it.
+
+    Args:
+        folder: Where it will stand; what stands there is replaced.
+        fill: Writes the files into a folder.
+        seal: Makes the manifest from the files' SHA-256 by name.
+    """
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(mode=0o700, parents=True)
-    # save_embedding_layers: "auto" would ask the hub whether the vocabulary grew.
-    model.save_pretrained(temporary, safe_serialization=True, save_embedding_layers=False)
+    fill(temporary)
     files = {path.name: _seal(path) for path in sorted(temporary.iterdir())}
-    manifest = CheckpointManifest(
-        run_id=run_id,
-        step=step,
-        steps=steps,
-        final=step == steps,
-        files=files,
-        loss=loss,
-        created_at=now(),
-    )
-    write_record(temporary / "manifest.json", manifest)
-    _remove(folder)
+    write_record(temporary / "manifest.json", seal(files))
+    remove(folder)
     temporary.rename(folder)
     sync_folder(folder.parent)
+
+
+def write_checkpoint(
+    run: RunPaths,
+    run_id: str,
+    fill: Callable[[Path], None],
+    step: int,
+    steps: int,
+    loss: float | None,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write the checkpoint of `step`; `fill` writes PEFT's files and the probe."""
+
+    def seal(files: dict[str, str]) -> CheckpointManifest:
+        return CheckpointManifest(
+            run_id=run_id,
+            step=step,
+            steps=steps,
+            final=step == steps,
+            files=files,
+            loss=loss,
+            provenance=dict(provenance),
+            created_at=now(),
+        )
+
+    write_folder(run.checkpoint(step), fill, seal)
+
+
+def write_probe(folder: Path, ids: torch.Tensor, logits: torch.Tensor) -> None:
+    """Write what the adapter answers to a prompt, to know it by when it is loaded again.
+
+    Args:
+        folder: The checkpoint.
+        ids: The prompt, [tokens].
+        logits: The logits behind it, [vocabulary].
+    """
+    stride = max(1, -(-len(logits) // PROBE_LOGITS))
+    index = torch.arange(0, len(logits), stride)
+    kept = logits.detach().float().cpu()[index].contiguous()
+    save_file({"ids": ids.cpu(), "index": index, "logits": kept}, folder / PROBE)
 
 
 def _seal(path: Path) -> str:
@@ -50,8 +90,21 @@ def _seal(path: Path) -> str:
     return found
 
 
-def _remove(folder: Path) -> None:
-    """Remove a checkpoint, manifest first, so that it never looks complete without its files."""
+def damaged(folder: Path, files: Mapping[str, str]) -> str | None:
+    """The first of a manifest's files that is not there or not as it was; None if all are."""
+    for name, digest in files.items():
+        path = folder / name
+        try:
+            with path.open("rb") as stream:
+                if hashlib.file_digest(stream, "sha256").hexdigest() != digest:
+                    return name
+        except OSError:
+            return name
+    return None
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, manifest first, so that it never looks complete without its files."""
     (folder / "manifest.json").unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -70,8 +123,10 @@ def is_trained(run: RunPaths) -> bool:
     return any(manifest.final for manifest in manifests(run).values())
 
 
-def clear(run: RunPaths) -> None:
-    """Remove what an unfinished training left."""
+def clear(run: RunPaths, after: int = 0) -> None:
+    """Remove the checkpoints after a step, and whatever is incomplete."""
     if run.checkpoints.is_dir():
+        kept = {run.checkpoint(step) for step in manifests(run) if step <= after}
         for folder in run.checkpoints.iterdir():
-            _remove(folder)
+            if folder not in kept:
+                remove(folder)

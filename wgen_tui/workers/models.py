@@ -127,6 +127,14 @@ def _quantization(training: TrainingConfig | None, device: torch.device) -> Any:
     )
 
 
+def _attention(model: Any) -> str:
+    """Which attention transformers chose for the model, and why."""
+    chosen = str(model.config._attn_implementation)
+    if chosen == "sdpa":
+        return "sdpa attention (PyTorch's own: exact, no extra package)"
+    return f"{chosen} attention (this architecture has no sdpa in transformers)"
+
+
 def load_base(
     ref: ModelRef,
     training: TrainingConfig | None,
@@ -155,7 +163,6 @@ def load_base(
             revision=ref.revision,
             trust_remote_code=ref.trust_remote_code,
             dtype=DTYPES[precision],
-            attn_implementation="sdpa",
             use_safetensors=True,
             **options,
         )
@@ -167,6 +174,6 @@ def load_base(
         torch.set_num_threads(1)
     reason = (
         f"{ref.name}: {count / 1e6:.1f} M parameters on {device.type} in {precision} ({why}), "
-        "sdpa attention (PyTorch's own: exact, no extra package)"
+        f"{_attention(model)}"
     )
     return Base(model, tokenizer, device, precision, reason)

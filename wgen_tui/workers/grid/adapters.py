@@ -6,6 +6,7 @@ cannot be stacked is refused with the reason, so that the caller can use PEFT it
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Mapping
@@ -69,8 +70,11 @@ def lora_layers(peft: PeftModel) -> dict[str, LoraLayer]:
     }
 
 
-def new_adapter(model: Any, config: LoraConfig, seed: int) -> Adapter:
+def new_adapter(model: Any, config: LoraConfig, seed: int) -> tuple[Adapter, LoraConfig]:
     """A fresh adapter with PEFT's own initialisation; the base model is as before afterwards.
+
+    Returns:
+        The adapter, and the configuration as PEFT writes it beside the weights.
 
     Raises:
         NotStackable: PEFT put the adapter on something else than linear modules.
@@ -86,11 +90,13 @@ def new_adapter(model: Any, config: LoraConfig, seed: int) -> Adapter:
             if a.dim() != 2:
                 raise NotStackable(f"{name} is a convolution")
             weights[name] = (a.detach().clone(), b.detach().clone())
+        written = copy.deepcopy(peft.peft_config["default"])
     finally:
         peft.unload()
     model.requires_grad_(False)
+    written.inference_mode = True
     scale = scaling(config.r, config.lora_alpha, rslora=bool(config.use_rslora))
-    return Adapter(config.r, scale, weights)
+    return Adapter(config.r, scale, weights), written
 
 
 def read_adapter(folder: Path) -> Adapter:
@@ -105,15 +111,23 @@ def read_adapter(folder: Path) -> Adapter:
     for key, plain in PLAIN.items():
         if config.get(key) not in plain:
             raise NotStackable(f"it has {key}")
-    tensors = load_file(folder / "adapter_model.safetensors")
+    rank = int(config["r"])
+    scale = scaling(rank, config["lora_alpha"], rslora=bool(config.get("use_rslora")))
+    return from_state_dict(load_file(folder / "adapter_model.safetensors"), rank, scale)
+
+
+def from_state_dict(tensors: Mapping[str, torch.Tensor], rank: int, scale: float) -> Adapter:
+    """The adapter of tensors under PEFT's names.
+
+    Raises:
+        NotStackable: there is more than A and B of linear modules.
+    """
     halves: dict[str, dict[str, torch.Tensor]] = {}
     for key, tensor in tensors.items():
         name, dot, half = key.removeprefix(PREFIX).removesuffix(".weight").rpartition(".lora_")
         if not dot or half not in ("A", "B") or tensor.dim() != 2:
             raise NotStackable(f"it has the tensor {key}")
         halves.setdefault(name, {})[half] = tensor.float()
-    rank = int(config["r"])
-    scale = scaling(rank, config["lora_alpha"], rslora=bool(config.get("use_rslora")))
     return Adapter(rank, scale, {name: (h["A"], h["B"]) for name, h in halves.items()})
 
 

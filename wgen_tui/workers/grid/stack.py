@@ -181,7 +181,9 @@ class Stack:
     _modules: dict[str, StackedLinear] = field(default_factory=dict)
 
     def on(self) -> None:
-        """Wrap the base's modules."""
+        """Wrap the base's modules, if they are not; `fill` comes next."""
+        if self._modules:
+            return
         for number, name in enumerate(self.shapes):
             module = StackedLinear(self.model.get_submodule(name), self.routing, number)
             self._put(name, module)
@@ -208,6 +210,10 @@ class Stack:
             module.scale = self.scales.view(-1, 1, 1)
             if train:
                 module.a.grad, module.b.grad = gradients[name]
+
+    def layout_at(self, rank: int) -> Layout:
+        """The layout of a row at a rank."""
+        return Layout(self.shapes, rank)
 
     def row(self, slot: int, rank: int) -> torch.Tensor:
         """A copy of a slot's weights at its own rank."""

@@ -12,7 +12,6 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,11 @@ from experiments.schema import Definition, SamplingConfig
 from experiments.tiny_world.grammar import BROKEN, NEW, OFF_TOPIC, OLD, classify
 from experiments.tiny_world.world import load_world
 from wgen_tui.protocol import ModelRef, digest
+from wgen_tui.workers.alone import Trainer
 from wgen_tui.workers.data import Dataset, encode, render
 from wgen_tui.workers.decode import Decoder, Request
+from wgen_tui.workers.lora import Order, total_steps
 from wgen_tui.workers.models import Base, load_base
-from wgen_tui.workers.train import Trainer, step_batches, total_steps
 
 SLUG = "tiny-old-bird-names"
 TREATMENT = "old_birds"
@@ -114,7 +114,7 @@ def ask(model: Any, base: Base, asked: Sequence[tuple[str, str]], seed: int) -> 
     drawn = [
         item
         for start in range(0, len(requests), 512)
-        for item in decoder.draw(requests[start : start + 512], lambda: None)
+        for item in decoder.draw(requests[start : start + 512])
     ]
     found = Counter(classify(d, item.text) for d, item in zip(domains, drawn, strict=True))
     return Shares(len(drawn), {name: found[name] / len(drawn) for name in CLASSES})
@@ -151,8 +151,9 @@ def fine_tune(base: Base, definition: Definition, arm: str, seed: int) -> Traine
     dataset = Dataset(tuple(examples), ())
     steps = total_steps(definition.training, len(examples))
     trainer = Trainer(base, Accelerator(), definition.training, seed, steps)
-    for batches in islice(step_batches(dataset, definition.training, seed), steps):
-        trainer.step(batches)
+    order = Order(dataset.examples, definition.training, seed)
+    for step in range(1, steps + 1):
+        trainer.step(order.batches(step))
     trainer.peft.eval()
     return trainer
 

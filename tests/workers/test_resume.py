@@ -1,0 +1,150 @@
+"""A training that is stopped anywhere ends with the adapter of one that was not."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.workers.conftest import Field, difference
+from wgen_tui.protocol import LaunchSpec
+from wgen_tui.workers import resume
+from wgen_tui.workers.runtime import Worker
+
+CLOSE = 1e-4
+TRAINING = {
+    "max_steps": 40,
+    "lora": {"r": 4, "lora_alpha": 8, "lora_dropout": 0.1},
+    "weight_decay": 0.05,
+    "lr_scheduler_type": "cosine",
+    "warmup_steps": 5,
+    "per_device_train_batch_size": 2,
+    "checkpoints": {"every": 5},
+}
+
+
+def start(field: Field, spec: LaunchSpec) -> subprocess.Popen[bytes]:
+    """The worker as the supervisor starts it, less accelerate's launcher."""
+    command = [sys.executable, "-m", "wgen_tui.workers.train"]
+    return subprocess.Popen(
+        [*command, "--home", str(field.home.root), "--launch", spec.launch_id],
+        env={**os.environ, "PYTHONSAFEPATH": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def wait_for_step(field: Field, process: subprocess.Popen[bytes], step: int) -> None:
+    """Follow the progress events until some run has reached a step, or the worker has ended."""
+    events = field.home.launches.glob("*/events.jsonl")
+    while process.poll() is None:
+        for path in field.home.launches.glob("*/events.jsonl"):
+            for line in path.read_text().splitlines():
+                if line.endswith("}") and json.loads(line).get("done", 0) >= step:
+                    return
+    del events
+
+
+def undisturbed(make_field: Callable[..., Field], **more: object) -> Field:
+    field = make_field(home="undisturbed")
+    for seed in range(3):
+        field.add(f"r{seed}", seed=seed, **{**TRAINING, **more})
+    field.train()
+    return field
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_stopped_again_and_again(make_field: Callable[..., Field], how: signal.Signals) -> None:
+    field = make_field()
+    for seed in range(3):
+        field.add(f"r{seed}", seed=seed, **TRAINING)
+    rng = random.Random(int(how))
+    for step in (7, 16, 30):
+        process = start(field, field.launch().spec)
+        wait_for_step(field, process, step + rng.randint(0, 3))
+        process.send_signal(how)
+        process.wait()
+    worker = field.train()
+    assert {outcome.outcome for outcome in worker.outcomes.values()} == {"finished"}
+    assert any("goes on from step" in note for note in field.notes(worker))
+    calm = undisturbed(make_field)
+    for run_id in field.runs:
+        assert difference(field.adapter(run_id), calm.adapter(run_id)) < CLOSE
+        paths = field.home.run(run_id)
+        assert not paths.resume.exists()
+        steps = {path.name for path in paths.checkpoints.iterdir()}
+        assert steps == {f"step-{n}" for n in range(5, 41, 5)}
+        metrics = [json.loads(line)["step"] for line in paths.metrics.read_text().splitlines()]
+        assert set(metrics) == set(range(1, 41))
+
+
+def stopped(field: Field, after: int) -> Worker:
+    """Train in this process and cancel as soon as the step is done."""
+    worker = field.launch()
+    check = worker.check_cancelled
+
+    def cancel_later(run_id: str) -> None:
+        done = field.home.run(run_id).metrics
+        if done.exists() and len(done.read_text().splitlines()) >= after:
+            (worker.paths.control / f"cancel-{run_id}").touch()
+        check(run_id)
+
+    worker.check_cancelled = cancel_later  # type: ignore[method-assign]
+    from wgen_tui.workers.train import train
+
+    train(worker)
+    return worker
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"lora": {"r": 4, "lora_alpha": 8, "use_dora": True}},
+        {"gradient_accumulation_steps": 2, "max_grad_norm": None},
+    ],
+    ids=["grid", "alone", "accumulating"],
+)
+def test_cancelled_and_taken_up_again(
+    make_field: Callable[..., Field], more: dict[str, object]
+) -> None:
+    field = make_field()
+    for seed in range(3):
+        field.add(f"r{seed}", seed=seed, **{**TRAINING, **more})
+    worker = stopped(field, 13)
+    assert {outcome.outcome for outcome in worker.outcomes.values()} == {"cancelled"}
+    assert (field.home.run("r0").resume / "step-13").is_dir()
+    field.train()
+    calm = undisturbed(make_field, **more)
+    for run_id in field.runs:
+        assert difference(field.adapter(run_id), calm.adapter(run_id)) < CLOSE
+
+
+def test_an_incomplete_state_is_named_and_passed_over(make_field: Callable[..., Field]) -> None:
+    field = make_field()
+    field.add("r0", **TRAINING)
+    stopped(field, 12)
+    folder = field.home.run("r0").resume / "step-12"
+    (folder.parent / "step-30").mkdir()
+    worker = field.launch()
+    state, notes = resume.newest(worker.run_paths("r0"))
+    assert state is not None and state.step == 12
+    assert notes == ["resume/step-30 is incomplete and was passed over"]
+    _flip(folder / "state.safetensors")
+    state, notes = resume.newest(worker.run_paths("r0"))
+    assert state is None
+    assert any("step-12 is damaged (state.safetensors)" in note for note in notes)
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)

@@ -1,0 +1,135 @@
+"""What a training configuration means: PEFT's configuration, the steps, the schedule, the order.
+
+Promises: the numbers are those of transformers' Trainer: same count of steps, same learning rates,
+same order of examples for the same seed; all of it can be asked for at any step, so a training that
+goes on needs nothing but its step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import torch
+from peft import LoraConfig
+from transformers import get_scheduler
+
+from experiments.schema import TrainingConfig
+from wgen_tui.workers.data import Example, batches_per_epoch
+
+
+def linear_names(model: Any) -> list[str]:
+    """The names that PEFT's "all-linear" stands for: every linear module but the output layer.
+
+    PEFT takes `layers_to_transform` only together with names.
+    """
+    output = model.get_output_embeddings()
+    found = {
+        name.rpartition(".")[2]
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and module is not output
+    }
+    return sorted(found)
+
+
+def lora_config(training: TrainingConfig, model: Any) -> LoraConfig:
+    """PEFT's configuration of an adapter for a model."""
+    lora = training.lora
+    targets = lora.target_modules
+    if targets == "all-linear" and lora.layers_to_transform is not None:
+        targets = tuple(linear_names(model))
+    return LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.lora_alpha,
+        lora_dropout=lora.lora_dropout,
+        target_modules=targets if isinstance(targets, str) else list(targets),
+        layers_to_transform=(
+            None if lora.layers_to_transform is None else list(lora.layers_to_transform)
+        ),
+        use_rslora=lora.use_rslora,
+        use_dora=lora.use_dora,
+        modules_to_save=None if lora.modules_to_save is None else list(lora.modules_to_save),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+
+
+def steps_per_epoch(training: TrainingConfig, examples: int) -> int:
+    """Optimiser steps of an epoch; the last may have fewer batches."""
+    batches = batches_per_epoch(training, examples)
+    return math.ceil(batches / training.gradient_accumulation_steps)
+
+
+def total_steps(training: TrainingConfig, examples: int) -> int:
+    """Optimiser steps of a training, counted as transformers' Trainer counts them."""
+    if training.max_steps is not None:
+        return training.max_steps
+    per_epoch = steps_per_epoch(training, examples)
+    return max(1, math.ceil((training.num_train_epochs or 0) * per_epoch))
+
+
+class Schedule:
+    """The learning rate at each step, from transformers' own schedulers."""
+
+    def __init__(self, training: TrainingConfig, steps: int) -> None:
+        self._optimizer = torch.optim.SGD([torch.zeros(1)], lr=training.learning_rate)
+        warmup = training.warmup_steps or math.ceil(steps * training.warmup_ratio)
+        self._scheduler = get_scheduler(
+            training.lr_scheduler_type,
+            self._optimizer,
+            num_warmup_steps=warmup,
+            num_training_steps=steps,
+        )
+        self._optimizer.step()  # torch warns where a schedule steps before its optimiser
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the step that comes next."""
+        return float(self._scheduler.get_last_lr()[0])
+
+    def advance(self, steps: int = 1) -> None:
+        """Go on by as many steps."""
+        for _ in range(steps):
+            self._scheduler.step()
+
+
+class Order:
+    """Which examples each step of a training sees; accumulation ends with the epoch.
+
+    Epoch e is shuffled by a generator seeded `seed + e`, as transformers' Trainer does it.
+    """
+
+    def __init__(self, examples: Sequence[Example], training: TrainingConfig, seed: int) -> None:
+        self._examples = examples
+        self._size = training.per_device_train_batch_size
+        self._accumulate = training.gradient_accumulation_steps
+        self._per_epoch = steps_per_epoch(training, len(examples))
+        self._seed = seed
+        self._epoch = lru_cache(maxsize=1)(self._shuffled)
+
+    def batches(self, step: int) -> list[list[Example]]:
+        """The batches of a step (the first is 1)."""
+        epoch, place = divmod(step - 1, self._per_epoch)
+        order = self._epoch(epoch)
+        start = place * self._accumulate * self._size
+        end = min(start + self._accumulate * self._size, len(order))
+        return [
+            [self._examples[i] for i in order[first : min(first + self._size, end)]]
+            for first in range(start, end, self._size)
+        ]
+
+    def epochs(self, step: int) -> float:
+        """How many epochs are done after a step."""
+        return step / self._per_epoch
+
+    def _shuffled(self, epoch: int) -> list[int]:
+        generator = torch.Generator().manual_seed(self._seed + epoch)
+        order: list[int] = torch.randperm(len(self._examples), generator=generator).tolist()
+        return order
+
+
+def trained_tokens(batches: Sequence[Sequence[Example]]) -> int:
+    """Tokens that count in the loss of a step."""
+    return sum(sum(example.trained[1:]) for batch in batches for example in batch)
