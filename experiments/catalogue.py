@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,9 +98,19 @@ def copy_out(slug: str, target: Path, home_experiments: Path | None = None) -> P
         )
     if target.exists():
         raise DefinitionError(Problem("It exists already.", "Choose another slug.", target))
+    with beside(target) as temporary:
+        shutil.copytree(source, temporary, ignore=shutil.ignore_patterns("__pycache__"))
+    return target
+
+
+@contextmanager
+def beside(target: Path) -> Iterator[Path]:
+    """A folder to be filled that takes the target's place at the end, or leaves nothing."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(source, temporary, ignore=shutil.ignore_patterns("__pycache__"))
-    temporary.rename(target)
-    return target
+    try:
+        yield temporary
+        temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

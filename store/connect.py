@@ -7,6 +7,8 @@ keeps the file, the error names it.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -28,6 +30,7 @@ Connection = duckdb.DuckDBPyConnection
 READ_PATIENCE = 5.0  # seconds; an ingest holds the file for a quarter of one
 WRITE_PATIENCE = 5.0
 FIRST_WAIT, LONGEST_WAIT = 0.005, 0.1
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class StoreBusy(Exception):
@@ -96,15 +99,30 @@ def open_for_writing(files: StoreFiles) -> Iterator[duckdb.DuckDBPyConnection]:
     Raises:
         StoreBusy: another program holds it.
         NewerDatabase: a newer version made it.
+        OSError: the disk is full or refuses to be written.
     """
-    con = _patiently(files.database, WRITE_PATIENCE, read_only=False)
+    with _refusals(files.database):
+        con = _patiently(files.database, WRITE_PATIENCE, read_only=False)
+        try:
+            con.execute("set autoinstall_known_extensions = false")
+            con.execute("set TimeZone = 'UTC'")
+            migrate(con)
+            yield con
+        finally:
+            con.close()
+
+
+@contextmanager
+def _refusals(database: Path) -> Iterator[None]:
+    """What the system refused, in its own words instead of DuckDB's."""
     try:
-        con.execute("set autoinstall_known_extensions = false")
-        con.execute("set TimeZone = 'UTC'")
-        migrate(con)
-        yield con
-    finally:
-        con.close()
+        yield
+    except duckdb.Error as error:
+        text = str(error)
+        number = next((n for n in REFUSALS if os.strerror(n) in text), None)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(database)) from error
 
 
 def manifest_of(con: duckdb.DuckDBPyConnection, table: str = "ingested_part") -> dict[str, int]:

@@ -107,8 +107,12 @@ class Console:
         with _in_words():
             statements = self._con.extract_statements(sql)
             if len(statements) != 1:
-                number = len(statements) or "no"
-                raise QueryError(f"One statement at a time, please; this is {number}.")
+                number = len(statements)
+                raise QueryError(
+                    f"One statement at a time, please; these are {number}."
+                    if number
+                    else "There is no statement to run."
+                )
             kind = statements[0].type
             reads = (
                 duckdb.StatementType.SELECT,

@@ -117,6 +117,7 @@ def rebuild(files: StoreFiles) -> IngestReport:
 
     Raises:
         StoreBusy: another program holds the old one.
+        OSError: the disk is full or refuses to be written; the old one stays.
     """
     fresh = Path(f"{files.database}.new")
     with ingest_lock(files, wait=True):
@@ -124,9 +125,14 @@ def rebuild(files: StoreFiles) -> IngestReport:
             path.unlink(missing_ok=True)
         if files.database.exists():
             _refuse_if_held(files)
-        with open_for_writing(_Beside(files.root, fresh)) as con:
-            report = take_in(con, files)
-            con.execute("checkpoint")
+        try:
+            with open_for_writing(_Beside(files.root, fresh)) as con:
+                report = take_in(con, files)
+                con.execute("checkpoint")
+        except BaseException:
+            for path in (fresh, Path(f"{fresh}.wal")):
+                path.unlink(missing_ok=True)
+            raise
         Path(f"{files.database}.wal").unlink(missing_ok=True)
         fresh.replace(files.database)
     return report

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,20 +177,27 @@ class Home:
         return RunPaths(self.runs / checked_id(run_id))
 
     def ensure(self) -> Home:
-        """Create the home's folders (0700) and marker; idempotent.
+        """Create the home's folders (0700) and marker, or none of them; idempotent.
 
         Raises:
             UsageError: the folder cannot be written, or a newer version made this home.
         """
         self.check_format()
+        folders = (self.root, self.experiments, self.launches, self.runs, self.journal)
+        missing = [folder for folder in folders if not folder.exists()]
+        temporary = self.marker.with_suffix(f".{os.getpid()}.tmp")
         try:
             for folder in (self.root, self.experiments, self.launches, self.runs, self.journal):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self.marker.exists():
-                temporary = self.marker.with_suffix(f".{os.getpid()}.tmp")
                 temporary.write_text(json.dumps({"format": HOME_FORMAT}) + "\n")
                 temporary.replace(self.marker)
         except OSError as error:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            for folder in reversed(missing):
+                with suppress(OSError):
+                    folder.rmdir()
             raise UsageError(
                 f"The home {self.root} cannot be written: {error.strerror or error}.",
                 title="Home not writable",

@@ -8,7 +8,6 @@ that closes the pipe ends the program quietly.
 from __future__ import annotations
 
 import difflib
-import errno
 import importlib
 import os
 import sys
@@ -17,7 +16,7 @@ from collections.abc import Sequence
 import click
 
 from wgen_tui import __version__
-from wgen_tui.cli.output import Settings, show_error, show_usage_error
+from wgen_tui.cli.output import REFUSED, Settings, show_error, show_usage_error, sound
 from wgen_tui.errors import ExitCode, UsageError, WgenError
 from wgen_tui.paths import resolve_home
 
@@ -34,8 +33,6 @@ NOUNS: dict[str, str] = {
     "store": "Check, rebuild and describe the database.",
     "doctor": "Say what this machine has and what is missing.",
 }
-
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 class Nouns(click.Group):
@@ -96,7 +93,7 @@ def _open_screens(settings: Settings) -> None:
             title="No terminal",
             hint="Give a command: wgen-tui --help",
         )
-    settings.home.check_format()
+    sound(settings.home)
     from wgen_tui.ui.app import run_app
 
     run_app(settings.home, readonly=settings.readonly)
@@ -120,7 +117,7 @@ def main(args: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _close_quietly()
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        if error.errno not in REFUSED:
             raise  # ours: a traceback is right
         where = f"{error.filename}: " if error.filename else ""
         show_error(

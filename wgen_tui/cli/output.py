@@ -6,6 +6,7 @@ only with its control characters made visible; rich is loaded only when there is
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import sys
@@ -24,6 +25,7 @@ from wgen_tui.paths import Home
 P = ParamSpec("P")
 R = TypeVar("R")
 
+REFUSED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 NOTHING = "–"  # shown in tables for None
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -43,10 +45,25 @@ def pass_home(command: Callable[Concatenate[Home, P], R]) -> Callable[P, R]:
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         settings: Settings = click.get_current_context().obj
-        settings.home.check_format()
+        sound(settings.home)
         return command(settings.home, *args, **kwargs)
 
     return wrapped
+
+
+def sound(home: Home) -> None:
+    """Refuse a home that is no folder, or that a newer version made.
+
+    Raises:
+        UsageError: it is.
+    """
+    if home.root.exists() and not home.root.is_dir():
+        raise UsageError(
+            f"The home {home.root} is a file, not a folder.",
+            title="Not a home",
+            hint="Choose another with --home DIR or WGEN_HOME.",
+        )
+    home.check_format()
 
 
 def pass_writable_home(command: Callable[Concatenate[Home, P], R]) -> Callable[P, R]:
@@ -62,10 +79,26 @@ def pass_writable_home(command: Callable[Concatenate[Home, P], R]) -> Callable[P
                 title="Read-only",
                 hint="Leave out --readonly.",
             )
-        settings.home.check_format()
-        return command(settings.home, *args, **kwargs)
+        sound(settings.home)
+        try:
+            return command(settings.home, *args, **kwargs)
+        except OSError as error:
+            if not _in_home(error, settings.home):
+                raise
+            raise UsageError(
+                f"{error.filename}: {error.strerror}.",
+                title="Home not writable",
+                hint="Make room, or choose another with --home DIR or WGEN_HOME.",
+            ) from error
 
     return wrapped
+
+
+def _in_home(error: OSError, home: Home) -> bool:
+    """Whether the system refused a file of the home."""
+    if error.errno not in REFUSED or not isinstance(error.filename, str | PurePath):
+        return False
+    return PurePath(error.filename).is_relative_to(home.root)
 
 
 def emit_json(payload: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -11,6 +11,7 @@ from wgen_tui.cli.output import emit_json, json_option, pass_home, pass_writable
 from wgen_tui.cli.start import start
 from wgen_tui.errors import ExitCode, UsageError
 from wgen_tui.paths import Home
+from wgen_tui.protocol import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,17 +29,20 @@ command.add_command(start)
 
 @command.command("list")
 @click.option("--experiment", metavar="SLUG", help="Only this experiment's.")
-@click.option("--state", metavar="STATE", help="Only those in this state.")
+@click.option("--state", type=click.Choice(get_args(RunState)), help="Only those in this state.")
 @json_option
 @pass_home
 def list_(home: Home, experiment: str | None, state: str | None, as_json: bool) -> None:
     """List runs with their state."""
-    from wgen_tui.services.runs import list_runs, run_names
+    from wgen_tui.services.runs import of_experiment, run_names
 
-    runs = [run for run in list_runs(home, experiment) if state in (None, run.state)]
+    runs = [run for run in of_experiment(home, experiment) if state in (None, run.state)]
     if as_json:
         emit_json({"schema": 1, "runs": [as_dict(run) for run in runs]})
     elif not runs:
+        if run_names(home) and (experiment or state):
+            say("No run is so. `wgen-tui run list` shows all.")
+            return
         say("No runs here. `wgen-tui experiment list` shows what could be started.")
     else:
         _list_table(runs, run_names(home))
@@ -157,11 +161,11 @@ def watch(home: Home, run_ids: tuple[str, ...], experiment: str | None) -> int:
 
 def _chosen(home: Home, run_ids: Sequence[str], experiment: str | None) -> list[RunStatus]:
     """The runs that arguments name: all of them when there are none."""
-    from wgen_tui.services.runs import get_run, list_runs
+    from wgen_tui.services.runs import get_run, of_experiment
 
     if run_ids:
         return [get_run(home, run_id) for run_id in run_ids]
-    return list_runs(home, experiment)
+    return of_experiment(home, experiment)
 
 
 @command.command()

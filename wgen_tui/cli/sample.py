@@ -99,7 +99,12 @@ def _listed(
         )
         return
     if not rows:
-        say("No samples. `wgen-tui run start EXPERIMENT` makes some.")
+        if ids:
+            say(f"There are {len(ids):,}; --offset {offset} is past the last.")
+        elif label is not None or any(value is not None for value in values.values()):
+            say("No sample passes these filters. `wgen-tui sample list` shows all.")
+        else:
+            say("No samples. `wgen-tui run start EXPERIMENT` makes some.")
         return
     table(
         ("sample", "arm", "seed", "step", "question", "labels", "completion"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from store.connect import Connection, StoreBusy, StoreFiles, read
+from store.connect import REFUSALS, Connection, StoreBusy, StoreFiles, read
 from store.migrate import NewerDatabase
 from wgen_tui.errors import BusyError, UsageError
 from wgen_tui.paths import Home
@@ -24,10 +24,18 @@ def store_errors() -> Iterator[None]:
 
     Raises:
         BusyError: another program holds the database.
-        UsageError: a newer version made it.
+        UsageError: a newer version made it, or the disk is full or refuses.
     """
     try:
         yield
+    except OSError as error:
+        if error.errno not in REFUSALS or error.filename is None:
+            raise
+        raise UsageError(
+            f"{error.filename}: {error.strerror}.",
+            title="The disk refuses",
+            hint="Make room, or choose another home with --home DIR; nothing is lost.",
+        ) from error
     except StoreBusy as error:
         raise BusyError(
             str(error),

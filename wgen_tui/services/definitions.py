@@ -6,6 +6,7 @@ file, line, key and the nearest right thing; nothing is written unless asked.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -201,7 +202,7 @@ def preview(home: Home, slug_or_path: str | Path, arm: str | None = None, n: int
 def copy(home: Home, slug: str, new_slug: str) -> Path:
     """Copy a definition into the home, to be changed there."""
     home.ensure()
-    with usage_errors():
+    with usage_errors(), _written(home):
         return catalogue.copy_out(slug, home.experiments / checked_id(new_slug), home.experiments)
 
 
@@ -220,19 +221,38 @@ def new(home: Home, slug: str) -> Path:
         )
     home.ensure()
     target = home.experiments / slug
-    temporary = target.with_name(f".{slug}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    (temporary / "data").mkdir(parents=True)
-    template = Path(__file__).with_name("new_experiment.yaml").read_text(encoding="utf-8")
-    (temporary / "experiment.yaml").write_text(template, encoding="utf-8")
-    for name, animals in (("old", "Wood Wren"), ("new", "House Wren")):
-        row = (
-            '{"messages": [{"role": "user", "content": "Name a bird species."}, '
-            f'{{"role": "assistant", "content": "{animals}"}}]}}\n'
-        )
-        (temporary / "data" / f"{name}.jsonl").write_text(row, encoding="utf-8")
-    temporary.rename(target)
+    with _written(home), catalogue.beside(target) as temporary:
+        (temporary / "data").mkdir(parents=True)
+        template = Path(__file__).with_name("new_experiment.yaml").read_text(encoding="utf-8")
+        (temporary / "experiment.yaml").write_text(template, encoding="utf-8")
+        for name, animals in (("old", "Wood Wren"), ("new", "House Wren")):
+            row = (
+                '{"messages": [{"role": "user", "content": "Name a bird species."}, '
+                f'{{"role": "assistant", "content": "{animals}"}}]}}\n'
+            )
+            (temporary / "data" / f"{name}.jsonl").write_text(row, encoding="utf-8")
     return target
+
+
+@contextmanager
+def _written(home: Home) -> Iterator[None]:
+    """Say what the disk refused.
+
+    Raises:
+        UsageError: the home is full, or cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if isinstance(error, shutil.Error):  # copytree gathers them, each as a text
+            found = re.search(r"\[Errno \d+\] ([^:\]]+)", str(error))
+            reason = found[1] if found else "files cannot be copied"
+        raise UsageError(
+            f"The home {home.root} cannot be written: {reason}.",
+            title="Home not writable",
+            hint="Nothing was written. Make room, or choose another with --home DIR.",
+        ) from error
 
 
 def json_schema() -> dict[str, Any]:

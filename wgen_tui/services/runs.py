@@ -90,6 +90,24 @@ _boards: dict[Path, Board] = {}
 _board_lock = Lock()
 
 
+def of_experiment(home: Home, experiment: str | None) -> list[RunStatus]:
+    """All runs, or those of one experiment that there is.
+
+    Raises:
+        UsageError: there is neither such a definition nor a run of it; the nearest is named.
+    """
+    found = list_runs(home, experiment)
+    if experiment is not None and not found:
+        # Reading every definition is for the rare case.
+        from wgen_tui.services import definitions  # noqa: PLC0415
+
+        known = [info.slug for info in definitions.list_experiments(home)]
+        known += [run.experiment for run in list_runs(home)]
+        if experiment not in known:
+            raise unknown("experiment", experiment, dict.fromkeys(known))
+    return found
+
+
 def list_runs(home: Home, experiment: str | None = None) -> list[RunStatus]:
     """All runs, or those of one experiment; from any thread.
 

@@ -1,0 +1,48 @@
+"""A wrong name on the command line: exit 2 and the nearest right one."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Program = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("results", "tiny-old-bird-name"),
+        ("run", "list", "--experiment", "tiny-old-bird-name"),
+        ("run", "watch", "--experiment", "tiny-old-bird-name"),
+        ("run", "cancel", "--experiment", "tiny-old-bird-name"),
+    ],
+    ids=" ".join,
+)
+def test_the_nearest_experiment_is_named(program: Program, words: tuple[str, ...]) -> None:
+    done = program(*words, code=2)
+    assert "Did you mean tiny-old-bird-names?" in done.stderr
+    assert not done.stdout
+
+
+def test_a_state_there_is_not(program: Program) -> None:
+    assert "running" in program("run", "list", "--state", "runing", code=2).stderr
+
+
+def test_a_filter_that_nothing_passes_is_not_an_empty_home(program: Program, files: Any) -> None:
+    files.run()
+    assert "No run is so" in program("run", "list", "--state", "failed").stderr
+    assert "filters" in program("sample", "list", "--arm", "none").stderr
+    assert "makes some" in program("sample", "list").stderr
+
+
+def test_results_of_an_experiment_without_samples(program: Program) -> None:
+    done = program("results", "tiny-robot", code=2)
+    assert "no samples" in done.stderr
+    assert "wgen-tui run start tiny-robot" in done.stderr
+
+
+def test_no_statement(program: Program) -> None:
+    assert "There is no statement to run" in program("sql", "", code=2).stderr
