@@ -187,7 +187,7 @@ class Home:
         missing = [folder for folder in folders if not folder.exists()]
         temporary = self.marker.with_suffix(f".{os.getpid()}.tmp")
         try:
-            for folder in (self.root, self.experiments, self.launches, self.runs, self.journal):
+            for folder in folders:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self.marker.exists():
                 temporary.write_text(json.dumps({"format": HOME_FORMAT}) + "\n")
