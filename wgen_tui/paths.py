@@ -108,6 +108,16 @@ class RunPaths:
         return self.root / "resume"
 
     @property
+    def verification(self) -> Path:
+        """What `run verify` found."""
+        return self.root / "verify.json"
+
+    @property
+    def verification_log(self) -> Path:
+        """What the worker of the last `run verify` wrote."""
+        return self.root / "verify.log"
+
+    @property
     def samples(self) -> Path:
         return self.root / "samples"
 

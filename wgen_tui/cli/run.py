@@ -9,6 +9,7 @@ import click
 
 from wgen_tui.cli.output import emit_json, json_option, pass_home, pass_writable_home, say, table
 from wgen_tui.cli.start import start
+from wgen_tui.cli.verify import verify
 from wgen_tui.errors import ExitCode, UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol import RunState
@@ -25,6 +26,7 @@ def command() -> None:
 
 
 command.add_command(start)
+command.add_command(verify)
 
 
 @command.command("list")
