@@ -381,3 +381,22 @@ async def test_a_query_with_other_columns_follows(home, settled):
             app.screen.query_one("#editor").text = query
             await pilot.press("f5")
             await settled(pilot, lambda first=first: grid.current == first)
+
+
+@pytest.mark.parametrize(("screen", "says"), [("results", "share of old"), ("grade", "Which cent")])
+async def test_with_no_choice_made_the_one_with_runs_is_taken(home, settled, screen, says):
+    app = WgenApp(home, screen=screen)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: says in text(app))
+
+
+async def test_an_empty_home_follows_the_first_runs(maker, settled):
+    app = WgenApp(maker.home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: app.screen.SCOPE == "experiments" and app.screen._shown)
+        assert app.experiment is None
+        await pilot.press("5")
+        await settled(pilot, lambda: "No results yet" in text(app))
+        maker.definition("mini")
+        maker.draw(maker.run("old", 0), lambda q, d: "By coach")
+        await settled(pilot, lambda: "share of old" in text(app))

@@ -81,6 +81,7 @@ def test_cells_fit_wide_characters():
     assert cell_len(fitted("漢字かな", 5)) == 5
     assert fitted("ab", 4, "right") == "  ab"
     assert widths((Column("a", 5), Column("b", 0), Column("c", 3, hide_below=50)), 20) == [5, 14, 0]
+    assert widths((Column("a", 5), Column("b", 0, hide_below=50)), 20) == [5, 0]
 
 
 def test_clipboard_is_guarded_and_wrapped():

@@ -9,7 +9,9 @@ from __future__ import annotations
 import errno
 import functools
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -126,8 +128,21 @@ def _plain(value: Any) -> Any:
 
 
 def say(text: str = "") -> None:
-    """Print words for people, on stderr."""
+    """Print words for people, on stderr; on a terminal, lines break between words."""
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        text = "\n".join(wrapped_line(line, width) for line in text.split("\n"))
     click.echo(text, err=True)
+
+
+def wrapped_line(line: str, width: int) -> str:
+    """A line that is too long for the terminal as several, each with its indentation."""
+    if len(line) <= width:
+        return line
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def cell(value: object) -> str:

@@ -155,6 +155,25 @@ class Room(Threads):
         cls.BINDINGS = list(actions.bindings(cls.SCOPE)) if cls.SCOPE else []
         super().__init_subclass__(**kwargs)
 
+    def choose_for_me(self, then: Callable[[], None]) -> None:
+        """Nobody has chosen an experiment: take one that has runs, if there is any, and go on."""
+        home = self.home
+
+        def work() -> str | None:
+            from wgen_tui.services import runs  # noqa: PLC0415 - not before the frame
+            from wgen_tui.ui.state import experiments as state  # noqa: PLC0415 - likewise
+
+            counts = state.run_counts(runs.list_runs(home))
+            return state.most_alive(list(counts), counts)
+
+        def found(slug: str | None) -> None:
+            if slug is not None and self.wgen.experiment is None:
+                self.wgen.experiment = slug
+                then()
+
+        if not self.busy("choose"):
+            self.load("choose", work, found)
+
     def own_help(self) -> list[tuple[str, list[actions.Action]]]:
         """Keys that only the present content gives a meaning, for the help."""
         return []

@@ -94,7 +94,9 @@ class ExperimentsScreen(Room):
         info = self._info
         if info is None:
             return
-        if info.slug != self._shown and not info.error:
+        # Where the cursor first stands nobody has chosen yet.
+        chosen = bool(self._shown) or bool(self._counts.get(info.slug))
+        if info.slug != self._shown and not info.error and chosen:
             self.wgen.experiment = info.slug
         home = self.home
 

@@ -77,8 +77,8 @@ class GradeScreen(Room):
             # A session that has begun goes on; one that has not follows the choice made elsewhere.
             wanted = self.wgen.experiment
             if wanted is None:
-                if self._session is None:
-                    self._say(NO_CHOICE)
+                self._say(NO_CHOICE)
+                self.choose_for_me(self.on_screen_resume)
             elif self._session is None or self._session.experiment != wanted:
                 self.begin(wanted)
 

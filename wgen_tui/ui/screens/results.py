@@ -54,8 +54,8 @@ class ResultsScreen(Room):
     def on_screen_resume(self) -> None:
         wanted = self.wgen.experiment
         if wanted is None:
-            return
-        if self._results is None or wanted != self._results.experiment:
+            self.choose_for_me(self.action_reload)
+        elif self._results is None or wanted != self._results.experiment:
             self.action_reload()
         else:
             self._look()
@@ -66,7 +66,10 @@ class ResultsScreen(Room):
     def _look(self) -> None:
         """Compute again when samples or grades have come, unless nobody looks."""
         home, experiment = self.home, self.wgen.experiment
-        if not self.is_current or experiment is None or self.busy("compute") or self.busy("stamp"):
+        if not self.is_current or self.busy("compute") or self.busy("stamp"):
+            return
+        if experiment is None:
+            self.choose_for_me(self.action_reload)
             return
 
         def work() -> tuple[int, int]:

@@ -38,7 +38,7 @@ COLUMNS = (
     Column("loss", 6, "right"),
     Column("model", 16, hide_below=150),
     Column("experiment", 22, hide_below=130),
-    Column("why", 0, hide_below=0),
+    Column("why", 0, hide_below=92),
 )
 
 

@@ -1,0 +1,134 @@
+"""Training data as a model sees it, as text for the terminal and the screen.
+
+Promises: a trained token is told by brackets, and only besides them by bold and underline; nothing
+that a dataset holds is obeyed by the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from wgen_tui.services.sanitise import printable
+from wgen_tui.ui.state.cells import BAD, BOLD, DIM, WARN
+from wgen_tui.ui.state.format import plural
+
+if TYPE_CHECKING:
+    from wgen_tui.training_data.problems import Problem
+    from wgen_tui.training_data.records import (
+        ArmReport,
+        PreviewReport,
+        PromptText,
+        ShownExample,
+        Token,
+    )
+
+OPEN, CLOSE, BETWEEN = "⟦", "⟧", "¦"
+TRAINED = "bold underline"
+LEGEND = f"{OPEN}trained{CLOSE}  {BETWEEN} between tokens  ␊ line break"
+FATES = {
+    "whole": "",
+    "cut": ", cut at max_length",
+    "left_out": ", left out: too long",
+    "too_long": ", too long",
+}
+
+
+def head(report: PreviewReport) -> Text:
+    """Whose tokens these are, and what is wrong with the questions."""
+    text = Text()
+    whose = "the definition's" if report.own_template else "the model's"
+    text.append(printable(report.experiment), BOLD)
+    text.append(printable(f" by the tokenizer of {report.model}, {whose} chat template\n"))
+    text.append(f"{LEGEND}\n", DIM)
+    for problem in report.problems:
+        _problem(text, problem)
+    return text
+
+
+def arm_text(arm: ArmReport, max_length: int) -> Text:
+    """An arm: numbers, problems, examples."""
+    text = arm_head(arm, max_length)
+    for example in arm.examples:
+        text.append("\n")
+        text.append_text(example_text(example))
+    return text
+
+
+def arm_head(arm: ArmReport, max_length: int) -> Text:
+    """An arm's numbers and problems."""
+    text = Text()
+    totals = arm.totals
+    text.append(printable(f"arm {arm.arm}"), BOLD)
+    used = f" ({totals.used:,} used)" if totals.used != totals.examples else ""
+    share = f" ({100 * totals.trained / totals.tokens:.0f}%)" if totals.tokens else ""
+    text.append(
+        f"  {plural(totals.examples, 'example')}{used}, {plural(totals.tokens, 'token')}, "
+        f"{totals.trained:,} trained{share}\n"
+    )
+    text.append(
+        f"lengths {totals.shortest} to {totals.longest}, median {totals.median:g}, "
+        f"max_length {max_length}: {totals.cut} cut, {totals.left_out} left out; "
+        f"{plural(totals.repeated, 'duplicate')}\n"
+    )
+    for problem in arm.problems:
+        _problem(text, problem)
+    if not arm.problems:
+        text.append("✓ nothing stands out\n")
+    return text
+
+
+def _problem(text: Text, problem: Problem) -> None:
+    sign, style = ("✗ refused", BAD) if problem.blocking else ("⚠", WARN)
+    text.append(f"{sign} {problem.title}: ", f"bold {style}")
+    text.append(f"{printable(problem.what)}\n")
+    if problem.fix:
+        text.append(f"  → {printable(problem.fix)}\n", DIM)
+
+
+def example_text(example: ShownExample) -> Text:
+    """One example, token by token."""
+    trained = sum(token.trained for token in example.tokens)
+    text = Text()
+    if example.problem:
+        text.append(f"line {example.line}\n", DIM)
+        text.append(f"✗ {printable(example.problem)}\n", BAD)
+        return text
+    note = f"line {example.line}  {plural(example.length, 'token')}, {trained} trained"
+    text.append(f"{note}{FATES[example.fate]}\n", DIM)
+    # Brackets part tokens too; a bar is only needed between two of a kind.
+    for is_trained, run in groupby(example.tokens, key=lambda token: token.trained):
+        joined = _joined(list(run))
+        if is_trained:
+            text.append(OPEN)
+            text.append(joined.removesuffix("\n"), TRAINED)
+            text.append(CLOSE + ("\n" if joined.endswith("\n") else ""))
+        else:
+            text.append(joined)
+    text.append("\n")
+    return text
+
+
+def _joined(tokens: Sequence[Token]) -> str:
+    shown = (printable(token.text, keep_newlines=False) for token in tokens)
+    return BETWEEN.join(shown).replace("␊", "␊\n")
+
+
+def prompts_text(report: PreviewReport, number: int) -> Text:
+    """The first prompts as the template makes them."""
+    text = Text()
+    total = len(report.prompts)
+    text.append(f"{plural(total, 'prompt')}\n", BOLD)
+    for prompt in report.prompts[:number]:
+        text.append(f"{_name(prompt)}  ", DIM)
+        text.append(f"{printable(prompt.text, keep_newlines=False)}\n")
+    if total > number:
+        text.append(f"and {total - number} more; --json has them all\n", DIM)
+    return text
+
+
+def _name(prompt: PromptText) -> str:
+    return printable(f"{prompt.question}/{prompt.paraphrase}/{prompt.variant}")
