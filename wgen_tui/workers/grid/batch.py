@@ -15,7 +15,6 @@ import torch
 from wgen_tui.workers.data import IGNORED, Example
 from wgen_tui.workers.grid.stack import Stack
 
-PACK_FROM = 1.3  # padded tokens per real token above which packing is faster; docs/benchmarks.md
 Batches = Sequence[Sequence[Example]]  # one batch, perhaps empty, for each slot
 
 
@@ -48,12 +47,12 @@ class Pass:
         return self.positions is not None
 
 
-def pad_factor(batches: Batches) -> float:
-    """Tokens of the padded pass per real token."""
+def count_tokens(batches: Batches) -> tuple[int, int]:
+    """Tokens of the examples, and of the padded pass over them."""
     lengths = [[len(example.ids) for example in batch] for batch in batches]
     longest = max(max(row, default=0) for row in lengths)
     most = max(len(row) for row in lengths)
-    return len(batches) * most * longest / sum(map(sum, lengths))
+    return sum(map(sum, lengths)), len(batches) * most * longest
 
 
 def _labels(example: Example) -> list[int]:

@@ -30,7 +30,15 @@ class Provenance:
     padded: int = 0
     packed: int = 0
     real: int = 0
-    seen: int = 0
+    seen: float = 0.0
+
+    def note(self, stack: int, real: int, share: float, *, packed: bool) -> None:
+        """Note a pass: adapters in it, the run's own tokens, tokens seen per real token."""
+        self.stacked.add(stack)
+        self.packed += packed
+        self.padded += not packed
+        self.real += real
+        self.seen += real * share
 
     def as_dict(self) -> dict[str, Any]:
         return {

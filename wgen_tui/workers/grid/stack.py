@@ -59,22 +59,23 @@ class StackedLinear(nn.Module):  # type: ignore[misc]
         x = x.to(self.a.dtype)
         if routing.dropout is not None:
             x = routing.dropout(self.number, x)
-        delta = self._grouped(x) if routing.mode == "grouped" else self._masked(x)
-        # In the adapters' precision first, rounded once, as PEFT does it.
-        return (y + delta).to(y.dtype)
+        return self._grouped(x, y) if routing.mode == "grouped" else self._masked(x, y)
 
-    def _grouped(self, x: torch.Tensor) -> torch.Tensor:
+    def _grouped(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         count = self.a.size(0)
-        rows = x.reshape(count, -1, x.size(-1))
-        inner = torch.bmm(rows, self.a.transpose(1, 2))
-        delta = torch.bmm(inner, self.b.transpose(1, 2)) * self.scale
-        return delta.view(*x.shape[:-1], -1)
+        inner = torch.bmm(x.reshape(count, -1, x.size(-1)), self.a.transpose(1, 2)) * self.scale
+        b = self.b.transpose(1, 2)
+        rows = y.view(count, -1, y.size(-1))
+        if y.dtype == inner.dtype:
+            return torch.baddbmm(rows, inner, b).view_as(y)
+        # In the adapters' precision first, rounded once, as PEFT does it.
+        return (rows + torch.bmm(inner, b)).to(y.dtype).view_as(y)
 
-    def _masked(self, x: torch.Tensor) -> torch.Tensor:
+    def _masked(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         count, rank, width = self.a.shape
         inner = nn.functional.linear(x, self.a.reshape(count * rank, width)) * self.routing.mask
         b = (self.b.transpose(1, 2) * self.scale).reshape(count * rank, -1)
-        return inner @ b
+        return (y + inner @ b).to(y.dtype)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ waits; memory that does not suffice halves the stack and loses no step.
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,14 +20,15 @@ from wgen_tui.protocol import digest
 from wgen_tui.workers.alone import diverged
 from wgen_tui.workers.data import Example
 from wgen_tui.workers.grid.batch import (
-    PACK_FROM,
+    Batches,
     Pass,
+    count_tokens,
     loss_sums,
     packed,
     packing_is_exact,
-    pad_factor,
     padded,
 )
+from wgen_tui.workers.grid.choice import Choice
 from wgen_tui.workers.grid.dropout import Dropper
 from wgen_tui.workers.grid.entry import Entry
 from wgen_tui.workers.grid.fit import fit
@@ -37,7 +39,6 @@ from wgen_tui.workers.member import Member, StepDone, probe_ids
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.runtime import Cancelled, Worker
 
-Work = list[list[list[Example]]]  # for each slot its batches of this step
 Make = Callable[[Member], Entry]
 
 
@@ -63,7 +64,7 @@ class Grid:
         self._means = self._squares = torch.empty(0)
         self._knobs: Knobs | None = None
         self._scaled = base.precision == "fp16"
-        self._may_pack = packing_is_exact(base.model, base.device)
+        self._choice = Choice(may_pack=packing_is_exact(base.model, base.device))
         self._checkpointing = checkpointing
         self._most = 1
         self._waiting: deque[Member | Entry] = deque()
@@ -200,11 +201,20 @@ class Grid:
     def _step(self) -> None:
         work = [entry.order.batches(entry.member.step + 1) for entry in self._entries]
         tokens = [trained_tokens(batches) for batches in work]
+        passes = [
+            [own[number] if number < len(own) else [] for own in work]
+            for number in range(max(map(len, work)))
+        ]
+        real, rows = map(sum, zip(*map(count_tokens, passes), strict=True))
+        pack = self._choice.pack(real, rows)
         try:
-            losses, norms, packs = self._gradients(work, tokens, pack=self._may_pack)
-            if packs and not all(map(math.isfinite, (*losses, *norms))):
+            before = time.perf_counter()
+            losses, norms = self._gradients(passes, tokens, pack=pack)
+            seconds = time.perf_counter() - before
+            self._choice.learn(seconds, real if pack else rows, packed=pack)
+            if pack and not all(map(math.isfinite, (*losses, *norms))):
                 # Packed examples share sums: once more, with each adapter by itself.
-                losses, norms, _ = self._gradients(work, tokens, pack=False)
+                losses, norms = self._gradients(passes, tokens, pack=False)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -232,29 +242,23 @@ class Grid:
         self._drop(ended)
 
     def _gradients(
-        self, work: Work, tokens: Sequence[int], *, pack: bool
-    ) -> tuple[list[float], list[float], int]:
-        """Loss and norm of the gradient of each run, and how many passes were packed."""
-        stack, grads = self._stack, self._stack.grads
+        self, passes: Sequence[Batches], tokens: Sequence[int], *, pack: bool
+    ) -> tuple[list[float], list[float]]:
+        """Loss and norm of the gradient of each run."""
+        stack, grads, device = self._stack, self._stack.grads, self._base.device
         assert grads is not None
         grads.zero_()
-        device = self._base.device
         scales = [entry.loss_scale.scale if self._scaled else 1.0 for entry in self._entries]
         weights = torch.tensor([s / max(n, 1) for s, n in zip(scales, tokens, strict=True)])
         weights = weights.to(device)
         total = torch.zeros(len(self._entries), device=device)
-        packs = 0
-        for number in range(max(map(len, work))):
-            batches = [own[number] if number < len(own) else [] for own in work]
-            factor = pad_factor(batches)
-            whole = pack and factor > PACK_FROM
-            made = packed(batches, stack) if whole else padded(batches, self._pad, device)
-            packs += whole
-            self._note_pass(batches, factor, packed=whole)
+        for number, batches in enumerate(passes):
+            made = packed(batches, stack) if pack else padded(batches, self._pad, device)
             self._set_dropout(made, number)
             sums = loss_sums(self._base.model, stack, made)
             (sums * weights).sum().backward()
             total += sums.detach()
+            self._note_pass(batches, made)
         norms = torch.linalg.vector_norm(grads, dim=1)
         if self._scaled:
             own = torch.tensor(scales, device=device)
@@ -262,7 +266,7 @@ class Grid:
             norms = norms / own
         losses = total / torch.tensor(tokens, device=device).clamp_min(1)
         found = torch.stack([losses, norms]).tolist()  # one wait for the device
-        return found[0], found[1], packs
+        return found[0], found[1]
 
     def _update(self, norms: list[float], bad: list[bool]) -> list[float]:
         """The optimiser's step; returns each run's learning rate."""
@@ -297,16 +301,12 @@ class Grid:
         first = self._entries[0].member
         torch.manual_seed(digest("step", first.spec.seeds.lora_init, first.step, number, bits=62))
 
-    def _note_pass(
-        self, batches: Sequence[Sequence[Example]], factor: float, *, packed: bool
-    ) -> None:
+    def _note_pass(self, batches: Batches, made: Pass) -> None:
+        share = made.ids.numel() / made.real
         for entry, batch in zip(self._entries, batches, strict=True):
-            real = sum(len(example.ids) for example in batch)
-            entry.provenance.stacked.add(len(self._entries))
-            entry.provenance.packed += packed
-            entry.provenance.padded += not packed
-            entry.provenance.real += real
-            entry.provenance.seen += real if packed else round(real * factor)
+            entry.provenance.note(
+                len(self._entries), sum(len(e.ids) for e in batch), share, packed=made.packed
+            )
 
     def _halve(self, error: BaseException) -> None:
         """Fewer adapters from here on; those that step aside wait for room."""
