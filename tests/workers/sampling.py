@@ -1,0 +1,107 @@
+"""Sample launches over the runs of a field, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from experiments.schema import Message, SamplingConfig
+from tests.workers.conftest import Field
+from wgen_tui.protocol import (
+    LaunchSpec,
+    ModelRef,
+    PromptSpec,
+    RunSpec,
+    SampleJob,
+    SeedSet,
+    now,
+    short_hash,
+    write_record,
+)
+from wgen_tui.workers.runtime import Worker
+from wgen_tui.workers.sample import sample
+
+TEXTS = ("How do people travel?", "What lights a house?", "Name a bird species.")
+BASE = "base"
+
+
+def prompt(text: str, question: str = "q") -> PromptSpec:
+    return PromptSpec(
+        prompt_id=short_hash(question, text),
+        question=question,
+        paraphrase=0,
+        variant="none",
+        messages=(Message(role="user", content=text),),
+    )
+
+
+def make_job(n: int = 2, texts: Sequence[str] = TEXTS, **options: Any) -> SampleJob:
+    """`options` of the sampling; `checkpoints` of the job."""
+    checkpoints = options.pop("checkpoints", "final")
+    sampling = SamplingConfig(n=n, **{"max_tokens": 12, **options})
+    prompts = tuple(prompt(text) for text in texts)
+    return SampleJob(prompts=prompts, sampling=sampling, checkpoints=checkpoints)
+
+
+def add_base(field: Field) -> None:
+    """The untrained model as a run."""
+    spec = RunSpec(
+        run_id=BASE,
+        experiment="field",
+        definition_hash="0",
+        arm="base",
+        role="base",
+        seeds=SeedSet(seed=0, data_order=0, lora_init=0, sampling=0),
+        model=ModelRef(name="model", location=str(field.model)),
+        training=None,
+        created_at=now(),
+    )
+    paths = field.home.run(BASE)
+    paths.root.mkdir(parents=True)
+    write_record(paths.spec, spec)
+
+
+def sample_launch(field: Field, job: SampleJob, *run_ids: str) -> Worker:
+    """A sample launch, written; nothing is done yet."""
+    number = len(list(field.home.launches.glob("*")))
+    spec = LaunchSpec(
+        launch_id=f"sample-{number}",
+        experiment="field",
+        stage="sample",
+        run_ids=run_ids,
+        created_at=now(),
+        sample=job,
+    )
+    paths = field.home.launch(spec.launch_id)
+    paths.control.mkdir(parents=True)
+    write_record(paths.spec, spec)
+    return Worker(field.home, spec, paths)
+
+
+def sample_runs(field: Field, job: SampleJob, *run_ids: str) -> Worker:
+    """Sample these runs (all when none is named) in this process."""
+    worker = sample_launch(field, job, *(run_ids or (BASE, *field.runs)))
+    sample(worker)
+    return worker
+
+
+def read_parts(folder: Path) -> list[dict[str, Any]]:
+    """Every row of a folder's parts, repeats included."""
+    return [
+        row for part in sorted(folder.glob("part-*")) for row in pq.read_table(part).to_pylist()
+    ]
+
+
+def samples_of(field: Field, run_id: str) -> dict[int, dict[str, Any]]:
+    """A run's samples by id; none may be there twice."""
+    rows = read_parts(field.home.run(run_id).samples)
+    found = {row["sample_id"]: row for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def completions(field: Field, run_id: str) -> dict[int, str]:
+    return {key: row["completion"] for key, row in samples_of(field, run_id).items()}
