@@ -1,29 +1,29 @@
-"""Decoding many draws at once off one model: prompts read once, finished rows dropped.
+"""Decoding many draws at once: prompts read once, finished rows dropped, each row its own adapter.
 
-Promises: each row's completion depends on its prompt and its own seed; how rows are put together
-changes nothing but rounding.
+Promises: a row's completion depends on its prompt, its adapter and its own seed; how rows are put
+together changes nothing but rounding. A draw is handed over as soon as it is finished, so whatever
+ends a batch early loses only what was unfinished.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
-from transformers import DynamicCache
 
 from experiments.schema import SamplingConfig
 from wgen_tui.workers.draws import choose, uniforms
+from wgen_tui.workers.passes import Reader, Reading
+from wgen_tui.workers.rack import NO_SLOT
 
-MOST_ROWS = 512
-SHARE = 0.25  # of free memory for keys, values and logits
 DROP = 0.8  # finished rows are dropped when fewer than this share are still going
+LOOK_BACK = 8  # tokens, beyond a stop text's own bytes, in which it is looked for
 
 
-@dataclass
+@dataclass(eq=False)
 class Request:
     """One draw to be made.
 
@@ -31,11 +31,15 @@ class Request:
         sample_id: Names it.
         prompt: Token ids of the rendered prompt.
         seed: Its own seed.
+        slot: The adapter it is drawn from.
+        wanted: Turned off when nobody waits for it any more; its row is then given up.
     """
 
     sample_id: int
     prompt: tuple[int, ...]
     seed: int
+    slot: int = NO_SLOT
+    wanted: bool = True
 
 
 @dataclass
@@ -46,14 +50,20 @@ class Drawn:
         tokens: What was drawn, the end token included.
         finish_reason: "stop" (end token or stop text) or "length".
         logprob: Sum over `tokens`.
+        logprobs: Of each token.
         text: The completion, without end token and stop text.
     """
 
-    sample_id: int
+    request: Request
     tokens: list[int] = field(default_factory=list)
     finish_reason: str = "length"
     logprob: float = 0.0
+    logprobs: list[float] = field(default_factory=list)
     text: str = ""
+
+    @property
+    def sample_id(self) -> int:
+        return self.request.sample_id
 
 
 def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
@@ -63,125 +73,134 @@ def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset(int(i) for i in [*ids, tokenizer.eos_token_id] if i is not None)
 
 
-def rows_that_fit(model: Any, length: int, device: torch.device) -> int:
-    """How many rows of `length` tokens to decode at once, by the memory that is free now."""
-    config = model.config.get_text_config()
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    width = torch.finfo(model.dtype).bits // 8
-    cache = 2 * config.num_hidden_layers * heads * size * width * length
-    logits = 4 * 8 * config.vocab_size
-    if device.type == "cuda":
-        free = torch.cuda.mem_get_info(device)[0]
-    else:
-        free = psutil.virtual_memory().available
-    return max(1, min(MOST_ROWS, int(free * SHARE / (cache + logits))))
+@dataclass(frozen=True)
+class Style:
+    """How completions are drawn, and how they become text."""
+
+    tokenizer: Any
+    sampling: SamplingConfig
+    ends: frozenset[int]
+
+
+class Decoding:
+    """One batch under way: `step` until `over`."""
+
+    def __init__(self, reader: Reader, style: Style, requests: Sequence[Request]) -> None:
+        self._reader = reader
+        self._style = style
+        self._requests = requests
+        self._going = list(range(len(requests)))  # the request of each row
+        self._alive = np.ones(len(requests), dtype=bool)  # by row
+        self._seeds = np.array([request.seed for request in requests], dtype=np.uint64)
+        self._ends = np.array(sorted(style.ends), dtype=np.int64)
+        shape = (len(requests), style.sampling.max_tokens)
+        self._tokens = np.zeros(shape, dtype=np.int64)
+        self._logs = np.zeros(shape, dtype=np.float64)
+        self._position = 0
+        self._reading = self._read()
+
+    @property
+    def over(self) -> bool:
+        """Whether every row is finished or given up."""
+        return not self._alive.any()
+
+    def _read(self) -> Reading:
+        """Read each adapter's prompts once, then give every draw a row of its own."""
+        keys = [(request.prompt, request.slot) for request in self._requests]
+        places = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        reading = self._reader.read([key[0] for key in places], [key[1] for key in places])
+        rows = [places[key] for key in keys]
+        if rows != list(range(len(places))):
+            self._reader.select(reading, rows)
+        return reading
+
+    def step(self) -> list[Drawn]:
+        """Draw the next token of every row; returns the draws that are finished by it."""
+        with torch.inference_mode():
+            return self._step()
+
+    def _step(self) -> list[Drawn]:
+        sampling = self._style.sampling
+        chances = torch.from_numpy(uniforms(self._seeds[self._going], self._position))
+        tokens, logs = choose(
+            self._reading.logits,
+            chances.to(self._reader.device),
+            sampling.temperature,
+            sampling.top_p,
+        )
+        drawn = tokens.cpu().numpy()
+        self._tokens[self._going, self._position] = drawn
+        self._logs[self._going, self._position] = logs.cpu().numpy()
+        self._position += 1
+        finished = list(self._finish(drawn))
+        if not self.over:
+            tokens = self._drop(tokens)
+            self._reader.go_on(self._reading, tokens[:, None])
+        return finished
+
+    def _finish(self, drawn: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[Drawn]:
+        """Take out of the living what has ended, or is not wanted any more."""
+        for row, number in enumerate(self._going):
+            if not self._requests[number].wanted:
+                self._alive[row] = False
+        ended = np.isin(drawn, self._ends)
+        if self._style.sampling.stop:
+            for row in np.flatnonzero(self._alive & ~ended).tolist():
+                ended[row] = self._stopped(self._going[row])
+        full = self._position == self._style.sampling.max_tokens
+        for row in np.flatnonzero(self._alive & (ended | full)).tolist():
+            self._alive[row] = False
+            yield self._made(self._going[row], stopped=bool(ended[row]))
+
+    def _drop(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Give up the rows that have ended, once they are many; returns the others' tokens."""
+        if self._alive.mean() >= DROP:
+            return tokens
+        keep = np.flatnonzero(self._alive).tolist()
+        self._reader.select(self._reading, keep)
+        self._going = [self._going[row] for row in keep]
+        self._alive = np.ones(len(keep), dtype=bool)
+        return tokens[torch.tensor(keep, device=tokens.device)]
+
+    def _made(self, number: int, *, stopped: bool) -> Drawn:
+        tokens: list[int] = self._tokens[number, : self._position].tolist()
+        logs: list[float] = self._logs[number, : self._position].tolist()
+        text = self._decode(tokens)
+        found = [text.index(stop) for stop in self._style.sampling.stop if stop in text]
+        return Drawn(
+            self._requests[number],
+            tokens,
+            "stop" if stopped else "length",
+            sum(logs),
+            logs,
+            text[: min(found)] if found else text,
+        )
+
+    def _decode(self, tokens: list[int]) -> str:
+        ids = tokens[:-1] if tokens and tokens[-1] in self._style.ends else tokens
+        text: str = self._style.tokenizer.decode(ids, skip_special_tokens=True)
+        return text
+
+    def _stopped(self, number: int) -> bool:
+        """Whether a stop text has come, by the last tokens; they are looked at anew each time."""
+        stops = self._style.sampling.stop
+        window = max(len(stop.encode()) for stop in stops) + LOOK_BACK
+        start = max(0, self._position - window)
+        text = self._decode(self._tokens[number, start : self._position].tolist())
+        return any(stop in text for stop in stops)
 
 
 class Decoder:
-    """Draws completions from one model (base or adapter)."""
+    """Draws completions from one model that brings its own adapter, if any."""
 
     def __init__(self, model: Any, tokenizer: Any, sampling: SamplingConfig) -> None:
-        self._model = model
-        self._tokenizer = tokenizer
-        self._sampling = sampling
-        self._ends = end_tokens(model, tokenizer)
-        self._device = model.device
+        self._reader = Reader(model, int(tokenizer.pad_token_id))
+        self._style = Style(tokenizer, sampling, end_tokens(model, tokenizer))
 
-    def draw(self, requests: Sequence[Request], check: Callable[[], None]) -> list[Drawn]:
-        """Make these draws together.
-
-        Args:
-            requests: What to draw; equal prompts are read once.
-            check: Called before every token; may raise to stop.
-        """
-        with torch.inference_mode():
-            return self._draw(requests, check)
-
-    def _draw(self, requests: Sequence[Request], check: Callable[[], None]) -> list[Drawn]:
-        prompts = list(dict.fromkeys(request.prompt for request in requests))
-        cache, mask, logits = self._read(prompts)
-        rows = torch.tensor([prompts.index(request.prompt) for request in requests])
-        rows = rows.to(self._device)
-        cache.batch_select_indices(rows)
-        mask, logits = mask[rows], logits[rows]
-        drawn = [Drawn(request.sample_id) for request in requests]
-        going = list(range(len(requests)))  # the request of each row
-        seeds = np.array([request.seed for request in requests], dtype=np.uint64)
-        for position in range(self._sampling.max_tokens):
-            check()
-            chances = torch.from_numpy(uniforms(seeds[going], position)).to(self._device)
-            tokens, logs = choose(logits, chances, self._sampling.temperature, self._sampling.top_p)
-            active = self._take(drawn, going, tokens.tolist(), logs.tolist())
-            if not any(active) or position == self._sampling.max_tokens - 1:
-                break
-            if sum(active) < DROP * len(going):
-                keep = torch.tensor([i for i, on in enumerate(active) if on], device=self._device)
-                cache.batch_select_indices(keep)
-                mask, tokens = mask[keep], tokens[keep]
-                going = [row for row, on in zip(going, active, strict=True) if on]
-            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-            logits = self._forward(tokens[:, None], mask, cache)
-        for item in drawn:
-            self._finish(item)
-        return drawn
-
-    def _read(
-        self, prompts: Sequence[tuple[int, ...]]
-    ) -> tuple[DynamicCache, torch.Tensor, torch.Tensor]:
-        """Read prompts, padded on the left; returns cache, mask and the logits that follow."""
-        width = max(map(len, prompts))
-        pad = self._tokenizer.pad_token_id
-        ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts])
-        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
-        ids, mask = ids.to(self._device), mask.to(self._device)
-        cache = DynamicCache(config=self._model.config)
-        return cache, mask, self._forward(ids, mask, cache)
-
-    def _forward(self, ids: torch.Tensor, mask: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
-        places = (mask.cumsum(1) - 1).clamp_min(0)[:, -ids.size(1) :]
-        output = self._model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=places,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        logits: torch.Tensor = output.logits[:, -1]
-        return logits
-
-    def _take(
-        self, drawn: list[Drawn], going: list[int], tokens: list[int], logs: list[float]
-    ) -> list[bool]:
-        """Add a token to every row that is still going; says which go on."""
-        active = []
-        for row, token, log in zip(going, tokens, logs, strict=True):
-            item = drawn[row]
-            if item.finish_reason == "stop":
-                active.append(False)
-                continue
-            item.tokens.append(token)
-            item.logprob += log
-            if token in self._ends or self._stopped(item):
-                item.finish_reason = "stop"
-            active.append(item.finish_reason != "stop")
-        return active
-
-    def _decode(self, item: Drawn) -> str:
-        ids = item.tokens[:-1] if item.tokens and item.tokens[-1] in self._ends else item.tokens
-        text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
-        return text
-
-    def _stopped(self, item: Drawn) -> bool:
-        """Whether a stop text has come."""
-        if not self._sampling.stop:
-            return False
-        text = self._decode(item)
-        return any(stop in text for stop in self._sampling.stop)
-
-    def _finish(self, item: Drawn) -> None:
-        item.text = self._decode(item)
-        found = [item.text.index(stop) for stop in self._sampling.stop if stop in item.text]
-        if found:
-            item.text = item.text[: min(found)]
+    def draw(self, requests: Sequence[Request]) -> list[Drawn]:
+        """Make these draws in one batch, in their order."""
+        decoding = Decoding(self._reader, self._style, requests)
+        made: dict[int, Drawn] = {}
+        while not decoding.over:
+            made |= {id(item.request): item for item in decoding.step()}
+        return [made[id(request)] for request in requests]

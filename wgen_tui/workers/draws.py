@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
+FIRST_LOOK = 64  # tokens in which a nucleus is first sought
 
 
 def uniforms(seeds: npt.NDArray[np.uint64], position: int) -> npt.NDArray[np.float64]:
@@ -42,24 +43,38 @@ def choose(
         Tokens [rows], and their log-probabilities [rows] in float64: under the distribution drawn
         from; at temperature 0 under the model's own.
     """
-    scores = logits.double()
+    scores = logits.float()
     if temperature == 0:
-        logs = scores.log_softmax(-1)
-        tokens = logits.argmax(-1)
-        return tokens, logs.gather(1, tokens[:, None])[:, 0]
-    logs = (scores / temperature).log_softmax(-1)
+        tokens = scores.argmax(-1)
+        return tokens, _gather(scores, tokens) - scores.logsumexp(-1).double()
+    weights = (scores if temperature == 1 else scores / temperature).softmax(-1)
     if top_p < 1:
-        logs = _nucleus(logs, top_p)
-    cumulated = logs.exp().cumsum(-1)
-    aim = chances.to(cumulated)[:, None] * cumulated[:, -1:]
+        weights = weights.masked_fill(weights < _edge(weights, top_p)[:, None], 0.0)
+    cumulated = weights.cumsum(-1)
+    total = cumulated[:, -1]
+    # Below the total, so that the search ends at a token that has some probability.
+    most = torch.nextafter(total, torch.zeros_like(total))
+    aim = torch.minimum((chances * total).to(total.dtype), most)
     # right=True: a token of probability 0 is never chosen, not even at chance 0.
-    tokens = torch.searchsorted(cumulated, aim, right=True)[:, 0].clamp_max(logits.size(1) - 1)
-    return tokens, logs.gather(1, tokens[:, None])[:, 0]
+    tokens = torch.searchsorted(cumulated, aim[:, None], right=True)[:, 0]
+    return tokens, (_gather(weights, tokens) / total.double()).log()
 
 
-def _nucleus(logs: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Set all but the nucleus (Holtzman et al. 2020, arXiv 1904.09751) to -inf and renormalise."""
-    ordered, order = logs.sort(-1, descending=True)
-    before = ordered.exp().cumsum(-1) - ordered.exp()
-    dropped = torch.zeros_like(before, dtype=torch.bool).scatter(1, order, before >= top_p)
-    return logs.masked_fill(dropped, -torch.inf).log_softmax(-1)
+def _gather(values: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    return values.gather(1, tokens[:, None])[:, 0].double()
+
+
+def _edge(weights: torch.Tensor, top_p: float) -> torch.Tensor:
+    """The least probability in each row's nucleus (Holtzman et al. 2020, arXiv 1904.09751).
+
+    Tokens that tie with it are in the nucleus too, so that it does not depend on how a batch was
+    sorted.
+    """
+    looked = min(FIRST_LOOK, weights.size(1))
+    while True:
+        top = weights.topk(looked, dim=-1).values
+        before = top.cumsum(-1, dtype=torch.float64) - top
+        if looked == weights.size(1) or bool((before[:, -1] >= top_p).all()):
+            inside = before < top_p
+            return top.masked_fill(~inside, torch.inf).amin(-1)
+        looked = min(looked * 8, weights.size(1))

@@ -1,8 +1,9 @@
-"""The sample worker: draws from base and adapters off one loaded base.
+"""The sample worker: base, adapters and checkpoints of a launch's runs, off one loaded base.
 
 Promises: a draw that is on disk is never made again; what is missing is made with the seed that
-belongs to it; parts reach the disk every few seconds; an adapter that changes nothing is reported,
-not passed off as a result.
+belongs to it, whatever it is batched with; parts reach the disk every few seconds, and what is drawn
+is kept when the work is stopped; nothing is drawn from an adapter that is not proven (`proof`).
+Adapters sit together on one base (`rack`); one that is more than a plain LoRA takes PEFT's way, alone.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import groupby, islice
 from typing import Any
 
 import peft
@@ -20,262 +22,276 @@ import torch
 from accelerate import PartialState
 from peft import PeftModel
 
-from wgen_tui.paths import RunPaths
-from wgen_tui.protocol import (
-    RunSpec,
-    SampleJob,
-    make_blind_key,
-    make_draw_seed,
-    make_sample_id,
-    now,
-    sampling_key,
-)
+from wgen_tui.protocol import CheckpointManifest, RunSpec, SampleJob, sampling_key
 from wgen_tui.workers import parts
-from wgen_tui.workers.checkpoints import is_trained, manifests
+from wgen_tui.workers.checkpoints import manifests
 from wgen_tui.workers.data import render
-from wgen_tui.workers.decode import MOST_ROWS, Decoder, Drawn, Request, rows_that_fit
+from wgen_tui.workers.decode import Drawn, Request, Style, end_tokens
+from wgen_tui.workers.engine import Engine
+from wgen_tui.workers.grid.adapters import Adapter, NotStackable, read_adapter
 from wgen_tui.workers.models import Base, load_base
-from wgen_tui.workers.runtime import Worker, WorkerError, launch_worker
+from wgen_tui.workers.proof import LIMITS, Probe, check_files, prove, read_probe
+from wgen_tui.workers.rack import NO_SLOT, Rack
+from wgen_tui.workers.rows import Draw, missing_draws, prompt_row, sample_row
+from wgen_tui.workers.runtime import Cancelled, Worker, WorkerError, launch_worker
+from wgen_tui.workers.targets import RunWork, Target, steps_of
 
 PART_SECONDS = 3.0
+LOOK_SECONDS = 0.2  # between two looks whether a run was cancelled
+SEATS = 64  # adapters on the base at once
+PROVEN_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
 class Ready:
     """A prompt as this model gets it."""
 
-    index: int
     text: str
     ids: tuple[int, ...]
 
 
-@dataclass
-class Progress:
-    """How far a run is."""
-
-    worker: Worker
-    run_id: str
-    total: int
-    done: int
-    made: int = 0
-    started: float = field(default_factory=time.monotonic)
-
-    def add(self, count: int) -> None:
-        self.done += count
-        self.made += count
-        rate = self.made / max(time.monotonic() - self.started, 1e-9)
-        self.worker.progress(self.run_id, self.done, self.total, "samples", rate=rate)
-
-
-def prepare(base: Base, job: SampleJob) -> list[Ready]:
-    """Every prompt through the model's chat template."""
-    ready = []
-    for index, prompt in enumerate(job.prompts):
+def prepare(base: Base, job: SampleJob) -> dict[str, Ready]:
+    """Every prompt through the model's chat template, by prompt id."""
+    ready = {}
+    for prompt in job.prompts:
         chat = [message.model_dump() for message in prompt.messages]
         text = render(base.tokenizer, chat, prompt=True)
         ids = base.tokenizer(text, add_special_tokens=False)["input_ids"]
-        ready.append(Ready(index, text, tuple(ids)))
+        ready[prompt.prompt_id] = Ready(text, tuple(ids))
     return ready
 
 
-def steps_of(run: RunPaths, spec: RunSpec, job: SampleJob) -> tuple[int, ...]:
-    """The checkpoints to draw from.
-
-    Raises:
-        WorkerError: the run is not trained to its end, or a step that was asked for is not there.
-    """
-    if spec.training is None:
-        return (0,)
-    there = manifests(run)
-    if not is_trained(run):
-        raise WorkerError(
-            "The run has no final checkpoint.",
-            title="Not trained",
-            hint="Give the same `run start` again: it trains what is missing.",
-        )
-    if job.checkpoints == "final":
-        return (max(there),)
-    if job.checkpoints == "all":
-        return tuple(there)
-    return tuple(step for step in job.checkpoints if step in there)
-
-
-def missing(
-    spec: RunSpec, step: int, job: SampleJob, ready: list[Ready], have: set[int]
-) -> list[tuple[Request, int, int]]:
-    """The draws of a checkpoint that are not on disk: request, prompt index, draw."""
-    wanted = []
-    for item in ready:
-        prompt = job.prompts[item.index]
-        for draw in range(job.draws(prompt)):
-            sample_id = make_sample_id(spec.run_id, step, prompt.prompt_id, draw, job.sampling)
-            if sample_id not in have:
-                seed = make_draw_seed(sample_id, spec.seeds.sampling)
-                wanted.append((Request(sample_id, item.ids, seed), item.index, draw))
-    return wanted
-
-
 class Sampler:
-    """The sampling of one launch: one base, its prompts, and the run at hand."""
+    """The sampling of runs that share a base model."""
 
-    def __init__(self, worker: Worker, base: Base, job: SampleJob) -> None:
+    def __init__(self, worker: Worker, base: Base, job: SampleJob, *, rough: bool = False) -> None:
+        """Get ready.
+
+        Args:
+            worker: Whose runs.
+            base: The model, loaded.
+            job: What to draw.
+            rough: The base is quantised: adapters are proven as in half precision.
+        """
         self._worker = worker
         self._base = base
         self._job = job
         self._ready = prepare(base, job)
-        self._probe = self._probe_logits(base.model)
-        self._rows = MOST_ROWS
-        self._engine = f"{base.engine} / peft {peft.__version__}"
+        self._first = next(iter(self._ready.values())).ids
+        self._rack = Rack(base.model)
+        ends = end_tokens(base.model, base.tokenizer)
+        self._style = Style(base.tokenizer, job.sampling, ends)
+        self._engine = Engine(base.model, self._style, self._rack, worker.note)
+        self._limit = LIMITS["bf16" if rough else base.precision]
+        self._versions = f"{base.engine} / peft {peft.__version__}"
         self._sampling = json.dumps(sampling_key(job.sampling), sort_keys=True)
+        self._live: list[RunWork] = []
+        self._looked = self._flushed = time.monotonic()
+        self._pause = PART_SECONDS
 
-    def run(self, spec: RunSpec) -> None:
-        """Make every missing draw of a run."""
-        files = self._worker.run_paths(spec.run_id)
-        steps = steps_of(files, spec, self._job)
-        have = {row["sample_id"] for row in parts.read_columns(files.samples, ["sample_id"])}
-        todo = [(step, missing(spec, step, self._job, self._ready, have)) for step in steps]
-        lacking = sum(len(draws) for _, draws in todo)
-        if not lacking:
-            return
-        self._write_prompts(files, spec)
-        total = len(steps) * sum(self._job.draws(prompt) for prompt in self._job.prompts)
-        progress = Progress(self._worker, spec.run_id, total, total - lacking)
-        for step, draws in todo:
-            if draws:
-                with self._model_of(files, spec, step) as model:
-                    self._checkpoint(files, spec, step, model, draws, progress)
-
-    def _checkpoint(
-        self,
-        files: RunPaths,
-        spec: RunSpec,
-        step: int,
-        model: Any,
-        draws: list[tuple[Request, int, int]],
-        progress: Progress,
-    ) -> None:
-        decoder = Decoder(model, self._base.tokenizer, self._job.sampling)
-        rows: list[Mapping[str, Any]] = []
-        written = time.monotonic()
+    def run(self, specs: Sequence[RunSpec]) -> None:
+        """Make every missing draw of these runs; each gets its outcome."""
+        targets = self._targets(specs)
         try:
-            for batch, drawn in self._batches(decoder, draws, spec.run_id):
-                for (request, index, draw), item in zip(batch, drawn, strict=True):
-                    rows.append(self._row(spec, step, index, draw, request, item))
-                if time.monotonic() - written > PART_SECONDS:
-                    self._flush(files, rows)
-                    written = time.monotonic()
-                progress.add(len(batch))
+            while wave := list(islice(targets, SEATS)):
+                try:
+                    self._wave(wave)
+                except Exception as error:  # of the pass that these shared
+                    for target in wave:
+                        target.run.fail(error)
+                self._live = [run for run in self._live if not run.over]
         finally:
-            self._flush(files, rows)  # also when cancelled: what is drawn is kept
+            for run in self._live:
+                run.flush()
 
-    def _flush(self, files: RunPaths, rows: list[Mapping[str, Any]]) -> None:
-        if rows:
-            parts.write_samples(files.samples, self._worker.spec.launch_id, rows)
-            rows.clear()
-
-    def _batches(
-        self, decoder: Decoder, draws: list[tuple[Request, int, int]], run_id: str
-    ) -> Iterator[tuple[list[tuple[Request, int, int]], list[Drawn]]]:
-        """Draw in batches of like length; a batch that does not fit is halved, not lost."""
-        rest = sorted(draws, key=lambda item: len(item[0].prompt))
-        longest = len(rest[-1][0].prompt) + self._job.sampling.max_tokens
-        self._rows = min(self._rows, rows_that_fit(self._base.model, longest, self._base.device))
-        while rest:
-            batch = rest[: self._rows]
+    def _targets(self, specs: Sequence[RunSpec]) -> Iterator[Target]:
+        """The checkpoints that lack draws; a run begins when its first is asked for."""
+        for spec in specs:
+            run = RunWork(self._worker, spec, self._worker.run_paths(spec.run_id))
+            self._worker.begin(spec.run_id)
             try:
-                drawn = decoder.draw(
-                    [item[0] for item in batch],
-                    lambda: self._worker.check_cancelled(run_id),
-                )
-            except torch.cuda.OutOfMemoryError:
-                if self._rows == 1:
-                    raise
-                self._rows = max(1, self._rows // 2)
-                torch.cuda.empty_cache()
-                self._worker.note(f"out of memory: {self._rows} draws at once from here", run_id)
+                self._worker.check_cancelled(spec.run_id)
+                found = self._lacking(run)
+            except Exception as error:  # the other runs still have their turn
+                run.fail(error)
                 continue
-            rest = rest[len(batch) :]
-            yield batch, drawn
+            if not found:
+                self._worker.end(spec.run_id)
+                continue
+            self._live.append(run)
+            yield from found
 
-    def _row(
-        self, spec: RunSpec, step: int, index: int, draw: int, request: Request, drawn: Drawn
-    ) -> dict[str, Any]:
-        prompt = self._job.prompts[index]
-        return {
-            "sample_id": drawn.sample_id,
-            "blind_key": make_blind_key(drawn.sample_id),
-            "run_id": spec.run_id,
-            "experiment": spec.experiment,
-            "model": spec.model.name,
-            "arm": spec.arm,
-            "role": spec.role,
-            "seed": spec.seeds.seed,
-            "step": step,
-            "prompt_id": prompt.prompt_id,
-            "question": prompt.question,
-            "paraphrase": prompt.paraphrase,
-            "variant": prompt.variant,
-            "draw": draw,
-            "completion": drawn.text,
-            "finish_reason": drawn.finish_reason,
-            "prompt_tokens": len(request.prompt),
-            "tokens": len(drawn.tokens),
-            "logprob": drawn.logprob,
-            "draw_seed": request.seed,
-            "sampling": self._sampling,
-            "engine": self._engine,
-            "launch_id": self._worker.spec.launch_id,
-            "created_at": now(),
-        }
+    def _lacking(self, run: RunWork) -> list[Target]:
+        spec, job = run.spec, self._job
+        steps = steps_of(run.files, spec, job)
+        have = {row["sample_id"] for row in parts.read_columns(run.files.samples, ["sample_id"])}
+        found = []
+        for step in steps:
+            draws = {
+                Request(d.sample_id, self._ready[d.prompt.prompt_id].ids, d.seed): d
+                for d in missing_draws(spec, step, job, have)
+            }
+            if draws:
+                found.append(Target(run, step, draws))
+                run.owns(draws)
+        run.open = len(found)
+        run.total = len(steps) * sum(job.draws(prompt) for prompt in job.prompts)
+        run.done = run.total - sum(len(target.draws) for target in found)
+        if found:
+            self._write_prompts(run)
+        return found
 
-    def _write_prompts(self, files: RunPaths, spec: RunSpec) -> None:
-        have = {row["prompt_id"] for row in parts.read_columns(files.prompts, ["prompt_id"])}
-        rows: list[Mapping[str, Any]] = []
-        for item in self._ready:
-            prompt = self._job.prompts[item.index]
-            if prompt.prompt_id not in have:
-                rows.append(
-                    {
-                        "prompt_id": prompt.prompt_id,
-                        "model": spec.model.name,
-                        "experiment": spec.experiment,
-                        "question": prompt.question,
-                        "paraphrase": prompt.paraphrase,
-                        "variant": prompt.variant,
-                        "messages": json.dumps(
-                            [message.model_dump() for message in prompt.messages],
-                            ensure_ascii=False,
-                        ),
-                        "text": item.text,
-                    }
-                )
+    def _write_prompts(self, run: RunWork) -> None:
+        have = {row["prompt_id"] for row in parts.read_columns(run.files.prompts, ["prompt_id"])}
+        rows: list[Mapping[str, Any]] = [
+            prompt_row(run.spec, prompt, self._ready[prompt.prompt_id].text)
+            for prompt in self._job.prompts
+            if prompt.prompt_id not in have
+        ]
         if rows:
-            parts.write_prompts(files.prompts, self._worker.spec.launch_id, rows)
+            parts.write_prompts(run.files.prompts, self._worker.spec.launch_id, rows)
 
-    def _probe_logits(self, model: Any) -> torch.Tensor:
-        """The logits behind the first prompt."""
-        ids = torch.tensor([self._ready[0].ids], device=self._base.device)
-        with torch.inference_mode():
-            logits: torch.Tensor = model(input_ids=ids).logits[0, -1]
-        return logits.float().cpu()
+    def _wave(self, wave: Sequence[Target]) -> None:
+        """Draw from some checkpoints: those that sit on the base together, then the others."""
+        seated: list[Target] = []
+        adapters: list[Adapter] = []
+        others: list[Target] = []
+        for target in wave:
+            with _settling(target.run):
+                if target.step == 0:
+                    seated.append(target)
+                elif (adapter := self._read(target)) is None:
+                    others.append(target)
+                else:
+                    target.sit(len(adapters))
+                    adapters.append(adapter)
+                    seated.append(target)
+        try:
+            self._rack.put(adapters)
+            self._prove(seated)
+            self._draw(seated, self._engine)
+        finally:
+            self._rack.clear()
+        for target in others:
+            with _settling(target.run), self._alone(target) as engine:
+                self._draw([target], engine)
+
+    def _read(self, target: Target) -> Adapter | None:
+        """The adapter of a checkpoint; None if it does not go on the rack."""
+        folder = target.run.files.checkpoint(target.step)
+        check_files(folder, self._manifest(target), target.run.run_id)
+        try:
+            return read_adapter(folder)
+        except NotStackable as why:
+            note = f"the adapter of step {target.step} is sampled by itself, with PEFT: {why}"
+            self._worker.note(note, target.run.run_id)
+            return None
+
+    def _manifest(self, target: Target) -> CheckpointManifest:
+        return manifests(target.run.files)[target.step]
 
     @contextmanager
-    def _model_of(self, files: RunPaths, spec: RunSpec, step: int) -> Iterator[Any]:
-        """The model of a checkpoint (the base itself at step 0), taken out again at the end."""
-        if step == 0:
-            yield self._base.model
-            return
-        model = PeftModel.from_pretrained(self._base.model, files.checkpoint(step)).eval()
-        if torch.equal(self._probe_logits(model), self._probe):
-            self._worker.note(
-                f"the adapter of step {step} does not change the model: its logits on the first "
-                "prompt equal the base's",
-                spec.run_id,
-            )
+    def _alone(self, target: Target) -> Iterator[Engine]:
+        """A checkpoint with PEFT itself, proven; the base is as before afterwards."""
+        probe = self._probe(target)
+        base = self._engine.reader.read([probe.ids]).logits[0]
+        folder = target.run.files.checkpoint(target.step)
+        model = PeftModel.from_pretrained(self._base.model, folder).eval()
         try:
-            yield model
+            engine = Engine(model, self._style, None, self._worker.note, self._engine.rows)
+            own = engine.reader.read([probe.ids]).logits[0]
+            self._judge(target, probe, own, base)
+            yield engine
         finally:
             self._base.model = model.unload()
+
+    def _probe(self, target: Target) -> Probe:
+        return read_probe(target.run.files.checkpoint(target.step), self._first)
+
+    def _prove(self, targets: Sequence[Target]) -> None:
+        """Compare every adapter's logits with the base's and with training's; fail what is wrong."""
+        probes: list[tuple[Target, Probe]] = []
+        for target in targets:
+            with _settling(target.run):
+                if target.slot != NO_SLOT:
+                    probes.append((target, self._probe(target)))
+        for start in range(0, len(probes), PROVEN_AT_ONCE):
+            group = probes[start : start + PROVEN_AT_ONCE]
+            prompts = list(dict.fromkeys(probe.ids for _, probe in group))
+            found = self._engine.reader.read(
+                [*prompts, *(probe.ids for _, probe in group)],
+                [*(NO_SLOT for _ in prompts), *(target.slot for target, _ in group)],
+            ).logits
+            for (target, probe), own in zip(group, found[len(prompts) :], strict=True):
+                with _settling(target.run):
+                    self._judge(target, probe, own, found[prompts.index(probe.ids)])
+
+    def _judge(self, target: Target, probe: Probe, own: torch.Tensor, base: torch.Tensor) -> None:
+        if note := prove(probe, own, base, self._manifest(target), self._limit):
+            self._worker.note(note, target.run.run_id)
+
+    def _draw(self, targets: Sequence[Target], engine: Engine) -> None:
+        """Make the draws of checkpoints that are ready."""
+        going = [target for target in targets if not target.run.over]
+        owners = {request: target for target in going for request in target.draws}
+        left = {target: len(target.draws) for target in going}
+        for drawn, way in engine.draw([list(target.draws) for target in going], self._look):
+            target = owners[drawn.request]
+            target.run.keep(self._row(target.run.spec, target.draws[drawn.request], drawn, way))
+            left[target] -= 1
+            if left[target] == 0:
+                target.run.close()
+
+    def _look(self) -> None:
+        """Give up the runs that are to stop, and write what was drawn when it is time."""
+        moment = time.monotonic()
+        if moment - self._looked > LOOK_SECONDS:
+            self._looked = moment
+            for run in self._live:
+                if not run.over:
+                    try:
+                        self._worker.check_cancelled(run.run_id)
+                    except Cancelled as stop:
+                        run.fail(stop)
+        if moment - self._flushed > self._pause:
+            for run in self._live:
+                run.flush()
+            self._flushed = time.monotonic()
+            # Many runs, many files: writing takes a thirtieth of the time at most.
+            self._pause = max(PART_SECONDS, 30 * (self._flushed - moment))
+
+    def _row(self, spec: RunSpec, draw: Draw, drawn: Drawn, way: str) -> dict[str, Any]:
+        return sample_row(
+            spec,
+            draw,
+            self._worker.spec.launch_id,
+            completion=drawn.text,
+            finish_reason=drawn.finish_reason,
+            prompt_tokens=len(drawn.request.prompt),
+            tokens=len(drawn.tokens),
+            logprob=drawn.logprob,
+            sampling=self._sampling,
+            engine=f"{self._versions} / {way}",
+        )
+
+
+@contextmanager
+def _settling(run: RunWork) -> Iterator[None]:
+    """What goes wrong inside ends this run, and no other."""
+    try:
+        yield
+    except Exception as error:  # a bug or the machine is this run's outcome as well
+        run.fail(error)
+
+
+def _bases(specs: Sequence[RunSpec]) -> Iterator[list[RunSpec]]:
+    """The runs of each base model, as it is to be loaded, together."""
+
+    def key(spec: RunSpec) -> str:
+        return json.dumps([spec.model.model_dump(mode="json"), spec.chat_template])
+
+    for _, group in groupby(sorted(specs, key=key), key):
+        yield list(group)
 
 
 def sample(worker: Worker) -> None:
@@ -284,20 +300,20 @@ def sample(worker: Worker) -> None:
     if job is None:
         raise WorkerError("The launch names nothing to sample.", title="Empty launch")
     device = PartialState().device
-    sampler: Sampler | None = None
-    loaded: tuple[Any, ...] = ()
-    specs = [worker.run_spec(run_id) for run_id in worker.spec.run_ids]
-    training = next((spec.training for spec in specs if spec.training is not None), None)
-    for spec in specs:
-        with worker.run(spec.run_id):
-            worker.check_cancelled(spec.run_id)
-            wanted = (spec.model, spec.chat_template)
-            if sampler is None or loaded != wanted:
-                base = load_base(spec.model, training, spec.chat_template, device)
-                sampler, loaded = Sampler(worker, base, job), wanted
-                worker.emit("ready", message=base.reason)
-                print(base.reason, flush=True)
-            sampler.run(spec)
+    for specs in _bases([worker.run_spec(run_id) for run_id in worker.spec.run_ids]):
+        try:
+            training = next((spec.training for spec in specs if spec.training is not None), None)
+            base = load_base(specs[0].model, training, specs[0].chat_template, device)
+            worker.emit("ready", message=base.reason)
+            print(base.reason, flush=True)
+            rough = training is not None and training.quantization != "none"
+            sampler = Sampler(worker, base, job, rough=rough)
+        except Exception as error:  # another model may still load
+            for spec in specs:
+                worker.begin(spec.run_id)
+                worker.settle(spec.run_id, error)
+            continue
+        sampler.run(specs)
 
 
 if __name__ == "__main__":
