@@ -41,7 +41,7 @@ null; in results, seed null means over seeds, question or variant null over all 
 angle brackets stands for any. With `--json`, an error is one line on stderr:
 `{"schema": 1, "error": {"title", "message", "hint", "exit_code"}}`.
 
-With `--dry-run`, `run start` leaves out launches, supervisor, state and why.
+With `--dry-run`, `run start` and `sample top-up` leave out launches, supervisor, state and why.
 """
 
 

@@ -47,6 +47,27 @@ SAMPLE: dict[str, Any] = {
     "broken": False,
     "labels": {"<judge>": "label"},
 }
+START: dict[str, Any] = {
+    "schema": 1,
+    "experiment": "names",
+    "dry_run": False,
+    "supervisor": 4711,
+    "launches": [{"id": "20260131-120000-0train-90ab", "stage": "train", "runs": ["id"]}],
+    "runs": [
+        {
+            "id": "names-old-s0-3733491a4a",
+            "model": "tiny-world",
+            "arm": "old",
+            "seed": 0,
+            "examples": 163,
+            "todo": ["train", "sample", "judge"],
+            "samples_total": 480,
+            "samples_missing": 480,
+            "state": "finished",
+            "why": "",
+        }
+    ],
+}
 SHAPES: dict[str, dict[str, Any]] = {
     "experiment list": {
         "schema": 1,
@@ -65,27 +86,7 @@ SHAPES: dict[str, dict[str, Any]] = {
             }
         ],
     },
-    "run start": {
-        "schema": 1,
-        "experiment": "names",
-        "dry_run": False,
-        "supervisor": 4711,
-        "launches": [{"id": "20260131-120000-0train-90ab", "stage": "train", "runs": ["id"]}],
-        "runs": [
-            {
-                "id": "names-old-s0-3733491a4a",
-                "model": "tiny-world",
-                "arm": "old",
-                "seed": 0,
-                "examples": 163,
-                "todo": ["train", "sample", "judge"],
-                "samples_total": 480,
-                "samples_missing": 480,
-                "state": "finished",
-                "why": "",
-            }
-        ],
-    },
+    "run start": START,
     "run list": {"schema": 1, "runs": [RUN]},
     "run verify": {
         "schema": 1,
@@ -109,6 +110,7 @@ SHAPES: dict[str, dict[str, Any]] = {
         "seconds": 14.2,
         "versions": {"<package>": "1.16.0"},
     },
+    "sample top-up": START,
     "sample list": {"schema": 1, "total": 480, "offset": 0, "samples": [SAMPLE]},
     "results": {
         "schema": 1,

@@ -1,4 +1,4 @@
-"""`wgen-tui sample`: list, show, search and export samples."""
+"""`wgen-tui sample`: list, show, search and export samples, and draw more of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEXT = 48  # cells of the completion in a table
 
 @click.group()
 def command() -> None:
-    """List, show, search and export samples."""
+    """List, show, search and export samples, and draw more."""
 
 
 def filter_options(function: F) -> F:
@@ -220,6 +220,62 @@ def export(home: Home, /, form: str, output: Path | None, **values: Any) -> None
     number = sql.export(home, text, output, chosen, parameters=parameters)
     if output is not None:
         say(f"Wrote {number:,} samples to {output}.")
+
+
+@command.command("top-up")
+@click.argument("experiment", metavar="SLUG|PATH")
+@click.option(
+    "--n",
+    type=click.IntRange(1),
+    required=True,
+    help="Draws of each prompt, those that are there included.",
+)
+@click.option("--questions", metavar="A,B", help="Only of these questions.")
+@click.option("--runs", metavar="RUN,RUN", help="Only of these runs; all trained ones otherwise.")
+@click.option("--checkpoints", metavar="WHICH", help="Sample final, all, or steps such as 10,20.")
+@click.option("--trust-remote-code", is_flag=True, help="Let the model's own code run.")
+@click.option("--detach", "--no-watch", "detach", is_flag=True, help="Do not follow the runs.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
+@json_option
+@pass_home
+def top_up(
+    home: Home,
+    experiment: str,
+    n: int,
+    questions: str | None,
+    runs: str | None,
+    checkpoints: str | None,
+    trust_remote_code: bool,
+    detach: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Draw more from runs that are there, until each prompt has N draws.
+
+    What is drawn stays as it is: a longer series begins with the shorter one. Nothing is trained.
+    """
+    from wgen_tui.cli.start import begin, show_plan
+    from wgen_tui.services.topup import plan_top_up
+
+    plan = plan_top_up(
+        home,
+        experiment,
+        n,
+        questions=_names(questions),
+        runs=_names(runs),
+        checkpoints=checkpoints,
+        trust_remote_code=trust_remote_code,
+    )
+    for warning in plan.warnings:
+        say(f"Note: {warning}.")
+    if dry_run:
+        show_plan(plan, as_json)
+        return 0
+    return begin(home, plan, detach=detach, as_json=as_json)
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _sql_of(label: str | None, text: str | None, **values: Any) -> tuple[str, list[Any]]:

@@ -68,7 +68,7 @@ def start(
     for warning in plan.warnings:
         say(f"Note: {warning}.")
     if dry_run:
-        _show_plan(plan, as_json)
+        show_plan(plan, as_json)
         return ExitCode.OK
     return begin(home, plan, detach=detach, as_json=as_json)
 
@@ -135,7 +135,8 @@ def _plan_rows(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def _show_plan(plan: Plan, as_json: bool) -> None:
+def show_plan(plan: Plan, as_json: bool) -> None:
+    """Print what would be done."""
     rows = _plan_rows(plan)
     if as_json:
         slug = plan.definition.slug

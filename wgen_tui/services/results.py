@@ -18,14 +18,13 @@ from experiments.schema import BASE_ARM, BROKEN_JUDGE, Analysis, Contrast, Defin
 from store.queries import COUNTS, Count, counts, experiments, sizes
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.services import definitions, stats
+from wgen_tui.services import cautions, definitions, stats
 from wgen_tui.services.database import reading
 from wgen_tui.services.nearest import unknown
 
 __all__ = ["ContrastResult", "Rate", "Results", "compute", "stamp"]
 
 SCHEMA = 1
-MUCH_BROKEN = 0.1
 By = Literal["question", "variant"]
 
 
@@ -161,7 +160,8 @@ def compute(
     cells = _cells(_at(rows, checkpoint), plan)
     maker = _Maker(cells, plan, interval)
     rates, contrasts = maker.rates(by), maker.contrasts(by)
-    warnings = [*note, *_warnings(rates, cells, plan, definition)]
+    warnings = [*note, *cautions.of_rates(rates, cells.values(), plan, definition)]
+    warnings += cautions.unproven(home, experiment, {row.run_id for row in rows})
     if hashes > 1:
         warnings.append(f"the runs come from {hashes} versions of the definition")
     return Results(
@@ -464,36 +464,3 @@ def _adjust(found: list[ContrastResult]) -> list[ContrastResult]:
         item.model_copy(update={"p_holm": by_index[i]}) if i in by_index else item
         for i, item in enumerate(found)
     ]
-
-
-def _warnings(
-    rates: list[Rate], cells: Cells, plan: Analysis, definition: Definition | None
-) -> list[str]:
-    overall = [r for r in rates if (r.seed, r.question, r.variant) == (None, None, None)]
-    found = []
-    planned = len(definition.seeds.values) if definition is not None else 0
-    for rate in overall:
-        if rate.role == "base":
-            continue
-        if rate.seeds == 1:
-            found.append(f"{rate.arm}: one seed; its interval says nothing about other seeds")
-        elif rate.seeds < planned:
-            found.append(f"{rate.arm}: {rate.seeds} of {planned} planned seeds")
-    ungraded = sum(cell.ungraded for cell in cells.values())
-    if ungraded:
-        found.append(f"{ungraded} samples have no grade by {plan.primary.judge} and do not count")
-    controls = [r.broken for r in overall if r.role == "control" and r.broken is not None]
-    for rate in overall:
-        share = rate.broken or 0.0
-        if share > MUCH_BROKEN or (controls and share > 0.02 and share > 3 * max(controls)):
-            found.append(f"{rate.arm}: {share:.1%} of the answers are broken: read some")
-    sizes = {cell.n + cell.ungraded for cell in cells.values()}
-    if len(sizes) > 1:
-        found.append(
-            f"draws per question differ ({min(sizes)} to {max(sizes)}): a run may be unfinished"
-        )
-    if definition is not None:
-        missing = [name for name in definition.arms if not any(r.arm == name for r in overall)]
-        if missing:
-            found.append(f"no samples yet of: {', '.join(missing)}")
-    return found
