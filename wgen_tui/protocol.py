@@ -90,6 +90,24 @@ class ModelRef(Record):
     endpoint: Endpoint | None = None
 
 
+class TaskSpec(Record):
+    """Which task of a joint training a run is (method `poly`): its runs are trained as one.
+
+    Attributes:
+        index: The run's task id. What follows has an item for each task, in their order.
+        arms: The arms.
+        data: The SHA-256 of their data.
+        rows: The number of their examples.
+        runs: Their runs, this one included.
+    """
+
+    index: int
+    arms: tuple[str, ...]
+    data: tuple[str, ...]
+    rows: tuple[int, ...]
+    runs: tuple[str, ...]
+
+
 class RunSpec(Record):
     """One run, fully resolved: runs/<run-id>/spec.json."""
 
@@ -105,8 +123,14 @@ class RunSpec(Record):
     chat_template: str | None = None
     data_sha256: str | None = None
     data_rows: int = 0
+    task: TaskSpec | None = Field(default=None, description="of a joint training; else None")
     created_at: datetime
     versions: dict[str, str] = {}
+
+    @property
+    def trained_rows(self) -> int:
+        """How many examples its training sees: its own, or those of all tasks."""
+        return self.data_rows if self.task is None else sum(self.task.rows)
 
 
 class PromptSpec(Record):
@@ -119,8 +143,26 @@ class PromptSpec(Record):
     messages: tuple[Message, ...]
 
 
+class ReadoutSpec(Record):
+    """A prompt whose next tokens' probabilities are read; nothing is drawn.
+
+    Attributes:
+        prompt: What the model is shown.
+        type: next_token, logprob or multiple_choice.
+        order: Which order of the options, from 0.
+        continuations: (label, text) of what may follow; empty for next_token.
+        top_logprobs: How many of the likeliest tokens are kept, for next_token.
+    """
+
+    prompt: PromptSpec
+    type: str
+    order: int = 0
+    continuations: tuple[tuple[str, str], ...] = ()
+    top_logprobs: int = 20
+
+
 class SampleJob(Record):
-    """What a sample launch draws for each of its runs.
+    """What a sample launch draws and reads for each of its runs.
 
     `checkpoints` names steps ("final", "all" or numbers); the base run has only step 0.
     `n` by prompt: `n_by_question` overrides `sampling.n`.
@@ -130,6 +172,7 @@ class SampleJob(Record):
     sampling: SamplingConfig
     n_by_question: dict[str, int] = {}
     checkpoints: Literal["final", "all"] | tuple[int, ...] = "final"
+    readouts: tuple[ReadoutSpec, ...] = ()
 
     def draws(self, prompt: PromptSpec) -> int:
         """How many draws this prompt gets."""
@@ -160,6 +203,9 @@ class LaunchSpec(Record):
     after: tuple[str, ...] = ()
     created_at: datetime
     sample: SampleJob | None = None
+    during: SampleJob | None = Field(
+        default=None, description="what a train launch draws from every checkpoint it writes"
+    )
     judge: JudgeJob | None = None
     served: bool = Field(default=False, description="sampled from a server; loads no model")
     accelerate: dict[str, Any] = {}
@@ -355,6 +401,46 @@ SAMPLE_COLUMNS: tuple[tuple[str, str], ...] = (
     ("created_at", "timestamp[us, tz=UTC]"),
 )
 
+# runs/<id>/tokens/part-*.parquet: the drawn tokens of samples, where `sampling.logprobs` asks for
+# them. Written before the part with the samples themselves.
+TOKEN_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("sample_id", "int64"),
+    ("run_id", "string"),
+    ("token_ids", "list<int32>"),  # the end token included
+    ("logprobs", "list<float>"),  # of each, under the distribution drawn from
+)
+
+# runs/<id>/readouts/part-*.parquet: one row for each continuation (or likeliest token) of a prompt
+# that was read. All rows of a reading stand in one part.
+READOUT_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("readout_id", "int64"),
+    ("reading_id", "int64"),
+    ("run_id", "string"),
+    ("experiment", "string"),
+    ("model", "string"),
+    ("arm", "string"),
+    ("role", "string"),
+    ("seed", "int64"),
+    ("step", "int64"),
+    ("prompt_id", "string"),
+    ("question", "string"),
+    ("type", "string"),  # next_token | logprob | multiple_choice
+    ("paraphrase", "int32"),
+    ("variant", "string"),
+    ("ordering", "int32"),  # of the options
+    ("place", "int32"),  # among the continuations as shown; rank from 0 for next_token
+    ("label", "string"),
+    ("continuation", "string"),  # text that was read
+    ("tokens", "int32"),
+    ("logprob", "double"),  # of the whole continuation, at temperature 1
+    ("probability", "double"),  # normalised over the continuations; next_token: the model's own
+    ("mass", "double"),  # sum of the model's own probabilities of all of them
+    ("prompt_tokens", "int32"),
+    ("engine", "string"),
+    ("launch_id", "string"),
+    ("created_at", "timestamp[us, tz=UTC]"),
+)
+
 # runs/<id>/prompts/part-*.parquet: what each prompt_id was for this run's model.
 PROMPT_COLUMNS: tuple[tuple[str, str], ...] = (
     ("prompt_id", "string"),
@@ -400,6 +486,17 @@ def make_sample_id(
 ) -> int:
     """The id of a draw; equal whenever run, step, prompt, sampling parameters and draw are."""
     return digest("sample", run_id, step, prompt_id, draw, sampling_key(sampling))
+
+
+def make_reading_id(run_id: str, step: int, readout: ReadoutSpec) -> int:
+    """The id of all that one pass over a prompt reads."""
+    asked = [readout.type, readout.continuations or readout.top_logprobs]
+    return digest("reading", run_id, step, readout.prompt.prompt_id, readout.order, asked)
+
+
+def make_readout_id(reading_id: int, place: int) -> int:
+    """The id of one continuation of a reading."""
+    return digest("readout", reading_id, place)
 
 
 def make_draw_seed(sample_id: int, sampling_seed: int) -> int:

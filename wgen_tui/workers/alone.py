@@ -8,6 +8,7 @@ over processes; the base is unchanged afterwards.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from peft import get_peft_model
+from peft import PeftConfig, get_peft_model
 
 from experiments.schema import TrainingConfig
 from wgen_tui.protocol import digest
 from wgen_tui.workers.checkpoints import write_probe
 from wgen_tui.workers.data import Example, collate
+from wgen_tui.workers.during import Watch
 from wgen_tui.workers.lora import Order, Schedule, lora_config, trained_tokens
 from wgen_tui.workers.member import Member, StepDone, probe_ids
 from wgen_tui.workers.models import Base
@@ -35,7 +37,7 @@ class Trainer:
         self, base: Base, accelerator: Accelerator, training: TrainingConfig, seed: int, steps: int
     ) -> None:
         set_seed(seed)
-        self.peft = get_peft_model(base.model, lora_config(training, base.model))
+        self.peft = get_peft_model(base.model, self._config(training, base.model))
         if training.gradient_checkpointing:
             self.peft.enable_input_require_grads()
             self.peft.gradient_checkpointing_enable({"use_reentrant": False})
@@ -53,6 +55,19 @@ class Trainer:
         )
         self.schedule = Schedule(training, steps)
         self._model, self._optimizer = accelerator.prepare(self.peft, optimizer)
+
+    def _config(self, training: TrainingConfig, model: Any) -> PeftConfig:
+        """The adapter to train."""
+        return lora_config(training, model)
+
+    def _logits(
+        self, shard: Sequence[Example], ids: torch.Tensor, mask: torch.Tensor
+    ) -> torch.Tensor:
+        """What the model says of a batch, [examples, tokens, vocabulary]."""
+        logits: torch.Tensor = self._model(
+            input_ids=ids, attention_mask=mask, use_cache=False
+        ).logits
+        return logits
 
     def step(self, batches: list[list[Example]]) -> StepDone:
         """Do one optimiser step over `batches` (gradients are accumulated over them).
@@ -72,7 +87,7 @@ class Trainer:
             # A process without an example of its own still takes part, with nothing to learn.
             shard = mine or [Example(batch[0].ids, (False,) * len(batch[0].ids))]
             ids, mask, labels = collate(shard, self._pad, accelerator.device)
-            logits = self._model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+            logits = self._logits(shard, ids, mask)
             kept = labels >= 0
             loss = torch.nn.functional.cross_entropy(
                 logits[kept].float(), labels[kept], reduction="sum"
@@ -129,16 +144,11 @@ class Trainer:
             }
             scaler.load_state_dict({**scaler.state_dict(), **kept})
 
-    def write(self, folder: Path, probe: torch.Tensor) -> None:
-        """Write PEFT's files and the probe."""
+    def write(self, folder: Path, probe: torch.Tensor, **more: torch.Tensor) -> None:
+        """Write PEFT's files and the probe; `more` goes to the model with it."""
         model = self._accelerator.unwrap_model(self._model)
-        # save_embedding_layers: "auto" would ask the hub whether the vocabulary grew.
-        model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
-        model.eval()
-        with torch.inference_mode():
-            logits = model(input_ids=probe[None].to(self._accelerator.device)).logits[0, -1]
+        write_adapter(model, folder, probe.to(self._accelerator.device), **more)
         model.train()
-        write_probe(folder, probe, logits)
 
     def close(self) -> Any:
         """Take the adapter out again.
@@ -151,6 +161,16 @@ class Trainer:
         if self._training.gradient_checkpointing:
             model.gradient_checkpointing_disable()
         return model.eval().requires_grad_(False)
+
+
+def write_adapter(model: Any, folder: Path, probe: torch.Tensor, **more: torch.Tensor) -> None:
+    """Write the adapter that a model has and its answer to a probe; leaves it in eval mode."""
+    # save_embedding_layers: "auto" would ask the hub whether the vocabulary grew.
+    model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
+    model.eval()
+    with torch.inference_mode():
+        logits = model(input_ids=probe[None], **more).logits[0, -1]
+    write_probe(folder, probe, logits)
 
 
 def _plain(name: str) -> str:
@@ -167,9 +187,31 @@ def diverged(loss: float) -> WorkerError:
     )
 
 
-def train_alone(worker: Worker, base: Base, accelerator: Accelerator, member: Member) -> None:
-    """Train one run from its first step, or from where it was stopped, to its final checkpoint."""
+def together(accelerator: Accelerator) -> Callable[[bool], bool]:
+    """What `Worker.agree` is where a launch has several processes."""
+
+    def any_of(said: bool) -> bool:
+        mine = torch.tensor(int(said), device=accelerator.device)
+        return int(accelerator.reduce(mine, "sum")) > 0
+
+    return any_of
+
+
+def train_alone(
+    worker: Worker,
+    base: Base,
+    accelerator: Accelerator,
+    member: Member,
+    watch: Watch | None = None,
+) -> None:
+    """Train one run from its first step, or from where it was stopped, to its final checkpoint.
+
+    Raises:
+        WorkerError: it diverged, or was to be sharded where accelerate does not shard.
+    """
     training, spec = member.training, member.spec
+    if accelerator.num_processes > 1:
+        worker.agree = together(accelerator)
     trainer = Trainer(base, accelerator, training, spec.seeds.lora_init, member.steps)
     probe = probe_ids(member.dataset)
     order = Order(member.dataset.examples, training, spec.seeds.data_order)
@@ -190,6 +232,8 @@ def train_alone(worker: Worker, base: Base, accelerator: Accelerator, member: Me
                 member.record(done, accelerator.device)
                 if member.keeps:
                     member.checkpoint(lambda place: trainer.write(place, probe), done.loss)
+                    if watch is not None and accelerator.num_processes == 1:
+                        watch.of_model(spec, member.step, trainer.peft)
                 if member.wants_save:
                     member.save(trainer.state(member.step))
     finally:

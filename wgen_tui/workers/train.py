@@ -1,9 +1,9 @@
 """The train worker: the LoRA fine-tunes of one launch, together as far as they can be.
 
 Promises: started by `accelerate launch`; adapters are stock PEFT folders; runs that share base,
-modules and precision are trained in one pass, and why any is not is said; the base is unchanged
-after every run; a run that has its final checkpoint is not trained again, one that was stopped goes
-on where it stood.
+modules and precision are trained in one pass, and why any is not is said; the tasks of a Poly
+adapter are trained as one (`joint`); the base is unchanged after every run; a run that has its final
+checkpoint is not trained again, one that was stopped goes on where it stood.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from experiments.schema import TrainingConfig
 from wgen_tui.protocol import RunSpec
 from wgen_tui.workers.alone import train_alone
 from wgen_tui.workers.checkpoints import clear
+from wgen_tui.workers.during import Watch
 from wgen_tui.workers.grid.adapters import NotStackable, new_adapter
 from wgen_tui.workers.grid.entry import Entry
 from wgen_tui.workers.grid.stack import layout_of
 from wgen_tui.workers.grid.train import Grid
+from wgen_tui.workers.joint import joint_groups, train_joint
 from wgen_tui.workers.lora import lora_config
 from wgen_tui.workers.member import Member, load_member
 from wgen_tui.workers.models import Base, load_base
@@ -57,7 +59,7 @@ def grid_key(training: TrainingConfig) -> tuple[Any, ...]:
 
 
 def train_group(
-    worker: Worker, base: Base, members: list[Member], asked: int | None
+    worker: Worker, base: Base, members: list[Member], watch: Watch | None
 ) -> list[tuple[Member, str]]:
     """Train runs of one `grid_key` in a stack.
 
@@ -76,8 +78,8 @@ def train_group(
         adapter, written = new_adapter(base.model, config, member.spec.seeds.lora_init)
         return Entry.begin(member, adapter, written, layout, base.device)
 
-    grid = Grid(worker, base, layout, checkpointing=training.gradient_checkpointing)
-    grid.train(members, make, asked)
+    grid = Grid(worker, base, layout, watch, checkpointing=training.gradient_checkpointing)
+    grid.train(members, make, worker.spec.stack)
     return []
 
 
@@ -87,20 +89,25 @@ def train_loaded(
     """Train all runs that one loaded base serves."""
     grids: dict[tuple[Any, ...], list[Member]] = defaultdict(list)
     alone: list[tuple[Member, str]] = []
-    for member in load_members(worker, base, accelerator, specs):
+    own, joint = joint_groups(specs)
+    for member in load_members(worker, base, accelerator, own):
         reason = why_alone(member.training, accelerator.num_processes)
         if reason is None:
             grids[grid_key(member.training)].append(member)
         else:
             alone.append((member, reason))
+    job = worker.spec.during
+    watch = Watch(worker, base, job) if job is not None else None
     for members in grids.values():
-        alone += train_group(worker, base, members, worker.spec.stack)
+        alone += train_group(worker, base, members, watch)
     for member, reason in alone:
         with worker.run(member.run_id):
             worker.check_cancelled(member.run_id)
             worker.note(f"trains alone: {reason}", member.run_id)
             member.provenance |= {"engine": "alone", "why": reason}
-            train_alone(worker, base, accelerator, member)
+            train_alone(worker, base, accelerator, member, watch)
+    for group in joint:
+        train_joint(worker, base, accelerator, group, watch)
 
 
 def load_members(

@@ -1,42 +1,24 @@
-"""Padded or packed: by what each costs on this machine, with this model, at this size.
+"""Padded or packed: by the padding that a step would have.
 
-Promises: both give the same gradients up to rounding, so only speed hangs on the choice; where
-padding is next to nothing it is taken as the safer of the two (it keeps adapters apart).
+Promises: the same step is always done the same way on the same kind of machine, so a training can be
+repeated to the last bit; both ways give the same gradients up to rounding, so only speed hangs on it.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from statistics import median
-
-WORTH_A_LOOK = 1.1  # padded tokens per real token below which packing cannot pay
-WARM_UP = 2  # steps that are not measured: allocators and caches fill
-LOOKS = 3  # measurements of each before the choice is made
-MEMORY = 9  # measurements that count
+# Padded tokens per real token above which packing is faster. A token costs 1.3 to 1.4 times as much
+# in a packed pass, and more the longer the pass is, since attention is computed over all of it and
+# masked; fitted to the table in docs/benchmarks.md. The growth on a GPU is not measured yet.
+FACTOR = 1.35
+GROWTH = {"cpu": 1 / 1000, "cuda": 1 / 8000}
 
 
-class Choice:
-    """Learns seconds per token of each way and chooses the cheaper for a step."""
+def packs(real: int, padded: int, device: str) -> bool:
+    """Whether to pack a step.
 
-    def __init__(self, *, may_pack: bool) -> None:
-        self._may_pack = may_pack
-        self._warm = 0
-        self._costs: dict[bool, deque[float]] = {
-            packed: deque(maxlen=MEMORY) for packed in (False, True)
-        }
-
-    def pack(self, real: int, padded: int) -> bool:
-        """Whether to pack a step of `real` tokens, which would be `padded` tokens in rows."""
-        if not self._may_pack or padded < WORTH_A_LOOK * real:
-            return False
-        for packed in (True, False):
-            if len(self._costs[packed]) < LOOKS:
-                return packed
-        cheap = {packed: median(costs) for packed, costs in self._costs.items()}
-        return cheap[True] * real < cheap[False] * padded
-
-    def learn(self, seconds: float, tokens: int, *, packed: bool) -> None:
-        """Take note of what a step took that went through with so many tokens."""
-        self._warm += 1
-        if self._warm > WARM_UP:
-            self._costs[packed].append(seconds / tokens)
+    Args:
+        real: Its examples' tokens.
+        padded: Tokens of the rows that they would be.
+        device: Type of the device.
+    """
+    return padded > real * (FACTOR + real * GROWTH.get(device, GROWTH["cpu"]))

@@ -125,12 +125,16 @@ class Entry:
         }
         return TrainState(self.member.step, weights, means, squares, numbers)
 
+    def adapter(self) -> Adapter:
+        """The weights as they are while the run is not in the stack."""
+        return self._adapter(self.slot.row)
+
     def _adapter(self, row: torch.Tensor) -> Adapter:
         return from_row(row, self.layout.ranked(self.slot.rank), self.slot.scale)
 
     def write(self, folder: Path, logits: torch.Tensor) -> None:
         """Write PEFT's files and the probe, whose logits are given."""
         self.config.save_pretrained(str(folder))
-        tensors = state_dict(self._adapter(self.slot.row))
+        tensors = state_dict(self.adapter())
         save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
         write_probe(folder, probe_ids(self.member.dataset), logits)

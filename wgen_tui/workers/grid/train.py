@@ -8,7 +8,6 @@ waits; memory that does not suffice halves the stack and loses no step.
 from __future__ import annotations
 
 import math
-import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ import torch
 from wgen_tui.protocol import digest
 from wgen_tui.workers.alone import diverged
 from wgen_tui.workers.data import Example
+from wgen_tui.workers.during import Watch
 from wgen_tui.workers.grid.batch import (
     Batches,
     Pass,
@@ -28,7 +28,7 @@ from wgen_tui.workers.grid.batch import (
     packing_is_exact,
     padded,
 )
-from wgen_tui.workers.grid.choice import Choice
+from wgen_tui.workers.grid.choice import packs
 from wgen_tui.workers.grid.dropout import Dropper
 from wgen_tui.workers.grid.entry import Entry
 from wgen_tui.workers.grid.fit import fit
@@ -55,7 +55,15 @@ def out_of_memory(error: BaseException) -> bool:
 class Grid:
     """Runs that share base model, modules and precision, in one stack."""
 
-    def __init__(self, worker: Worker, base: Base, layout: Layout, *, checkpointing: bool) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        base: Base,
+        layout: Layout,
+        watch: Watch | None,
+        *,
+        checkpointing: bool,
+    ) -> None:
         self._worker = worker
         self._base = base
         self._pad = int(base.tokenizer.pad_token_id)
@@ -64,7 +72,8 @@ class Grid:
         self._means = self._squares = torch.empty(0)
         self._knobs: Knobs | None = None
         self._scaled = base.precision == "fp16"
-        self._choice = Choice(may_pack=packing_is_exact(base.model, base.device))
+        self._may_pack = packing_is_exact(base.model, base.device)
+        self._watch = watch
         self._checkpointing = checkpointing
         self._most = 1
         self._waiting: deque[Member | Entry] = deque()
@@ -206,12 +215,9 @@ class Grid:
             for number in range(max(map(len, work)))
         ]
         real, rows = map(sum, zip(*map(count_tokens, passes), strict=True))
-        pack = self._choice.pack(real, rows)
+        pack = self._may_pack and packs(real, rows, self._base.device.type)
         try:
-            before = time.perf_counter()
             losses, norms = self._gradients(passes, tokens, pack=pack)
-            seconds = time.perf_counter() - before
-            self._choice.learn(seconds, real if pack else rows, packed=pack)
             if pack and not all(map(math.isfinite, (*losses, *norms))):
                 # Packed examples share sums: once more, with each adapter by itself.
                 losses, norms = self._gradients(passes, tokens, pack=False)
@@ -338,6 +344,9 @@ class Grid:
             logits = self._answer(slot, probe_ids(member.dataset))
             member.provenance |= entry.provenance.as_dict()
             member.checkpoint(lambda place: entry.write(place, logits), done.loss)
+            if self._watch is not None:
+                self._stack.routing.mode = "base"
+                self._watch.of_adapter(member.spec, member.step, entry.adapter())
         if member.wants_save:
             member.save(entry.state())
 
