@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -34,6 +35,33 @@ class PlannedRun:
     samples_missing: int
 
 
+def all_missing(
+    home: Home, runs: Iterable[tuple[RunSpec, bytes]], sample: SampleJob, judge: JudgeJob
+) -> tuple[PlannedRun, ...]:
+    """Say what runs lack; those that are trained as one, and are not yet, lack it together.
+
+    Raises:
+        UsageError: a run is on disk in a form that this version cannot read.
+    """
+    found = [what_is_missing(home, spec, data, sample, judge) for spec, data in runs]
+    wanted = {
+        mate
+        for run in found
+        if run.spec.task is not None and "train" in run.todo
+        for mate in run.spec.task.runs
+    }
+    return tuple(
+        # It may be under way in a launch in which a mate was cancelled: that one trains neither.
+        replace(run, todo=frozenset(STAGES)) if _wants_training(home, run, wanted) else run
+        for run in found
+    )
+
+
+def _wants_training(home: Home, run: PlannedRun, wanted: Collection[str]) -> bool:
+    name = run.spec.run_id
+    return name in wanted and inventory.final_checkpoint(home.run(name)) is None
+
+
 def what_is_missing(
     home: Home, spec: RunSpec, data: bytes, sample: SampleJob, judge: JudgeJob
 ) -> PlannedRun:
@@ -59,7 +87,7 @@ def what_is_missing(
             "endpoint": spec.model.endpoint,
         }
         spec = there.model_copy(update={"model": there.model.model_copy(update=place)})
-    steps = inventory.steps_to_sample(run, sample, spec.training, spec.data_rows)
+    steps = inventory.steps_to_sample(run, sample, spec.training, spec.trained_rows)
     total = missing = len(steps) * sum(sample.draws(prompt) for prompt in sample.prompts)
     if have := inventory.samples(run):
         wanted = inventory.wanted_samples(spec.run_id, steps, sample)

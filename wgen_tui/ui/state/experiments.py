@@ -101,7 +101,7 @@ def _plan(text: Text, definition: Definition) -> None:
         else f"{training.max_steps} steps"
     )
     text.append(
-        f"training   LoRA r={training.lora.r} alpha={training.lora.lora_alpha}, {length}, "
+        f"training   {training.adapter}, {length}, "
         f"batch {training.per_device_train_batch_size}, lr {training.learning_rate:g}\n"
     )
     sampling = definition.sampling
