@@ -23,13 +23,14 @@ from store.layout import StoreFiles
 from store.migrate import migrate, refuse_newer, version, view_statements
 from store.records import KEYS, TABLES
 
-__all__ = ["Connection", "StoreBusy", "StoreFiles", "open_for_writing", "read"]
+__all__ = ["Connection", "StoreBroken", "StoreBusy", "StoreFiles", "open_for_writing", "read"]
 
 Connection = duckdb.DuckDBPyConnection
 
 READ_PATIENCE = 5.0  # seconds; an ingest holds the file for a quarter of one
 WRITE_PATIENCE = 5.0
 FIRST_WAIT, LONGEST_WAIT = 0.005, 0.1
+BROKEN = ("not a valid DuckDB database", "Corrupt database", "does not match stored checksum")
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -46,6 +47,13 @@ class StoreBusy(Exception):
         super().__init__(f"The database is held by {who}.")
         self.pid = pid
         self.program = program
+
+
+class StoreBroken(Exception):
+    """The database file is damaged; what it held is in the files, from which it is made anew."""
+
+    def __init__(self, database: Path, why: str) -> None:
+        super().__init__(f"{database} is damaged: {why}")
 
 
 def _busy(error: duckdb.Error) -> StoreBusy | None:
@@ -99,6 +107,7 @@ def open_for_writing(files: StoreFiles) -> Iterator[duckdb.DuckDBPyConnection]:
     Raises:
         StoreBusy: another program holds it.
         NewerDatabase: a newer version made it.
+        StoreBroken: its file is damaged.
         OSError: the disk is full or refuses to be written.
     """
     with _refusals(files.database):
@@ -114,11 +123,13 @@ def open_for_writing(files: StoreFiles) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def _refusals(database: Path) -> Iterator[None]:
-    """What the system refused, in its own words instead of DuckDB's."""
+    """What the system refused, in its own words instead of DuckDB's; a damaged file likewise."""
     try:
         yield
     except duckdb.Error as error:
         text = str(error)
+        if any(mark in text for mark in BROKEN):
+            raise StoreBroken(database, text.splitlines()[0]) from error
         number = next((n for n in REFUSALS if os.strerror(n) in text), None)
         if number is None:
             raise
@@ -140,15 +151,17 @@ def read(files: StoreFiles, patience: float = READ_PATIENCE) -> Iterator[duckdb.
     Raises:
         StoreBusy: another program has held the database for longer than `patience` seconds.
         NewerDatabase: a newer version made it.
+        StoreBroken: its file is damaged.
     """
     # Parts are listed after opening: one ingested between the two would be seen twice else.
-    con = _open(files, patience)
-    try:
-        con.execute("set TimeZone = 'UTC'")
-        _lay_over(con, files)
-        yield con
-    finally:
-        con.close()
+    with _refusals(files.database):
+        con = _open(files, patience)
+        try:
+            con.execute("set TimeZone = 'UTC'")
+            _lay_over(con, files)
+            yield con
+        finally:
+            con.close()
 
 
 def _open(files: StoreFiles, patience: float) -> duckdb.DuckDBPyConnection:

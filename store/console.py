@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from store.migrate import view_comments
 
 FETCH = 1000  # rows at a time
 MEMORY = "2GB"
+INSIST = 0.05  # seconds between interrupts
 
 
 class QueryError(Exception):
@@ -83,6 +85,9 @@ class Console:
 
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
         self._con = con
+        self._cancelled = threading.Event()
+        self._idle = threading.Event()
+        self._idle.set()
 
     def run(self, sql: str, parameters: Any = None) -> Result:
         """Start a query.
@@ -92,14 +97,14 @@ class Console:
             Cancelled: it was cancelled.
         """
         self._check(sql)
-        with _in_words():
+        with self._at_work(), _in_words():
             self._con.execute(sql, parameters or [])
         return Result(self._con)
 
     def arrow(self, sql: str, parameters: Any = None) -> pa.RecordBatchReader:
         """Like `run`, with the rows as Arrow batches."""
         self._check(sql)
-        with _in_words():
+        with self._at_work(), _in_words():
             return self._con.sql(sql, params=parameters or []).to_arrow_reader(FETCH * 100)
 
     def _check(self, sql: str) -> None:
@@ -125,9 +130,27 @@ class Console:
                     "things."
                 )
 
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        self._idle.clear()
+        try:
+            if self._cancelled.is_set():
+                raise Cancelled("The query was cancelled.")
+            yield
+        finally:
+            self._idle.set()
+
     def cancel(self) -> None:
-        """Stop the query at once."""
+        """Stop the query at once, and let none begin; returns at once, too."""
+        self._cancelled.set()
         self._con.interrupt()
+        if not self._idle.is_set():
+            threading.Thread(target=self._insist, daemon=True).start()
+
+    def _insist(self) -> None:
+        """DuckDB does not see an interrupt that comes just before a query begins."""
+        while not self._idle.wait(INSIST):
+            self._con.interrupt()
 
     def tables(self) -> list[TableInfo]:
         """The views and their columns, with what views.sql says of them."""

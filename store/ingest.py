@@ -31,12 +31,14 @@ class IngestReport:
         rows: New rows, by table.
         damaged: Why a file could not be read, by name.
         forgotten: Runs whose rows were removed because their folder is gone.
+        kept: Where a rebuild left the old database, when it may hold rows that no file has.
     """
 
     parts: int = 0
     rows: dict[str, int] = field(default_factory=dict)
     damaged: dict[str, str] = field(default_factory=dict)
     forgotten: list[str] = field(default_factory=list)
+    kept: str | None = None
 
 
 @contextmanager

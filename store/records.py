@@ -147,7 +147,7 @@ def read_parquet(path: Path, schema: pa.Schema) -> Read:
         Damaged: it is no Parquet file, or lacks a column.
     """
     try:
-        found = pq.read_table(path, partitioning=None)
+        found = pq.read_table(path, partitioning=None, page_checksum_verification=True)
         table = pa.table(
             {field.name: found[field.name].cast(field.type) for field in schema}, schema=schema
         )

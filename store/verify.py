@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from store import parts
-from store.connect import manifest_of, open_for_writing
+from store.connect import StoreBroken, manifest_of, open_for_writing
 from store.ingest import IngestReport, ingest_lock, take_in
 from store.layout import StoreFiles
 from store.migrate import NewerDatabase
@@ -45,10 +46,13 @@ def verify(files: StoreFiles) -> list[Problem]:
     Raises:
         StoreBusy: another program holds the database.
     """
-    with ingest_lock(files, wait=True), open_for_writing(files) as con:
-        report = take_in(con, files)
-        problems = [Problem("damaged", name, why) for name, why in report.damaged.items()]
-        return problems + _compare(con, files, set(report.damaged))
+    try:
+        with ingest_lock(files, wait=True), open_for_writing(files) as con:
+            report = take_in(con, files)
+            problems = [Problem("damaged", name, why) for name, why in report.damaged.items()]
+            return problems + _compare(con, files, set(report.damaged))
+    except StoreBroken as error:
+        return [Problem("damaged", files.database.name, str(error))]
 
 
 def _compare(con: duckdb.DuckDBPyConnection, files: StoreFiles, damaged: set[str]) -> list[Problem]:
@@ -57,6 +61,7 @@ def _compare(con: duckdb.DuckDBPyConnection, files: StoreFiles, damaged: set[str
     for table in TABLES:
         sound = [part for part in found if part.table == table and part.name not in damaged]
         batch = parts.read(files, sound, {})
+        problems += [Problem("damaged", name, why) for name, why in batch.damaged.items()]
         rows = batch.tables.get(table, TABLES[table].empty_table())
         problems += _compare_table(con, table, rows)
     return problems
@@ -115,6 +120,9 @@ def _problem(con: duckdb.DuckDBPyConnection, what: str, table: str, sql: str) ->
 def rebuild(files: StoreFiles) -> IngestReport:
     """Make the database anew from the files, beside the old one, and put it in its place.
 
+    When files that the old one had taken in are damaged or gone, it may be the last that has their
+    rows: it is kept beside the new one, and the report says where.
+
     Raises:
         StoreBusy: another program holds the old one.
         OSError: the disk is full or refuses to be written; the old one stays.
@@ -123,28 +131,55 @@ def rebuild(files: StoreFiles) -> IngestReport:
     with ingest_lock(files, wait=True):
         for path in (fresh, Path(f"{fresh}.wal")):
             path.unlink(missing_ok=True)
-        if files.database.exists():
-            _refuse_if_held(files)
+        before = _manifest_before(files)
         try:
             with open_for_writing(_Beside(files.root, fresh)) as con:
                 report = take_in(con, files)
+                _note_gone(con, files, before, report)
                 con.execute("checkpoint")
         except BaseException:
             for path in (fresh, Path(f"{fresh}.wal")):
                 path.unlink(missing_ok=True)
             raise
         Path(f"{files.database}.wal").unlink(missing_ok=True)
+        if report.damaged.keys() & before.keys():
+            kept = Path(f"{files.database}.before-{time.strftime('%Y%m%d-%H%M%S')}")
+            files.database.rename(kept)
+            report.kept = kept.name
         fresh.replace(files.database)
     return report
 
 
-def _refuse_if_held(files: StoreFiles) -> None:
-    """A program that holds the old file would go on showing it."""
+def _manifest_before(files: StoreFiles) -> dict[str, int]:
+    """What the old database had taken in; refuses, too, if a program holds it and shows it on."""
+    if not files.database.exists():
+        return {}
     try:
-        with open_for_writing(files):
-            return
-    except (duckdb.Error, NewerDatabase):
-        return  # too broken, or too new, to open: all the more reason to make it anew
+        with open_for_writing(files) as con:
+            return manifest_of(con)
+    except (duckdb.Error, NewerDatabase, StoreBroken):
+        return {}  # too broken, or too new, to open: all the more reason to make it anew
+
+
+def _note_gone(
+    con: duckdb.DuckDBPyConnection,
+    files: StoreFiles,
+    before: dict[str, int],
+    report: IngestReport,
+) -> None:
+    """Name the files that were taken in once and are gone, though their run is there."""
+    runs = {row[0] for row in con.execute("select run_id from run").fetchall()}
+    for name in sorted(before.keys() - manifest_of(con).keys() - report.damaged.keys()):
+        folder, _, rest = name.partition("/")
+        if folder == "journal" or rest.partition("/")[0] in runs:
+            report.damaged[name] = "the file was taken in and is gone"
+    for part in parts.scan(files):
+        # A spec is written anew when its model has moved; all else only grows.
+        shrunk = part.table != "run" and part.size < before.get(part.name, 0)
+        if shrunk and part.name not in report.damaged:
+            report.damaged[part.name] = (
+                f"{before[part.name]} bytes were taken in, {part.size} are there"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -80,10 +82,28 @@ def test_a_query_can_be_cancelled(files: StoreFiles) -> None:
         thread.start()
         endless = "select sum(a.range * b.range) from range(3000000) a, range(3000000) b"
         with pytest.raises(Cancelled):
-            for _ in range(1000):  # a cancel that comes before the query begins is not seen by it
-                started.set()
-                con.run(endless)
+            started.set()
+            con.run(endless)
         thread.join()
+        with pytest.raises(Cancelled):
+            con.run("select 1")
+
+
+def test_a_cancel_just_before_a_query_begins_stops_it(
+    files: StoreFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with console(files) as con:
+        at_work = con._at_work
+
+        @contextmanager
+        def late() -> Iterator[None]:
+            with at_work():
+                con.cancel()  # DuckDB forgets an interrupt while nothing runs
+                yield
+
+        monkeypatch.setattr(con, "_at_work", late)
+        with pytest.raises(Cancelled):
+            con.run("select sum(a.range * b.range) from range(3000000) a, range(3000000) b")
 
 
 def test_results_leave_whole(files: StoreFiles, tmp_path: Path) -> None:

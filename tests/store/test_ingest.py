@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from store import parts, records
-from store.connect import open_for_writing, read
+from store.connect import StoreBroken, open_for_writing, read
 from store.ingest import ingest, ingest_lock
 from store.layout import StoreFiles
 from store.verify import rebuild, verify
@@ -192,3 +193,57 @@ def test_unfinished_files_are_not_parts(files: StoreFiles) -> None:
     folder = files.runs / maker.RUNS[0].run_id / "samples"
     (folder / ".part-L1-00000.parquet.77.tmp").write_bytes(b"half")
     assert not [part for part in parts.scan(files) if "tmp" in part.name]
+
+
+def sample_part(files: StoreFiles) -> Path:
+    """One of the parts of samples."""
+    return sorted((files.runs / maker.RUNS[0].run_id / "samples").glob("part-*.parquet"))[0]
+
+
+@pytest.mark.parametrize("harm", ["cut", "gone"])
+def test_a_rebuild_keeps_the_database_that_may_be_the_last_to_hold_rows(
+    files: StoreFiles, harm: str
+) -> None:
+    ingest(files)
+    part = sample_part(files)
+    part.write_bytes(b"PAR1") if harm == "cut" else part.unlink()
+    assert any(problem.where.startswith("runs/") for problem in verify(files))
+    report = rebuild(files)
+    assert [name.rsplit("/", 1)[1] for name in report.damaged] == [part.name]
+    assert report.kept is not None
+    with duckdb.connect(str(files.root / report.kept), read_only=True) as con:
+        assert con.execute("select count(*) from sample").fetchall() == [(TOTAL,)]
+    lost = TOTAL - rows(files, "select count(*) from samples")[0][0]
+    assert lost > 0
+
+
+def test_a_rebuild_from_sound_files_keeps_nothing_aside(files: StoreFiles) -> None:
+    ingest(files)
+    (files.runs / maker.RUNS[1].run_id).rename(files.root / "elsewhere")
+    report = rebuild(files)
+    assert (report.damaged, report.kept) == ({}, None)
+
+
+def test_a_page_that_does_not_have_its_checksum_is_damaged(files: StoreFiles) -> None:
+    ingest(files)
+    part = sample_part(files)
+    pq.write_table(pq.read_table(part), part, compression="none", write_page_checksum=True)
+    rebuild(files)
+    data = bytearray(part.read_bytes())
+    data[60:80] = bytes(20)
+    part.write_bytes(data)
+    (problem,) = [p for p in verify(files) if p.what == "damaged"]
+    assert problem.where.endswith(part.name)
+    assert "checksum" in problem.detail
+
+
+def test_a_broken_database_is_named_and_mended(files: StoreFiles) -> None:
+    ingest(files)
+    files.database.write_bytes(b"no database\n" * 1000)
+    with pytest.raises(StoreBroken), read(files):
+        pass
+    with pytest.raises(StoreBroken):
+        ingest(files)
+    assert [(p.what, p.where) for p in verify(files)] == [("damaged", "wgen.duckdb")]
+    rebuild(files)
+    assert verify(files) == []

@@ -31,7 +31,10 @@ def verify(home: Home, as_json: bool) -> int:
         found = [asdict(problem) for problem in problems]
         emit_json({"schema": 1, "ok": not problems, "problems": found})
     elif problems:
-        table(("where", "what", "detail"), [(p.where, p.what, p.detail) for p in problems])
+        table(("what", "where", "detail"), [(p.what, p.where, p.detail) for p in problems])
+        if any(storage.of_a_file(problem) for problem in problems):
+            say("Files are damaged or gone. `wgen-tui run start` with the same experiment draws")
+            say("again what they held; what the database still has of them, a rebuild keeps aside.")
         say("`wgen-tui store rebuild` makes the database anew from the files.")
     else:
         say("The database holds what the files hold.")
@@ -53,6 +56,10 @@ def rebuild(home: Home, as_json: bool) -> int:
         say(f"Made anew from {report.parts:,} files; rows: {counts or 'none'}.")
         for name, why in report.damaged.items():
             say(f"Damaged: {name}: {why}")
+        if report.kept:
+            say(
+                f"The old database may be the last to hold their rows: it is kept as {report.kept}."
+            )
     return ExitCode.FAILED if report.damaged else ExitCode.OK
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from store.connect import REFUSALS, Connection, StoreBusy, StoreFiles, read
+from store.connect import REFUSALS, Connection, StoreBroken, StoreBusy, StoreFiles, read
 from store.migrate import NewerDatabase
-from wgen_tui.errors import BusyError, UsageError
+from wgen_tui.errors import BusyError, UsageError, WgenError
 from wgen_tui.paths import Home
 
 __all__ = ["files_of", "reading", "store_errors"]
@@ -24,6 +24,7 @@ def store_errors() -> Iterator[None]:
 
     Raises:
         BusyError: another program holds the database.
+        WgenError: its file is damaged.
         UsageError: a newer version made it, or the disk is full or refuses.
     """
     try:
@@ -44,6 +45,12 @@ def store_errors() -> Iterator[None]:
         ) from error
     except NewerDatabase as error:
         raise UsageError(str(error), title="Database is newer") from error
+    except StoreBroken as error:
+        raise WgenError(
+            str(error),
+            title="Database is damaged",
+            hint="`wgen-tui store rebuild` makes it anew from the files; nothing is lost.",
+        ) from error
 
 
 @contextmanager

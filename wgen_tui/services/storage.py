@@ -39,6 +39,11 @@ def verify(home: Home) -> list[Problem]:
         return verify_files(files_of(home))
 
 
+def of_a_file(problem: Problem) -> bool:
+    """Whether a problem is one of a file that the database is made from."""
+    return problem.where.startswith(("runs/", "journal/"))
+
+
 def rebuild(home: Home) -> IngestReport:
     """Make the database anew from the files.
 
