@@ -69,11 +69,17 @@ def samples(run: RunPaths) -> dict[int, str]:
     if not parts:
         return {}
     # pyarrow takes 0.1 s to import and is needed only where samples are.
+    import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     found: dict[int, str] = {}
     for part in parts:
-        columns = pq.read_table(part, columns=["sample_id", "question"])
+        try:
+            columns = pq.read_table(
+                part, columns=["sample_id", "question"], page_checksum_verification=True
+            )
+        except (pa.ArrowException, OSError):
+            continue  # damaged: its draws are missing, and `store verify` names it
         found.update(
             zip(columns["sample_id"].to_pylist(), columns["question"].to_pylist(), strict=True)
         )
