@@ -22,9 +22,9 @@ comment on column samples.role is 'treatment, control or base';
 comment on column samples.paraphrase is 'which wording of the question, from 0';
 comment on column samples.variant is 'prompt context; none where there is none';
 comment on column samples.draw is 'which draw for this prompt, from 0';
-comment on column samples.finish_reason is 'stop, or length when cut at max_tokens';
+comment on column samples.finish_reason is 'stop, length when cut at max_tokens, or a server''s own word such as content_filter';
 comment on column samples.tokens is 'drawn tokens, the end token included';
-comment on column samples.logprob is 'sum over the drawn tokens, under the distribution drawn from';
+comment on column samples.logprob is 'sum over the drawn tokens, under the distribution drawn from; null where a server does not tell';
 comment on column samples.draw_seed is 'seeds the random numbers of this draw alone';
 comment on column samples.sampling is 'sampling parameters, JSON';
 
@@ -32,7 +32,7 @@ create or replace view prompts as
 select * from prompt;
 comment on view prompts is 'What each prompt was for a model: question x paraphrase x variant.';
 comment on column prompts.messages is 'the chat, JSON';
-comment on column prompts.text is 'the chat through the model''s template, as it was read';
+comment on column prompts.text is 'the chat through the model''s template, as it was read; null for a served model';
 
 create or replace view grades_all as
 select * from grade;

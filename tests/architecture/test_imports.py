@@ -63,6 +63,10 @@ def test_judging_needs_no_torch() -> None:
     assert not TORCH & modules_after("import wgen_tui.workers.judge")
 
 
+def test_asking_a_server_needs_no_torch() -> None:
+    assert not TORCH & modules_after("import wgen_tui.workers.served")
+
+
 def test_the_first_frame_waits_for_no_heavy_import() -> None:
     loaded = modules_after("import wgen_tui.ui.app")
     assert "textual" in loaded

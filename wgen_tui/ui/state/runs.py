@@ -99,6 +99,8 @@ def facts(run: RunStatus) -> Text:
     if run.started_at and run.ended_at:
         text.append(f" · took {show.duration((run.ended_at - run.started_at).total_seconds())}")
     text.append("\n")
+    if run.aside:
+        text.append(f"{printable(run.aside)}\n", DIM)
     if run.why:
         text.append(f"{printable(run.why)}\n", BAD if run.state in ("failed", "lost") else DIM)
     return text

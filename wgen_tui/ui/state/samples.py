@@ -81,7 +81,7 @@ def detail(found: SampleDetail) -> Text:
     text.append("\ndrawn\n", DIM)
     text.append(printable(_drawn(found)))
     text.append("\nprompt as the model read it\n", DIM)
-    text.append(printable(found.prompt_text))
+    text.append(printable(found.prompt_text) or "through the template of its server")
     return text
 
 
