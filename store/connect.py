@@ -181,11 +181,18 @@ def _lay_over(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> None:
     manifest = manifest_of(con, "home.main.ingested_part") if found else {}
     todo = parts.pending(parts.scan(files), manifest)
     batch = parts.read(files, todo, manifest)
+    there = _tables_of(con) if found else set()
     for table, schema in TABLES.items():
         rows = batch.tables.get(table)
-        _lay(con, table, rows if rows is not None else schema.empty_table(), stored=bool(found))
+        _lay(con, table, rows if rows is not None else schema.empty_table(), stored=table in there)
     for statement in view_statements():
         con.execute(statement)
+
+
+def _tables_of(con: duckdb.DuckDBPyConnection) -> set[str]:
+    """The tables of the database; an older version's has not all of them."""
+    rows = con.execute("select table_name from duckdb_tables() where database_name = 'home'")
+    return {name for (name,) in rows.fetchall()}
 
 
 def _lay(con: duckdb.DuckDBPyConnection, table: str, rows: pa.Table, *, stored: bool) -> None:

@@ -17,7 +17,7 @@ import duckdb
 from store import parts
 from store.connect import manifest_of, open_for_writing
 from store.layout import StoreFiles
-from store.records import KEYS
+from store.records import KEYS, TABLES
 
 PARTS_AT_ONCE = 200  # in one transaction
 
@@ -125,7 +125,7 @@ def _forget(con: duckdb.DuckDBPyConnection, there: set[str], report: IngestRepor
         return
     con.execute("begin")
     try:
-        for table in ("sample", "grade", "metric", "run", "ingested_part"):
+        for table in (*(name for name in TABLES if name != "prompt"), "ingested_part"):
             con.execute(f"delete from {table} where run_id in (select unnest(?))", [gone])
         con.execute("commit")
     except BaseException:

@@ -15,6 +15,8 @@ from store.layout import StoreFiles
 # Folder of a run -> (table, suffix of its parts).
 FOLDERS = {
     "samples": ("sample", ".parquet"),
+    "tokens": ("sample_token", ".parquet"),
+    "readouts": ("readout", ".parquet"),
     "prompts": ("prompt", ".parquet"),
     "grades": ("grade", ".jsonl"),
 }

@@ -58,6 +58,44 @@ PROMPT = pa.schema(
         ("text", pa.string()),
     ]
 )
+SAMPLE_TOKEN = pa.schema(
+    [
+        ("sample_id", pa.int64()),
+        ("run_id", pa.string()),
+        ("token_ids", pa.list_(pa.int32())),
+        ("logprobs", pa.list_(pa.float32())),
+    ]
+)
+READOUT = pa.schema(
+    [
+        ("readout_id", pa.int64()),
+        ("reading_id", pa.int64()),
+        ("run_id", pa.string()),
+        ("experiment", pa.string()),
+        ("model", pa.string()),
+        ("arm", pa.string()),
+        ("role", pa.string()),
+        ("seed", pa.int64()),
+        ("step", pa.int64()),
+        ("prompt_id", pa.string()),
+        ("question", pa.string()),
+        ("type", pa.string()),
+        ("paraphrase", pa.int32()),
+        ("variant", pa.string()),
+        ("ordering", pa.int32()),
+        ("place", pa.int32()),
+        ("label", pa.string()),
+        ("continuation", pa.string()),
+        ("tokens", pa.int32()),
+        ("logprob", pa.float64()),
+        ("probability", pa.float64()),
+        ("mass", pa.float64()),
+        ("prompt_tokens", pa.int32()),
+        ("engine", pa.string()),
+        ("launch_id", pa.string()),
+        ("created_at", STAMP),
+    ]
+)
 GRADE = pa.schema(
     [
         ("grade_id", pa.int64()),
@@ -108,6 +146,8 @@ RUN = pa.schema(
 )
 TABLES: dict[str, pa.Schema] = {
     "sample": SAMPLE,
+    "sample_token": SAMPLE_TOKEN,
+    "readout": READOUT,
     "prompt": PROMPT,
     "grade": GRADE,
     "metric": METRIC,
@@ -116,6 +156,8 @@ TABLES: dict[str, pa.Schema] = {
 # What makes two rows the same row.
 KEYS: dict[str, tuple[str, ...]] = {
     "sample": ("sample_id",),
+    "sample_token": ("sample_id",),
+    "readout": ("readout_id",),
     "prompt": ("prompt_id", "model", "experiment"),
     "grade": ("grade_id",),
     "metric": ("run_id", "step", "recorded_at"),
@@ -141,7 +183,7 @@ class Damaged(Exception):
 
 
 def read_parquet(path: Path, schema: pa.Schema) -> Read:
-    """Read a part of samples or prompts.
+    """Read a part that is a table.
 
     Raises:
         Damaged: it is no Parquet file, or lacks a column.

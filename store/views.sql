@@ -28,6 +28,42 @@ comment on column samples.logprob is 'sum over the drawn tokens, under the distr
 comment on column samples.draw_seed is 'seeds the random numbers of this draw alone';
 comment on column samples.sampling is 'sampling parameters, JSON';
 
+create or replace view tokens as
+select * from sample_token;
+comment on view tokens is 'The drawn tokens of samples, where sampling.logprobs asked for them.';
+comment on column tokens.token_ids is 'of the model''s vocabulary, the end token included';
+comment on column tokens.logprobs is 'of each token, under the distribution drawn from';
+
+create or replace view readouts as
+select * from readout
+qualify reading_id = first_value(reading_id) over (
+    partition by run_id, step, prompt_id, type order by created_at desc, reading_id desc);
+comment on view readouts is 'Probabilities that were read, not drawn: one row for each continuation, option or likeliest token of a prompt; the newest reading of each.';
+comment on column readouts.reading_id is 'the rows of one prompt at one checkpoint have it in common';
+comment on column readouts.type is 'next_token, logprob or multiple_choice';
+comment on column readouts.ordering is 'which order of the options, from 0';
+comment on column readouts.place is 'among the continuations as shown, or rank of the token, from 0';
+comment on column readouts.label is 'the option''s, the continuation itself, or the token''s text';
+comment on column readouts.continuation is 'what was read: for options the letter';
+comment on column readouts.tokens is 'of the continuation; logprob / tokens is the mean per token';
+comment on column readouts.logprob is 'of the whole continuation, at temperature 1';
+comment on column readouts.probability is 'normalised over the continuations; of next_token the model''s own';
+comment on column readouts.mass is 'sum of the model''s own probabilities of all of them: near 0, it would have said something else';
+
+create or replace view readout_means as
+with whole as (
+    select run_id, step, question, type, count(distinct reading_id) as n
+    from readouts group by all
+)
+select r.experiment, r.model, r.arm, r.role, r.seed, run_id, step, question, type, r.label,
+       sum(r.probability) / any_value(w.n) as probability, avg(r.mass) as mass,
+       any_value(w.n) as n
+from readouts r join whole w using (run_id, step, question, type)
+group by all;
+comment on view readout_means is 'Mean probabilities of each run and checkpoint, over wordings, variants and orders of the options.';
+comment on column readout_means.probability is 'a token that is not among the likeliest of a prompt counts as 0 there';
+comment on column readout_means.n is 'prompts that were read';
+
 create or replace view prompts as
 select * from prompt;
 comment on view prompts is 'What each prompt was for a model: question x paraphrase x variant.';

@@ -32,6 +32,8 @@ def rows(files: StoreFiles, sql: str) -> list[tuple[object, ...]]:
 def test_columns_are_those_that_workers_write() -> None:
     assert [field.name for field in records.SAMPLE] == [name for name, _ in protocol.SAMPLE_COLUMNS]
     assert [field.name for field in records.PROMPT] == [name for name, _ in protocol.PROMPT_COLUMNS]
+    assert records.SAMPLE_TOKEN.names == [name for name, _ in protocol.TOKEN_COLUMNS]
+    assert records.READOUT.names == [name for name, _ in protocol.READOUT_COLUMNS]
     assert [field.name for field in records.GRADE] == list(protocol.GradeRow.model_fields)
     metric = ["at" if f.name == "recorded_at" else f.name for f in records.METRIC][1:]
     assert metric == list(protocol.MetricRow.model_fields)
