@@ -47,6 +47,7 @@ SAMPLE: dict[str, Any] = {
     "broken": False,
     "labels": {"<judge>": "label"},
 }
+SAMPLES: dict[str, Any] = {"schema": 1, "total": 480, "offset": 0, "samples": [SAMPLE]}
 START: dict[str, Any] = {
     "schema": 1,
     "experiment": "names",
@@ -111,7 +112,76 @@ SHAPES: dict[str, dict[str, Any]] = {
         "versions": {"<package>": "1.16.0"},
     },
     "sample top-up": START,
-    "sample list": {"schema": 1, "total": 480, "offset": 0, "samples": [SAMPLE]},
+    "experiment show": {"schema": 1, "slug": "names", "<key of experiment.yaml>": None},
+    "experiment validate": {"schema": 1, "slug": "names", "valid": True, "notes": ["text"]},
+    "run show": {
+        "schema": 1,
+        **RUN,
+        "folder": "path",
+        "checkpoints": [120],
+        "samples": 480,
+        "launches": ["20260131-120000-0train-90ab"],
+        "spec": {"<key of spec.json>": None},
+    },
+    "sample list": SAMPLES,
+    "sample search": SAMPLES,
+    "sample show": {
+        "schema": 1,
+        **SAMPLE,
+        "messages": [{"role": "user", "content": "text"}],
+        "prompt": "the chat as the model read it",
+        "logprob": -3.06,
+        "draw_seed": 4843909143185785269,
+        "sampling": {"<parameter>": None},
+        "engine": "what drew it, with versions",
+        "launch": "20260131-120000-1sample-90ab",
+        "created": "2026-01-31T12:00:00+00:00",
+        "grades": [
+            {
+                "judge": "era",
+                "grader": "rule:era | human:<name>",
+                "label": "modern",
+                "number": None,
+                "explanation": "text",
+                "signals": {"<signal>": None},
+                "created": "2026-01-31T12:00:00+00:00",
+            }
+        ],
+    },
+    "grade export": {
+        "schema": 1,
+        "experiment": "names",
+        "grades": [
+            {
+                "sample_id": 11582588814330217,
+                "judge": "the rubric",
+                "grader": "human:<name>",
+                "label": "modern",
+                "number": None,
+                "explanation": "text",
+                "seconds": 1.4,
+                "created_at": "2026-01-31T12:00:00+00:00",
+            }
+        ],
+    },
+    "grade agreement": {
+        "schema": 1,
+        "pairs": [
+            {
+                "grader": "human:<name>",
+                "other": "human:<name> | rule:<judge>",
+                "n": 60,
+                "agreement": 0.93,
+                "low": 0.84,
+                "high": 0.97,
+                "kappa": 0.86,
+                "kappa_low": 0.73,
+                "kappa_high": 0.99,
+                "labels": ["label"],
+                "confusion": [[30]],
+            }
+        ],
+    },
     "results": {
         "schema": 1,
         "experiment": "names",
@@ -165,6 +235,14 @@ SHAPES: dict[str, dict[str, Any]] = {
         "schema": 1,
         "ok": True,
         "problems": [{"what": "damaged", "where": "file or table", "detail": "text"}],
+    },
+    "store rebuild": {
+        "schema": 1,
+        "parts": 52,
+        "rows": {"<table>": 4800},
+        "damaged": {"<file>": "why"},
+        "forgotten": ["run"],
+        "kept": None,
     },
     "doctor": {
         "schema": 1,

@@ -14,7 +14,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import PurePath
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -115,7 +115,8 @@ def emit_json(payload: Any) -> None:
 def _plain(value: Any) -> Any:
     """JSON for the types that our records hold."""
     if isinstance(value, datetime):
-        return value.isoformat()
+        # DuckDB's timestamps are in UTC and do not say so.
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
     if isinstance(value, PurePath):
         return str(value)
     if isinstance(value, Enum):
