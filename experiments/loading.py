@@ -68,6 +68,8 @@ def load_folder(folder: Path) -> Definition:
         if section in value:
             value[section] = _section(folder, section, value[section], sources)
     _translate(value, sources)
+    if isinstance(value.get("accelerate"), dict) and "config_file" in value["accelerate"]:
+        value["accelerate"] = _accelerate(folder, value["accelerate"], sources)
     try:
         definition = Definition.model_validate({**value, "slug": folder.name})
     except ValidationError as error:
@@ -104,6 +106,26 @@ def _section(folder: Path, section: str, value: Any, sources: Sources) -> Any:
             raise DefinitionError(sources.main.problem(place, f"There is no file {name!r}.", near))
         items += _items(read_yaml(path), section, len(items), sources)
     return items
+
+
+def _accelerate(folder: Path, value: dict[str, Any], sources: Sources) -> Any:
+    """The content of accelerate's own file, which may lie anywhere; relative to the folder."""
+    place: KeyPath = ("accelerate", "config_file")
+    if others := sorted(set(value) - {"config_file"}):
+        why = f"config_file says all of it; {others[0]} stands beside it."
+        raise DefinitionError(sources.main.problem(("accelerate", others[0]), why))
+    name = value["config_file"]
+    if not isinstance(name, str) or "\0" in name:
+        return value  # the schema names it
+    path = folder / Path(name).expanduser()
+    if not path.is_file():
+        hint = "`accelerate config --config_file PATH` writes one."
+        raise DefinitionError(sources.main.problem(place, f"There is no file {name!r}.", hint))
+    document = read_yaml(path)
+    if not isinstance(document.value, dict):
+        raise DefinitionError(document.problem((), "A configuration is a mapping of keys."))
+    sources.elsewhere[("accelerate",)] = (document, ())
+    return document.value
 
 
 def _items(document: Document, section: str, offset: int, sources: Sources) -> list[Any]:

@@ -51,7 +51,15 @@ def accelerate_config(spec: LaunchSpec) -> dict[str, Any]:
     Always a file of our own, so that a configuration lying in the user's cache (of another
     project, perhaps for eight GPUs) changes nothing.
     """
-    return {**ACCELERATE, "use_cpu": not has_gpu(), **spec.accelerate}
+    config = {**ACCELERATE, **spec.accelerate}
+    config["use_cpu"] = bool(config.get("use_cpu")) or not has_gpu()
+    if config["num_processes"] > 1:
+        if config["distributed_type"] in ("NO", "MULTI_CPU"):
+            # accelerate's launcher starts several processes (torchrun) for this word only; on a CPU
+            # they find out by themselves that they are MULTI_CPU, over gloo.
+            config["distributed_type"] = "MULTI_GPU"
+        config.setdefault("main_process_port", 0)  # any free one
+    return config
 
 
 def _needs_accelerate(spec: LaunchSpec) -> bool:
@@ -69,13 +77,17 @@ def argv(home: Home, spec: LaunchSpec) -> list[str]:
     return [sys.executable, "-m", "accelerate.commands.launch", *config, *worker, *which]
 
 
-def environment() -> dict[str, str]:
+def environment(spec: LaunchSpec | None = None) -> dict[str, str]:
     """The environment of a worker: the user's, and what keeps their folders out of our imports."""
+    config = {} if spec is None else accelerate_config(spec)
+    several_on_cpu = config.get("use_cpu") and config["num_processes"] > 1
     return {
         **os.environ,
         "PYTHONSAFEPATH": "1",
         "PYTHONUNBUFFERED": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        # Of several processes accelerate's launcher tells none that it is to use the CPU.
+        **({"ACCELERATE_USE_CPU": "true"} if several_on_cpu else {}),
     }
 
 
@@ -115,7 +127,7 @@ def spawn(home: Home, spec: LaunchSpec) -> subprocess.Popen[bytes]:
             process = subprocess.Popen(
                 command,
                 cwd=paths.root,
-                env=environment(),
+                env=environment(spec),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -52,12 +52,15 @@ class Worker:
 
     Attributes:
         main: False in the other processes of a distributed launch, which write nothing.
+        agree: Whether any process of the launch says yes; each asks at the same points, so that
+            all stop at the same step, whoever was told.
     """
 
     home: Home
     spec: LaunchSpec
     paths: LaunchPaths
     main: bool = True
+    agree: Callable[[bool], bool] = bool
     _stopping: bool = False
     _last_progress: dict[str, float] = field(default_factory=dict)
     outcomes: dict[str, RunOutcome] = field(default_factory=dict)
@@ -90,13 +93,14 @@ class Worker:
 
     def note(self, message: str, run_id: str | None = None) -> None:
         """Something a person should know, in the events and in the log."""
-        print(f"{run_id}: {message}" if run_id else message, flush=True)
+        if self.main:
+            print(f"{run_id}: {message}" if run_id else message, flush=True)
         self.emit("note", run_id, message=message)
 
     def check_cancelled(self, run_id: str) -> None:
         """Raise Cancelled if this run is to stop."""
         control = self.paths.control
-        if (
+        if self.agree(
             self._stopping
             or (control / "cancel").exists()
             or (control / f"cancel-{run_id}").exists()
