@@ -20,7 +20,10 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
     field_validator,
+    model_serializer,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -163,6 +166,19 @@ class LoraConfig(Model):
     modules_to_save: tuple[str, ...] | None = None
 
 
+class PolyConfig(Model):
+    """PEFT's PolyConfig, the part that experiments vary; names are PEFT's.
+
+    One adapter for all arms of a launch, each arm a task that mixes `n_skills` LoRAs in its own way;
+    with `n_splits` above 1 the mix is made for each split of a module's width (MHR).
+    """
+
+    r: PositiveInt = 8
+    n_skills: PositiveInt = 4
+    n_splits: PositiveInt = 1
+    target_modules: str | tuple[str, ...] = "all-linear"
+
+
 class CheckpointsConfig(Model):
     """Which steps are kept. Exactly one of the four; the final step is always kept.
 
@@ -209,10 +225,11 @@ class CheckpointsConfig(Model):
 
 
 class TrainingConfig(Model):
-    """Supervised fine-tuning of a LoRA; names are transformers' and TRL's."""
+    """Supervised fine-tuning of an adapter; names are transformers' and TRL's."""
 
-    method: Literal["lora"] = "lora"
+    method: Literal["lora", "poly"] = "lora"
     lora: LoraConfig = LoraConfig()
+    poly: PolyConfig = PolyConfig()
     num_train_epochs: PositiveFloat | None = None
     max_steps: PositiveInt | None = None
     per_device_train_batch_size: PositiveInt = 1
@@ -234,6 +251,30 @@ class TrainingConfig(Model):
     max_length: PositiveInt = 1024
     too_long: Literal["error", "truncate", "drop"] = "error"
     checkpoints: CheckpointsConfig = CheckpointsConfig()
+
+    @field_validator("lora", "poly", mode="before")
+    @classmethod
+    def _goes_with_method(cls, value: Any, info: ValidationInfo) -> Any:
+        method = info.data.get("method", info.field_name)
+        if method != info.field_name:
+            raise ValueError(f"{info.field_name} is given, but the method is {method}")
+        return value
+
+    @model_serializer(mode="wrap")
+    def _only_its_method(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave the other method's keys out, since they could not be read again."""
+        others = {"lora", "poly"} - {self.method}
+        return {key: value for key, value in handler(self).items() if key not in others}
+
+    @property
+    def adapter(self) -> str:
+        """The kind of adapter and its size, for people."""
+        if self.method == "lora":
+            return f"LoRA r={self.lora.r} alpha={self.lora.lora_alpha}"
+        poly = self.poly
+        if poly.n_splits == 1:
+            return f"Poly r={poly.r}, {poly.n_skills} skills"
+        return f"MHR r={poly.r}, {poly.n_skills} skills, {poly.n_splits} splits"
 
     @model_validator(mode="after")
     def _length(self) -> TrainingConfig:

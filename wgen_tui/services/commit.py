@@ -30,7 +30,7 @@ from wgen_tui.protocol import (
     write_durably,
     write_record,
 )
-from wgen_tui.services.missing import PlannedRun, what_is_missing
+from wgen_tui.services.missing import PlannedRun, all_missing
 from wgen_tui.services.runs import read_spec
 
 if TYPE_CHECKING:
@@ -51,10 +51,8 @@ def commit(home: Home, plan: Plan) -> tuple[LaunchSpec, ...]:
     home.ensure()
     with _one_at_a_time(home):
         # Another command may have committed since the plan was made.
-        runs = [
-            what_is_missing(home, run.spec, run.data, plan.sample, plan.judge) for run in plan.runs
-        ]
-        runs = [run for run in runs if run.todo]
+        again = ((run.spec, run.data) for run in plan.runs)
+        runs = [run for run in all_missing(home, again, plan.sample, plan.judge) if run.todo]
         launches = _launches(plan, runs)
         written = _Written()
         try:

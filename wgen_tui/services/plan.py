@@ -28,7 +28,7 @@ from wgen_tui.protocol import (
 from wgen_tui.services import definitions
 from wgen_tui.services.commit import commit
 from wgen_tui.services.lengths import check_lengths
-from wgen_tui.services.missing import PlannedRun, what_is_missing
+from wgen_tui.services.missing import PlannedRun, all_missing
 from wgen_tui.services.models import check_model, resolve_model
 from wgen_tui.services.nearest import unknown
 from wgen_tui.services.servers import warnings_of
@@ -104,7 +104,7 @@ def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> 
             )
         specs += make_specs(definition, model, examples, seeds)
     refuse_collisions([spec for spec, _ in specs])
-    runs = tuple(what_is_missing(home, spec, data, sample, judge) for spec, data in specs)
+    runs = all_missing(home, specs, sample, judge)
     return Plan(definition, runs, sample.prompts, sample, judge, tuple(warnings))
 
 

@@ -1,8 +1,8 @@
 """Run specs: which runs a definition means, and their ids.
 
 Promises: an id covers all that changes what is trained (weights, data, training, seeds, template,
-arm) and nothing else, so it is the same on every machine, and more questions or samples later
-belong to the same run.
+arm; the other arms and their data where all are trained as one) and nothing else, so it is the same
+on every machine, and more questions or samples later belong to the same run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from experiments.catalogue import definition_hash
 from experiments.schema import BASE_ARM, Arm, Definition, Message, Seeds
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import checked_id
-from wgen_tui.protocol import ModelRef, RunSpec, SeedSet, now, short_hash
+from wgen_tui.protocol import ModelRef, RunSpec, SeedSet, TaskSpec, now, short_hash
 from wgen_tui.services.weights import weights_key
 
 PACKAGES = ("wgen-tui", "torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
@@ -38,12 +38,32 @@ def make_specs(
     """The runs of one model: the base once, then every arm with every seed."""
     # The base is not trained: one run serves all seeds, and more seeds later do not add another.
     base_seed = definition.seeds.values[0]
-    specs = [(_spec(definition, model, BASE_ARM, None, _seed_set(seeds, base_seed)), b"")]
-    for name, item in examples.items():
-        for seed in seeds.values:
-            spec = _spec(definition, model, name, item, _seed_set(seeds, seed))
-            specs.append((spec, item.data))
-    return specs
+    base = _spec(definition, model, BASE_ARM, None, _seed_set(seeds, base_seed))
+    # Trained as one, the arms make each other's runs what they are.
+    tasks = [(name, item.sha256) for name, item in examples.items()]
+    joint = tasks if definition.training.method == "poly" else None
+    specs = {
+        (name, seed): _spec(definition, model, name, item, _seed_set(seeds, seed), joint)
+        for name, item in examples.items()
+        for seed in seeds.values
+    }
+    if joint is not None:
+        specs = {key: _with_task(specs, examples, *key) for key in specs}
+    return [(base, b""), *((spec, examples[arm].data) for (arm, _), spec in specs.items())]
+
+
+def _with_task(
+    specs: Mapping[tuple[str, int], RunSpec], examples: Mapping[str, Examples], arm: str, seed: int
+) -> RunSpec:
+    """A run that knows which task it is; tasks are numbered in the order of the arms."""
+    task = TaskSpec(
+        index=list(examples).index(arm),
+        arms=tuple(examples),
+        data=tuple(item.sha256 for item in examples.values()),
+        rows=tuple(len(item.rows) for item in examples.values()),
+        runs=tuple(specs[name, seed].run_id for name in examples),
+    )
+    return specs[arm, seed].model_copy(update={"task": task})
 
 
 def _seed_set(seeds: Seeds, seed: int) -> SeedSet:
@@ -59,7 +79,12 @@ def _seed_set(seeds: Seeds, seed: int) -> SeedSet:
 
 
 def _spec(
-    definition: Definition, model: ModelRef, arm: str, item: Examples | None, seeds: SeedSet
+    definition: Definition,
+    model: ModelRef,
+    arm: str,
+    item: Examples | None,
+    seeds: SeedSet,
+    tasks: Sequence[tuple[str, str]] | None = None,
 ) -> RunSpec:
     """A run. Its id covers all that changes what is trained, and nothing else."""
     training = definition.training if item else None
@@ -71,6 +96,7 @@ def _spec(
         training.model_dump(mode="json", exclude_defaults=True) if training else None,
         seeds.model_dump() if item else seeds.sampling,
         definition.chat_template,
+        *([] if tasks is None else [tasks]),
     )
     return RunSpec(
         run_id=checked_id(f"{definition.slug}-{arm}-s{seeds.seed}-{key}"),
