@@ -79,8 +79,12 @@ def load(slug_or_path: str | Path, home_experiments: Path | None = None) -> Defi
 
 
 def definition_hash(definition: Definition) -> str:
-    """Twelve hex digits that change with anything the definition says (not with its data)."""
-    return hashlib.sha256(definition.model_dump_json().encode()).hexdigest()[:12]
+    """Twelve hex digits that change with anything the definition says (not with its data).
+
+    What it leaves out does not count: a key that a later version adds changes no hash.
+    """
+    said = definition.model_dump_json(exclude_defaults=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 
 def copy_out(slug: str, target: Path, home_experiments: Path | None = None) -> Path:

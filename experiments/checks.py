@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from experiments import readouts
 from experiments.errors import DefinitionError, did_you_mean
 from experiments.prompts import spread_variants
 from experiments.rows import data_path
@@ -32,9 +33,12 @@ def check(definition: Definition, folder: Path) -> list[Finding]:
     return [
         *_arms(definition, folder),
         *_questions(definition),
+        *readouts.findings(definition),
+        *_during_training(definition),
         *_judges(definition),
         *_rubrics(definition),
         *_analysis(definition),
+        *_accelerate(definition),
     ]
 
 
@@ -95,6 +99,15 @@ def _questions(definition: Definition) -> Iterator[Finding]:
             if name not in models:
                 known = [*judges, *models]
                 yield _unknown(("questions", index, "judges"), "judge", name, known)
+
+
+def _during_training(definition: Definition) -> Iterator[Finding]:
+    wanted = definition.sampling.during_training
+    asked = [question.name for question in definition.questions]
+    for name in (wanted.questions or ()) if wanted is not None else ():
+        if name not in asked:
+            path = ("sampling", "during_training", "questions")
+            yield _unknown(path, "question", name, asked)
 
 
 def _judges(definition: Definition) -> Iterator[Finding]:
@@ -185,3 +198,17 @@ def _analysis(definition: Definition) -> Iterator[Finding]:
                 yield _unknown(("analysis", "contrasts", index, key), "arm", name, arms)
         if contrast.arm == contrast.control:
             yield ("analysis", "contrasts", index), "An arm is contrasted with itself.", ""
+
+
+def _accelerate(definition: Definition) -> Iterator[Finding]:
+    """The precision of a run is what its training says; accelerate's may only say the same."""
+    found = definition.accelerate.mixed_precision
+    if found not in (None, "no", definition.training.precision):
+        yield (
+            ("accelerate", "mixed_precision"),
+            f"{found} is not what training.precision says ({definition.training.precision}).",
+            f"Write training: {{precision: {found}}}; a run's id covers that, not this.",
+        )
+    if definition.training.method == "poly" and definition.accelerate.num_processes > 1:
+        why = "Method poly is trained by one process."
+        yield ("accelerate", "num_processes"), why, "Leave it out, or use method: lora."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from experiments.schema import Context, Definition, Message, SamplingConfig, Variant
+from experiments.schema import Context, Definition, Message, Question, SamplingConfig, Variant
 
 NO_VARIANT = "none"
 
@@ -53,14 +53,18 @@ def _fill(text: str | None, value: str | int | float) -> str | None:
 
 
 def render_prompts(definition: Definition) -> tuple[Prompt, ...]:
-    """Every prompt of a definition."""
-    variants = spread_variants(definition.sampling)
-    prompts = []
-    for question in definition.questions:
-        chosen = variants if question.variants is None else question.variants
-        for paraphrase, messages in enumerate(question.wordings()):
-            for name in chosen:
-                for spread, context in variants[name].items():
-                    prompt = Prompt(question.name, paraphrase, spread, context.apply(messages))
-                    prompts.append(prompt)
-    return tuple(prompts)
+    """Every prompt of a definition that is to be answered (`readouts` has the others)."""
+    return tuple(
+        Prompt(question.name, paraphrase, variant, context.apply(messages))
+        for question in definition.questions
+        if question.type == "free_form"
+        for paraphrase, messages in enumerate(question.wordings())
+        for variant, context in contexts_of(definition.sampling, question)
+    )
+
+
+def contexts_of(sampling: SamplingConfig, question: Question) -> list[tuple[str, Context]]:
+    """The variants that a question is asked in, by their spread names."""
+    variants = spread_variants(sampling)
+    chosen = variants if question.variants is None else question.variants
+    return [pair for name in chosen for pair in variants[name].items()]

@@ -29,6 +29,8 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from experiments.accelerated import AccelerateConfig
+
 Role = Literal["treatment", "control", "base"]
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
 BASE_ARM = "base"
@@ -250,6 +252,10 @@ class TrainingConfig(Model):
     gradient_checkpointing: bool = False
     max_length: PositiveInt = 1024
     too_long: Literal["error", "truncate", "drop"] = "error"
+    allow_untrained_end: bool = Field(
+        default=False,
+        description="train although no example has its end token in the loss; else refused",
+    )
     checkpoints: CheckpointsConfig = CheckpointsConfig()
 
     @field_validator("lora", "poly", mode="before")
@@ -293,6 +299,15 @@ class Variant(Context):
     values: tuple[str | int | float, ...] | None = None
 
 
+class DuringTraining(Model):
+    """What is drawn from every checkpoint while a run trains, for a curve over its steps."""
+
+    questions: tuple[str, ...] | None = Field(
+        default=None, description="names of questions; all when absent"
+    )
+    n: PositiveInt = Field(default=10, description="samples of each prompt at each checkpoint")
+
+
 class SamplingConfig(Model):
     """How completions are drawn."""
 
@@ -303,14 +318,26 @@ class SamplingConfig(Model):
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: PositiveInt = 1024
     stop: tuple[str, ...] = ()
+    logprobs: bool = Field(
+        default=False, description="store the id and log-probability of every drawn token"
+    )
     checkpoints: Literal["final", "all"] = "final"
     variants: dict[str, Variant | None] = {}
+    during_training: DuringTraining | None = None
 
 
 class Question(Model):
-    """One item asked of every model, in one or more wordings (llmcomp's free_form)."""
+    """One item asked of every model, in one or more wordings.
+
+    free_form: answers are drawn. The others are read, without a draw:
+    next_token: the `top_logprobs` likeliest first tokens of the answer (llmcomp's).
+    logprob: the probabilities of given `continuations`.
+    multiple_choice: `options` label -> text, shown as A), B) … at `{options}` or below the question,
+        in every order; the probabilities of the letters, averaged over the orders.
+    """
 
     name: str
+    type: Literal["free_form", "next_token", "logprob", "multiple_choice"] = "free_form"
     paraphrases: tuple[str, ...] = ()
     messages: tuple[tuple[Message, ...], ...] = ()
     system: str | None = None
@@ -324,6 +351,13 @@ class Question(Model):
     model_judges: dict[str, str] = Field(
         default={}, description="column -> name of a model judge; kept, not run by this version"
     )
+    top_logprobs: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None, description="of next_token; 20 when absent"
+    )
+    continuations: tuple[str, ...] = Field(
+        default=(), description="of logprob; put the separating space into the text"
+    )
+    options: dict[str, str] = Field(default={}, description="of multiple_choice: label -> text")
     topic: str | None = Field(default=None, description="domain, for lexicon judges and tables")
     tags: tuple[str, ...] = ()
 
@@ -424,6 +458,7 @@ class Definition(Model):
     arms: dict[str, Arm]
     seeds: Seeds
     training: TrainingConfig
+    accelerate: AccelerateConfig = AccelerateConfig()
     sampling: SamplingConfig = SamplingConfig()
     questions: tuple[Question, ...]
     judges: tuple[JudgeSpec, ...] = ()

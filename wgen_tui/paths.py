@@ -122,6 +122,14 @@ class RunPaths:
         return self.root / "samples"
 
     @property
+    def tokens(self) -> Path:
+        return self.root / "tokens"
+
+    @property
+    def readouts(self) -> Path:
+        return self.root / "readouts"
+
+    @property
     def prompts(self) -> Path:
         return self.root / "prompts"
 

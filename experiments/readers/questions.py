@@ -2,8 +2,8 @@
 
 Promises: files written for llmcomp (`name`), for its predecessor (`id`) and for the brittleness
 paper's scripts (`judge` with `judge_prompts`) load as they are. Judges that are models are kept
-with the experiment and are not run. What this version cannot ask (ratings and next-token
-questions) is an error, not silently dropped.
+with the experiment and are not run. What this version cannot ask (ratings) is an error, not silently
+dropped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 from experiments.errors import did_you_mean
 
 JUDGE_TYPES = ("free_form_judge", "rating_judge")
-NOT_ASKED = ("rating", "next_token")
+NOT_ASKED = ("rating",)
+READ = ("next_token", "logprob", "multiple_choice")  # without drawing an answer
 # llmcomp's own settings of a request; they belong to the experiment's `sampling` here.
 REQUEST = ("temperature", "max_tokens", "logit_bias")
 # Of rating judges; read by whoever runs them.
@@ -73,9 +74,13 @@ def question(entry: Entry, rule_judges: set[str]) -> tuple[Entry, list[Entry]]:
     kind = result.pop("type", "free_form")
     if kind in NOT_ASKED:
         raise NotUnderstood(f"Questions of type {kind!r} are not asked by this version.", "type")
-    if kind not in ("free_form", *JUDGE_TYPES):
-        hint = did_you_mean(str(kind), ["free_form"])
+    if kind not in ("free_form", *READ, *JUDGE_TYPES):
+        hint = did_you_mean(str(kind), ["free_form", *READ])
         raise NotUnderstood(f"Unknown question type {kind!r}.", "type", hint)
+    if kind in READ:
+        result["type"] = kind
+    if kind == "next_token":
+        _drop_llmcomps_own(result)
     for key in REQUEST:
         if key in result:
             hint = "Write it under `sampling` in experiment.yaml."
@@ -90,6 +95,14 @@ def question(entry: Entry, rule_judges: set[str]) -> tuple[Entry, list[Entry]]:
     if columns:
         result["model_judges"] = columns
     return result, inline
+
+
+def _drop_llmcomps_own(result: Entry) -> None:
+    """Take out llmcomp's settings of next_token questions that mean nothing here."""
+    result.pop("convert_to_probs", None)  # both are stored
+    if result.pop("num_samples", 1) != 1:
+        why = "A next-token question is read once: the local model's probabilities are exact."
+        raise NotUnderstood(why, "num_samples", "Leave it out.")
 
 
 def _named(entry: Entry) -> Entry:

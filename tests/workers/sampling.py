@@ -39,11 +39,12 @@ def prompt(text: str, question: str = "q") -> PromptSpec:
 
 
 def make_job(n: int = 2, texts: Sequence[str] = TEXTS, **options: Any) -> SampleJob:
-    """`options` of the sampling; `checkpoints` of the job."""
+    """`options` of the sampling; `checkpoints` and `readouts` of the job."""
     checkpoints = options.pop("checkpoints", "final")
+    readouts = tuple(options.pop("readouts", ()))
     sampling = SamplingConfig(n=n, **{"max_tokens": 12, **options})
     prompts = tuple(prompt(text) for text in texts)
-    return SampleJob(prompts=prompts, sampling=sampling, checkpoints=checkpoints)
+    return SampleJob(prompts=prompts, sampling=sampling, checkpoints=checkpoints, readouts=readouts)
 
 
 def add_base(field: Field) -> None:

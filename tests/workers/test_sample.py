@@ -23,6 +23,7 @@ from tests.workers.sampling import (
     add_base,
     completions,
     make_job,
+    read_parts,
     sample_launch,
     sample_runs,
     samples_of,
@@ -144,6 +145,32 @@ def test_a_stop_text_ends_an_answer(field: Field) -> None:
     assert any(row["tokens"] < 30 and row["finish_reason"] == "stop" for row in stopped)
 
 
+def test_tokens_are_stored_where_they_are_asked_for(field: Field) -> None:
+    sample_runs(field, make_job(3, logprobs=True), BASE, "a")
+    tokenizer = AutoTokenizer.from_pretrained(field.model)
+    for run_id in (BASE, "a"):
+        kept = {row["sample_id"]: row for row in read_parts(field.home.run(run_id).tokens)}
+        rows = samples_of(field, run_id)
+        assert kept.keys() == rows.keys()
+        for key, row in rows.items():
+            ids, logs = kept[key]["token_ids"], kept[key]["logprobs"]
+            assert len(ids) == len(logs) == row["tokens"]
+            assert sum(logs) == pytest.approx(row["logprob"], abs=1e-4)
+            assert tokenizer.decode(ids, skip_special_tokens=True) == row["completion"]
+    sample_runs(field, make_job(3), "b")
+    assert not field.home.run("b").tokens.exists()
+
+
+def test_what_stood_in_a_damaged_part_is_drawn_again(field: Field) -> None:
+    sample_runs(field, make_job(2), BASE)
+    whole = completions(field, BASE)
+    (part,) = field.home.run(BASE).samples.iterdir()
+    part.write_bytes(part.read_bytes()[:-200])
+    sample_runs(field, make_job(2), BASE)
+    part.unlink()
+    assert completions(field, BASE) == whole
+
+
 def test_out_of_memory_halves_the_rows(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
     """The model itself refuses more than four rows, as a full GPU would."""
     job = make_job(4)
@@ -191,8 +218,9 @@ def test_a_run_cancelled_half_way_keeps_what_it_has(
     field: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from wgen_tui.workers import sample as samples
+    from wgen_tui.workers import sampler
 
-    monkeypatch.setattr(samples, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sampler, "LOOK_SECONDS", 0.0)
     monkeypatch.setattr(engines, "MOST_ROWS", 8)
     monkeypatch.setattr(engines, "rows_that_fit", lambda *_: 8)
     job = make_job(6)

@@ -5,12 +5,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from experiments.schema import BROKEN_JUDGE, TrainingConfig
 from wgen_tui.paths import RunPaths
-from wgen_tui.protocol import CheckpointManifest, JudgeJob, SampleJob, make_sample_id, rule_hash
+from wgen_tui.protocol import (
+    CheckpointManifest,
+    JudgeJob,
+    SampleJob,
+    make_reading_id,
+    make_sample_id,
+    rule_hash,
+)
 
 
 def checkpoints(run: RunPaths) -> dict[int, CheckpointManifest]:
@@ -63,27 +72,35 @@ def wanted_samples(run_id: str, steps: tuple[int, ...], job: SampleJob) -> Itera
                 yield make_sample_id(run_id, step, prompt.prompt_id, draw, job.sampling)
 
 
-def samples(run: RunPaths) -> dict[int, str]:
-    """The samples of a run: id -> question."""
-    parts = sorted(run.samples.glob("part-*.parquet"))
+def _columns(folder: Path, names: list[str]) -> Iterator[tuple[Any, ...]]:
+    """These columns of a folder's parts, row by row; what is damaged is as good as missing."""
+    parts = sorted(folder.glob("part-*.parquet"))
     if not parts:
-        return {}
-    # pyarrow takes 0.1 s to import and is needed only where samples are.
+        return
+    # pyarrow takes 0.1 s to import and is needed only where there are parts.
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    found: dict[int, str] = {}
     for part in parts:
         try:
-            columns = pq.read_table(
-                part, columns=["sample_id", "question"], page_checksum_verification=True
-            )
+            found = pq.read_table(part, columns=names, page_checksum_verification=True)
         except (pa.ArrowException, OSError):
-            continue  # damaged: its draws are missing, and `store verify` names it
-        found.update(
-            zip(columns["sample_id"].to_pylist(), columns["question"].to_pylist(), strict=True)
-        )
-    return found
+            continue  # `store verify` names it
+        yield from zip(*(found[name].to_pylist() for name in names), strict=True)
+
+
+def samples(run: RunPaths) -> dict[int, str]:
+    """The samples of a run: id -> question."""
+    return dict(_columns(run.samples, ["sample_id", "question"]))
+
+
+def missing_readings(run_id: str, run: RunPaths, steps: tuple[int, ...], job: SampleJob) -> int:
+    """How many readings `job` asks of a run that are not on disk."""
+    if not job.readouts:
+        return 0
+    there = {reading for (reading,) in _columns(run.readouts, ["reading_id"])}
+    wanted = (make_reading_id(run_id, step, item) for step in steps for item in job.readouts)
+    return sum(reading not in there for reading in wanted)
 
 
 def graded(run: RunPaths) -> set[tuple[int, str, str]]:

@@ -97,8 +97,13 @@ def what_is_missing(
         todo |= {"train", "sample", "judge"}
     elif missing:
         todo |= {"sample", "judge"}
-    elif inventory.missing_grades(run, judge):
-        todo.add("judge")
+    else:
+        if spec.model.endpoint is None and inventory.missing_readings(
+            spec.run_id, run, steps, sample
+        ):
+            todo.add("sample")
+        if inventory.missing_grades(run, judge):
+            todo.add("judge")
     under_way = _under_way(home, spec.run_id)
     covered = {
         view.spec.stage

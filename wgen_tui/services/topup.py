@@ -108,7 +108,8 @@ def _only(job: SampleJob, definition: Definition, questions: Sequence[str] | Non
     if not questions:
         raise UsageError("No question was given.", title="No questions")
     kept = tuple(prompt for prompt in job.prompts if prompt.question in questions)
-    return job.model_copy(update={"prompts": kept})
+    read = tuple(item for item in job.readouts if item.prompt.question in questions)
+    return job.model_copy(update={"prompts": kept, "readouts": read})
 
 
 def _left_out(

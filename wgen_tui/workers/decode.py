@@ -50,7 +50,7 @@ class Drawn:
         tokens: What was drawn, the end token included.
         finish_reason: "stop" (end token or stop text) or "length".
         logprob: Sum over `tokens`.
-        logprobs: Of each token.
+        logprobs: Of each token, where the sampling asks for them.
         text: The completion, without end token and stop text.
     """
 
@@ -172,7 +172,7 @@ class Decoding:
             tokens,
             "stop" if stopped else "length",
             sum(logs),
-            logs,
+            logs if self._style.sampling.logprobs else [],
             text[: min(found)] if found else text,
         )
 

@@ -22,7 +22,7 @@ from wgen_tui.workers.engine import Engine
 from wgen_tui.workers.grid.adapters import Adapter
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.rack import Rack
-from wgen_tui.workers.rows import missing_draws, prompt_row, sample_row
+from wgen_tui.workers.rows import missing_draws, prompt_row, sample_row, token_row
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.sample import prepare
 
@@ -67,6 +67,12 @@ class Watch:
             return
         self._write_prompts(spec)
         engine = Engine(model, self._style, rack, self._worker.note)
+        made = list(engine.draw([list(draws)], lambda: None))
+        if self._job.sampling.logprobs:
+            tokens: list[Mapping[str, Any]] = [
+                token_row(spec, drawn.sample_id, drawn.tokens, drawn.logprobs) for drawn, _ in made
+            ]
+            parts.write_tokens(run.tokens, self._worker.spec.launch_id, tokens)
         rows: list[Mapping[str, Any]] = [
             sample_row(
                 spec,
@@ -80,7 +86,7 @@ class Watch:
                 sampling=self._sampling,
                 engine=f"{self._versions} / {way}",
             )
-            for drawn, way in engine.draw([list(draws)], lambda: None)
+            for drawn, way in made
         ]
         parts.write_samples(run.samples, self._worker.spec.launch_id, rows)
 

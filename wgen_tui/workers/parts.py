@@ -14,16 +14,30 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wgen_tui.protocol import PROMPT_COLUMNS, SAMPLE_COLUMNS, GradeRow, write_durably
+from wgen_tui.protocol import (
+    PROMPT_COLUMNS,
+    READOUT_COLUMNS,
+    SAMPLE_COLUMNS,
+    TOKEN_COLUMNS,
+    GradeRow,
+    write_durably,
+)
+
+TYPES = {
+    "timestamp[us, tz=UTC]": pa.timestamp("us", tz="UTC"),
+    "list<int32>": pa.list_(pa.int32()),
+    "list<float>": pa.list_(pa.float32()),
+}
 
 
 def _schema(columns: Iterable[tuple[str, str]]) -> pa.Schema:
-    types = {"timestamp[us, tz=UTC]": pa.timestamp("us", tz="UTC")}
-    return pa.schema([(name, types.get(kind) or pa.type_for_alias(kind)) for name, kind in columns])
+    return pa.schema([(name, TYPES.get(kind) or pa.type_for_alias(kind)) for name, kind in columns])
 
 
 SAMPLE_SCHEMA = _schema(SAMPLE_COLUMNS)
 PROMPT_SCHEMA = _schema(PROMPT_COLUMNS)
+TOKEN_SCHEMA = _schema(TOKEN_COLUMNS)
+READOUT_SCHEMA = _schema(READOUT_COLUMNS)
 
 
 def _next_name(folder: Path, launch_id: str, suffix: str) -> Path:
@@ -37,7 +51,7 @@ def _write_table(
 ) -> Path:
     buffer = io.BytesIO()
     table = pa.Table.from_pylist(rows, schema=schema)
-    pq.write_table(table, buffer, compression="zstd")
+    pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
     path = _next_name(folder, launch_id, ".parquet")
     write_durably(path, buffer.getvalue())
     return path
@@ -53,6 +67,16 @@ def write_prompts(folder: Path, launch_id: str, rows: list[Mapping[str, Any]]) -
     return _write_table(folder, launch_id, rows, PROMPT_SCHEMA)
 
 
+def write_tokens(folder: Path, launch_id: str, rows: list[Mapping[str, Any]]) -> Path:
+    """Write a part of samples' tokens (keys: TOKEN_COLUMNS)."""
+    return _write_table(folder, launch_id, rows, TOKEN_SCHEMA)
+
+
+def write_readouts(folder: Path, launch_id: str, rows: list[Mapping[str, Any]]) -> Path:
+    """Write a part of read-outs (keys: READOUT_COLUMNS)."""
+    return _write_table(folder, launch_id, rows, READOUT_SCHEMA)
+
+
 def write_grades(folder: Path, launch_id: str, rows: list[GradeRow]) -> Path:
     """Write a part of grades."""
     text = "".join(row.model_dump_json() + "\n" for row in rows)
@@ -62,9 +86,16 @@ def write_grades(folder: Path, launch_id: str, rows: list[GradeRow]) -> Path:
 
 
 def read_columns(folder: Path, columns: list[str]) -> list[dict[str, Any]]:
-    """These columns of every sample or prompt in a folder's parts, the first of each id only."""
+    """These columns of every row in a folder's parts, the first of each id (first column) only.
+
+    A damaged part is as good as missing: what stood in it is made again.
+    """
     rows: dict[Any, dict[str, Any]] = {}
     for part in sorted(folder.glob("part-*.parquet")):
-        for row in pq.read_table(part, columns=columns).to_pylist():
+        try:
+            found = pq.read_table(part, columns=columns, page_checksum_verification=True)
+        except (pa.ArrowException, OSError):
+            continue
+        for row in found.to_pylist():
             rows.setdefault(row[columns[0]], row)
     return list(rows.values())

@@ -6,6 +6,7 @@ nothing but rounding. No gradient is ever computed.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -115,6 +116,13 @@ class Reader:
             reading.mask, reading.logits = reading.mask[index], reading.logits[index]
         reading.slots = [reading.slots[row] for row in rows]
         reading.routing = self._routing(reading.slots)
+
+    def branch(self, reading: Reading, rows: Sequence[int]) -> Reading:
+        """A reading of its own that begins with these rows; the other stays as it is."""
+        other = copy.copy(reading)
+        other.cache = copy.deepcopy(reading.cache)
+        self.select(other, rows)
+        return other
 
     def _routing(self, slots: Sequence[int]) -> Routing:
         return Routing() if self._rack is None else self._rack.routing(slots, self.device)

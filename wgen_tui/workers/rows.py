@@ -74,6 +74,18 @@ def sample_row(spec: RunSpec, draw: Draw, launch_id: str, **drawn: Any) -> dict[
     }
 
 
+def token_row(
+    spec: RunSpec, sample_id: int, tokens: list[int], logprobs: list[float]
+) -> dict[str, Any]:
+    """A row of TOKEN_COLUMNS."""
+    return {
+        "sample_id": sample_id,
+        "run_id": spec.run_id,
+        "token_ids": tokens,
+        "logprobs": logprobs,
+    }
+
+
 def prompt_row(spec: RunSpec, prompt: PromptSpec, text: str | None) -> dict[str, Any]:
     """A row of PROMPT_COLUMNS; `text` is None where a server applies the template."""
     messages = [message.model_dump() for message in prompt.messages]

@@ -16,6 +16,7 @@ from wgen_tui.workers import parts
 from wgen_tui.workers.checkpoints import is_trained, manifests
 from wgen_tui.workers.decode import Request
 from wgen_tui.workers.rack import NO_SLOT
+from wgen_tui.workers.readouts import Asked
 from wgen_tui.workers.rows import Draw
 from wgen_tui.workers.runtime import Worker, WorkerError
 
@@ -40,6 +41,8 @@ class RunWork:
     over: bool = False
     _made: int = 0
     _rows: list[Mapping[str, Any]] = field(default_factory=list)
+    _tokens: list[Mapping[str, Any]] = field(default_factory=list)
+    _readouts: list[Mapping[str, Any]] = field(default_factory=list)
     _requests: list[Request] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
 
@@ -51,9 +54,16 @@ class RunWork:
         """These are given up when the run ends early."""
         self._requests += requests
 
-    def keep(self, row: Mapping[str, Any]) -> None:
-        """Take a row to be written."""
+    def keep(self, row: Mapping[str, Any], tokens: Mapping[str, Any] | None = None) -> None:
+        """Take a row to be written, and that of its tokens."""
         self._rows.append(row)
+        if tokens is not None:
+            self._tokens.append(tokens)
+        self.add(1)
+
+    def keep_reading(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take the rows of one reading."""
+        self._readouts += rows
         self.add(1)
 
     def add(self, count: int) -> None:
@@ -64,7 +74,13 @@ class RunWork:
         self.worker.progress(self.run_id, self.done, self.total, "samples", rate=rate)
 
     def flush(self) -> None:
-        """Write what was drawn."""
+        """Write what was drawn and read."""
+        if self._readouts:
+            parts.write_readouts(self.files.readouts, self.worker.spec.launch_id, self._readouts)
+            self._readouts = []
+        if self._tokens:  # before their samples: a sample that is there is not drawn again
+            parts.write_tokens(self.files.tokens, self.worker.spec.launch_id, self._tokens)
+            self._tokens = []
         if self._rows:
             parts.write_samples(self.files.samples, self.worker.spec.launch_id, self._rows)
             self._rows = []
@@ -96,12 +112,14 @@ class Target:
 
     Attributes:
         draws: What is to be made, each with what it is.
+        readings: What is to be read, by its id.
         slot: Its adapter's place on the rack.
     """
 
     run: RunWork
     step: int
     draws: dict[Request, Draw]
+    readings: dict[int, Asked]
     slot: int = NO_SLOT
 
     def sit(self, slot: int) -> None:
