@@ -17,6 +17,7 @@ from tests.workers.conftest import Field, difference
 from wgen_tui.protocol import LaunchSpec
 from wgen_tui.workers import resume
 from wgen_tui.workers.runtime import Worker
+from wgen_tui.workers.train import train
 
 CLOSE = 1e-4
 TRAINING = {
@@ -43,13 +44,11 @@ def start(field: Field, spec: LaunchSpec) -> subprocess.Popen[bytes]:
 
 def wait_for_step(field: Field, process: subprocess.Popen[bytes], step: int) -> None:
     """Follow the progress events until some run has reached a step, or the worker has ended."""
-    events = field.home.launches.glob("*/events.jsonl")
     while process.poll() is None:
         for path in field.home.launches.glob("*/events.jsonl"):
             for line in path.read_text().splitlines():
                 if line.endswith("}") and json.loads(line).get("done", 0) >= step:
                     return
-    del events
 
 
 def undisturbed(make_field: Callable[..., Field], **more: object) -> Field:
@@ -87,19 +86,16 @@ def test_stopped_again_and_again(make_field: Callable[..., Field], how: signal.S
 
 
 def stopped(field: Field, after: int) -> Worker:
-    """Train in this process and cancel as soon as the step is done."""
+    """Train in this process and cancel each run as soon as a step is done."""
     worker = field.launch()
-    check = worker.check_cancelled
+    progress = worker.progress
 
-    def cancel_later(run_id: str) -> None:
-        done = field.home.run(run_id).metrics
-        if done.exists() and len(done.read_text().splitlines()) >= after:
+    def then_cancel(run_id: str, done: int, *rest: object, **values: object) -> None:
+        progress(run_id, done, *rest, **values)  # type: ignore[arg-type]
+        if done >= after:
             (worker.paths.control / f"cancel-{run_id}").touch()
-        check(run_id)
 
-    worker.check_cancelled = cancel_later  # type: ignore[method-assign]
-    from wgen_tui.workers.train import train
-
+    worker.progress = then_cancel  # type: ignore[method-assign, assignment]
     train(worker)
     return worker
 

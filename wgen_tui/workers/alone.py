@@ -8,6 +8,7 @@ over processes; the base is unchanged afterwards.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,9 +24,9 @@ from wgen_tui.protocol import digest
 from wgen_tui.workers.checkpoints import write_probe
 from wgen_tui.workers.data import Example, collate
 from wgen_tui.workers.during import Watch
-from wgen_tui.workers.lora import Order, Schedule, lora_config, trained_tokens
+from wgen_tui.workers.lora import Order, Schedule, lora_config, seed_step, trained_tokens
 from wgen_tui.workers.member import Member, StepDone, probe_ids
-from wgen_tui.workers.models import Base
+from wgen_tui.workers.models import Base, load_base
 from wgen_tui.workers.resume import TrainState
 from wgen_tui.workers.runtime import Worker, WorkerError
 
@@ -45,7 +46,7 @@ class Trainer:
         self._accelerator = accelerator
         self._training = training
         self._pad = int(base.tokenizer.pad_token_id)
-        self._names = {p: _plain(n) for n, p in self.peft.named_parameters() if p.requires_grad}
+        self._names = {p: plain(n) for n, p in self.peft.named_parameters() if p.requires_grad}
         optimizer = torch.optim.AdamW(
             list(self._names),
             lr=training.learning_rate,
@@ -111,18 +112,22 @@ class Trainer:
         return StepDone(mean, tokens, norm, rate)
 
     def state(self, step: int) -> TrainState:
-        """What a training needs to go on from here; whole in every process but under FSDP."""
+        """What a training needs to go on from here."""
         moments = self._optimizer.state
         parts: dict[str, dict[str, torch.Tensor]] = {"weights": {}, "means": {}, "squares": {}}
         for parameter, name in self._names.items():
-            parts["weights"][name] = parameter.detach().cpu()
-            parts["means"][name] = moments[parameter]["exp_avg"].cpu()
-            parts["squares"][name] = moments[parameter]["exp_avg_sq"].cpu()
+            parts["weights"][name] = self._kept(parameter.detach())
+            parts["means"][name] = self._kept(moments[parameter]["exp_avg"])
+            parts["squares"][name] = self._kept(moments[parameter]["exp_avg_sq"])
         scaler = self._accelerator.scaler
         numbers = {"updates": float(moments[next(iter(self._names))]["step"])}
         if scaler is not None and (kept := scaler.state_dict()):
             numbers |= {"scale": kept["scale"], "growth": float(kept["_growth_tracker"])}
         return TrainState(step, **parts, numbers=numbers)
+
+    def _kept(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A tensor as it is stored."""
+        return tensor.cpu()
 
     def restore(self, state: TrainState) -> None:
         """Go on from a state."""
@@ -143,6 +148,9 @@ class Trainer:
                 "_growth_tracker": int(state.numbers["growth"]),
             }
             scaler.load_state_dict({**scaler.state_dict(), **kept})
+
+    def gather(self, probe: torch.Tensor) -> None:
+        """In every process, before one of them writes a checkpoint: nothing where each has all."""
 
     def write(self, folder: Path, probe: torch.Tensor, **more: torch.Tensor) -> None:
         """Write PEFT's files and the probe; `more` goes to the model with it."""
@@ -173,7 +181,7 @@ def write_adapter(model: Any, folder: Path, probe: torch.Tensor, **more: torch.T
     write_probe(folder, probe, logits)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A parameter's name as PEFT writes it to adapter_model.safetensors."""
     return name.replace(".default", "")
 
@@ -185,6 +193,15 @@ def diverged(loss: float) -> WorkerError:
         title="Training diverged",
         hint="Lower learning_rate, or train in bf16 or fp32.",
     )
+
+
+def _trainer() -> type[Trainer]:
+    """What trains in this launch."""
+    if os.environ.get("ACCELERATE_USE_FSDP") != "true":
+        return Trainer
+    from wgen_tui.workers.sharded import ShardedTrainer  # noqa: PLC0415  it builds on this module
+
+    return ShardedTrainer
 
 
 def together(accelerator: Accelerator) -> Callable[[bool], bool]:
@@ -212,7 +229,11 @@ def train_alone(
     training, spec = member.training, member.spec
     if accelerator.num_processes > 1:
         worker.agree = together(accelerator)
-    trainer = Trainer(base, accelerator, training, spec.seeds.lora_init, member.steps)
+    if base.model is None:  # the run before had it sharded
+        base.model = load_base(spec.model, training, spec.chat_template, base.device).model
+    make = _trainer()
+    trainer = make(base, accelerator, training, spec.seeds.lora_init, member.steps)
+    kept = frozenset(training.checkpoints.steps(member.steps))
     probe = probe_ids(member.dataset)
     order = Order(member.dataset.examples, training, spec.seeds.data_order)
     try:
@@ -226,15 +247,16 @@ def train_alone(
                     with suppress(OSError):  # the reason to stop counts, not that it was not saved
                         member.save(trainer.state(member.step))
                     raise
-                # What is drawn at random in a step (dropout) follows from the step alone.
-                torch.manual_seed(digest("step", spec.seeds.lora_init, member.step, bits=62))
+                seed_step(base, digest("step", spec.seeds.lora_init, member.step, bits=62))
                 done = trainer.step(order.batches(member.step + 1))
                 member.record(done, accelerator.device)
+                if member.step in kept:
+                    trainer.gather(probe)
                 if member.keeps:
                     member.checkpoint(lambda place: trainer.write(place, probe), done.loss)
                     if watch is not None and accelerator.num_processes == 1:
                         watch.of_model(spec, member.step, trainer.peft)
-                if member.wants_save:
+                if worker.agree(member.wants_save):
                     member.save(trainer.state(member.step))
     finally:
         base.model = trainer.close()

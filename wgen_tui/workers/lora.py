@@ -18,6 +18,7 @@ from transformers import get_scheduler
 
 from experiments.schema import TrainingConfig
 from wgen_tui.workers.data import Example, batches_per_epoch
+from wgen_tui.workers.models import Base
 
 
 def linear_names(model: Any) -> list[str]:
@@ -130,6 +131,19 @@ class Order:
         return order
 
 
+def seed_step(base: Base, seed: int) -> None:
+    """Make what is drawn at random in a step (dropout) follow from the step alone."""
+    # Not torch.manual_seed: without CUDA it keeps a traceback of every call.
+    torch.default_generator.manual_seed(seed)
+    if base.device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+
+
+@lru_cache(maxsize=4096)
+def _trained(example: Example) -> int:
+    return sum(example.trained[1:])
+
+
 def trained_tokens(batches: Sequence[Sequence[Example]]) -> int:
     """Tokens that count in the loss of a step."""
-    return sum(sum(example.trained[1:]) for batch in batches for example in batch)
+    return sum(_trained(example) for batch in batches for example in batch)

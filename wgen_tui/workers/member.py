@@ -1,6 +1,6 @@
 """A run in training: where it stands, and what it writes.
 
-Promises: a metrics row is on disk for every optimiser step that was reported; a run that has its
+Promises: a metrics row is written for every optimiser step, a fifth of a second later at most; a run that has its
 final checkpoint is not trained again; one that was stopped goes on from its newest complete state.
 """
 
@@ -28,6 +28,7 @@ from wgen_tui.workers.resume import TrainState
 from wgen_tui.workers.runtime import Worker, end_last_line
 
 SAVE_SECONDS = 60.0  # between two states to go on from
+FLUSH_SECONDS = 0.2  # between two writes of metrics
 PROBE_TOKENS = 64
 
 
@@ -63,6 +64,7 @@ class Member:
     _began: float = 0.0
     _began_at: int = 0
     _saved: float = 0.0
+    _flushed: float = 0.0
 
     @property
     def run_id(self) -> str:
@@ -130,9 +132,15 @@ class Member:
                 at=now(),
             )
             self._metrics.write(row.model_dump_json() + "\n")
-            self._metrics.flush()
+            if self.done or self.step in self._kept or moment - self._flushed > FLUSH_SECONDS:
+                self._flush()
         rate = (self.step - self._began_at) / max(moment - self._began, 1e-9)
         self.worker.progress(self.run_id, self.step, self.steps, "steps", rate=rate, loss=done.loss)
+
+    def _flush(self) -> None:
+        if self._metrics is not None:
+            self._metrics.flush()
+            self._flushed = time.monotonic()
 
     def checkpoint(self, fill: Callable[[Path], None], loss: float | None) -> None:
         """Write the checkpoint of the step just done; the last one makes the run trained."""
@@ -145,6 +153,7 @@ class Member:
     def save(self, state: TrainState) -> None:
         """Write a state to go on from."""
         if self.worker.main and state.step > 0:
+            self._flush()  # steps that are not done again must not be missing
             resume.save(self.worker.run_paths(self.run_id), self.run_id, state)
             self._saved = time.monotonic()
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
 
-from wgen_tui.workers.data import IGNORED, Example
+from wgen_tui.workers.data import Example
 from wgen_tui.workers.grid.stack import Stack
 
 Batches = Sequence[Sequence[Example]]  # one batch, perhaps empty, for each slot
@@ -25,9 +26,9 @@ class Pass:
     Attributes:
         ids: [rows, tokens]; one row when packed.
         positions: [1, tokens], beginning anew with every example; None when padded.
-        columns: Token positions whose logits are needed, ascending.
-        targets: [rows, len(columns)], IGNORED where there is nothing to learn.
-        slots: The slot of each label that counts, in the order of `targets`.
+        places: Where the tokens stand that predict a label, in `ids` read row by row [labels].
+        labels: What each of them is to predict [labels].
+        slots: Whose it is [labels].
         mask: For the stack's routing; None when grouped.
         spans: For each slot its examples as (row, start, length) in `ids`.
         real: Tokens of examples; the rest is padding.
@@ -35,8 +36,8 @@ class Pass:
 
     ids: torch.Tensor
     positions: torch.Tensor | None
-    columns: torch.Tensor
-    targets: torch.Tensor
+    places: torch.Tensor
+    labels: torch.Tensor
     slots: torch.Tensor
     mask: torch.Tensor | None
     spans: tuple[tuple[tuple[int, int, int], ...], ...]
@@ -55,9 +56,30 @@ def count_tokens(batches: Batches) -> tuple[int, int]:
     return sum(map(sum, lengths)), len(batches) * most * longest
 
 
-def _labels(example: Example) -> list[int]:
-    following = zip(example.ids[1:], example.trained[1:], strict=True)
-    return [token if trained else IGNORED for token, trained in following] + [IGNORED]
+@lru_cache(maxsize=4096)
+def _learned(example: Example) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The positions that predict a trained token, and those tokens."""
+    places = [place for place, trained in enumerate(example.trained[1:]) if trained]
+    return tuple(places), tuple(example.ids[place + 1] for place in places)
+
+
+class _Labels:
+    """Collects the labels of a pass."""
+
+    def __init__(self) -> None:
+        self._rows: tuple[list[int], list[int], list[int]] = ([], [], [])
+
+    def add(self, slot: int, example: Example, start: int) -> None:
+        """Add an example that begins at `start` of all tokens."""
+        places, labels = _learned(example)
+        self._rows[0].extend(start + place for place in places)
+        self._rows[1].extend(labels)
+        self._rows[2].extend([slot] * len(labels))
+
+    def tensors(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Places, labels and slots."""
+        places, labels, slots = torch.tensor(self._rows).to(device)
+        return places, labels, slots
 
 
 def padded(batches: Batches, pad: int, device: torch.device) -> Pass:
@@ -68,31 +90,18 @@ def padded(batches: Batches, pad: int, device: torch.device) -> Pass:
     longest = max(len(example.ids) for batch in batches for example in batch)
     most = max(len(batch) for batch in batches)
     ids: list[list[int]] = []
-    targets: list[list[int]] = []
+    labels = _Labels()
     spans: list[tuple[tuple[int, int, int], ...]] = []
-    for batch in batches:
-        spans.append(tuple((len(ids) + n, 0, len(example.ids)) for n, example in enumerate(batch)))
+    real = 0
+    for slot, batch in enumerate(batches):
+        spans.append(tuple((len(ids) + n, 0, len(e.ids)) for n, e in enumerate(batch)))
         for example in batch:
-            rest = longest - len(example.ids)
-            ids.append([*example.ids, *[pad] * rest])
-            targets.append([*_labels(example), *[IGNORED] * rest])
-        for _ in range(most - len(batch)):
-            ids.append([pad] * longest)
-            targets.append([IGNORED] * longest)
-    labels = torch.tensor(targets)
-    columns = (labels != IGNORED).any(0).nonzero()[:, 0]
-    labels = labels[:, columns]
-    slots = torch.arange(len(batches)).repeat_interleave(most)[:, None].expand_as(labels)
-    return Pass(
-        torch.tensor(ids).to(device),
-        None,
-        columns.to(device),
-        labels.to(device),
-        slots[labels != IGNORED].to(device),
-        None,
-        tuple(spans),
-        sum(len(example.ids) for batch in batches for example in batch),
-    )
+            labels.add(slot, example, len(ids) * longest)
+            ids.append([*example.ids, *[pad] * (longest - len(example.ids))])
+            real += len(example.ids)
+        ids.extend([pad] * longest for _ in range(most - len(batch)))
+    rows = torch.tensor(ids).to(device)
+    return Pass(rows, None, *labels.tensors(device), None, tuple(spans), real)
 
 
 def packed(batches: Batches, stack: Stack) -> Pass:
@@ -100,45 +109,66 @@ def packed(batches: Batches, stack: Stack) -> Pass:
     device = stack.device
     ids: list[int] = []
     positions: list[int] = []
-    targets: list[int] = []
     owners: list[int] = []
+    labels = _Labels()
     spans: list[tuple[tuple[int, int, int], ...]] = []
     for slot, batch in enumerate(batches):
         own: list[tuple[int, int, int]] = []
         for example in batch:
             own.append((0, len(ids), len(example.ids)))
+            labels.add(slot, example, len(ids))
             ids.extend(example.ids)
             positions.extend(range(len(example.ids)))
-            targets.extend(_labels(example))
             owners.extend([slot] * len(example.ids))
         spans.append(tuple(own))
-    labels, who = torch.tensor(targets), torch.tensor(owners)
-    columns = (labels != IGNORED).nonzero()[:, 0]
-    return Pass(
-        torch.tensor([ids]).to(device),
-        torch.tensor([positions]).to(device),
-        columns.to(device),
-        labels[columns][None].to(device),
-        who[columns].to(device),
-        stack.columns(who.to(device))[None],
-        tuple(spans),
-        len(ids),
-    )
+    row, places, who = torch.tensor([ids, positions, owners]).to(device)
+    mask = stack.columns(who)[None]
+    found = labels.tensors(device)
+    return Pass(row[None], places[None], *found, mask, tuple(spans), len(ids))
 
 
-def loss_sums(model: Any, stack: Stack, made: Pass) -> torch.Tensor:
+class Head:
+    """The logits of a model behind the tokens that are needed, and no others."""
+
+    def __init__(self, model: Any) -> None:
+        """Look at the model: is its head a plain product, or does it scale or cap the logits?"""
+        self._model = model
+        self._body = getattr(model, model.base_model_prefix, model)
+        self._plain = self._body is not model and self._is_plain()
+
+    def _is_plain(self) -> bool:
+        ids = torch.arange(7, device=self._model.device)[None]
+        with torch.inference_mode():
+            states = self._body(input_ids=ids, use_cache=False)
+            hidden = getattr(states, "last_hidden_state", None)
+            if hidden is None:
+                return False
+            direct = self._model.get_output_embeddings()(hidden)
+            return bool(torch.equal(direct, self._model(input_ids=ids, use_cache=False).logits))
+
+    def logits(self, made: Pass) -> torch.Tensor:
+        """Logits [labels, vocabulary]."""
+        options: dict[str, Any] = {"input_ids": made.ids, "use_cache": False}
+        if made.positions is not None:
+            options["position_ids"] = made.positions
+        if self._plain:
+            hidden = self._body(**options).last_hidden_state
+            picked = hidden.reshape(-1, hidden.size(-1)).index_select(0, made.places)
+            return self._model.get_output_embeddings()(picked)
+        tokens = made.ids.size(1)
+        columns, column = torch.unique(made.places % tokens, return_inverse=True)
+        logits = self._model(**options, logits_to_keep=columns).logits
+        return logits[made.places // tokens, column]
+
+
+def loss_sums(head: Head, stack: Stack, made: Pass) -> torch.Tensor:
     """Cross-entropy of each slot, summed over its labels: [K], float32, with its graph."""
     stack.routing.mode = "masked" if made.packed else "grouped"
     stack.routing.mask = made.mask
-    places: dict[str, Any] = {} if made.positions is None else {"position_ids": made.positions}
-    # The model's own head on the columns that are needed: some scale or cap their logits.
-    output = model(input_ids=made.ids, use_cache=False, logits_to_keep=made.columns, **places)
-    kept = made.targets != IGNORED
     each = torch.nn.functional.cross_entropy(
-        output.logits[kept].float(), made.targets[kept], reduction="none"
+        head.logits(made).float(), made.labels, reduction="none"
     )
-    sums = each.new_zeros(stack.rows.size(0))
-    return sums.index_add(0, made.slots, each)
+    return each.new_zeros(stack.rows.size(0)).index_add(0, made.slots, each)
 
 
 def packing_is_exact(model: Any, device: torch.device) -> bool:

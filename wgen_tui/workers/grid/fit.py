@@ -14,7 +14,7 @@ import psutil
 import torch
 
 from wgen_tui.workers.data import Example
-from wgen_tui.workers.grid.batch import loss_sums, padded
+from wgen_tui.workers.grid.batch import Head, Pass, loss_sums, padded
 from wgen_tui.workers.grid.stack import Stack
 
 MOST = 32  # adapters
@@ -32,12 +32,19 @@ class Fit:
 
 
 def fit(
-    model: Any, stack: Stack, longest: Sequence[Example], pad: int, width: int, asked: int | None
+    model: Any,
+    head: Head,
+    stack: Stack,
+    longest: Sequence[Example],
+    pad: int,
+    width: int,
+    asked: int | None,
 ) -> Fit:
     """Measure what one adapter takes.
 
     Args:
         model: With a stack of one adapter on it.
+        head: Its head.
         stack: That stack.
         longest: The largest batch that any adapter will have, by tokens.
         pad: Token that fills rows.
@@ -46,7 +53,7 @@ def fit(
     """
     made = padded([longest], pad, stack.device)
     tokens = made.ids.numel()
-    bytes_each = _saved_bytes(model, stack, made) + OPTIMISER_BYTES * width
+    bytes_each = _saved_bytes(model, head, stack, made) + OPTIMISER_BYTES * width
     free = _free_bytes(stack.device)
     room = max(1, int(free * SHARE / max(bytes_each, 1)))
     use = max(1, TOKENS.get(stack.device.type, TOKENS["cpu"]) // tokens)
@@ -61,7 +68,7 @@ def fit(
     return Fit(most, reason)
 
 
-def _saved_bytes(model: Any, stack: Stack, made: Any) -> int:
+def _saved_bytes(model: Any, head: Head, stack: Stack, made: Pass) -> int:
     """What one forward pass keeps for the backward pass, each storage once, in bytes.
 
     The base's own weights are kept too and cost nothing more.
@@ -77,7 +84,7 @@ def _saved_bytes(model: Any, stack: Stack, made: Any) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        loss_sums(model, stack, made).sum()
+        loss_sums(head, stack, made).sum()
     return sum(seen.values())
 
 

@@ -39,7 +39,10 @@ class Routing:
 
 
 class StackedLinear(nn.Module):  # type: ignore[misc]
-    """A frozen module with K adapters: A [K, R, in], B [K, out, R], scale [K, 1, 1]."""
+    """A frozen module with K adapters: A [K, R, in], B [K, out, R], scale [K, 1, 1].
+
+    `alpha` is the scale where all adapters have the same.
+    """
 
     def __init__(self, base: nn.Module, routing: Routing, number: int) -> None:
         super().__init__()
@@ -49,6 +52,7 @@ class StackedLinear(nn.Module):  # type: ignore[misc]
         self.a: nn.Parameter
         self.b: nn.Parameter
         self.scale: torch.Tensor
+        self.alpha: float | None = None
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         """The base's output and, as the routing says, B·A·x·scale on top of it."""
@@ -63,13 +67,15 @@ class StackedLinear(nn.Module):  # type: ignore[misc]
 
     def _grouped(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         count = self.a.size(0)
-        inner = torch.bmm(x.reshape(count, -1, x.size(-1)), self.a.transpose(1, 2)) * self.scale
-        b = self.b.transpose(1, 2)
-        rows = y.view(count, -1, y.size(-1))
-        if y.dtype == inner.dtype:
-            return torch.baddbmm(rows, inner, b).view_as(y)
+        inner = torch.bmm(x.reshape(count, -1, x.size(-1)), self.a.transpose(1, 2))
+        alpha = self.alpha
+        if alpha is None:
+            inner, alpha = inner * self.scale, 1.0
         # In the adapters' precision first, rounded once, as PEFT does it.
-        return (rows + torch.bmm(inner, b)).to(y.dtype).view_as(y)
+        rows = y.view(count, -1, y.size(-1)).to(inner.dtype)
+        return (
+            torch.baddbmm(rows, inner, self.b.transpose(1, 2), alpha=alpha).to(y.dtype).view_as(y)
+        )
 
     def _masked(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         count, rank, width = self.a.shape
@@ -203,12 +209,14 @@ class Stack:
         self.rows = torch.stack(rows)
         self.grads = torch.zeros_like(self.rows) if train else None
         self.scales = torch.tensor([slot.scale for slot in slots], device=self.device)
+        scales = {slot.scale for slot in slots}
+        alpha = scales.pop() if len(scales) == 1 else None
         weights = self.layout.views(self.rows)
         gradients = self.layout.views(self.grads) if self.grads is not None else {}
         for name, module in self._modules.items():
             module.a = nn.Parameter(weights[name][0], requires_grad=train)
             module.b = nn.Parameter(weights[name][1], requires_grad=train)
-            module.scale = self.scales.view(-1, 1, 1)
+            module.scale, module.alpha = self.scales.view(-1, 1, 1), alpha
             if train:
                 module.a.grad, module.b.grad = gradients[name]
 

@@ -21,6 +21,7 @@ from wgen_tui.workers.data import Example
 from wgen_tui.workers.during import Watch
 from wgen_tui.workers.grid.batch import (
     Batches,
+    Head,
     Pass,
     count_tokens,
     loss_sums,
@@ -34,7 +35,7 @@ from wgen_tui.workers.grid.entry import Entry
 from wgen_tui.workers.grid.fit import fit
 from wgen_tui.workers.grid.optimizer import Knobs, adamw
 from wgen_tui.workers.grid.stack import Layout, Slot, Stack
-from wgen_tui.workers.lora import trained_tokens
+from wgen_tui.workers.lora import seed_step, trained_tokens
 from wgen_tui.workers.member import Member, StepDone, probe_ids
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.runtime import Cancelled, Worker
@@ -72,6 +73,7 @@ class Grid:
         self._means = self._squares = torch.empty(0)
         self._knobs: Knobs | None = None
         self._scaled = base.precision == "fp16"
+        self._head = Head(base.model)
         self._may_pack = packing_is_exact(base.model, base.device)
         self._watch = watch
         self._checkpointing = checkpointing
@@ -123,7 +125,8 @@ class Grid:
         self._stack.on()
         try:
             self._stack.fill([first.slot], train=True)
-            found = fit(self._base.model, self._stack, longest, self._pad, width, asked)
+            model = self._base.model
+            found = fit(model, self._head, self._stack, longest, self._pad, width, asked)
             self._most, reason = found.most, found.reason
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
@@ -261,7 +264,7 @@ class Grid:
         for number, batches in enumerate(passes):
             made = packed(batches, stack) if pack else padded(batches, self._pad, device)
             self._set_dropout(made, number)
-            sums = loss_sums(self._base.model, stack, made)
+            sums = loss_sums(self._head, stack, made)
             (sums * weights).sum().backward()
             total += sums.detach()
             self._note_pass(batches, made)
@@ -303,9 +306,10 @@ class Grid:
         if any(rates):
             keys = [(e.member.spec.seeds.lora_init, e.member.step, number) for e in self._entries]
             self._stack.routing.dropout = Dropper(made, rates, keys)
-        # What the base itself may drop follows from the step as well.
         first = self._entries[0].member
-        torch.manual_seed(digest("step", first.spec.seeds.lora_init, first.step, number, bits=62))
+        seed_step(
+            self._base, digest("step", first.spec.seeds.lora_init, first.step, number, bits=62)
+        )
 
     def _note_pass(self, batches: Batches, made: Pass) -> None:
         share = made.ids.numel() / made.real
