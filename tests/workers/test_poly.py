@@ -187,15 +187,14 @@ def test_checkpointing_activations_changes_nothing(make_field: Make, trained: Fi
 def stopped(field: Field, after: int, name: str = "b") -> Worker:
     """Train in this process; one run is cancelled as soon as a step is done."""
     worker = field.launch()
-    check = worker.check_cancelled
+    progress = worker.progress
 
-    def cancel_later(run_id: str) -> None:
-        rows = field.home.run(name).metrics
-        if rows.exists() and len(rows.read_text().splitlines()) >= after:
+    def cancel_then(run_id: str, done: int, total: int, unit: str, **values: Any) -> None:
+        progress(run_id, done, total, unit, **values)
+        if done >= after:
             (worker.paths.control / f"cancel-{name}").touch()
-        check(run_id)
 
-    worker.check_cancelled = cancel_later  # type: ignore[method-assign]
+    worker.progress = cancel_then  # type: ignore[method-assign]
     train(worker)
     return worker
 

@@ -25,7 +25,7 @@ from wgen_tui.workers.alone import Trainer
 from wgen_tui.workers.checkpoints import clear, is_trained
 from wgen_tui.workers.data import Dataset, Example, load_examples
 from wgen_tui.workers.during import Watch
-from wgen_tui.workers.lora import Order, total_steps
+from wgen_tui.workers.lora import Order, seed_step, total_steps
 from wgen_tui.workers.mates import share, task_ids, task_of
 from wgen_tui.workers.member import Member, probe_ids
 from wgen_tui.workers.models import Base
@@ -187,7 +187,7 @@ class Joint:
                 first.save(trainer.state(first.step))
             raise
         # The noise of the routing follows from the step alone.
-        torch.manual_seed(digest("step", first.spec.seeds.lora_init, first.step, bits=62))
+        seed_step(self._base, digest("step", first.spec.seeds.lora_init, first.step, bits=62))
         done = trainer.step(order.batches(first.step + 1))
         for member in members:
             member.record(done, self._accelerator.device)
