@@ -103,7 +103,7 @@ def _questions(definition: Definition) -> Iterator[Finding]:
 
 def _during_training(definition: Definition) -> Iterator[Finding]:
     wanted = definition.sampling.during_training
-    asked = [question.name for question in definition.questions]
+    asked = [q.name for q in definition.questions if not readouts.is_read(q)]
     for name in (wanted.questions or ()) if wanted is not None else ():
         if name not in asked:
             path = ("sampling", "during_training", "questions")
