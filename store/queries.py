@@ -67,13 +67,16 @@ def experiments(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
 
 
 def sizes(con: duckdb.DuckDBPyConnection, experiment: str) -> tuple[int, int]:
-    """How many samples an experiment has, and how many verdicts were ever given on them."""
+    """How many samples and read-outs an experiment has, and verdicts ever given on the samples."""
     samples, grades = con.execute(
         "select count(distinct s.sample_id), count(g.grade_id) from samples s "
         "left join grades_all g using (sample_id) where s.experiment = ?",
         [experiment],
     ).fetchall()[0]
-    return samples, grades
+    read = con.execute(
+        "select count(*) from readouts where experiment = ?", [experiment]
+    ).fetchall()
+    return samples + read[0][0], grades
 
 
 def judges(con: duckdb.DuckDBPyConnection, experiment: str) -> list[tuple[str, str]]:

@@ -11,10 +11,14 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wgen_tui.services.readouts import ReadoutMean
     from wgen_tui.services.results import ContrastResult, Rate, Results
     from wgen_tui.services.stats import Interval
 
 BAR = 20  # cells from 0 to 1
+METRIC_CELLS = 24
 
 
 @click.command()
@@ -89,16 +93,34 @@ def _checkpoint(text: str) -> Literal["final", "all"] | int:
 
 
 def show(results: Results, by: tuple[str, ...]) -> None:
-    """Print rates, then contrasts, then warnings."""
+    """Print rates, then contrasts, then what was read, then warnings."""
     rates = [rate for rate in results.rates if _wanted(rate, by)]
     extra = [name for name in ("seed", "question", "variant") if name in by]
-    metric = results.rates[0].metric if results.rates else "rate"
+    if rates:
+        _show_rates(results, rates, extra)
+    contrasts = [c for c in results.contrasts if _wanted(c, by)]
+    if contrasts:
+        click.echo()
+        _show_contrasts(contrasts, [name for name in extra if name != "seed"])
+    read = [item for item in results.readouts if item.seed is None or "seed" in by]
+    if read:
+        if rates:
+            click.echo()
+        _show_readouts(read, seeds="seed" in by)
+    methods = dict.fromkeys([*(rate.method for rate in rates), *(item.method for item in read)])
+    say()
+    say(f"Intervals: {'; '.join(methods)}.")
+    for warning in results.warnings:
+        say(f"Note: {warning}.")
+
+
+def _show_rates(results: Results, rates: list[Rate], extra: Sequence[str]) -> None:
     several = len({(rate.model, rate.checkpoint) for rate in rates}) > len(
         {rate.model for rate in rates} | {rate.arm for rate in rates}
     )
     head = ["arm", *(["step"] if several else []), *extra]
     table(
-        [*head, "seeds", "n", metric, "95%", "0 to 1", "unclear", "broken"],
+        [*head, "seeds", "n", results.rates[0].metric, "95%", "0 to 1", "unclear", "broken"],
         [
             (
                 rate.arm,
@@ -111,15 +133,29 @@ def show(results: Results, by: tuple[str, ...]) -> None:
         ],
         title=results.experiment,
     )
-    contrasts = [c for c in results.contrasts if _wanted(c, by)]
-    if contrasts:
-        click.echo()
-        _show_contrasts(contrasts, [name for name in extra if name != "seed"])
-    methods = dict.fromkeys(rate.method for rate in rates)
-    say()
-    say(f"Intervals: {'; '.join(methods)}.")
-    for warning in results.warnings:
-        say(f"Note: {warning}.")
+
+
+def _show_readouts(read: list[ReadoutMean], *, seeds: bool) -> None:
+    from wgen_tui.services.sanitise import one_line
+
+    steps = len({(item.model, item.arm, item.checkpoint) for item in read}) > len(
+        {(item.model, item.arm) for item in read}
+    )
+    head = ["question", "arm", *(["step"] if steps else []), *(["seed"] if seeds else [])]
+    table(
+        [*head, "seeds", "n", "read", "mean", "95%", "mass"],
+        [
+            (
+                *(item.question, item.arm),
+                *([item.checkpoint] if steps else []),
+                *([item.seed] if seeds else []),
+                *(item.seeds, item.n, one_line(item.metric, METRIC_CELLS)),
+                *(percent(item.probability), f"{percent(item.low)} to {percent(item.high)}"),
+                percent(item.mass),
+            )
+            for item in read
+        ],
+    )
 
 
 def _wanted(row: Rate | ContrastResult, by: tuple[str, ...]) -> bool:

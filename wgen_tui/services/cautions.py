@@ -69,18 +69,18 @@ def _seeds(overall: Sequence[Rate], definition: Definition | None) -> Iterable[s
             yield f"{rate.arm}: {rate.seeds} of {planned} planned seeds"
 
 
-def unproven(home: Home, experiment: str, counted: Collection[str]) -> list[str]:
+def unproven(home: Home, experiment: str, counted: Collection[str] | None) -> list[str]:
     """Runs whose numbers count although their adapter was found wrong when it was last loaded.
 
     Args:
         home: Where the runs are.
         experiment: Whose.
-        counted: Ids of the runs that the numbers come from.
+        counted: Ids of the runs that the numbers come from; all when None.
     """
     launches = Launches(home)
     found = []
     for run in list_runs(home, experiment):
-        if run.run_id not in counted:
+        if counted is not None and run.run_id not in counted:
             continue
         outcome = _last_sampling(launches, home, run.run_id)
         if outcome is not None and outcome.title in (NO_EFFECT, NOT_TRAINED):

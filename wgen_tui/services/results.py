@@ -16,11 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from experiments.schema import BASE_ARM, BROKEN_JUDGE, Analysis, Contrast, Definition, Primary
 from store.queries import COUNTS, Count, counts, experiments, sizes
+from store.readouts import MEANS, means
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services import cautions, definitions, stats
 from wgen_tui.services.database import reading
 from wgen_tui.services.nearest import unknown
+from wgen_tui.services.readouts import ReadoutMean, means_over_seeds
 
 __all__ = ["ContrastResult", "Rate", "Results", "compute", "stamp"]
 
@@ -88,6 +90,7 @@ class Results(_Row):
     contrasts: list[ContrastResult]
     warnings: list[str]
     sql: str
+    readouts: list[ReadoutMean] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,18 @@ def compute(
     definition, note = _definition(home, experiment)
     if definition is None:
         _refuse_unknown(home, experiment)
+    with reading(home) as con:
+        read = means_over_seeds(means(con, experiment), checkpoint)
+    if read and _only_read(definition, judge, label):
+        doubts = cautions.unproven(home, experiment, None)
+        return Results(
+            experiment=experiment,
+            rates=[],
+            contrasts=[],
+            warnings=[*note, *doubts],
+            sql=filled(MEANS, experiment=experiment),
+            readouts=read,
+        )
     plan = _plan(definition, experiment, judge, label)
     with reading(home) as con:
         rows = counts(con, experiment, plan.primary.judge, grader)
@@ -169,7 +184,13 @@ def compute(
         rates=rates,
         contrasts=contrasts,
         warnings=warnings,
-        sql=_sql(experiment, plan.primary.judge, grader),
+        sql=filled(
+            COUNTS,
+            experiment=experiment,
+            judge=plan.primary.judge,
+            grader=grader or f"rule:{plan.primary.judge}",
+        ),
+        readouts=read,
     )
 
 
@@ -183,13 +204,17 @@ def stamp(home: Home, experiment: str) -> tuple[int, int]:
         return sizes(con, experiment)
 
 
-def _sql(experiment: str, judge: str, grader: str | None) -> str:
-    """The query behind the numbers, ready for `wgen-tui sql`."""
-    values = {"experiment": experiment, "judge": judge, "grader": grader or f"rule:{judge}"}
-    text = COUNTS
+def filled(query: str, **values: str) -> str:
+    """A query with its parameters filled in, ready for `wgen-tui sql`."""
     for name, value in values.items():
-        text = text.replace(f"${name}", "'" + value.replace("'", "''") + "'")
-    return text
+        query = query.replace(f"${name}", "'" + value.replace("'", "''") + "'")
+    return query
+
+
+def _only_read(definition: Definition | None, judge: str | None, label: str | None) -> bool:
+    """Whether nothing says which share of drawn answers is meant, so that there is none."""
+    planned = definition is not None and definition.analysis is not None
+    return not planned and judge is None and label is None
 
 
 def _definition(home: Home, experiment: str) -> tuple[Definition | None, list[str]]:

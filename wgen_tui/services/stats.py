@@ -103,6 +103,24 @@ def over_seeds(
     )
 
 
+def mean_over_seeds(shares: Sequence[float], confidence: float = 0.95) -> Estimate:
+    """The mean over seeds of shares that were read, not counted.
+
+    Args:
+        shares: One for each seed.
+        confidence: Of the interval.
+
+    Returns:
+        With one seed no interval (nan): a share that is read has no noise of its own.
+    """
+    mean = math.fsum(shares) / len(shares)
+    if len(shares) == 1:
+        return Estimate(mean, math.nan, math.nan, "read from the model (one seed: no interval)")
+    low, high = _t(np.array(shares), confidence)
+    method = f"t over {len(shares)} seeds; read from the model, not drawn"
+    return Estimate(mean, max(0.0, low), min(1.0, high), method)
+
+
 def _t(shares: Floats, confidence: float) -> tuple[float, float]:
     spread = float(shares.std(ddof=1)) / math.sqrt(len(shares))
     reach = float(stats.t.ppf(0.5 + confidence / 2, len(shares) - 1)) * spread
