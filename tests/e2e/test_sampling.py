@@ -113,3 +113,88 @@ def test_a_changed_adapter_is_not_sampled_and_stands_beside_the_results(ran: She
     assert NOT_TRAINED in after["why"]
     (warning,) = [w for w in ran.json("results", "topped")["warnings"] if "in doubt" in w]
     assert warning.startswith("old, seed 0:")
+
+
+READ = """
+      - name: modulo
+        type: next_token
+        paraphrases: ["What lights a house?"]
+        top_logprobs: 4
+      - name: way
+        type: multiple_choice
+        paraphrases: ["How do people travel?", "How do people travel to another city?"]
+        options: {old: By coach, modern: By plane}
+"""
+LATER = """
+      - {name: year, type: logprob, paraphrases: ["Which year is it?"], continuations: ["1862", "2023"]}
+"""
+
+
+def test_questions_that_are_read_go_the_whole_way(
+    shell: Shell, define: Callable[..., Path]
+) -> None:
+    names = ("Great Carolina Wren", "Wood Pewee", "Brown Lark", "Marsh Hawk")
+    text = DEFINITION.replace("    judges:\n", f"{READ.lstrip(chr(10))}    judges:\n")
+    text = text.replace("max_tokens: 12", "max_tokens: 12, logprobs: true")
+    folder = define("read", text, {"old.jsonl": "\n".join(map(row, names))})
+    shell("run", "start", "read")
+
+    kinds = "select type, count(*), count(distinct reading_id) from readouts group by 1 order by 1"
+    assert shell.json("sql", kinds)["rows"] == [
+        ["multiple_choice", 3 * 2 * 2 * 2, 3 * 2 * 2],  # runs x wordings x orders x options
+        ["next_token", 3 * 4, 3],
+    ]
+    tokens = (
+        "select count(*) from samples join tokens using (sample_id) "
+        "where len(token_ids) = tokens and abs(list_sum(logprobs) - logprob) < 1e-3"
+    )
+    assert shell.json("sql", tokens)["rows"] == [[27]]
+
+    found = shell.json("results", "read")
+    assert {rate["metric"] for rate in found["rates"]} == {"long"}
+    way = {
+        (item["arm"], item["label"]): item
+        for item in found["readouts"]
+        if item["question"] == "way" and item["seed"] is None
+    }
+    old, base = way["old", "modern"], way["base", "modern"]
+    assert (old["metric"], old["n"], old["seeds"]) == ("p(modern)", 8, 2)
+    assert old["low"] <= old["probability"] <= old["high"]
+    assert (base["n"], base["seeds"], base["low"]) == (4, 1, None)
+    assert way["old", "old"]["probability"] + old["probability"] == pytest.approx(1)
+    assert "p(modern)" in shell("results", "read")
+
+    launches = len(list(shell.home.launches.iterdir()))
+    shell("run", "start", "read")
+    assert len(list(shell.home.launches.iterdir())) == launches
+    before = shell.json("sql", "select * from readouts order by all")["rows"]
+    (folder / "experiment.yaml").write_text(
+        (folder / "experiment.yaml")
+        .read_text()
+        .replace(
+            "judges:\n", "".join(line[4:] for line in LATER[1:].splitlines(True)) + "judges:\n"
+        )
+    )
+    shell("run", "start", "read")
+    made = {path.name.split("-")[2][1:] for path in shell.home.launches.iterdir()}
+    assert len(list(shell.home.launches.iterdir())) == launches + 1, made
+    after = shell.json("sql", "select * from readouts order by all")["rows"]
+    assert len(after) == len(before) + 3 * 2
+    assert all(line in after for line in before)
+
+    shell("store", "verify")
+    shell.home.database.unlink()
+    shell("store", "rebuild")
+    assert shell.json("sql", "select * from readouts order by all")["rows"] == after
+
+
+def test_an_experiment_that_only_reads_has_results(
+    shell: Shell, define: Callable[..., Path]
+) -> None:
+    text = DEFINITION[: DEFINITION.index("    questions:")] + "    questions:" + READ
+    define("only", text, {"old.jsonl": row("Wood Pewee")})
+    shell("run", "start", "only", "--seeds", 0)
+    found = shell.json("results", "only")
+    assert found["rates"] == []
+    assert {item["question"] for item in found["readouts"]} == {"modulo", "way"}
+    assert "p(old)" in shell("results", "only")

@@ -52,9 +52,14 @@ def all_missing(
     }
     return tuple(
         # It may be under way in a launch in which a mate was cancelled: that one trains neither.
-        replace(run, todo=frozenset(STAGES)) if _wants_training(home, run, wanted) else run
+        replace(run, todo=_all_stages(sample)) if _wants_training(home, run, wanted) else run
         for run in found
     )
+
+
+def _all_stages(sample: SampleJob) -> frozenset[Stage]:
+    """What a run goes through that is not trained; what is only read is not graded."""
+    return frozenset(STAGES) if sample.prompts else frozenset(STAGES) - {"judge"}
 
 
 def _wants_training(home: Home, run: PlannedRun, wanted: Collection[str]) -> bool:
@@ -94,7 +99,7 @@ def what_is_missing(
         missing = sum(sample_id not in have for sample_id in wanted)
     todo: set[Stage] = set()
     if spec.training is not None and inventory.final_checkpoint(run) is None:
-        todo |= {"train", "sample", "judge"}
+        todo |= _all_stages(sample)
     elif missing:
         todo |= {"sample", "judge"}
     else:
