@@ -42,7 +42,7 @@ class _Model(BaseModel):
 class FsdpConfig(_Model):
     """How FSDP shards; names are accelerate's."""
 
-    fsdp_version: Literal[1, 2] = 2
+    fsdp_version: Literal[2] = 2
     fsdp_sharding_strategy: str | int | None = None
     fsdp_reshard_after_forward: bool | str | None = None
     fsdp_auto_wrap_policy: str | None = "TRANSFORMER_BASED_WRAP"
@@ -62,6 +62,8 @@ class FsdpConfig(_Model):
     @model_validator(mode="before")
     @classmethod
     def _reasons(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("fsdp_version", 2) != 2:
+            raise ValueError("fsdp_version: adapters are sharded by FSDP 2; write 2")
         if isinstance(value, dict) and value.get("fsdp_cpu_ram_efficient_loading") is True:
             raise ValueError(
                 "fsdp_cpu_ram_efficient_loading: true leaves all processes but one without the "

@@ -8,6 +8,7 @@ wrong is said in words.
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -166,7 +167,8 @@ def load_base(
             use_safetensors=True,
             **options,
         )
-    if quantization is None:
+    # What FSDP is to shard may be too large for one GPU; it takes each its part from here.
+    if quantization is None and os.environ.get("ACCELERATE_USE_FSDP") != "true":
         model = model.to(device)
     model.eval().requires_grad_(False)
     count = sum(parameter.numel() for parameter in model.parameters())
