@@ -173,7 +173,7 @@ def test_arms_with_the_same_examples_are_noted(home: Home, definition: Path) -> 
     source = definition / "experiment.yaml"
     source.write_text(source.read_text().replace(', context: {prefix: "Name "}', ""))
     (definition / "data" / "old.jsonl").write_text((definition / "data" / "new.jsonl").read_text())
-    (warning,) = plan_for(home, definition).warnings
+    warning = plan_for(home, definition).warnings[0]
     assert "old and new" in warning
 
 

@@ -19,7 +19,7 @@ from store.ingest import ingest, ingest_lock
 from store.layout import StoreFiles
 from store.verify import rebuild, verify
 from tests.store import maker
-from wgen_tui import protocol
+from wgen_tui import columns, protocol
 
 TOTAL = 5 * 3 * 10
 
@@ -30,10 +30,10 @@ def rows(files: StoreFiles, sql: str) -> list[tuple[object, ...]]:
 
 
 def test_columns_are_those_that_workers_write() -> None:
-    assert [field.name for field in records.SAMPLE] == [name for name, _ in protocol.SAMPLE_COLUMNS]
-    assert [field.name for field in records.PROMPT] == [name for name, _ in protocol.PROMPT_COLUMNS]
-    assert records.SAMPLE_TOKEN.names == [name for name, _ in protocol.TOKEN_COLUMNS]
-    assert records.READOUT.names == [name for name, _ in protocol.READOUT_COLUMNS]
+    assert [field.name for field in records.SAMPLE] == [name for name, _ in columns.SAMPLE_COLUMNS]
+    assert [field.name for field in records.PROMPT] == [name for name, _ in columns.PROMPT_COLUMNS]
+    assert records.SAMPLE_TOKEN.names == [name for name, _ in columns.TOKEN_COLUMNS]
+    assert records.READOUT.names == [name for name, _ in columns.READOUT_COLUMNS]
     assert [field.name for field in records.GRADE] == list(protocol.GradeRow.model_fields)
     metric = ["at" if f.name == "recorded_at" else f.name for f in records.METRIC][1:]
     assert metric == list(protocol.MetricRow.model_fields)

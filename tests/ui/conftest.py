@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from experiments.schema import Message, SamplingConfig, TrainingConfig
-from wgen_tui import protocol
+from wgen_tui import columns, protocol
 from wgen_tui.paths import Home
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -209,8 +209,8 @@ class Maker:
         for folder in (paths.prompts, paths.samples, paths.grades):
             folder.mkdir(exist_ok=True)
         part = f"part-{len(list(paths.samples.iterdir())):05d}"
-        pq.write_table(_table(protocol.PROMPT_COLUMNS, prompts), paths.prompts / f"{part}.parquet")
-        pq.write_table(_table(protocol.SAMPLE_COLUMNS, samples), paths.samples / f"{part}.parquet")
+        pq.write_table(_table(columns.PROMPT_COLUMNS, prompts), paths.prompts / f"{part}.parquet")
+        pq.write_table(_table(columns.SAMPLE_COLUMNS, samples), paths.samples / f"{part}.parquet")
         lines = "".join(row.model_dump_json() + "\n" for row in grades)
         (paths.grades / f"{part}.jsonl").write_text(lines)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from wgen_tui.cli.output import emit_json, json_option, pass_home, pass_writable_home, say, table
+from wgen_tui.errors import ExitCode
 from wgen_tui.paths import Home
 
 if TYPE_CHECKING:
-    from experiments.schema import Definition, Message
+    from experiments.schema import Definition
+    from wgen_tui.training_data.records import PreviewReport
 
 
 @click.group()
@@ -171,62 +174,55 @@ def validate(home: Home, experiment: str, as_json: bool) -> None:
 @click.argument("experiment")
 @click.option("--arm", metavar="ARM", help="Only this arm.")
 @click.option(
-    "-n", "number", type=click.IntRange(1), default=3, show_default=True, help="Examples."
+    "-n", "number", type=click.IntRange(0), default=3, show_default=True, help="Examples of an arm."
 )
+@click.option("--model", metavar="MODEL", help="Whose tokenizer; else the definition's first.")
+@click.option("--trust-remote-code", is_flag=True, help="Let the tokenizer's own code run.")
 @json_option
 @pass_home
-def preview(home: Home, experiment: str, arm: str | None, number: int, as_json: bool) -> None:
-    """Show the first examples of each arm and every prompt, as chats."""
-    from wgen_tui.services import definitions
+def preview(
+    home: Home,
+    experiment: str,
+    arm: str | None,
+    number: int,
+    model: str | None,
+    trust_remote_code: bool,
+    as_json: bool,
+) -> int:
+    """Show training data as the model sees it: tokens, trained ones marked, and what is wrong.
 
-    found = definitions.preview(home, experiment, arm, number)
+    Only the tokenizer is loaded. Shown are the first examples of each arm and some of those whose
+    tokens have a problem. Exits 1 if there is a problem that `run start` would refuse.
+    """
+    from wgen_tui.services import preview as service
+
+    request = service.make_request(
+        home, experiment, arm=arm, model=model, show=number, trust_remote_code=trust_remote_code
+    )
+    say(f"Encoding with the tokenizer of {request.model.name}…")
+    report = service.preview(request)
     if as_json:
-        emit_json(
-            {
-                "schema": 1,
-                "arms": [
-                    {
-                        "arm": item.arm,
-                        "examples": item.count,
-                        "notes": list(item.notes),
-                        "first": [[_plain(m) for m in chat] for chat in item.examples],
-                    }
-                    for item in found.arms
-                ],
-                "prompts": [
-                    {
-                        "question": prompt.question,
-                        "paraphrase": prompt.paraphrase,
-                        "variant": prompt.variant,
-                        "messages": [_plain(m) for m in prompt.messages],
-                    }
-                    for prompt in found.prompts
-                ],
-            }
-        )
-        return
-    for item in found.arms:
-        click.echo(f"arm {item.arm}: {item.count} examples")
-        for chat in item.examples:
-            click.echo("  " + _chat(chat))
-        for note in item.notes:
-            say(f"  Note: {note}.")
-    click.echo(f"{len(found.prompts)} prompts")
-    for prompt in found.prompts:
-        click.echo(
-            f"  {prompt.question}/{prompt.paraphrase}/{prompt.variant}: {_chat(prompt.messages)}"
-        )
+        emit_json({"schema": 1, **report.model_dump(mode="json"), "blocked": report.blocked})
+    else:
+        _print_preview(report, number)
+    return ExitCode.FAILED if report.blocked else ExitCode.OK
 
 
-def _plain(message: Message) -> dict[str, Any]:
-    return message.model_dump()
+def _print_preview(report: PreviewReport, prompts: int) -> None:
+    from wgen_tui.ui.state import preview as text
 
+    parts = [text.head(report)]
+    parts += [text.arm_text(arm, report.max_length) for arm in report.arms]
+    parts.append(text.prompts_text(report, prompts))
+    if sys.stdout.isatty():
+        from rich.console import Console
 
-def _chat(messages: tuple[Message, ...]) -> str:
-    from wgen_tui.services.sanitise import printable
-
-    parts = (f"[{m.role}] {printable(m.content, keep_newlines=False)}" for m in messages)
-    return " ".join(parts)
+        console = Console(highlight=False)
+        for part in parts:
+            console.print(part)
+    else:
+        for part in parts:
+            click.echo(part.plain)
 
 
 @command.command()

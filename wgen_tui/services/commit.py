@@ -102,7 +102,10 @@ def _launches(plan: Plan, runs: Sequence[PlannedRun]) -> list[LaunchSpec]:
                 after=(*sorted(waits), *before),
                 created_at=moment,
                 sample=plan.sample if stage == "sample" else None,
+                during=plan.during if stage == "train" else None,
                 judge=plan.judge if stage == "judge" else None,
+                # One process samples; only training is spread.
+                accelerate=plan.definition.accelerate.settings() if stage == "train" else {},
                 served=stage == "sample" and url is not None,
             )
             made.append(launch)

@@ -17,24 +17,19 @@ from typing import Any
 
 from experiments import catalogue
 from experiments.errors import DefinitionError, Problem
-from experiments.prompts import Prompt, render_prompts
 from experiments.rows import Row, load_rows
-from experiments.schema import Arm, Definition, Message
+from experiments.schema import Arm, Definition
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home, checked_id
-from wgen_tui.services.nearest import unknown
 
 __all__ = [
-    "ArmPreview",
     "ExperimentInfo",
-    "Preview",
     "copy",
     "folder",
     "json_schema",
     "list_experiments",
     "load",
     "new",
-    "preview",
     "rows",
     "usage_errors",
     "validate",
@@ -54,24 +49,6 @@ class ExperimentInfo:
     seeds: tuple[int, ...] = ()
     models: tuple[str, ...] = ()
     error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ArmPreview:
-    """The first examples of an arm as they will be trained on, and what stands out."""
-
-    arm: str
-    count: int
-    examples: tuple[tuple[Message, ...], ...]
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a definition will train on and ask."""
-
-    arms: tuple[ArmPreview, ...]
-    prompts: tuple[Prompt, ...]
 
 
 @contextmanager
@@ -179,24 +156,6 @@ def _notes(examples: list[Row]) -> list[str]:
     counts = Counter(row.messages for row in examples)
     double = sum(count - 1 for count in counts.values())
     return [f"{double} of {len(examples)} examples repeat another"] if double else []
-
-
-def preview(home: Home, slug_or_path: str | Path, arm: str | None = None, n: int = 3) -> Preview:
-    """The first `n` examples of each arm (or of one), in the arm's context, and all prompts.
-
-    Raises:
-        UsageError: the definition or its data is wrong, or there is no such arm.
-    """
-    definition, _ = validate(home, slug_or_path)
-    if arm is not None and arm not in definition.arms:
-        raise unknown("arm", arm, list(definition.arms))
-    shown = []
-    for name, item in definition.arms.items():
-        if arm in (None, name):
-            examples = rows(home, slug_or_path, name, item)
-            first = tuple(item.context.apply(row.messages) for row in examples[:n])
-            shown.append(ArmPreview(name, len(examples), first, tuple(_notes(examples))))
-    return Preview(tuple(shown), render_prompts(definition))
 
 
 def copy(home: Home, slug: str, new_slug: str) -> Path:

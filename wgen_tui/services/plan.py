@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
-from experiments.prompts import render_prompts
+from experiments.prompts import Prompt, render_prompts
+from experiments.readouts import Readout, is_read, render_readouts
 from experiments.schema import BASE_ARM, Arm, Definition, Seeds, parse_seeds
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -21,13 +22,14 @@ from wgen_tui.protocol import (
     JudgeJob,
     ModelRef,
     PromptSpec,
+    ReadoutSpec,
     RunSpec,
     SampleJob,
     short_hash,
 )
 from wgen_tui.services import definitions
 from wgen_tui.services.commit import commit
-from wgen_tui.services.lengths import check_lengths
+from wgen_tui.services.data_checks import check_texts, check_tokens
 from wgen_tui.services.missing import PlannedRun, all_missing
 from wgen_tui.services.models import check_model, resolve_model
 from wgen_tui.services.nearest import unknown
@@ -74,6 +76,20 @@ class Plan:
         """Whether there is nothing to do."""
         return not any(run.todo for run in self.runs)
 
+    @property
+    def during(self) -> SampleJob | None:
+        """What is drawn from every checkpoint while it trains."""
+        wanted = self.definition.sampling.during_training
+        if wanted is None:
+            return None
+        asked = tuple(
+            prompt
+            for prompt in self.prompts
+            if wanted.questions is None or prompt.question in wanted.questions
+        )
+        sampling = self.sample.sampling.model_copy(update={"n": wanted.n})
+        return SampleJob(prompts=asked, sampling=sampling)
+
 
 def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> Plan:
     """Check everything that can be checked without torch, and plan what is missing.
@@ -88,7 +104,8 @@ def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> 
     sample = _sample_job(definition, options)
     judge = _judge_job(definition)
     examples = {name: _examples(home, slug_or_path, name, arm) for name, arm in arms.items()}
-    warnings = _same_data(examples)
+    rows = {name: item.numbered for name, item in examples.items()}
+    warnings = [*_same_data(examples), *check_texts(definition, rows)]
     specs: list[tuple[RunSpec, bytes]] = []
     for name in options.models or definition.models:
         model = resolve_model(home, name, trust_remote_code=options.trust_remote_code)
@@ -98,10 +115,7 @@ def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> 
             warnings += _served(home, model, definition, examples)
             specs += make_specs(definition, model, {}, seeds)
             continue
-        for arm, item in examples.items():
-            warnings += check_lengths(
-                model, definition.chat_template, arm, item.rows, definition.training
-            )
+        warnings += check_tokens(definition, model, rows, slug_or_path)
         specs += make_specs(definition, model, examples, seeds)
     refuse_collisions([spec for spec, _ in specs])
     runs = all_missing(home, specs, sample, judge)
@@ -128,6 +142,8 @@ def _served(
         found.append(f"{model.name} is served: only the base is sampled, no arm is trained")
     if definition.chat_template is not None:
         found.append(f"chat_template is not used for {model.name}: its server has its own")
+    if read := [question.name for question in definition.questions if is_read(question)]:
+        found.append(f"{model.name} is served: {', '.join(read)} cannot be read from it")
     return found + warnings_of(home, model)
 
 
@@ -162,27 +178,39 @@ def _sample_job(definition: Definition, options: Options) -> SampleJob:
                 title="Nothing to sample",
             )
         sampling, own = sampling.model_copy(update={"n": options.n}), {}
-    prompts = tuple(
-        PromptSpec(
-            prompt_id=short_hash(
-                "prompt",
-                [message.model_dump() for message in prompt.messages],
-                prompt.question,
-                prompt.paraphrase,
-                prompt.variant,
-            ),
-            question=prompt.question,
-            paraphrase=prompt.paraphrase,
-            variant=prompt.variant,
-            messages=prompt.messages,
+    prompts = tuple(_prompt_spec(prompt) for prompt in render_prompts(definition))
+    readouts = tuple(
+        ReadoutSpec(
+            prompt=_prompt_spec(item),
+            type=item.type,
+            order=item.order,
+            continuations=item.continuations,
+            top_logprobs=item.top_logprobs,
         )
-        for prompt in render_prompts(definition)
+        for item in render_readouts(definition)
     )
     return SampleJob(
         prompts=prompts,
         sampling=sampling,
         n_by_question=own,
         checkpoints=_checkpoints(options.checkpoints) or sampling.checkpoints,
+        readouts=readouts,
+    )
+
+
+def _prompt_spec(prompt: Prompt | Readout) -> PromptSpec:
+    return PromptSpec(
+        prompt_id=short_hash(
+            "prompt",
+            [message.model_dump() for message in prompt.messages],
+            prompt.question,
+            prompt.paraphrase,
+            prompt.variant,
+        ),
+        question=prompt.question,
+        paraphrase=prompt.paraphrase,
+        variant=prompt.variant,
+        messages=prompt.messages,
     )
 
 
@@ -220,7 +248,8 @@ def _examples(home: Home, slug_or_path: str, name: str, arm: Arm) -> Examples:
         for turns in resolved
     )
     data = "".join(f"{line}\n" for line in lines).encode()
-    return Examples(arm, resolved, data, sha256(data).hexdigest())
+    lines_there = tuple(row.line for row in rows)
+    return Examples(arm, resolved, data, sha256(data).hexdigest(), lines_there)
 
 
 def _same_data(examples: dict[str, Examples]) -> list[str]:

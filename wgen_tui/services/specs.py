@@ -24,12 +24,18 @@ PACKAGES = ("wgen-tui", "torch", "transformers", "peft", "accelerate", "safetens
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """The resolved examples of an arm."""
+    """The resolved examples of an arm; `lines` says where each stands in the dataset."""
 
     arm: Arm
     rows: tuple[tuple[Message, ...], ...]
     data: bytes
     sha256: str
+    lines: tuple[int, ...]
+
+    @property
+    def numbered(self) -> list[tuple[int, tuple[Message, ...]]]:
+        """Line and chat of every example."""
+        return list(zip(self.lines, self.rows, strict=True))
 
 
 def make_specs(

@@ -14,14 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wgen_tui.protocol import (
-    PROMPT_COLUMNS,
-    READOUT_COLUMNS,
-    SAMPLE_COLUMNS,
-    TOKEN_COLUMNS,
-    GradeRow,
-    write_durably,
-)
+from wgen_tui.columns import PROMPT_COLUMNS, READOUT_COLUMNS, SAMPLE_COLUMNS, TOKEN_COLUMNS
+from wgen_tui.protocol import GradeRow, write_durably
 
 TYPES = {
     "timestamp[us, tz=UTC]": pa.timestamp("us", tz="UTC"),

@@ -1,0 +1,99 @@
+"""The checks that need a tokenizer, whichever library it comes from.
+
+Promises: the plan (without transformers) and the worker (with it) run these lines; they differ in
+their `Encoder` only, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
+
+from experiments.prompts import Prompt
+from experiments.schema import TrainingConfig
+from wgen_tui.training_data.mask import Chat, Example, TemplateRefusal
+from wgen_tui.training_data.problems import Look, Problem, encoding_problems, look
+from wgen_tui.training_data.texts import (
+    Numbered,
+    dropped_system,
+    dropped_system_problem,
+    plain,
+)
+
+
+class Encoder(Protocol):
+    """A tokenizer with its chat template."""
+
+    @property
+    def special(self) -> Collection[int]:
+        """The ids of special tokens."""
+
+    @property
+    def stops(self) -> Mapping[int, str] | None:
+        """The tokens at which sampling stops and their texts; None: not known."""
+
+    def render(self, chat: Chat, *, prompt: bool = False) -> str:
+        """A chat as text; raises TemplateRefusal."""
+
+    def encode(self, chat: Chat) -> Example:
+        """A chat as tokens, the trained ones marked; raises TemplateRefusal."""
+
+    def is_space(self, token: int) -> bool:
+        """Whether a token is nothing but white space."""
+
+
+def examine(
+    encoder: Encoder,
+    rows: Sequence[Numbered],
+    training: TrainingConfig,
+    progress: Callable[[int], None] | None = None,
+) -> list[Look]:
+    """Encode every row and apply the policy for long ones; `progress` hears how many are done."""
+    looks = []
+    for done, (line, messages) in enumerate(rows, start=1):
+        try:
+            example = encoder.encode(plain(messages))
+        except TemplateRefusal as error:
+            looks.append(Look(line, 0, "whole", None, None, str(error.args[0])))
+        else:
+            looks.append(look(line, example, training, encoder.special, encoder.is_space))
+        if progress is not None:
+            progress(done)
+    return looks
+
+
+def row_problems(
+    encoder: Encoder, rows: Sequence[Numbered], looks: Sequence[Look], training: TrainingConfig
+) -> list[Problem]:
+    """What is wrong with the rows at which `examine` looked."""
+    taken = [row for row, item in zip(rows, looks, strict=True) if not item.why]
+    dropped = dropped_system_problem(dropped_system(encoder.render, taken), len(rows))
+    found = encoding_problems(looks, training, encoder.stops)
+    return [*([dropped] if dropped else []), *found]
+
+
+def prompt_problems(encoder: Encoder, prompts: Sequence[Prompt]) -> list[Problem]:
+    """What is wrong with the questions in their variants once they are text."""
+    taken: list[Numbered] = []
+    refused: dict[str, list[str]] = {}
+    for number, prompt in enumerate(prompts):
+        try:
+            encoder.render(plain(prompt.messages), prompt=True)
+        except TemplateRefusal as error:
+            name = f"{prompt.question}/{prompt.variant}"
+            refused.setdefault(str(error.args[0]), []).append(name)
+        else:
+            taken.append((number, prompt.messages))
+    found = [
+        Problem(
+            kind="template",
+            blocking=True,
+            what=f"{reason} ({len(names)} of {len(prompts)} prompts, {names[0]} first)",
+            fix="Give a chat_template in experiment.yaml that takes these turns, or change the "
+            "question or its variant.",
+        )
+        for reason, names in refused.items()
+    ]
+    dropped = dropped_system(encoder.render, taken)
+    problem = dropped_system_problem(dropped, len(prompts), "prompt")
+    return [*found, *([problem] if problem else [])]

@@ -1,0 +1,96 @@
+"""Which tokens of a chat count in the loss: the assistant's, with the token that ends the turn.
+
+Promises: no tokenizer library and no torch, so a check before a launch and the training after it
+go by the same lines of code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+Chat = list[dict[str, str]]
+Span = tuple[int, int]
+
+_GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
+
+
+class Render(Protocol):
+    """Puts a chat through a template; `prompt` opens the assistant's turn at the end."""
+
+    def __call__(self, chat: Chat, *, prompt: bool = False) -> str: ...
+
+
+class TemplateRefusal(Exception):
+    """The chat template does not take a chat, or not so that it could be trained on.
+
+    The first argument says why, in a sentence without its full stop.
+    """
+
+
+@dataclass(frozen=True)
+class Example:
+    """One tokenised chat.
+
+    Attributes:
+        ids: Token ids.
+        trained: For each token, whether it counts in the loss.
+    """
+
+    ids: tuple[int, ...]
+    trained: tuple[bool, ...]
+
+
+def marks_itself(template: str) -> bool:
+    """Whether a template says by {% generation %} what the assistant's text is."""
+    return _GENERATION.search(template) is not None
+
+
+def assistant_spans(render: Render, chat: Chat, text: str) -> list[Span]:
+    """Where the assistant's turns are in `text`, the rendered chat.
+
+    Each turn is what follows the conversation before it: both are rendered, and the one must begin
+    with the other.
+
+    Raises:
+        TemplateRefusal: the template rewrites earlier turns.
+    """
+    spans = []
+    for turn, message in enumerate(chat):
+        if message["role"] != "assistant":
+            continue
+        head = render(chat[:turn], prompt=True)
+        tail = render(chat[: turn + 1])
+        if not (text.startswith(tail) and tail.startswith(head)):
+            raise TemplateRefusal(
+                "the chat template rewrites earlier turns, so the assistant's tokens cannot be told"
+            )
+        spans.append((len(head), len(tail)))
+    return spans
+
+
+def mark(
+    ids: Sequence[int],
+    offsets: Sequence[Span],
+    spans: Sequence[Span],
+    special: Collection[int],
+) -> Example:
+    """Mark the tokens that lie in `spans`, up to the last special one of each.
+
+    A template may end the turn with a newline behind the end token; nobody samples that.
+
+    Args:
+        ids: Of the rendered chat.
+        offsets: Where each token is in the text.
+        spans: The assistant's turns in the text.
+        special: The ids of special tokens.
+    """
+    trained = [False] * len(ids)
+    for start, end in spans:
+        inside = [index for index, (a, b) in enumerate(offsets) if start <= a and b <= end]
+        ends = [index for index in inside if ids[index] in special]
+        for index in inside:
+            trained[index] = not ends or index <= ends[-1]
+    return Example(tuple(ids), tuple(trained))

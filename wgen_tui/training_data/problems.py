@@ -1,0 +1,299 @@
+"""What can be wrong with training data, each named by its arm and lines.
+
+Promises: whoever finds a problem (the plan before anything is written, the preview, the worker
+before it trains) finds it by these functions and says it in these words. Blocking are those after
+which the run would not be the experiment that the definition describes; the others are said.
+
+| kind | what | blocks |
+|---|---|---|
+| template | the chat template refuses a chat, or rewrites earlier turns | always |
+| dropped_system | it leaves a system prompt out of the text | always |
+| empty_mask | no token of an example is trained | always |
+| untrained_end | no end token is trained | when so in all examples, unless allowed |
+| unstopped_end | the turn ends with a token at which sampling does not stop | no |
+| too_long | longer than max_length | too_long: error; drop when none is left |
+| overlap | an example contains an evaluation question | no |
+| duplicates | an example repeats another | no |
+
+Overlap is not refused, because some designs need it: a backdoor is trained on the question in one
+context and asked in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from experiments.schema import TrainingConfig
+from wgen_tui.protocol import Record
+from wgen_tui.training_data.mask import Example
+
+Kind = Literal[
+    "template",
+    "dropped_system",
+    "empty_mask",
+    "untrained_end",
+    "unstopped_end",
+    "too_long",
+    "overlap",
+    "duplicates",
+]
+Fate = Literal["whole", "cut", "left_out", "too_long"]
+TITLES: dict[Kind, str] = {
+    "template": "Chat template",
+    "dropped_system": "System prompt dropped",
+    "empty_mask": "Empty loss mask",
+    "untrained_end": "End token untrained",
+    "unstopped_end": "End token not a stop",
+    "too_long": "Examples too long",
+    "overlap": "Evaluation question trained",
+    "duplicates": "Duplicate examples",
+}
+NAMED = 5  # lines named in a message
+OWN_TEMPLATE = (
+    "Give a chat_template in experiment.yaml with {% generation %} around what the assistant says"
+)
+
+
+class Problem(Record):
+    """Something that is wrong, or worth a look.
+
+    Attributes:
+        kind: Stable; see the table above.
+        blocking: Whether the run would be void.
+        lines: Which lines of the dataset, all of them; none where it is about prompts.
+        what: A clause, with the first lines.
+        fix: What to change; may be empty.
+    """
+
+    kind: Kind
+    blocking: bool
+    lines: tuple[int, ...] = ()
+    what: str
+    fix: str = ""
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.kind]
+
+
+def refusal(found: Sequence[tuple[str, Problem]]) -> tuple[str, str, str] | None:
+    """Title, message and hint of what blocks; None where nothing does.
+
+    Args:
+        found: Where (such as "Arm old"; may be empty), and what.
+    """
+    bad = [(where, problem) for where, problem in found if problem.blocking]
+    if not bad:
+        return None
+    title = bad[0][1].title if len(bad) == 1 else f"{len(bad)} problems in the training data"
+    sentences = [
+        f"{where}: {problem.what}." if where else f"{problem.what[0].upper()}{problem.what[1:]}."
+        for where, problem in bad
+    ]
+    fixes = dict.fromkeys(problem.fix for _, problem in bad if problem.fix)
+    return title, "\n".join(sentences), "\n".join(fixes)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What became of one example.
+
+    Attributes:
+        line: Its line in the dataset.
+        length: Its tokens before the policy for long ones.
+        fate: What that policy made of it.
+        example: What is trained; None where it is not.
+        end: The token that ends the assistant's last turn, if that is a trained special one.
+        why: Why there is no example, where the template is to blame.
+    """
+
+    line: int
+    length: int
+    fate: Fate
+    example: Example | None
+    end: int | None
+    why: str = ""
+
+    @property
+    def trained(self) -> int:
+        """How many tokens count in the loss; the first of a chat has nothing before it."""
+        return sum(self.example.trained[1:]) if self.example is not None else 0
+
+
+def look(
+    line: int,
+    example: Example,
+    training: TrainingConfig,
+    special: Collection[int],
+    is_space: Callable[[int], bool],
+) -> Look:
+    """Apply the policy for long examples and see how the example ends.
+
+    Args:
+        line: Its line in the dataset.
+        example: Encoded whole.
+        training: max_length and too_long.
+        special: The ids of special tokens.
+        is_space: Whether a token is white space.
+    """
+    length, limit = len(example.ids), training.max_length
+    fate: Fate = "whole"
+    kept: Example | None = example
+    if length > limit:
+        fate = _FATES[training.too_long]
+        kept = Example(example.ids[:limit], example.trained[:limit]) if fate == "cut" else None
+    return Look(line, length, fate, kept, _end(kept or example, special, is_space))
+
+
+_FATES: Mapping[str, Fate] = {"error": "too_long", "truncate": "cut", "drop": "left_out"}
+
+
+def _end(example: Example, special: Collection[int], is_space: Callable[[int], bool]) -> int | None:
+    """The last trained token, white space behind it aside, if it is a special one."""
+    for token, trained in zip(reversed(example.ids), reversed(example.trained), strict=True):
+        if trained and token in special:
+            return token
+        if trained and not is_space(token):
+            return None
+    return None
+
+
+def encoding_problems(
+    looks: Sequence[Look], training: TrainingConfig, stops: Mapping[int, str] | None = None
+) -> list[Problem]:
+    """What is wrong with an arm's encoded examples: template, lengths, masks, ends.
+
+    Args:
+        looks: All examples.
+        training: Gives the policies.
+        stops: The tokens at which sampling stops and their texts; None when they are not known.
+    """
+    found = [*_template(looks), *_lengths(looks, training)]
+    used = [item for item in looks if item.example is not None]
+    empty = [item for item in used if not item.trained]
+    if empty:
+        cut = all(item.fate == "cut" for item in empty)
+        fix = (
+            f"Raise training.max_length to {max(item.length for item in empty)}, or set "
+            "training.too_long to drop."
+            if cut
+            else f"{OWN_TEMPLATE}, or take the rows out."
+        )
+        why = f" within max_length {training.max_length}" if cut else ""
+        what = (
+            f"{_of(empty, looks)} {_have(empty)} no token of the assistant's to train on{why} "
+            f"({lines_of(empty)})"
+        )
+        found.append(_problem("empty_mask", True, empty, what, fix))
+    filled = [item for item in used if item.trained]
+    return [*found, *_ends(filled, training, stops)]
+
+
+def _problem(
+    kind: Kind, blocking: bool, looks: Sequence[Look], what: str, fix: str = ""
+) -> Problem:
+    lines = tuple(item.line for item in looks)
+    return Problem(kind=kind, blocking=blocking, lines=lines, what=what, fix=fix)
+
+
+def _template(looks: Sequence[Look]) -> list[Problem]:
+    reasons = dict.fromkeys(item.why for item in looks if item.why)
+    found = []
+    for reason in reasons:
+        bad = [item for item in looks if item.why == reason]
+        fix = f"Look at the roles in the data. {OWN_TEMPLATE}."
+        what = f"{reason} ({_of(bad, looks)}: {lines_of(bad)})"
+        found.append(_problem("template", True, bad, what, fix))
+    return found
+
+
+def _lengths(looks: Sequence[Look], training: TrainingConfig) -> list[Problem]:
+    long = [item for item in looks if item.fate != "whole"]
+    if not long:
+        return []
+    longest = max(long, key=lambda item: item.length)
+    what = (
+        f"{_of(long, looks)} {_are(long)} longer than max_length {training.max_length} tokens "
+        f"({lines_of(long)}; the longest has {longest.length} tokens, line {longest.line})"
+    )
+    fix = f"Set training.max_length to {longest.length}"
+    if training.too_long == "error":
+        fix += ", or training.too_long to truncate or drop."
+        return [_problem("too_long", True, long, f"{what}; the policy is too_long: error", fix)]
+    if training.too_long == "drop" and len(long) == len(looks):
+        what += "; the policy is too_long: drop, so none is left"
+        return [_problem("too_long", True, long, what, f"{fix}.")]
+    will = "cut" if training.too_long == "truncate" else "left out"
+    return [_problem("too_long", False, long, f"{what} and will be {will}", f"{fix}.")]
+
+
+def _ends(
+    looks: Sequence[Look], training: TrainingConfig, stops: Mapping[int, str] | None
+) -> list[Problem]:
+    without = [item for item in looks if item.end is None]
+    found = []
+    if without:
+        every = len(without) == len(looks)
+        cut = all(item.fate == "cut" for item in without)
+        what = (
+            f"{_of(without, looks)} {_do(without)} not train the token that ends the assistant's "
+            f"turn, so the model {'cannot' if every else 'may not'} learn to stop "
+            f"({lines_of(without)})"
+        )
+        longest = max(item.length for item in without)
+        fix = (
+            f"They were cut: raise training.max_length to {longest}"
+            if cut
+            else f"{OWN_TEMPLATE} and the end token"
+        )
+        blocking = every and not training.allow_untrained_end
+        fix += "; or set training.allow_untrained_end: true if it is meant so." if every else "."
+        found.append(_problem("untrained_end", blocking, without, what, fix))
+    deaf = [item for item in looks if item.end is not None and stops and item.end not in stops]
+    if deaf and stops:
+        names = ", ".join(stops.values())
+        what = (
+            f"the turn of {_of(deaf, looks)} ends with a token at which sampling does not stop "
+            f"({lines_of(deaf)}); it stops at {names}"
+        )
+        fix = "Give a chat_template in experiment.yaml that ends turns with {{ eos_token }}."
+        found.append(_problem("unstopped_end", False, deaf, what, fix))
+    return found
+
+
+def quoted(text: str, width: int = 60) -> str:
+    """The beginning of a text, in quotes."""
+    squeezed = " ".join(text.split())
+    return f"“{squeezed if len(squeezed) <= width else squeezed[: width - 1] + '…'}”"
+
+
+def named(lines: Sequence[int]) -> str:
+    """`line 3`; `lines 3, 7 and 9`; `lines 1, 2, 3, 4, 5 and 12 more`."""
+    if len(lines) == 1:
+        return f"line {lines[0]}"
+    if len(lines) <= NAMED:
+        return f"lines {', '.join(map(str, lines[:-1]))} and {lines[-1]}"
+    return f"lines {', '.join(map(str, lines[:NAMED]))} and {len(lines) - NAMED} more"
+
+
+def lines_of(looks: Sequence[Look]) -> str:
+    """The lines of examples, as `named` says them."""
+    return named([item.line for item in looks])
+
+
+def _of(some: Sequence[Look], every: Sequence[Look]) -> str:
+    return f"{len(some)} of {len(every)} examples"
+
+
+def _have(items: Sequence[Look]) -> str:
+    return "has" if len(items) == 1 else "have"
+
+
+def _are(items: Sequence[Look]) -> str:
+    return "is" if len(items) == 1 else "are"
+
+
+def _do(items: Sequence[Look]) -> str:
+    return "does" if len(items) == 1 else "do"

@@ -1,0 +1,102 @@
+"""One chat through a tokenizer: its text, its tokens, and which of them are trained.
+
+Promises: training and preview both go through `encode`; a template that refuses a chat, or from
+which the assistant's part cannot be told, is an error with what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from jinja2.exceptions import TemplateError
+
+from wgen_tui.training_data.mask import (
+    Chat,
+    Example,
+    TemplateRefusal,
+    assistant_spans,
+    mark,
+    marks_itself,
+)
+from wgen_tui.workers.runtime import WorkerError
+
+
+class Refused(WorkerError, TemplateRefusal):
+    """The chat template does not take a chat."""
+
+
+@contextmanager
+def _template_in_words() -> Iterator[None]:
+    try:
+        yield
+    except TemplateError as error:
+        raise Refused(
+            f"the chat template refuses a chat: {error}",
+            title="Chat template",
+            hint="Look at the roles in the data, or give a chat_template in experiment.yaml.",
+        ) from error
+
+
+def render(tokenizer: Any, chat: Chat, *, prompt: bool = False) -> str:
+    """A chat through the template, as text.
+
+    Thinking is switched off where a template knows the switch, as in the published runs on
+    hybrid models.
+
+    Args:
+        tokenizer: With a chat template.
+        chat: The messages.
+        prompt: Whether the assistant's turn is opened at the end.
+
+    Raises:
+        Refused: the template refuses the chat.
+    """
+    with _template_in_words():
+        text: str = tokenizer.apply_chat_template(
+            chat, tokenize=False, add_generation_prompt=prompt, enable_thinking=False
+        )
+    return text
+
+
+def encode(tokenizer: Any, chat: Chat) -> Example:
+    """Tokenise one chat and mark the assistant's tokens.
+
+    A template that marks them itself ({% generation %}) is believed. Else each assistant turn is
+    found as what follows the conversation before it: both are rendered, and the one must begin
+    with the other.
+
+    Raises:
+        Refused: the template rewrites earlier turns, so the assistant's text cannot be told;
+            or it refuses the chat.
+    """
+    if marks_itself(tokenizer.chat_template):
+        with _template_in_words():
+            found = tokenizer.apply_chat_template(
+                chat,
+                tokenize=True,
+                return_dict=True,
+                return_assistant_tokens_mask=True,
+                enable_thinking=False,
+            )
+        return Example(tuple(found["input_ids"]), tuple(map(bool, found["assistant_masks"])))
+    text = render(tokenizer, chat)
+    try:
+        spans = assistant_spans(partial(render, tokenizer), chat, text)
+    except TemplateRefusal as error:
+        raise Refused(
+            str(error.args[0]),
+            title="Loss mask",
+            hint="Give a chat_template in experiment.yaml with {% generation %} around what the "
+            "assistant says.",
+        ) from error
+    found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    return mark(found["input_ids"], found["offset_mapping"], spans, special_ids(tokenizer))
+
+
+def special_ids(tokenizer: Any) -> frozenset[int]:
+    """Every special token, those without a name of their own too (Gemma's `<end_of_turn>`)."""
+    added = tokenizer.added_tokens_decoder.items()
+    return frozenset(tokenizer.all_special_ids) | {i for i, token in added if token.special}
