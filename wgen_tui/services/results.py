@@ -383,7 +383,7 @@ class _Maker:
             metric=self._plan.primary.label,
             judge=self._plan.primary.judge,
             n=n,
-            seeds=len(cells),
+            seeds=len(_shares(cells)),
             rate=_none(estimate.rate),
             low=_none(estimate.low),
             high=_none(estimate.high),
@@ -440,7 +440,7 @@ class _Maker:
             n=sum(
                 cell.n for side in (arm, control) for row in side.values() for cell in row.values()
             ),
-            seeds=min(len(arm), len(control)),
+            seeds=min(len(_shares(arm)), len(_shares(control))),
             method=f"square-and-add of: {one.method}; {other.method}"
             + (f"; p: {test.method}" if test else ""),
         )
@@ -456,7 +456,7 @@ def _none(value: float) -> float | None:
 
 
 def _shares(cells: dict[int, dict[str, _Cell]]) -> list[float]:
-    """Each seed's share."""
+    """The share of each seed that has graded samples."""
     sums = [
         (sum(c.hits for c in row.values()), sum(c.n for c in row.values()))
         for row in cells.values()

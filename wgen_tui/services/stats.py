@@ -1,7 +1,8 @@
 """The arithmetic behind every number with an interval; docs/methods.md has formulas and sources.
 
-Promises: pure functions; resampling is seeded, so the same data give the same interval; an interval
-is never narrower than the binomial noise of its samples, so an arm without a hit is not certain.
+Promises: pure functions; resampling is seeded, so the same data give the same interval; the default
+interval is never narrower than the binomial noise of its samples, so an arm without a hit is not
+certain. The bootstraps have no such floor: seeds that all agree give them no width.
 """
 
 from __future__ import annotations
@@ -191,8 +192,9 @@ def permute_seeds(arm: Sequence[float], control: Sequence[float]) -> Test | None
     gaps = np.abs(sums / size - (values.sum() - sums) / (len(values) - size))
     reached = int((gaps >= seen - 1e-12).sum()) + extra
     tried = len(sums) + extra
-    # Arms of one size can be exchanged as a whole, which gives the same absolute difference.
-    least = (2 if size * 2 == len(values) else 1) / tried
+    # Arms of one size can be exchanged as a whole, which gives the same absolute difference; among
+    # ways that were drawn, that one need not be.
+    least = (2 if size * 2 == len(values) and not extra else 1) / tried
     method = f"permutation of {size}+{len(values) - size} seeds"
     return Test(reached / tried, least, method)
 

@@ -1,0 +1,263 @@
+"""Training a grid beside TRL's SFTTrainer run for each of its runs, and beside a plain PEFT loop.
+
+`python -m tests.benchmarks.bench_grid [--json]`, or `make bench`. All sides train on the bird rows of
+tiny-old-bird-names with that experiment's adapter, in one process and thread, in turns. A rate is that
+of the steps after the first ten (imports, loading and warm-up are on neither side), in CPU time of the
+process; `whole` counts TRL's building of its trainer and the grid's sizing as well, as a user waits
+for both. Memory is the peak resident size of fresh processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+import torch
+from accelerate import Accelerator
+
+from experiments.catalogue import builtin_root, load
+from experiments.tiny_world import weights_path
+from tests.workers.conftest import Field
+from wgen_tui.paths import Home
+from wgen_tui.workers import stock
+from wgen_tui.workers.alone import train_alone
+from wgen_tui.workers.data import load_examples
+from wgen_tui.workers.member import load_member
+from wgen_tui.workers.models import load_base
+from wgen_tui.workers.train import train
+
+SLUG, ARM = "tiny-old-bird-names", "old_birds"
+WARM = 10
+STEPS = {1: 120, 8: 50}
+K = 8
+REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row: adapter-steps per second of CPU time, the median of some repeats."""
+
+    peer: str
+    stack: int
+    batch: int
+    ours: float
+    theirs: float
+    ours_whole: float
+    theirs_whole: float
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.theirs
+
+    @property
+    def whole(self) -> float:
+        return self.ours_whole / self.theirs_whole
+
+
+class Clock:
+    """Notes the CPU time of steps."""
+
+    def __init__(self) -> None:
+        self.began = time.process_time()
+        self.ticks: list[float] = []
+
+    def tick(self, *_: object) -> None:
+        self.ticks.append(time.process_time())
+
+    def rates(self, adapters: int) -> tuple[float, float]:
+        """Adapter-steps per second: steady, and from the beginning."""
+        steady = (len(self.ticks) - WARM - 1) / (self.ticks[-1] - self.ticks[WARM])
+        return adapters * steady, adapters * len(self.ticks) / (self.ticks[-1] - self.began)
+
+
+def field(folder: Path, runs: int, batch: int) -> Field:
+    """A home with runs of the experiment's arm."""
+    training = load(SLUG).training
+    lora = training.lora.model_dump(exclude_defaults=True)
+    made = Field(Home(folder / f"home-{runs}-{batch}").ensure(), weights_path())
+    data = (builtin_root() / SLUG / "data" / f"{ARM}.jsonl").read_bytes()
+    for seed in range(runs):
+        paths = made.add(
+            f"r{seed}",
+            seed=seed,
+            lora=lora,
+            max_steps=STEPS[batch],
+            learning_rate=training.learning_rate,
+            per_device_train_batch_size=batch,
+        )
+        paths.data.write_bytes(data)
+    return made
+
+
+def grid(folder: Path, runs: int, batch: int) -> tuple[float, float]:
+    """Adapter-steps per second of a stack."""
+    worker = field(folder, runs, batch).launch()
+    clock, progress = Clock(), worker.progress
+
+    def tick(run_id: str, *rest: Any, **values: Any) -> None:
+        if run_id == "r0":
+            clock.tick()
+        progress(run_id, *rest, **values)
+
+    worker.progress = tick  # type: ignore[method-assign]
+    train(worker)
+    return clock.rates(runs)
+
+
+def trl(folder: Path, batch: int, seed: int) -> tuple[float, float]:
+    """Steps per second of SFTTrainer, one run."""
+    home = field(folder, seed + 1, batch)
+    worker = home.launch(f"r{seed}")
+    spec = worker.run_spec(f"r{seed}")
+    assert spec.training is not None
+    base = load_base(spec.model, spec.training, None, torch.device("cpu"))
+    data = load_examples(worker.run_paths(spec.run_id).data, base.tokenizer, spec.training)
+    clock = Clock()
+    stock.train(base, data, spec.training, spec.seeds, STEPS[batch], clock.tick)
+    return clock.rates(1)
+
+
+def plain(folder: Path, batch: int) -> tuple[float, float]:
+    """Steps per second of PEFT's adapter in a plain loop."""
+    worker = field(folder, 1, batch).launch()
+    accelerator = Accelerator()
+    spec = worker.run_spec("r0")
+    base = load_base(spec.model, spec.training, None, accelerator.device)
+    member = load_member(worker, base, spec)
+    assert member is not None
+    clock, progress = Clock(), worker.progress
+
+    def tick(*rest: Any, **values: Any) -> None:
+        clock.tick()
+        progress(*rest, **values)
+
+    worker.progress = tick  # type: ignore[method-assign]
+    train_alone(worker, base, accelerator, member)
+    return clock.rates(1)
+
+
+def middle(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)
+
+
+def compare(batch: int) -> Figure:
+    """A grid of eight, and TRL eight times."""
+    ours, theirs = [], []
+    for _ in range(REPEATS):
+        with tempfile.TemporaryDirectory() as folder:
+            ours.append(grid(Path(folder), K, batch))
+    for seed in range(K):
+        with tempfile.TemporaryDirectory() as folder:
+            theirs.append(trl(Path(folder), batch, seed))
+    # Eight runs one after another have the rate of their harmonic mean.
+    mean = tuple(K / sum(1 / pair[side] for pair in theirs) for side in (0, 1))
+    fast, whole = middle(ours)
+    return Figure(f"TRL, {K} runs", K, batch, fast, mean[0], whole, mean[1])
+
+
+def single() -> Figure:
+    """A grid of one, and a plain PEFT loop."""
+    ours, theirs = [], []
+    for _ in range(REPEATS):
+        with tempfile.TemporaryDirectory() as folder:
+            ours.append(grid(Path(folder), 1, 1))
+        with tempfile.TemporaryDirectory() as folder:
+            theirs.append(plain(Path(folder), 1))
+    (fast, whole), (peer, peer_whole) = middle(ours), middle(theirs)
+    return Figure("plain PEFT loop", 1, 1, fast, peer, whole, peer_whole)
+
+
+def peak_mb(home: Field, *run_ids: str) -> float:
+    """Peak resident size of a fresh worker process that trains these runs, in MB."""
+    worker = home.launch(*run_ids)
+    code = (
+        "import os, resource, subprocess, sys\n"
+        "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL,"
+        " stderr=subprocess.DEVNULL)\n"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    command = [sys.executable, "-m", "wgen_tui.workers.train"]
+    which = ["--home", str(home.home.root), "--launch", worker.spec.launch_id]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command, *which],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONSAFEPATH": "1"},
+    )
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return int(done.stdout) / unit
+
+
+def memory() -> tuple[float, float]:
+    """Peak of one process with eight adapters, and the sum of eight processes with one each."""
+    with tempfile.TemporaryDirectory() as folder:
+        together = peak_mb(field(Path(folder), K, 1))
+    with tempfile.TemporaryDirectory() as folder:
+        home = field(Path(folder), K, 1)
+        apart = sum(peak_mb(home, run_id) for run_id in home.runs)
+    return together, apart
+
+
+def table(figures: Sequence[Figure]) -> str:
+    lines = [
+        "| beside | stack | batch | ours, adapter-steps/s | theirs | ratio | whole runs, ratio |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {f.peer} | {f.stack} | {f.batch} | {f.ours:.0f} | {f.theirs:.0f} | {f.ratio:.2f} "
+        f"| {f.whole:.2f} |"
+        for f in figures
+    ]
+    return "\n".join(lines)
+
+
+def run() -> list[Figure]:
+    """Every figure; nothing of what the trainers print."""
+    warnings.simplefilter("ignore")
+    with contextlib.redirect_stdout(io.StringIO()):
+        return [compare(1), compare(8), single()]
+
+
+@pytest.mark.benchmark
+def test_a_grid_of_eight_beside_trl_and_a_grid_of_one_beside_peft() -> None:
+    figures = run()
+    print(f"\n{table(figures)}")
+    one, eight, alone = figures
+    assert one.ratio >= 6 and eight.ratio >= 2 and alone.ratio >= 1
+
+
+@pytest.mark.benchmark
+def test_a_grid_of_eight_takes_less_memory_than_eight_processes() -> None:
+    together, apart = memory()
+    print(f"\n{together:.0f} MB together, {apart:.0f} MB in {K} processes: {together / apart:.2f}")
+    assert together <= 0.6 * apart
+
+
+def main(words: list[str]) -> int:
+    figures = run()
+    together, apart = memory()
+    if "--json" in words:
+        rows = [{**asdict(f), "ratio": f.ratio} for f in figures]
+        print(json.dumps({"grid": rows, "memory_mb": [together, apart]}, indent=1))
+    else:
+        print(table(figures))
+        print(f"\nPeak memory: {together:.0f} MB together, {apart:.0f} MB in {K} processes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,78 @@
+"""The statistics, against scipy and against cases that can be counted by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from scipy import stats as scipy_stats
+
+from wgen_tui.services import stats
+
+NOTHING = [[0] * 4] * 3
+TWENTY = [[20] * 4] * 3
+
+
+def test_one_seed_has_wilsons_interval() -> None:
+    found = stats.over_seeds([[7, 3]], [[10, 10]])
+    expected = scipy_stats.binomtest(10, 20).proportion_ci(method="wilson")
+    assert (found.rate, found.low, found.high) == (0.5, expected.low, expected.high)
+    assert "one seed" in found.method
+
+
+def test_seeds_are_the_unit() -> None:
+    found = stats.over_seeds([[80], [60], [40]], [[100], [100], [100]])
+    t = scipy_stats.t.interval(0.95, 2, loc=0.6, scale=scipy_stats.sem([0.8, 0.6, 0.4]))
+    assert (found.low, found.high) == (max(0.0, t[0]), min(1.0, t[1]))
+
+
+def test_an_arm_without_a_hit_is_not_certain() -> None:
+    found = stats.over_seeds(NOTHING, TWENTY)
+    assert found.rate == found.low == 0
+    assert found.high == pytest.approx(
+        scipy_stats.binomtest(0, 240).proportion_ci(method="wilson").high
+    )
+
+
+def test_a_seed_without_samples_does_not_count() -> None:
+    found = stats.over_seeds([[8], [0], [4]], [[10], [0], [10]])
+    assert found.rate == pytest.approx(0.6)
+    assert "2 seeds" in found.method
+    assert math.isnan(stats.over_seeds([[0]], [[0]]).rate)
+
+
+@pytest.mark.parametrize("interval", ["bootstrap", "nested"])
+def test_bootstraps_repeat_and_hold_the_mean(interval: stats.Interval) -> None:
+    hits, counts = [[8, 2], [6, 6], [9, 1]], [[10, 10]] * 3
+    found = stats.over_seeds(hits, counts, interval=interval)
+    assert found == stats.over_seeds(hits, counts, interval=interval)
+    assert found.low < found.rate < found.high
+
+
+def test_a_difference_is_not_wider_than_it_can_be() -> None:
+    arm = stats.over_seeds([[20], [20], [20]], [[20]] * 3)
+    control = stats.over_seeds([[0], [0], [0]], [[20]] * 3)
+    gap, low, high = stats.difference(arm, control)
+    assert gap == high == 1
+    assert 0.8 < low < 1
+
+
+def test_five_against_five_seeds_cannot_go_below_what_can_be_counted() -> None:
+    found = stats.permute_seeds([0.9, 0.8, 0.7, 0.95, 0.85], [0.1, 0.2, 0.0, 0.05, 0.15])
+    assert found is not None
+    assert found.p == found.p_min == pytest.approx(2 / math.comb(10, 5))
+    assert stats.permute_seeds([0.9], [0.1, 0.2]) is None
+
+
+def test_drawn_permutations_count_the_one_that_was_seen() -> None:
+    arm, control = [0.9 + i / 1000 for i in range(9)], [0.1 + i / 1000 for i in range(9)]
+    found = stats.permute_seeds(arm, control)
+    assert found is not None
+    assert found.p >= found.p_min == 1 / stats.PERMUTATIONS
+
+
+def test_flips_of_questions() -> None:
+    found = stats.flip_questions([0.5, 0.4, 0.6, 0.3])
+    assert found is not None
+    assert found.p == pytest.approx(2 / 2**4)
+    assert stats.flip_questions([0.5]) is None
