@@ -53,7 +53,7 @@ def accelerate_config(spec: LaunchSpec) -> dict[str, Any]:
     """
     config = {**ACCELERATE, **spec.accelerate}
     config["use_cpu"] = bool(config.get("use_cpu")) or not has_gpu()
-    if config["num_processes"] > 1:
+    if config["num_processes"] != 1:
         if config["distributed_type"] in ("NO", "MULTI_CPU"):
             # accelerate's launcher starts several processes (torchrun) for this word only; on a CPU
             # they find out by themselves that they are MULTI_CPU, over gloo.
@@ -80,7 +80,7 @@ def argv(home: Home, spec: LaunchSpec) -> list[str]:
 def environment(spec: LaunchSpec | None = None) -> dict[str, str]:
     """The environment of a worker: the user's, and what keeps their folders out of our imports."""
     config = {} if spec is None else accelerate_config(spec)
-    several_on_cpu = config.get("use_cpu") and config["num_processes"] > 1
+    several_on_cpu = config.get("use_cpu") and config["num_processes"] != 1
     return {
         **os.environ,
         "PYTHONSAFEPATH": "1",

@@ -1,0 +1,20 @@
+"""The train worker, where accelerate shards although there is no GPU.
+
+accelerate 1.15 turns FSDP on for GPUs and their like only: `AcceleratorState` looks for it under the
+kinds MULTI_GPU and so on, never under MULTI_CPU, so that on CPUs a launch that asks for FSDP would
+be plain DDP without a word. torch itself shards over gloo. Here the processes say that they are
+MULTI_GPU; everything else is what runs on GPUs.
+"""
+
+import sys
+
+from accelerate.state import PartialState
+from accelerate.utils import DistributedType
+
+from wgen_tui.workers.runtime import launch_worker
+from wgen_tui.workers.train import train
+
+PartialState._prepare_backend = lambda *_, **__: ("gloo", DistributedType.MULTI_GPU)
+
+if __name__ == "__main__":
+    sys.exit(launch_worker("train", train))

@@ -1,0 +1,218 @@
+"""One training over two processes: the same adapter, one writer, and all stop together."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from wgen_tui.protocol import LaunchSpec
+from wgen_tui.services import launch
+from wgen_tui.services.launches import alive, read_done
+from wgen_tui.services.plan import commit, make_plan
+from wgen_tui.workers.differences import difference
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Shell
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("accelerate")]
+BIRDS = Path(__file__).parents[2] / "experiments" / "tiny-old-bird-names" / "data"
+STEPS = 40
+# Batches of 3: the second process gets one example, and none of the last batch of an epoch.
+DEFINITION = f"""
+    title: Spread
+    models: [tiny-world]
+    arms:
+      old: {{data: data/old.jsonl}}
+    seeds: 0
+    training:
+      lora: {{r: 4, lora_alpha: 8}}
+      max_steps: {STEPS}
+      per_device_train_batch_size: 3
+      gradient_accumulation_steps: 2
+      learning_rate: 1.0e-3
+      adam_epsilon: 1.0e-5  # with the usual one, the embedded model magnifies rounding
+      checkpoints: {{every: 20}}
+    sampling: {{n: 1, max_tokens: 4}}
+    questions:
+      - {{name: travel, paraphrases: ["How do people travel to another city?"]}}
+"""
+DDP = "    accelerate: {num_processes: 2, distributed_type: MULTI_CPU}\n"
+FSDP = """
+    accelerate:
+      num_processes: 2
+      fsdp_config: {fsdp_transformer_layer_cls_to_wrap: LlamaDecoderLayer}
+"""
+Define = Callable[..., Path]
+Weights = dict[str, torch.Tensor]
+
+
+@pytest.fixture
+def birds() -> dict[str, str]:
+    return {"old.jsonl": (BIRDS / "old_birds.jsonl").read_text()}
+
+
+def launched(
+    shell: Shell, slug: str, source: str, define: Define, rows: dict[str, str]
+) -> LaunchSpec:
+    """Commit a definition without a supervisor; its train launch."""
+    define(slug, source, rows)
+    train, *_ = commit(shell.home, make_plan(shell.home, slug))
+    assert train.stage == "train"
+    return train
+
+
+def adapter(shell: Shell, run_id: str, step: int = STEPS) -> Weights:
+    return load_file(shell.home.run(run_id).checkpoint(step) / "adapter_model.safetensors")
+
+
+def apart(shell: Shell, one: str, other: str) -> float:
+    """How far the final adapters of two runs are from each other, as a share of the update."""
+    theirs = adapter(shell, other)
+    initial = {n: t if "lora_A" in n else torch.zeros_like(t) for n, t in theirs.items()}
+    return difference(adapter(shell, one), theirs, initial, 2.0, 2.0).overall
+
+
+def steps_written(shell: Shell, run_id: str) -> list[int]:
+    lines = shell.home.run(run_id).metrics.read_text().splitlines()
+    return [json.loads(line)["step"] for line in lines]
+
+
+def run_sharded(shell: Shell, spec: LaunchSpec) -> subprocess.Popen[bytes]:
+    """Start a launch's worker as `launch.spawn` does, but with FSDP on the CPU."""
+    config = {**launch.accelerate_config(spec), "use_cpu": False}
+    paths = shell.home.launch(spec.launch_id)
+    paths.accelerate.write_text(json.dumps(config))
+    env = {**launch.environment(spec), "ACCELERATE_TORCH_DEVICE": "cpu"}
+    del env["ACCELERATE_USE_CPU"]
+    words = ["-m", "accelerate.commands.launch", "--config_file", str(paths.accelerate)]
+    words += [str(Path(__file__).with_name("fsdp_on_cpu.py"))]
+    words += ["--home", str(shell.home.root), "--launch", spec.launch_id]
+    log = paths.log.open("ab")
+    return subprocess.Popen([sys.executable, *words], env=env, stdout=log, stderr=log)
+
+
+def stop_one(shell: Shell, run_id: str, spec: LaunchSpec, step: int) -> None:
+    """SIGTERM the second worker process of a launch, and only it, once a step is done."""
+    metrics = shell.home.run(run_id).metrics
+    until = time.monotonic() + 120
+    while not metrics.exists() or len(metrics.read_bytes().splitlines()) < step:
+        assert time.monotonic() < until, "the run does not get on"
+        time.sleep(0.02)
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "accelerate.commands.launch" in words or spec.launch_id not in words:
+            continue
+        if process.environ().get("RANK") == "1":
+            process.send_signal(signal.SIGTERM)
+            return
+    raise AssertionError("there is no second process")
+
+
+@pytest.fixture
+def single(shell: Shell, define: Define, birds: dict[str, str]) -> Iterator[str]:
+    """The run as one process trains it, by the ordinary way."""
+    spec = launched(shell, "one", DEFINITION, define, birds)
+    assert spec.accelerate == {}
+    assert launch.spawn(shell.home, spec).wait(timeout=200) == 0
+    yield next(run for run in spec.run_ids if "old" in run)
+
+
+def test_two_processes_give_what_one_gives(
+    shell: Shell, define: Define, birds: dict[str, str], single: str
+) -> None:
+    spec = launched(shell, "two", DEFINITION + DDP, define, birds)
+    run = spec.run_ids[0]
+    assert run.rpartition("-")[2] == single.rpartition("-")[2], "the id says how it was trained"
+    assert launch.spawn(shell.home, spec).wait(timeout=200) == 0
+
+    assert apart(shell, run, single) <= 1e-4
+    assert steps_written(shell, run) == list(range(1, STEPS + 1))
+    manifest = json.loads((shell.home.run(run).checkpoint(20) / "manifest.json").read_text())
+    assert manifest["provenance"]["why"] == "the launch has 2 processes"
+    events = shell.home.launch(spec.launch_id).events.read_text().splitlines()
+    kinds = [json.loads(line)["kind"] for line in events]
+    assert kinds.count("checkpoint") == 2
+    assert kinds.count("run_done") == 1
+
+
+def test_one_process_told_to_stop_stops_all_and_the_run_goes_on(
+    shell: Shell, define: Define, birds: dict[str, str], single: str
+) -> None:
+    spec = launched(shell, "two", DEFINITION + DDP, define, birds)
+    run = spec.run_ids[0]
+    process = launch.spawn(shell.home, spec)
+    stop_one(shell, run, spec, 5)
+    assert process.wait(timeout=60) == 0, "the other process was left waiting"
+    done = read_done(shell.home.launch(spec.launch_id))
+    assert done is not None
+    assert done.outcome == "cancelled"
+
+    again, *_ = commit(shell.home, make_plan(shell.home, "two"))
+    assert launch.spawn(shell.home, again).wait(timeout=200) == 0
+    assert "goes on from step" in shell.home.launch(again.launch_id).log.read_text()
+    assert apart(shell, run, single) <= 1e-4
+
+
+def test_cancel_reaches_both(shell: Shell, define: Define, birds: dict[str, str]) -> None:
+    define("two", DEFINITION.replace(f"max_steps: {STEPS}", "max_steps: 5000") + DDP, birds)
+    shell("run", "start", "two", "--detach")
+    (run,) = (r["id"] for r in shell.json("run", "list")["runs"] if r["arm"] == "old")
+    metrics = shell.home.run(run).metrics
+    until = time.monotonic() + 120
+    while not metrics.exists() or not metrics.read_bytes():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    shell("run", "cancel", run)
+    train = next(name for name in shell.json("run", "show", run)["launches"] if "train" in name)
+    paths = shell.home.launch(train)
+    while alive(paths):  # as long as any of its processes can write to its log
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    done = read_done(paths)
+    assert done is not None
+    assert done.outcome == "cancelled"
+
+
+def test_fsdp_gives_what_one_process_gives(
+    shell: Shell, define: Define, birds: dict[str, str], single: str
+) -> None:
+    """Two runs in a launch, the first stopped and gone on with: all of it from whole files."""
+    both = DEFINITION.replace("seeds: 0", "seeds: 0-1") + FSDP
+    spec = launched(shell, "shards", both, define, birds)
+    run, other = (name for name in spec.run_ids if "old" in name)
+    process = run_sharded(shell, spec)
+    stop_one(shell, run, spec, 5)
+    assert process.wait(timeout=100) == 0
+    again, *_ = commit(shell.home, make_plan(shell.home, "shards"))
+    assert run_sharded(shell, again).wait(timeout=200) == 0
+    assert "goes on from step" in shell.home.launch(again.launch_id).log.read_text()
+
+    assert apart(shell, run, single) <= 1e-4
+    assert sorted(set(steps_written(shell, run))) == list(range(1, STEPS + 1))
+    assert adapter(shell, other).keys() == adapter(shell, single).keys()
+    names = {path.name for path in shell.home.run(run).checkpoint(STEPS).iterdir()}
+    assert names - {"README.md"} == {
+        path.name for path in shell.home.run(single).checkpoint(STEPS).iterdir()
+    }
+
+
+def test_fsdp_without_a_gpu_is_said(shell: Shell, define: Define, birds: dict[str, str]) -> None:
+    if launch.has_gpu():
+        pytest.skip("there is a GPU, so FSDP works")
+    spec = launched(shell, "shards", DEFINITION + FSDP, define, birds)
+    process = launch.spawn(shell.home, spec)
+    process.wait(timeout=100)
+    done = read_done(shell.home.launch(spec.launch_id))
+    assert done is not None
+    assert "does not shard on cpu" in done.runs[spec.run_ids[0]].message
