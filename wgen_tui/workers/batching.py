@@ -16,7 +16,7 @@ from wgen_tui.workers.decode import Request
 from wgen_tui.workers.rack import NO_SLOT, Rack
 
 Way = Literal["alone", "stacked"]
-ENOUGH = 64  # draws of one checkpoint from which a pass of its own is the better first guess
+ENOUGH = 256  # draws of one checkpoint from which a pass of its own is the better first guess
 TRY_BOTH = 4  # batches of work left, from which the other way is tried as well
 
 

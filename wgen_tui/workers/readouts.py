@@ -88,7 +88,7 @@ def _behind(tokenizer: Any, text: str, ids: tuple[int, ...], said: str) -> tuple
 
 
 def read_all(
-    reader: Reader, tokenizer: Any, asked: Sequence[tuple[Asked, int]]
+    reader: Reader, tokenizer: Any, asked: Sequence[tuple[Asked, int]], rows: int = AT_ONCE
 ) -> Iterator[tuple[int, list[Found]]]:
     """Read prompts, each through its own adapter.
 
@@ -96,6 +96,7 @@ def read_all(
         reader: Of the base and what is on it.
         tokenizer: Gives tokens their text.
         asked: Prompts with their slots.
+        rows: Most prompts in a pass.
 
     Yields:
         The number of the prompt in `asked`, and what was found, in the order of its continuations
@@ -103,8 +104,9 @@ def read_all(
     """
     # Prompts of like length together: less is padded.
     order = sorted(range(len(asked)), key=lambda number: len(asked[number][0].ids))
-    for start in range(0, len(order), AT_ONCE):
-        numbers = order[start : start + AT_ONCE]
+    rows = min(rows, AT_ONCE)
+    for start in range(0, len(order), rows):
+        numbers = order[start : start + rows]
         prompts = [asked[number] for number in numbers]
         with torch.inference_mode():
             reading = reader.read([a.ids for a, _ in prompts], [slot for _, slot in prompts])

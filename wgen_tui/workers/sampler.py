@@ -33,6 +33,7 @@ from wgen_tui.workers.decode import Drawn, Request, Style, end_tokens
 from wgen_tui.workers.engine import Engine
 from wgen_tui.workers.grid.adapters import Adapter, NotStackable, read_adapter
 from wgen_tui.workers.models import Base
+from wgen_tui.workers.passes import rows_that_fit
 from wgen_tui.workers.poly import read_task
 from wgen_tui.workers.proof import LIMITS, Probe, check_files, prove, read_probe
 from wgen_tui.workers.rack import NO_SLOT, Rack
@@ -252,7 +253,9 @@ class Sampler:
         """Make the readings."""
         todo = [(target, key) for target in targets for key in target.readings]
         asked = [(target.readings[key], target.slot) for target, key in todo]
-        for number, found in read_all(engine.reader, self._base.tokenizer, asked):
+        longest = max((len(item.ids) for item, _ in asked), default=1)
+        rows = rows_that_fit(self._base.model, longest, self._base.device)
+        for number, found in read_all(engine.reader, self._base.tokenizer, asked, rows):
             target, key = todo[number]
             if target.run.over:
                 continue
