@@ -19,7 +19,7 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
-	$(BIN)/python -m pytest -m benchmark -s -p no:xdist tests/benchmarks/bench_*.py $(ARGS)
+	$(BIN)/python -m tests.benchmarks
 
 docs: $(STAMP)
 	$(BIN)/python -m store.docs

@@ -57,6 +57,7 @@ class Figure:
     ours: float
     peft: float
     way: str
+    spread: tuple[float, float]  # of the ratio over the repeats
 
     @property
     def ratio(self) -> float:
@@ -217,7 +218,19 @@ def measure(rivals: Rivals, n: int, temperature: float, repeats: int = REPEATS) 
     for _ in range(repeats):
         ours.append(timed(lambda: rivals.ours(n, temperature)))
         peft.append(timed(lambda: rivals.peft(n, temperature)))
-    return Figure(rivals.name, n, temperature, min(ours), min(peft), way)
+    ratios = [b / a for a, b in zip(ours, peft, strict=True)]
+    spread = (min(ratios), max(ratios))
+    return Figure(rivals.name, n, temperature, min(ours), min(peft), way, spread)
+
+
+def missed(figures: Sequence[Figure]) -> list[str]:
+    """Which bars were not reached."""
+    least = {("tiny-world", 1): 2.5}
+    return [
+        f"sampling {f.model}, n={f.n}: {f.ratio:.2f} of at least {bar}"
+        for f in figures
+        if f.ratio < (bar := least.get((f.model, f.n), 1.0))
+    ]
 
 
 def table(figures: Sequence[Figure]) -> str:
@@ -227,7 +240,7 @@ def table(figures: Sequence[Figure]) -> str:
     ]
     lines += [
         f"| {f.model} | {f.n} | {f.temperature:g} | {f.ours:.3f} | {f.peft:.3f} "
-        f"| {f.ratio:.2f} | {f.way} |"
+        f"| {f.ratio:.2f} ({f.spread[0]:.2f} to {f.spread[1]:.2f}) | {f.way} |"
         for f in figures
     ]
     return "\n".join(lines)
@@ -253,10 +266,7 @@ def test_greedy_tokens_are_those_of_generate(make: Callable[[], Rivals]) -> None
 def test_sampling_is_never_slower_and_much_faster_at_one_draw() -> None:
     figures = run()
     print(f"\n{table(figures)}")
-    for figure in figures:
-        assert figure.ratio >= 1.0, figure
-        if (figure.model, figure.n) == ("tiny-world", 1):
-            assert figure.ratio >= 2.5, figure
+    assert not missed(figures)
 
 
 def main(words: list[str]) -> int:

@@ -1,0 +1,75 @@
+"""Every benchmark, as docs/benchmarks.md shows it: `make bench`, or `python -m tests.benchmarks`.
+
+Measures on an otherwise idle machine only: the first line says what else ran.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import warnings
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+import torch
+
+from tests.benchmarks import bench_grid, bench_sampling
+
+PACKAGES = ("torch", "transformers", "peft", "trl")
+
+
+def machine() -> str:
+    """What is measured on: the line above the tables."""
+    cores = f"{psutil.cpu_count()} cores, {processor()}"
+    memory = f"{psutil.virtual_memory().total / 2**30:.0f} GB"
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    system = f"{platform.system()} {platform.release()}"
+    today = datetime.now(UTC).date()
+    return (
+        f"{today} · {commit()} · {cores} · {memory} · {gpu} · {system} · "
+        f"Python {platform.python_version()}, {versions} · load {os.getloadavg()[0]:.1f} at the start"
+    )
+
+
+def processor() -> str:
+    """The processor's name, as the system gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def commit() -> str:
+    """The commit that is measured, marked when something has changed since."""
+    command = ["git", "describe", "--always", "--dirty"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "no checkout"
+
+
+def main() -> int:
+    """Measure, print, and say which bars were missed; 1 if any was."""
+    warnings.simplefilter("ignore")
+    print(f"{machine()}\n", flush=True)
+    grid = bench_grid.run()
+    print(f"{bench_grid.table(grid)}\n", flush=True)
+    together, apart = bench_grid.memory()
+    print(f"{bench_grid.memory_line(together, apart)}\n", flush=True)
+    sampling = bench_sampling.run()
+    print(bench_sampling.table(sampling))
+    missed = bench_grid.missed(grid) + bench_sampling.missed(sampling)
+    if together > bench_grid.MEMORY_BAR * apart:
+        missed.append(f"memory: {together / apart:.2f} of at most {bench_grid.MEMORY_BAR}")
+    for line in missed:
+        print(f"missed: {line}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
