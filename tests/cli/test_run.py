@@ -35,7 +35,8 @@ def test_list_in_a_pipe_is_aligned_and_filtered(program: Program, files: Any) ->
     head, row = program("run", "list", "--state", "lost").stdout.splitlines()
     assert head.split()[:4] == ["run", "arm", "seed", "state"]
     assert row.split()[:4] == [lost, "b", "0", "lost"]
-    assert program("run", "list", "--experiment", "y").stdout == ""
+    assert program("run", "list", "--experiment", "tiny-robot").stdout == ""
+    assert "no experiment 'y'" in program("run", "list", "--experiment", "y", code=2).stderr
 
 
 def test_the_hash_is_enough_where_it_is_unique(program: Program, files: Any) -> None:

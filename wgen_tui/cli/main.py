@@ -26,7 +26,7 @@ NOUNS: dict[str, str] = {
     "demo": "Run a whole experiment on the embedded model, in about a minute.",
     "experiment": "List, show, make and check experiments.",
     "run": "Start, watch and cancel runs.",
-    "sample": "List, show, search and export samples.",
+    "sample": "List, show, search and export samples, and draw more.",
     "grade": "Grade samples by hand, blind; export, import and compare grades.",
     "results": "Show rates, intervals and differences to the control.",
     "sql": "Query runs, samples, grades and metrics in SQL.",
