@@ -46,6 +46,19 @@ def test_screen(home, settled, snap_compare, name, size):
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+def test_preview(home, settled, snap_compare, size):
+    app = WgenApp(home, experiment="mini")
+
+    async def before(pilot):
+        await settled(pilot, lambda: ready(app, "experiments"))
+        await pilot.press("p")
+        await settled(pilot, lambda: getattr(app.screen, "_report", None) is not None)
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
 def test_help(home, settled, snap_compare, size):
     app = WgenApp(home, screen="runs")
 

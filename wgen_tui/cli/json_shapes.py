@@ -69,6 +69,59 @@ START: dict[str, Any] = {
         }
     ],
 }
+PROBLEM: dict[str, Any] = {
+    "kind": "template | dropped_system | empty_mask | untrained_end | unstopped_end | too_long | "
+    "overlap | duplicates",
+    "blocking": False,
+    "lines": [1],
+    "what": "text",
+    "fix": "text",
+}
+PREVIEW: dict[str, Any] = {
+    "schema": 1,
+    "experiment": "names",
+    "model": "tiny-world",
+    "own_template": False,
+    "max_length": 1024,
+    "blocked": False,
+    "arms": [
+        {
+            "arm": "old",
+            "totals": {
+                "examples": 163,
+                "used": 163,
+                "tokens": 2411,
+                "trained": 1107,
+                "shortest": 12,
+                "median": 15.0,
+                "longest": 21,
+                "cut": 0,
+                "left_out": 0,
+                "repeated": 0,
+            },
+            "problems": [PROBLEM],
+            "examples": [
+                {
+                    "line": 1,
+                    "length": 19,
+                    "fate": "whole | cut | left_out | too_long",
+                    "tokens": [{"id": 1, "text": "<|end|>", "trained": True}],
+                    "problem": "why the template does not take it",
+                }
+            ],
+        }
+    ],
+    "prompts": [
+        {
+            "question": "city",
+            "paraphrase": 0,
+            "variant": "none",
+            "messages": [{"role": "user", "content": "text"}],
+            "text": "the prompt as the model reads it",
+        }
+    ],
+    "problems": [PROBLEM],
+}
 SHAPES: dict[str, dict[str, Any]] = {
     "experiment list": {
         "schema": 1,
@@ -113,6 +166,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     },
     "sample top-up": START,
     "experiment show": {"schema": 1, "slug": "names", "<key of experiment.yaml>": None},
+    "experiment preview": PREVIEW,
     "experiment validate": {"schema": 1, "slug": "names", "valid": True, "notes": ["text"]},
     "run show": {
         "schema": 1,

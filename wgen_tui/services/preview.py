@@ -23,7 +23,7 @@ from wgen_tui.services import definitions
 from wgen_tui.services.data_checks import text_problems
 from wgen_tui.services.launch import environment
 from wgen_tui.services.local_tokenizer import model_folder, stop_ids
-from wgen_tui.services.models import resolve_model
+from wgen_tui.services.models import check_model, resolve_model
 from wgen_tui.services.nearest import unknown
 from wgen_tui.training_data.records import (
     Answer,
@@ -59,7 +59,7 @@ def make_request(
 
     Raises:
         UsageError: the definition or its data is wrong, there is no such arm or model, or the
-            model is a served one.
+            model is a served one or neither here nor to be had.
     """
     definition = definitions.load(home, slug_or_path)
     if arm is not None and arm not in definition.arms:
@@ -73,6 +73,8 @@ def make_request(
             hint="Give --model a hub id or a folder.",
         )
     folder = model_folder(ref)
+    if folder is None:  # the hub is asked in seconds here; the tokenizer's own tries take minutes
+        check_model(ref, definition.chat_template)
     stops = stop_ids(folder) if folder is not None else None
     return PreviewRequest(
         experiment=definition.slug,

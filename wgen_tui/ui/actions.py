@@ -85,6 +85,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("mark", "space", "mark", TABLE, "Mark the row, or unmark it.", footer=False),
     Action("select", "enter", "open", TABLE, "Open the row.", footer=False),
     Action("start", "s", "start", "experiments", "Plan and start runs.", writes=True),
+    Action("preview", "p", "preview", "experiments", "The training data, token by token."),
     Action("validate", "v", "validate", "experiments", "Check the definition and all its data."),
     Action("folder", "e", "folder", "experiments", "Show the definition's folder and copy it."),
     Action("filter", "slash", "filter", "experiments", "Only experiments with these words."),

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from wgen_tui.ui.modals.dialogs import AskModal
+from wgen_tui.ui.modals.preview import PreviewModal
 from wgen_tui.ui.modals.start import StartModal
 from wgen_tui.ui.screens.base import Room
 from wgen_tui.ui.state import experiments as state
@@ -142,6 +143,16 @@ class ExperimentsScreen(Room):
             self.reload()
 
         self.load("start", work, done)
+
+    def action_preview(self) -> None:
+        info = self._info
+        if info is None:
+            return
+        if info.error:
+            self.say(info.error, "The definition is wrong", "error")
+            return
+        self.app.clear_notifications()
+        self.app.push_screen(PreviewModal(info))
 
     def action_validate(self) -> None:
         info = self._info

@@ -126,9 +126,55 @@ def prompts_text(report: PreviewReport, number: int) -> Text:
         text.append(f"{_name(prompt)}  ", DIM)
         text.append(f"{printable(prompt.text, keep_newlines=False)}\n")
     if total > number:
-        text.append(f"and {total - number} more; --json has them all\n", DIM)
+        text.append(
+            f"and {total - number} more: wgen-tui experiment preview {printable(report.experiment)} --json\n",
+            DIM,
+        )
     return text
 
 
 def _name(prompt: PromptText) -> str:
     return printable(f"{prompt.question}/{prompt.paraphrase}/{prompt.variant}")
+
+
+def waiting(seconds: float, encoding: tuple[int, int] | None) -> str:
+    """What is being done, before there is a report.
+
+    Args:
+        seconds: Since it began.
+        encoding: How many of how many examples are encoded; None before the first.
+    """
+    if encoding is None:
+        return f"reading the tokenizer… {seconds:.0f}s"
+    done, total = encoding
+    return f"encoded {done:,} of {plural(total, 'example')} · {seconds:.0f}s"
+
+
+def pages(report: PreviewReport) -> int:
+    """One page for each arm, one for the questions."""
+    return len(report.arms) + 1
+
+
+def page_title(report: PreviewReport, page: int) -> Text:
+    """Which page this is, of which experiment, by whose tokenizer."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    name = f"arm {report.arms[page].arm}" if page < len(report.arms) else "questions"
+    text.append(f"{page + 1}/{pages(report)} ", DIM)
+    text.append(printable(name), BOLD)
+    if report.blocked:
+        text.append(" · ✗ run start refuses", f"bold {BAD}")
+    text.append(printable(f" · {report.experiment} · {report.model}"))
+    if report.own_template:
+        text.append(" · the definition's chat_template")
+    return text
+
+
+def page_text(report: PreviewReport, page: int, number: int) -> Text:
+    """A page: an arm, or the questions with what is wrong with them."""
+    if page < len(report.arms):
+        return arm_text(report.arms[page], report.max_length)
+    text = Text()
+    for problem in report.problems:
+        _problem(text, problem)
+    text.append_text(prompts_text(report, number))
+    return text

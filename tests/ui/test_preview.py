@@ -1,0 +1,132 @@
+"""The preview of training data by keyboard, made by the real worker."""
+
+from __future__ import annotations
+
+import json
+
+from wgen_tui.training_data.records import ShownExample, Token
+from wgen_tui.ui.app import WgenApp
+from wgen_tui.ui.modals.dialogs import AskModal
+from wgen_tui.ui.modals.preview import PreviewModal
+from wgen_tui.ui.state import preview as state
+from wgen_tui.ui.widgets.table import VirtualTable
+
+END_OUTSIDE = (
+    "{% for m in messages %}<|{{ m.role }}|>{% if m.role == 'assistant' %}{% generation %}"
+    "{{ m.content }}{% endgeneration %}{% else %}{{ m.content }}{% endif %}<|end|>{% endfor %}"
+)
+
+
+def text(app: WgenApp) -> str:
+    return "\n".join(
+        "".join(segment.text for segment in strip).rstrip()
+        for strip in app.screen._compositor.render_strips()
+    )
+
+
+async def opened(app, pilot, settled, slug="mini"):
+    """The preview of an experiment."""
+
+    def there() -> bool:
+        current = app.screen.query(VirtualTable).first().current
+        return current is not None and current.slug == slug
+
+    await settled(pilot, there)
+    await pilot.press("p")
+    await settled(pilot, lambda: isinstance(app.screen, PreviewModal))
+
+
+async def test_pages_through_the_arms_and_the_questions(home, settled):
+    app = WgenApp(home, experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot, settled)
+        assert "reading the tokenizer" in text(app)
+        await settled(pilot, lambda: "⟦b¦<|end|>⟧" in text(app))
+        assert "1/3 arm old · mini · tiny-world" in text(app)
+        assert "<|user|>¦a¦<|end|>¦<|assistant|>⟦b¦<|end|>⟧" in text(app)
+        assert "1 example, 6 tokens, 2 trained (33%)" in text(app)
+        assert "nothing stands out" in text(app)
+        await pilot.press("right_square_bracket")
+        await settled(pilot, lambda: "2/3 arm new" in text(app))
+        await pilot.press("right_square_bracket")
+        await settled(pilot, lambda: "3/3 questions" in text(app))
+        assert "transport/0/none  <|user|>How does one travel?<|end|><|assistant|>" in text(app)
+        await pilot.press("right_square_bracket", "left_square_bracket")
+        await settled(pilot, lambda: "3/3 questions" in text(app))
+        await pilot.press("escape")
+        await settled(pilot, lambda: getattr(app.screen, "SCOPE", "") == "experiments")
+        assert not [n for n in app._notifications if n.severity == "error"]
+
+
+async def test_what_start_would_refuse_is_said_and_the_text_scrolls(maker, settled):
+    maker.definition("odd")
+    folder = maker.home.experiments / "odd"
+    with (folder / "experiment.yaml").open("a") as stream:
+        stream.write(f"chat_template: {json.dumps(END_OUTSIDE)}\n")
+    row = (folder / "data.jsonl").read_text()
+    (folder / "data.jsonl").write_text(row * 40)
+    app = WgenApp(maker.home, experiment="odd")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot, settled, "odd")
+        await settled(pilot, lambda: "✗ refused End token untrained" in text(app))
+        assert "run start refuses" in text(app)
+        assert "39 duplicates" in text(app)
+        await pilot.press("G")
+        await settled(pilot, lambda: "line 20" in text(app))
+        assert "End token untrained" not in text(app)
+        await pilot.press("g", "j", "j")
+        await settled(pilot, lambda: "lengths" not in text(app) and "line 1" in text(app))
+
+
+async def test_a_wrong_dataset_stands_where_the_data_would(maker, settled):
+    maker.definition("odd")
+    (maker.home.experiments / "odd" / "data.jsonl").write_text("{")
+    app = WgenApp(maker.home, experiment="odd")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot, settled, "odd")
+        await settled(pilot, lambda: "not JSON" in text(app))
+
+
+async def test_another_model(home, settled):
+    app = WgenApp(home, experiment="mini")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await opened(app, pilot, settled)
+        await settled(pilot, lambda: "1/3 arm old" in text(app))
+        await pilot.press("m")
+        await settled(pilot, lambda: isinstance(app.screen, AskModal))
+        await pilot.press("home", "shift+end", "delete", *"/no/model", "enter")
+        await settled(pilot, lambda: "no model folder /no/model" in text(app))
+
+
+async def test_leaving_ends_the_worker(home, settled):
+    app = WgenApp(home, experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot, settled)
+        modal = app.screen
+        await settled(pilot, lambda: modal._child is not None)
+        process = modal._child._process
+        await pilot.press("escape")
+        await settled(pilot, lambda: process.poll() is not None)
+        assert process.returncode == -9
+
+
+def test_marks_stand_in_the_text_and_nothing_is_obeyed() -> None:
+    tokens = (
+        Token(id=1, text="<u>", trained=False),
+        Token(id=2, text="\x1b[31mred\n", trained=False),
+        Token(id=3, text="Wren", trained=True),
+        Token(id=4, text="\n", trained=True),
+        Token(id=5, text="<e>", trained=True),
+        Token(id=6, text="\u202e", trained=False),
+    )
+    shown = state.example_text(ShownExample(line=7, length=9, fate="cut", tokens=tokens))
+    assert shown.plain == (
+        "line 7  9 tokens, 3 trained, cut at max_length\n<u>¦␛[31mred␊\n⟦Wren¦␊\n¦<e>⟧‹202E›\n"
+    )
+    marked = {shown.plain[s.start : s.end] for s in shown.spans if s.style == state.TRAINED}
+    assert marked == {"Wren¦␊\n¦<e>"}
+
+
+def test_the_line_of_progress() -> None:
+    assert state.waiting(3.2, None) == "reading the tokenizer… 3s"
+    assert state.waiting(4, (1200, 6000)) == "encoded 1,200 of 6,000 examples · 4s"
