@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from experiments.schema import SamplingConfig
-from wgen_tui.workers.draws import choose, uniforms
+from wgen_tui.workers.draws import choose, keys_of
 from wgen_tui.workers.passes import Reader, Reading
 from wgen_tui.workers.rack import NO_SLOT
 
@@ -121,10 +121,9 @@ class Decoding:
 
     def _step(self) -> list[Drawn]:
         sampling = self._style.sampling
-        chances = torch.from_numpy(uniforms(self._seeds[self._going], self._position))
         tokens, logs = choose(
             self._reading.logits,
-            chances.to(self._reader.device),
+            keys_of(self._seeds[self._going], self._position),
             sampling.temperature,
             sampling.top_p,
         )
