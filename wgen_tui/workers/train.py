@@ -17,7 +17,7 @@ from accelerate import Accelerator
 
 from experiments.schema import TrainingConfig
 from wgen_tui.protocol import RunSpec
-from wgen_tui.workers.alone import train_alone
+from wgen_tui.workers.alone import together, train_alone
 from wgen_tui.workers.checkpoints import clear
 from wgen_tui.workers.during import Watch
 from wgen_tui.workers.grid.adapters import NotStackable, new_adapter
@@ -141,6 +141,8 @@ def train(worker: Worker) -> None:
     first = next(spec for spec in specs if spec.training is not None)
     precision = first.training.precision if first.training else "auto"
     accelerator = Accelerator(mixed_precision="fp16" if precision == "fp16" else "no")
+    if accelerator.num_processes > 1:
+        worker.agree = together(accelerator)
     groups: dict[tuple[Any, ...], list[RunSpec]] = defaultdict(list)
     for spec in specs:
         groups[load_key(spec)].append(spec)
