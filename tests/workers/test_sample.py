@@ -101,6 +101,23 @@ def test_batches_change_nothing(
         assert "alone" in engines_of(field)
 
 
+def test_checkpoints_come_in_waves_when_room_is_short(
+    field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wgen_tui.workers import sampler
+
+    job = make_job(2, checkpoints="all")
+    sample_runs(field, job)
+    together = everything(field)
+    monkeypatch.setattr(sampler, "SHARE", 1e-9)
+    for run in (BASE, *RUNS):
+        shutil.rmtree(field.home.run(run).samples)
+    worker = sample_runs(field, job)
+    assert {outcome.outcome for outcome in worker.outcomes.values()} == {"finished"}
+    assert everything(field) == together
+    assert engines_of(field) == {"alone"}
+
+
 def test_more_draws_leave_the_first_as_they_were(field: Field) -> None:
     sample_runs(field, make_job(2))
     before = everything(field)

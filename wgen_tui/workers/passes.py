@@ -21,6 +21,13 @@ MOST_ROWS = 512
 SHARE = 0.25  # of free memory for keys, values and logits
 
 
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free on a device now."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
+
+
 def rows_that_fit(model: Any, length: int, device: torch.device) -> int:
     """How many rows of `length` tokens to go on with at once, by the memory that is free now."""
     config = model.config.get_text_config()
@@ -29,11 +36,7 @@ def rows_that_fit(model: Any, length: int, device: torch.device) -> int:
     width = torch.finfo(model.dtype).bits // 8
     cache = 2 * config.num_hidden_layers * heads * size * width * length
     logits = 4 * 8 * config.vocab_size
-    if device.type == "cuda":
-        free = torch.cuda.mem_get_info(device)[0]
-    else:
-        free = psutil.virtual_memory().available
-    return max(1, min(MOST_ROWS, int(free * SHARE / (cache + logits))))
+    return max(1, min(MOST_ROWS, int(free_memory(device) * SHARE / (cache + logits))))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any
 
 import peft
@@ -33,7 +32,7 @@ from wgen_tui.workers.decode import Drawn, Request, Style, end_tokens
 from wgen_tui.workers.engine import Engine
 from wgen_tui.workers.grid.adapters import Adapter, NotStackable, read_adapter
 from wgen_tui.workers.models import Base
-from wgen_tui.workers.passes import rows_that_fit
+from wgen_tui.workers.passes import free_memory, rows_that_fit
 from wgen_tui.workers.poly import read_task
 from wgen_tui.workers.proof import LIMITS, Probe, check_files, prove, read_probe
 from wgen_tui.workers.rack import NO_SLOT, Rack
@@ -46,6 +45,7 @@ from wgen_tui.workers.targets import RunWork, Target, steps_of
 PART_SECONDS = 3.0
 LOOK_SECONDS = 0.2  # between two looks whether a run was cancelled
 SEATS = 64  # adapters on the base at once
+SHARE = 0.1  # of free memory for their weights
 PROVEN_AT_ONCE = 32
 
 
@@ -81,9 +81,8 @@ class Sampler:
 
     def run(self, specs: Sequence[RunSpec]) -> None:
         """Make every missing draw of these runs; each gets its outcome."""
-        targets = self._targets(specs)
         try:
-            while wave := list(islice(targets, SEATS)):
+            for wave in self._waves(self._targets(specs)):
                 try:
                     self._wave(wave)
                 except Exception as error:  # of the pass that these shared
@@ -93,6 +92,21 @@ class Sampler:
         finally:
             for run in self._live:
                 run.flush()
+
+    def _waves(self, targets: Iterable[Target]) -> Iterator[list[Target]]:
+        """As many checkpoints at once as there is room for on the base; at least one."""
+        room = SHARE * free_memory(self._base.device)
+        wave: list[Target] = []
+        size = 0
+        for target in targets:
+            own = _size(target)
+            if wave and (len(wave) == SEATS or size + own > room):
+                yield wave
+                wave, size = [], 0
+            wave.append(target)
+            size += own
+        if wave:
+            yield wave
 
     def _targets(self, specs: Sequence[RunSpec]) -> Iterator[Target]:
         """The checkpoints that lack draws; a run begins when its first is asked for."""
@@ -154,6 +168,8 @@ class Sampler:
         adapters: list[Adapter] = []
         others: list[Target] = []
         for target in wave:
+            if target.run.over:
+                continue
             with _settling(target.run):
                 if target.step == 0:
                     seated.append(target)
@@ -302,6 +318,12 @@ class Sampler:
             sampling=self._sampling,
             engine=f"{self._versions} / {way}",
         )
+
+
+def _size(target: Target) -> int:
+    """Bytes of a checkpoint's weights on disk, which is what they take in fp32."""
+    folder = target.run.files.checkpoint(target.step)
+    return sum(path.stat().st_size for path in folder.glob("adapter_model.*"))
 
 
 @contextmanager
