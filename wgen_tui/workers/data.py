@@ -1,14 +1,14 @@
 """From chats to token ids, with the loss on what the assistant says and nothing else.
 
 Promises: every example has a trained token; where the mask cannot be told with certainty, training
-is refused; the order of the examples depends on the data-order seed and the epoch alone.
+is refused.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,6 @@ __all__ = [
     "batches_per_epoch",
     "collate",
     "encode",
-    "epoch_batches",
     "load_examples",
     "render",
 ]
@@ -74,22 +73,6 @@ def load_examples(path: Path, tokenizer: Any, training: TrainingConfig) -> Datas
 def batches_per_epoch(training: TrainingConfig, examples: int) -> int:
     """How many batches an epoch has; the last may be smaller."""
     return math.ceil(examples / training.per_device_train_batch_size)
-
-
-def epoch_batches(
-    examples: Sequence[Example], size: int, data_order: int
-) -> Iterator[list[Example]]:
-    """Yield batches for ever; epoch e is shuffled by a generator seeded `data_order + e`.
-
-    That is the order of transformers' Trainer.
-    """
-    epoch = 0
-    while True:
-        generator = torch.Generator().manual_seed(data_order + epoch)
-        order = torch.randperm(len(examples), generator=generator).tolist()
-        for start in range(0, len(order), size):
-            yield [examples[index] for index in order[start : start + size]]
-        epoch += 1
 
 
 def collate(

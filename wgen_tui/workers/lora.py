@@ -121,10 +121,6 @@ class Order:
             for first in range(start, end, self._size)
         ]
 
-    def epochs(self, step: int) -> float:
-        """How many epochs are done after a step."""
-        return step / self._per_epoch
-
     def _shuffled(self, epoch: int) -> list[int]:
         generator = torch.Generator().manual_seed(self._seed + epoch)
         order: list[int] = torch.randperm(len(self._examples), generator=generator).tolist()
