@@ -71,6 +71,20 @@ class LaunchPaths:
     def done(self) -> Path:
         return self.root / "done.json"
 
+    def done_before(self, attempt: int) -> Path:
+        """How an earlier attempt ended."""
+        return self.root / f"done-{attempt}.json"
+
+    @property
+    def queue(self) -> Path:
+        """What may change of it: priority, attempts."""
+        return self.root / "queue.json"
+
+    @property
+    def slurm(self) -> Path:
+        """The Slurm job that does it, and what Slurm said of it last."""
+        return self.root / "slurm.json"
+
 
 @dataclass(frozen=True, slots=True)
 class RunPaths:
@@ -179,6 +193,16 @@ class Home:
     @property
     def supervisor_log(self) -> Path:
         return self.root / "supervisor.log"
+
+    @property
+    def queue(self) -> Path:
+        """Whether the queue as a whole is paused; without the file it is not."""
+        return self.root / "queue.json"
+
+    @property
+    def slurm_jobs(self) -> Path:
+        """What is given to Slurm, and what its tasks print."""
+        return self.root / "slurm"
 
     @property
     def exports(self) -> Path:

@@ -9,13 +9,11 @@ counts once.
 from __future__ import annotations
 
 import json
-import os
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from experiments.schema import (
     JudgeSpec,
@@ -24,20 +22,19 @@ from experiments.schema import (
     SamplingConfig,
     TrainingConfig,
 )
-
-SCHEMA = 1
+from wgen_tui.queueing import SlurmSettings
+from wgen_tui.records import SCHEMA as SCHEMA
+from wgen_tui.records import Record as Record
+from wgen_tui.records import now as now
+from wgen_tui.records import sync_folder as sync_folder
+from wgen_tui.records import write_durably as write_durably
+from wgen_tui.records import write_record as write_record
 
 Stage = Literal["train", "sample", "judge"]
 STAGES: tuple[Stage, ...] = ("train", "sample", "judge")
 RunState = Literal["queued", "starting", "running", "finished", "failed", "cancelled", "lost"]
 LIVE_STATES: frozenset[RunState] = frozenset({"queued", "starting", "running"})
 Outcome = Literal["finished", "failed", "cancelled"]
-
-
-class Record(BaseModel):
-    """Base of every record: immutable, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SeedSet(Record):
@@ -68,7 +65,7 @@ class Endpoint(Record):
     price_in: float | None = Field(default=None, ge=0, description="of a million prompt tokens")
     price_out: float | None = Field(default=None, ge=0, description="of a million drawn tokens")
     logprobs: bool = Field(default=False, description="ask for log-probabilities")
-    extra_body: dict[str, Any] = {}
+    extra_body: dict[str, Any] = Field(default={})
 
 
 class ModelRef(Record):
@@ -125,7 +122,7 @@ class RunSpec(Record):
     data_rows: int = 0
     task: TaskSpec | None = Field(default=None, description="of a joint training; else None")
     created_at: datetime
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = Field(default={})
 
     @property
     def trained_rows(self) -> int:
@@ -170,7 +167,7 @@ class SampleJob(Record):
 
     prompts: tuple[PromptSpec, ...]
     sampling: SamplingConfig
-    n_by_question: dict[str, int] = {}
+    n_by_question: dict[str, int] = Field(default={})
     checkpoints: Literal["final", "all"] | tuple[int, ...] = "final"
     readouts: tuple[ReadoutSpec, ...] = ()
 
@@ -187,9 +184,9 @@ class JudgeJob(Record):
     """
 
     judges: tuple[JudgeSpec, ...]
-    judges_by_question: dict[str, tuple[str, ...]] = {}
-    topics: dict[str, str] = {}
-    questions: dict[str, str] = {}
+    judges_by_question: dict[str, tuple[str, ...]] = Field(default={})
+    topics: dict[str, str] = Field(default={})
+    questions: dict[str, str] = Field(default={})
 
 
 class LaunchSpec(Record):
@@ -208,9 +205,13 @@ class LaunchSpec(Record):
     )
     judge: JudgeJob | None = None
     served: bool = Field(default=False, description="sampled from a server; loads no model")
-    accelerate: dict[str, Any] = {}
+    accelerate: dict[str, Any] = Field(default={})
     stack: int | None = Field(
         default=None, description="most adapters trained together; None: as many as fit"
+    )
+    slurm: SlurmSettings | None = Field(default=None, description="given to Slurm; None: this box")
+    notify: tuple[str, ...] = Field(
+        default=(), description="a command line, run when nothing of its chain is live any more"
     )
 
 
@@ -268,6 +269,7 @@ class DoneRecord(Record):
     title: str = ""
     message: str = ""
     hint: str = ""
+    peak_memory_mb: float | None = Field(default=None, description="on its GPU, else resident")
 
 
 class CheckpointManifest(Record):
@@ -293,7 +295,7 @@ class ResumeManifest(Record):
     run_id: str
     step: int
     files: dict[str, str]
-    numbers: dict[str, float] = {}
+    numbers: dict[str, float] = Field(default={})
     created_at: datetime
 
 
@@ -331,7 +333,7 @@ class Verification(Record):
     notes: tuple[str, ...] = ()
     adapter_sha256: str
     seconds: float
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = Field(default={})
 
 
 class MetricRow(Record):
@@ -366,15 +368,10 @@ class GradeRow(Record):
     label: str | None = None
     number: float | None = None
     explanation: str = ""
-    signals: dict[str, float | int | str | bool | None] = {}
+    signals: dict[str, float | int | str | bool | None] = Field(default={})
     seconds: float | None = None
     retracts: int | None = None
     created_at: datetime
-
-
-def now() -> datetime:
-    """The present moment, UTC, to the microsecond."""
-    return datetime.now(UTC)
 
 
 def digest(*parts: object, bits: int = 63) -> int:
@@ -435,28 +432,3 @@ def rule_hash(judge: JudgeSpec | None, version: int = 1) -> str:
 def make_rule_grade_id(sample_id: int, judge: str, rubric: str) -> int:
     """The id of a rule's verdict, so that judging twice counts once."""
     return digest("grade", sample_id, judge, rubric)
-
-
-def write_record(path: Path, record: Record) -> None:
-    """Write a record so that it is there wholly or not at all, and survives power loss."""
-    write_durably(path, record.model_dump_json(indent=2).encode() + b"\n")
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """Write under a temporary name, fsync, rename, fsync the folder."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

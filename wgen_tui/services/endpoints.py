@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import tomllib
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol import Endpoint, ModelRef
 from wgen_tui.services.nearest import unknown
+from wgen_tui.services.settings import read_config, wrong
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
@@ -91,35 +91,21 @@ def read_endpoints(home: Home) -> dict[str, Endpoint]:
     Raises:
         UsageError: the file cannot be read, or has a mistake in it.
     """
-    tables = _read(home).get("endpoints", {})
+    tables = read_config(home).get("endpoints", {})
     if not isinstance(tables, dict):
-        raise _wrong(home, "endpoints", "is no table", "Write [endpoints.NAME] above its keys.")
+        raise wrong(home, "endpoints", "is no table", "Write [endpoints.NAME] above its keys.")
     return {name: _endpoint(home, name, table) for name, table in tables.items()}
-
-
-def _read(home: Home) -> dict[str, Any]:
-    try:
-        return tomllib.loads(home.config.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"{home.config}: {why}.", title="Configuration unreadable") from None
-
-
-def _wrong(home: Home, key: str, what: str, hint: str = "") -> UsageError:
-    return UsageError(f"{home.config}: {key}: {what}.", title="Wrong configuration", hint=hint)
 
 
 def _endpoint(home: Home, name: str, table: object) -> Endpoint:
     where = f"endpoints.{name}"
     if not NAME.fullmatch(name):
-        raise _wrong(home, where, "a name has letters, digits, - and _ only")
+        raise wrong(home, where, "a name has letters, digits, - and _ only")
     if not isinstance(table, dict):
-        raise _wrong(home, where, "is no table", f"Write [{where}] above its keys.")
+        raise wrong(home, where, "is no table", f"Write [{where}] above its keys.")
     for key in table:
         if _secret(key):
-            raise _wrong(
+            raise wrong(
                 home,
                 f"{where}.{key}",
                 "keys are never kept in files",
@@ -131,17 +117,17 @@ def _endpoint(home: Home, name: str, table: object) -> Endpoint:
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
-            raise _wrong(home, f"{where}.{key}", "there is no such key", hint)
+            raise wrong(home, f"{where}.{key}", "there is no such key", hint)
     if "base_url" not in table:
         example = 'base_url = "http://localhost:8000/v1"'
-        raise _wrong(home, f"{where}.base_url", "is missing", f"For example: {example}")
+        raise wrong(home, f"{where}.base_url", "is missing", f"For example: {example}")
     try:
         found = _Table.model_validate({**table, "name": name})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         what = first["msg"].removeprefix("Value error, ").rstrip(".")
-        raise _wrong(home, f"{where}.{key}", what[:1].lower() + what[1:]) from None
+        raise wrong(home, f"{where}.{key}", what[:1].lower() + what[1:]) from None
     return Endpoint.model_validate(found.model_dump())
 
 
@@ -172,7 +158,7 @@ def resolve_served(home: Home, name: str) -> ModelRef:
 
 
 def _how(home: Home, name: str) -> str:
-    near = difflib.get_close_matches("endpoints", [key for key in _read(home) if key], n=1)
+    near = difflib.get_close_matches("endpoints", [key for key in read_config(home) if key], n=1)
     if near and near[0] != "endpoints":
         return f"{home.config} has [{near[0]}]; write [endpoints.NAME]."
     return f'Write into {home.config}:\n[endpoints.{name}]\nbase_url = "http://localhost:8000/v1"'

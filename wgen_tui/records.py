@@ -1,0 +1,50 @@
+"""What every record is, and how one is written.
+
+Promises: a file is there wholly or not at all, and survives power loss.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA = 1
+
+
+class Record(BaseModel):
+    """Base of every record: immutable, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def now() -> datetime:
+    """The present moment, UTC, to the microsecond."""
+    return datetime.now(UTC)
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record so that it is there wholly or not at all, and survives power loss."""
+    write_durably(path, record.model_dump_json(indent=2).encode() + b"\n")
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write under a temporary name, fsync, rename, fsync the folder."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

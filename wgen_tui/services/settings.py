@@ -1,0 +1,130 @@
+"""config.toml: the policy of the queue, the GPUs, the disk and Slurm.
+
+Promises: a mistake is named by file and key, with the nearest right key; what is not written has a
+default that suits a rented box; a supervisor reads the file again when it has changed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.queueing import SlurmSettings
+
+TABLES = ("endpoints", "queue", "gpu", "disk", "slurm", "notify")
+Table = TypeVar("Table", bound=BaseModel)
+
+
+class _Policy(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class QueuePolicy(_Policy):
+    """`[queue]`.
+
+    Attributes:
+        cpu_slots: Launches at once that use no GPU: all of them on a box without one; the judge
+            stage and served models on any.
+        grace: Seconds that a cancelled worker has for its checkpoint, before it is killed.
+        attempts: How often a launch may fail in a row without getting further.
+    """
+
+    cpu_slots: int = Field(default=1, ge=1, le=256)
+    grace: float = Field(default=30.0, ge=0)
+    attempts: int = Field(default=2, ge=1, le=100)
+
+
+class GpuPolicy(_Policy):
+    """`[gpu]`.
+
+    Attributes:
+        per_gpu: Most launches of ours on one GPU.
+        reserve_mb: Memory of each GPU that is left free.
+        share_with_others: Whether a GPU is used on which somebody else's process computes.
+    """
+
+    per_gpu: int = Field(default=4, ge=1, le=64)
+    reserve_mb: int = Field(default=1024, ge=0)
+    share_with_others: bool = False
+
+
+class DiskPolicy(_Policy):
+    """`[disk]`. Below `floor_mb` of free room nothing is started and workers pause."""
+
+    floor_mb: int = Field(default=1024, ge=0)
+
+
+class NotifyPolicy(_Policy):
+    """`[notify]`. `command` is an argument list; it never goes through a shell."""
+
+    command: tuple[str, ...] = ()
+
+
+class Settings(_Policy):
+    """config.toml but for its endpoints, which `services.endpoints` reads."""
+
+    queue: QueuePolicy = QueuePolicy()
+    gpu: GpuPolicy = GpuPolicy()
+    disk: DiskPolicy = DiskPolicy()
+    notify: NotifyPolicy = NotifyPolicy()
+    slurm: SlurmSettings = SlurmSettings()
+
+
+def read_settings(home: Home) -> Settings:
+    """The settings of a home; the defaults without the file.
+
+    Raises:
+        UsageError: the file cannot be read, or has a mistake in it.
+    """
+    found = read_config(home)
+    for name in found:
+        if name not in TABLES:
+            near = difflib.get_close_matches(name, TABLES, n=1)
+            hint = f"Did you mean [{near[0]}]?" if near else f"There are: {', '.join(TABLES)}."
+            raise wrong(home, name, "there is no such table", hint)
+    parts = {name: table for name, table in found.items() if name != "endpoints"}
+    fields = Settings.model_fields
+    return Settings(**{n: _table(home, n, t, type(fields[n].default)) for n, t in parts.items()})
+
+
+def _table(home: Home, name: str, table: object, model: type[Table]) -> Table:
+    if not isinstance(table, dict):
+        raise wrong(home, name, "is no table", f"Write [{name}] above its keys.")
+    known = list(model.model_fields)
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
+            raise wrong(home, f"{name}.{key}", "there is no such key", hint)
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        what = first["msg"].removeprefix("Value error, ").rstrip(".")
+        raise wrong(home, f"{name}.{key}", what[:1].lower() + what[1:]) from None
+
+
+def read_config(home: Home) -> dict[str, Any]:
+    """config.toml as it stands; empty without the file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return tomllib.loads(home.config.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(f"{home.config}: {why}.", title="Configuration unreadable") from None
+
+
+def wrong(home: Home, key: str, what: str, hint: str = "") -> UsageError:
+    """What is said of a mistake in config.toml."""
+    return UsageError(f"{home.config}: {key}: {what}.", title="Wrong configuration", hint=hint)
