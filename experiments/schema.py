@@ -276,7 +276,7 @@ class TrainingConfig(Model):
     def adapter(self) -> str:
         """The kind of adapter and its size, for people."""
         if self.method == "lora":
-            return f"LoRA r={self.lora.r} alpha={self.lora.lora_alpha}"
+            return f"LoRA r={self.lora.r} alpha={self.lora.lora_alpha:g}"
         poly = self.poly
         if poly.n_splits == 1:
             return f"Poly r={poly.r}, {poly.n_skills} skills"
@@ -383,7 +383,7 @@ class JudgeSpec(Model):
     regex: `labels` maps label -> pattern (searched, in order; first hit wins); `by_topic` gives
         lists of patterns per question topic instead.
     lexicon: `labels` maps label -> list of words or phrases (whole words, a trailing * is a
-        prefix wildcard); the label with hits wins, a tie or none gives `otherwise`.
+        prefix wildcard); the label with most hits wins; a tie, or no hit, gives `otherwise`.
         `by_topic` gives a lexicon per question topic instead.
     prefix, exact: `labels` maps label -> list of texts.
     choice: `labels` maps label -> list of option letters or words, as the first word.

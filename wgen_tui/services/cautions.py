@@ -6,18 +6,39 @@ Promises: each is one sentence without a full stop; nothing here changes a numbe
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from wgen_tui.paths import Home
 from wgen_tui.protocol import NO_EFFECT, NOT_TRAINED, RunOutcome
-from wgen_tui.services.launches import Launches
+from wgen_tui.services.launches import Launches, LaunchView
 from wgen_tui.services.runs import launches_of, list_runs
 
 if TYPE_CHECKING:
     from experiments.schema import Analysis, Definition
-    from wgen_tui.services.results import Rate
+    from wgen_tui.services.rates import Rate
 
 MUCH_BROKEN = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A run whose adapter was found wrong, so that its samples say nothing of its training.
+
+    Attributes:
+        why: What the worker found.
+    """
+
+    run_id: str
+    model: str
+    arm: str
+    seed: int
+    why: str
+
+    @property
+    def sentence(self) -> str:
+        """As a caution beside the results."""
+        return f"{self.arm}, seed {self.seed}: its samples are in doubt: {self.why}"
 
 
 class Graded(Protocol):
@@ -69,7 +90,7 @@ def _seeds(overall: Sequence[Rate], definition: Definition | None) -> Iterable[s
             yield f"{rate.arm}: {rate.seeds} of {planned} planned seeds"
 
 
-def unproven(home: Home, experiment: str, counted: Collection[str] | None) -> list[str]:
+def unproven(home: Home, experiment: str, counted: Collection[str] | None) -> list[Doubt]:
     """Runs whose numbers count although their adapter was found wrong when it was last loaded.
 
     Args:
@@ -82,17 +103,19 @@ def unproven(home: Home, experiment: str, counted: Collection[str] | None) -> li
     for run in list_runs(home, experiment):
         if counted is not None and run.run_id not in counted:
             continue
-        outcome = _last_sampling(launches, home, run.run_id)
+        _, outcome = last_loading(launches, home, run.run_id)
         if outcome is not None and outcome.title in (NO_EFFECT, NOT_TRAINED):
-            what = f"{outcome.title.lower()}: {outcome.message.rstrip('.')}"
-            found.append(f"{run.arm}, seed {run.seed}: its samples are in doubt: {what}")
+            why = f"{outcome.title.lower()}: {outcome.message.rstrip('.')}"
+            found.append(Doubt(run.run_id, run.model, run.arm, run.seed, why))
     return found
 
 
-def _last_sampling(launches: Launches, home: Home, run_id: str) -> RunOutcome | None:
-    """How the newest sample launch that ended for a run ended."""
+def last_loading(
+    launches: Launches, home: Home, run_id: str
+) -> tuple[LaunchView, RunOutcome] | tuple[None, None]:
+    """The newest sample launch that ended for a run, and how it ended for it."""
     own = launches.refresh(launches_of(home, run_id))
     for view in reversed(list(own.values())):
         if view.spec.stage == "sample" and (outcome := view.outcome(run_id)) is not None:
-            return outcome
-    return None
+            return view, outcome
+    return None, None

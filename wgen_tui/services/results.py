@@ -6,83 +6,37 @@ broken answers; seeds are the unit of replication; the same rows give the same n
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from experiments.schema import BASE_ARM, BROKEN_JUDGE, Analysis, Contrast, Definition, Primary
+from experiments.schema import BASE_ARM, BROKEN_JUDGE, Analysis, Definition, Primary
 from store.queries import COUNTS, Count, counts, experiments, sizes
 from store.readouts import MEANS, means
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services import cautions, definitions, stats
+from wgen_tui.services.cautions import Doubt
+from wgen_tui.services.curve import Curve, curve_of
 from wgen_tui.services.database import reading
 from wgen_tui.services.nearest import unknown
+from wgen_tui.services.rates import By, ContrastResult, Maker, Rate, Row, count_cells
 from wgen_tui.services.readouts import ReadoutMean, means_over_seeds
 
 __all__ = ["ContrastResult", "Rate", "Results", "compute", "stamp"]
 
 SCHEMA = 1
-By = Literal["question", "variant"]
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True)
+class Results(Row):
+    """`results EXPERIMENT --json` (dumped by alias: `schema`).
 
-
-class Rate(_Row):
-    """The share of a label in one arm.
-
-    `seed`, `question` and `variant` None mean over all of them. `rate`, `low` and `high` are None
-    where nothing is graded.
+    Attributes:
+        doubts: Runs whose adapter was found wrong; `warnings` says it too.
+        curve: The share at every step that was sampled, when there are several.
     """
-
-    model: str
-    arm: str
-    role: str
-    seed: int | None
-    checkpoint: int
-    question: str | None
-    variant: str | None
-    metric: str
-    judge: str
-    n: int
-    seeds: int
-    rate: float | None
-    low: float | None
-    high: float | None
-    broken: float | None
-    unclear: float | None
-    method: str
-
-
-class ContrastResult(_Row):
-    """The rate of an arm minus that of its control."""
-
-    model: str
-    arm: str
-    control: str
-    checkpoint: int
-    question: str | None
-    variant: str | None
-    metric: str
-    difference: float | None
-    low: float | None
-    high: float | None
-    p: float | None
-    p_min: float | None
-    p_holm: float | None
-    n: int
-    seeds: int
-    method: str
-
-
-class Results(_Row):
-    """`results EXPERIMENT --json` (dumped by alias: `schema`)."""
 
     schema_version: int = Field(default=SCHEMA, serialization_alias="schema")
     experiment: str
@@ -90,32 +44,9 @@ class Results(_Row):
     contrasts: list[ContrastResult]
     warnings: list[str]
     sql: str
-    readouts: list[ReadoutMean] = []
-
-
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    """Samples of one run, checkpoint, question and variant."""
-
-    n: int
-    hits: int
-    unclear: int
-    broken: int
-    ungraded: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    model: str
-    arm: str
-    role: str
-    seed: int
-    step: int
-    question: str
-    variant: str
-
-
-Cells = dict[_Key, _Cell]
+    readouts: list[ReadoutMean] = Field(default=[])
+    doubts: list[Doubt] = Field(default=[], exclude=True)
+    curve: Curve | None = Field(default=None, exclude=True)
 
 
 def compute(
@@ -152,11 +83,13 @@ def compute(
         read = means_over_seeds(means(con, experiment), checkpoint)
     if read and _only_read(definition, judge, label):
         doubts = cautions.unproven(home, experiment, None)
+        said = [doubt.sentence for doubt in doubts]
         return Results(
             experiment=experiment,
             rates=[],
             contrasts=[],
-            warnings=[*note, *doubts],
+            warnings=[*note, *said],
+            doubts=doubts,
             sql=filled(MEANS, experiment=experiment),
             readouts=read,
         )
@@ -172,11 +105,12 @@ def compute(
             title="No results yet",
             hint=f"wgen-tui run start {experiment}",
         )
-    cells = _cells(_at(rows, checkpoint), plan)
-    maker = _Maker(cells, plan, interval)
+    cells = count_cells(_at(rows, checkpoint), plan)
+    maker = Maker(cells, plan, interval)
     rates, contrasts = maker.rates(by), maker.contrasts(by)
     warnings = [*note, *cautions.of_rates(rates, cells.values(), plan, definition)]
-    warnings += cautions.unproven(home, experiment, {row.run_id for row in rows})
+    doubts = cautions.unproven(home, experiment, {row.run_id for row in rows})
+    warnings += [doubt.sentence for doubt in doubts]
     if hashes > 1:
         warnings.append(f"the runs come from {hashes} versions of the definition")
     return Results(
@@ -191,6 +125,8 @@ def compute(
             grader=grader or f"rule:{plan.primary.judge}",
         ),
         readouts=read,
+        doubts=doubts,
+        curve=curve_of(rows, plan, interval),
     )
 
 
@@ -288,204 +224,3 @@ def _at(rows: Iterable[Count], checkpoint: Literal["final", "all"] | int) -> lis
             hint=f"There are: {', '.join(map(str, steps))}.",
         )
     return found
-
-
-def _cells(rows: Iterable[Count], plan: Analysis) -> Cells:
-    found: dict[_Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
-    for row in rows:
-        key = _Key(row.model, row.arm, row.role, row.seed, row.step, row.question, row.variant)
-        cell = found[key]
-        if row.label is None:
-            cell[4] += row.n
-            continue
-        cell[0] += row.n
-        cell[1] += row.n if row.label == plan.primary.label else 0
-        cell[2] += row.n if row.label == plan.unclear else 0
-        cell[3] += row.broken
-    return {key: _Cell(*cell) for key, cell in found.items()}
-
-
-class _Maker:
-    """Makes rates and contrasts out of cells."""
-
-    def __init__(self, cells: Cells, plan: Analysis, interval: stats.Interval) -> None:
-        self._cells = cells
-        self._plan = plan
-        self._interval = interval
-        # Several checkpoints of one arm (checkpoint="all") are groups of their own.
-        self._groups = sorted({(k.model, k.role, k.arm, k.step) for k in cells}, key=_group_order)
-        self._questions = list(dict.fromkeys(k.question for k in cells))
-        self._variants = list(dict.fromkeys(k.variant for k in cells))
-
-    def _slices(self, by: Sequence[By]) -> list[tuple[str | None, str | None]]:
-        """(question, variant) of everything that is reported; None is all of them."""
-        found: list[tuple[str | None, str | None]] = [(None, None)]
-        if "question" in by:
-            found += [(question, None) for question in self._questions]
-        if "variant" in by and len(self._variants) > 1:
-            found += [(None, variant) for variant in self._variants]
-        return found
-
-    def _of(
-        self, group: tuple[str, str, str, int], question: str | None, variant: str | None
-    ) -> dict[int, dict[str, _Cell]]:
-        """The cells of a group's slice, by seed and question (and variant)."""
-        model, _, arm, step = group
-        found: dict[int, dict[str, _Cell]] = defaultdict(dict)
-        for key, cell in self._cells.items():
-            if (
-                (key.model, key.arm, key.step) == (model, arm, step)
-                and question in (None, key.question)
-                and variant in (None, key.variant)
-            ):
-                found[key.seed][f"{key.question}\0{key.variant}"] = cell
-        return dict(sorted(found.items()))
-
-    def rates(self, by: Sequence[By]) -> list[Rate]:
-        """Over seeds for every slice, and for each seed over everything."""
-        made = []
-        for group in self._groups:
-            for question, variant in self._slices(by):
-                cells = self._of(group, question, variant)
-                if cells:
-                    made.append(self._rate(group, cells, None, question, variant))
-            for seed, cells_of_seed in self._of(group, None, None).items():
-                made.append(self._rate(group, {seed: cells_of_seed}, seed, None, None))
-        return made
-
-    def _estimate(self, cells: dict[int, dict[str, _Cell]]) -> stats.Estimate:
-        names = list(dict.fromkeys(name for row in cells.values() for name in row))
-        none = _Cell(0, 0, 0, 0, 0)
-        hits = [[row.get(name, none).hits for name in names] for row in cells.values()]
-        total = [[row.get(name, none).n for name in names] for row in cells.values()]
-        return stats.over_seeds(hits, total, self._plan.confidence, self._interval)
-
-    def _rate(
-        self,
-        group: tuple[str, str, str, int],
-        cells: dict[int, dict[str, _Cell]],
-        seed: int | None,
-        question: str | None,
-        variant: str | None,
-    ) -> Rate:
-        model, role, arm, step = group
-        flat = [cell for row in cells.values() for cell in row.values()]
-        n = sum(cell.n for cell in flat)
-        estimate = self._estimate(cells)
-        return Rate(
-            model=model,
-            arm=arm,
-            role=role,
-            seed=seed,
-            checkpoint=step,
-            question=question,
-            variant=variant,
-            metric=self._plan.primary.label,
-            judge=self._plan.primary.judge,
-            n=n,
-            seeds=len(_shares(cells)),
-            rate=_none(estimate.rate),
-            low=_none(estimate.low),
-            high=_none(estimate.high),
-            broken=sum(cell.broken for cell in flat) / n if n else None,
-            unclear=sum(cell.unclear for cell in flat) / n if n else None,
-            method=estimate.method,
-        )
-
-    def contrasts(self, by: Sequence[By]) -> list[ContrastResult]:
-        """Every contrast of the plan, for each model and slice; Holm over a contrast's questions."""
-        made: list[ContrastResult] = []
-        for model in dict.fromkeys(group[0] for group in self._groups):
-            for contrast in self._plan.contrasts:
-                found = [
-                    result
-                    for question, variant in self._slices(by)
-                    if (result := self._contrast(model, contrast, question, variant))
-                ]
-                made += _adjust(found)
-        return made
-
-    def _last(self, model: str, arm: str) -> tuple[str, str, str, int] | None:
-        groups = [g for g in self._groups if g[0] == model and g[2] == arm]
-        return max(groups, key=lambda group: group[3], default=None)
-
-    def _contrast(
-        self, model: str, contrast: Contrast, question: str | None, variant: str | None
-    ) -> ContrastResult | None:
-        groups = [self._last(model, name) for name in (contrast.arm, contrast.control)]
-        if groups[0] is None or groups[1] is None:
-            return None
-        arm, control = (self._of(group, question, variant) for group in groups if group)
-        if not arm or not control:
-            return None
-        one, other = self._estimate(arm), self._estimate(control)
-        gap, low, high = stats.difference(one, other)
-        test = stats.permute_seeds(_shares(arm), _shares(control)) or stats.flip_questions(
-            _paired(arm, control)
-        )
-        return ContrastResult(
-            model=model,
-            arm=contrast.arm,
-            control=contrast.control,
-            checkpoint=groups[0][3],
-            question=question,
-            variant=variant,
-            metric=self._plan.primary.label,
-            difference=_none(gap),
-            low=_none(low),
-            high=_none(high),
-            p=test.p if test else None,
-            p_min=test.p_min if test else None,
-            p_holm=None,
-            n=sum(
-                cell.n for side in (arm, control) for row in side.values() for cell in row.values()
-            ),
-            seeds=min(len(_shares(arm)), len(_shares(control))),
-            method=f"square-and-add of: {one.method}; {other.method}"
-            + (f"; p: {test.method}" if test else ""),
-        )
-
-
-def _group_order(group: tuple[str, str, str, int]) -> tuple[str, int, str, int]:
-    order = {"treatment": 0, "control": 1, "base": 2}
-    return group[0], order.get(group[1], 3), group[2], group[3]
-
-
-def _none(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def _shares(cells: dict[int, dict[str, _Cell]]) -> list[float]:
-    """The share of each seed that has graded samples."""
-    sums = [
-        (sum(c.hits for c in row.values()), sum(c.n for c in row.values()))
-        for row in cells.values()
-    ]
-    return [hits / n for hits, n in sums if n]
-
-
-def _paired(arm: dict[int, dict[str, _Cell]], control: dict[int, dict[str, _Cell]]) -> list[float]:
-    """Each question's difference, over the seeds of both sides."""
-
-    def by_question(cells: dict[int, dict[str, _Cell]]) -> dict[str, float]:
-        found: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-        for row in cells.values():
-            for name, cell in row.items():
-                question = name.partition("\0")[0]
-                found[question][0] += cell.hits
-                found[question][1] += cell.n
-        return {question: k / n for question, (k, n) in found.items() if n}
-
-    one, other = by_question(arm), by_question(control)
-    return [one[question] - other[question] for question in one if question in other]
-
-
-def _adjust(found: list[ContrastResult]) -> list[ContrastResult]:
-    """Holm's adjustment over the questions of one contrast."""
-    tested = [i for i, item in enumerate(found) if item.question is not None and item.p is not None]
-    adjusted = stats.holm([found[i].p or 0.0 for i in tested])
-    by_index = dict(zip(tested, adjusted, strict=True))
-    return [
-        item.model_copy(update={"p_holm": by_index[i]}) if i in by_index else item
-        for i, item in enumerate(found)
-    ]

@@ -80,34 +80,40 @@ def read(home: Home, run_id: str) -> Verification | None:
     return found
 
 
-def _checked(home: Home, name: str) -> RunSpec:
-    """The spec of a run that can be verified."""
-    run_id = get_run(home, name).run_id
-    spec = read_spec(home, run_id)
-    assert spec is not None  # get_run has read it
-    training = spec.training
+def refusal(home: Home, spec: RunSpec) -> UsageError | None:
+    """Why a run cannot be verified now, with what to do about it; None when it can."""
+    run_id, training = spec.run_id, spec.training
     if training is None:
-        raise UsageError(f"{run_id} is the untrained base.", title="Nothing was trained")
+        return UsageError(f"{run_id} is the untrained base.", title="Nothing was trained")
     if training.method != "lora":
-        raise _cannot(run_id, f"TRL has no stock training for method {training.method}")
+        return _cannot(run_id, f"TRL has no stock training for method {training.method}")
     if training.lora.lora_dropout > 0:
-        raise _cannot(
+        return _cannot(
             run_id,
             f"with lora_dropout {training.lora.lora_dropout} two trainings drop out other numbers "
             "and agree only in distribution",
         )
     if final_checkpoint(home.run(run_id)) is None:
-        raise UsageError(
+        return UsageError(
             f"{run_id} has no final checkpoint.",
             title="Not trained yet",
             hint=f"See how it stands: wgen-tui run show {run_id}",
         )
     if importlib.util.find_spec("trl") is None:
-        raise UsageError(
+        return UsageError(
             "TRL is not installed; a run is verified by training it once more with TRL.",
             title="TRL is missing",
             hint="pip install 'wgen-tui[verify]'",
         )
+    return None
+
+
+def _checked(home: Home, name: str) -> RunSpec:
+    """The spec of a run that can be verified."""
+    spec = read_spec(home, get_run(home, name).run_id)
+    assert spec is not None  # get_run has read it
+    if (problem := refusal(home, spec)) is not None:
+        raise problem
     return spec
 
 
