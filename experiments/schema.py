@@ -30,6 +30,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from experiments.accelerated import AccelerateConfig
+from experiments.backend import Backend
 
 Role = Literal["treatment", "control", "base"]
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -459,6 +460,7 @@ class Definition(Model):
     seeds: Seeds
     training: TrainingConfig
     accelerate: AccelerateConfig = AccelerateConfig()
+    backend: Backend = Backend()
     sampling: SamplingConfig = SamplingConfig()
     questions: tuple[Question, ...]
     judges: tuple[JudgeSpec, ...] = ()
