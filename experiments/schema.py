@@ -33,7 +33,7 @@ from experiments.accelerated import AccelerateConfig
 from experiments.backend import Backend
 
 Role = Literal["treatment", "control", "base"]
-NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z")  # `$` would let a line break pass
 BASE_ARM = "base"
 BROKEN_JUDGE = "broken"
 

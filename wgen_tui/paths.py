@@ -18,12 +18,13 @@ from platformdirs import user_data_path
 from wgen_tui.errors import UsageError
 
 HOME_FORMAT = 1
-ID_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")
+ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
 def checked_id(value: str) -> str:
     """Return `value` if it is safe as one path component, else raise UsageError."""
-    if not ID_PATTERN.match(value) or ".." in value:
+    # Not `$`, which lets a line break at the end pass.
+    if not ID_PATTERN.fullmatch(value) or ".." in value:
         raise UsageError(
             f"{value!r} cannot be used as an id.",
             title="Bad id",
@@ -84,6 +85,10 @@ class LaunchPaths:
     def slurm(self) -> Path:
         """The Slurm job that does it, and what Slurm said of it last."""
         return self.root / "slurm.json"
+
+    def slurm_before(self, attempt: int) -> Path:
+        """The job of an earlier attempt."""
+        return self.root / f"slurm-{attempt}.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +200,18 @@ class Home:
         return self.root / "supervisor.log"
 
     @property
+    def merge_lock(self) -> Path:
+        return self.root / "merge.lock"
+
+    @property
     def queue(self) -> Path:
         """Whether the queue as a whole is paused; without the file it is not."""
         return self.root / "queue.json"
+
+    @property
+    def waiting(self) -> Path:
+        """Why launches wait, by launch; what the supervisor found last."""
+        return self.root / "waiting.json"
 
     @property
     def slurm_jobs(self) -> Path:

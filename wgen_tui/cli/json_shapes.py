@@ -318,6 +318,35 @@ SHAPES: dict[str, dict[str, Any]] = {
         "forgotten": ["run"],
         "kept": None,
     },
+    "store merge": {
+        "schema": 1,
+        "other": "folder",
+        "dry_run": False,
+        "runs": [
+            {
+                "id": "names-old-s0-3733491a4a",
+                "what": "new | updated | same | conflict | live",
+                "why": "for a conflict, or what is at work in one of the homes",
+                "checkpoints": [120],
+                "samples": 480,
+                "bytes": 281733,
+            }
+        ],
+        "launches": [{"id": "20260131-120000-0train-90ab", "what": "new | updated | same"}],
+        "grades": 60,
+        "experiments": [{"slug": "names", "what": "new | same | conflict", "why": ""}],
+        "conflicts": [
+            {
+                "kind": "run | experiment | journal",
+                "name": "names-old-s0-3733491a4a",
+                "why": "text",
+                "step": 120,
+                "ours": "SHA-256 of the adapter here",
+                "theirs": "and there; null for other conflicts",
+            }
+        ],
+        "ingested": True,
+    },
     "doctor": {
         "schema": 1,
         "ok": True,

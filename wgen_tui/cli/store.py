@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from wgen_tui.cli.output import emit_json, json_option, pass_home, pass_writable_home, say, table
-from wgen_tui.errors import ExitCode
+from wgen_tui.errors import ExitCode, UsageError
 from wgen_tui.paths import Home
+
+if TYPE_CHECKING:
+    from wgen_tui.services.merge import Report
+    from wgen_tui.services.merging.report import Item
 
 
 @click.group()
 def command() -> None:
-    """Check, rebuild and describe the database.
+    """Check, rebuild and describe the database; merge another home.
 
-    It is derived from the files of runs and graders: nothing is lost with it.
+    The database is derived from the files of runs and graders: nothing is lost with it.
     """
 
 
@@ -76,3 +82,96 @@ def info(home: Home, as_json: bool) -> None:
         return
     where = f"{home.database} ({doctor.size(found.bytes)})" if found.bytes else "none yet"
     table(("what", "found"), [("file", where), *found.rows.items()])
+
+
+@command.command()
+@click.argument("other_home", metavar="OTHER_HOME", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Say what would come, and write nothing.")
+@json_option
+@pass_home
+def merge(home: Home, other_home: Path, dry_run: bool, as_json: bool) -> int:
+    """Bring the runs, grades and experiments of another home here; exit 1 at a conflict.
+
+    OTHER_HOME is a folder, copied from another box or mounted, and is only read. Again brings only
+    what is new there. What is at work in either home is left out and named; so is what they
+    disagree on, and everything else comes.
+    """
+    from wgen_tui.services.merge import merge as merge_home
+
+    if not dry_run and click.get_current_context().obj.readonly:
+        raise UsageError(
+            "`wgen-tui store merge` writes, and --readonly was given.",
+            title="Read-only",
+            hint="Leave out --readonly, or add --dry-run.",
+        )
+    report = merge_home(home, other_home, dry_run=dry_run, tell=_tell)
+    if as_json:
+        emit_json(_merge_json(report))
+    else:
+        _show_merge(report)
+    return ExitCode.FAILED if report.conflicts else ExitCode.OK
+
+
+def _tell(item: Item) -> None:
+    if item.what in ("new", "updated"):
+        say(f"{item.name}: {item.what}")
+
+
+def _merge_json(report: Report) -> dict[str, object]:
+    return {
+        "schema": 1,
+        "other": report.other,
+        "dry_run": report.dry_run,
+        "runs": [
+            {
+                "id": run.name,
+                "what": run.what,
+                "why": run.why,
+                "checkpoints": run.checkpoints,
+                "samples": run.samples,
+                "bytes": run.bytes,
+            }
+            for run in report.runs
+        ],
+        "launches": [{"id": item.name, "what": item.what} for item in report.launches],
+        "grades": report.grades,
+        "experiments": [
+            {"slug": item.name, "what": item.what, "why": item.why} for item in report.experiments
+        ],
+        "conflicts": [asdict(conflict) for conflict in report.conflicts],
+        "ingested": report.ingested,
+    }
+
+
+def _show_merge(report: Report) -> None:
+    from wgen_tui.services.doctor import size
+
+    rows: list[tuple[object, ...]] = [
+        ("experiment", item.name, item.what, None, None, None, item.why)
+        for item in report.experiments
+    ]
+    rows += [
+        (
+            *("run", run.name, run.what),
+            ", ".join(map(str, run.checkpoints)) or None,
+            run.samples or None,
+            size(run.bytes) if run.bytes else None,
+            run.why,
+        )
+        for run in report.runs
+    ]
+    shown = [row for row in rows if row[2] != "same"]
+    if shown:
+        table(("", "name", "what", "checkpoints", "samples", "size", "why"), shown)
+    for conflict in report.conflicts:
+        say(f"Conflict: {conflict.kind} {conflict.name}: {conflict.why}.")
+    if any(run.what == "live" for run in report.runs):
+        say("Live runs were left out: merge again when they have ended.")
+    if report.grades:
+        say(f"{report.grades:,} lines of people's grades.")
+    if report.nothing_new:
+        say(f"Nothing new in {report.other}.")
+    elif report.dry_run:
+        say("Nothing was written: this was a dry run.")
+    if not report.ingested:
+        say("The database is busy; it takes in what came as soon as it is free.")

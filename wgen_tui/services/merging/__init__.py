@@ -1,0 +1,1 @@
+"""The parts of `services.merge`: what comes over from another home, and how."""
