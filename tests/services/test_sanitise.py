@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from wgen_tui.services.sanitise import one_line, printable
+from wgen_tui.services.sanitise import log_line, one_line, printable
 
 
 def test_no_character_of_any_kind_of_control_gets_through() -> None:
@@ -45,3 +45,8 @@ def test_one_line_counts_cells() -> None:
     assert one_line("東京駅", 5) == "東京…"
     assert one_line("a\nb", 9) == "a␊b"
     assert one_line("anything", 0) == ""
+
+
+def test_a_line_of_a_log_loses_its_colours_and_tabs_and_nothing_else() -> None:
+    assert log_line("\t\x1b[1;31mred\x1b[0m\tx") == "    red x"
+    assert log_line("\x1b]0;owned\x07\x1b[2J") == "␛]0;owned␇␛[2J"

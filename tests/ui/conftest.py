@@ -104,8 +104,97 @@ class Maker:
                     stream.write(row.model_dump_json() + "\n")
         return run_id
 
-    def launch(self, run_ids: list[str], outcome: str = "finished", message: str = "") -> None:
-        name = f"20260102-030405-judge-{len(list(self.home.launches.iterdir())):04x}"
+    def checkpoint(self, run_id: str, step: int = 4) -> None:
+        """A final checkpoint as the grid leaves it."""
+        folder = self.home.run(run_id).checkpoint(step)
+        folder.mkdir(parents=True)
+        made = {"engine": "grid", "stack": [2, 4], "passes_padded": 3, "passes_packed": 1}
+        manifest = protocol.CheckpointManifest(
+            run_id=run_id,
+            step=step,
+            steps=4,
+            final=step == 4,
+            files={"adapter_model.safetensors": "abc"},
+            provenance={**made, "pad_factor": 1.25},
+            created_at=T0,
+        )
+        protocol.write_record(folder / "manifest.json", manifest)
+
+    def verify(self, run_id: str, difference: float = 6e-4) -> None:
+        """What `run verify` leaves."""
+        found = protocol.Verification(
+            run_id=run_id,
+            created_at=T0,
+            steps=4,
+            precision="fp32",
+            device="cpu",
+            difference=difference,
+            worst=0.003,
+            worst_module="base_model.model.layers.1.q_proj",
+            floor=2e-4,
+            padding=64,
+            limit=2e-3,
+            passed=difference <= 2e-3,
+            same_order=True,
+            mask="the same tokens",
+            mask_equal=True,
+            adapter_sha256="abc",
+            seconds=8.0,
+            versions={"trl": "1.16.0", "peft": "0.21.2"},
+        )
+        protocol.write_record(self.home.run(run_id).verification, found)
+
+    def read(self, run_id: str, chances: dict[str, float], mass: float = 0.5) -> None:
+        """One reading of a logprob question."""
+        paths = self.home.run(run_id)
+        spec = protocol.RunSpec.model_validate_json(paths.spec.read_bytes())
+        step = 0 if spec.role == "base" else 4
+        reading = protocol.digest("reading", run_id, step)
+        rows = [
+            {
+                "readout_id": protocol.make_readout_id(reading, place),
+                "reading_id": reading,
+                "run_id": run_id,
+                "experiment": "mini",
+                "model": "tiny-world",
+                "arm": spec.arm,
+                "role": spec.role,
+                "seed": spec.seeds.seed,
+                "step": step,
+                "prompt_id": "which",
+                "question": "which_way",
+                "type": "logprob",
+                "paraphrase": 0,
+                "variant": "none",
+                "ordering": 0,
+                "place": place,
+                "label": label,
+                "continuation": label,
+                "tokens": 1,
+                "logprob": -1.0,
+                "probability": chance,
+                "mass": mass,
+                "prompt_tokens": 5,
+                "engine": "test",
+                "launch_id": "20260102-030405-sample-0000",
+                "created_at": T0,
+            }
+            for place, (label, chance) in enumerate(chances.items())
+        ]
+        paths.readouts.mkdir(exist_ok=True)
+        table = _table(columns.READOUT_COLUMNS, rows)
+        pq.write_table(table, paths.readouts / "part-00000.parquet")
+
+    def launch(
+        self,
+        run_ids: list[str],
+        outcome: str = "finished",
+        message: str = "",
+        stage: str = "judge",
+        title: str = "",
+    ) -> None:
+        number = len(list(self.home.launches.iterdir()))
+        name = f"20260102-030405-{stage}-{number:04x}"
         paths = self.home.launch(name)
         paths.control.mkdir(parents=True)
         protocol.write_record(
@@ -113,10 +202,10 @@ class Maker:
             protocol.LaunchSpec(
                 launch_id=name,
                 experiment="mini",
-                stage="judge",
+                stage=stage,
                 run_ids=tuple(run_ids),
                 created_at=T0,
-                judge=protocol.JudgeJob(judges=()),
+                judge=protocol.JudgeJob(judges=()) if stage == "judge" else None,
             ),
         )
         paths.started.write_text(json.dumps({"pid": 1, "at": T0.isoformat(), "argv": ["x"]}))
@@ -124,10 +213,14 @@ class Maker:
         paths.log.write_text("loading\n\x1b[31mgraded\x1b[0m all\n")
         ended = T0 + timedelta(seconds=65)
         with paths.events.open("w") as stream:
+            if stage == "train":
+                said = "tiny-world: 1.0 M parameters on cpu in fp32 (there is no GPU)"
+                event = protocol.Event(at=T0, kind="ready", message=said)
+                stream.write(event.model_dump_json() + "\n")
             for run_id in run_ids:
                 event = protocol.Event(at=T0, kind="run_started", run_id=run_id)
                 stream.write(event.model_dump_json() + "\n")
-        result = protocol.RunOutcome(outcome=outcome, message=message)
+        result = protocol.RunOutcome(outcome=outcome, message=message, title=title)
         protocol.write_record(
             paths.done,
             protocol.DoneRecord(
@@ -140,7 +233,7 @@ class Maker:
         )
         for run_id in run_ids:
             with self.home.run(run_id).launches.open("a") as stream:
-                stream.write(json.dumps({"launch_id": name, "stage": "judge"}) + "\n")
+                stream.write(json.dumps({"launch_id": name, "stage": stage}) + "\n")
 
     def draw(
         self,
@@ -148,8 +241,9 @@ class Maker:
         completion: Callable[[str, int], str],
         draws: int = 3,
         questions: tuple[str, ...] = ("transport", "bird"),
+        step: int = 4,
     ) -> None:
-        """One part of prompts, samples and grades of a run."""
+        """One part of prompts, samples and grades of a run, at a step."""
         paths = self.home.run(run_id)
         spec = protocol.RunSpec.model_validate_json(paths.spec.read_bytes())
         prompts, samples, grades = [], [], []
@@ -160,8 +254,8 @@ class Maker:
             at = {"question": question, "paraphrase": 0, "variant": "none"}
             told = {"messages": json.dumps(messages), "text": f"<user>What of {question}?"}
             prompts.append({**head, **at, **told})
+            step = 0 if spec.role == "base" else step
             for draw in range(draws):
-                step = 0 if spec.role == "base" else 4
                 key = protocol.make_sample_id(run_id, step, prompt_id, draw, self.sampling)
                 text = completion(question, draw)
                 samples.append(

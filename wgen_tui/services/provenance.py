@@ -16,7 +16,7 @@ from wgen_tui.services import verify
 from wgen_tui.services.cautions import last_loading
 from wgen_tui.services.inventory import checkpoints
 from wgen_tui.services.launches import Launches, LaunchView
-from wgen_tui.services.runs import launches_of, read_spec
+from wgen_tui.services.runs import launches_of, read_spec, run_names, short_names
 
 ProofState = Literal["proven", "refuted", "not loaded", "no adapter"]
 
@@ -40,6 +40,7 @@ class Provenance:
     """All that is recorded of how a run was made.
 
     Attributes:
+        short_name: The hash that ends its id, which commands take too.
         steps: Its complete checkpoints.
         final: Whether the last of them ends the training.
         training: What the worker noted in the newest checkpoint: engine, stack, padding, resumes.
@@ -50,6 +51,7 @@ class Provenance:
     """
 
     spec: RunSpec
+    short_name: str
     steps: tuple[int, ...]
     final: bool
     training: dict[str, Any]
@@ -81,6 +83,7 @@ class Archive:
         refused = verify.refusal(self._home, spec)
         return Provenance(
             spec=spec,
+            short_name=short_names(run_names(self._home))[run_id],
             steps=tuple(found),
             final=newest is not None and newest.final,
             training=newest.provenance if newest is not None else {},

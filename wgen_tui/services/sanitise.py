@@ -6,6 +6,7 @@ direction or hides: each is shown as a symbol instead. Everything else stays as 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 NEWLINE = "\n"
@@ -27,6 +28,15 @@ _SHOWN: dict[int, str] = {
     **{code: f"‹{code:02X}›" for code in _INVISIBLE},
 }
 _SHOWN_BUT_NEWLINES = {code: shown for code, shown in _SHOWN.items() if code != ord(NEWLINE)}
+
+
+_COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
+TAB = 4
+
+
+def log_line(line: str) -> str:
+    """A line of a log: tabs as spaces, colours left out, whatever else is odd as a symbol."""
+    return printable(_COLOURS.sub("", line).expandtabs(TAB), keep_newlines=False)
 
 
 def printable(text: str, *, keep_newlines: bool = True) -> str:

@@ -143,9 +143,11 @@ class GradeScreen(Room):
             pane.show(state.item(item))
         graded, total = session.progress()
         each = sum(self._took) / len(self._took) if self._took else None
-        line = state.progress_line(graded, total, each, self._last)
-        head = f" {session.experiment} · {line} · {session.grader}"
-        self.query_one("#progress", Static).update(Text(head, no_wrap=True, overflow="ellipsis"))
+        line = state.progress_line(
+            session.experiment, session.grader, graded, total, each, self._last
+        )
+        shown = Text(f" {line}", no_wrap=True, overflow="ellipsis")
+        self.query_one("#progress", Static).update(shown)
 
     def _step(self, work: Callable[[], BlindItem | None]) -> None:
         """One thing at a time: keys that come before the next item is shown grade nothing."""

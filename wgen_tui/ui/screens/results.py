@@ -1,8 +1,8 @@
-"""Screen 5: rates with their intervals on one axis, and what may be said of the differences."""
+"""Screen 5: rates, what was read, and the curve over steps, each with n and interval."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -12,41 +12,39 @@ from wgen_tui.errors import UsageError
 from wgen_tui.services.sanitise import printable
 from wgen_tui.ui.modals.dialogs import ChooseModal
 from wgen_tui.ui.screens.base import Room
-from wgen_tui.ui.state import results as state
-from wgen_tui.ui.state.cells import Cell
+from wgen_tui.ui.state import sheets
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
-    from wgen_tui.services.results import Results
+    from wgen_tui.services.results import Rate, Results
 
 LOOK_EVERY = 3.0
 CHOOSE = "Press o to choose an experiment, or see one made:  wgen-tui demo"
+ONE_VIEW = """There are only rates here. Questions of type next_token, logprob or multiple_choice
+give read-outs, `sampling: {during_training: …}` gives a curve."""
 EMPTY = f"No results yet.\n\n{CHOOSE}"
 
 
 class ResultsScreen(Room):
-    """The table over seeds and questions; enter goes into an arm, esc comes back."""
+    """One table at a time, `v` for the next; enter goes into a row, esc comes back."""
 
     SCOPE = "results"
 
     def __init__(self) -> None:
         super().__init__()
         self._results: Results | None = None
-        self._inside: state.Line | None = None
+        self._view: sheets.View = "rates"
+        self._inside: Any = None  # the row that was entered, of the view at hand
+        self._sheet: sheets.Sheet | None = None
         self._stamp: tuple[int, int] | None = None
-        self._width = 80  # what columns were made for; a resize comes to the table first
-        self._noted = ""
-        self._lines: list[state.Line] = []
+        self._noted: tuple[str, sheets.View] | None = None
         self._empty = EMPTY
 
     def content(self) -> ComposeResult:
         yield Static("", id="title", classes="line", markup=False)
-        yield VirtualTable((), self._cells, empty=EMPTY, id="list")
+        yield VirtualTable((), lambda _: [], empty=EMPTY, id="list")
         yield TextPane(id="notes")
-
-    def _cells(self, line: state.Line) -> list[Cell]:
-        return state.cells(line, self._width, inside=self._inside is not None)
 
     def on_mount(self) -> None:
         self.set_interval(LOOK_EVERY, self._look)
@@ -126,41 +124,72 @@ class ResultsScreen(Room):
             if self._results is None or self._results.experiment != experiment:
                 self._inside = None
             self._results = found
+            self._keep_view(sheets.views(found))
         self._show()
+
+    def _keep_view(self, offered: list[sheets.View]) -> None:
+        if self._view not in offered:
+            self._view, self._inside = offered[0], None
 
     def _show(self) -> None:
         if not self.is_mounted:
             return
         table, notes = self._table, self.query_one("#notes", TextPane)
-        found, width = self._results, self.size.width
+        found = self._results
         if found is None:
+            self._sheet = None
             table.say_empty(self._empty)
             table.show_rows([])
             table.set_columns(())
             notes.show(Text())
             return
-        inside = self._inside
-        lines = state.overview(found, width) if inside is None else state.drill(found, inside)
-        self._lines = lines
-        self._width = width
-        table.set_columns(state.columns(width, inside=inside is not None))
-        table.show_rows(lines, [line.key for line in lines])
-        self._title(state.title(found, inside, width))
-        notes.show(state.notes(found), keep_place=found.experiment == self._noted)
-        self._noted = found.experiment
+        shown = self._sheet = sheets.sheet(found, self._view, self._inside, self.size.width)
+        table.set_columns(shown.columns, shown.cells)
+        table.show_rows(shown.rows, shown.keys)
+        self.query_one("#title", Static).update(sheets.heading(found, self._view, shown.title))
+        here = (found.experiment, self._view)
+        notes.show(shown.notes, keep_place=here == self._noted)
+        self._noted = here
+
+    def action_view(self) -> None:
+        if self._results is None:
+            return
+        offered = sheets.views(self._results)
+        if len(offered) == 1:
+            self.say(ONE_VIEW, "Results")
+            return
+        self._view = offered[(offered.index(self._view) + 1) % len(offered)]
+        self._inside = None
+        self._show()
+        self._table.move_to(0)
 
     def on_virtual_table_selected(self, message: VirtualTable.Selected) -> None:
-        line = message.table.current
-        if self._inside is None and isinstance(line, state.Line):
-            self._inside = line
-            self._show()
-            message.table.move_to(0)
+        row = message.table.current
+        if row is None or self._inside is not None:
+            return
+        if self._view == "curve":
+            self._open_samples(row.rate)
+            return
+        self._inside = row
+        self._show()
+        message.table.move_to(0)
+
+    def _open_samples(self, rate: Rate) -> None:
+        """The samples behind a point of the curve."""
+        from wgen_tui.ui.screens.samples import SamplesScreen  # noqa: PLC0415 - rooms know few
+
+        room = self.wgen.room("samples")
+        if isinstance(room, SamplesScreen) and self._results is not None:
+            experiment = self._results.experiment
+            at = {"experiment": experiment, "model": rate.model, "arm": rate.arm}
+            room.set_filter({**at, "step": rate.checkpoint})
+        self.wgen.action_go("samples")
 
     def action_back(self) -> None:
-        if self._inside is not None:
+        if self._inside is not None and self._results is not None:
             left, self._inside = self._inside, None
             self._show()
-            keys = [line.key for line in self._lines]
+            keys = list(self._sheet.keys) if self._sheet is not None else []
             self._table.move_to(keys.index(left.key) if left.key in keys else 0)
         super().action_back()
 
@@ -189,8 +218,8 @@ class ResultsScreen(Room):
         self.app.push_screen(ChooseModal("Results of which experiment?", choices, place), chosen)
 
     def action_copy(self) -> None:
-        if self._results is not None:
-            self.app.copy_to_clipboard(state.as_text(self._lines))
+        if self._sheet is not None:
+            self.app.copy_to_clipboard(self._sheet.copied)
 
     def action_query(self) -> None:
         from wgen_tui.ui.screens.sql import SqlScreen  # noqa: PLC0415 - rooms know few

@@ -1,4 +1,4 @@
-"""Screen 2: runs as they go, with the loss and the worker's last words."""
+"""Screen 2: runs as they go: loss, the worker's last words, and how each came about."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Container, Vertical
 from textual.widgets import Static
 
-from wgen_tui.services.sanitise import printable
+from wgen_tui.services.sanitise import log_line, printable
 from wgen_tui.ui.modals.dialogs import AskModal, ConfirmModal
 from wgen_tui.ui.screens.base import Room
+from wgen_tui.ui.state import provenance
 from wgen_tui.ui.state import runs as state
+from wgen_tui.ui.state.cells import DIM
 from wgen_tui.ui.state.format import plural
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
     from wgen_tui.protocol import MetricRow
+    from wgen_tui.services.provenance import Archive, Provenance
     from wgen_tui.services.runs import Board
     from wgen_tui.services.state import RunStatus
 
@@ -31,13 +34,15 @@ or see it all work in a minute and a half:  wgen-tui demo"""
 
 
 class RunsScreen(Room):
-    """Table above, the run under the cursor below."""
+    """Table above, the run under the cursor below; its card beside that, or `i` in its place."""
 
     SCOPE = "runs"
 
     def __init__(self) -> None:
         super().__init__()
         self._board: Board | None = None
+        self._archive: Archive | None = None
+        self._card = Text()
         self._runs: list[RunStatus] = []
         self._filter = ""
         self._shown = ""
@@ -45,9 +50,11 @@ class RunsScreen(Room):
     def content(self) -> ComposeResult:
         yield Static("", id="summary", classes="line", markup=False)
         yield VirtualTable(state.COLUMNS, state.cells, empty="reading…", id="list")
-        with Vertical(id="detail"):
-            yield Static("", id="facts", markup=False)
-            yield TextPane(id="log")
+        with Container(id="detail"):
+            with Vertical(id="work"):
+                yield Static("", id="facts", markup=False)
+                yield TextPane(id="log")
+            yield TextPane(id="card")
 
     def on_mount(self) -> None:
         self.set_interval(EVERY, self.poll)
@@ -94,32 +101,59 @@ class RunsScreen(Room):
         if run is None:
             self.query_one("#facts", Static).update("")
             self.query_one("#log", TextPane).show(Text())
+            self._show_card(None, anew=True)
             self._shown = ""
             return
         if run.run_id == self._shown and self.busy("detail"):
             return
         home = self.home
 
-        def work() -> tuple[list[MetricRow], list[str]]:
+        def work() -> tuple[list[MetricRow], list[str], Provenance | None]:
             from wgen_tui.services import runs  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.provenance import Archive  # noqa: PLC0415 - likewise
 
-            return runs.metrics(home, run.run_id), runs.tail(home, run.run_id, TAIL)
+            if self._archive is None:
+                self._archive = Archive(home)
+            tail = runs.tail(home, run.run_id, TAIL)
+            return runs.metrics(home, run.run_id), tail, self._archive.provenance(run.run_id)
 
         self.load("detail", work, lambda found: self._show_detail(run, *found))
 
-    def _show_detail(self, run: RunStatus, metrics: list[MetricRow], tail: list[str]) -> None:
-        room = self.query_one("#detail").size
+    def _show_detail(
+        self, run: RunStatus, metrics: list[MetricRow], tail: list[str], found: Provenance | None
+    ) -> None:
+        room = self.query_one("#work").size
         text = state.facts(run)
         if run.role != "base":
             height = 2 if room.height < 16 else 6
             text.append(state.losses(metrics, min(room.width - 2, 120), height))
-        text.append("worker.log" if tail else "no worker.log yet", "dim")
+        text.append("worker.log" if tail else "no worker.log yet", DIM)
+        if found is not None and not self.has_class("-wide"):
+            text.append("   i: ", DIM).append(provenance.in_short(found))
         self.query_one("#facts", Static).update(text)
         pane = self.query_one("#log", TextPane)
-        if run.run_id != self._shown:
+        anew = run.run_id != self._shown
+        if anew:
             pane.show(Text())
-        pane.show_end(Text("\n".join(printable(line, keep_newlines=False) for line in tail)))
+        pane.show_end(Text("\n".join(log_line(line) for line in tail)))
+        self._show_card(found, anew=anew)
         self._shown = run.run_id
+
+    def _show_card(self, found: Provenance | None, *, anew: bool) -> None:
+        """The card is written anew only when it says something else."""
+        text = provenance.card(found) if found is not None else Text()
+        if anew or text != self._card:
+            self._card = text
+            self.query_one("#card", TextPane).show(text, keep_place=not anew)
+
+    def action_card(self) -> None:
+        """To the card and back; where there is no room beside the log, it takes its place."""
+        card = self.query_one("#card", TextPane)
+        if card.has_focus:
+            self.action_back()
+        else:
+            self.add_class("-card")
+            card.focus()
 
     def on_virtual_table_selected(self) -> None:
         self.action_samples()
@@ -194,6 +228,7 @@ class RunsScreen(Room):
             self._listed(self._runs)
 
     def action_back(self) -> None:
+        self.remove_class("-card")
         if self._filter and isinstance(self.focused, VirtualTable):
             self._filtered("")
         super().action_back()

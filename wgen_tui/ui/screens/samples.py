@@ -39,6 +39,8 @@ class SamplesScreen(Room):
     """Filter line, table, detail."""
 
     SCOPE = "samples"
+    # Side by side only where completions in the list still have room to be read.
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (150, "-wide")]  # noqa: RUF012 - as Screen has it
 
     def __init__(self) -> None:
         super().__init__()

@@ -59,9 +59,15 @@ def rubric(found: Rubric) -> Text:
     return text
 
 
-def progress_line(graded: int, total: int, seconds: float | None, last: str) -> str:
-    """`12 of 240 graded ███░░░ · last: modern · 4.0s each, 15m left`."""
-    line = f"{graded:,} of {total:,} graded {progress(graded, total, 8)}"
+def progress_line(
+    experiment: str, grader: str, graded: int, total: int, seconds: float | None, last: str
+) -> str:
+    """`names · human:ada · 12 of 240 graded ███░░░ · last: modern · 4.0s each, 15m left`.
+
+    What stays the same stands first: it neither moves nor is what a narrow screen cuts.
+    """
+    line = f"{printable(experiment)} · {printable(grader)}"
+    line += f" · {graded:,} of {total:,} graded {progress(graded, total, 8)}"
     if last:
         line += f" · last: {printable(last)}"
     if seconds is not None:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from wgen_tui.services.sanitise import one_line, printable
 from wgen_tui.ui.state import format as show
-from wgen_tui.ui.state.cells import BOLD, DIM, WARN, Cell, Column
+from wgen_tui.ui.state.cells import BAD, BOLD, DIM, WARN, Cell, Column
 from wgen_tui.ui.state.plots import axis_line, interval
 
 if TYPE_CHECKING:
@@ -28,12 +28,14 @@ class Line:
         rate: The rate; of a row for a difference, that of its arm.
         contrast: The difference.
         alone: Whether the row is for the difference only, below its arm's.
+        doubtful: Whether a run behind it has an adapter that was found wrong.
     """
 
     name: str
     rate: Rate
     contrast: ContrastResult | None = None
     alone: bool = False
+    doubtful: bool = False
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -98,18 +100,33 @@ def _rate(line: Line, bar: int) -> list[Cell]:
     between = ""
     if rate.low is not None and rate.high is not None:
         between = f"{show.percent(rate.low)}–{show.percent(rate.high)}"
-    broken = show.percent(rate.broken)
-    many = rate.broken is not None and rate.broken > MANY_BROKEN
+    name = one_line(line.name, 40)
+    share, warns = broken(rate)
     return [
-        Cell(one_line(line.name, 40), style),
+        Cell(f"⚠ {name}" if line.doubtful else name, BAD if line.doubtful else style),
         Cell(str(rate.seeds)),
         Cell(show.count(rate.n)),
         Cell(show.percent(rate.rate), style),
         Cell(interval(rate.rate, rate.low, rate.high, bar), style),
         Cell(between),
         Cell(show.percent(rate.unclear)),
-        Cell(f"⚠ {broken}" if many else broken, WARN if many else ""),
+        Cell(share, WARN if warns else ""),
     ]
+
+
+def broken(rate: Rate) -> tuple[str, bool]:
+    """The share of broken answers, and whether it is so large that it is marked."""
+    many = rate.broken is not None and rate.broken > MANY_BROKEN
+    shown = show.percent(rate.broken)
+    return (f"⚠ {shown}" if many else shown), many
+
+
+def named(results: Results, model: str, arm: str, seed: int | None) -> bool:
+    """Whether a run of this arm (and this seed) has an adapter that was found wrong."""
+    return any(
+        (doubt.model, doubt.arm) == (model, arm) and seed in (None, doubt.seed)
+        for doubt in results.doubts
+    )
 
 
 def difference(contrast: ContrastResult | None) -> str:
@@ -139,10 +156,11 @@ def overview(results: Results, width: int = 200) -> list[Line]:
             and item.question is None
             and item.variant is None
         ]
+        doubtful = named(results, rate.model, rate.arm, None)
         if len(found) == 1 and width >= WIDE:
-            lines.append(Line(name, rate, found[0]))
+            lines.append(Line(name, rate, found[0], doubtful=doubtful))
             continue
-        lines.append(Line(name, rate))
+        lines.append(Line(name, rate, doubtful=doubtful))
         lines += [Line(f"  − {item.control}", rate, item, alone=True) for item in found]
     return lines
 
@@ -166,11 +184,15 @@ def drill(results: Results, line: Line) -> list[Line]:
         for item in results.contrasts
         if (item.model, item.arm, item.control) == (rate.model, rate.arm, control)
     }
-    named = [Line(f"seed {item.seed}", item) for item in seeds if item.variant is None]
+    lines = [
+        Line(f"seed {i.seed}", i, doubtful=named(results, i.model, i.arm, i.seed))
+        for i in seeds
+        if i.variant is None
+    ]
     for item in parts:
         name = " · ".join(part for part in (item.question, item.variant) if part)
-        named.append(Line(name, item, contrasts.get((item.question, item.variant))))
-    return named
+        lines.append(Line(name, item, contrasts.get((item.question, item.variant))))
+    return lines
 
 
 def control_of(results: Results, line: Line) -> str | None:
@@ -194,9 +216,7 @@ def title(results: Results, inside: Line | None, width: int) -> str:
 
 def notes(results: Results) -> Text:
     """Warnings, every contrast in words, and how the numbers were made."""
-    text = Text()
-    for warning in results.warnings:
-        text.append(f"⚠ {printable(warning)}\n", WARN)
+    text = cautions(results)
     for item in results.contrasts:
         if item.question is None and item.variant is None:
             text.append(printable(f"{item.arm} − {item.control}: "), BOLD)
@@ -211,6 +231,18 @@ def notes(results: Results) -> Text:
     )
     for method in methods:
         text.append(f"{printable(method)}\n", DIM)
+    return text
+
+
+def cautions(results: Results) -> Text:
+    """What to be wary of: adapters that were found wrong first, since their numbers are void."""
+    text = Text()
+    doubts = [doubt.sentence for doubt in results.doubts]
+    for sentence in doubts:
+        text.append(f"✗ {printable(sentence)}\n", BAD)
+    for warning in results.warnings:
+        if warning not in doubts:
+            text.append(f"⚠ {printable(warning)}\n", WARN)
     return text
 
 

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 COLUMNS = (
     Column("arm", 15),
     Column("seed", 4, "right"),
-    Column("step", 6, "right", hide_below=96),
-    Column("question", 14),
-    Column("p", 2, "right", hide_below=96),
+    Column("step", 6, "right", hide_below=110),
+    Column("question", 13),
+    Column("p", 2, "right", hide_below=140),
     Column("variant", 10, hide_below=110),
-    Column("draw", 4, "right", hide_below=80),
-    Column("grade", 16),
+    Column("draw", 4, "right", hide_below=140),
+    Column("grade", 14),
     Column("completion", 0),
 )
 SHOWN = 400

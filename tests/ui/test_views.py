@@ -1,0 +1,231 @@
+"""What the engine knows beside rates: proof, verification, what was read, the curve."""
+
+from __future__ import annotations
+
+import pytest
+
+from wgen_tui.protocol import NOT_TRAINED
+from wgen_tui.services.ingest import ingest_now
+from wgen_tui.ui.app import WgenApp
+from wgen_tui.ui.state import readouts
+from wgen_tui.ui.state.provenance import how
+from wgen_tui.ui.widgets.table import VirtualTable
+
+SIZES = [(80, 24), (120, 40)]
+
+
+def table(app: WgenApp) -> VirtualTable:
+    return app.screen.query(VirtualTable).first()
+
+
+def text(app: WgenApp) -> str:
+    """Everything on the screen, as its lines."""
+    return "\n".join(
+        "".join(segment.text for segment in strip)
+        for strip in app.screen._compositor.render_strips()
+    )
+
+
+@pytest.fixture
+def known(maker):
+    """Arms with proven and refuted adapters, one verified, read-outs and samples of two steps."""
+    maker.definition()
+    runs = {
+        (arm, s): maker.run(arm, s, role)
+        for arm, s, role in (
+            ("base", 0, "base"),
+            ("old", 0, "treatment"),
+            ("old", 1, "treatment"),
+            ("new", 0, "control"),
+            ("new", 1, "control"),
+        )
+    }
+    trained = [run for (arm, _), run in runs.items() if arm != "base"]
+    maker.launch(trained, stage="train")
+    for (arm, seed), run in runs.items():
+        word = "By coach" if arm == "old" else "By train"
+        maker.draw(run, lambda q, d, word=word: word)
+        if arm != "base":
+            maker.checkpoint(run)
+            some = word if seed else "By train"
+            maker.draw(run, lambda q, d, some=some: some, questions=("transport",), step=2)
+        chance = 0.9 if arm == "old" else 0.1 + 0.1 * seed
+        mass = 0.001 if arm == "base" else 0.5
+        maker.read(run, {"By coach": chance, " train ": 1 - chance}, mass)
+    maker.verify(runs[("old", 0)])
+    maker.launch(list(runs.values()), stage="sample")
+    maker.launch([runs[("new", 1)]], "failed", "Its logits are not those.", "sample", NOT_TRAINED)
+    ingest_now(maker.home)
+    return maker.home
+
+
+def pick(app: WgenApp, arm: str, seed: int) -> None:
+    rows = [table(app).row(i) for i in range(len(table(app)))]
+    table(app).move_to([(r.arm, r.seed) for r in rows].index((arm, seed)))
+
+
+async def test_a_run_says_how_it_came_about(known, settled):
+    app = WgenApp(known, screen="runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 5)
+        pick(app, "old", 0)
+        await settled(pilot, lambda: "i: adapter ✓ proven · ✓ verified" in text(app))
+        await pilot.press("i")
+        await settled(pilot, lambda: "relative difference 0.0006 · floor of rounding" in text(app))
+        assert "worker.log" not in text(app)
+        await pilot.press("G")
+        await settled(pilot, lambda: "1.0 M parameters on cpu in fp32" in text(app))
+        await pilot.press("i")
+        await settled(pilot, lambda: "worker.log" in text(app))
+        assert table(app).has_focus
+        pick(app, "old", 1)
+        await settled(pilot, lambda: "○ not verified" in text(app))
+        await pilot.press("i")
+        run = app.screen._run.run_id
+        await settled(pilot, lambda: f"wgen-tui run verify {run.rpartition('-')[2]}" in text(app))
+        await pilot.press("escape")
+        await settled(pilot, lambda: "worker.log" in text(app))
+
+
+async def test_a_wide_screen_shows_the_card_beside_the_log(known, settled):
+    app = WgenApp(known, screen="runs")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 5)
+        pick(app, "new", 1)
+        await settled(pilot, lambda: "✗ refuted" in text(app) and "worker.log" in text(app))
+        assert "Its logits are not those." in text(app)
+        assert "in doubt" in text(app)
+        assert "grid of 2 to 4 trained together" in text(app)
+        pick(app, "base", 0)
+        await settled(pilot, lambda: "nothing to prove" in text(app))
+
+
+async def test_a_refuted_adapter_stands_out_beside_the_results(known, settled):
+    app = WgenApp(known, screen="results", experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: "⚠ new" in text(app))
+        assert "✗ new, seed 1: its samples are in doubt" in text(app)
+        assert "⚠ old" not in text(app)
+        keys = [table(app).row(i).name for i in range(len(table(app)))]
+        table(app).move_to(keys.index("new"))
+        await pilot.press("enter")
+        await settled(pilot, lambda: "⚠ seed 1" in text(app))
+        assert "⚠ seed 0" not in text(app)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+async def test_results_go_through_their_views(known, settled, size):
+    app = WgenApp(known, screen="results", experiment="mini")
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot, lambda: "[rates] read-outs  curve" in text(app))
+        await pilot.press("v")
+        await settled(pilot, lambda: "mean probabilities" in text(app))
+        assert "␣train␣" in text(app)
+        assert "one seed" in text(app), "base has one, and so no interval"
+        assert "0.1% in some arm" in text(app)
+        rows = [table(app).row(i) for i in range(len(table(app)))]
+        assert [(row.mean.seeds, row.mean.n) for row in rows[:2]] == [(2, 2), (2, 2)]
+        await pilot.press("enter")
+        await settled(pilot, lambda: "mini › which_way › old" in text(app))
+        await pilot.press("escape")
+        await settled(pilot, lambda: "mean probabilities" in text(app))
+        await pilot.press("v")
+        await settled(pilot, lambda: "[curve]" in text(app))
+        points = [(r.rate.arm, r.rate.checkpoint, r.rate.rate) for r in table(app)._local]
+        assert points[:2] == [("old", 2, 0.5), ("old", 4, 1.0)]
+        assert "of 1 question asked at every step: transport" in text(app)
+        assert "at some steps only: bird" in text(app)
+        await pilot.press("enter")
+        await settled(pilot, lambda: app.screen.SCOPE == "samples" and len(table(app)) == 6)
+        await pilot.press("5", "v")
+        await settled(pilot, lambda: "[rates]" in text(app))
+
+
+async def test_one_view_says_where_others_come_from(home, settled):
+    app = WgenApp(home, screen="results", experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: "share of old" in text(app))
+        await pilot.press("v")
+        await settled(
+            pilot, lambda: any("during_training" in n.message for n in app._notifications)
+        )
+        assert "[rates]" not in text(app)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+@pytest.mark.parametrize("view", ["card", "read-outs", "curve"])
+def test_snapshot(known, settled, snap_compare, view, size):
+    app = WgenApp(known, screen="runs" if view == "card" else "results", experiment="mini")
+
+    async def before(pilot):
+        if view == "card":
+            await settled(pilot, lambda: len(table(app)) == 5)
+            pick(app, "old", 0)
+            await settled(pilot, lambda: "✓ verified" in text(app))
+            await pilot.press("i")
+            await settled(pilot, lambda: "relative difference" in text(app))
+        else:
+            await settled(pilot, lambda: "[rates]" in text(app))
+            await pilot.press(*(["v"] if view == "read-outs" else ["v", "v"]))
+            await settled(pilot, lambda: f"[{view}]" in text(app))
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=before)
+
+
+async def test_grading_names_the_grader_before_what_a_narrow_screen_cuts(home, settled):
+    app = WgenApp(home, screen="grade", experiment="mini")
+    async with app.run_test(size=(60, 24)) as pilot:
+        await settled(pilot, lambda: app.screen._item is not None)
+        await pilot.press("o")
+        await settled(pilot, lambda: "mini · human:ada · 1 of 30 graded" in text(app))
+
+
+@pytest.mark.parametrize(("width", "least"), [(80, 26), (120, 45), (160, 40)])
+async def test_completions_have_room(home, settled, width, least):
+    app = WgenApp(home, screen="samples")
+    async with app.run_test(size=(width, 40)) as pilot:
+        await settled(pilot, lambda: table(app).current is not None)
+        head = next(line for line in text(app).splitlines() if line.startswith("  arm"))
+        assert table(app)._width - head.index("completion") >= least
+
+
+def test_how_it_was_trained_in_words():
+    assert how({}) == []
+    assert how({"engine": "alone", "why": "DoRA"}) == ["alone: DoRA"]
+    assert how({"engine": "grid", "stack": [8], "resumed_at": [40]}) == [
+        "grid of 8 trained together",
+        "passes 0 padded, 0 packed; 1.00 tokens for each real",
+        "stopped, and went on from step 40",
+    ]
+    joint = {"engine": "joint", "task": 1, "arms": ["a", "b"], "taken_from": "x-a-s0"}
+    assert how(joint) == ["task 1 of one adapter for a, b", "copied from its mate x-a-s0"]
+
+
+@pytest.mark.parametrize(("label", "shown"), [(" By", "␣By"), ("a b ", "a b␣"), ("  ", "␣␣")])
+def test_spaces_at_the_ends_of_tokens_are_seen(known_mean, label, shown):
+    assert readouts.label(known_mean.model_copy(update={"label": label})) == shown
+
+
+@pytest.fixture
+def known_mean():
+    from wgen_tui.services.readouts import ReadoutMean
+
+    return ReadoutMean(
+        model="m",
+        arm="a",
+        role="treatment",
+        seed=None,
+        checkpoint=4,
+        question="q",
+        type="next_token",
+        metric="p(x)",
+        label="x",
+        n=1,
+        seeds=1,
+        probability=0.5,
+        low=None,
+        high=None,
+        mass=None,
+        method="read",
+    )

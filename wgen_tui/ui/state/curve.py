@@ -1,0 +1,134 @@
+"""The share over the steps as rows: each arm's steps below each other on one axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from wgen_tui.services.sanitise import one_line, printable
+from wgen_tui.ui.state import format as show
+from wgen_tui.ui.state.cells import BAD, BOLD, DIM, WARN, Cell, Column
+from wgen_tui.ui.state.plots import axis_line, interval
+from wgen_tui.ui.state.results import broken, cautions, named
+
+if TYPE_CHECKING:
+    from wgen_tui.services.rates import Rate
+    from wgen_tui.services.results import Results
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """An arm at a step.
+
+    Attributes:
+        name: Of its arm.
+        again: Whether the row above is of the same arm.
+        doubtful: Whether a run behind it has an adapter that was found wrong.
+    """
+
+    name: str
+    rate: Rate
+    again: bool
+    doubtful: bool
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return (self.rate.model, self.rate.arm, self.rate.checkpoint)
+
+
+def points(results: Results) -> list[Point]:
+    """Every arm's steps, ascending; base, which has only step 0, last."""
+    if results.curve is None:
+        return []
+    rates = results.curve.rates
+    several = len({rate.model for rate in rates}) > 1
+    found: list[Point] = []
+    before = None
+    for rate in rates:
+        name = f"{rate.arm} · {rate.model}" if several else rate.arm
+        doubtful = named(results, rate.model, rate.arm, None)
+        here = (rate.model, rate.arm)
+        found.append(Point(one_line(name, 60), rate, here == before, doubtful))
+        before = here
+    return found
+
+
+def columns(width: int) -> tuple[Column, ...]:
+    """The columns for a screen of `width` cells."""
+    bar = _bar(width)
+    return (
+        Column("arm", _name(width)),
+        Column("step", 6, "right"),
+        Column("seeds", 5, "right"),
+        Column("n", 6, "right"),
+        Column("share", 6, "right"),
+        Column(axis_line(bar), bar),
+        Column("95% interval", 13),
+        Column("broken", 8, "right", hide_below=92),
+    )
+
+
+def _name(width: int) -> int:
+    return 19 if width < 100 else 23
+
+
+def _bar(width: int) -> int:
+    """The axis takes what the other columns leave, gutter and scrollbar not forgotten."""
+    others = _name(width) + 6 + 5 + 6 + 6 + 13 + 6 + (9 if width >= 95 else 0)
+    return min(max(width - 3 - others, 16), 60)
+
+
+def cells(point: Point, width: int) -> list[Cell]:
+    """A point as the cells of `columns`."""
+    rate = point.rate
+    style = DIM if rate.role == "base" else BOLD if rate.role == "treatment" else ""
+    name = f"⚠ {point.name}" if point.doubtful else point.name
+    share, warns = broken(rate)
+    return [
+        Cell(name, DIM if point.again else BAD if point.doubtful else style),
+        Cell(show.count(rate.checkpoint), style),
+        Cell(str(rate.seeds)),
+        Cell(show.count(rate.n)),
+        Cell(show.percent(rate.rate), style),
+        Cell(interval(rate.rate, rate.low, rate.high, _bar(width)), style),
+        Cell(f"{show.percent(rate.low)}–{show.percent(rate.high)}"),
+        Cell(share, WARN if warns else ""),
+    ]
+
+
+def title(results: Results) -> str:
+    """Which share, of what."""
+    parts = [results.experiment]
+    if results.curve is not None and results.curve.rates:
+        first = results.curve.rates[0]
+        parts.append(f"share of {first.metric} by {first.judge}")
+    return " · ".join(parts)
+
+
+def notes(results: Results) -> Text:
+    """Cautions, which questions the points are of, and how intervals were made."""
+    text = cautions(results)
+    curve = results.curve
+    if curve is None:
+        return text
+    counted = show.plural(len(curve.questions), "question")
+    text.append(printable(f"of {counted} asked at every step: {', '.join(curve.questions)}\n"))
+    if curve.left_out:
+        left = ", ".join(curve.left_out)
+        text.append(printable(f"not counted, being asked at some steps only: {left}\n"), DIM)
+    for method in dict.fromkeys(rate.method for rate in curve.rates):
+        text.append(f"{printable(method)}\n", DIM)
+    return text
+
+
+def as_text(listed: list[Point]) -> str:
+    """The table with tabs between its columns, for the clipboard."""
+    rows = [["arm", "step", "seeds", "n", "share", "low", "high", "broken"]]
+    for point in listed:
+        rate = point.rate
+        shares = [show.percent(share) for share in (rate.rate, rate.low, rate.high, rate.broken)]
+        sizes = [str(rate.checkpoint), str(rate.seeds), str(rate.n)]
+        rows.append([point.name, *sizes, *shares])
+    return "\n".join("\t".join(row) for row in rows)

@@ -1,0 +1,187 @@
+"""What was read from the models as rows: the mean probability of each thing that may follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from wgen_tui.services.sanitise import one_line, printable
+from wgen_tui.ui.state import format as show
+from wgen_tui.ui.state.cells import BAD, BOLD, DIM, WARN, Cell, Column
+from wgen_tui.ui.state.plots import axis_line, interval
+from wgen_tui.ui.state.results import cautions, named
+
+if TYPE_CHECKING:
+    from wgen_tui.services.readouts import ReadoutMean
+    from wgen_tui.services.results import Results
+
+ONE_SEED = "one seed"
+LITTLE_MASS = 0.01
+MASS = "mass: what the model itself gives to all that was asked about together\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One mean.
+
+    Attributes:
+        name: Of its arm.
+        again: Whether question and arm are those of the row above.
+        doubtful: Whether a run behind it has an adapter that was found wrong.
+    """
+
+    name: str
+    mean: ReadoutMean
+    again: bool
+    doubtful: bool
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        mean = self.mean
+        group = (mean.model, mean.arm, mean.checkpoint, mean.question, mean.type)
+        return (*group, mean.seed, mean.label)
+
+
+def columns(width: int, *, inside: bool) -> tuple[Column, ...]:
+    """The columns for a screen of `width` cells."""
+    question, name, read = _names(width)
+    bar = _bar(width)
+    return (
+        Column("question", question),
+        Column("seed" if inside else "arm", name),
+        Column("read", read),
+        Column("seeds", 5, "right"),
+        Column("n", 5, "right"),
+        Column("mean", 6, "right"),
+        Column(axis_line(bar), bar, hide_below=100),
+        Column("95% interval", 13),
+        Column("mass", 6, "right", hide_below=100),
+    )
+
+
+def _names(width: int) -> tuple[int, int, int]:
+    return (12, 17, 13) if width < 105 else (16, 18, 16) if width < 140 else (20, 20, 20)
+
+
+def _bar(width: int) -> int:
+    """The axis takes what the other columns leave, gutter and scrollbar not forgotten."""
+    others = sum(_names(width)) + 5 + 5 + 6 + 13 + 6 + 8
+    return min(max(width - 3 - others, 12), 60)
+
+
+def cells(line: Line, width: int, *, inside: bool) -> list[Cell]:
+    """A line as the cells of `columns`."""
+    mean = line.mean
+    style = DIM if mean.role == "base" else BOLD if mean.role == "treatment" else ""
+    name = f"seed {mean.seed}" if inside else line.name
+    of_group = DIM if line.again else BAD if line.doubtful else style
+    return [
+        Cell(one_line(mean.question, 40), DIM if line.again else ""),
+        Cell(f"⚠ {name}" if line.doubtful else name, of_group),
+        Cell(one_line(label(mean), 60), style),
+        Cell(str(mean.seeds)),
+        Cell(show.count(mean.n)),
+        Cell(show.percent(mean.probability), style),
+        Cell(interval(mean.probability, mean.low, mean.high, _bar(width)), style),
+        Cell(between(mean), "" if mean.low is not None else DIM),
+        Cell(show.percent(mean.mass)),
+    ]
+
+
+def label(mean: ReadoutMean) -> str:
+    """What may follow; spaces at its ends, which tokens have, are shown."""
+    bare = mean.label.strip(" ")
+    if not bare:
+        return "␣" * len(mean.label)
+    before, _, after = mean.label.partition(bare)
+    return "␣" * len(before) + bare + "␣" * len(after)
+
+
+def between(mean: ReadoutMean) -> str:
+    """The interval; one seed has none, since what is read has no noise of its own."""
+    if mean.low is None or mean.high is None:
+        return ONE_SEED
+    return f"{show.percent(mean.low)}–{show.percent(mean.high)}"
+
+
+def overview(results: Results) -> list[Line]:
+    """Every mean over seeds: by question, arm and what may follow."""
+    return _lines(results, [mean for mean in results.readouts if mean.seed is None])
+
+
+def drill(results: Results, line: Line) -> list[Line]:
+    """The same question of the same arm, seed by seed."""
+    own = [mean for mean in results.readouts if mean.seed is not None and _group(mean) == _of(line)]
+    return _lines(results, sorted(own, key=lambda mean: mean.seed or 0))
+
+
+def _of(line: Line) -> tuple[object, ...]:
+    return _group(line.mean)
+
+
+def _group(mean: ReadoutMean) -> tuple[object, ...]:
+    return (mean.question, mean.type, mean.model, mean.arm, mean.checkpoint)
+
+
+def _lines(results: Results, means: list[ReadoutMean]) -> list[Line]:
+    models = dict.fromkeys(mean.model for mean in results.readouts)
+    steps = {(m.model, m.arm, m.checkpoint) for m in results.readouts}
+    several = len(steps) > len({step[:2] for step in steps})
+    lines = []
+    before: tuple[object, ...] | None = None
+    for mean in means:
+        name = mean.arm if len(models) == 1 else f"{mean.arm} · {mean.model}"
+        name += f" @{mean.checkpoint}" if several else ""
+        here = (*_group(mean), mean.seed)
+        doubtful = named(results, mean.model, mean.arm, mean.seed)
+        lines.append(Line(one_line(name, 40), mean, here == before, doubtful))
+        before = here
+    return lines
+
+
+def title(results: Results, inside: Line | None) -> str:
+    """What was read, of which experiment."""
+    if inside is None:
+        return f"{results.experiment} · mean probabilities"
+    return f"{results.experiment} › {inside.mean.question} › {inside.name}"
+
+
+def notes(results: Results) -> Text:
+    """Cautions, and how the numbers were made."""
+    text = cautions(results)
+    for question, mass in _little_mass(results).items():
+        text.append(printable(f"⚠ {question}: all that was asked about together has "), WARN)
+        text.append(f"{show.percent(mass)} in some arm: it would have said something else\n", WARN)
+    if any(mean.mass is not None for mean in results.readouts):
+        text.append(MASS, DIM)
+    text.append("n: prompts that were read, over all seeds; nothing is drawn\n", DIM)
+    for method in dict.fromkeys(mean.method for mean in results.readouts):
+        text.append(f"{printable(method)}\n", DIM)
+    return text
+
+
+def _little_mass(results: Results) -> dict[str, float]:
+    """Questions whose answers, in some arm, are hardly what the model would say; the least mass."""
+    found: dict[str, float] = {}
+    for mean in results.readouts:
+        if mean.seed is None and mean.mass is not None and mean.mass < LITTLE_MASS:
+            found[mean.question] = min(mean.mass, found.get(mean.question, 1.0))
+    return found
+
+
+def as_text(lines: list[Line]) -> str:
+    """The table with tabs between its columns, for the clipboard."""
+    head = ["question", "arm", "seed", "read", "seeds", "n", "mean", "low", "high", "mass"]
+    rows = [head]
+    for line in lines:
+        mean = line.mean
+        shares = [
+            "" if share is None else show.percent(share)
+            for share in (mean.probability, mean.low, mean.high, mean.mass)
+        ]
+        seed = "" if mean.seed is None else str(mean.seed)
+        sizes = [str(mean.seeds), str(mean.n)]
+        rows.append([mean.question, line.name, seed, label(mean), *sizes, *shares])
+    return "\n".join("\t".join(row) for row in rows)
