@@ -209,6 +209,9 @@ class LaunchSpec(Record):
     stack: int | None = Field(
         default=None, description="most adapters trained together; None: as many as fit"
     )
+    rows: int | None = Field(
+        default=None, description="most draws made together; None: as many as fit"
+    )
     slurm: SlurmSettings | None = Field(default=None, description="given to Slurm; None: this box")
     notify: tuple[str, ...] = Field(
         default=(), description="a command line, run when nothing of its chain is live any more"
@@ -222,6 +225,7 @@ EventKind = Literal[
     "checkpoint",
     "run_done",
     "note",
+    "attempt",  # another attempt at the launch begins (done: its number; message: why)
 ]
 
 

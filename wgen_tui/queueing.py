@@ -3,37 +3,61 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from experiments.backend import SlurmOptions
 from wgen_tui.records import SCHEMA, Record
 
 
-class SlurmSettings(Record):
-    """How launches are given to Slurm; names are sbatch's.
+class SlurmSettings(SlurmOptions):
+    """How launches are given to Slurm: `[slurm]` of config.toml, and what a definition overrides.
 
     Attributes:
-        time: Minutes; at the limit the worker saves its state and the job is requeued.
-        runs_per_launch: How many runs one task of the array serves.
-        array_parallelism: Most tasks of an array that run at once.
-        signal_seconds: How long before the limit the worker is told to save.
-        setup: Shell lines before the worker starts, such as `module load cuda`.
+        setup: Shell lines before the worker starts, such as `module load cuda`; the user's own
+            file alone may have them.
     """
 
-    partition: str | None = None
-    account: str | None = None
-    qos: str | None = None
-    time: int = Field(default=240, ge=1, description="minutes")
-    gres: str | None = None
-    constraint: str | None = None
-    cpus_per_task: int = Field(default=1, ge=1)
-    mem: str | None = None
-    nice: int | None = None
-    array_parallelism: int = Field(default=256, ge=1)
-    runs_per_launch: int = Field(default=8, ge=1)
-    signal_seconds: int = Field(default=90, ge=1)
-    max_requeues: int = Field(default=20, ge=0)
     setup: tuple[str, ...] = ()
+
+
+class SlurmRecord(Record):
+    """launches/<id>/slurm.json: the job that does a launch, and what Slurm said of it last.
+
+    It is there from the moment before the job is given to Slurm until the launch is made startable
+    again. Only the supervisor writes it.
+
+    Attributes:
+        job_name: Unlike any other; how a job is found that was submitted in the instant in which
+            the supervisor died.
+        task: Its place in the array.
+        tasks: How many the array has; 1 is a job of its own.
+        job_id: Slurm's number; None until sbatch has answered.
+        state: In Slurm's words, or SUBMITTING, REFUSED (by sbatch), GONE (Slurm has forgotten it).
+        node: Where it runs, or ran last.
+        reason: Slurm's reason, or what the job's own output ended with.
+        requeues: How often it was requeued.
+        at: When this was found; what Slurm keeps saying is not written again.
+    """
+
+    schema_version: int = SCHEMA
+    job_name: str
+    task: int
+    tasks: int
+    job_id: str | None = None
+    state: str = "SUBMITTING"
+    node: str = ""
+    reason: str = ""
+    requeues: int = 0
+    at: datetime
+
+    @property
+    def task_id(self) -> str | None:
+        """The task as squeue and scancel name it."""
+        if self.job_id is None or self.tasks == 1:
+            return self.job_id
+        return f"{self.job_id}_{self.task}"
 
 
 class Attempt(Record):
@@ -66,3 +90,19 @@ class QueueRecord(Record):
     rows: int | None = None
     done: dict[str, int] = Field(default={})
     history: tuple[Attempt, ...] = ()
+
+
+def read_queue(path: Path) -> QueueRecord:
+    """A launch's queue.json; the defaults without one, or with one that cannot be read."""
+    try:
+        return QueueRecord.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return QueueRecord()
+
+
+def read_slurm(path: Path) -> SlurmRecord | None:
+    """A launch's slurm.json; None when it has been given to no job."""
+    try:
+        return SlurmRecord.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None

@@ -31,6 +31,7 @@ from wgen_tui.protocol import (
     Stage,
     write_record,
 )
+from wgen_tui.queueing import QueueRecord
 from wgen_tui.services import supervisor
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -110,6 +111,15 @@ class Files:
     def started(self, launch: str, pid: int | None = None) -> None:
         record = {"at": MOMENT.isoformat(), "pid": pid, "ticks": None, "host": "", "argv": []}
         self.home.launch(launch).started.write_text(json.dumps(record))
+
+    def lost(self, launch: str) -> None:
+        """Its worker has died, and there is no other attempt."""
+        write_record(self.home.launch(launch).queue, QueueRecord(failures=1))
+        self.started(launch)
+
+    def told(self, launch: str, word: str) -> None:
+        """What people say to a worker: `cancel`, `cancel-RUN`, `pause-RUN`."""
+        (self.home.launch(launch).control / word).touch()
 
     def event(self, launch: str, kind: str, **fields: Any) -> None:
         event = Event(at=MOMENT, kind=kind, **fields)  # type: ignore[arg-type]

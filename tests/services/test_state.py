@@ -71,7 +71,7 @@ def test_a_free_lock_without_done_is_lost(home: Home, files: Files, hold: Hold) 
     run = files.run()
     train, _, _ = files.chain([run])
     holder = hold(home.launch(train).log)
-    files.started(train)
+    files.lost(train)
     assert get_run(home, run).state == "starting"
     holder.kill()
     holder.wait()
@@ -86,7 +86,7 @@ def test_a_run_that_ended_before_the_launch_was_lost_keeps_its_end(
 ) -> None:
     ended, cut = files.run(), files.run("x-a-s1-1", seed=1)
     train = files.launch("train", [ended, cut])
-    files.started(train)
+    files.lost(train)
     files.event(train, "run_done", run_id=ended, outcome="finished")
     assert get_run(home, ended).state == "finished"
     assert get_run(home, cut).state == "lost"
@@ -97,7 +97,7 @@ def test_what_comes_after_a_lost_launch_is_lost_too(home: Home, files: Files) ->
     train = files.launch("train", [tuned])
     sample = files.launch("sample", [base, tuned], (train,), number=1)
     files.launch("judge", [base, tuned], (sample,), number=2)
-    files.started(train)
+    files.lost(train)
     status = get_run(home, base)
     assert brief(status) == ("lost", "sample")
     assert train in status.why
@@ -130,6 +130,7 @@ def test_one_cancelled_run_does_not_stop_the_others(home: Home, files: Files) ->
     good, cut = files.run(), files.run("x-a-s1-1", seed=1)
     train, _, _ = files.chain([good, cut])
     files.started(train)
+    files.told(train, f"cancel-{cut}")
     files.done(train, {good: "finished", cut: "cancelled"}, outcome="cancelled")
     assert brief(get_run(home, good)) == ("queued", "sample")
     assert brief(get_run(home, cut)) == ("cancelled", "train")
@@ -147,7 +148,7 @@ def test_a_launch_in_which_nothing_went_well_ends_the_chain(home: Home, files: F
 def test_a_newer_chain_makes_an_old_failure_history(home: Home, files: Files) -> None:
     run = files.run()
     lost = files.launch("train", [run], number=0)
-    files.started(lost)
+    files.lost(lost)
     files.launch("sample", [run], (lost,), number=1)
     assert get_run(home, run).state == "lost"
     files.launch("train", [run], number=5)
@@ -191,7 +192,7 @@ def test_removing_refuses_what_is_live_and_takes_lone_launches_along(
     own = files.launch("sample", [run], (shared,), number=1)
     with pytest.raises(UsageError, match="queued"):
         runs.remove(home, run)
-    files.started(shared)
+    files.lost(shared)
     runs.remove(home, run)
     assert runs.run_names(home) == [other]
     assert home.launch(shared).root.exists()

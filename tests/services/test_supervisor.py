@@ -97,7 +97,7 @@ def test_it_ends_when_nothing_is_left(home: Home, files: Files, wait_unlocked: W
     run = files.run()
     train = files.launch("train", [run])
     files.launch("sample", [run], (train,), number=1)
-    files.started(train)  # lost: what comes after can never start
+    files.lost(train)  # what comes after can never start
     pid = supervisor.ensure(home)
     assert pid is not None
     wait_unlocked(home.supervisor_lock)

@@ -22,6 +22,7 @@ from typing import Any
 
 from wgen_tui.paths import Home, LaunchPaths
 from wgen_tui.protocol import LaunchSpec, now, write_durably
+from wgen_tui.queueing import read_queue
 from wgen_tui.services.launches import alive
 
 ACCELERATE: dict[str, Any] = {
@@ -62,7 +63,7 @@ def accelerate_config(spec: LaunchSpec) -> dict[str, Any]:
     return config
 
 
-def _needs_accelerate(spec: LaunchSpec) -> bool:
+def needs_model(spec: LaunchSpec) -> bool:
     """Whether a launch loads a model: judges by rule and requests to a server need none."""
     return spec.stage != "judge" and not spec.served
 
@@ -71,14 +72,21 @@ def argv(home: Home, spec: LaunchSpec) -> list[str]:
     """The command line of a launch's worker."""
     worker = ["-m", f"wgen_tui.workers.{'served' if spec.served else spec.stage}"]
     which = ["--home", str(home.root), "--launch", spec.launch_id]
-    if not _needs_accelerate(spec):
+    if not needs_model(spec):
         return [sys.executable, *worker, *which]
     config = ["--config_file", str(home.launch(spec.launch_id).accelerate)]
     return [sys.executable, "-m", "accelerate.commands.launch", *config, *worker, *which]
 
 
-def environment(spec: LaunchSpec | None = None) -> dict[str, str]:
-    """The environment of a worker: the user's, and what keeps their folders out of our imports."""
+def environment(
+    spec: LaunchSpec | None = None, gpus: tuple[str, ...] | None = None
+) -> dict[str, str]:
+    """The environment of a worker: the user's, and what keeps their folders out of our imports.
+
+    Args:
+        spec: The launch; None for the supervisor.
+        gpus: The only ones that it may see; None leaves what the user has set.
+    """
     config = {} if spec is None else accelerate_config(spec)
     several_on_cpu = config.get("use_cpu") and config["num_processes"] != 1
     return {
@@ -88,6 +96,7 @@ def environment(spec: LaunchSpec | None = None) -> dict[str, str]:
         "TOKENIZERS_PARALLELISM": "false",
         # Of several processes accelerate's launcher tells none that it is to use the CPU.
         **({"ACCELERATE_USE_CPU": "true"} if several_on_cpu else {}),
+        **({} if gpus is None else {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}),
     }
 
 
@@ -109,46 +118,62 @@ class Started:
     host: str
 
 
-def spawn(home: Home, spec: LaunchSpec) -> subprocess.Popen[bytes]:
+def spawn(
+    home: Home,
+    spec: LaunchSpec,
+    gpus: tuple[str, ...] | None = None,
+    memory_mb: int | None = None,
+) -> subprocess.Popen[bytes]:
     """Start a launch's worker.
+
+    Args:
+        home: The home.
+        spec: The launch.
+        gpus: The UUIDs of those that it may see; None for all that the user lets us see.
+        memory_mb: What it is expected to take; noted, so that others leave it that much.
 
     The log is locked before `started.json` exists and the lock goes down to the worker with its
     stdout: at no moment does a launch that is being started look dead.
     """
     paths = home.launch(spec.launch_id)
     command = argv(home, spec)
-    if _needs_accelerate(spec):
+    attempt = read_queue(paths.queue).attempt
+    lease = {"attempt": attempt, "gpus": list(gpus or ()), "memory_mb": memory_mb}
+    if needs_model(spec):
         config = json.dumps(accelerate_config(spec), indent=2)
         write_durably(paths.accelerate, config.encode() + b"\n")
     with paths.log.open("ab") as log:
         fcntl.flock(log, fcntl.LOCK_EX)
-        _note_start(paths, command, None)
+        _note_start(paths, command, None, lease)
         try:
             process = subprocess.Popen(
                 command,
                 cwd=paths.root,
-                env=environment(spec),
+                env=environment(spec, gpus),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         except OSError:
-            paths.started.unlink()  # not lost: it never began, and may be tried again
+            paths.started.unlink()  # not lost: it never began, and may begin yet
             raise
     # Without its number (a full disk) the worker is as good; cancelling uses the control file.
     with suppress(OSError):
-        _note_start(paths, command, process.pid)
+        _note_start(paths, command, process.pid, lease)
     return process
 
 
-def _note_start(paths: LaunchPaths, command: list[str], pid: int | None) -> None:
+def _note_start(
+    paths: LaunchPaths, command: list[str], pid: int | None, lease: dict[str, Any]
+) -> None:
     record = {
         "at": now().isoformat(),
         "pid": pid,
         "ticks": None if pid is None else process_started(pid),
         "host": socket.gethostname(),
         "argv": command,
+        **lease,
     }
     write_durably(paths.started, json.dumps(record, indent=2).encode() + b"\n")
 
@@ -162,8 +187,27 @@ def read_start(paths: LaunchPaths) -> Started | None:
         return None
 
 
-def terminate(home: Home, launch_id: str) -> bool:
+def processes(home: Home, launch_id: str) -> frozenset[int]:
+    """The processes of a launch on this machine: those in the session of its worker."""
+    started = read_start(home.launch(launch_id))
+    if started is None or started.pid is None or started.host != socket.gethostname():
+        return frozenset()
+    found = {started.pid}
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with suppress(OSError):
+                if os.getsid(int(entry.name)) == started.pid:
+                    found.add(int(entry.name))
+    return frozenset(found)
+
+
+def terminate(home: Home, launch_id: str, *, kill: bool = False) -> bool:
     """Send SIGTERM to the process group of a launch, if it is surely that launch's.
+
+    Args:
+        home: The home.
+        launch_id: The launch.
+        kill: SIGKILL instead: it has had its time to save.
 
     Returns:
         Whether a signal was sent. Not when the launch runs on another machine (its worker reads
@@ -179,7 +223,7 @@ def terminate(home: Home, launch_id: str) -> bool:
     if not alive(paths) or (ticks is not None and ticks != started.ticks):
         return False
     try:
-        os.killpg(started.pid, signal.SIGTERM)
+        os.killpg(started.pid, signal.SIGKILL if kill else signal.SIGTERM)
     except ProcessLookupError:
         return False
     return True

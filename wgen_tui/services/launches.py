@@ -1,7 +1,8 @@
 """The state of a launch, read from its files.
 
-Promises: nothing but the files decides, so every process, after any restart, says the same. A
-launch is alive for as long as one of its processes can still write to its log: whoever starts it
+Promises: nothing but the files decides, so every process, after any restart, says the same. What
+ended and will be tried again is queued, not lost: it needs no one but the next supervisor. A launch
+is alive for as long as one of its processes can still write to its log: whoever starts it
 takes an flock on worker.log and hands the open file down as stdout, so the lock lives and dies with
 the processes themselves and needs no process id.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +23,9 @@ from pydantic import ValidationError
 
 from wgen_tui.paths import Home, LaunchPaths
 from wgen_tui.protocol import DoneRecord, Event, LaunchSpec, RunOutcome
+from wgen_tui.queueing import QueueRecord, read_queue
+from wgen_tui.services.lines import read_new_lines
+from wgen_tui.services.retries import Ended, Retry, retry_of
 
 LaunchState = Literal["queued", "starting", "running", "finished", "failed", "cancelled", "lost"]
 # A home below a plain file is as good as none.
@@ -62,85 +67,157 @@ class Progress:
     outcome: RunOutcome | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """started.json: the process of the present attempt, and what it was given."""
+
+    at: datetime
+    attempt: int = 1
+    gpus: tuple[str, ...] = ()
+    memory_mb: int | None = None
+
+
 @dataclass(slots=True)
 class LaunchView:
-    """One launch as its files tell it; `refresh` reads only what is new."""
+    """One launch as its files tell it; `refresh` reads only what is new.
+
+    Attributes:
+        start: Of the present attempt; None while that has not begun.
+        best: How far a run has come in any attempt.
+        cancelled_runs: Runs that were told to stop for good.
+        paused_runs: Runs that were told to stop until they are resumed.
+        held: Why the supervisor lets it stand still; empty when it does not.
+        retry: Why and how it is tried again, after an end that was none.
+    """
 
     paths: LaunchPaths
     spec: LaunchSpec
     state: LaunchState = "queued"
+    queue: QueueRecord = field(default_factory=QueueRecord)
+    start: Start | None = None
     done: DoneRecord | None = None
+    retry: Retry | None = None
     ready: bool = False
     message: str = ""
+    held: str = ""
     notes: list[str] = field(default_factory=list)
-    started_at: datetime | None = None
     progress: dict[str, Progress] = field(default_factory=dict)
+    best: dict[str, int] = field(default_factory=dict)
     cancelled_runs: frozenset[str] = frozenset()
+    paused_runs: frozenset[str] = frozenset()
     _offset: int = 0
+    _attempt: int = 1  # the one that the last event read belongs to
+    _queue_stamp: int | None = None
 
     @property
     def launch_id(self) -> str:
         return self.spec.launch_id
 
+    @property
+    def started_at(self) -> datetime | None:
+        return self.start.at if self.start else None
+
+    @property
+    def stopped_runs(self) -> frozenset[str]:
+        """Runs that were told to stop, for good or for a while."""
+        return self.cancelled_runs | self.paused_runs
+
     def refresh(self) -> LaunchView:
         """Read what has changed. A launch that has ended is never read again."""
         if self.state in ENDED:
             return self
-        self.cancelled_runs = self._cancelled()
+        self._read_control()
+        self._read_queue()
         self.done = read_done(self.paths)
-        if self.done is None:
-            self.state = self._state_without_done()
+        state = self._state_without_done() if self.done is None else self.done.outcome
         self._read_events()
-        if self.done is not None:
-            self.state = self.done.outcome
-        elif self.state == "running" and not self.ready:
-            self.state = "starting"
+        self.retry = retry_of(self.ended(state)) if state in ENDED else None
+        if self.retry is not None:
+            state = "queued"
+        elif state == "running" and not self.ready:
+            state = "starting"
+        self.state = state
         return self
 
     def outcome(self, run_id: str) -> RunOutcome | None:
         """How this launch ended for a run; None while it has not."""
-        if self.done is not None:
-            return self.done.runs.get(run_id) or RunOutcome(
-                outcome=self.done.outcome,
-                title=self.done.title,
-                message=self.done.message,
-                hint=self.done.hint,
-            )
         seen = self.progress.get(run_id)
-        return seen.outcome if seen else None
+        if self.done is None:
+            return seen.outcome if seen else None
+        found = self.done.runs.get(run_id) or RunOutcome(
+            outcome=self.done.outcome,
+            title=self.done.title,
+            message=self.done.message,
+            hint=self.done.hint,
+        )
+        again = self.retry is not None and found.outcome != "finished"
+        return None if again and run_id not in self.stopped_runs else found
 
     def lets_others_go_on(self) -> bool:
         """Whether what comes after this launch may start: it ended, and some run went well."""
-        ends = self.done.runs.values() if self.done else ()
+        ends = self.done.runs.values() if self.done and self.retry is None else ()
         return any(run.outcome == "finished" for run in ends)
 
-    def last_words(self) -> str:
-        """The last line of the log that says something: why a launch was lost."""
-        for line in reversed(tail_lines(self.paths.log, 40)):
-            if line.strip():
-                return line.strip()
-        return ""
+    def silent_seconds(self) -> float:
+        """How long its worker has written no event, by the clock of the file system."""
+        try:
+            return max(0.0, time.time() - self.paths.events.stat().st_mtime)
+        except OSError:
+            return 0.0
+
+    def ended(self, state: LaunchState) -> Ended:
+        """The present attempt as its end is judged."""
+        return Ended(
+            state=state,
+            runs=self.spec.run_ids,
+            stopped=self.stopped_runs,
+            outcomes=self._outcomes(),
+            queue=self.queue,
+            stage=self.spec.stage,
+            stack=self.queue.stack or self.spec.stack,
+            rows=self.queue.rows or self.spec.rows,
+            advanced=any(n > self.queue.done.get(run, 0) for run, n in self.best.items()),
+        )
+
+    def _outcomes(self) -> dict[str, RunOutcome]:
+        if self.done is not None:
+            return self.done.runs
+        return {run: seen.outcome for run, seen in self.progress.items() if seen.outcome}
 
     def _state_without_done(self) -> LaunchState:
-        if not self.paths.started.exists():
-            everyone = set(self.spec.run_ids) <= self.cancelled_runs
-            return "cancelled" if everyone else "queued"
-        if self.started_at is None:
-            self.started_at = read_started(self.paths)
+        stopped = set(self.spec.run_ids) <= self.stopped_runs
+        if self.start is None or self.start.attempt < self.queue.attempt:
+            self.start = read_start(self.paths)
+        if self.start is None or self.start.attempt < self.queue.attempt:
+            self.start = None
+            return "cancelled" if stopped else "queued"
         if alive(self.paths):
             return "running"
         # It may have ended between the two looks.
         self.done = read_done(self.paths)
-        return "lost"
+        if self.done is not None:
+            return self.done.outcome
+        return "cancelled" if stopped else "lost"
 
-    def _cancelled(self) -> frozenset[str]:
+    def _read_control(self) -> None:
         try:
             names = {entry.name for entry in os.scandir(self.paths.control)}
-        except FileNotFoundError:
-            return frozenset()
-        if "cancel" in names:
-            return frozenset(self.spec.run_ids)
-        return frozenset(name.removeprefix("cancel-") for name in names)
+        except NOT_THERE:
+            names = set()
+        told = {name.removeprefix("cancel-") for name in names if name.startswith("cancel-")}
+        self.cancelled_runs = frozenset(self.spec.run_ids if "cancel" in names else told)
+        told = {name.removeprefix("pause-") for name in names if name.startswith("pause-")}
+        self.paused_runs = frozenset(told) - self.cancelled_runs
+        self.held = read_words(self.paths.control / "hold") if "hold" in names else ""
+
+    def _read_queue(self) -> None:
+        try:
+            stamp = self.paths.queue.stat().st_mtime_ns
+        except OSError:
+            return
+        if stamp != self._queue_stamp:
+            self._queue_stamp = stamp
+            self.queue = read_queue(self.paths.queue)
 
     def _read_events(self) -> None:
         lines, self._offset = read_new_lines(self.paths.events, self._offset)
@@ -150,6 +227,16 @@ class LaunchView:
             except ValidationError:
                 continue  # a line torn by a power cut; the next one stands by itself
             self._note(event)
+        if self._attempt < self.queue.attempt:
+            self._begin_attempt(self.queue.attempt)
+
+    def _begin_attempt(self, number: int) -> None:
+        """What an earlier attempt said of runs that it did not finish no longer holds."""
+        self._attempt = number
+        self.ready = False
+        for run_id, seen in self.progress.items():
+            if seen.outcome is None or seen.outcome.outcome != "finished":
+                self.progress[run_id] = Progress()
 
     def _note(self, event: Event) -> None:
         if event.kind == "ready":
@@ -157,6 +244,9 @@ class LaunchView:
             self.message = event.message or ""
         if event.kind == "note" and event.message:
             self.notes.append(f"{event.run_id}: {event.message}" if event.run_id else event.message)
+        if event.kind == "attempt" and event.done is not None:
+            self._begin_attempt(event.done)
+            self.notes.append(f"attempt {event.done}: {event.message}")
         if event.run_id is None:
             return
         seen = self.progress.setdefault(event.run_id, Progress())
@@ -164,6 +254,7 @@ class LaunchView:
             seen.started_at = event.at
         elif event.kind == "progress":
             seen.last = event
+            self.best[event.run_id] = max(event.done or 0, self.best.get(event.run_id, 0))
         elif event.kind == "run_done" and event.outcome is not None:
             seen.ended_at = event.at
             seen.outcome = RunOutcome(outcome=event.outcome, message=event.message or "")
@@ -221,40 +312,23 @@ def read_done(paths: LaunchPaths) -> DoneRecord | None:
         return None
 
 
-def read_started(paths: LaunchPaths) -> datetime | None:
-    """When the launch was started."""
+def read_start(paths: LaunchPaths) -> Start | None:
+    """When the launch was started, as which attempt, on what."""
     try:
-        return datetime.fromisoformat(json.loads(paths.started.read_bytes())["at"])
-    except (OSError, ValueError, KeyError):
+        record = json.loads(paths.started.read_bytes())
+        return Start(
+            at=datetime.fromisoformat(record["at"]),
+            attempt=record.get("attempt", 1),
+            gpus=tuple(record.get("gpus", ())),
+            memory_mb=record.get("memory_mb"),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def read_new_lines(path: Path, offset: int) -> tuple[list[bytes], int]:
-    """The whole lines of `path` from `offset` on, and where the next reading begins."""
+def read_words(path: Path) -> str:
+    """A file of one line, such as a reason; empty without it."""
     try:
-        with path.open("rb") as stream:
-            stream.seek(offset)
-            data = stream.read()
-    except FileNotFoundError:
-        return [], offset
-    end = data.rfind(b"\n") + 1
-    return data[:end].splitlines(), offset + end
-
-
-def tail_lines(path: Path, lines: int) -> list[str]:
-    """The last `lines` lines of a file, read from its end; empty when there is none."""
-    block = 16_384
-    data = b""
-    try:
-        with path.open("rb") as stream:
-            position = stream.seek(0, os.SEEK_END)
-            while position > 0 and data.count(b"\n") <= lines:
-                step = min(block, position)
-                position = stream.seek(position - step)
-                data = stream.read(step) + data
-                stream.seek(position)
-    except FileNotFoundError:
-        return []
-    # Progress bars rewrite their line with \r: what was shown last counts.
-    text = [line.rsplit("\r", 1)[-1] for line in data.decode("utf-8", "replace").split("\n")]
-    return [line for line in text if line][-lines:] if lines > 0 else []
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

@@ -20,11 +20,13 @@ from pydantic import ValidationError
 from wgen_tui.errors import BusyError, UsageError
 from wgen_tui.paths import Home, checked_id
 from wgen_tui.protocol import MetricRow, RunSpec, sync_folder
-from wgen_tui.services import launch
+from wgen_tui.services import queue
 from wgen_tui.services.ingest import ingest_now
-from wgen_tui.services.launches import ENDED, LIVE, NOT_THERE, Launches, LaunchView, tail_lines
+from wgen_tui.services.launches import NOT_THERE, Launches, LaunchView
+from wgen_tui.services.lines import tail_lines
 from wgen_tui.services.nearest import unknown
 from wgen_tui.services.state import RunStatus, status_of
+from wgen_tui.services.waits import Waits
 
 __all__ = [
     "Board",
@@ -50,6 +52,7 @@ class Board:
         self._launches = Launches(home)
         self._specs: dict[str, RunSpec] = {}
         self._views: dict[str, LaunchView] = {}
+        self._waits = Waits(home)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -69,7 +72,11 @@ class Board:
         views = self._launches.with_predecessors(views)
         found = [
             status_of(
-                self._home, spec, [views[n] for n in served[spec.run_id] if n in views], views
+                self._home,
+                spec,
+                [views[n] for n in served[spec.run_id] if n in views],
+                views,
+                self._waits,
             )
             for spec in specs
         ]
@@ -186,20 +193,7 @@ def cancel(home: Home, name: str) -> list[str]:
         raise UsageError(
             f"Run {run_id} is {status.state}; there is nothing to cancel.", title="Not running"
         )
-    told = []
-    for view in Launches(home).refresh(launches_of(home, run_id)).values():
-        if view.state in ENDED:
-            continue
-        view.paths.control.mkdir(exist_ok=True)
-        (view.paths.control / f"cancel-{run_id}").touch()
-        sync_folder(view.paths.control)
-        told.append(view.launch_id)
-        view.refresh()
-        rest = {name for name in view.spec.run_ids if view.outcome(name) is None}
-        if view.state in LIVE and rest <= view.cancelled_runs:
-            # Nothing is left to do in it: do not wait until it looks.
-            launch.terminate(home, view.launch_id)
-    return told
+    return queue.tell(home, Launches(home), launches_of(home, run_id), run_id, "cancel")
 
 
 def remove(home: Home, *names: str) -> None:

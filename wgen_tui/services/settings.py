@@ -31,12 +31,10 @@ class QueuePolicy(_Policy):
         cpu_slots: Launches at once that use no GPU: all of them on a box without one; the judge
             stage and served models on any.
         grace: Seconds that a cancelled worker has for its checkpoint, before it is killed.
-        attempts: How often a launch may fail in a row without getting further.
     """
 
     cpu_slots: int = Field(default=1, ge=1, le=256)
     grace: float = Field(default=30.0, ge=0)
-    attempts: int = Field(default=2, ge=1, le=100)
 
 
 class GpuPolicy(_Policy):

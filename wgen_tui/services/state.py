@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from experiments.schema import Role
 from wgen_tui.paths import Home
-from wgen_tui.protocol import LIVE_STATES, RunSpec, RunState, Stage
+from wgen_tui.protocol import LIVE_STATES, Event, RunOutcome, RunSpec, RunState, Stage, now
+from wgen_tui.services.cause import nearest_cause
 from wgen_tui.services.inventory import final_checkpoint
 from wgen_tui.services.launches import ENDED, LIVE, LaunchView
+from wgen_tui.services.lines import tail_lines
+from wgen_tui.services.waits import Waits
+
+SILENT = 60.0  # seconds without a word from a worker, after which that is said
+TAIL = 60  # lines of a log in which a cause is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +26,9 @@ class RunStatus:
 
     `step` of `steps` is training; `done` of `total` counts `unit` in the present stage, at `rate`
     units per second. `why` says what it waits for, or how it ended; `aside` what its worker says
-    beside the numbers, such as the tokens that a server has taken.
+    beside the numbers, such as the tokens that a server has taken. `paused` runs are queued and wait
+    for nobody but the user. `queued_at` is of its launch, `attempt` counts from 1, `gpus` are UUIDs,
+    `memory_mb` is what the launch was expected to take and `peak_memory_mb` what it took.
     """
 
     run_id: str
@@ -43,6 +52,14 @@ class RunStatus:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     launch_id: str | None = None
+    queued_at: datetime | None = None
+    waited_seconds: float | None = None
+    paused: bool = False
+    priority: int = 0
+    attempt: int = 1
+    gpus: tuple[str, ...] = ()
+    memory_mb: int | None = None
+    peak_memory_mb: float | None = None
 
     @property
     def live(self) -> bool:
@@ -50,7 +67,11 @@ class RunStatus:
 
 
 def status_of(
-    home: Home, spec: RunSpec, own: Sequence[LaunchView], every: Mapping[str, LaunchView]
+    home: Home,
+    spec: RunSpec,
+    own: Sequence[LaunchView],
+    every: Mapping[str, LaunchView],
+    waits: Waits | None = None,
 ) -> RunStatus:
     """The state function.
 
@@ -59,6 +80,7 @@ def status_of(
         spec: The run.
         own: The launches that serve it, oldest first, refreshed.
         every: At least those and all that they come after, by id.
+        waits: Why launches wait.
     """
     run_id = spec.run_id
     chain = _newest_chain(own)
@@ -67,7 +89,7 @@ def status_of(
     why = "no launch yet; `wgen-tui run start` makes one"
     view: LaunchView | None = None
     for view in at_work or chain:
-        state, why = _in_launch(view, run_id, every)
+        state, why = _in_launch(view, run_id, every, waits)
         if state != "finished":
             break
     step, steps, loss = _training(home, spec, own)
@@ -92,11 +114,40 @@ def status_of(
         loss=loss,
         eta_seconds=_eta(last.done, last.total, last.rate) if last else None,
         why=why,
-        aside=(last.message or "") if last else "",
+        aside=_aside(view, state, last),
         started_at=min(starts, default=None),
         ended_at=_ended_at(view, run_id) if state in ENDED else None,
         launch_id=view.launch_id if view else None,
+        paused=bool(view and state == "queued" and run_id in view.paused_runs),
+        **(_place(view) if view else {}),
     )
+
+
+def _place(view: LaunchView) -> dict[str, Any]:
+    """What a launch waited, and where it is at work or was."""
+    start = view.start
+    # Files of another machine may be ahead of this one's clock.
+    until = start.at if start else now()
+    return {
+        "queued_at": view.spec.created_at,
+        "waited_seconds": max(0.0, (until - view.spec.created_at).total_seconds()),
+        "priority": view.queue.priority,
+        "attempt": view.queue.attempt,
+        "gpus": start.gpus if start else (),
+        "memory_mb": start.memory_mb if start else None,
+        "peak_memory_mb": view.done.peak_memory_mb if view.done else None,
+    }
+
+
+def _aside(view: LaunchView | None, state: RunState, last: Event | None) -> str:
+    """What a worker says beside the numbers, or that it has said nothing for long."""
+    if view is None or state != "running":
+        return ""
+    silent = view.silent_seconds()
+    words = [last.message] if last and last.message else []
+    if silent >= SILENT and not view.held:
+        words.append(f"no word for {silent / 60:.0f} min; is its machine busy, or it stopped?")
+    return "; ".join(words)
 
 
 def _newest_chain(own: Sequence[LaunchView]) -> list[LaunchView]:
@@ -111,32 +162,52 @@ def _newest_chain(own: Sequence[LaunchView]) -> list[LaunchView]:
 
 
 def _in_launch(
-    view: LaunchView, run_id: str, every: Mapping[str, LaunchView]
+    view: LaunchView, run_id: str, every: Mapping[str, LaunchView], waits: Waits | None
 ) -> tuple[RunState, str]:
     """How a run stands in one launch, and why."""
-    name = f"{view.spec.stage} launch {view.launch_id}"
-    if (outcome := view.outcome(run_id)) is not None:
-        return outcome.outcome, ": ".join(part for part in (outcome.title, outcome.message) if part)
+    outcome = view.outcome(run_id)
+    if run_id in view.paused_runs and (outcome is None or outcome.outcome == "cancelled"):
+        if outcome is None and view.state in LIVE:
+            return "running", "is being paused"
+        return "queued", f"paused; go on with `wgen-tui run resume {run_id.rpartition('-')[2]}`"
+    if outcome is not None:
+        return outcome.outcome, _ended_words(view, outcome)
     if view.state == "lost":
-        words = view.last_words()
-        return "lost", f"the {name} died" + (f": {words}" if words else " without a word")
+        return "lost", f"the {view.spec.stage} launch {view.launch_id} died: {_cause(view)}"
     if view.state == "cancelled" or (view.state == "queued" and run_id in view.cancelled_runs):
-        return "cancelled", "cancelled before it began"
+        return "cancelled", "cancelled before it began" if view.start is None else "killed"
     if view.state == "starting":
-        return "starting", "loads the model"
+        return "starting", view.held or "loads the model"
     if view.state == "running":
         if run_id in view.cancelled_runs:
             return "running", "is being cancelled"
         seen = view.progress.get(run_id)
-        return (
-            ("running", view.message)
-            if seen and seen.started_at
-            else ("queued", "waits for its turn")
-        )
-    return _waiting(view, every)
+        if seen and seen.started_at:
+            return "running", view.held or view.message
+        return "queued", "waits for its turn"
+    return _waiting(view, every, waits)
 
 
-def _waiting(view: LaunchView, every: Mapping[str, LaunchView]) -> tuple[RunState, str]:
+def _ended_words(view: LaunchView, outcome: RunOutcome) -> str:
+    words = ": ".join(part for part in (outcome.title, outcome.message) if part)
+    if outcome.outcome == "failed" and view.queue.attempt > 1:
+        words += f" (attempt {view.queue.attempt})"
+    return words
+
+
+def _cause(view: LaunchView) -> str:
+    """What killed a worker: as the supervisor found it, else as its log tells."""
+    for ended in view.queue.history:
+        if ended.number == view.queue.attempt:
+            again = f" ({ended.number} attempts)" if ended.number > 1 else ""
+            return ended.reason + again
+    found = nearest_cause(tail_lines(view.paths.log, TAIL), None, False)
+    return f"{found.title}: {found.message} {found.hint}".strip()
+
+
+def _waiting(
+    view: LaunchView, every: Mapping[str, LaunchView], waits: Waits | None = None
+) -> tuple[RunState, str]:
     """A launch that has not been started: does it wait, or will it never start?"""
     for name in view.spec.after:
         before = every.get(name)
@@ -152,12 +223,23 @@ def _waiting(view: LaunchView, every: Mapping[str, LaunchView]) -> tuple[RunStat
                 return state, why
         if state not in ENDED:
             return "queued", f"waits for {before.spec.stage}"
-    return "queued", "waits for the supervisor"
+    return "queued", _why_not_started(view, waits)
+
+
+def _why_not_started(view: LaunchView, waits: Waits | None) -> str:
+    why = waits.why(view.launch_id) if waits else None
+    if view.retry is not None:
+        why = why or "starts again"
+        return f"{view.retry.reason}; {why} (attempt {view.queue.attempt + 1})"
+    why = why or "waits for the supervisor"
+    if view.queue.history:
+        return f"{why}; attempt {view.queue.attempt}, because: {view.queue.history[-1].reason}"
+    return why
 
 
 def will_serve(view: LaunchView, run_id: str, every: Mapping[str, LaunchView]) -> bool:
     """Whether a launch does, or is going to do, something for a run."""
-    if view.outcome(run_id) is not None or run_id in view.cancelled_runs:
+    if view.outcome(run_id) is not None or run_id in view.stopped_runs:
         return False
     if view.state == "queued":
         return _waiting(view, every)[0] == "queued"

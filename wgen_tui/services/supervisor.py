@@ -3,7 +3,7 @@
 Promises: at most one per home (flock); it lives in a session of its own and survives logout; it
 knows nothing that is not in the files, so when it dies the next command simply starts another,
 which takes the running workers as they are; it ends when nothing is left to do. SIGTERM ends it
-and leaves the workers alone.
+and leaves the workers alone. `care` looks after what runs or has died, `dispatch` starts what fits.
 
 Run as `python -m wgen_tui.services.supervisor --home DIR`; `ensure` does that.
 """
@@ -20,6 +20,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -28,10 +29,13 @@ from typing import IO
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services import launch
+from wgen_tui.services.care import Care
+from wgen_tui.services.dispatch import Dispatcher
 from wgen_tui.services.ingest import ingest_now
-from wgen_tui.services.launches import ENDED, LIVE, Launches, LaunchView, locked
+from wgen_tui.services.launches import ENDED, Launches, LaunchView, locked
 
 LOOK_EVERY = 0.2  # seconds; a look costs a few stat calls for each launch that has not ended
+LOOK_SHARE = 20.0  # as many times as long as a look took: 500 queued launches cost 5% of a core
 INGEST_EVERY = 5.0
 IDLE_FOR = 3.0  # seconds without work before it ends
 LOCK_TRIES = 20  # x 0.05 s: those who look whether the lock is held hold it for an instant
@@ -95,7 +99,8 @@ class Supervisor:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._launches = Launches(home)
-        self._children: list[subprocess.Popen[bytes]] = []
+        self._queue = Dispatcher(home)
+        self._care = Care(home)
         self._stop = Event()
         self._ended = {
             name for name, view in self._launches.refresh().items() if view.state in ENDED
@@ -114,17 +119,19 @@ class Supervisor:
 
     def work_left(self) -> bool:
         """Whether a launch is at work or could be started."""
-        views = self._launches.refresh()
-        return any(
-            view.state in LIVE or (view.state == "queued" and _may_start(view, views))
-            for view in views.values()
-        )
+        return self._queue.work_left(self._launches.refresh())
 
     def run(self) -> None:
         """Work until there is nothing to do for `IDLE_FOR` seconds, or until stopped."""
         idle_since: float | None = None
         while not self._stop.is_set():
-            busy = self.look()
+            before = time.monotonic()
+            try:
+                busy = self.look()
+            except OSError:  # a full disk, a file system that stalls: what runs is not at fault
+                log.exception("this look failed; there will be another")
+                self._stop.wait(INGEST_EVERY)
+                continue
             self._ingest(busy)
             moment = time.monotonic()
             if busy or self._dirty:
@@ -133,38 +140,31 @@ class Supervisor:
                 idle_since = moment
             elif moment - idle_since >= IDLE_FOR:
                 return
-            self._stop.wait(LOOK_EVERY)
+            # However many launches there are, looking at them takes a small share of a core.
+            self._stop.wait(max(LOOK_EVERY, LOOK_SHARE * (moment - before)))
 
     def look(self) -> bool:
-        """Start the next launch if none is at work.
+        """See to what runs, begin attempts, start what fits.
 
         Returns:
             Whether a launch is at work, or waits to be started.
         """
-        self._children = [child for child in self._children if child.poll() is None]
+        if not self._home.marker.exists():
+            log.error("%s is gone: nothing is left to supervise", self._home.root)
+            self.stop()
+            return False
         views = self._launches.refresh()
+        self._care.look(views)
+        self._note_ends(views)
+        self._queue.start_what_fits(views, self._care)
+        return self._queue.work_left(views)
+
+    def _note_ends(self, views: Mapping[str, LaunchView]) -> None:
         ended = {name for name, view in views.items() if view.state in ENDED}
         for name in sorted(ended - self._ended):
             self._dirty = True
             log.info("%s: %s", name, views[name].state)
         self._ended = ended
-        if any(view.state in LIVE for view in views.values()):
-            return True
-        for view in views.values():
-            if view.state == "queued" and _may_start(view, views):
-                return self._start(view)
-        return False
-
-    def _start(self, view: LaunchView) -> bool:
-        try:
-            self._children.append(launch.spawn(self._home, view.spec))
-        except OSError as error:
-            # A full disk, too many processes: the next look tries again.
-            log.error("%s: cannot be started: %s", view.launch_id, error)
-            self._stop.wait(INGEST_EVERY)
-        else:
-            log.info("%s: started, process %d", view.launch_id, self._children[-1].pid)
-        return True
 
     def _ingest(self, busy: bool) -> None:
         """Ingest at intervals while workers write, and at once when a launch has ended."""
@@ -184,10 +184,6 @@ class Supervisor:
             self._ingest_failed = True
             done = not busy  # nobody waits for us: leave it to the next supervisor
         self._dirty = self._dirty and not done
-
-
-def _may_start(view: LaunchView, views: dict[str, LaunchView]) -> bool:
-    return all(name in views and views[name].lets_others_go_on() for name in view.spec.after)
 
 
 def _take_lock(home: Home) -> IO[bytes] | None:

@@ -23,7 +23,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol import Event, RunOutcome, RunSpec, Verification
 from wgen_tui.services.inventory import final_checkpoint
 from wgen_tui.services.launch import environment, has_gpu
-from wgen_tui.services.launches import tail_lines
+from wgen_tui.services.lines import tail_lines
 from wgen_tui.services.runs import get_run, read_spec
 
 STOP_SECONDS = 10  # between asking the worker to end and making it

@@ -34,8 +34,10 @@ from wgen_tui.protocol import (
     now,
     write_record,
 )
+from wgen_tui.queueing import read_queue
 
 PROGRESS_SECONDS = 0.25  # between two progress events of a run
+HOLD_SECONDS = 0.25  # between two looks whether to go on
 
 
 class Cancelled(Exception):
@@ -99,13 +101,21 @@ class Worker:
 
     def check_cancelled(self, run_id: str) -> None:
         """Raise Cancelled if this run is to stop."""
+        if self.main:
+            self._stand_still()
         control = self.paths.control
         if self.agree(
             self._stopping
             or (control / "cancel").exists()
             or (control / f"cancel-{run_id}").exists()
+            or (control / f"pause-{run_id}").exists()
         ):
             raise Cancelled
+
+    def _stand_still(self) -> None:
+        """Wait while the supervisor wants us to: there is no room on the disk."""
+        while (self.paths.control / "hold").exists() and not self._stopping:
+            time.sleep(HOLD_SECONDS)
 
     def stop(self, _signal: int, _frame: FrameType | None) -> None:
         """SIGTERM, SIGINT: end at the next step."""
@@ -182,7 +192,7 @@ def launch_worker(stage: Stage, work: Callable[[Worker], None]) -> int:
     home = Home(options.home)
     paths = home.launch(options.launch)
     main = os.environ.get("RANK", "0") == "0"
-    spec = LaunchSpec.model_validate_json(paths.spec.read_bytes())
+    spec = read_launch(paths)
     if spec.stage != stage:
         print(f"launch {spec.launch_id} is for {spec.stage}, not {stage}", file=sys.stderr)
         return ExitCode.USAGE
@@ -197,6 +207,14 @@ def launch_worker(stage: Stage, work: Callable[[Worker], None]) -> int:
                 print(f"launch {spec.launch_id} has a worker already", file=sys.stderr)
                 return ExitCode.BUSY
         return _work(worker, work)
+
+
+def read_launch(paths: LaunchPaths) -> LaunchSpec:
+    """The launch, with the limits that earlier attempts have taught."""
+    spec = LaunchSpec.model_validate_json(paths.spec.read_bytes())
+    queue = read_queue(paths.queue)
+    limits = {"stack": queue.stack or spec.stack, "rows": queue.rows or spec.rows}
+    return spec.model_copy(update=limits)
 
 
 def _work(worker: Worker, work: Callable[[Worker], None]) -> int:

@@ -32,7 +32,7 @@ from wgen_tui.workers.decode import Drawn, Request, Style, end_tokens
 from wgen_tui.workers.engine import Engine
 from wgen_tui.workers.grid.adapters import Adapter, NotStackable, read_adapter
 from wgen_tui.workers.models import Base
-from wgen_tui.workers.passes import free_memory, rows_that_fit
+from wgen_tui.workers.passes import MOST_ROWS, free_memory, rows_that_fit
 from wgen_tui.workers.poly import read_task
 from wgen_tui.workers.proof import LIMITS, Probe, check_files, prove, read_probe
 from wgen_tui.workers.rack import NO_SLOT, Rack
@@ -71,7 +71,8 @@ class Sampler:
         self._rack = Rack(base.model)
         ends = end_tokens(base.model, base.tokenizer)
         self._style = Style(base.tokenizer, job.sampling, ends)
-        self._engine = Engine(base.model, self._style, self._rack, worker.note)
+        most = worker.spec.rows or MOST_ROWS
+        self._engine = Engine(base.model, self._style, self._rack, worker.note, most)
         self._limit = LIMITS["bf16" if rough else base.precision]
         self._versions = f"{base.engine} / peft {peft.__version__}"
         self._sampling = json.dumps(sampling_key(job.sampling), sort_keys=True)

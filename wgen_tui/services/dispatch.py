@@ -1,0 +1,144 @@
+"""Which launch starts next, and where.
+
+Promises: what comes before has ended first; a higher priority starts before a lower, and is not
+overtaken on the same kind of place; a launch is given GPUs in which its estimate fits, or a slot of
+the CPU; why any waits is written down for all to see.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+
+from wgen_tui.paths import Home
+from wgen_tui.protocol import LaunchSpec
+from wgen_tui.services import launch, queue
+from wgen_tui.services.care import Care
+from wgen_tui.services.estimate import estimate
+from wgen_tui.services.gpus import Gpu, probe
+from wgen_tui.services.launches import LIVE, LaunchView
+from wgen_tui.services.placement import Lease, Place, Wait, Wanted, place
+from wgen_tui.services.waits import Waits
+
+FAILED_WAIT = 5.0  # seconds until a launch that could not be started is tried again
+
+log = logging.getLogger("supervisor")
+
+
+class Dispatcher:
+    """Starts launches; what it remembers (estimates, failed starts) it can do without."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._waits = Waits(home)
+        self._needs: dict[tuple[str, int], Wanted] = {}
+        self._not_before = float("-inf")
+
+    def work_left(self, views: Mapping[str, LaunchView]) -> bool:
+        """Whether a launch is at work or could be started."""
+        asleep = queue.paused(self._home) is not None
+        return any(
+            view.state in LIVE or (not asleep and may_start(view, views)) for view in views.values()
+        )
+
+    def start_what_fits(self, views: Mapping[str, LaunchView], care: Care) -> None:
+        """Start launches until the next in order has to wait."""
+        ready = [view for view in views.values() if view.retry is None and may_start(view, views)]
+        why: dict[str, str] = {}
+        if pause := queue.paused(self._home):
+            words = "the queue is paused" + (f": {pause.why}" if pause.why else "")
+            why = dict.fromkeys((view.launch_id for view in ready), words)
+        elif care.no_room:
+            why = dict.fromkeys((view.launch_id for view in ready), care.no_room)
+        elif ready and time.monotonic() >= self._not_before:
+            why = self._start(queue.waiting_order(ready), views, care)
+        elif ready:
+            return
+        try:
+            self._waits.write(why)
+        except OSError as error:
+            log.error("%s: %s", self._home.waiting, error)
+
+    def _start(
+        self, ready: list[LaunchView], views: Mapping[str, LaunchView], care: Care
+    ) -> dict[str, str]:
+        gpus = probe()
+        leases = [self._lease(view) for view in views.values() if view.state in LIVE]
+        blocked: dict[bool, str] = {}  # by whether a model is needed
+        why: dict[str, str] = {}
+        for view in ready:
+            wanted = self._wanted(view)
+            if wanted.needs_model in blocked:
+                ahead = blocked[wanted.needs_model]
+                why[view.launch_id] = f"waits for its turn; first: {ahead}"
+                continue
+            found = place(wanted, gpus, leases, care.settings)
+            if isinstance(found, Wait):
+                blocked[wanted.needs_model] = view.launch_id
+                why[view.launch_id] = found.why
+            elif not self._spawn(view, found, gpus, care):
+                break
+            else:
+                leases.append(_lease_of(view, found.gpus, found.memory_mb, frozenset()))
+        return why
+
+    def _spawn(self, view: LaunchView, chosen: Place, gpus: tuple[Gpu, ...], care: Care) -> bool:
+        # Without NVML there may be a GPU all the same: the worker looks for itself.
+        only = chosen.gpus if gpus else None
+        try:
+            child = launch.spawn(self._home, view.spec, only, chosen.memory_mb or None)
+        except OSError as error:
+            # A full disk, too many processes: tried again a little later.
+            log.error("%s: cannot be started: %s", view.launch_id, error)
+            self._not_before = time.monotonic() + FAILED_WAIT
+            return False
+        care.adopt(view.launch_id, child)
+        where = f" on {', '.join(chosen.gpus)}" if chosen.gpus else ""
+        log.info("%s: started, process %d%s", view.launch_id, child.pid, where)
+        return True
+
+    def _wanted(self, view: LaunchView) -> Wanted:
+        key = (view.launch_id, view.queue.attempt)
+        if key not in self._needs:
+            spec, record = view.spec, view.queue
+            found = estimate(self._home, spec, stack=record.stack, rows=record.rows)
+            self._needs[key] = Wanted(
+                launch_id=view.launch_id,
+                stage=spec.stage,
+                memory_mb=found.memory_mb,
+                gpus_needed=_processes(spec),
+                needs_model=launch.needs_model(spec),
+                least_mb=found.least_mb,
+            )
+        return self._needs[key]
+
+    def _lease(self, view: LaunchView) -> Lease:
+        gpus = view.start.gpus if view.start else ()
+        memory = (view.start.memory_mb if view.start else None) or 0
+        return _lease_of(view, gpus, memory, launch.processes(self._home, view.launch_id))
+
+
+def _processes(spec: LaunchSpec) -> int:
+    """How many GPUs a launch is spread over; what is no number, its worker complains of."""
+    number = spec.accelerate.get("num_processes", 1)
+    return number if isinstance(number, int) and number > 0 else 1
+
+
+def may_start(view: LaunchView, views: Mapping[str, LaunchView]) -> bool:
+    """Whether a launch is queued and nothing that comes before is left."""
+    return view.state == "queued" and all(
+        name in views and views[name].lets_others_go_on() for name in view.spec.after
+    )
+
+
+def _lease_of(
+    view: LaunchView, gpus: tuple[str, ...], memory_mb: int, pids: frozenset[int]
+) -> Lease:
+    return Lease(
+        launch_id=view.launch_id,
+        gpus=gpus,
+        memory_mb=memory_mb,
+        pids=pids,
+        stage=view.spec.stage,
+    )
