@@ -179,7 +179,7 @@ class SampleJob(Record):
 class JudgeJob(Record):
     """What a judge launch grades: every sample of its runs, by these judges (rules).
 
-    `topics` gives a question's topic (for lexicons by topic), `questions` its first wording
+    `topics` gives a question's topic (for rules with `by_topic`), `questions` its first wording
     (for the broken rule's length and echo signals).
     """
 
