@@ -20,6 +20,7 @@ from wgen_tui.cli.main import group
 from wgen_tui.paths import Home
 from wgen_tui.services import runs
 from wgen_tui.services.launch import read_start
+from wgen_tui.services.plan import commit, make_plan
 from wgen_tui.services.watch import watch
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
@@ -137,6 +138,37 @@ def test_a_dry_run_writes_nothing(program: Program, home: Home, definition: Path
     assert not home.root.exists()
 
 
+def test_the_plan_is_what_another_scheduler_needs(
+    program: Program, home: Home, definition: Path
+) -> None:
+    plan = json.loads(program("run", "start", definition, "--dry-run", "--json").stdout)
+    assert_shape(SHAPES["run start --dry-run"], plan)
+    assert plan["backend"] == {"name": "local", "slurm": None}
+    assert plan["versions"]["python"]
+    assert (plan["samples_total"], plan["samples_missing"]) == (40, 40)
+    launches = plan["launches"]
+    assert [(item["id"], item["stage"], item["after"]) for item in launches] == [
+        ("planned-0", "train", []),
+        ("planned-1", "sample", ["planned-0"]),
+        ("planned-2", "judge", ["planned-1"]),
+    ]
+    assert [item["loads_model"] for item in launches] == [True, True, False]
+    assert [item["samples"] for item in launches] == [0, 40, 0]
+    assert [len(item["runs"]) for item in launches] == [4, 5, 5]
+    for item in launches:
+        words = item["argv"]
+        assert words[words.index("--home") + 1] == str(home.root)
+        assert words[words.index("--launch") + 1] == item["id"]
+        assert f"wgen_tui.workers.{item['stage']}" in words
+    # What `run start` then writes is that plan.
+    files = commit(home, make_plan(home, str(definition)))
+    assert [(item.stage, list(item.run_ids)) for item in files] == [
+        (item["stage"], item["runs"]) for item in launches
+    ]
+    again = json.loads(program("run", "start", definition, "--dry-run", "--json").stdout)
+    assert again["launches"] == [], "all of it is under way"
+
+
 def test_readonly_starts_nothing(program: Program, home: Home, definition: Path) -> None:
     assert "--readonly" in program("--readonly", "run", "start", definition, code=2).stderr
     program("--readonly", "run", "start", definition, "--dry-run")
@@ -169,7 +201,7 @@ JSON_COMMANDS: dict[str, list[str]] = {
     "store rebuild": [],
     "doctor": [],
 }
-ELSEWHERE = {"run start", "run verify", "sample top-up"}
+ELSEWHERE = {"run start", "run start --dry-run", "run verify", "sample top-up", "store merge"}
 
 
 def json_commands(item: click.Command, *names: str) -> Iterator[str]:

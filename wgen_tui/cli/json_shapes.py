@@ -69,6 +69,32 @@ START: dict[str, Any] = {
         }
     ],
 }
+PLAN: dict[str, Any] = {
+    "schema": 1,
+    "experiment": "names",
+    "dry_run": True,
+    "home": "folder",
+    "backend": {"name": "local | slurm", "slurm": None},
+    "versions": {"<package>": "2.13.0"},
+    "samples_total": 2400,
+    "samples_missing": 480,
+    "launches": [
+        {
+            "id": "planned-1",
+            "stage": "train | sample | judge",
+            "model": "tiny-world",
+            "runs": ["names-old-s0-3733491a4a"],
+            "after": ["planned-0"],
+            "loads_model": True,
+            "processes": 1,
+            "samples": 480,
+            "argv": ["python", "-m", "…", "--home", "folder", "--launch", "planned-1"],
+        }
+    ],
+    "runs": [
+        {key: START["runs"][0][key] for key in START["runs"][0] if key not in ("state", "why")}
+    ],
+}
 PROBLEM: dict[str, Any] = {
     "kind": "template | dropped_system | empty_mask | untrained_end | unstopped_end | too_long | "
     "overlap | duplicates",
@@ -141,6 +167,7 @@ SHAPES: dict[str, dict[str, Any]] = {
         ],
     },
     "run start": START,
+    "run start --dry-run": PLAN,
     "run list": {"schema": 1, "runs": [RUN]},
     "run verify": {
         "schema": 1,

@@ -117,11 +117,12 @@ def _spec(
         data_sha256=item.sha256 if item else None,
         data_rows=len(item.rows) if item else 0,
         created_at=now(),
-        versions=_versions(),
+        versions=installed(),
     )
 
 
-def _versions() -> dict[str, str]:
+def installed() -> dict[str, str]:
+    """The versions of Python and of the packages that make a run what it is."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
