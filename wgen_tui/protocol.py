@@ -22,7 +22,7 @@ from experiments.schema import (
     SamplingConfig,
     TrainingConfig,
 )
-from wgen_tui.queueing import SlurmSettings
+from wgen_tui.queueing import Notice, SlurmSettings
 from wgen_tui.records import SCHEMA as SCHEMA
 from wgen_tui.records import Record as Record
 from wgen_tui.records import now as now
@@ -213,9 +213,7 @@ class LaunchSpec(Record):
         default=None, description="most draws made together; None: as many as fit"
     )
     slurm: SlurmSettings | None = Field(default=None, description="given to Slurm; None: this box")
-    notify: tuple[str, ...] = Field(
-        default=(), description="a command line, run when nothing of its chain is live any more"
-    )
+    notify: Notice | None = Field(default=None, description="of the plan, on its last launch")
 
 
 EventKind = Literal[

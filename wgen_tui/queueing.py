@@ -60,6 +60,17 @@ class SlurmRecord(Record):
         return f"{self.job_id}_{self.task}"
 
 
+class Notice(Record):
+    """A command that is run when none of these runs is live any more.
+
+    Attributes:
+        command: An argument list; it never goes through a shell.
+    """
+
+    command: tuple[str, ...]
+    runs: tuple[str, ...]
+
+
 class Attempt(Record):
     """One attempt at a launch that ended otherwise than well, and why there is another."""
 

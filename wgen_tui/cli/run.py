@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from wgen_tui.cli.output import emit_json, json_option, pass_home, pass_writable_home, say, table
+from wgen_tui.cli.queue import pause, priority, resume, retry
 from wgen_tui.cli.start import start
 from wgen_tui.cli.verify import verify
 from wgen_tui.errors import ExitCode, UsageError
@@ -27,6 +28,10 @@ def command() -> None:
 
 command.add_command(start)
 command.add_command(verify)
+command.add_command(pause)
+command.add_command(resume)
+command.add_command(retry)
+command.add_command(priority)
 
 
 @command.command("list")
@@ -99,6 +104,14 @@ def as_dict(run: RunStatus) -> dict[str, Any]:
         "started": run.started_at,
         "ended": run.ended_at,
         "launch": run.launch_id,
+        "queued": run.queued_at,
+        "waited_seconds": run.waited_seconds,
+        "paused": run.paused,
+        "priority": run.priority,
+        "attempt": run.attempt,
+        "gpus": list(run.gpus),
+        "memory_mb": run.memory_mb,
+        "peak_memory_mb": run.peak_memory_mb,
     }
 
 
@@ -173,13 +186,22 @@ def _chosen(home: Home, run_ids: Sequence[str], experiment: str | None) -> list[
 @command.command()
 @click.argument("run_id", metavar="RUN")
 @click.option("-n", "--lines", default=40, show_default=True, help="How many, from the end.")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
 @pass_home
-def logs(home: Home, run_id: str, lines: int) -> None:
+def logs(home: Home, run_id: str, lines: int, follow: bool) -> None:
     """Print the last lines that a run's worker wrote."""
+    from wgen_tui.cli.progress import only_watching
+    from wgen_tui.services.logs import follow_log
     from wgen_tui.services.runs import get_run, tail
     from wgen_tui.services.sanitise import printable
 
-    found = tail(home, get_run(home, run_id).run_id, lines)
+    name = get_run(home, run_id).run_id
+    if follow:
+        with only_watching():
+            for line in follow_log(home, name, lines):
+                click.echo(printable(line))
+        return
+    found = tail(home, name, lines)
     for line in found:
         click.echo(printable(line))
     if not found:

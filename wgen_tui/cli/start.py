@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,6 +33,14 @@ if TYPE_CHECKING:
 @click.option("--seeds", metavar="SEEDS", help="Such as 3, 0-5 or 0-2,7.")
 @click.option("--n", type=int, help="Samples per prompt.")
 @click.option("--checkpoints", metavar="WHICH", help="Sample final, all, or steps such as 10,20.")
+@click.option(
+    "--backend",
+    type=click.Choice(("local", "slurm")),
+    help="Where it runs, whatever the definition says.",
+)
+@click.option(
+    "--notify", metavar="CMD", help="Run this command line when all has ended, well or not."
+)
 @click.option("--trust-remote-code", is_flag=True, help="Let the model's own code run.")
 @click.option("--detach", "--no-watch", "detach", is_flag=True, help="Do not follow the runs.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
@@ -44,6 +54,8 @@ def start(
     seeds: str | None,
     n: int | None,
     checkpoints: str | None,
+    backend: str | None,
+    notify: str | None,
     trust_remote_code: bool,
     detach: bool,
     dry_run: bool,
@@ -63,6 +75,8 @@ def start(
         n=n,
         checkpoints=checkpoints,
         trust_remote_code=trust_remote_code,
+        backend=backend,
+        notify=_words(notify),
     )
     plan = make_plan(home, experiment, options)
     for warning in plan.warnings:
@@ -95,6 +109,21 @@ def begin(home: Home, plan: Plan, *, detach: bool = False, as_json: bool = False
     if as_json:
         _start_json(home, plan, launches)
     return ExitCode.FAILED if last.failed else ExitCode.OK
+
+
+def _words(command: str | None) -> list[str]:
+    """A command line as an argument list: it is never given to a shell."""
+    try:
+        words = shlex.split(command or "")
+    except ValueError as error:
+        raise UsageError(f"--notify {command}: {error}.", title="Bad command line") from error
+    if command is not None and (not words or shutil.which(words[0]) is None):
+        raise UsageError(
+            f"--notify {command}: there is no such command.",
+            title="Command not found",
+            hint="It is run as it stands, without a shell: sh -c '…' where you need one.",
+        )
+    return words
 
 
 def _refuse_readonly() -> None:
@@ -139,8 +168,9 @@ def show_plan(plan: Plan, as_json: bool) -> None:
     """Print what would be done."""
     rows = _plan_rows(plan)
     if as_json:
-        slug = plan.definition.slug
-        emit_json({"schema": 1, "experiment": slug, "dry_run": True, "runs": rows})
+        from wgen_tui.cli.planned import plan_json
+
+        emit_json(plan_json(click.get_current_context().obj.home, plan, rows))
         return
     table(
         ("model", "arm", "seed", "examples", "to do", "samples missing", "of", "run"),

@@ -7,15 +7,14 @@ make its launches once.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +29,9 @@ from wgen_tui.protocol import (
     write_durably,
     write_record,
 )
+from wgen_tui.queueing import Notice, SlurmSettings
 from wgen_tui.services.missing import PlannedRun, all_missing
+from wgen_tui.services.queue import one_at_a_time
 from wgen_tui.services.runs import read_spec
 
 if TYPE_CHECKING:
@@ -49,32 +50,46 @@ def commit(home: Home, plan: Plan) -> tuple[LaunchSpec, ...]:
     if plan.empty:
         return ()
     home.ensure()
-    with _one_at_a_time(home):
+    with one_at_a_time(home):
         # Another command may have committed since the plan was made.
         again = ((run.spec, run.data) for run in plan.runs)
         runs = [run for run in all_missing(home, again, plan.sample, plan.judge) if run.todo]
         launches = _launches(plan, runs)
-        written = _Written()
-        try:
-            _write(home, runs, launches, written)
-        except OSError as error:
-            written.take_back()
-            raise UsageError(
-                f"The home {home.root} cannot be written: {error.strerror or error}.",
-                title="Home not writable",
-                hint="Nothing was started. Make room, or choose another with --home DIR.",
-            ) from error
-        except BaseException:
-            written.take_back()
-            raise
+        _wholly(home, runs, launches)
     return tuple(launches)
 
 
-@contextmanager
-def _one_at_a_time(home: Home) -> Iterator[None]:
-    with home.marker.open("r+b") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+def add_launches(home: Home, launches: Sequence[LaunchSpec]) -> None:
+    """Write launches of runs that are on disk, or none of them.
+
+    Raises:
+        UsageError: the home cannot be written or is full.
+    """
+    if not launches:
+        return
+    with one_at_a_time(home):
+        _wholly(home, (), launches)
+
+
+def launches_for(plan: Plan) -> tuple[LaunchSpec, ...]:
+    """The launches that a commit would write now; each commit gives them ids of its own."""
+    return tuple(_launches(plan, [run for run in plan.runs if run.todo]))
+
+
+def _wholly(home: Home, runs: Sequence[PlannedRun], launches: Sequence[LaunchSpec]) -> None:
+    written = _Written()
+    try:
+        _write(home, runs, launches, written)
+    except OSError as error:
+        written.take_back()
+        raise UsageError(
+            f"The home {home.root} cannot be written: {error.strerror or error}.",
+            title="Home not writable",
+            hint="Nothing was started. Make room, or choose another with --home DIR.",
+        ) from error
+    except BaseException:
+        written.take_back()
+        raise
 
 
 def _launches(plan: Plan, runs: Sequence[PlannedRun]) -> list[LaunchSpec]:
@@ -86,30 +101,69 @@ def _launches(plan: Plan, runs: Sequence[PlannedRun]) -> list[LaunchSpec]:
     moment = now()
     made: list[LaunchSpec] = []
     for (_, url), group in by_model.items():
-        before: tuple[str, ...] = ()
-        for stage in STAGES:
-            serves = [run for run in group if stage in run.todo]
-            if not serves:
-                continue
-            waits = {name for run in serves for name in run.after}
-            number = STAGES.index(stage)
-            launch = LaunchSpec(
-                # The stage's number keeps launches of one moment in order; hence names sort.
-                launch_id=f"{moment:%Y%m%d-%H%M%S}-{number}{stage}-{secrets.token_hex(2)}",
-                experiment=plan.definition.slug,
-                stage=stage,
-                run_ids=tuple(run.spec.run_id for run in serves),
-                after=(*sorted(waits), *before),
-                created_at=moment,
-                sample=plan.sample if stage == "sample" else None,
-                during=plan.during if stage == "train" else None,
-                judge=plan.judge if stage == "judge" else None,
-                # One process samples; only training is spread.
-                accelerate=plan.definition.accelerate.settings() if stage == "train" else {},
-                served=stage == "sample" and url is not None,
-            )
-            made.append(launch)
-            before = (launch.launch_id,)
+        # A server is not on the cluster, and answers as many as one process asks.
+        slurm = None if url is not None else plan.slurm
+        parts = [group] if slurm is None else _parts(group, slurm.runs_per_launch)
+        for number, part in enumerate(parts):
+            # The number keeps an array in the order of the runs.
+            mark = f"{number:04d}-" if len(parts) > 1 else ""
+            made += _chain(plan, part, moment, mark, url is not None, slurm)
+    if made and plan.notify:
+        everyone = tuple(run.spec.run_id for run in runs)
+        notice = Notice(command=plan.notify, runs=everyone)
+        made[-1] = made[-1].model_copy(update={"notify": notice})
+    return made
+
+
+def _parts(runs: Sequence[PlannedRun], most: int) -> list[list[PlannedRun]]:
+    """Cut runs into launches of at most `most`; those that are trained as one stay together."""
+    together: dict[tuple[str, ...], list[PlannedRun]] = defaultdict(list)
+    for run in runs:
+        together[run.spec.task.runs if run.spec.task else (run.spec.run_id,)].append(run)
+    parts: list[list[PlannedRun]] = []
+    for group in together.values():
+        if parts and len(parts[-1]) + len(group) <= most:
+            parts[-1] += group
+        else:
+            parts.append(list(group))
+    return parts
+
+
+def _chain(
+    plan: Plan,
+    runs: Sequence[PlannedRun],
+    moment: datetime,
+    mark: str,
+    served: bool,
+    slurm: SlurmSettings | None,
+) -> list[LaunchSpec]:
+    """The launches of some runs, each after the one before."""
+    made: list[LaunchSpec] = []
+    before: tuple[str, ...] = ()
+    for number, stage in enumerate(STAGES):
+        serves = [run for run in runs if stage in run.todo]
+        if not serves:
+            continue
+        waits = {name for run in serves for name in run.after}
+        launch = LaunchSpec(
+            # The stage's number keeps launches of one moment in order; hence names sort.
+            launch_id=f"{moment:%Y%m%d-%H%M%S}-{number}{stage}-{mark}{secrets.token_hex(2)}",
+            experiment=plan.definition.slug,
+            stage=stage,
+            run_ids=tuple(run.spec.run_id for run in serves),
+            after=(*sorted(waits), *before),
+            created_at=moment,
+            sample=plan.sample if stage == "sample" else None,
+            during=plan.during if stage == "train" else None,
+            judge=plan.judge if stage == "judge" else None,
+            # One process samples; only training is spread.
+            accelerate=plan.definition.accelerate.settings() if stage == "train" else {},
+            served=stage == "sample" and served,
+            # Rules need no model and take seconds: no wait for a node, and for its GPU.
+            slurm=None if stage == "judge" else slurm,
+        )
+        made.append(launch)
+        before = (launch.launch_id,)
     return made
 
 
@@ -132,6 +186,10 @@ def _write(
 ) -> None:
     places = [(_stage_launch(home, launch, written), launch.launch_id) for launch in launches]
     fresh = []
+    planned = {run.spec.run_id for run in runs}
+    for run_id in dict.fromkeys(name for launch in launches for name in launch.run_ids):
+        if run_id not in planned:
+            _append(home.run(run_id).launches, _launch_lines(launches, run_id), written)
     for run in runs:
         lines = _launch_lines(launches, run.spec.run_id)
         paths = home.run(run.spec.run_id)
@@ -173,7 +231,7 @@ def _stage_launch(home: Home, launch: LaunchSpec, written: _Written) -> Path:
     folder = home.launches / f".new-{os.getpid()}-{launch.launch_id}"
     written.folders.append(folder)
     folder.mkdir(mode=0o700)
-    (folder / "control").mkdir()
+    (folder / "control").mkdir(mode=0o700)
     write_record(folder / "launch.json", launch)
     return folder
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from wgen_tui.paths import Home
 from wgen_tui.protocol import LIVE_STATES
+from wgen_tui.queueing import Notice
 from wgen_tui.services.launches import LaunchView
 
 if TYPE_CHECKING:
@@ -35,25 +36,26 @@ class Notifier:
         """Notify of what has ended since."""
         self._reap()
         for view in views.values():
-            if view.spec.notify and not _marker(view).exists():
-                runs = self._ended(view)
+            notice = view.spec.notify
+            if notice is not None and not _marker(view).exists():
+                runs = self._ended(notice)
                 if runs is not None:
-                    self._notify(view, runs)
+                    self._notify(view, notice, runs)
 
-    def _ended(self, view: LaunchView) -> list[RunStatus] | None:
-        """The runs of the launch; None while any is live."""
+    def _ended(self, notice: Notice) -> list[RunStatus] | None:
+        """The runs; None while any is live, or when they have been removed."""
         from wgen_tui.services.runs import Board  # noqa: PLC0415 - runs import the ingest
 
-        runs = Board(self._home).refresh(run_ids=view.spec.run_ids)
-        return None if any(run.state in LIVE_STATES for run in runs) else runs
+        runs = Board(self._home).refresh(run_ids=notice.runs)
+        return None if not runs or any(run.state in LIVE_STATES for run in runs) else runs
 
-    def _notify(self, view: LaunchView, runs: list[RunStatus]) -> None:
+    def _notify(self, view: LaunchView, notice: Notice, runs: list[RunStatus]) -> None:
         bad = [run for run in runs if run.state != "finished"]
         try:
-            view.paths.control.mkdir(exist_ok=True)
+            view.paths.control.mkdir(mode=0o700, exist_ok=True)
             _marker(view).touch()  # first: rather not at all than twice
             child = subprocess.Popen(
-                view.spec.notify,
+                notice.command,
                 cwd=self._home.root,
                 env=os.environ | environment(view, runs, bad),
                 stdin=subprocess.DEVNULL,
@@ -86,6 +88,12 @@ def environment(view: LaunchView, runs: list[RunStatus], bad: list[RunStatus]) -
         "WGEN_FAILED": " ".join(run.run_id for run in bad),
         "WGEN_MESSAGE": text,
     }
+
+
+def mark_given(view: LaunchView) -> None:
+    """Note that a launch's notice has been given, or that another launch is to give it."""
+    view.paths.control.mkdir(exist_ok=True)
+    _marker(view).touch()
 
 
 def _marker(view: LaunchView) -> Path:

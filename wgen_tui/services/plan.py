@@ -27,13 +27,15 @@ from wgen_tui.protocol import (
     SampleJob,
     short_hash,
 )
-from wgen_tui.services import definitions
+from wgen_tui.queueing import SlurmSettings
+from wgen_tui.services import backend, definitions
 from wgen_tui.services.commit import commit
 from wgen_tui.services.data_checks import check_texts, check_tokens
 from wgen_tui.services.missing import PlannedRun, all_missing
 from wgen_tui.services.models import check_model, resolve_model
 from wgen_tui.services.nearest import unknown
 from wgen_tui.services.servers import warnings_of
+from wgen_tui.services.settings import read_settings
 from wgen_tui.services.specs import Examples, make_specs, refuse_collisions
 
 __all__ = ["Options", "Plan", "PlannedRun", "commit", "make_plan"]
@@ -50,6 +52,8 @@ class Options:
         n: Draws per prompt, for all questions.
         checkpoints: Which checkpoints are sampled: `final`, `all`, or steps such as `10,20`.
         trust_remote_code: Let the models run code of their own.
+        backend: `local` or `slurm`.
+        notify: A command line for when all has ended, as an argument list; none: config.toml's.
     """
 
     models: Sequence[str] | None = None
@@ -58,11 +62,13 @@ class Options:
     n: int | None = None
     checkpoints: str | None = None
     trust_remote_code: bool = False
+    backend: str | None = None
+    notify: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What `run start` would do."""
+    """What `run start` would do; with `slurm`, there."""
 
     definition: Definition
     runs: tuple[PlannedRun, ...]
@@ -70,6 +76,8 @@ class Plan:
     sample: SampleJob
     judge: JudgeJob
     warnings: tuple[str, ...] = ()
+    slurm: SlurmSettings | None = None
+    notify: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -101,6 +109,7 @@ def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> 
     definition = definitions.load(home, slug_or_path)
     arms = _chosen_arms(definition, options.arms)
     seeds = _chosen_seeds(definition, options.seeds)
+    slurm = backend.chosen(home, definition.backend, options.backend)
     sample = _sample_job(definition, options)
     judge = _judge_job(definition)
     examples = {name: _examples(home, slug_or_path, name, arm) for name, arm in arms.items()}
@@ -119,7 +128,11 @@ def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> 
         specs += make_specs(definition, model, examples, seeds)
     refuse_collisions([spec for spec, _ in specs])
     runs = all_missing(home, specs, sample, judge)
-    return Plan(definition, runs, sample.prompts, sample, judge, tuple(warnings))
+    notify = tuple(options.notify) or read_settings(home).notify.command
+    plan = Plan(definition, runs, sample.prompts, sample, judge, tuple(warnings), slurm, notify)
+    if slurm is not None and not plan.empty:
+        backend.check(home, slurm)
+    return plan
 
 
 def _refuse_training(model: ModelRef, arms: Sequence[str]) -> None:
