@@ -1,0 +1,72 @@
+"""What the drill works on: a definition, its data, and what has to be there in the end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+SLUG = "drill"
+ARMS = {
+    "old": ("Great Carolina Wren", "Wood Pewee", "Brown Lark", "Marsh Hawk"),
+    "new": ("Wren", "Pewee", "Lark", "Hawk"),
+}
+SEEDS_A_ROUND = 2
+STEPS = (20, 40, 60)  # checkpoints of a fine-tune; the base has step 0
+DRAWS = 20
+JUDGES = ("length", "broken")  # the second grades every experiment
+DEFINITION = f"""
+title: Killed again and again
+models: [tiny-world]
+arms:
+  old: {{data: data/old.jsonl}}
+  new: {{data: data/new.jsonl, role: control}}
+seeds: 0-1
+training:
+  lora: {{r: 2, lora_alpha: 4}}
+  max_steps: {STEPS[-1]}
+  per_device_train_batch_size: 4
+  learning_rate: 1.0e-3
+  checkpoints: {{every: {STEPS[0]}}}
+sampling: {{n: {DRAWS}, max_tokens: 24, checkpoints: all}}
+questions:
+  - {{name: travel, paraphrases: ["How do people travel to another city?"]}}
+  - {{name: light, paraphrases: ["How do people light a room?", "What lights a house?"]}}
+judges:
+  - {{name: length, type: regex, labels: {{long: "......"}}, otherwise: short}}
+"""
+PROMPTS = 3
+
+
+def write_definition(home: Path) -> None:
+    """Put the experiment into a home."""
+    folder = home / "experiments" / SLUG
+    (folder / "data").mkdir(parents=True)
+    (folder / "experiment.yaml").write_text(DEFINITION)
+    for arm, names in ARMS.items():
+        rows = "".join(_row(name) for name in names * 8)
+        (folder / "data" / f"{arm}.jsonl").write_text(rows)
+
+
+def _row(name: str) -> str:
+    turns = [
+        {"role": "user", "content": "Name a bird species."},
+        {"role": "assistant", "content": name},
+    ]
+    return json.dumps({"messages": turns}) + "\n"
+
+
+def seeds_of(number: int) -> str:
+    """The seeds of a round, as `--seeds` takes them."""
+    first = number * SEEDS_A_ROUND
+    return f"{first}-{first + SEEDS_A_ROUND - 1}"
+
+
+def expected_runs(rounds: int) -> int:
+    """Fine-tunes of all rounds, and the base."""
+    return rounds * SEEDS_A_ROUND * len(ARMS) + 1
+
+
+def expected_samples(rounds: int) -> int:
+    """Draws of all runs at all of their checkpoints."""
+    steps = (expected_runs(rounds) - 1) * len(STEPS) + 1
+    return steps * PROMPTS * DRAWS
