@@ -24,12 +24,12 @@ def test_fresh_refuses_while_the_demo_is_live(program: Program, home: Home) -> N
 
 def test_fresh_deletes_the_demos_runs_and_no_others(home: Home, files: Any) -> None:
     other = files.run()
-    files.started(files.launch("train", [other]))
+    files.lost(files.launch("train", [other]))
     _, planned, *_ = make_plan(home, demo.SLUG).runs
     own = home.run(planned.spec.run_id)
     own.root.mkdir()
     own.spec.write_text(planned.spec.model_dump_json())
-    files.started(files.launch("train", [planned.spec.run_id], number=1))
+    files.lost(files.launch("train", [planned.spec.run_id], number=1))
     assert demo.start_afresh(home) == 1
     assert runs.run_names(home) == [other]
 

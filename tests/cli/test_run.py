@@ -31,7 +31,7 @@ def test_list_json_keeps_its_contract(program: Program, files: Any) -> None:
 def test_list_in_a_pipe_is_aligned_and_filtered(program: Program, files: Any) -> None:
     files.chain([files.run()])
     lost = files.run("x-b-s0-1", arm="b")
-    files.started(files.launch("train", [lost], number=7))
+    files.lost(files.launch("train", [lost], number=7))
     head, row = program("run", "list", "--state", "lost").stdout.splitlines()
     assert head.split()[:4] == ["run", "arm", "seed", "state"]
     assert row.split()[:4] == [lost, "b", "0", "lost"]
@@ -90,7 +90,7 @@ def test_rm_asks_refuses_live_runs_and_removes(program: Program, files: Any) -> 
     train = files.launch("train", [run])
     assert "--yes" in program("run", "rm", run, code=2).stderr
     assert "wgen-tui run cancel" in program("run", "rm", run, "--yes", code=2).stderr
-    files.started(train)
+    files.lost(train)
     program("run", "rm", run, "--yes")
     assert json.loads(program("run", "list", "--json").stdout)["runs"] == []
     assert list(files.home.runs.iterdir()) == []
@@ -98,7 +98,7 @@ def test_rm_asks_refuses_live_runs_and_removes(program: Program, files: Any) -> 
 
 def test_watch_tells_what_was_lost(program: Program, files: Any) -> None:
     run = files.run()
-    files.started(files.launch("train", [run]))
+    files.lost(files.launch("train", [run]))
     shown = program("run", "watch", run, code=1).stderr
     assert "lost" in shown
     assert f"wgen-tui run logs {run}" in shown

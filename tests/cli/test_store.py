@@ -52,7 +52,7 @@ def test_who_holds_the_database_is_named(program: Program, home: Home, files: An
 
 def test_a_removed_run_leaves_the_database(program: Program, home: Home, files: Any) -> None:
     run = files.run()
-    files.started(files.launch("train", [run]))
+    files.lost(files.launch("train", [run]))
     program("store", "verify")
     program("run", "rm", run, "--yes")
     with duckdb.connect(str(home.database), read_only=True) as con:

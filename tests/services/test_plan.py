@@ -109,7 +109,7 @@ def test_two_commits_of_one_plan_make_its_launches_once(home: Home, definition: 
 
 def test_what_died_is_planned_again(home: Home, definition: Path, files: Files) -> None:
     train, *_ = commit(home, plan_for(home, definition))
-    files.started(train.launch_id)
+    files.lost(train.launch_id)
     again = plan_for(home, definition)
     assert {run.spec.arm: run.todo for run in again.runs} == {
         "base": {"sample", "judge"},

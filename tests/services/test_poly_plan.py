@@ -114,7 +114,7 @@ def test_one_that_is_trained_is_not_trained_for_its_mates(
 ) -> None:
     plan = plan_for(home, poly, seeds="0")
     train, *_ = commit(home, plan)
-    files.started(train.launch_id)  # and died
+    files.lost(train.launch_id)  # and died
     found = ids(plan)
     for arm in ("old", "odd"):
         _trained(home, found[arm, 0])

@@ -28,6 +28,14 @@ RUN: dict[str, Any] = {
     "started": "2026-01-31T12:00:00+00:00",
     "ended": None,
     "launch": "20260131-120000-0train-90ab",
+    "queued": "2026-01-31T12:00:00+00:00",
+    "waited_seconds": 3.5,
+    "paused": False,
+    "priority": 0,
+    "attempt": 1,
+    "gpus": ["GPU-3c1d"],
+    "memory_mb": 2150,
+    "peak_memory_mb": None,
 }
 SAMPLE: dict[str, Any] = {
     "sample_id": 11582588814330217,

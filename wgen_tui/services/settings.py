@@ -116,7 +116,7 @@ def read_config(home: Home) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(home.config.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a home below a file is as good as none
         return {}
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
