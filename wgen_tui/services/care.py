@@ -17,7 +17,7 @@ from subprocess import Popen
 
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import Home
-from wgen_tui.services import launch, queue
+from wgen_tui.services import launch, queue, slurm
 from wgen_tui.services.cause import Cause, nearest_cause
 from wgen_tui.services.host import oom_kills
 from wgen_tui.services.launches import LIVE, LaunchView
@@ -25,6 +25,7 @@ from wgen_tui.services.lines import tail_lines
 from wgen_tui.services.notify import Notifier
 from wgen_tui.services.retries import OUT_OF_MEMORY, Retry, with_less
 from wgen_tui.services.settings import Settings, read_settings
+from wgen_tui.services.slurm_state import words
 
 TAIL = 60  # lines of a log in which a cause is looked for
 EVERY = 1.0  # seconds between two looks at disk and configuration
@@ -61,10 +62,11 @@ class Care:
             self._notifier.look(views)
         for view in views.values():
             if view.retry is not None:
-                self._begin_again(view, view.retry)
+                if view.may_begin_again:
+                    self._begin_again(view, view.retry)
             elif view.state == "lost" and view.queue.attempt not in _noted(view):
                 queue.note_end(self._home, view, _words(self._cause(view)))
-            elif view.state in LIVE:
+            elif view.state in LIVE and view.spec.slurm is None:
                 self._end_in_time(view)
         self._told_at = {name: at for name, at in self._told_at.items() if name in views}
 
@@ -115,10 +117,15 @@ class Care:
             log.error("%s: cannot be begun again: %s", view.launch_id, error)
             return
         if record is not None:
+            if view.slurm is not None:
+                slurm.forget(view, record.attempt - 1)
             self._signals.pop(view.launch_id, None)
             log.info("%s: attempt %d, because: %s", view.launch_id, record.attempt, reason)
 
     def _cause(self, view: LaunchView) -> Cause:
+        if view.slurm is not None:
+            memory = view.slurm.state == "OUT_OF_MEMORY"
+            return Cause(OUT_OF_MEMORY if memory else "", words(view.slurm))
         killed = oom_kills()
         by_kernel = killed > self._oom_kills
         self._oom_kills = killed
@@ -140,7 +147,8 @@ class Care:
 
 
 def _words(cause: Cause) -> str:
-    return f"{cause.title}: {cause.message} {cause.hint}".strip()
+    title = f"{cause.title}: " if cause.title else ""
+    return f"{title}{cause.message} {cause.hint}".strip()
 
 
 def _noted(view: LaunchView) -> set[int]:

@@ -17,8 +17,9 @@ from wgen_tui.services import launch, queue
 from wgen_tui.services.care import Care
 from wgen_tui.services.estimate import estimate
 from wgen_tui.services.gpus import Gpu, probe
-from wgen_tui.services.launches import LIVE, LaunchView
+from wgen_tui.services.launches import ENDED, LIVE, LaunchView
 from wgen_tui.services.placement import Lease, Place, Wait, Wanted, place
+from wgen_tui.services.slurm_state import lives
 from wgen_tui.services.waits import Waits
 
 FAILED_WAIT = 5.0  # seconds until a launch that could not be started is tried again
@@ -39,12 +40,18 @@ class Dispatcher:
         """Whether a launch is at work or could be started."""
         asleep = queue.paused(self._home) is not None
         return any(
-            view.state in LIVE or (not asleep and may_start(view, views)) for view in views.values()
+            view.state in LIVE or lives(view.slurm) or (not asleep and may_start(view, views))
+            for view in views.values()
+            if view.state not in ENDED
         )
 
-    def start_what_fits(self, views: Mapping[str, LaunchView], care: Care) -> None:
-        """Start launches until the next in order has to wait."""
-        ready = [view for view in views.values() if view.retry is None and may_start(view, views)]
+    def start_what_fits(self, views: Mapping[str, LaunchView], care: Care, slurm: str = "") -> None:
+        """Start launches until the next in order has to wait; `slurm`: why those of Slurm wait."""
+        ready = [
+            view
+            for view in views.values()
+            if view.retry is None and view.slurm is None and may_start(view, views)
+        ]
         why: dict[str, str] = {}
         if pause := queue.paused(self._home):
             words = "the queue is paused" + (f": {pause.why}" if pause.why else "")
@@ -52,7 +59,9 @@ class Dispatcher:
         elif care.no_room:
             why = dict.fromkeys((view.launch_id for view in ready), care.no_room)
         elif ready and time.monotonic() >= self._not_before:
-            why = self._start(queue.waiting_order(ready), views, care)
+            here = [view for view in ready if view.spec.slurm is None]
+            why = self._start(queue.waiting_order(here), views, care)
+            why |= {view.launch_id: slurm for view in ready if view.spec.slurm is not None}
         elif ready:
             return
         try:
@@ -64,7 +73,7 @@ class Dispatcher:
         self, ready: list[LaunchView], views: Mapping[str, LaunchView], care: Care
     ) -> dict[str, str]:
         gpus = probe()
-        leases = [self._lease(view) for view in views.values() if view.state in LIVE]
+        leases = [self._lease(view) for view in views.values() if _is_here(view)]
         blocked: dict[bool, str] = {}  # by whether a model is needed
         why: dict[str, str] = {}
         for view in ready:
@@ -77,17 +86,19 @@ class Dispatcher:
             if isinstance(found, Wait):
                 blocked[wanted.needs_model] = view.launch_id
                 why[view.launch_id] = found.why
-            elif not self._spawn(view, found, gpus, care):
+            elif not self._spawn(view, found, wanted.memory_mb, gpus, care):
                 break
             else:
                 leases.append(_lease_of(view, found.gpus, found.memory_mb, frozenset()))
         return why
 
-    def _spawn(self, view: LaunchView, chosen: Place, gpus: tuple[Gpu, ...], care: Care) -> bool:
+    def _spawn(
+        self, view: LaunchView, chosen: Place, memory_mb: int, gpus: tuple[Gpu, ...], care: Care
+    ) -> bool:
         # Without NVML there may be a GPU all the same: the worker looks for itself.
         only = chosen.gpus if gpus else None
         try:
-            child = launch.spawn(self._home, view.spec, only, chosen.memory_mb or None)
+            child = launch.spawn(self._home, view.spec, only, chosen.memory_mb or memory_mb or None)
         except OSError as error:
             # A full disk, too many processes: tried again a little later.
             log.error("%s: cannot be started: %s", view.launch_id, error)
@@ -123,6 +134,11 @@ def _processes(spec: LaunchSpec) -> int:
     """How many GPUs a launch is spread over; what is no number, its worker complains of."""
     number = spec.accelerate.get("num_processes", 1)
     return number if isinstance(number, int) and number > 0 else 1
+
+
+def _is_here(view: LaunchView) -> bool:
+    """Whether a launch is at work and takes something of this box."""
+    return view.state in LIVE and view.spec.slurm is None
 
 
 def may_start(view: LaunchView, views: Mapping[str, LaunchView]) -> bool:

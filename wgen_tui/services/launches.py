@@ -4,7 +4,8 @@ Promises: nothing but the files decides, so every process, after any restart, sa
 ended and will be tried again is queued, not lost: it needs no one but the next supervisor. A launch
 is alive for as long as one of its processes can still write to its log: whoever starts it
 takes an flock on worker.log and hands the open file down as stdout, so the lock lives and dies with
-the processes themselves and needs no process id.
+the processes themselves and needs no process id. Of a launch that was given to Slurm, slurm.json
+decides: its worker may be on another machine, where no lock can be seen.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from pydantic import ValidationError
 
 from wgen_tui.paths import Home, LaunchPaths
 from wgen_tui.protocol import DoneRecord, Event, LaunchSpec, RunOutcome
-from wgen_tui.queueing import QueueRecord, read_queue
+from wgen_tui.queueing import QueueRecord, SlurmRecord, read_queue, read_slurm
 from wgen_tui.services.lines import read_new_lines
 from wgen_tui.services.retries import Ended, Retry, retry_of
+from wgen_tui.services.slurm_state import lives, state_in_slurm
 
 LaunchState = Literal["queued", "starting", "running", "finished", "failed", "cancelled", "lost"]
 # A home below a plain file is as good as none.
@@ -88,6 +90,7 @@ class LaunchView:
         paused_runs: Runs that were told to stop until they are resumed.
         held: Why the supervisor lets it stand still; empty when it does not.
         retry: Why and how it is tried again, after an end that was none.
+        slurm: The job that does it; None when it has none, or none yet.
     """
 
     paths: LaunchPaths
@@ -97,6 +100,7 @@ class LaunchView:
     start: Start | None = None
     done: DoneRecord | None = None
     retry: Retry | None = None
+    slurm: SlurmRecord | None = None
     ready: bool = False
     message: str = ""
     held: str = ""
@@ -108,6 +112,7 @@ class LaunchView:
     _offset: int = 0
     _attempt: int = 1  # the one that the last event read belongs to
     _queue_stamp: int | None = None
+    _slurm_stamp: int | None = None
 
     @property
     def launch_id(self) -> str:
@@ -122,17 +127,25 @@ class LaunchView:
         """Runs that were told to stop, for good or for a while."""
         return self.cancelled_runs | self.paused_runs
 
+    @property
+    def may_begin_again(self) -> bool:
+        """Whether nothing is at it that could go on by itself, as a job that is requeued does."""
+        return self.retry is not None and not lives(self.slurm)
+
     def refresh(self) -> LaunchView:
         """Read what has changed. A launch that has ended is never read again."""
         if self.state in ENDED:
             return self
         self._read_control()
         self._read_queue()
+        self._read_slurm()  # before done.json, which is written before the job ends
         self.done = read_done(self.paths)
         state = self._state_without_done() if self.done is None else self.done.outcome
         self._read_events()
         self.retry = retry_of(self.ended(state)) if state in ENDED else None
-        if self.retry is not None:
+        if self.slurm is not None:
+            state = self._state_in_slurm(state, self.slurm)
+        if self.retry is not None and not lives(self.slurm):
             state = "queued"
         elif state == "running" and not self.ready:
             state = "starting"
@@ -199,6 +212,18 @@ class LaunchView:
             return self.done.outcome
         return "cancelled" if stopped else "lost"
 
+    def _state_in_slurm(self, state: LaunchState, job: SlurmRecord) -> LaunchState:
+        """What Slurm makes of what the files on their own say."""
+        if self.done is not None and self.retry is None:
+            return state
+        begun = self.start is not None and self.done is None
+        found, retried = state_in_slurm(state, job, begun)
+        if found == "lost" and self.retry is None:
+            self.retry = retry_of(self.ended("lost"))
+        elif not retried:
+            self.retry = None
+        return found
+
     def _read_control(self) -> None:
         try:
             names = {entry.name for entry in os.scandir(self.paths.control)}
@@ -218,6 +243,18 @@ class LaunchView:
         if stamp != self._queue_stamp:
             self._queue_stamp = stamp
             self.queue = read_queue(self.paths.queue)
+
+    def _read_slurm(self) -> None:
+        if self.spec.slurm is None:
+            return
+        try:
+            stamp = self.paths.slurm.stat().st_mtime_ns
+        except OSError:
+            self.slurm, self._slurm_stamp = None, None
+            return
+        if stamp != self._slurm_stamp:
+            self._slurm_stamp = stamp
+            self.slurm = read_slurm(self.paths.slurm)
 
     def _read_events(self) -> None:
         lines, self._offset = read_new_lines(self.paths.events, self._offset)

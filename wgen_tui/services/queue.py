@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from wgen_tui.paths import Home
 from wgen_tui.protocol import Event, now, sync_folder, write_durably, write_record
 from wgen_tui.queueing import Attempt, QueueRecord, read_queue
-from wgen_tui.services import launch
+from wgen_tui.services import launch, slurm_commands
 from wgen_tui.services.launches import LIVE, Launches, LaunchView
 from wgen_tui.services.retries import Retry
 
@@ -93,14 +93,18 @@ def tell(
     for view in launches.refresh(launch_ids).values():
         if view.state not in {"queued", *LIVE}:
             continue
-        view.paths.control.mkdir(exist_ok=True)
+        view.paths.control.mkdir(mode=0o700, exist_ok=True)
         (view.paths.control / f"{word}-{run_id}").touch()
         sync_folder(view.paths.control)
         told.append(view.launch_id)
         view.refresh()
         rest = {name for name in view.spec.run_ids if view.outcome(name) is None}
-        if view.state in LIVE and rest <= view.stopped_runs:
-            # Nothing is left to do in it: do not wait until it looks.
+        if not rest <= view.stopped_runs:
+            continue
+        # Nothing is left to do in it: do not wait until it looks.
+        if view.slurm is not None:
+            slurm_commands.end(view.slurm)
+        elif view.state in LIVE:
             launch.terminate(home, view.launch_id)
     return told
 

@@ -76,11 +76,10 @@ def poll(home: Home, views: Iterable[LaunchView]) -> None:
     _end_strays([record for _, record in given], listed)
 
 
-def cancel(home: Home, view: LaunchView, *, kill: bool = False) -> bool:
+def cancel(view: LaunchView, *, kill: bool = False) -> bool:
     """End a launch's job: one that waits at once, one that works by SIGTERM, so that it saves.
 
     Args:
-        home: The home.
         view: The launch.
         kill: It has had its time: Slurm's own way, which ends in SIGKILL.
 
@@ -88,20 +87,18 @@ def cancel(home: Home, view: LaunchView, *, kill: bool = False) -> bool:
         Whether Slurm was asked.
     """
     record = read_slurm(view.paths.slurm)
-    if record is None or record.task_id is None or not lives(record):
-        return False
-    orders = [["--state=PENDING"], [] if kill else ["--signal=TERM"]]
-    for options in orders:
-        # A task that has just ended, or is about to, is no error.
-        with suppress(WgenError):
-            commands.run(["scancel", "--quiet", *options, record.task_id], within=5.0)
-    return True
+    return record is not None and commands.end(record, kill=kill)
 
 
-def forget(view: LaunchView) -> None:
-    """Make a launch whose job has ended one that can be given to Slurm again."""
+def job_of(view: LaunchView) -> SlurmRecord | None:
+    """A launch's job as it was noted last, also of a launch that has ended."""
+    return read_slurm(view.paths.slurm)
+
+
+def forget(view: LaunchView, attempt: int) -> None:
+    """Make a launch whose job has ended, in that attempt, one that can be given to Slurm again."""
     with suppress(FileNotFoundError):
-        view.paths.slurm.rename(view.paths.slurm_before(view.queue.attempt))
+        view.paths.slurm.rename(view.paths.slurm_before(attempt))
 
 
 def _arrays(views: Iterable[LaunchView]) -> list[list[LaunchView]]:

@@ -11,9 +11,12 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from wgen_tui.errors import BusyError, UsageError, WgenError
+from wgen_tui.queueing import SlurmRecord
+from wgen_tui.services.slurm_state import lives
 
 PROGRAMS = ("sbatch", "squeue", "scancel", "scontrol", "srun")
 WITHIN = 20.0  # seconds; a controller that is away is asked again later
@@ -115,3 +118,18 @@ def facts(task_id: str) -> dict[str, str]:
     out = run(["scontrol", "--oneliner", "show", "job", task_id])
     pairs = (word.partition("=") for word in out.split())
     return {name: value for name, mark, value in pairs if mark}
+
+
+def end(record: SlurmRecord, *, kill: bool = False) -> bool:
+    """End a job: one that waits at once, one that works by SIGTERM or, with `kill`, for good.
+
+    Returns:
+        Whether Slurm was asked; what it answers does not matter, since a task that has just ended,
+        or is about to, is no error.
+    """
+    if record.task_id is None or not lives(record):
+        return False
+    for how in ("--state=PENDING", "--state=RUNNING" if kill else "--signal=TERM"):
+        with suppress(WgenError):
+            run(["scancel", "--quiet", how, record.task_id], within=5.0)
+    return True

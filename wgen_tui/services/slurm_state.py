@@ -35,6 +35,7 @@ WORDS = {
     GONE: "Slurm no longer knows the job",
     REFUSED: "sbatch refuses",
 }
+State = Literal["queued", "starting", "running", "finished", "failed", "cancelled", "lost"]
 Phase = Literal["waits", "works", "cancelled", "refused", "ended"]
 
 
@@ -52,6 +53,27 @@ def phase(record: SlurmRecord) -> Phase:
 def lives(record: SlurmRecord | None) -> bool:
     """Whether a job may still do something for its launch."""
     return record is not None and phase(record) in ("waits", "works")
+
+
+def state_in_slurm(state: State, record: SlurmRecord, begun: bool) -> tuple[State, bool]:
+    """The state of a launch that has not ended for good, and whether it may be tried again.
+
+    Args:
+        state: What the files say on their own, locks included.
+        record: Its job.
+        begun: Whether a worker was started and has not said how it ended.
+    """
+    found = phase(record)
+    if found == "works" and begun:
+        return "running", True
+    if found in ("waits", "works"):
+        waits: State = "starting" if found == "works" and state == "queued" else "queued"
+        return (state if state == "cancelled" else waits), True
+    if state == "running":
+        return state, True  # its last words are being written
+    if found in ("refused", "cancelled"):
+        return ("failed" if found == "refused" else "cancelled"), False
+    return ("lost" if state == "queued" else state), True
 
 
 def words(record: SlurmRecord) -> str:

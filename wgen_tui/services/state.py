@@ -14,6 +14,7 @@ from wgen_tui.services.cause import nearest_cause
 from wgen_tui.services.inventory import final_checkpoint
 from wgen_tui.services.launches import ENDED, LIVE, LaunchView
 from wgen_tui.services.lines import tail_lines
+from wgen_tui.services.slurm_state import lives, words
 from wgen_tui.services.waits import Waits
 
 SILENT = 60.0  # seconds without a word from a worker, after which that is said
@@ -172,12 +173,16 @@ def _in_launch(
         return "queued", f"paused; go on with `wgen-tui run resume {run_id.rpartition('-')[2]}`"
     if outcome is not None:
         return outcome.outcome, _ended_words(view, outcome)
+    if view.slurm is not None and view.state in ENDED:
+        return view.state, words(view.slurm)
     if view.state == "lost":
         return "lost", f"the {view.spec.stage} launch {view.launch_id} died: {_cause(view)}"
     if view.state == "cancelled" or (view.state == "queued" and run_id in view.cancelled_runs):
         return "cancelled", "cancelled before it began" if view.start is None else "killed"
     if view.state == "starting":
-        return "starting", view.held or "loads the model"
+        return "starting", view.held or (
+            "loads the model" if view.start or view.slurm is None else words(view.slurm)
+        )
     if view.state == "running":
         if run_id in view.cancelled_runs:
             return "running", "is being cancelled"
@@ -227,6 +232,8 @@ def _waiting(
 
 
 def _why_not_started(view: LaunchView, waits: Waits | None) -> str:
+    if view.slurm is not None and lives(view.slurm):
+        return words(view.slurm)
     why = waits.why(view.launch_id) if waits else None
     if view.retry is not None:
         why = why or "starts again"

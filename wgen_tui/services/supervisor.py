@@ -28,17 +28,19 @@ from typing import IO
 
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import Home
-from wgen_tui.services import launch
+from wgen_tui.services import launch, queue
 from wgen_tui.services.care import Care
 from wgen_tui.services.dispatch import Dispatcher
 from wgen_tui.services.ingest import ingest_now
 from wgen_tui.services.launches import ENDED, Launches, LaunchView, locked
+from wgen_tui.services.slurm_desk import SlurmDesk
 
 LOOK_EVERY = 0.2  # seconds; a look costs a few stat calls for each launch that has not ended
 LOOK_SHARE = 20.0  # as many times as long as a look took: 500 queued launches cost 5% of a core
 INGEST_EVERY = 5.0
 IDLE_FOR = 3.0  # seconds without work before it ends
 LOCK_TRIES = 20  # x 0.05 s: those who look whether the lock is held hold it for an instant
+GIVEN = "is given to Slurm"
 START_WITHIN = 20.0  # seconds for a new supervisor to take its lock
 
 log = logging.getLogger("supervisor")
@@ -101,6 +103,7 @@ class Supervisor:
         self._launches = Launches(home)
         self._queue = Dispatcher(home)
         self._care = Care(home)
+        self._slurm = SlurmDesk(home)
         self._stop = Event()
         self._ended = {
             name for name, view in self._launches.refresh().items() if view.state in ENDED
@@ -156,7 +159,9 @@ class Supervisor:
         views = self._launches.refresh()
         self._care.look(views)
         self._note_ends(views)
-        self._queue.start_what_fits(views, self._care)
+        pause = queue.paused(self._home) is not None or bool(self._care.no_room)
+        self._slurm.look(views, pause, self._care.settings.queue.grace)
+        self._queue.start_what_fits(views, self._care, self._slurm.problem or GIVEN)
         return self._queue.work_left(views)
 
     def _note_ends(self, views: Mapping[str, LaunchView]) -> None:
