@@ -25,6 +25,7 @@ RUN: dict[str, Any] = {
     "loss": 0.71,
     "eta_seconds": 1.0,
     "why": "what it waits for, or how it ended",
+    "aside": "what its worker says beside the numbers, or that it has been silent for long",
     "started": "2026-01-31T12:00:00+00:00",
     "ended": None,
     "launch": "20260131-120000-0train-90ab",

@@ -74,7 +74,7 @@ def _list_table(runs: Sequence[RunStatus], everyone: Sequence[str]) -> None:
                 *(run.arm, run.seed, run.state, run.stage, run.step, run.steps),
                 None if run.loss is None else round(run.loss, 3),
                 None if run.eta_seconds is None else clock(run.eta_seconds),
-                run.why,
+                "; ".join(filter(None, (run.aside, run.why))),
             )
             for row, run in enumerate(runs)
         ],
@@ -101,6 +101,7 @@ def as_dict(run: RunStatus) -> dict[str, Any]:
         "loss": run.loss,
         "eta_seconds": run.eta_seconds,
         "why": run.why,
+        "aside": run.aside,
         "started": run.started_at,
         "ended": run.ended_at,
         "launch": run.launch_id,

@@ -20,7 +20,7 @@ from wgen_tui.paths import Home
 from wgen_tui.services import launch, queue, slurm
 from wgen_tui.services.cause import Cause, nearest_cause
 from wgen_tui.services.host import oom_kills
-from wgen_tui.services.launches import LIVE, LaunchView
+from wgen_tui.services.launches import ENDED, LIVE, LaunchView
 from wgen_tui.services.lines import tail_lines
 from wgen_tui.services.notify import Notifier
 from wgen_tui.services.retries import OUT_OF_MEMORY, Retry, with_less
@@ -97,7 +97,7 @@ class Care:
                 log.warning("%s: %s", view.launch_id, self.no_room)
                 with suppress(OSError):  # no room even for this: the worker finds out by itself
                     hold.write_text(self.no_room + "\n", encoding="utf-8")
-            elif view.held and not self.no_room:
+            elif view.held and not self.no_room and view.state not in ENDED:
                 hold.unlink(missing_ok=True)
                 log.info("%s: there is room again", view.launch_id)
 

@@ -32,6 +32,7 @@ from wgen_tui.services.slurm_state import lives, state_in_slurm
 LaunchState = Literal["queued", "starting", "running", "finished", "failed", "cancelled", "lost"]
 # A home below a plain file is as good as none.
 NOT_THERE = (FileNotFoundError, NotADirectoryError)
+NO_ROOM = "waits for room on the disk"  # where there was none to write down more
 LIVE: frozenset[LaunchState] = frozenset({"starting", "running"})
 ENDED: frozenset[LaunchState] = frozenset({"finished", "failed", "cancelled", "lost"})
 
@@ -206,8 +207,8 @@ class LaunchView:
             return "cancelled" if stopped else "queued"
         if alive(self.paths):
             return "running"
-        # It may have ended between the two looks.
-        self.done = read_done(self.paths)
+        # It may have ended between the two looks, or a supervisor died while it began it again.
+        self.done = read_done(self.paths) or read_done_before(self.paths, self.queue.attempt)
         if self.done is not None:
             return self.done.outcome
         return "cancelled" if stopped else "lost"
@@ -233,7 +234,7 @@ class LaunchView:
         self.cancelled_runs = frozenset(self.spec.run_ids if "cancel" in names else told)
         told = {name.removeprefix("pause-") for name in names if name.startswith("pause-")}
         self.paused_runs = frozenset(told) - self.cancelled_runs
-        self.held = read_words(self.paths.control / "hold") if "hold" in names else ""
+        self.held = read_words(self.paths.control / "hold") or NO_ROOM if "hold" in names else ""
 
     def _read_queue(self) -> None:
         try:
@@ -343,8 +344,17 @@ class Launches:
 
 def read_done(paths: LaunchPaths) -> DoneRecord | None:
     """How the launch ended, or None."""
+    return _read_done(paths.done)
+
+
+def read_done_before(paths: LaunchPaths, attempt: int) -> DoneRecord | None:
+    """How an attempt ended whose record has been put aside already, or None."""
+    return _read_done(paths.done_before(attempt))
+
+
+def _read_done(path: Path) -> DoneRecord | None:
     try:
-        return DoneRecord.model_validate_json(paths.done.read_bytes())
+        return DoneRecord.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
 
