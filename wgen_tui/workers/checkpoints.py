@@ -33,7 +33,8 @@ def write_folder(folder: Path, fill: Callable[[Path], None], seal: Callable[...,
     """
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(mode=0o700, parents=True)
+    folder.parent.mkdir(mode=0o700, exist_ok=True)  # a run whose folder is gone is not made anew
+    temporary.mkdir(mode=0o700)
     fill(temporary)
     files = {path.name: _seal(path) for path in sorted(temporary.iterdir())}
     write_record(temporary / "manifest.json", seal(files))

@@ -35,7 +35,7 @@ READOUT_SCHEMA = _schema(READOUT_COLUMNS)
 
 
 def _next_name(folder: Path, launch_id: str, suffix: str) -> Path:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)  # a run whose folder is gone is not made anew
     number = len(list(folder.glob(f"part-{launch_id}-*{suffix}")))
     return folder / f"part-{launch_id}-{number:05d}{suffix}"
 

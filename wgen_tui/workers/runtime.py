@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from errno import ENOSPC
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -78,10 +79,13 @@ class Worker:
         if not self.main:
             return
         event = Event(at=now(), kind=kind, run_id=run_id, **values)
-        line = event.model_dump_json(exclude_none=True) + "\n"
+        line = event.model_dump_json(exclude_none=True).encode() + b"\n"
         handle = os.open(self.paths.events, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(handle, line.encode())
+            size = os.fstat(handle).st_size
+            if os.write(handle, line) < len(line):  # a disk that fills takes a part of it
+                os.ftruncate(handle, size)
+                raise OSError(ENOSPC, os.strerror(ENOSPC), str(self.paths.events))
         finally:
             os.close(handle)
 
