@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,8 +18,9 @@ from typing import Literal
 
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import HOME_FORMAT, Home
-from wgen_tui.services import endpoints, servers, supervisor
+from wgen_tui.services import endpoints, gpus, servers, supervisor
 from wgen_tui.services.launch import has_gpu
+from wgen_tui.services.placement import gb
 from wgen_tui.services.runs import list_runs
 
 LITTLE_ROOM = 2 << 30  # bytes; a few adapters and some hundred thousand samples
@@ -135,9 +136,7 @@ def _machine() -> Iterator[Finding]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         yield Finding("machine", "CUDA_VISIBLE_DEVICES", visible or "(empty: no GPU)")
-    gpus = _gpus()
-    for number, gpu in enumerate(gpus):
-        yield Finding("machine", f"GPU {number}", gpu)
+    yield from _gpus()
     if not has_gpu():
         yield Finding("machine", "GPU", "none; workers use the CPU", "note")
     elif "+cpu" in _version("torch"):
@@ -157,27 +156,29 @@ def _version(name: str) -> str:
         return ""
 
 
-def _gpus() -> list[str]:
-    """Each GPU as nvidia-smi tells it."""
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return []
-    query = "--query-gpu=name,memory.free,memory.total,driver_version"
-    try:
-        done = subprocess.run(
-            [program, query, "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return []
-    found = []
-    for line in done.stdout.splitlines():
-        name, free, total, driver = (part.strip() for part in line.split(","))
-        found.append(f"{name}, {free} free of {total}, driver {driver}")
-    return found
+def _gpus() -> Iterator[Finding]:
+    """Each GPU that launches are placed on: what is free, and who computes on it."""
+    found = gpus.probe()
+    if (driver := gpus.driver()) is not None:
+        yield Finding("machine", "driver", f"NVIDIA {driver}")
+    for trouble in gpus.troubles():
+        yield Finding("machine", "NVML", trouble, "problem", "Look at `nvidia-smi` and `dmesg`.")
+    for gpu in found:
+        users = [
+            f"{gpu.who(pid)} uses {'some memory' if mb is None else f'{gb(mb)} GB'}"
+            for pid, mb in gpu.processes.items()
+        ]
+        free = f"{gpu.name}, {gb(gpu.free_mb)} of {gb(gpu.total_mb)} GB free"
+        yield Finding("machine", f"GPU {gpu.index}", "; ".join([free, *users]))
+    numbered = re.match(r"\s*\d", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+    by_bus = os.environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID"
+    if numbered and not by_bus and len({gpu.name for gpu in found}) > 1:
+        what = "CUDA_VISIBLE_DEVICES has numbers, which CUDA gives to the fastest GPUs first"
+        mend = "export CUDA_DEVICE_ORDER=PCI_BUS_ID, or name the GPUs by UUID (nvidia-smi -L)."
+        yield Finding("machine", "GPU numbers", what, "note", mend)
+    if has_gpu() and not found:
+        what = "NVML knows none that may be used; launches take CPU slots one after the other"
+        yield Finding("machine", "GPU", what, "note", "AMD's are used this way too.")
 
 
 def _models() -> Iterator[Finding]:

@@ -36,6 +36,7 @@ from wgen_tui.protocol import (
     write_record,
 )
 from wgen_tui.queueing import read_queue
+from wgen_tui.workers.peak import peak_memory_mb
 
 PROGRESS_SECONDS = 0.25  # between two progress events of a run
 HOLD_SECONDS = 0.25  # between two looks whether to go on
@@ -246,6 +247,7 @@ def _work(worker: Worker, work: Callable[[Worker], None]) -> int:
                 started_at=started,
                 ended_at=now(),
                 runs=worker.outcomes,
+                peak_memory_mb=peak_memory_mb(),
                 **verdict.model_dump(),
             ),
         )
