@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import duckdb
@@ -94,7 +94,7 @@ def take_in(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> IngestReport:
             )
             con.execute("commit")
         except BaseException:
-            con.execute("rollback")
+            _roll_back(con)
             raise
         report.parts += len(batch.done)
     return report
@@ -129,6 +129,12 @@ def _forget(con: duckdb.DuckDBPyConnection, there: set[str], report: IngestRepor
             con.execute(f"delete from {table} where run_id in (select unnest(?))", [gone])
         con.execute("commit")
     except BaseException:
-        con.execute("rollback")
+        _roll_back(con)
         raise
     report.forgotten = gone
+
+
+def _roll_back(con: duckdb.DuckDBPyConnection) -> None:
+    """End a transaction that failed; after some errors (a full disk) DuckDB has ended it itself."""
+    with suppress(duckdb.TransactionException):
+        con.execute("rollback")

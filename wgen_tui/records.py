@@ -34,9 +34,13 @@ def write_durably(path: Path, data: bytes) -> None:
     """Write under a temporary name, fsync, rename, fsync the folder."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with temporary.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
+        try:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        except OSError:  # a full disk
+            temporary.unlink(missing_ok=True)
+            raise
     temporary.replace(path)
     sync_folder(path.parent)
 

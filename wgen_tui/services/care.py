@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from subprocess import Popen
 
 from wgen_tui.errors import WgenError
@@ -23,7 +24,7 @@ from wgen_tui.services.host import oom_kills
 from wgen_tui.services.launches import ENDED, LIVE, LaunchView
 from wgen_tui.services.lines import tail_lines
 from wgen_tui.services.notify import Notifier
-from wgen_tui.services.retries import OUT_OF_MEMORY, Retry, with_less
+from wgen_tui.services.retries import DISK_FULL, OUT_OF_MEMORY, Retry, with_less
 from wgen_tui.services.settings import Settings, read_settings
 from wgen_tui.services.slurm_state import words
 
@@ -107,6 +108,8 @@ class Care:
         if retry.kind in ("lost", "error"):
             cause = self._cause(view)
             reason = _words(cause) if retry.kind == "lost" else retry.reason
+            if cause.title == DISK_FULL:
+                retry = replace(retry, failures=view.queue.failures)
             if cause.title == OUT_OF_MEMORY:
                 retry = with_less(retry, view.ended("lost")) or retry
         else:

@@ -1,15 +1,19 @@
 """Why launches wait: what the supervisor found when it last looked, for all who show it.
 
-Promises: written only when it changes; a launch that is not named waits for the supervisor itself.
+Promises: written only when it changes; a launch that is not named waits for the supervisor itself,
+or for a disk on which there is no room to write even that.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 
 from wgen_tui.paths import Home
 from wgen_tui.protocol import write_durably
+
+FULL = 2**18  # bytes; with less, not even a reason can be written down
 
 
 class Waits:
@@ -22,6 +26,11 @@ class Waits:
 
     def why(self, launch_id: str) -> str | None:
         """Why a launch is not started; None when the supervisor has not said."""
+        try:
+            if shutil.disk_usage(self._path.parent).free < FULL:
+                return "the disk is full: waits for room on the disk"
+        except OSError:
+            return None
         return self._read().get(launch_id)
 
     def write(self, why: Mapping[str, str]) -> None:
