@@ -24,7 +24,7 @@ from wgen_tui.workers.checkpoints import damaged, is_trained, manifests, write_c
 from wgen_tui.workers.data import load_examples
 from wgen_tui.workers.member import probe_ids
 from wgen_tui.workers.models import Base
-from wgen_tui.workers.runtime import Worker, WorkerError, end_last_line
+from wgen_tui.workers.runtime import Worker, WorkerError, cut_torn_line
 
 Found = tuple[Path, CheckpointManifest]
 
@@ -108,7 +108,7 @@ def _add_metrics(source: RunPaths, run: RunPaths) -> None:
     """Add the rows of steps of which a run has none."""
     if source.metrics == run.metrics or not source.metrics.exists():
         return
-    end_last_line(run.metrics)
+    cut_torn_line(run.metrics)
     have = {step for step, _ in _rows(run.metrics)}
     with run.metrics.open("a") as stream:
         stream.writelines(f"{line}\n" for step, line in _rows(source.metrics) if step not in have)

@@ -25,7 +25,7 @@ from wgen_tui.workers.data import Dataset, load_examples
 from wgen_tui.workers.lora import steps_per_epoch, total_steps
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.resume import TrainState
-from wgen_tui.workers.runtime import Worker, end_last_line
+from wgen_tui.workers.runtime import Worker, cut_torn_line
 
 SAVE_SECONDS = 60.0  # between two states to go on from
 FLUSH_SECONDS = 0.2  # between two writes of metrics
@@ -102,7 +102,7 @@ class Member:
     def open(self) -> None:
         """Begin to record."""
         path = self.worker.run_paths(self.run_id).metrics
-        end_last_line(path)
+        cut_torn_line(path)
         self._metrics = path.open("a")
         self._began = self._saved = self._last = time.monotonic()
         self._began_at = self.step

@@ -263,10 +263,11 @@ def _summary(outcomes: dict[str, RunOutcome]) -> Outcome:
     return "finished"
 
 
-def end_last_line(path: Path) -> None:
-    """End a line that a kill tore, so that what is appended stands on lines of its own."""
-    with path.open("a+b") as stream:
-        if size := stream.tell():
-            stream.seek(size - 1)
-            if stream.read(1) != b"\n":
-                stream.write(b"\n")
+def cut_torn_line(path: Path) -> None:
+    """Cut off the end of a line that a kill or a full disk tore; nobody has read it yet."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return
+    if (whole := data.rfind(b"\n") + 1) < len(data):
+        os.truncate(path, whole)
