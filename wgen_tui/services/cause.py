@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 TAIL = 400  # lines of the log that are looked at
+# Begins a line of worker.log where an attempt begins; what stands before it killed another one.
+ATTEMPT_MARK = "=== attempt "
 LONGEST = 300  # characters of a line that are shown
 
 
@@ -105,7 +107,7 @@ KNOWN = (
     ),
     _known(
         r"jinja2\.exceptions|TemplateError|TemplateSyntaxError|chat_template is not set"
-        r"|Conversation roles must alternate|no chat template|[Cc]hat template",
+        r"|Conversation roles must alternate|no chat template|the chat template refuses",
         "Chat template",
         "See how the data is rendered with `wgen-tui experiment preview`; give another with "
         "chat_template in experiment.yaml.",
@@ -146,7 +148,9 @@ KNOWN = (
         "/dev/shm is too small: start the container with --shm-size=8g.",
     ),
     _known(
-        r"NCCL|ncclSystemError|ncclInternalError|ProcessGroupNCCL|[Gg]loo|DistBackendError"
+        # Both say friendly things as well: "NCCL version 2.27", "[Gloo] Rank 0 is connected to 1".
+        r"NCCL.{0,80}([Ee]rror|fail|abort|timeout|timed out)|nccl(System|Internal|Remote)Error"
+        r"|[Gg]loo/.{0,200}([Ee]rror|[Cc]onnection|timeout|Timed out)|DistBackendError"
         r"|DistNetworkError|DistStoreError|Connection (closed by|reset by) peer"
         r"|connectFullMesh|client socket has (timed out|failed)|Watchdog caught",
         "Processes lost each other",
@@ -200,12 +204,14 @@ def nearest_cause(log_lines: Sequence[str], signal: int | None, oom_killed: bool
     """What ended a worker that left no done.json.
 
     Args:
-        log_lines: The end of worker.log, oldest line first; of the last attempt only, where there
-            were several.
+        log_lines: The end of worker.log, oldest line first. What stands before the last line with
+            `ATTEMPT_MARK` is left out.
         signal: What killed it; None when it ended by itself or nobody saw.
         oom_killed: Whether the kernel killed something for memory meanwhile (`host.oom_kills`).
     """
     lines = [_plain(line) for line in log_lines[-TAIL:]]
+    marks = [number for number, line in enumerate(lines) if line.startswith(ATTEMPT_MARK)]
+    lines = lines[marks[-1] + 1 :] if marks else lines
     if oom_killed and signal in (signals.SIGKILL, None):
         return Cause(
             "Out of memory",

@@ -230,6 +230,8 @@ def _obstacle(room: _Room, wanted: Wanted, settings: Settings) -> str | None:
         return f"{_count(room.ours)} on it (per_gpu = {settings.gpu.per_gpu})"
     if not wanted.memory_mb:  # it might take anything
         return f"{_count(room.ours)} on it, needs it alone" if room.ours else None
+    if any(not lease.memory_mb for lease in room.ours):
+        return "a launch of ours on it of which nobody knows what it will take"
     if _need(room, wanted) <= room.free:
         return None
     parts = [f"{gb(gpu.free_mb)} of {gb(gpu.total_mb)} GB free"]
