@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Literal
 
@@ -34,6 +34,7 @@ from wgen_tui.services.data_checks import check_texts, check_tokens
 from wgen_tui.services.missing import PlannedRun, all_missing
 from wgen_tui.services.models import check_model, resolve_model
 from wgen_tui.services.nearest import unknown
+from wgen_tui.services.room import disk_warnings, planned_mb
 from wgen_tui.services.servers import warnings_of
 from wgen_tui.services.settings import read_settings
 from wgen_tui.services.specs import Examples, make_specs, refuse_collisions
@@ -68,7 +69,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What `run start` would do; with `slurm`, there."""
+    """What `run start` would do; with `slurm`, there; `disk_mb` is the most that it would write."""
 
     definition: Definition
     runs: tuple[PlannedRun, ...]
@@ -78,6 +79,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     slurm: SlurmSettings | None = None
     notify: tuple[str, ...] = ()
+    disk_mb: int = 0
 
     @property
     def empty(self) -> bool:
@@ -128,8 +130,12 @@ def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> 
         specs += make_specs(definition, model, examples, seeds)
     refuse_collisions([spec for spec, _ in specs])
     runs = all_missing(home, specs, sample, judge)
-    notify = tuple(options.notify) or read_settings(home).notify.command
-    plan = Plan(definition, runs, sample.prompts, sample, judge, tuple(warnings), slurm, notify)
+    settings = read_settings(home)
+    notify = tuple(options.notify) or settings.notify.command
+    plan = Plan(definition, runs, sample.prompts, sample, judge, (), slurm, notify)
+    needed = planned_mb(home, runs, sample, judge, plan.during)
+    warnings += disk_warnings(home, needed, settings.disk)
+    plan = replace(plan, warnings=tuple(warnings), disk_mb=needed)
     if slurm is not None and not plan.empty:
         backend.check(home, slurm)
     return plan
