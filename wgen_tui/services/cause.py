@@ -167,8 +167,6 @@ NOISE = re.compile(
     r"|^(Failures|<NO_OTHER_FAILURES>)|FutureWarning|UserWarning|resource_tracker|^Killed$"
     r"|^The following values were not passed to `accelerate launch`"
 )
-# Our workers say so when they go on with less; it ended nothing.
-HARMLESS = re.compile(r"out of memory: \d+ (adapters|draws) ")
 
 BY_SIGNAL: dict[int, tuple[str, str]] = {
     signals.SIGKILL: (
@@ -243,8 +241,6 @@ def _in_log(lines: Sequence[str]) -> tuple[_Known, str] | None:
     """The known error nearest to the end, and its line."""
     echo: tuple[_Known, str] | None = None
     for line in reversed(lines):
-        if HARMLESS.search(line):
-            continue
         known = next((item for item in KNOWN if item.pattern.search(line)), None)
         if known is None:
             continue

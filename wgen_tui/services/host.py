@@ -16,7 +16,6 @@ import psutil
 from wgen_tui.services.gpus import Gpu, probe
 
 MB = 2**20
-UNLIMITED = 2**60  # bytes; cgroup v1 writes a number near 2**63 for none
 ROOT = Path("/")
 
 
@@ -100,7 +99,7 @@ def _memory_groups(root: Path) -> Iterator[Path]:
 
 
 def _limited(group: Path) -> tuple[int, int] | None:
-    """Used and most bytes of a control group; None if it has no limit."""
+    """Used and most bytes of a control group; None if it has no limit (v1 has one near 2**63)."""
     for most, now, cache in (
         ("memory.max", "memory.current", "inactive_file"),
         ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -110,8 +109,6 @@ def _limited(group: Path) -> tuple[int, int] | None:
             used = int((group / now).read_text())
         except (OSError, ValueError):
             continue
-        if limit >= UNLIMITED:
-            return None
         # What the kernel gives back at once, as `available` has it.
         return max(0, used - (_counter(group / "memory.stat", cache) or 0)), limit
     return None
