@@ -87,6 +87,7 @@ PLAN: dict[str, Any] = {
     "versions": {"<package>": "2.13.0"},
     "samples_total": 2400,
     "samples_missing": 480,
+    "disk_mb": 3,
     "launches": [
         {
             "id": "planned-1",

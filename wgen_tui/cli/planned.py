@@ -42,6 +42,7 @@ def plan_json(home: Home, plan: Plan, rows: Sequence[dict[str, Any]]) -> dict[st
         "versions": installed(),
         "samples_total": sum(row["samples_total"] for row in rows),
         "samples_missing": sum(row["samples_missing"] for row in rows),
+        "disk_mb": plan.disk_mb,
         "launches": [_launch(home, plan, item, names) for item in launches],
         "runs": list(rows),
     }

@@ -183,6 +183,8 @@ def show_plan(plan: Plan, as_json: bool) -> None:
             for row in rows
         ],
     )
+    if not plan.empty:
+        say(f"It would write {plan.disk_mb:,} MB at most.")
 
 
 def _start_json(home: Home, plan: Plan, launches: Sequence[LaunchSpec]) -> None:
