@@ -2,7 +2,7 @@
 
 Promises: pure functions. The bytes of activations were fitted to what `workers.grid.fit` measures
 (what a forward pass saves for the backward pass): within 3% on random Llama and Qwen3 models of
-hidden 256, 8% on Gemma 2, in fp32 and bf16, on a CPU (tests/services/test_estimate.py measures again).
+hidden 256, 8% on Gemma 2, in fp32 and bf16, on a CPU (tests/services/test_footprint.py measures again).
 """
 
 from __future__ import annotations

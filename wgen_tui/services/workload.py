@@ -26,14 +26,17 @@ from wgen_tui.services.shapes import Shape, targets
 BYTES_PER_TOKEN = 3.0
 TURN_TOKENS = 8  # a chat template's own, for each message; a judgment
 
-# On disk. Measured with the parts of a demo (tests/services/test_estimate.py writes some again) but
-# for the first, which is a judgment: part files, compacted ones, and the database's copy.
-COPIES = 2
-SAMPLE_BYTES = 400  # without the completion
+# On disk, each a little above what one run of 50 steps and 1,000 short samples on the embedded model
+# took: 323 bytes of a sample in memory, 30 of them text, at 3 bytes per token; 373 of a grade; 232 of
+# a step's metrics; 27 kB of a checkpoint beside its adapter (the probe of a larger vocabulary has
+# 49 kB). Parts are compressed, to 49 bytes per sample in a large one; that is not counted on.
+SAMPLE_BYTES = 320  # without the completion
+PART_BYTES = 49
 BYTES_PER_DRAWN_TOKEN = 4
-LOGPROB_BYTES = 8  # per drawn token: its id and its log-probability
-GRADE_BYTES = 450
-METRIC_BYTES = 300
+LOGPROB_BYTES = 8  # per drawn token: its id and its log-probability, as columns.py has them
+GRADE_BYTES = 400
+METRIC_BYTES = 250
+COPIES = 2  # part files and the database; a judgment
 CHECKPOINT_BYTES = 64_000  # configuration, probe and manifest
 
 
@@ -153,6 +156,4 @@ def sample_disk_bytes(job: SampleJob) -> int:
 def judge_disk_bytes(home: Home, spec: RunSpec, job: JudgeJob) -> int:
     """What the verdicts on a run's samples take, by the samples' own size on disk."""
     size = sum(part.stat().st_size for part in home.run(spec.run_id).samples.glob("part-*"))
-    # Compressed, a sample takes about a quarter of what it takes plain.
-    samples = size // (SAMPLE_BYTES // 4)
-    return COPIES * (len(job.judges) + 1) * samples * GRADE_BYTES
+    return COPIES * (len(job.judges) + 1) * (size // PART_BYTES) * GRADE_BYTES
