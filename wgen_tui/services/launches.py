@@ -218,7 +218,7 @@ class LaunchView:
         if self.done is not None and self.retry is None:
             return state
         begun = self.start is not None and self.done is None
-        found, retried = state_in_slurm(state, job, begun)
+        found, retried = state_in_slurm(state, job, begun, self.retry is not None)
         if found == "lost" and self.retry is None:
             self.retry = retry_of(self.ended("lost"))
         elif not retried:

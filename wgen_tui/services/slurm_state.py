@@ -55,20 +55,23 @@ def lives(record: SlurmRecord | None) -> bool:
     return record is not None and phase(record) in ("waits", "works")
 
 
-def state_in_slurm(state: State, record: SlurmRecord, begun: bool) -> tuple[State, bool]:
+def state_in_slurm(
+    state: State, record: SlurmRecord, begun: bool, again: bool
+) -> tuple[State, bool]:
     """The state of a launch that has not ended for good, and whether it may be tried again.
 
     Args:
         state: What the files say on their own, locks included.
         record: Its job.
         begun: Whether a worker was started and has not said how it ended.
+        again: Whether that state is no end that anybody asked for.
     """
     found = phase(record)
     if found == "works" and begun:
         return "running", True
     if found in ("waits", "works"):
         waits: State = "starting" if found == "works" and state == "queued" else "queued"
-        return (state if state == "cancelled" else waits), True
+        return (state if state == "cancelled" and not again else waits), True
     if state == "running":
         return state, True  # its last words are being written
     if found in ("refused", "cancelled"):

@@ -36,7 +36,9 @@ from wgen_tui.services.launches import ENDED, Launches, LaunchView, locked
 from wgen_tui.services.slurm_desk import SlurmDesk
 
 LOOK_EVERY = 0.2  # seconds; a look costs a few stat calls for each launch that has not ended
-LOOK_SHARE = 20.0  # as many times as long as a look took: 500 queued launches cost 5% of a core
+LOOK_SHARE = 20.0  # as many times as what a look computed: 500 queued launches cost 5% of a core
+LOOK_AT_LEAST = 2.0  # seconds: a death is noticed soon, whatever the last look had to do
+LOOK_MOST = 5.0  # one look that took long, on a box that was busy for a moment, is no measure
 INGEST_EVERY = 5.0
 IDLE_FOR = 3.0  # seconds without work before it ends
 LOCK_TRIES = 20  # x 0.05 s: those who look whether the lock is held hold it for an instant
@@ -128,13 +130,14 @@ class Supervisor:
         """Work until there is nothing to do for `IDLE_FOR` seconds, or until stopped."""
         idle_since: float | None = None
         while not self._stop.is_set():
-            before = time.monotonic()
+            before = time.process_time()  # not the clock: others may have had the cores
             try:
                 busy = self.look()
             except OSError:  # a full disk, a file system that stalls: what runs is not at fault
                 log.exception("this look failed; there will be another")
                 self._stop.wait(INGEST_EVERY)
                 continue
+            took = time.process_time() - before
             self._ingest(busy)
             moment = time.monotonic()
             if busy or self._dirty:
@@ -144,7 +147,7 @@ class Supervisor:
             elif moment - idle_since >= IDLE_FOR:
                 return
             # However many launches there are, looking at them takes a small share of a core.
-            self._stop.wait(max(LOOK_EVERY, LOOK_SHARE * (moment - before)))
+            self._stop.wait(min(LOOK_MOST, max(LOOK_EVERY, LOOK_SHARE * (moment - before))))
 
     def look(self) -> bool:
         """See to what runs, begin attempts, start what fits.
