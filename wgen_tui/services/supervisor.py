@@ -37,8 +37,7 @@ from wgen_tui.services.slurm_desk import SlurmDesk
 
 LOOK_EVERY = 0.2  # seconds; a look costs a few stat calls for each launch that has not ended
 LOOK_SHARE = 20.0  # as many times as what a look computed: 500 queued launches cost 5% of a core
-LOOK_AT_LEAST = 2.0  # seconds: a death is noticed soon, whatever the last look had to do
-LOOK_MOST = 5.0  # one look that took long, on a box that was busy for a moment, is no measure
+LOOK_MOST = 2.0  # seconds: a death is noticed soon, whatever the last look had to do
 INGEST_EVERY = 5.0
 IDLE_FOR = 3.0  # seconds without work before it ends
 LOCK_TRIES = 20  # x 0.05 s: those who look whether the lock is held hold it for an instant
@@ -147,7 +146,7 @@ class Supervisor:
             elif moment - idle_since >= IDLE_FOR:
                 return
             # However many launches there are, looking at them takes a small share of a core.
-            self._stop.wait(min(LOOK_MOST, max(LOOK_EVERY, LOOK_SHARE * (moment - before))))
+            self._stop.wait(min(LOOK_MOST, max(LOOK_EVERY, LOOK_SHARE * took)))
 
     def look(self) -> bool:
         """See to what runs, begin attempts, start what fits.
