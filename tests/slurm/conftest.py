@@ -69,16 +69,24 @@ class Slurm:
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def until(self, true: Callable[[], object], within: float, what: str) -> None:
-        """Wait for a condition."""
-        until(true, within, what)
+    def clear(self) -> None:
+        """Cancel everything, and wait until the node is free."""
+        self.ask("scancel", "--quiet", "--user", "root")
+        until(_idle, 60, lambda: _logs(self.root))
+
+    def jobs(self, name: str) -> dict[str, str]:
+        """The state of every task, present or past, of jobs whose name has `name` in it."""
+        layout = "--format=%i|%T|%j"
+        lines = self.ask("squeue", "--noheader", "--array", "--states=all", layout).splitlines()
+        rows = [line.split("|") for line in lines]
+        return {task: state for task, state, job in rows if name in job}
 
 
-def until(true: Callable[[], object], within: float, what: str) -> None:
-    """Wait for a condition; fails with `what` when it does not come in time."""
+def until(true: Callable[[], object], within: float, what: Callable[[], object]) -> None:
+    """Wait for a condition; fails with what `what` then says when it does not come in time."""
     deadline = time.monotonic() + within
     while not true():
-        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
+        assert time.monotonic() < deadline, f"not within {within:g} s: {what()}"
         time.sleep(0.1)
 
 
@@ -109,10 +117,9 @@ def slurm() -> Iterator[Slurm]:
         stack.enter_context(_running(root, "slurmctld", "-D"))
         stack.enter_context(_running(root, "slurmd", "-D", "-N", host))
         cluster = Slurm(root)
-        until(lambda: _idle(root), 60, _logs(root))
+        until(_idle, 60, lambda: _logs(root))
         yield cluster
-        cluster.ask("scancel", "--quiet", "--user", "root")
-        until(lambda: _idle(root), 60, _logs(root))
+        cluster.clear()
 
 
 def _free_ports(count: int) -> list[int]:
@@ -132,7 +139,7 @@ def _munge(root: Path) -> Iterator[None]:
     places += [f"--log-file={root}/munged.log", f"--seed-file={root}/munged.seed"]
     # --force: the temporary folder's parent may be written by anybody.
     with _running(root, "munged", "--foreground", "--force", *places):
-        until((root / "munge.socket").exists, 20, "munged's socket")
+        until((root / "munge.socket").exists, 20, lambda: _logs(root))
         yield
 
 
@@ -151,7 +158,7 @@ def _running(root: Path, *command: str) -> Iterator[None]:
             process.wait()
 
 
-def _idle(root: Path) -> bool:
+def _idle() -> bool:
     done = subprocess.run(
         ["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True, check=False
     )
@@ -159,4 +166,6 @@ def _idle(root: Path) -> bool:
 
 
 def _logs(root: Path) -> str:
-    return f"a node that is idle; the logs are in {root}"
+    """The ends of the daemons' logs."""
+    files = sorted([*root.glob("*.log"), *root.glob("*.out")])
+    return "\n".join(f"{path.name}: {path.read_text(errors='replace')[-800:]}" for path in files)
