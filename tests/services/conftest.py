@@ -59,7 +59,13 @@ class Files:
     def __init__(self, home: Home) -> None:
         self.home = home
 
-    def run(self, name: str = "x-a-s0-1", arm: str = "a", seed: int = 0) -> str:
+    def run(
+        self,
+        name: str = "x-a-s0-1",
+        arm: str = "a",
+        seed: int = 0,
+        model: Path = Path("/nowhere"),
+    ) -> str:
         spec = RunSpec(
             run_id=name,
             experiment="x",
@@ -67,7 +73,7 @@ class Files:
             arm=arm,
             role="base" if arm == "base" else "treatment",
             seeds=SeedSet(seed=seed, data_order=seed, lora_init=seed, sampling=seed),
-            model=ModelRef(name="m", location="/nowhere"),
+            model=ModelRef(name="m", location=str(model)),
             training=None if arm == "base" else TrainingConfig(max_steps=10),
             created_at=MOMENT,
         )

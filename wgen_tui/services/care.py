@@ -28,7 +28,7 @@ from wgen_tui.services.retries import DISK_FULL, OUT_OF_MEMORY, Retry, with_less
 from wgen_tui.services.settings import Settings, read_settings
 from wgen_tui.services.slurm_state import words
 
-TAIL = 60  # lines of a log in which a cause is looked for
+TAIL = 400  # lines of a log in which a cause is looked for
 EVERY = 1.0  # seconds between two looks at disk and configuration
 ROOM_AGAIN = 1.1  # times the floor, so that work does not stop and go at its edge
 

@@ -15,7 +15,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol import LaunchSpec
 from wgen_tui.services import launch, queue
 from wgen_tui.services.care import Care
-from wgen_tui.services.estimate import estimate
+from wgen_tui.services.estimate import History, calibrated, estimate
 from wgen_tui.services.gpus import Gpu, probe
 from wgen_tui.services.launches import ENDED, LIVE, LaunchView
 from wgen_tui.services.placement import Lease, Place, Wait, Wanted, place
@@ -23,6 +23,7 @@ from wgen_tui.services.slurm_state import lives
 from wgen_tui.services.waits import Waits
 
 FAILED_WAIT = 5.0  # seconds until a launch that could not be started is tried again
+EXPERIENCE = 20  # past launches of a stage that correct an estimate
 
 log = logging.getLogger("supervisor")
 
@@ -33,7 +34,8 @@ class Dispatcher:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._waits = Waits(home)
-        self._needs: dict[tuple[str, int], Wanted] = {}
+        self._needs: dict[tuple[str, int, int], Wanted] = {}
+        self._history = History(home)
         self._not_before = float("-inf")
 
     def work_left(self, views: Mapping[str, LaunchView]) -> bool:
@@ -77,15 +79,16 @@ class Dispatcher:
         blocked: dict[bool, str] = {}  # by whether a model is needed
         why: dict[str, str] = {}
         for view in ready:
-            wanted = self._wanted(view)
+            wanted = self._wanted(view, views, gpus)
             if wanted.needs_model in blocked:
                 ahead = blocked[wanted.needs_model]
                 why[view.launch_id] = f"waits for its turn; first: {ahead}"
                 continue
             found = place(wanted, gpus, leases, care.settings)
             if isinstance(found, Wait):
-                blocked[wanted.needs_model] = view.launch_id
                 why[view.launch_id] = found.why
+                if not found.never:  # others need not wait for what will never start
+                    blocked[wanted.needs_model] = view.launch_id
             elif not self._spawn(view, found, wanted.memory_mb, gpus, care):
                 break
             else:
@@ -109,20 +112,37 @@ class Dispatcher:
         log.info("%s: started, process %d%s", view.launch_id, child.pid, where)
         return True
 
-    def _wanted(self, view: LaunchView) -> Wanted:
-        key = (view.launch_id, view.queue.attempt)
+    def _wanted(
+        self, view: LaunchView, views: Mapping[str, LaunchView], gpus: tuple[Gpu, ...]
+    ) -> Wanted:
+        alike = [v for v in views.values() if v.state in ENDED and v.spec.stage == view.spec.stage]
+        key = (view.launch_id, view.queue.attempt, len(alike))
         if key not in self._needs:
-            spec, record = view.spec, view.queue
-            found = estimate(self._home, spec, stack=record.stack, rows=record.rows)
-            self._needs[key] = Wanted(
-                launch_id=view.launch_id,
-                stage=spec.stage,
-                memory_mb=found.memory_mb,
-                gpus_needed=_processes(spec),
-                needs_model=launch.needs_model(spec),
-                least_mb=found.least_mb,
-            )
+            self._needs[key] = self._estimated(view, alike, gpus)
         return self._needs[key]
+
+    def _estimated(
+        self, view: LaunchView, alike: list[LaunchView], gpus: tuple[Gpu, ...]
+    ) -> Wanted:
+        """What a launch asks for, by its files and by what launches like it have taken."""
+        spec, record = view.spec, view.queue
+        on_gpu = bool(gpus) or None  # without NVML there may be one all the same
+        room = max((gpu.total_mb for gpu in gpus), default=None)
+        found = estimate(
+            self._home, spec, on_gpu=on_gpu, room_mb=room, stack=record.stack, rows=record.rows
+        )
+        if gpus:  # on a CPU nothing is placed by memory
+            for past in alike[-EXPERIENCE:]:
+                self._history.note(past.spec, on_gpu=on_gpu, room_mb=room)
+            found = calibrated(found, self._history)
+        return Wanted(
+            launch_id=view.launch_id,
+            stage=spec.stage,
+            memory_mb=found.memory_mb,
+            gpus_needed=_processes(spec),
+            needs_model=launch.needs_model(spec),
+            least_mb=found.least_mb,
+        )
 
     def _lease(self, view: LaunchView) -> Lease:
         gpus = view.start.gpus if view.start else ()

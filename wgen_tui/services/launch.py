@@ -23,6 +23,7 @@ from typing import Any
 from wgen_tui.paths import Home, LaunchPaths
 from wgen_tui.protocol import LaunchSpec, now, write_durably
 from wgen_tui.queueing import read_queue
+from wgen_tui.services.cause import ATTEMPT_MARK
 from wgen_tui.services.launches import alive
 
 ACCELERATE: dict[str, Any] = {
@@ -89,6 +90,7 @@ def environment(
     """
     config = {} if spec is None else accelerate_config(spec)
     several_on_cpu = config.get("use_cpu") and config["num_processes"] != 1
+    threads = str(_threads(config)) if spec is not None and needs_model(spec) else ""
     return {
         **os.environ,
         "PYTHONSAFEPATH": "1",
@@ -96,8 +98,21 @@ def environment(
         "TOKENIZERS_PARALLELISM": "false",
         # Of several processes accelerate's launcher tells none that it is to use the CPU.
         **({"ACCELERATE_USE_CPU": "true"} if several_on_cpu else {}),
+        # What its launcher would choose; left to choose, it says so at length in every log.
+        **({"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or threads} if threads else {}),
         **({} if gpus is None else {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}),
     }
+
+
+def _threads(config: dict[str, Any]) -> int:
+    """The threads of each process: one beside a GPU, on a CPU the cores dealt out."""
+    if not config.get("use_cpu"):
+        return 1
+    import psutil  # noqa: PLC0415  # 20 ms, for those who start workers only
+
+    processes = config["num_processes"]
+    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    return max(1, cores // processes) if isinstance(processes, int) and processes > 0 else 1
 
 
 def process_started(pid: int) -> int | None:
@@ -144,6 +159,9 @@ def spawn(
         write_durably(paths.accelerate, config.encode() + b"\n")
     with paths.log.open("ab") as log:
         fcntl.flock(log, fcntl.LOCK_EX)
+        if attempt > 1:  # what an earlier one complained of is not why this one ends
+            log.write(f"{ATTEMPT_MARK}{attempt}\n".encode())
+            log.flush()
         _note_start(paths, command, None, lease)
         try:
             process = subprocess.Popen(

@@ -17,8 +17,9 @@ from wgen_tui.services.lines import tail_lines
 from wgen_tui.services.slurm_state import lives, words
 from wgen_tui.services.waits import Waits
 
+AGAIN: frozenset[RunState] = frozenset({"failed", "lost", "cancelled"})  # may be tried again
 SILENT = 60.0  # seconds without a word from a worker, after which that is said
-TAIL = 60  # lines of a log in which a cause is looked for
+TAIL = 400  # lines of a log in which a cause is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,11 @@ class RunStatus:
     @property
     def live(self) -> bool:
         return self.state in LIVE_STATES
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether it ended otherwise than well, so that it can be tried again."""
+        return self.state in AGAIN
 
 
 def status_of(
