@@ -37,11 +37,15 @@ def worker_processes(home: Home) -> list[psutil.Process]:
 
 
 def writing_checkpoint(home: Home) -> bool:
-    return any(next(home.runs.glob(f"*/{name}"), None) for name in RENAMED)
+    """Whether a checkpoint or a state is being written; what an earlier kill left is older."""
+    found = (path for name in RENAMED for path in home.runs.glob(f"*/{name}"))
+    return any(time.time() - path.stat().st_mtime < 0.5 for path in found)
 
 
 def writing_part(home: Home) -> bool:
-    return any(next(home.runs.glob(f"*/{name}/.part-*.tmp"), None) for name in PARTS)
+    """Whether a part is being written: by a process that is there."""
+    found = (path for name in PARTS for path in home.runs.glob(f"*/{name}/.part-*.tmp"))
+    return any(psutil.pid_exists(int(path.name.split(".")[-2])) for path in found)
 
 
 def ingesting(home: Home) -> bool:
