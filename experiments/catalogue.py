@@ -58,17 +58,27 @@ def find(slug_or_path: str | Path, home_experiments: Path | None = None) -> Path
     text = str(slug_or_path)
     if text in entries:
         return entries[text]
-    path = Path(text).expanduser()
-    if path.name == FILE and path.is_file():
+    path = _expanded(text)
+    if path is not None and path.name == FILE and path.is_file():
         return path.parent.absolute()
-    if (path / FILE).is_file():
+    if path is not None and (path / FILE).is_file():
         return path.absolute()
-    if path.is_dir():
+    if path is not None and path.is_dir():
         hint = f"A definition is a folder with {FILE}; `wgen-tui experiment new` writes one."
         raise DefinitionError(Problem(f"There is no {FILE} in it.", hint, path))
     raise DefinitionError(
         Problem(f"There is no experiment {text!r}.", did_you_mean(text, sorted(entries)))
     )
+
+
+def _expanded(text: str) -> Path | None:
+    """What a user wrote as a path; None when it can be none."""
+    try:
+        path = Path(text).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError):  # too long; nobody's home; a NUL
+        return None
+    return path
 
 
 def load(slug_or_path: str | Path, home_experiments: Path | None = None) -> Definition:
@@ -105,18 +115,26 @@ def copy_out(slug: str, target: Path, home_experiments: Path | None = None) -> P
     if target.exists():
         raise DefinitionError(Problem("It exists already.", "Choose another slug.", target))
     with beside(target) as temporary:
-        shutil.copytree(source, temporary, ignore=shutil.ignore_patterns("__pycache__"))
+        # A link stays one: where it leads out of the folder, loading refuses it here as there.
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(source, temporary, symlinks=True, ignore=ignored)
     return target
 
 
 @contextmanager
 def beside(target: Path) -> Iterator[Path]:
-    """A folder to be filled that takes the target's place at the end, or leaves nothing."""
+    """A folder to be filled that takes the target's place at the end, or leaves nothing.
+
+    What was copied into it may be anybody's to read; in a home it is its owner's alone.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         yield temporary
+        for path in (temporary, *temporary.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(0o700 if path.is_dir() else 0o600)
         temporary.rename(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -33,6 +33,15 @@ def checked_id(value: str) -> str:
     return value
 
 
+def keep_private() -> None:
+    """Let nobody else read what this process, and those that it starts, write.
+
+    Called where a process begins: what a library opens (DuckDB, safetensors, a log) has no mode of
+    ours, and the home may be on a disk that others can look into.
+    """
+    os.umask(0o077)
+
+
 @dataclass(frozen=True, slots=True)
 class LaunchPaths:
     """The files of one launch."""
@@ -246,6 +255,7 @@ class Home:
             for folder in folders:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self.marker.exists():
+                temporary.touch(mode=0o600)
                 temporary.write_text(json.dumps({"format": HOME_FORMAT}) + "\n")
                 temporary.replace(self.marker)
         except OSError as error:

@@ -1,6 +1,6 @@
 """What every record is, and how one is written.
 
-Promises: a file is there wholly or not at all, and survives power loss.
+Promises: a file is there wholly or not at all, survives power loss, and is its owner's alone.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def write_record(path: Path, record: Record) -> None:
 def write_durably(path: Path, data: bytes) -> None:
     """Write under a temporary name, fsync, rename, fsync the folder."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as stream:
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as stream:
         try:
             stream.write(data)
             stream.flush()

@@ -19,7 +19,7 @@ import pytest
 from tests.merge.conftest import OTHER_RUN
 from wgen_tui.paths import Home
 from wgen_tui.protocol import LaunchSpec
-from wgen_tui.queueing import QueueRecord, SlurmSettings
+from wgen_tui.queueing import Notice, QueueRecord, SlurmSettings
 from wgen_tui.records import write_record
 from wgen_tui.services import launch, runs, supervisor
 from wgen_tui.services.launches import ENDED, Launches, alive
@@ -182,13 +182,13 @@ def test_no_end_is_tried_again_here(here: Box, there: Box, end: str) -> None:
 def test_neither_slurm_nor_notification_comes_over(here: Box, there: Box) -> None:
     run_id = there.run()
     slurm = SlurmSettings(partition="gpu")
-    name = there.launch([run_id], slurm=slurm, notify=("touch", "/tmp/never"))
+    name = there.launch([run_id], slurm=slurm, notify=Notice(command=("true",), runs=(run_id,)))
     there.done(name, [run_id])
     there.home.launch(name).slurm.write_text("{}")
     merge(here.home, there.home.root)
     paths = here.home.launch(name)
     spec = LaunchSpec.model_validate_json(paths.spec.read_bytes())
-    assert (spec.slurm, spec.notify) == (None, ())
+    assert (spec.slurm, spec.notify) == (None, None)
     assert not paths.slurm.exists()
     assert merge(here.home, there.home.root).nothing_new
 

@@ -18,7 +18,7 @@ import click
 from wgen_tui import __version__
 from wgen_tui.cli.output import REFUSED, Settings, show_error, show_usage_error, sound
 from wgen_tui.errors import ExitCode, UsageError, WgenError
-from wgen_tui.paths import resolve_home
+from wgen_tui.paths import keep_private, resolve_home
 
 # The short help stands here so that listing the nouns loads none of them; a test compares it with
 # each module's own.
@@ -101,9 +101,11 @@ def _open_screens(settings: Settings) -> None:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (see `ExitCode`)."""
+    keep_private()
     words = list(sys.argv[1:] if args is None else args)
     as_json = "--json" in words
     try:
+        _refuse_bytes(words)
         code = group.main(words, prog_name="wgen-tui", standalone_mode=False)
         sys.stdout.flush()
     except WgenError as error:
@@ -130,6 +132,17 @@ def main(args: Sequence[str] | None = None) -> int:
         )
         return int(ExitCode.FAILED)
     return code if isinstance(code, int) else int(ExitCode.OK)
+
+
+def _refuse_bytes(words: Sequence[str]) -> None:
+    """See that every word is a text, which files, JSON and the database can hold.
+
+    Raises:
+        UsageError: one is not.
+    """
+    for word in words:
+        if "\0" in word or any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise UsageError(f"{word!r} is not a text in UTF-8.", title="Not a text")
 
 
 def _close_quietly() -> int:

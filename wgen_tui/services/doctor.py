@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shlex
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,6 +26,7 @@ from wgen_tui.services.launch import has_gpu
 from wgen_tui.services.placement import gb
 from wgen_tui.services.runs import list_runs
 
+OTHERS = 0o077  # what group and others may do
 LITTLE_ROOM = 2 << 30  # bytes; a few adapters and some hundred thousand samples
 MOST_MODELS = 12  # of a server, that are listed
 PACKAGES = (
@@ -101,11 +105,32 @@ def _home(home: Home) -> Iterator[Finding]:
         "" if free >= LITTLE_ROOM else "Make room, or choose another home with --home DIR.",
     )
     if there == home.root:
+        yield from _private(home)
         runs = list_runs(home)
         live = sum(run.live for run in runs)
         yield Finding("home", "runs", f"{len(runs)}, {live} of them live")
         pid = supervisor.alive(home)
         yield Finding("home", "supervisor", f"process {pid}" if pid else "none")
+
+
+def _private(home: Home) -> Iterator[Finding]:
+    """Whether others on this machine can read the home; below a closed folder they cannot."""
+    mend = f"chmod -R go-rwx {shlex.quote(str(home.root))}"
+    if home.root.stat().st_mode & OTHERS:
+        yield Finding("home", "privacy", "other users can look into it", "problem", mend)
+        return
+    wide = 0
+    for folder, names, files in os.walk(home.root):
+        for name in (*names, *files):
+            # What a worker removes meanwhile is nobody's to read.
+            with suppress(FileNotFoundError):
+                mode = os.lstat(os.path.join(folder, name)).st_mode  # noqa: PTH118 - many files
+                wide += not stat.S_ISLNK(mode) and bool(mode & OTHERS)
+    if wide:
+        what = f"{wide:,} files and folders in it would be others' to read, were it not closed"
+        yield Finding("home", "privacy", what, "note", mend)
+    else:
+        yield Finding("home", "privacy", "only its owner can read it")
 
 
 def _database(home: Home) -> Iterator[Finding]:

@@ -84,9 +84,13 @@ def _checked(home: Home, root: Path) -> Home:
     Raises:
         UsageError: it cannot.
     """
-    # The folder itself may be reached by a link; below it none is followed.
-    other = Home(root.expanduser().resolve())
-    if not other.root.is_dir():
+    try:
+        # The folder itself may be reached by a link; below it none is followed.
+        other = Home(root.expanduser().resolve())
+        there = other.root.is_dir()
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"{root} cannot be a folder: {error}.", title="Not a home") from error
+    if not there:
         raise UsageError(f"There is no folder {root}.", title="Not a home")
     if home.root.exists() and home.root.samefile(other.root):
         raise UsageError(f"{root} is this home itself.", title="The same home")

@@ -42,8 +42,8 @@ def resolve_model(home: Home, name: str, *, trust_remote_code: bool = False) -> 
     """
     if name == EMBEDDED:
         return ModelRef(name=name, location=str(weights_path()))
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = _folder(name)
+    if path is not None:
         shown = name if not path.is_absolute() else str(path)
         return ModelRef(
             name=shown, location=str(path.resolve()), trust_remote_code=trust_remote_code
@@ -64,6 +64,15 @@ def resolve_model(home: Home, name: str, *, trust_remote_code: bool = False) -> 
         revision=revision or None,
         trust_remote_code=trust_remote_code,
     )
+
+
+def _folder(name: str) -> Path | None:
+    """The folder that a name means; None when it means none."""
+    try:
+        path = Path(name).expanduser()
+        return path if path.is_dir() else None
+    except (OSError, RuntimeError, ValueError):  # too long; nobody's home; a NUL
+        return None
 
 
 def check_model(ref: ModelRef, chat_template: str | None) -> ModelFacts:

@@ -16,7 +16,7 @@ from threading import Event
 from types import FrameType
 
 from wgen_tui.errors import WgenError
-from wgen_tui.paths import Home
+from wgen_tui.paths import Home, keep_private
 from wgen_tui.protocol import RunOutcome, write_record
 from wgen_tui.services import launch, queue
 from wgen_tui.services import slurm_commands as commands
@@ -60,6 +60,7 @@ def run_launch(home_root: str, launch_id: str) -> None:
         RuntimeError: another worker is at it.
         SystemExit: the job was requeued, and Slurm is about to end this process.
     """
+    keep_private()
     told = _Told()
     home = Home(Path(home_root))
     view = _look(home, launch_id)

@@ -18,7 +18,9 @@ from safetensors.torch import save_file
 
 from wgen_tui.paths import RunPaths
 from wgen_tui.protocol import CheckpointManifest, Record, now, sync_folder, write_record
+from wgen_tui.workers.runtime import WorkerError
 
+ADAPTER = "adapter_model.safetensors"
 PROBE = "probe.safetensors"
 PROBE_LOGITS = 4096  # at most so many logits are kept of the probe, spread over the vocabulary
 
@@ -102,6 +104,21 @@ def damaged(folder: Path, files: Mapping[str, str]) -> str | None:
         except OSError:
             return name
     return None
+
+
+def refuse_pickle(folder: Path) -> None:
+    """See that an adapter is a safetensors file: without one PEFT would unpickle what else is there.
+
+    Raises:
+        WorkerError: it is not.
+    """
+    if not (folder / ADAPTER).is_file():
+        raise WorkerError(
+            f"{folder} has no {ADAPTER}.",
+            title="No safetensors",
+            hint="A pickled adapter can run code and is not loaded: remove the run and start it "
+            "again.",
+        )
 
 
 def remove(folder: Path) -> None:

@@ -20,7 +20,13 @@ from wgen_tui.paths import RunPaths
 from wgen_tui.protocol import CheckpointManifest, RunSpec, TaskSpec
 from wgen_tui.workers import resume
 from wgen_tui.workers.alone import write_adapter
-from wgen_tui.workers.checkpoints import damaged, is_trained, manifests, write_checkpoint
+from wgen_tui.workers.checkpoints import (
+    damaged,
+    is_trained,
+    manifests,
+    refuse_pickle,
+    write_checkpoint,
+)
 from wgen_tui.workers.data import load_examples
 from wgen_tui.workers.member import probe_ids
 from wgen_tui.workers.models import Base
@@ -84,6 +90,7 @@ def _take(
                 title="Damaged checkpoint",
                 hint=f"Remove run {manifest.run_id} and start it again.",
             )
+        refuse_pickle(folder)
         fill = partial(_copy, base, folder, probe, task_ids(spec))
         own = {
             "task": task_of(spec).index,

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from wgen_tui.protocol import NO_EFFECT, NOT_TRAINED, CheckpointManifest
-from wgen_tui.workers.checkpoints import PROBE, damaged
+from wgen_tui.workers.checkpoints import PROBE, damaged, refuse_pickle
 from wgen_tui.workers.runtime import WorkerError
 
 SAME = 1e-6  # of the base's logits: a difference that is rounding in any precision
@@ -72,6 +72,7 @@ def check_files(folder: Path, manifest: CheckpointManifest, run_id: str) -> None
     if name := damaged(folder, manifest.files):
         message = f"{name} of step {manifest.step} is not the file that training wrote."
         raise WorkerError(message, title=NOT_TRAINED, hint=AGAIN)
+    refuse_pickle(folder)
 
 
 def distance(one: torch.Tensor, other: torch.Tensor) -> float:

@@ -194,7 +194,7 @@ def read_spec(paths: LaunchPaths) -> LaunchSpec:
 
 def _bare(spec: LaunchSpec) -> LaunchSpec:
     """Without what only the home it was made in is to do: Slurm's job, the notification."""
-    return spec.model_copy(update={"slurm": None, "notify": ()})
+    return spec.model_copy(update={"slurm": None, "notify": None})
 
 
 def _unfinished(spec: LaunchSpec, started: Mapping[str, Any]) -> DoneRecord:
