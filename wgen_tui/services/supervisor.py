@@ -27,7 +27,7 @@ from types import FrameType
 from typing import IO
 
 from wgen_tui.errors import WgenError
-from wgen_tui.paths import Home
+from wgen_tui.paths import Home, keep_private
 from wgen_tui.services import launch, queue
 from wgen_tui.services.care import Care
 from wgen_tui.services.dispatch import Dispatcher
@@ -232,6 +232,7 @@ def serve(home: Home) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    keep_private()
     parser = argparse.ArgumentParser(prog="wgen_tui.services.supervisor")
     parser.add_argument("--home", type=Path, required=True)
     home = Home(parser.parse_args(arguments).home.absolute())
