@@ -27,7 +27,7 @@ from wgen_tui.services.backend import sbatch_options
 from wgen_tui.services.launches import LaunchView
 from wgen_tui.services.lines import tail_lines
 from wgen_tui.services.slurm_job import run_launch
-from wgen_tui.services.slurm_state import GONE, REFUSED, lives
+from wgen_tui.services.slurm_state import GONE, REFUSED, lives, phase
 
 if TYPE_CHECKING:
     from submitit import SlurmExecutor
@@ -198,7 +198,9 @@ def _note(
     """Write down what Slurm says of a job, if that is new."""
     found = next((task for task in listed if task.task_id == record.task_id), None)
     if found is None:
-        changes: dict[str, Any] = {"state": GONE, "reason": ""}
+        # A task that is cancelled before it began is not listed any more, not even as cancelled.
+        begun = view.start is not None or view.done is not None or phase(record) == "works"
+        changes: dict[str, Any] = {"state": GONE if begun else "CANCELLED", "reason": ""}
     else:
         changes = {"state": found.state, "node": found.node or record.node}
         changes |= {"reason": found.reason, "requeues": found.requeues}

@@ -179,7 +179,7 @@ def _in_launch(
         return "queued", f"paused; go on with `wgen-tui run resume {run_id.rpartition('-')[2]}`"
     if outcome is not None:
         return outcome.outcome, _ended_words(view, outcome)
-    if view.slurm is not None and view.state in ENDED:
+    if view.slurm is not None and view.state in ENDED and run_id not in view.cancelled_runs:
         return view.state, words(view.slurm)
     if view.state == "lost":
         return "lost", f"the {view.spec.stage} launch {view.launch_id} died: {_cause(view)}"
