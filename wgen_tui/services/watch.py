@@ -11,11 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wgen_tui.paths import Home
-from wgen_tui.services import supervisor
+from wgen_tui.services.keeper import EVERY, Keeper
 from wgen_tui.services.runs import Board, RunStatus
 
 LOOK_EVERY = 0.25  # seconds
-ENSURE_EVERY = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,8 @@ def watch(home: Home, run_ids: Sequence[str], *, restart: bool = True) -> Iterat
     """
     board = Board(home)
     last: Snapshot | None = None
-    ensured_at = time.monotonic()
+    keeper = Keeper(home)
+    kept_at = float("-inf")
     board.refresh(run_ids=run_ids)
     told = len(board.notes)  # of launches before this watch
     while True:
@@ -55,8 +55,7 @@ def watch(home: Home, run_ids: Sequence[str], *, restart: bool = True) -> Iterat
             yield snapshot
         if not snapshot.live:
             return
-        if restart and time.monotonic() - ensured_at >= ENSURE_EVERY:
-            ensured_at = time.monotonic()
-            if supervisor.alive(home) is None:
-                supervisor.ensure(home)
+        if restart and time.monotonic() - kept_at >= EVERY:
+            kept_at = time.monotonic()
+            keeper.look()
         time.sleep(LOOK_EVERY)
