@@ -19,6 +19,11 @@ from experiments.errors import DefinitionError, Problem
 KeyPath = tuple[str | int, ...]
 
 
+YAML = "tag:yaml.org,2002:"
+# What a file may be made of; any other tag asks the reader to make something of it.
+PLAIN = {f"{YAML}{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null")}
+
+
 class _Loader(yaml.SafeLoader):
     """SafeLoader with YAML 1.2's idea of booleans and numbers."""
 
@@ -154,6 +159,11 @@ class _Reader:
 
     def read(self, node: yaml.Node, path: KeyPath) -> Any:
         self._lines.setdefault(path, node.start_mark.line + 1)
+        if node.tag not in PLAIN:
+            tag = node.tag.replace(YAML, "!!")
+            raise self._error(
+                node, path, f"The tag {tag} is not taken: a definition is plain data."
+            )
         if id(node) in self._open:
             raise self._error(node, path, "An alias contains itself.")
         self._open.add(id(node))

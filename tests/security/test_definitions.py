@@ -37,6 +37,7 @@ def test_a_tag_that_makes_objects_is_refused_with_its_place(
     with pytest.raises(UsageError) as raised:
         definitions.load(home, str(definition))
     assert f"{path}:{line}" in raised.value.message
+    assert f"The tag {tag.split()[0]} is not taken" in raised.value.message
     assert not mark.exists()
 
 
@@ -46,7 +47,7 @@ def test_a_tag_in_a_file_of_questions(home: Home, definition: Path) -> None:
     text = path.read_text()
     start, end = text.index("questions:"), text.index("judges:")
     path.write_text(f"{text[:start]}questions: more.yaml\n{text[end:]}")
-    with pytest.raises(UsageError, match=r"more\.yaml:1"):
+    with pytest.raises(UsageError, match=r"more\.yaml:1: .*The tag"):
         definitions.load(home, str(definition))
 
 
