@@ -1,24 +1,20 @@
 """The Textual application: screens, palette, help, clipboard. No logic of its own.
 
 Promises: importing this, and drawing the first frame, loads neither DuckDB nor Arrow nor NumPy;
-quitting stops no work; a supervisor that died while work is left is replaced.
+quitting stops no work.
 """
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import ClassVar
 
 from textual.app import App, SystemCommand
 from textual.screen import Screen
-from textual.worker import get_current_worker
 
-from wgen_tui.errors import UsageError, WgenError
+from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.services.sanitise import printable
 from wgen_tui.ui import actions
 from wgen_tui.ui.modals.dialogs import HelpModal
 from wgen_tui.ui.screens.base import Room
@@ -30,13 +26,6 @@ from wgen_tui.ui.screens.samples import SamplesScreen
 from wgen_tui.ui.screens.sql import SqlScreen
 from wgen_tui.ui.widgets.clipboard import osc52
 from wgen_tui.ui.widgets.table import VirtualTable
-
-if TYPE_CHECKING:
-    from wgen_tui.services.desk import Machine
-
-SEE_EVERY = 5.0  # seconds between two looks whether work waits for a supervisor
-ORPHANED = "Work is queued and no supervisor sees to it; --readonly starts none."
-TRY_AGAIN = 60.0  # seconds after one that did not start
 
 ROOMS: dict[str, type[Room]] = {
     "experiments": ExperimentsScreen,
@@ -55,8 +44,6 @@ class WgenApp(App[int]):
         home: Where everything is.
         readonly: Whether nothing may be changed.
         experiment: The experiment that screens begin with; set by choosing one anywhere.
-
-    With `keep`, a supervisor that dies is replaced while the screens are open.
     """
 
     TITLE = "wgen-tui"
@@ -75,7 +62,6 @@ class WgenApp(App[int]):
         readonly: bool = False,
         screen: str | None = None,
         experiment: str | None = None,
-        keep: bool = False,
     ) -> None:
         super().__init__()
         if screen is not None and screen not in ROOMS:
@@ -87,26 +73,11 @@ class WgenApp(App[int]):
         self.home = home
         self.readonly = readonly
         self.experiment = experiment
-        self._keep = keep and not readonly
         self._first = screen or "experiments"
         self._rooms: dict[str, Room] = {}
 
     def on_mount(self) -> None:
         self.action_go(self._first)
-        if self._keep:
-            self.run_worker(self._keep_supervisor, thread=True, exit_on_error=False)
-
-    def _keep_supervisor(self) -> None:
-        from wgen_tui.services.keeper import EVERY, Keeper  # noqa: PLC0415 - not before the frame
-
-        keeper = Keeper(self.home)
-        worker = get_current_worker()
-        while not worker.is_cancelled:
-            with suppress(WgenError, OSError):  # the Runs screen says what waits for it
-                keeper.look()
-            until = time.monotonic() + EVERY
-            while time.monotonic() < until and not worker.is_cancelled:
-                time.sleep(0.1)
 
     def room(self, name: str) -> Room:
         """A screen by name; made when first wanted, kept from then on."""
@@ -189,6 +160,6 @@ def run_app(
     experiment: str | None = None,
 ) -> int:
     """Open the screens and return the exit code when they are left."""
-    app = WgenApp(home, readonly=readonly, screen=screen, experiment=experiment, keep=True)
+    app = WgenApp(home, readonly=readonly, screen=screen, experiment=experiment)
     code = app.run()
     return code if code is not None else (app.return_code or 0)
