@@ -20,6 +20,7 @@ from tests.e2e.conftest import shell as shell
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 CPUS = 2
+# A credential's life of less than 5 s is not taken, and 2 min then pass before a requeued job starts.
 # The signal of a job's time limit is given when the controller looks, every 30 s; all else is short.
 CONFIGURATION = """\
 ClusterName=wgen
@@ -30,7 +31,7 @@ SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 CredType=cred/munge
-AuthInfo=socket={root}/munge.socket,cred_expire=3
+AuthInfo=socket={root}/munge.socket,cred_expire=5
 StateSaveLocation={root}/state
 SlurmdSpoolDir={root}/spool
 SlurmctldPidFile={root}/slurmctld.pid

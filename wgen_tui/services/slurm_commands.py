@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from wgen_tui.errors import BusyError, UsageError, WgenError
 from wgen_tui.queueing import SlurmRecord
-from wgen_tui.services.slurm_state import lives
+from wgen_tui.services.slurm_state import lives, phase
 
 PROGRAMS = ("sbatch", "squeue", "scancel", "scontrol", "srun")
 WITHIN = 20.0  # seconds; a controller that is away is asked again later
@@ -129,7 +129,8 @@ def end(record: SlurmRecord, *, kill: bool = False) -> bool:
     """
     if record.task_id is None or not lives(record):
         return False
-    for how in ("--state=PENDING", "--state=RUNNING" if kill else "--signal=TERM"):
-        with suppress(WgenError):
-            run(["scancel", "--quiet", how, record.task_id], within=5.0)
+    # No filter such as --state: with one, scancel takes all waiting tasks of the array.
+    saves = ["--signal=TERM"] if phase(record) == "works" and not kill else []
+    with suppress(WgenError):
+        run(["scancel", "--quiet", *saves, record.task_id], within=5.0)
     return True
