@@ -15,9 +15,18 @@ from wgen_tui.services import queue, supervisor
 from wgen_tui.services.again import go_on
 from wgen_tui.services.launches import Launches
 from wgen_tui.services.runs import get_run, launches_of
-from wgen_tui.services.state import RunStatus
+from wgen_tui.services.state import AGAIN, RunStatus
 
-AGAIN = frozenset({"failed", "lost", "cancelled"})
+__all__ = [
+    "AGAIN",
+    "highest",
+    "pause",
+    "pause_queue",
+    "prioritise",
+    "resume",
+    "resume_queue",
+    "retry",
+]
 
 
 def pause(home: Home, names: Iterable[str]) -> list[RunStatus]:

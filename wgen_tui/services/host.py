@@ -51,7 +51,23 @@ def load(folder: Path, root: Path = ROOT) -> Load:
         if (found := _limited(group)) is not None and found[1] < total:
             used, total = found
     free, size = disk(folder)
-    return Load(psutil.cpu_percent(None), used // MB, total // MB, free, size, probe())
+    return Load(_cpu_percent(), used // MB, total // MB, free, size, probe())
+
+
+_cpu_before: tuple[float, float] | None = None
+
+
+def _cpu_percent() -> float:
+    """Of all cores since the last call from any thread; psutil counts for each thread apart."""
+    global _cpu_before
+    times = psutil.cpu_times()
+    guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)  # within user
+    whole, idle = sum(times) - guests, times.idle + getattr(times, "iowait", 0.0)
+    before, _cpu_before = _cpu_before, (whole, idle)
+    if before is None or whole <= before[0]:
+        return 0.0
+    share = 1.0 - (idle - before[1]) / (whole - before[0])
+    return round(100.0 * min(max(share, 0.0), 1.0), 1)
 
 
 def disk(folder: Path) -> tuple[int, int]:

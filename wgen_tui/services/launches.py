@@ -146,6 +146,8 @@ class LaunchView:
         self.retry = retry_of(self.ended(state)) if state in ENDED else None
         if self.slurm is not None:
             state = self._state_in_slurm(state, self.slurm)
+        if self.done is not None and self.start is None:
+            self.start = read_start(self.paths)  # what it waited and was given, for lists
         if self.retry is not None and not lives(self.slurm):
             state = "queued"
         elif state == "running" and not self.ready:

@@ -57,6 +57,8 @@ KEY_NAMES = {
     "right_square_bracket": "]",
     "colon": ":",
     "upper_g": "G",
+    "plus": "+",
+    "minus": "-",
     "escape": "esc",
 }
 
@@ -92,9 +94,17 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy", "y", "copy", "experiments", "Copy the slug.", footer=False),
     Action("samples", "enter", "samples", "runs", "The samples of this run."),
     Action("card", "i", "adapter", "runs", "Its adapter: proof, verification, training."),
+    Action(
+        "pause", "p", "pause", "runs", "Pause the run or the marked; paused: go on.", writes=True
+    ),
+    Action("retry", "r", "retry", "runs", "Try again: failed, lost, cancelled.", writes=True),
     Action("cancel", "c", "cancel", "runs", "Cancel the run, or the marked ones.", writes=True),
     Action("remove", "x", "remove", "runs", "Delete the run and its files.", writes=True),
     Action("filter", "slash", "filter", "runs", "Only runs with these words."),
+    Action("queue", "P", "queue", "runs", "Pause the whole queue, or go on with it.", writes=True),
+    Action("sooner(1)", "plus", "sooner", "runs", "Priority up, of its whole launch.", writes=True),
+    Action("sooner(-1)", "minus", "later", "runs", "Priority down, likewise.", writes=True),
+    Action("first", "t", "first", "runs", "Its launch before all that wait.", writes=True),
     Action("copy", "y", "copy", "runs", "Copy the run's id.", footer=False),
     Action("filter", "slash", "filter", "samples", "Which samples are listed."),
     Action(

@@ -7,14 +7,16 @@ quitting stops no work.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
-from wgen_tui.errors import UsageError
+from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
+from wgen_tui.services.sanitise import printable
 from wgen_tui.ui import actions
 from wgen_tui.ui.modals.dialogs import HelpModal
 from wgen_tui.ui.screens.base import Room
@@ -26,6 +28,13 @@ from wgen_tui.ui.screens.samples import SamplesScreen
 from wgen_tui.ui.screens.sql import SqlScreen
 from wgen_tui.ui.widgets.clipboard import osc52
 from wgen_tui.ui.widgets.table import VirtualTable
+
+if TYPE_CHECKING:
+    from wgen_tui.services.desk import Machine
+
+SEE_EVERY = 5.0  # seconds between two looks whether work waits for a supervisor
+ORPHANED = "Work is queued and no supervisor sees to it; --readonly starts none."
+TRY_AGAIN = 60.0  # seconds after one that did not start
 
 ROOMS: dict[str, type[Room]] = {
     "experiments": ExperimentsScreen,
@@ -44,6 +53,8 @@ class WgenApp(App[int]):
         home: Where everything is.
         readonly: Whether nothing may be changed.
         experiment: The experiment that screens begin with; set by choosing one anywhere.
+        machine: Looks at the machine; None for the one that this runs on.
+        trouble: Why no supervisor could be started; empty when none had to be, or one was.
     """
 
     TITLE = "wgen-tui"
@@ -62,6 +73,7 @@ class WgenApp(App[int]):
         readonly: bool = False,
         screen: str | None = None,
         experiment: str | None = None,
+        machine: Machine | None = None,
     ) -> None:
         super().__init__()
         if screen is not None and screen not in ROOMS:
@@ -73,11 +85,43 @@ class WgenApp(App[int]):
         self.home = home
         self.readonly = readonly
         self.experiment = experiment
+        self.machine = machine
+        self.trouble = ""
+        self._see_next = float("-inf")
         self._first = screen or "experiments"
         self._rooms: dict[str, Room] = {}
 
     def on_mount(self) -> None:
         self.action_go(self._first)
+        self.call_after_refresh(self.see_to_work)
+
+    def see_to_work(self) -> None:
+        """Start a supervisor if work waits for one, in a thread; under --readonly say that it does.
+
+        Asked more often than every few seconds, it does nothing.
+        """
+        if time.monotonic() < self._see_next:
+            return
+        self._see_next = time.monotonic() + SEE_EVERY
+        self.run_worker(self._see_to_work, thread=True, group="supervisor")
+
+    def _see_to_work(self) -> None:
+        from wgen_tui.services.desk import Desk  # noqa: PLC0415 - not before the frame
+
+        desk = Desk(self.home)
+        try:
+            if self.readonly:
+                if desk.orphaned():
+                    self._see_next = float("inf")  # it is said once
+                    self.notify(ORPHANED, title="Read-only", severity="warning", markup=False)
+                return
+            if desk.see_to_it():
+                self.notify("Work was waiting; a supervisor has been started for it.")
+            self.trouble = ""
+        except (WgenError, OSError) as error:
+            self._see_next = time.monotonic() + TRY_AGAIN
+            self.trouble = printable(str(error))
+            self.notify(self.trouble, title="No supervisor", severity="error", markup=False)
 
     def room(self, name: str) -> Room:
         """A screen by name; made when first wanted, kept from then on."""

@@ -10,22 +10,24 @@ from textual.containers import Container, Vertical
 from textual.widgets import Static
 
 from wgen_tui.services.sanitise import log_line, printable
-from wgen_tui.ui.modals.dialogs import AskModal, ConfirmModal
-from wgen_tui.ui.screens.base import Room
+from wgen_tui.ui.modals.dialogs import AskModal
+from wgen_tui.ui.screens.run_keys import RunKeys
 from wgen_tui.ui.state import provenance
 from wgen_tui.ui.state import runs as state
 from wgen_tui.ui.state.cells import DIM
-from wgen_tui.ui.state.format import plural
+from wgen_tui.ui.widgets.desk import DeskStrip
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
     from wgen_tui.protocol import MetricRow
+    from wgen_tui.services.desk import Desk, Look
     from wgen_tui.services.provenance import Archive, Provenance
     from wgen_tui.services.runs import Board
     from wgen_tui.services.state import RunStatus
 
-EVERY = 1.0
+EVERY = 1.0  # seconds between two looks at the runs
+DESK_EVERY = 2.0  # seconds between two looks at queue and machine
 TAIL = 60
 EMPTY = """No runs yet.
 
@@ -33,8 +35,8 @@ Press 1, choose an experiment and press s to start it,
 or see it all work in a minute and a half:  wgen-tui demo"""
 
 
-class RunsScreen(Room):
-    """Table above, the run under the cursor below; its card beside that, or `i` in its place."""
+class RunsScreen(RunKeys):
+    """Queue and machine in a strip, table above, the run under the cursor below; its card beside that, or `i` in its place."""
 
     SCOPE = "runs"
 
@@ -42,13 +44,16 @@ class RunsScreen(Room):
         super().__init__()
         self._board: Board | None = None
         self._archive: Archive | None = None
+        self._desk: Desk | None = None
         self._card = Text()
+        self._facts = Text()
         self._runs: list[RunStatus] = []
         self._filter = ""
         self._shown = ""
 
     def content(self) -> ComposeResult:
         yield Static("", id="summary", classes="line", markup=False)
+        yield DeskStrip(self.wgen.readonly, id="desk")
         yield VirtualTable(state.COLUMNS, state.cells, empty="reading…", id="list")
         with Container(id="detail"):
             with Vertical(id="work"):
@@ -57,13 +62,41 @@ class RunsScreen(Room):
             yield TextPane(id="card")
 
     def on_mount(self) -> None:
-        self.set_interval(EVERY, self.poll)
+        self.set_interval(EVERY, self._poll_runs)
+        self.set_interval(DESK_EVERY, self._poll_desk)
 
     def on_screen_resume(self) -> None:
-        self.poll()
+        self._poll_runs()
+        # What it needs to know the machine is not loaded before there is something to see.
+        self.call_after_refresh(self._poll_desk)
 
     def poll(self) -> None:
-        """Look again, unless a look is under way or nobody watches."""
+        """Look again: something was changed from here."""
+        self._poll_runs()
+        self._poll_desk()
+
+    def _poll_desk(self) -> None:
+        """Look at queue and machine, unless a look is under way or nobody watches."""
+        if not self.is_current or self.busy("desk"):
+            return
+        app = self.wgen
+
+        def work() -> Look:
+            from wgen_tui.services.desk import Desk  # noqa: PLC0415 - not before the frame
+
+            if self._desk is None:
+                self._desk = Desk(app.home, app.machine)
+            return self._desk.look()
+
+        def seen(look: Look) -> None:
+            self.query_one("#desk", DeskStrip).show(look, app.trouble)
+            if look.orphaned:
+                app.see_to_work()
+
+        self.load("desk", work, seen)
+
+    def _poll_runs(self) -> None:
+        """Look at the runs, unless a look is under way or nobody watches."""
         if not self.is_current or self.busy("list"):
             return
         home = self.home
@@ -82,8 +115,11 @@ class RunsScreen(Room):
         shown = state.matching(runs, self._filter)
         table = self.query_one("#list", VirtualTable)
         table.say_empty("No run has these words.\n\nesc clears the filter." if runs else EMPTY)
+        columns = state.columns(runs)
+        with_priority = columns is state.WITH_PRIORITY
+        table.set_columns(columns, state.cells_with_priority if with_priority else state.cells)
         table.show_rows(shown, [run.run_id for run in shown])
-        line = state.summary(state.count_states(runs))
+        line = state.summary(runs)
         if self._filter:
             line += f" · {len(shown)} with {self._filter!r}"
         self.query_one("#summary", Static).update(Text(f" {printable(line)}", no_wrap=True))
@@ -99,9 +135,9 @@ class RunsScreen(Room):
     def _load_detail(self) -> None:
         run = self._run
         if run is None:
-            self.query_one("#facts", Static).update("")
+            self._show_facts(Text())
             self.query_one("#log", TextPane).show(Text())
-            self._show_card(None, anew=True)
+            self._show_card(Text(), anew=True)
             self._shown = ""
             return
         if run.run_id == self._shown and self.busy("detail"):
@@ -123,25 +159,31 @@ class RunsScreen(Room):
         self, run: RunStatus, metrics: list[MetricRow], tail: list[str], found: Provenance | None
     ) -> None:
         room = self.query_one("#work").size
-        text = state.facts(run)
+        text = state.facts(run, state.places(self._runs), readonly=self.wgen.readonly)
         if run.role != "base":
             height = 2 if room.height < 16 else 6
             text.append(state.losses(metrics, min(room.width - 2, 120), height))
         text.append("worker.log" if tail else "no worker.log yet", DIM)
         if found is not None and not self.has_class("-wide"):
             text.append("   i: ", DIM).append(provenance.in_short(found))
-        self.query_one("#facts", Static).update(text)
+        self._show_facts(text)
         pane = self.query_one("#log", TextPane)
         anew = run.run_id != self._shown
         if anew:
             pane.show(Text())
         pane.show_end(Text("\n".join(log_line(line) for line in tail)))
-        self._show_card(found, anew=anew)
+        card = provenance.card(found) if found is not None else Text()
+        self._show_card(card.append(state.where(run)), anew=anew)
         self._shown = run.run_id
 
-    def _show_card(self, found: Provenance | None, *, anew: bool) -> None:
+    def _show_facts(self, text: Text) -> None:
+        """Only what says something else is drawn: a line over a slow network is seen to be."""
+        if text != self._facts:
+            self._facts = text
+            self.query_one("#facts", Static).update(text)
+
+    def _show_card(self, text: Text, *, anew: bool) -> None:
         """The card is written anew only when it says something else."""
-        text = provenance.card(found) if found is not None else Text()
         if anew or text != self._card:
             self._card = text
             self.query_one("#card", TextPane).show(text, keep_place=not anew)
@@ -168,51 +210,13 @@ class RunsScreen(Room):
             room.set_filter({"run_id": run.run_id})
         self.wgen.action_go("samples")
 
-    def _chosen(self) -> list[RunStatus]:
-        """The marked runs, else the one under the cursor."""
+    def chosen(self) -> list[RunStatus]:
         marked = self.query_one("#list", VirtualTable).marked
         chosen = [run for run in self._runs if run.run_id in marked]
         return chosen or ([self._run] if self._run is not None else [])
 
-    def action_cancel(self) -> None:
-        chosen = [run for run in self._chosen() if run.live]
-        if not self.writable():
-            return
-        if not chosen:
-            self.say("Only queued, starting and running runs can be cancelled.", "Cancel")
-            return
-        names = ", ".join(run.run_id for run in chosen[:3]) + (" …" if len(chosen) > 3 else "")
-        question = f"Cancel {plural(len(chosen), 'run')}?"
-        consequence = f"{names}\nWhat is on disk stays; starting again goes on from there."
-        self._confirm(question, consequence, "cancel", chosen)
-
-    def action_remove(self) -> None:
-        chosen = self._chosen()
-        if not chosen or not self.writable():
-            return
-        names = ", ".join(run.run_id for run in chosen[:3]) + (" …" if len(chosen) > 3 else "")
-        question = f"Delete {plural(len(chosen), 'run')} and their files?"
-        consequence = f"{names}\nCheckpoints and samples are gone then; grades by people stay."
-        self._confirm(question, consequence, "remove", chosen)
-
-    def _confirm(self, question: str, consequence: str, what: str, chosen: list[RunStatus]) -> None:
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._do(what, [run.run_id for run in chosen])
-
-        self.app.push_screen(ConfirmModal(question, consequence), answered)
-
-    def _do(self, what: str, run_ids: list[str]) -> None:
-        home = self.home
-
-        def work() -> None:
-            from wgen_tui.services import runs  # noqa: PLC0415 - not before the frame
-
-            for run_id in run_ids:
-                runs.cancel(home, run_id) if what == "cancel" else runs.remove(home, run_id)
-
-        past = "told to stop" if what == "cancel" else "removed"
-        self.load(what, work, lambda _: self.say(f"{plural(len(run_ids), 'run')} {past}."))
+    def everyone(self) -> list[RunStatus]:
+        return self._runs
 
     def action_copy(self) -> None:
         if (run := self._run) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -11,6 +11,7 @@ from rich.text import Text
 from wgen_tui.services.sanitise import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, GOOD, WARN, Cell, Column
+from wgen_tui.ui.state.desk import memory
 from wgen_tui.ui.state.plots import chart, progress
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 STATES: dict[str, tuple[str, str]] = {
     "queued": ("○", DIM),
+    "paused": ("‖", WARN),
     "starting": ("◌", ACTIVE),
     "running": ("▶", ACTIVE),
     "finished": ("✓", GOOD),
@@ -27,6 +29,7 @@ STATES: dict[str, tuple[str, str]] = {
     "lost": ("?", BAD),
 }
 BAR = 10
+PAUSED = "paused by you; p goes on"
 COLUMNS = (
     Column("state", 11),
     Column("arm", 18),
@@ -40,16 +43,35 @@ COLUMNS = (
     Column("experiment", 22, hide_below=130),
     Column("why", 0, hide_below=92),
 )
+# Only where a priority differs from the usual one.
+WITH_PRIORITY = (COLUMNS[0], Column("prio", 4, "right", hide_below=77), *COLUMNS[1:])
+
+
+def shown_state(run: RunStatus) -> str:
+    """Its state as people see it: paused is one of its own."""
+    return "paused" if run.paused else run.state
+
+
+def columns(runs: Iterable[RunStatus]) -> tuple[Column, ...]:
+    """What the list shows of these runs."""
+    return WITH_PRIORITY if any(run.priority for run in runs if run.live) else COLUMNS
+
+
+def cells_with_priority(run: RunStatus) -> list[Cell]:
+    """A run as the cells of WITH_PRIORITY."""
+    state, *rest = cells(run)
+    shown = f"{run.priority:+d}" if run.priority and run.live else ""
+    return [state, Cell(shown, BOLD), *rest]
 
 
 def cells(run: RunStatus) -> list[Cell]:
     """A run as the cells of COLUMNS."""
-    glyph, style = STATES[run.state]
+    glyph, style = STATES[shown_state(run)]
     share = ""
     if run.total and run.done is not None:
         share = f"{progress(run.done, run.total, BAR)} {100 * run.done // run.total:3d}%"
     return [
-        Cell(f"{glyph} {run.state}", style),
+        Cell(f"{glyph} {shown_state(run)}", style),
         Cell(run.arm, BOLD if run.role == "treatment" else ""),
         Cell(str(run.seed)),
         Cell(run.stage or show.MISSING),
@@ -59,20 +81,51 @@ def cells(run: RunStatus) -> list[Cell]:
         Cell(show.number(run.loss) if run.loss is not None else ""),
         Cell(one_line(run.model, 16)),
         Cell(run.experiment),
-        Cell(one_line(run.why, 200), BAD if run.state in ("failed", "lost") else DIM),
+        Cell(one_line(_why(run), 200), BAD if run.state in ("failed", "lost") else DIM),
     ]
 
 
-def count_states(runs: Iterable[RunStatus]) -> Counter[str]:
-    """State → number of runs."""
-    return Counter(run.state for run in runs)
+def _why(run: RunStatus) -> str:
+    """Why it stands so, in the list: short, and without commands for a shell."""
+    why = PAUSED if run.paused else run.why
+    if run.live and run.attempt > 1 and "(attempt" not in why:
+        return f"attempt {run.attempt}" + (f": {why}" if why else "")
+    return why
 
 
-def summary(counts: Counter[str]) -> str:
+def in_words(counts: Counter[str]) -> str:
     """`9 runs: ▶ 2 running · ○ 4 queued · ✓ 3 finished`."""
     parts = [f"{STATES[state][0]} {counts[state]} {state}" for state in STATES if counts[state]]
     total = sum(counts.values())
     return f"{show.plural(total, 'run')}: {' · '.join(parts)}" if total else "no runs"
+
+
+def count_states(runs: Iterable[RunStatus]) -> Counter[str]:
+    """State, or paused → number of runs."""
+    return Counter(shown_state(run) for run in runs)
+
+
+def summary(runs: Sequence[RunStatus]) -> str:
+    """All runs by state, and how long what runs has left.
+
+    That is the longest of them: a sum would count what is done in one pass several times.
+    """
+    left = [run.eta_seconds for run in runs if run.eta_seconds is not None]
+    more = f" · {show.duration(max(left))} left in this stage" if left else ""
+    return in_words(count_states(runs)) + more
+
+
+def places(runs: Iterable[RunStatus]) -> dict[str, int]:
+    """Launch → its place among those that wait to be started, from 1."""
+    found = list(runs)
+    begun = {run.launch_id for run in found if run.state in ("starting", "running")}
+    waiting = {
+        (-run.priority, run.launch_id)
+        for run in found
+        if run.state == "queued" and not run.paused and run.launch_id not in begun
+    }
+    order = sorted((priority, name) for priority, name in waiting if name is not None)
+    return {name: place for place, (_, name) in enumerate(order, 1)}
 
 
 def matching(runs: Sequence[RunStatus], text: str) -> list[RunStatus]:
@@ -80,29 +133,91 @@ def matching(runs: Sequence[RunStatus], text: str) -> list[RunStatus]:
     words = text.lower().split()
 
     def has(run: RunStatus, word: str) -> bool:
-        fields = (run.run_id, run.experiment, run.arm, run.model, run.state, f"seed={run.seed}")
+        fields = (
+            run.run_id,
+            run.experiment,
+            run.arm,
+            run.model,
+            shown_state(run),
+            f"seed={run.seed}",
+        )
         return any(word in field.lower() for field in fields)
 
     return [run for run in runs if all(has(run, word) for word in words)]
 
 
-def facts(run: RunStatus) -> Text:
-    """What the detail says above the loss."""
+def facts(
+    run: RunStatus, place: Mapping[str, int] | None = None, *, readonly: bool = False
+) -> Text:
+    """What the detail says above the loss.
+
+    Args:
+        run: The run.
+        place: Of the launches that wait, as `places` has it.
+        readonly: Whether no key goes on with it.
+    """
     text = Text()
-    glyph, style = STATES[run.state]
+    glyph, style = STATES[shown_state(run)]
     text.append(f"{run.run_id}\n", BOLD)
-    text.append(f"{glyph} {run.state}", style)
+    text.append(f"{glyph} {shown_state(run)}", style)
     if run.stage:
         text.append(f" · {run.stage}")
     if run.total and run.done is not None:
         text.append(f" · {run.done:,} of {run.total:,} {run.unit or ''}".rstrip())
     if run.started_at and run.ended_at:
         text.append(f" · took {show.duration((run.ended_at - run.started_at).total_seconds())}")
+    for part in _in_the_queue(run, place or {}):
+        text.append(f" · {part}")
     text.append("\n")
     if run.aside:
         text.append(f"{printable(run.aside)}\n", DIM)
-    if run.why:
-        text.append(f"{printable(run.why)}\n", BAD if run.state in ("failed", "lost") else DIM)
+    why = PAUSED if run.paused else run.why
+    if why:
+        text.append(f"{printable(why)}\n", BAD if run.state in ("failed", "lost") else DIM)
+    if (key := _key(run)) and not readonly:
+        text.append(f"{key}\n", BOLD)
+    return text
+
+
+def _in_the_queue(run: RunStatus, place: Mapping[str, int]) -> list[str]:
+    """Attempt, priority, place and how long it waits, where that says something."""
+    parts = [f"attempt {run.attempt}"] if run.attempt > 1 else []
+    if not run.live:
+        return parts
+    if run.priority:
+        parts.append(f"priority {run.priority:+d}")
+    if run.state == "queued" and (at := place.get(run.launch_id or "")):
+        parts.append(f"launch {at} of {len(place)} in the queue")
+        if run.waited_seconds is not None:
+            parts.append(f"queued {show.duration(run.waited_seconds)} ago")
+    return parts
+
+
+def _key(run: RunStatus) -> str:
+    """The key that goes on with it."""
+    if run.paused:
+        return "p goes on from its last complete state"
+    return "r tries again, from its last complete state" if run.may_go_on else ""
+
+
+def where(run: RunStatus) -> Text:
+    """The end of the card: what its newest launch waited and was given."""
+    text = Text()
+    if run.launch_id is None:
+        return text
+    text.append("\nits newest launch\n", BOLD)
+    text.append(printable(f"{run.launch_id}\n"), DIM)
+    if run.queued_at is not None:
+        text.append(f"queued {run.queued_at.astimezone():%Y-%m-%d %H:%M:%S}")
+        if run.waited_seconds is not None and run.state != "queued":
+            text.append(f", waited {show.duration(run.waited_seconds)}")
+        if run.attempt > 1:
+            text.append(f", attempt {run.attempt}")
+        text.append("\n")
+    text.append(printable(f"on {', '.join(run.gpus)}\n") if run.gpus else "")
+    expected = memory(run.memory_mb) if run.memory_mb else "not estimated"
+    taken = memory(run.peak_memory_mb) if run.peak_memory_mb else "not known yet"
+    text.append(f"memory: estimate {expected}, peak {taken}\n")
     return text
 
 

@@ -54,12 +54,20 @@ class KeyBar(Static):
         text = Text(no_wrap=True, overflow="ellipsis")
         if self._said is not None:
             return text.append(self._said)
-        for action in self._offered():
-            part = f"{action.shown_key} {action.label}"
-            if text.plain and cell_len(text.plain) + cell_len(part) + 2 > self.size.width:
+        offered = self._offered()
+        asked = next((action for action in offered if action.id == "help"), None)
+        kept = 0 if asked is None else _cells(asked) + 2
+        for action in offered:
+            if action is asked:
+                kept = 0
+            if text.plain and cell_len(text.plain) + _cells(action) + 2 + kept > self.size.width:
                 continue
             if text.plain:
                 text.append("  ")
             text.append(action.shown_key, "bold")
             text.append(f" {action.label}", "dim")
         return text
+
+
+def _cells(action: Action) -> int:
+    return cell_len(f"{action.shown_key} {action.label}")

@@ -30,7 +30,10 @@ class TextPane(VerticalScroll, can_focus=True):
 
     def show_end(self, text: Text) -> None:
         """Show the end of `text`, unless the reader has gone up to read."""
+        body = self.query_one(Static)
+        if body.content == text:
+            return  # asked every second: a slow line carries only what is new
         at_end = self.scroll_offset.y >= self.max_scroll_y
-        self.query_one(Static).update(text)
+        body.update(text)
         if at_end:
             self.scroll_end(animate=False)

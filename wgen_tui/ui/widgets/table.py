@@ -152,6 +152,8 @@ class VirtualTable(ScrollView, can_focus=True):
         self, columns: tuple[Column, ...], cells: Callable[[Any], Sequence[Cell]] | None = None
     ) -> None:
         """Show other columns; of other rows, if `show_rows` follows at once."""
+        if columns == self._columns and cells in (None, self._cells):
+            return
         self._other_columns = self._other_columns or columns != self._columns
         self._columns = columns
         self._cells = cells or self._cells
