@@ -77,6 +77,7 @@ class ModelRef(Record):
         location: What is given to `from_pretrained`: a hub id or an absolute path. For a served
             model, its id on the server.
         revision: Hub revision, or None.
+        trust_pickle: Whether weights that are pickles may be loaded, where there are no others.
         endpoint: Where it is served; None for a model that is loaded here.
     """
 
@@ -84,6 +85,7 @@ class ModelRef(Record):
     location: str
     revision: str | None = None
     trust_remote_code: bool = False
+    trust_pickle: bool = False
     endpoint: Endpoint | None = None
 
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from experiments.schema import TrainingConfig
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol import CheckpointManifest, ModelRef, now
 from wgen_tui.services import definitions
-from wgen_tui.services.plan import make_plan
+from wgen_tui.services.plan import Options, make_plan
 from wgen_tui.workers.models import load_base
 from wgen_tui.workers.proof import check_files
 from wgen_tui.workers.runtime import WorkerError
@@ -65,6 +66,27 @@ def test_a_pickled_base_is_not_loaded_by_a_worker(pickled: Path, mark: Path) -> 
     ref = ModelRef(name="m", location=str(pickled))
     with pytest.raises(WorkerError, match="safetensors"):
         load_base(ref, TrainingConfig(max_steps=1), None, torch.device("cpu"))
+    assert not mark.exists()
+
+
+def test_a_pickle_is_loaded_when_asked_and_even_then_runs_no_code(
+    home: Home, definition: Path, model: Path, mark: Path
+) -> None:
+    weights = load_file(model / "model.safetensors")
+    (model / "model.safetensors").unlink()
+    torch.save(weights, model / "pytorch_model.bin")
+    plan = make_plan(home, str(definition), Options(trust_pickle=True))
+    ref = plan.runs[0].spec.model
+    assert ref.trust_pickle
+    base = load_base(ref, None, None, torch.device("cpu"))
+    assert torch.equal(
+        base.model.get_input_embeddings().weight, weights["model.embed_tokens.weight"]
+    )
+
+    with (model / "pytorch_model.bin").open("wb") as stream:
+        pickle.dump(Bomb(mark), stream)
+    with pytest.raises(WorkerError):
+        load_base(ref, None, None, torch.device("cpu"))
     assert not mark.exists()
 
 

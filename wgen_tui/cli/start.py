@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     "--notify", metavar="CMD", help="Run this command line when all has ended, well or not."
 )
 @click.option("--trust-remote-code", is_flag=True, help="Let the model's own code run.")
+@click.option("--trust-pickle", is_flag=True, help="Load a base that is no safetensors file.")
 @click.option("--detach", "--no-watch", "detach", is_flag=True, help="Do not follow the runs.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @json_option
@@ -57,6 +58,7 @@ def start(
     backend: str | None,
     notify: str | None,
     trust_remote_code: bool,
+    trust_pickle: bool,
     detach: bool,
     dry_run: bool,
     as_json: bool,
@@ -75,6 +77,7 @@ def start(
         n=n,
         checkpoints=checkpoints,
         trust_remote_code=trust_remote_code,
+        trust_pickle=trust_pickle,
         backend=backend,
         notify=_words(notify),
     )

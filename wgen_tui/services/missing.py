@@ -89,6 +89,7 @@ def what_is_missing(
         place = {
             "location": spec.model.location,
             "trust_remote_code": spec.model.trust_remote_code,
+            "trust_pickle": spec.model.trust_pickle,
             "endpoint": spec.model.endpoint,
         }
         spec = there.model_copy(update={"model": there.model.model_copy(update=place)})

@@ -20,6 +20,7 @@ from wgen_tui.services.endpoints import names_endpoint, resolve_served
 
 EMBEDDED = "tiny-world"
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
+PICKLES = ("pytorch_model*.bin",)
 HUB_SECONDS = 10.0
 
 
@@ -33,8 +34,16 @@ class ModelFacts:
     context_length: int | None = None
 
 
-def resolve_model(home: Home, name: str, *, trust_remote_code: bool = False) -> ModelRef:
+def resolve_model(
+    home: Home, name: str, *, trust_remote_code: bool = False, trust_pickle: bool = False
+) -> ModelRef:
     """What `name` means: the embedded model, a folder, `ENDPOINT:ID`, or a hub id (`@revision`).
+
+    Args:
+        home: Whose endpoints.
+        name: As the user writes it.
+        trust_remote_code: Let it run code of its own.
+        trust_pickle: Load its weights from a pickle, where there are no others.
 
     Raises:
         UsageError: it looks like a path and there is no such folder, or names an endpoint that
@@ -46,7 +55,10 @@ def resolve_model(home: Home, name: str, *, trust_remote_code: bool = False) -> 
     if path is not None:
         shown = name if not path.is_absolute() else str(path)
         return ModelRef(
-            name=shown, location=str(path.resolve()), trust_remote_code=trust_remote_code
+            name=shown,
+            location=str(path.resolve()),
+            trust_remote_code=trust_remote_code,
+            trust_pickle=trust_pickle,
         )
     if names_endpoint(name):
         return resolve_served(home, name)
@@ -63,6 +75,7 @@ def resolve_model(home: Home, name: str, *, trust_remote_code: bool = False) -> 
         location=location,
         revision=revision or None,
         trust_remote_code=trust_remote_code,
+        trust_pickle=trust_pickle,
     )
 
 
@@ -97,11 +110,15 @@ def _check_folder(ref: ModelRef, folder: Path, chat_template: str | None) -> Mod
             title="No model there",
             hint="Give the folder that `save_pretrained` wrote.",
         )
-    if not any(any(folder.glob(pattern)) for pattern in WEIGHTS):
+    pickles = PICKLES if ref.trust_pickle else ()
+    if not any(any(folder.glob(pattern)) for pattern in (*WEIGHTS, *pickles)):
         pickled = sorted(folder.glob("*.bin")) + sorted(folder.glob("*.pt"))
         hint = "Give the folder that `save_pretrained` wrote."
         if pickled:
-            hint = f"{pickled[0].name} is a pickle, which can run code; convert it to safetensors."
+            hint = (
+                f"{pickled[0].name} is a pickle, which can run code: convert it to safetensors, or "
+                "add --trust-pickle if you trust where it comes from."
+            )
         raise UsageError(
             f"The model folder {folder} has no weights (*.safetensors).",
             title="No weights",

@@ -53,6 +53,7 @@ class Options:
         n: Draws per prompt, for all questions.
         checkpoints: Which checkpoints are sampled: `final`, `all`, or steps such as `10,20`.
         trust_remote_code: Let the models run code of their own.
+        trust_pickle: Load weights from pickles, where a model has no others.
         backend: `local` or `slurm`.
         notify: A command line for when all has ended, as an argument list; none: config.toml's.
     """
@@ -63,6 +64,7 @@ class Options:
     n: int | None = None
     checkpoints: str | None = None
     trust_remote_code: bool = False
+    trust_pickle: bool = False
     backend: str | None = None
     notify: Sequence[str] = ()
 
@@ -119,7 +121,12 @@ def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> 
     warnings = [*_same_data(examples), *check_texts(definition, rows)]
     specs: list[tuple[RunSpec, bytes]] = []
     for name in options.models or definition.models:
-        model = resolve_model(home, name, trust_remote_code=options.trust_remote_code)
+        model = resolve_model(
+            home,
+            name,
+            trust_remote_code=options.trust_remote_code,
+            trust_pickle=options.trust_pickle,
+        )
         check_model(model, definition.chat_template)
         if model.endpoint is not None:
             _refuse_training(model, [arm for arm in options.arms or () if arm != BASE_ARM])

@@ -54,6 +54,7 @@ def plan_top_up(
         n=n,
         checkpoints=checkpoints,
         trust_remote_code=trust_remote_code,
+        trust_pickle=any(spec.model.trust_pickle for spec in specs),
     )
     plan = make_plan(home, slug_or_path, options)
     job = _only(plan.sample, definition, questions)

@@ -1,8 +1,8 @@
 """Loading a base model and its tokenizer, with stock `from_pretrained`.
 
 Promises: what was chosen (dtype, attention, quantisation) is said with its reason; code from a
-model's repository runs only if the user asked for it; weights come from safetensors; what can go
-wrong is said in words.
+model's repository runs only if the user asked for it; weights come from safetensors, or, if the
+user asked for it, from a pickle of nothing but weights; what can go wrong is said in words.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -68,6 +69,13 @@ def pick_precision(wanted: str, device: torch.device) -> tuple[str, str]:
 def _in_words(ref: ModelRef) -> Iterator[None]:
     try:
         yield
+    except UnpicklingError as error:
+        raise WorkerError(
+            f"The model {ref.name} cannot be loaded: its pickle holds more than weights.",
+            title="Model not loaded",
+            hint="That is refused even with --trust-pickle: it would run code. Convert it "
+            "to safetensors where it was made.",
+        ) from error
     except (OSError, ValueError) as error:
         text = str(error).strip().splitlines()[0]
         hint = "Look with `wgen-tui doctor` at HF_HOME, HF_TOKEN and offline mode."
@@ -164,7 +172,8 @@ def load_base(
             revision=ref.revision,
             trust_remote_code=ref.trust_remote_code,
             dtype=DTYPES[precision],
-            use_safetensors=True,
+            # None: safetensors where there are any. transformers unpickles weights only.
+            use_safetensors=None if ref.trust_pickle else True,
             **options,
         )
     # What FSDP is to shard may be too large for one GPU; it takes each its part from here.

@@ -37,7 +37,7 @@ Manifest = TypeVar("Manifest", CheckpointManifest, ResumeManifest)
 PROBE = "probe.safetensors"  # logits, which differ by rounding from box to box
 # What may differ between the specs of one run: when, by which versions, and where the weights lie.
 ASIDE = ("created_at", "versions", "definition_hash")
-PLACE = ("location", "trust_remote_code", "endpoint")
+PLACE = ("location", "trust_remote_code", "trust_pickle", "endpoint")
 
 
 @dataclass
@@ -135,7 +135,7 @@ def _what_counts(spec: RunSpec) -> dict[str, Any]:
 
 def _placed(spec: RunSpec) -> RunSpec:
     """The spec as it stands here: trusting nobody, the embedded model where it lies on this box."""
-    place: dict[str, object] = {"trust_remote_code": False}
+    place: dict[str, object] = {"trust_remote_code": False, "trust_pickle": False}
     if spec.model.name == EMBEDDED:
         place["location"] = str(weights_path())
     return spec.model_copy(update={"model": spec.model.model_copy(update=place)})
