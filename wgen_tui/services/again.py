@@ -68,7 +68,9 @@ def _with_mates(home: Home, run_ids: Iterable[str]) -> list[str]:
 
 def _left_undone(home: Home, launches: Launches, run_id: str) -> Chain:
     """The newest launches of a run from the first that it was not finished in; may be empty."""
-    views = list(launches.refresh(launches_of(home, run_id)).values())
+    names = launches_of(home, run_id)  # as they were made, whatever the clock said
+    found = launches.refresh(names)
+    views = [found[name] for name in names if name in found]
     every = launches.with_predecessors({view.launch_id: view for view in views})
     newest = {view.spec.stage: view for view in views}
     ordered = [newest[stage] for stage in STAGES if stage in newest]
