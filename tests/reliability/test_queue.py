@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Shell
-from tests.reliability.conftest import processes, stop_all, until
+from tests.reliability.conftest import open_terminal, processes, stop_all, until
 from tests.services.conftest import Files
 from wgen_tui.paths import Home
 from wgen_tui.protocol import DoneRecord, LaunchSpec, RunOutcome, now, write_record
@@ -218,4 +218,24 @@ def test_a_paused_queue_stays_paused_for_the_next_supervisor(
     assert not home.launch(waits).started.exists()
     assert json.loads(home.waiting.read_bytes())[waits] == "the queue is paused: lunch"
     assert view_of(home, waits).state == "queued"
+    stop_all(home)
+
+
+@pytest.mark.parametrize("looks_on", [(), ("run", "watch")])
+def test_a_supervisor_that_died_is_replaced_by_whoever_looks_on(
+    home: Home, files: Files, hold: Hold, wait_unlocked: Wait, looks_on: tuple[str, ...]
+) -> None:
+    at_work(home, files, hold)
+    terminal = open_terminal(home, *looks_on)
+    if not looks_on:
+        until(lambda: terminal.shows("Experiments"), 30)
+        terminal.type("2")
+    for _ in range(2):
+        until(lambda: supervisor.alive(home) is not None, 30)
+        pid = supervisor.alive(home)
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        wait_unlocked(home.supervisor_lock)
+    terminal.hang_up()
+    terminal.process.wait(timeout=20)
     stop_all(home)

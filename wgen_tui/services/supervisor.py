@@ -72,8 +72,27 @@ def ensure(home: Home) -> int | None:
     """
     if (pid := alive(home)) is not None:
         return pid
+    child = _start(home)
+    deadline = time.monotonic() + START_WITHIN
+    killed = False
+    while time.monotonic() < deadline:
+        if (pid := alive(home)) is not None:
+            return pid
+        if (code := child.poll()) is not None:
+            if code == 0:  # another was faster, or there was nothing to do
+                return alive(home)
+            if code > 0 or killed:
+                break
+            child, killed = _start(home), True  # one that was killed says nothing of the next
+        time.sleep(0.02)
+    raise WgenError(
+        f"The supervisor did not start; {home.supervisor_log} says why.", title="No supervisor"
+    )
+
+
+def _start(home: Home) -> subprocess.Popen[bytes]:
     with home.supervisor_log.open("ab") as output:
-        child = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "wgen_tui.services.supervisor", "--home", str(home.root)],
             cwd=home.root,
             env=launch.environment(),
@@ -82,18 +101,6 @@ def ensure(home: Home) -> int | None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    deadline = time.monotonic() + START_WITHIN
-    while time.monotonic() < deadline:
-        if (pid := alive(home)) is not None:
-            return pid
-        if (code := child.poll()) is not None:
-            if code == 0:  # another was faster, or there was nothing to do
-                return alive(home)
-            break
-        time.sleep(0.02)
-    raise WgenError(
-        f"The supervisor did not start; {home.supervisor_log} says why.", title="No supervisor"
-    )
 
 
 class Supervisor:

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wgen_tui.paths import Home
-from wgen_tui.services.keeper import EVERY, Keeper
+from wgen_tui.services.desk import Desk
 from wgen_tui.services.runs import Board, RunStatus
 
 LOOK_EVERY = 0.25  # seconds
+SEE_EVERY = 5.0  # between two looks whether work waits for a supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ def watch(home: Home, run_ids: Sequence[str], *, restart: bool = True) -> Iterat
     """
     board = Board(home)
     last: Snapshot | None = None
-    keeper = Keeper(home)
-    kept_at = float("-inf")
+    desk = Desk(home)
+    seen_at = float("-inf")
     board.refresh(run_ids=run_ids)
     told = len(board.notes)  # of launches before this watch
     while True:
@@ -55,7 +56,7 @@ def watch(home: Home, run_ids: Sequence[str], *, restart: bool = True) -> Iterat
             yield snapshot
         if not snapshot.live:
             return
-        if restart and time.monotonic() - kept_at >= EVERY:
-            kept_at = time.monotonic()
-            keeper.look()
+        if restart and time.monotonic() - seen_at >= SEE_EVERY:
+            seen_at = time.monotonic()
+            desk.see_to_it()
         time.sleep(LOOK_EVERY)
