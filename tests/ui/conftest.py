@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -316,6 +317,8 @@ def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.setenv("USER", "ada")
     monkeypatch.setenv("LOGNAME", "ada")
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
     yield
 
 
@@ -369,6 +372,16 @@ def settled() -> Callable[..., object]:
         raise AssertionError(f"it never came; on the screen:\n{shown}\n{notes}")
 
     return wait
+
+
+@pytest.fixture
+def machine() -> Callable[[Path], object]:
+    """A machine that is always the same, for what is drawn of it."""
+    from wgen_tui.services.gpus import Gpu
+    from wgen_tui.services.host import Load
+
+    gpu = Gpu(0, "GPU-1", "NVIDIA A10G", 23_028, 12_000, 81, {17: 900})
+    return lambda folder: Load(42.0, 3_174, 24_043, 78_000, 258_000, (gpu,))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def ready(app: WgenApp, name: str) -> bool:
     if name == "experiments":
         return screen._shown == "mini"
     if name == "runs":
-        return screen._shown != ""
+        return screen._shown != "" and "cpu" in screen.query_one("#desk").content
     if name == "samples":
         return screen._detail is not None and screen._facets is not None
     if name == "grade":
@@ -30,8 +30,8 @@ def ready(app: WgenApp, name: str) -> bool:
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
 @pytest.mark.parametrize("name", ["experiments", "runs", "samples", "grade", "results", "sql"])
-def test_screen(home, settled, snap_compare, name, size):
-    app = WgenApp(home, screen=name, experiment="mini")
+def test_screen(home, settled, snap_compare, name, size, machine):
+    app = WgenApp(home, screen=name, experiment="mini", machine=machine)
 
     async def before(pilot):
         if name == "experiments":  # so that the built-in ones may change
@@ -59,8 +59,8 @@ def test_preview(home, settled, snap_compare, size):
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
-def test_help(home, settled, snap_compare, size):
-    app = WgenApp(home, screen="runs")
+def test_help(home, settled, snap_compare, size, machine):
+    app = WgenApp(home, screen="runs", machine=machine)
 
     async def before(pilot):
         await settled(pilot, lambda: ready(app, "runs"))

@@ -74,6 +74,8 @@ async def test_a_run_says_how_it_came_about(known, settled):
         await settled(pilot, lambda: "relative difference 0.0006 · floor of rounding" in text(app))
         assert "worker.log" not in text(app)
         await pilot.press("G")
+        await settled(pilot, lambda: "memory: no estimate, peak not known" in text(app))
+        await pilot.press(*"kkkk")
         await settled(pilot, lambda: "1.0 M parameters on cpu in fp32" in text(app))
         await pilot.press("i")
         await settled(pilot, lambda: "worker.log" in text(app))
@@ -154,8 +156,9 @@ async def test_one_view_says_where_others_come_from(home, settled):
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
 @pytest.mark.parametrize("view", ["card", "read-outs", "curve"])
-def test_snapshot(known, settled, snap_compare, view, size):
-    app = WgenApp(known, screen="runs" if view == "card" else "results", experiment="mini")
+def test_snapshot(known, settled, snap_compare, view, size, machine):
+    screen = "runs" if view == "card" else "results"
+    app = WgenApp(known, screen=screen, experiment="mini", machine=machine)
 
     async def before(pilot):
         if view == "card":
@@ -164,6 +167,7 @@ def test_snapshot(known, settled, snap_compare, view, size):
             await settled(pilot, lambda: "✓ verified" in text(app))
             await pilot.press("i")
             await settled(pilot, lambda: "relative difference" in text(app))
+            await settled(pilot, lambda: "cpu" in text(app))
         else:
             await settled(pilot, lambda: "[rates]" in text(app))
             await pilot.press(*(["v"] if view == "read-outs" else ["v", "v"]))

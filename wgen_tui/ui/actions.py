@@ -102,8 +102,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("remove", "x", "remove", "runs", "Delete the run and its files.", writes=True),
     Action("filter", "slash", "filter", "runs", "Only runs with these words."),
     Action("queue", "P", "queue", "runs", "Pause the whole queue, or go on with it.", writes=True),
-    Action("sooner(1)", "plus", "sooner", "runs", "Priority up, of its whole launch.", writes=True),
-    Action("sooner(-1)", "minus", "later", "runs", "Priority down, likewise.", writes=True),
+    Action("sooner(1)", "plus", "sooner", "runs", "Up, with all runs of its launch.", writes=True),
+    Action(
+        "sooner(-1)", "minus", "later", "runs", "Down, with all runs of its launch.", writes=True
+    ),
     Action("first", "t", "first", "runs", "Its launch before all that wait.", writes=True),
     Action("copy", "y", "copy", "runs", "Copy the run's id.", footer=False),
     Action("filter", "slash", "filter", "samples", "Which samples are listed."),

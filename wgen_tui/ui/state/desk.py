@@ -40,24 +40,30 @@ def strip(look: Look, size: tuple[int, int], *, readonly: bool = False, trouble:
     """
     width, height = size
     rich = width >= RICH[0] and height >= RICH[1]
-    text = Text(no_wrap=True, overflow="ellipsis")
-    for part in _queue(look, readonly, trouble):
-        text.append(" ")
-        text.append(*part)
+    parts = _queue(look, readonly, trouble)
     gpus = look.load.gpus
-    parts = _rich(look.load) if rich else _short(look.load)
-    if not rich and gpus:
-        parts += _gpus_short(gpus, width - cell_len(text.plain) - _length(parts) - 3)
-    elif rich and not gpus:
+    parts += _rich(look.load) if rich else _short(look.load)
+    if rich and not gpus:
         parts.append(("no GPU", DIM))
-    for number, part in enumerate(parts):
-        text.append(" · " if number or text.plain else " ", DIM)
-        text.append(*part)
+    elif not rich and gpus:
+        parts += _gpus_short(gpus, width - _length(parts))
+    text = _joined(parts, width)
     if rich:
         for gpu in gpus[:MOST_GPUS]:
             text.append("\n ").append(_gpu_line(gpu))
         if len(gpus) > MOST_GPUS:
             text.append("\n ").append(*_together(gpus[MOST_GPUS:], "more GPUs"))
+    return text
+
+
+def _joined(parts: Sequence[Part], width: int) -> Text:
+    """As many as there is room for; the first always."""
+    text = Text()
+    for number, part in enumerate(parts):
+        if number and cell_len(text.plain) + cell_len(part[0]) + 3 > width:
+            break
+        text.append(" · " if number else " ", DIM)
+        text.append(*part)
     return text
 
 
@@ -159,4 +165,5 @@ def memory(megabytes: float) -> str:
 
 
 def _length(parts: Sequence[Part]) -> int:
+    """In cells, with what stands before each."""
     return sum(cell_len(text) + 3 for text, _ in parts)

@@ -88,6 +88,8 @@ def cells(run: RunStatus) -> list[Cell]:
 def _why(run: RunStatus) -> str:
     """Why it stands so, in the list: short, and without commands for a shell."""
     why = PAUSED if run.paused else run.why
+    if run.state == "lost":
+        why = why.partition(" died: ")[2] or why  # the cause; which launch, the detail says
     if run.live and run.attempt > 1 and "(attempt" not in why:
         return f"attempt {run.attempt}" + (f": {why}" if why else "")
     return why
@@ -215,9 +217,9 @@ def where(run: RunStatus) -> Text:
             text.append(f", attempt {run.attempt}")
         text.append("\n")
     text.append(printable(f"on {', '.join(run.gpus)}\n") if run.gpus else "")
-    expected = memory(run.memory_mb) if run.memory_mb else "not estimated"
-    taken = memory(run.peak_memory_mb) if run.peak_memory_mb else "not known yet"
-    text.append(f"memory: estimate {expected}, peak {taken}\n")
+    expected = f"estimate {memory(run.memory_mb)}" if run.memory_mb else "no estimate"
+    taken = memory(run.peak_memory_mb) if run.peak_memory_mb else "not known"
+    text.append(f"memory: {expected}, peak {taken}\n")
     return text
 
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 class DeskStrip(Static):
     """What `services.desk` saw last, in as much room as the terminal has."""
 
-    DEFAULT_CSS = "DeskStrip { height: auto; min-height: 1; }"
+    DEFAULT_CSS = """
+    DeskStrip { height: auto; min-height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
 
     def __init__(self, readonly: bool, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__("", id=id, markup=False)

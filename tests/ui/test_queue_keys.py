@@ -1,0 +1,389 @@
+"""The queue from Runs: each key on real files, the strip, and the supervisor that work waits for."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from wgen_tui import protocol
+from wgen_tui.queueing import QueueRecord, read_queue
+from wgen_tui.services import queue, supervisor
+from wgen_tui.services.gpus import Gpu
+from wgen_tui.services.runs import get_run, launches_of
+from wgen_tui.ui.app import WgenApp
+from wgen_tui.ui.modals.dialogs import ConfirmModal
+from wgen_tui.ui.state import desk, runs
+from wgen_tui.ui.widgets.table import VirtualTable
+
+SIZES = [(80, 24), (120, 40)]
+
+
+def table(app: WgenApp) -> VirtualTable:
+    return app.screen.query(VirtualTable).first()
+
+
+def text(app: WgenApp) -> str:
+    """Everything on the screen, as its lines."""
+    return "\n".join(
+        "".join(segment.text for segment in strip)
+        for strip in app.screen._compositor.render_strips()
+    )
+
+
+def said(app: WgenApp) -> list[str]:
+    return [note.message for note in app._notifications]
+
+
+class Queue:
+    """Launches that are queued, at work or lost, in a home whose supervisor is somebody else."""
+
+    def __init__(self, maker, constants):
+        self.home, self._maker, self._t0 = maker.home, maker, constants.T0
+        maker.definition()
+        self._locks = []
+        self._number = 0
+
+    def launch(self, run_ids, stage="train"):
+        self._number += 1
+        name = f"20260102-03040{self._number}-0{stage}"
+        paths = self.home.launch(name)
+        paths.control.mkdir(parents=True)
+        spec = protocol.LaunchSpec(
+            launch_id=name,
+            experiment="mini",
+            stage=stage,
+            run_ids=tuple(run_ids),
+            created_at=self._t0,
+            judge=protocol.JudgeJob(judges=()) if stage == "judge" else None,
+        )
+        protocol.write_record(paths.spec, spec)
+        for run in run_ids:
+            with self.home.run(run).launches.open("a") as stream:
+                stream.write(json.dumps({"launch_id": name, "stage": stage}) + "\n")
+        return name
+
+    def start(self, name):
+        record = {"at": self._t0.isoformat(), "pid": None, "ticks": None, "host": "", "argv": []}
+        self.home.launch(name).started.write_text(json.dumps(record))
+
+    def at_work(self, name):
+        self.lock(self.home.launch(name).log)
+        self.start(name)
+        event = protocol.Event(at=self._t0, kind="ready")
+        self.home.launch(name).events.write_text(event.model_dump_json() + "\n")
+
+    def lose(self, name):
+        why = "CUDA: the driver went away. Look at dmesg, or at nvidia-smi, for what it says of it."
+        ended = {"number": 1, "state": "lost", "reason": why, "at": self._t0}
+        record = QueueRecord(failures=1, history=(ended,))
+        protocol.write_record(self.home.launch(name).queue, record)
+        self.start(name)
+
+    def lock(self, path):
+        stream = path.open("a+b")
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        self._locks.append(stream)
+
+    def supervised(self):
+        """Somebody elsewhere has the supervisor's lock: nothing here starts anything."""
+        record = {"pid": 1, "ticks": None, "host": "elsewhere"}
+        self.home.supervisor_lock.write_text(json.dumps(record))
+        self.lock(self.home.supervisor_lock)
+
+    def priority(self, name):
+        return read_queue(self.home.launch(name).queue).priority
+
+    def told(self, name):
+        return sorted(path.name for path in self.home.launch(name).control.iterdir())
+
+    def close(self):
+        for stream in self._locks:
+            stream.close()
+
+
+@pytest.fixture
+def waiting(maker, constants):
+    made = Queue(maker, constants)
+    yield made
+    made.close()
+    if pid := supervisor.alive(made.home):
+        os.kill(pid, signal.SIGTERM)
+
+
+@pytest.fixture
+def three(maker, waiting):
+    """Two runs in one launch and one in another, all queued; and one that is finished."""
+    waiting.supervised()
+    runs = [maker.run("old", seed) for seed in range(3)]
+    done = maker.run("new", 0, "control")
+    maker.launch([done], stage="train")
+    return waiting, runs, [waiting.launch(runs[:2]), waiting.launch(runs[2:])]
+
+
+def pick(app, run_id):
+    keys = [table(app).key_at(i) for i in range(len(table(app)))]
+    table(app).move_to(keys.index(run_id))
+
+
+async def test_p_pauses_what_waits_and_goes_on(three, settled):
+    home, (first, *_), (launch, _) = three[0].home, three[1], three[2]
+    app = WgenApp(home, screen="runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 4)
+        pick(app, first)
+        await pilot.press("p")
+        await settled(pilot, lambda: "‖ paused" in text(app) and "‖ 1 paused" in text(app))
+        assert three[0].told(launch) == [f"pause-{first}"]
+        assert "1 run paused; p goes on." in said(app)
+        await settled(pilot, lambda: "p goes on from its last complete state" in text(app))
+        assert "wgen-tui run resume" not in text(app)
+        await pilot.press("slash", *"paused", "enter")
+        await settled(pilot, lambda: len(table(app)) == 1)
+        await pilot.press("escape", "p")
+        await settled(pilot, lambda: "1 run goes on from its last complete state." in said(app))
+        await settled(pilot, lambda: "○ 3 queued" in text(app) and "‖" not in text(app))
+        assert len(launches_of(home, first)) == 2
+
+
+async def test_p_lets_what_runs_save_its_state_first(three, settled):
+    files, runs, (launch, other) = three
+    files.at_work(launch)
+    app = WgenApp(files.home, screen="runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 4)
+        for run in runs:
+            table(app).marked.add(run)
+        await pilot.press("p")
+        await settled(pilot, lambda: any("3 runs paused" in note for note in said(app)))
+        assert files.told(launch) == sorted(f"pause-{run}" for run in runs[:2])
+        assert files.told(other) == [f"pause-{runs[2]}"]
+
+
+async def test_p_r_and_priorities_say_what_does_not_fit(three, settled):
+    app = WgenApp(three[0].home, screen="runs")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 4)
+        rows = [table(app).row(i) for i in range(4)]
+        table(app).move_to([row.state for row in rows].index("finished"))
+        for key, words in (("p", "can be paused"), ("r", "can be tried"), ("t", "this has ended")):
+            await pilot.press(key)
+            await settled(pilot, lambda words=words: any(words in note for note in said(app)))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+async def test_a_lost_run_says_why_and_r_goes_on(three, settled, size):
+    files, (first, second, _), (launch, _) = three
+    files.lose(launch)
+    app = WgenApp(files.home, screen="runs")
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 4)
+        pick(app, first)
+        await settled(pilot, lambda: "r tries again, from its last complete state" in text(app))
+        flat = " ".join(text(app).split())
+        assert "CUDA: the driver went away" in flat
+        assert "for what it says" in flat.replace(" │ ", " "), "the cause is wrapped, not cut"
+        table(app).marked |= {first, second}
+        await pilot.press("r")
+        await settled(pilot, lambda: any("2 runs go on" in note for note in said(app)))
+        await settled(pilot, lambda: "○ 3 queued" in text(app))
+        assert [get_run(files.home, run).state for run in (first, second)] == ["queued"] * 2
+
+
+async def test_priorities_are_of_launches_and_shown(three, settled):
+    files, runs, (launch, other) = three
+    app = WgenApp(files.home, screen="runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 4)
+        assert "prio" not in text(app)
+        pick(app, runs[0])
+        await settled(pilot, lambda: "launch 1 of 2 in the queue" in text(app))
+        await pilot.press("plus", "plus")
+        await settled(pilot, lambda: files.priority(launch) == 2 or "prio" in text(app))
+        assert any("1 launch, which serves 2 runs" in note for note in said(app))
+        await settled(pilot, lambda: "prio" in text(app) and "+" in text(app))
+        pick(app, runs[2])
+        await settled(pilot, lambda: "launch 2 of 2 in the queue" in text(app))
+        await pilot.press("t")
+        await settled(pilot, lambda: files.priority(other) > files.priority(launch))
+        await settled(pilot, lambda: "launch 1 of 2 in the queue" in text(app))
+        before = files.priority(other)
+        await pilot.press("minus")
+        await settled(pilot, lambda: files.priority(other) == before - 1)
+
+
+async def test_capital_p_stops_the_whole_queue(three, settled):
+    home = three[0].home
+    app = WgenApp(home, screen="runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 4)
+        await pilot.press("P")
+        await settled(pilot, lambda: "‖ queue paused; P goes on" in text(app))
+        assert queue.paused(home) is not None
+        await pilot.press("P")
+        await settled(pilot, lambda: "queue paused" not in text(app).splitlines()[2])
+        assert queue.paused(home) is None
+        queue.pause_queue(home, "the box is needed until six")
+        await settled(pilot, lambda: "queue paused: the box is needed until six" in text(app))
+
+
+async def test_keys_are_refused_under_readonly(three, settled):
+    files, runs, (launch, _) = three
+    app = WgenApp(files.home, readonly=True, screen="runs")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 4)
+        pick(app, runs[0])
+        assert "p pause" not in text(app)
+        for key in ("p", "r", "plus", "minus", "t", "P"):
+            app.clear_notifications()
+            await pilot.press(key)
+            await settled(pilot, lambda: "Nothing is changed under --readonly." in said(app))
+        assert not app.screen.is_modal
+        assert files.told(launch) == []
+        assert files.priority(launch) == 0
+        assert queue.paused(files.home) is None
+
+
+async def test_opening_starts_the_supervisor_that_work_waits_for(maker, waiting, settled):
+    run = maker.run("old", 0)
+    waiting.launch([run], "judge")
+    app = WgenApp(waiting.home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: supervisor.alive(waiting.home) is not None)
+        await settled(pilot, lambda: any("supervisor has been started" in n for n in said(app)))
+
+
+async def test_readonly_says_that_nobody_works(maker, waiting, settled):
+    waiting.launch([maker.run("old", 0)], "judge")
+    app = WgenApp(waiting.home, readonly=True, screen="runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: "✗ no supervisor" in text(app))
+        await settled(pilot, lambda: any("--readonly starts none" in note for note in said(app)))
+        assert not waiting.home.supervisor_log.exists()
+
+
+async def test_nothing_is_started_when_nothing_waits(home, settled):
+    app = WgenApp(home, screen="runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: "cpu" in text(app))
+        assert "supervisor" not in text(app)
+        assert not home.supervisor_log.exists()
+
+
+async def test_cancelling_asks_and_names_the_key_that_goes_on(three, settled):
+    files, runs, _ = three
+    app = WgenApp(files.home, screen="runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 4)
+        pick(app, runs[2])
+        await pilot.press("c")
+        await settled(pilot, lambda: isinstance(app.screen, ConfirmModal))
+        assert "r goes on from there" in text(app)
+        await pilot.press("y")
+        await settled(pilot, lambda: "⊘ cancelled" in text(app))
+
+
+def test_the_program_is_there_before_psutil_is():
+    code = "import sys, wgen_tui.ui.app; print({'psutil', 'pynvml', 'duckdb'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "set()\n"
+
+
+# The strip without a screen
+
+
+def lines(look, size, **more):
+    return desk.strip(look, size, **more).plain.splitlines()
+
+
+@pytest.fixture
+def look(machine, tmp_path):
+    from wgen_tui.services.desk import Look
+
+    def made(**fields):
+        from dataclasses import replace
+
+        load = replace(machine(tmp_path), **{k: fields.pop(k) for k in ("gpus",) if k in fields})
+        return Look(load, **fields)
+
+    return made
+
+
+def test_the_strip_is_short_in_80_columns_and_rich_in_160(look):
+    assert lines(look(), (80, 24)) == [" cpu 42% · mem 3.1/23 GB · disk 76 GB · GPU0 81% 11/22"]
+    first, second = lines(look(), (160, 48))
+    assert "disk 76 of 252 GB free" in first
+    assert second.startswith(" GPU0 NVIDIA A10G")
+    assert "81%" in second
+    assert "11 of 22 GB · 1 process" in second
+
+
+def test_many_gpus_are_one_number_where_they_do_not_fit(look):
+    eight = tuple(Gpu(n, f"GPU-{n}", "H100", 81_559, 1_559, 10 * n) for n in range(8))
+    assert lines(look(gpus=eight), (80, 24))[0].endswith("8 GPUs 35% 625/637 GB")
+    assert len(lines(look(gpus=eight), (160, 48))) == 6
+    assert lines(look(gpus=eight), (160, 48))[-1].startswith(" 4 more GPUs 55%")
+
+
+def test_what_keeps_work_from_being_done_comes_first(look):
+    paused = look(pause=queue.Pause("2026-01-02", "why\x1b[31m"), orphaned=True)
+    (line,) = lines(paused, (80, 24))
+    assert line.startswith(" ‖ queue paused: why␛[31m; P goes on · ✗ no supervisor; one is being")
+    (line,) = lines(look(orphaned=True), (120, 24), trouble="It did not start.")
+    assert line.startswith(" ✗ no supervisor: It did not start. · cpu")
+
+
+def status(**fields):
+    from wgen_tui.services.state import RunStatus
+
+    base = {"run_id": "r", "experiment": "e", "model": "m", "arm": "a", "role": "base", "seed": 0}
+    return RunStatus(**{**base, "state": "queued", **fields})
+
+
+def test_places_count_launches_that_wait_in_their_order():
+    found = runs.places(
+        [
+            status(launch_id="b"),
+            status(launch_id="c", priority=1),
+            status(launch_id="d", paused=True),
+            status(launch_id="a"),
+            status(launch_id="a", state="running"),
+        ]
+    )
+    assert found == {"c": 1, "b": 2}
+
+
+def test_attempts_and_what_is_left_are_named():
+    again = status(state="running", attempt=2, why="", eta_seconds=90.0)
+    assert runs.cells(again)[-1].text == "attempt 2"
+    assert "attempt 2" in runs.facts(again).plain
+    shorter = status(state="running", eta_seconds=30.0)
+    assert runs.summary([again, shorter]) == "2 runs: ▶ 2 running · 1m30s left in this stage"
+
+
+def test_memory_is_told_beside_its_estimate():
+    card = runs.where(status(launch_id="x", gpus=("GPU-1",), memory_mb=412, peak_memory_mb=3200.0))
+    assert "on GPU-1" in card.plain
+    assert "memory: estimate 412 MB, peak 3.1 GB" in card.plain
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+def test_snapshot(three, settled, snap_compare, size, machine):
+    files, names, (launch, other) = three
+    files.lose(launch)
+    queue.reprioritise(files.home, [other], None, 1)
+    queue.pause_queue(files.home, "the box is needed")
+    app = WgenApp(files.home, screen="runs", machine=machine)
+
+    async def before(pilot):
+        await settled(pilot, lambda: len(table(app)) == 4 and "cpu" in text(app))
+        pick(app, names[0])
+        await settled(pilot, lambda: "r tries again" in text(app))
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=before)
