@@ -26,7 +26,7 @@ FILTER = "arm=old_birds question=travel"
 # Screen -> what is done in order: a list of keys is pressed, a tuple of words is waited for.
 SCREENS: dict[str, list[list[str] | tuple[str, ...]]] = {
     "experiments": [("arms", "plan", "questions")],
-    "runs": [("worker.log",), ["G"], ("worker.log", "loss")],
+    "runs": [("worker.log",), ["G"], ("worker.log", "loss", "cpu")],
     "samples": [("completion",), ["/", *FILTER, "enter"], ("completion", "old_birds"), ["j", "j"]],
     "results": [("old_birds", "modern_american")],
 }

@@ -89,7 +89,7 @@ class RunKeys(Room):
     def _prioritise(self, how: str, by: int | None = None) -> None:
         if not self.writable():
             return
-        home, runs = self.home, self.everyone()
+        home, everyone = self.home, self.everyone()
         names = [run.run_id for run in self.chosen() if run.live]
         if not names:
             self.say(answers.NOT_QUEUED, "Priority")
@@ -97,9 +97,12 @@ class RunKeys(Room):
 
         def work() -> str:
             from wgen_tui.services import control  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.runs import launches_of  # noqa: PLC0415 - likewise
 
             to = control.highest(home) + 1 if by is None else None
-            return answers.moved(control.prioritise(home, names, by=by, to=to), runs, how)
+            moved = control.prioritise(home, names, by=by, to=to)
+            served = [run for run in everyone if set(moved) & set(launches_of(home, run.run_id))]
+            return answers.moved(len(moved), len(served), how)
 
         self._change("priority", work)
 

@@ -122,7 +122,9 @@ class RunsScreen(RunKeys):
         line = state.summary(runs)
         if self._filter:
             line += f" · {len(shown)} with {self._filter!r}"
-        self.query_one("#summary", Static).update(Text(f" {printable(line)}", no_wrap=True))
+        summary, text = self.query_one("#summary", Static), Text(f" {printable(line)}")
+        if summary.content != text:  # a slow line carries only what is new
+            summary.update(text, layout=False)
         self._load_detail()
 
     @property
@@ -177,7 +179,7 @@ class RunsScreen(RunKeys):
         self._shown = run.run_id
 
     def _show_facts(self, text: Text) -> None:
-        """Only what says something else is drawn: a line over a slow network is seen to be."""
+        """The facts are written anew only when they say something else."""
         if text != self._facts:
             self._facts = text
             self.query_one("#facts", Static).update(text)

@@ -55,9 +55,7 @@ def goes_on(number: int) -> str:
     return f"{plural(number, 'run')} {verb} last complete state."
 
 
-def moved(launches: Sequence[str], runs: Sequence[RunStatus], how: str) -> str:
-    """Which launches have another priority, and how many runs go with them."""
-    served = sum(run.launch_id in launches for run in runs)
-    noun = "launch" if len(launches) == 1 else "launches"
-    verb = "serves" if len(launches) == 1 else "serve"
-    return f"{how}: {len(launches)} {noun}, which {verb} {plural(served, 'run')}."
+def moved(launches: int, served: int, how: str) -> str:
+    """So many launches have another priority, and so many runs go with them."""
+    noun, verb = ("launch", "serves") if launches == 1 else ("launches", "serve")
+    return f"{how}: {launches} {noun}, which {verb} {plural(served, 'run')}."

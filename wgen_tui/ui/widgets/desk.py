@@ -46,5 +46,6 @@ class DeskStrip(Static):
             trouble=self._trouble,
         )
         if text != self._text:
+            lines = len(self._text.plain.splitlines()), len(text.plain.splitlines())
             self._text = text
-            self.update(text)
+            self.update(text, layout=lines[0] != lines[1])

@@ -1,0 +1,77 @@
+"""What screens ask at intervals: the machine, the queue, and whether anybody works."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import Popen
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wgen_tui.paths import Home
+from wgen_tui.protocol import LaunchSpec
+from wgen_tui.services import host, launch, queue
+from wgen_tui.services.desk import Desk
+from wgen_tui.services.runs import get_run
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Files
+
+Hold = Callable[[Path], Popen[str]]
+
+
+def test_work_is_orphaned_while_it_waits_and_nobody_sees_to_it(
+    home: Home, files: Files, hold: Hold
+) -> None:
+    desk = Desk(home)
+    assert not desk.orphaned()
+    run = files.run()
+    files.chain([run])
+    assert desk.look().orphaned
+    queue.pause_queue(home, "why")
+    look = desk.look()
+    assert look.pause is not None
+    assert look.pause.why == "why"
+    assert not look.orphaned  # nothing would be started
+    queue.resume_queue(home)
+    assert desk.orphaned()
+    hold(home.supervisor_lock)
+    assert not desk.orphaned()
+
+
+def test_the_cpu_is_measured_between_looks_of_any_thread(home: Home) -> None:
+    found: list[float] = []
+    host.load(home.root)
+    sum(range(5_000_000))  # for longer than the kernel's clock ticks
+    thread = threading.Thread(target=lambda: found.append(host.load(home.root).cpu_percent))
+    thread.start()
+    thread.join()
+    assert 0 < found[0] <= 100
+
+
+def test_what_has_ended_still_says_what_it_waited(home: Home, files: Files) -> None:
+    run = files.run()
+    train = files.launch("train", [run])
+    files.started(train)
+    files.done(train, {run: "finished"})
+    assert get_run(home, run).waited_seconds == 0.0
+
+
+def test_a_worker_on_a_cpu_is_told_its_threads(
+    home: Home, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    run = files.run()
+
+    def spec(name: str) -> LaunchSpec:
+        return LaunchSpec.model_validate_json(home.launch(name).spec.read_bytes())
+
+    train, judge = spec(files.launch("train", [run])), spec(files.launch("judge", [run]))
+    assert int(launch.environment(train)["OMP_NUM_THREADS"]) >= 1
+    assert "OMP_NUM_THREADS" not in launch.environment(judge)
+    assert "OMP_NUM_THREADS" not in launch.environment()
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert launch.environment(train)["OMP_NUM_THREADS"] == "3"
