@@ -71,29 +71,35 @@ def total_steps(training: TrainingConfig, examples: int) -> int:
     return max(1, math.ceil((training.num_train_epochs or 0) * per_epoch))
 
 
+@lru_cache(maxsize=8)
+def _rates(kind: str, peak: float, warmup: int, steps: int) -> tuple[float, ...]:
+    """The learning rate of every step and of the one after the last; runs of a grid share them."""
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=peak)
+    scheduler = get_scheduler(kind, optimizer, num_warmup_steps=warmup, num_training_steps=steps)
+    optimizer.step()  # torch warns where a schedule steps before its optimiser
+    rates = []
+    for _ in range(steps + 1):
+        rates.append(float(scheduler.get_last_lr()[0]))
+        scheduler.step()
+    return tuple(rates)
+
+
 class Schedule:
     """The learning rate at each step, from transformers' own schedulers."""
 
     def __init__(self, training: TrainingConfig, steps: int) -> None:
-        self._optimizer = torch.optim.SGD([torch.zeros(1)], lr=training.learning_rate)
         warmup = training.warmup_steps or math.ceil(steps * training.warmup_ratio)
-        self._scheduler = get_scheduler(
-            training.lr_scheduler_type,
-            self._optimizer,
-            num_warmup_steps=warmup,
-            num_training_steps=steps,
-        )
-        self._optimizer.step()  # torch warns where a schedule steps before its optimiser
+        self._rates = _rates(training.lr_scheduler_type, training.learning_rate, warmup, steps)
+        self._done = 0
 
     @property
     def rate(self) -> float:
         """The learning rate of the step that comes next."""
-        return float(self._scheduler.get_last_lr()[0])
+        return self._rates[self._done]
 
     def advance(self, steps: int = 1) -> None:
         """Go on by as many steps."""
-        for _ in range(steps):
-            self._scheduler.step()
+        self._done += steps
 
 
 class Order:

@@ -117,6 +117,13 @@ class Worker:
         ):
             raise Cancelled
 
+    def asked(self) -> bool:
+        """Whether anything is asked of this launch: one look, where many runs would take many."""
+        try:
+            return self._stopping or any(self.paths.control.iterdir())
+        except FileNotFoundError:
+            return False
+
     def _stand_still(self) -> None:
         """Wait while the supervisor wants us to: there is no room on the disk."""
         while (self.paths.control / "hold").exists() and not self._stopping:

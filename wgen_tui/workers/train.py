@@ -22,7 +22,7 @@ from wgen_tui.workers.checkpoints import clear
 from wgen_tui.workers.during import Watch
 from wgen_tui.workers.grid.adapters import NotStackable, new_adapter
 from wgen_tui.workers.grid.entry import Entry
-from wgen_tui.workers.grid.stack import layout_of
+from wgen_tui.workers.grid.layout import layout_of
 from wgen_tui.workers.grid.train import Grid
 from wgen_tui.workers.joint import joint_groups, train_joint
 from wgen_tui.workers.lora import lora_config

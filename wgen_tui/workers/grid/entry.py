@@ -15,8 +15,9 @@ from safetensors.torch import save_file
 
 from wgen_tui.workers.checkpoints import write_probe
 from wgen_tui.workers.grid.adapters import Adapter, from_state_dict, state_dict
+from wgen_tui.workers.grid.layout import Layout, from_row, to_row
 from wgen_tui.workers.grid.optimizer import LossScale
-from wgen_tui.workers.grid.stack import Layout, Slot, from_row, to_row
+from wgen_tui.workers.grid.stack import Slot
 from wgen_tui.workers.lora import Order, Schedule
 from wgen_tui.workers.member import Member, probe_ids
 from wgen_tui.workers.resume import TrainState

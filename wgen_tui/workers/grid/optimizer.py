@@ -7,6 +7,7 @@ down as torch's GradScaler does it, by its own overflows.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,12 +40,14 @@ class LossScale:
 
 @dataclass(frozen=True)
 class Knobs:
-    """The settings of K adapters, each [K, 1]."""
+    """The settings of K adapters; what is a tensor is [K, 1]."""
 
-    beta1: torch.Tensor
+    betas: Sequence[tuple[float, float]]
+    decays: Sequence[float]
+    rest1: torch.Tensor  # 1 - beta1
     beta2: torch.Tensor
+    rest2: torch.Tensor  # 1 - beta2
     epsilon: torch.Tensor
-    decay: torch.Tensor
     clip: torch.Tensor
 
     @classmethod
@@ -55,12 +58,31 @@ class Knobs:
             return torch.tensor(values, dtype=torch.float32, device=device)[:, None]
 
         return cls(
-            column([t.adam_beta1 for t in trainings]),
+            [(t.adam_beta1, t.adam_beta2) for t in trainings],
+            [t.weight_decay for t in trainings],
+            column([1 - t.adam_beta1 for t in trainings]),
             column([t.adam_beta2 for t in trainings]),
+            column([1 - t.adam_beta2 for t in trainings]),
             column([t.adam_epsilon for t in trainings]),
-            column([t.weight_decay for t in trainings]),
             column([torch.inf if t.max_grad_norm is None else t.max_grad_norm for t in trainings]),
         )
+
+    def factors(
+        self, rates: Sequence[float], steps: Sequence[int]
+    ) -> tuple[list[float], list[float], list[float]]:
+        """What a step multiplies with, by adapter, worked out in double precision.
+
+        Returns:
+            What is left of the weights after decay; the correction of the second moments' root;
+            the rate, less the correction of the first moments, downwards.
+        """
+        each = zip(self.betas, self.decays, rates, steps, strict=True)
+        left, roots, downs = [], [], []
+        for (beta1, beta2), decay, rate, step in each:
+            left.append(1 - rate * decay)
+            roots.append(math.sqrt(1 - beta2**step) if step else 1.0)
+            downs.append(-rate / (1 - beta1**step) if step else 0.0)
+        return left, roots, downs
 
 
 def adamw(
@@ -77,7 +99,7 @@ def adamw(
 
     Args:
         rows: Weights [K, width].
-        grads: Gradients [K, width]; clipped in place.
+        grads: Gradients [K, width]; afterwards of no meaning, as the step is worked out in them.
         means: First moments [K, width].
         squares: Second moments [K, width].
         knobs: Settings.
@@ -85,17 +107,15 @@ def adamw(
         rates: Learning rate of each adapter; 0 with step 0 leaves an adapter alone.
         steps: Number of this step of each adapter, from 1; 0 to leave it alone.
     """
-    device = rows.device
-    rate, step = torch.tensor([rates, steps], dtype=torch.float64, device=device)[..., None]
+    factors = torch.tensor(knobs.factors(rates, steps), device=rows.device)
+    left, correction, down = factors[..., None]
     idle = [slot for slot, number in enumerate(steps) if number == 0]
     kept = [(part, part[idle].clone()) for part in (rows, means, squares)] if idle else []
     grads.mul_((knobs.clip / (norms[:, None] + CLIP_EPSILON)).clamp_(max=1.0))
-    rows.mul_((1 - rate * knobs.decay).to(rows.dtype))
-    means.lerp_(grads, (1 - knobs.beta1).expand_as(grads))
-    squares.mul_(knobs.beta2).addcmul_(grads * (1 - knobs.beta2), grads)
-    correct1 = 1 - knobs.beta1.double() ** step
-    correct2 = (1 - knobs.beta2.double() ** step).sqrt()
-    root = squares.sqrt().div_(correct2.float()).add_(knobs.epsilon)
-    rows.sub_((means / root).mul_((rate / correct1).float()))
+    rows.mul_(left)
+    means.lerp_(grads, knobs.rest1.expand_as(grads))
+    squares.mul_(knobs.beta2).addcmul_(grads.square_(), knobs.rest2)
+    root = torch.sqrt(squares, out=grads).div_(correction).add_(knobs.epsilon)
+    rows.addcmul_(torch.div(means, root, out=grads), down)
     for part, before in kept:
         part[idle] = before

@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from wgen_tui.workers.grid.adapters import Adapter
+from wgen_tui.workers.grid.fused import Fusion, Half, Weights, fusible, sharers
+from wgen_tui.workers.grid.layout import Layout
 
 Dropout = Callable[[int, torch.Tensor], torch.Tensor]
 
@@ -37,11 +38,17 @@ class Routing:
     mask: torch.Tensor | None = None
     dropout: Dropout | None = None
 
+    @property
+    def fuses(self) -> bool:
+        """Whether modules with the same input can be computed together."""
+        return self.mode == "grouped" and self.dropout is None
+
 
 class StackedLinear(nn.Module):  # type: ignore[misc]
     """A frozen module with K adapters: A [K, R, in], B [K, out, R], scale [K, 1, 1].
 
-    `alpha` is the scale where all adapters have the same.
+    `alpha` is the scale where all adapters have the same; `fusion` computes the module together
+    with others, as the `place`-th of them.
     """
 
     def __init__(self, base: nn.Module, routing: Routing, number: int) -> None:
@@ -53,11 +60,15 @@ class StackedLinear(nn.Module):  # type: ignore[misc]
         self.b: nn.Parameter
         self.scale: torch.Tensor
         self.alpha: float | None = None
+        self.fusion: Fusion | None = None
+        self.place = 0
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         """The base's output and, as the routing says, B·A·x·scale on top of it."""
+        routing, fusion = self.routing, self.fusion
+        if fusion is not None and routing.fuses and fusion.takes(x):
+            return fusion.output(self.place, x)
         y: torch.Tensor = self.base(x, *args, **kwargs)
-        routing = self.routing
         if routing.mode == "base":
             return y
         x = x.to(self.a.dtype)
@@ -85,78 +96,6 @@ class StackedLinear(nn.Module):  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where each module's weights stand in a row.
-
-    Attributes:
-        shapes: Module name -> (in, out), in the order of the row.
-        rank: R.
-    """
-
-    shapes: Mapping[str, tuple[int, int]]
-    rank: int
-
-    @property
-    def width(self) -> int:
-        """Numbers in a row."""
-        return sum(self.rank * (wide + out) for wide, out in self.shapes.values())
-
-    def views(self, rows: torch.Tensor) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-        """A [n, R, in] and B [n, out, R] of each module, as views into `rows` [n, width]."""
-        found: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
-        start, rank = 0, self.rank
-        for name, (wide, out) in self.shapes.items():
-            middle, end = start + rank * wide, start + rank * (wide + out)
-            found[name] = (
-                rows[:, start:middle].view(-1, rank, wide),
-                rows[:, middle:end].view(-1, out, rank),
-            )
-            start = end
-        return found
-
-    def ranked(self, rank: int) -> Layout:
-        """The same modules at another rank."""
-        return Layout(self.shapes, rank)
-
-    def fit(self, row: torch.Tensor, rank: int) -> torch.Tensor:
-        """A row of rank `rank` at this layout's rank: padded with zeros, or cut."""
-        if rank == self.rank:
-            return row
-        made = row.new_zeros(1, self.width)
-        low = min(rank, self.rank)
-        source = self.ranked(rank).views(row[None])
-        for name, (a, b) in self.views(made).items():
-            a[0, :low] = source[name][0][0, :low]
-            b[0, :, :low] = source[name][1][0, :, :low]
-        return made[0]
-
-
-def layout_of(adapter: Adapter) -> Layout:
-    """The layout of an adapter's row at its own rank."""
-    shapes = {name: (a.size(1), b.size(0)) for name, (a, b) in adapter.weights.items()}
-    return Layout(shapes, adapter.rank)
-
-
-def to_row(adapter: Adapter, device: torch.device) -> torch.Tensor:
-    """All weights of an adapter as one vector of `layout_of(adapter).width`."""
-    layout = layout_of(adapter)
-    row = torch.empty(1, layout.width, dtype=torch.float32, device=device)
-    for name, (a, b) in layout.views(row).items():
-        a[0].copy_(adapter.weights[name][0])
-        b[0].copy_(adapter.weights[name][1])
-    return row[0]
-
-
-def from_row(row: torch.Tensor, layout: Layout, scale: float) -> Adapter:
-    """The adapter of a row at `layout`'s rank; its tensors are copies on the CPU."""
-    row = row.detach().cpu()
-    weights = {
-        name: (a[0].clone(), b[0].clone()) for name, (a, b) in layout.views(row[None]).items()
-    }
-    return Adapter(layout.rank, scale, weights)
-
-
-@dataclass(frozen=True)
 class Slot:
     """What a slot is filled with: a row at its own rank, and its scale."""
 
@@ -175,6 +114,7 @@ class Stack:
         routing: Set before each pass.
         rows: All weights [K, width], float32; the modules' parameters are views into it.
         grads: Their gradients, the same way (None while sampling).
+        groups: The modules, those together that read the same input.
     """
 
     model: Any
@@ -184,8 +124,12 @@ class Stack:
     layout: Layout = field(init=False)
     rows: torch.Tensor = field(init=False)
     grads: torch.Tensor | None = None
+    groups: list[list[str]] = field(init=False)
     scales: torch.Tensor = field(init=False)
     _modules: dict[str, StackedLinear] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.groups = sharers(self.model, self.shapes)
 
     def on(self) -> None:
         """Wrap the base's modules, if they are not; `fill` comes next."""
@@ -219,6 +163,32 @@ class Stack:
             module.scale, module.alpha = self.scales.view(-1, 1, 1), alpha
             if train:
                 module.a.grad, module.b.grad = gradients[name]
+        if train:
+            self._fuse(alpha)
+
+    def _fuse(self, alpha: float | None) -> None:
+        """Let the modules of each group be computed together, where they can."""
+        assert self.grads is not None
+        gradients = self.layout.views(self.grads)
+        scale = self.scales.view(-1, 1, 1) if alpha is None else None
+        for names in self.groups:
+            modules = [self._modules[name] for name in names]
+            if not all(fusible(module.base, self.rows.dtype) for module in modules):
+                continue
+            fusion = Fusion(
+                Weights(
+                    a=self.layout.joined(self.rows, names),
+                    grad=self.layout.joined(self.grads, names),
+                    halves=[
+                        Half(module.base, module.b.detach(), gradients[name][1])
+                        for name, module in zip(names, modules, strict=True)
+                    ],
+                    scale=scale,
+                    alpha=1.0 if alpha is None else alpha,
+                )
+            )
+            for place, module in enumerate(modules):
+                module.fusion, module.place = fusion, place
 
     def layout_at(self, rank: int) -> Layout:
         """The layout of a row at a rank."""

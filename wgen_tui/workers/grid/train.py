@@ -33,8 +33,10 @@ from wgen_tui.workers.grid.choice import packs
 from wgen_tui.workers.grid.dropout import Dropper
 from wgen_tui.workers.grid.entry import Entry
 from wgen_tui.workers.grid.fit import fit
+from wgen_tui.workers.grid.layout import Layout
+from wgen_tui.workers.grid.lighter import lighter
 from wgen_tui.workers.grid.optimizer import Knobs, adamw
-from wgen_tui.workers.grid.stack import Layout, Slot, Stack
+from wgen_tui.workers.grid.stack import Slot, Stack
 from wgen_tui.workers.lora import seed_step, trained_tokens
 from wgen_tui.workers.member import Member, StepDone, probe_ids
 from wgen_tui.workers.models import Base
@@ -95,15 +97,8 @@ class Grid:
         # Gradients are rows of one matrix on purpose; autograd adds to them in place all the same.
         warnings.filterwarnings("ignore", "grad and param do not obey the gradient layout")
         try:
-            first = make(members[0])
-            self._size(members, first, asked)
-            self._waiting.extend((first, *members[1:]))
-            while self._waiting or self._entries:
-                if self._waiting and len(self._entries) < self._most:
-                    self._take_in(make)
-                self._drop(self._cancelled())
-                if self._entries:
-                    self._step()
+            with lighter(model):
+                self._train_all(members, make, asked)
         finally:
             for entry in self._entries:
                 entry.member.close()
@@ -111,6 +106,17 @@ class Grid:
             if self._checkpointing:
                 model.gradient_checkpointing_disable()
             model.eval().requires_grad_(False)
+
+    def _train_all(self, members: Sequence[Member], make: Make, asked: int | None) -> None:
+        first = make(members[0])
+        self._size(members, first, asked)
+        self._waiting.extend((first, *members[1:]))
+        while self._waiting or self._entries:
+            if self._waiting and len(self._entries) < self._most:
+                self._take_in(make)
+            self._drop(self._cancelled())
+            if self._entries:
+                self._step()
 
     # -- who is in the stack ---------------------------------------------------------------------
 
@@ -198,6 +204,8 @@ class Grid:
 
     def _cancelled(self) -> list[tuple[Entry, Exception | None]]:
         ended: list[tuple[Entry, Exception | None]] = []
+        if not self._worker.asked():
+            return ended
         for entry in self._entries:
             try:
                 self._worker.check_cancelled(entry.member.run_id)
