@@ -116,7 +116,7 @@ def _add_metrics(source: RunPaths, run: RunPaths) -> None:
     if source.metrics == run.metrics or not source.metrics.exists():
         return
     cut_torn_line(run.metrics)
-    have = {step for step, _ in _rows(run.metrics)}
+    have = {step for step, _ in _rows(run.metrics)} if run.metrics.exists() else set()
     with run.metrics.open("a") as stream:
         stream.writelines(f"{line}\n" for step, line in _rows(source.metrics) if step not in have)
 
