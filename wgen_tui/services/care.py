@@ -107,7 +107,8 @@ class Care:
             return
         if retry.kind in ("lost", "error"):
             cause = self._cause(view)
-            reason = _words(cause) if retry.kind == "lost" else retry.reason
+            # What to do about it is for those who have to: here it goes on by itself.
+            reason = _words(replace(cause, hint="")) if retry.kind == "lost" else retry.reason
             if cause.title == DISK_FULL:
                 retry = replace(retry, failures=view.queue.failures)
             if cause.title == OUT_OF_MEMORY:
