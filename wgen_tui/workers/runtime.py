@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any
 
 from wgen_tui.errors import ExitCode, WgenError
-from wgen_tui.paths import Home, LaunchPaths, RunPaths
+from wgen_tui.paths import Home, LaunchPaths, RunPaths, keep_private
 from wgen_tui.protocol import (
     DoneRecord,
     Event,
@@ -197,6 +197,7 @@ def launch_worker(stage: Stage, work: Callable[[Worker], None]) -> int:
     Returns:
         The exit status: 0, or 1 if a run failed, or 3 if another process holds the launch.
     """
+    keep_private()
     parser = argparse.ArgumentParser(prog=f"python -m wgen_tui.workers.{stage}")
     parser.add_argument("--home", required=True, type=Path)
     parser.add_argument("--launch", required=True)
