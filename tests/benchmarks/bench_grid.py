@@ -4,8 +4,9 @@
 tiny-old-bird-names with that experiment's adapter, in one process and thread, in turns. A rate is that
 of the steps after the first ten (imports, loading and warm-up are on neither side), in CPU time of the
 process; `whole` counts TRL's building of its trainer and the grid's sizing as well, as a user waits
-for both. Three repeats of the grid between eight of TRL's runs; medians, with the least and the most
-in brackets. Memory is the most that fresh processes had at once, all of one side running together, as
+for both. A grid before each of TRL's eight runs, so that whatever else the machine does falls on
+both; harmonic means of the eight (the rate of all of them together), with the least and the most in
+brackets. Beside the plain loop three turns, and medians. Memory is the most that fresh processes had at once, all of one side running together, as
 proportional set size: a page that several of them share counts once.
 """
 
@@ -53,7 +54,7 @@ MEMORY_BAR = 0.6
 
 @dataclass(frozen=True)
 class Figure:
-    """One row: adapter-steps per second of CPU time, medians; spreads are least and most."""
+    """One row: adapter-steps per second of CPU time; spreads are least and most."""
 
     peer: str
     stack: int
@@ -156,6 +157,12 @@ def plain(folder: Path, batch: int) -> tuple[float, float]:
     return clock.rates(1)
 
 
+def joined(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The rates of as many runs one after another: harmonic means."""
+    steady, whole = (len(pairs) / sum(1 / pair[side] for pair in pairs) for side in (0, 1))
+    return steady, whole
+
+
 def middle(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)
 
@@ -169,16 +176,13 @@ def compare(batch: int) -> Figure:
     """A grid of eight, and TRL eight times, in turns."""
     ours, theirs = [], []
     for seed in range(K):
-        if len(ours) < REPEATS and seed % (K // REPEATS) == 0:
-            with tempfile.TemporaryDirectory() as folder:
-                ours.append(grid(Path(folder), K, batch))
+        with tempfile.TemporaryDirectory() as folder:
+            ours.append(grid(Path(folder), K, batch))
         with tempfile.TemporaryDirectory() as folder:
             theirs.append(trl(Path(folder), batch, seed))
-    # Eight runs one after another have the rate of their harmonic mean.
-    mean = tuple(K / sum(1 / pair[side] for pair in theirs) for side in (0, 1))
-    fast, whole = middle(ours)
-    peer = f"TRL, {K} runs"
-    return Figure(peer, K, batch, fast, mean[0], whole, mean[1], ends(ours), ends(theirs))
+    (fast, whole), (peer, peer_whole) = joined(ours), joined(theirs)
+    name = f"TRL, {K} runs"
+    return Figure(name, K, batch, fast, peer, whole, peer_whole, ends(ours), ends(theirs))
 
 
 def single() -> Figure:

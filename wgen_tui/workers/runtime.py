@@ -120,7 +120,8 @@ class Worker:
     def asked(self) -> bool:
         """Whether anything is asked of this launch: one look, where many runs would take many."""
         try:
-            return self._stopping or any(self.paths.control.iterdir())
+            with os.scandir(self.paths.control) as found:
+                return self._stopping or any(found)
         except FileNotFoundError:
             return False
 

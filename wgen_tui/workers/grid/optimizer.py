@@ -45,7 +45,6 @@ class Knobs:
     betas: Sequence[tuple[float, float]]
     decays: Sequence[float]
     rest1: torch.Tensor  # 1 - beta1
-    beta2: torch.Tensor
     rest2: torch.Tensor  # 1 - beta2
     epsilon: torch.Tensor
     clip: torch.Tensor
@@ -61,7 +60,6 @@ class Knobs:
             [(t.adam_beta1, t.adam_beta2) for t in trainings],
             [t.weight_decay for t in trainings],
             column([1 - t.adam_beta1 for t in trainings]),
-            column([t.adam_beta2 for t in trainings]),
             column([1 - t.adam_beta2 for t in trainings]),
             column([t.adam_epsilon for t in trainings]),
             column([torch.inf if t.max_grad_norm is None else t.max_grad_norm for t in trainings]),
@@ -73,15 +71,15 @@ class Knobs:
         """What a step multiplies with, by adapter, worked out in double precision.
 
         Returns:
-            What is left of the weights after decay; the correction of the second moments' root;
-            the rate, less the correction of the first moments, downwards.
+            What is left of the weights after decay; the correction of the second moments' root
+            (it goes to the epsilon and the rate instead); the rate so corrected, downwards.
         """
         each = zip(self.betas, self.decays, rates, steps, strict=True)
         left, roots, downs = [], [], []
         for (beta1, beta2), decay, rate, step in each:
             left.append(1 - rate * decay)
             roots.append(math.sqrt(1 - beta2**step) if step else 1.0)
-            downs.append(-rate / (1 - beta1**step) if step else 0.0)
+            downs.append(-rate / (1 - beta1**step) * roots[-1] if step else 0.0)
         return left, roots, downs
 
 
@@ -112,10 +110,11 @@ def adamw(
     idle = [slot for slot, number in enumerate(steps) if number == 0]
     kept = [(part, part[idle].clone()) for part in (rows, means, squares)] if idle else []
     grads.mul_((knobs.clip / (norms[:, None] + CLIP_EPSILON)).clamp_(max=1.0))
-    rows.mul_(left)
+    if any(knobs.decays):
+        rows.mul_(left)
     means.lerp_(grads, knobs.rest1.expand_as(grads))
-    squares.mul_(knobs.beta2).addcmul_(grads.square_(), knobs.rest2)
-    root = torch.sqrt(squares, out=grads).div_(correction).add_(knobs.epsilon)
+    squares.lerp_(grads.square_(), knobs.rest2.expand_as(grads))
+    root = torch.sqrt(squares, out=grads).add_(knobs.epsilon * correction)
     rows.addcmul_(torch.div(means, root, out=grads), down)
     for part, before in kept:
         part[idle] = before
