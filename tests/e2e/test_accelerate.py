@@ -17,8 +17,8 @@ import torch
 from safetensors.torch import load_file
 
 from wgen_tui.protocol import LaunchSpec
-from wgen_tui.services import launch
-from wgen_tui.services.launches import alive, read_done
+from wgen_tui.services import launch, queue
+from wgen_tui.services.launches import Launches, alive, read_done
 from wgen_tui.services.plan import commit, make_plan
 from wgen_tui.workers.differences import difference
 
@@ -119,6 +119,14 @@ def stop_one(shell: Shell, run_id: str, spec: LaunchSpec, step: int) -> None:
     raise AssertionError("there is no second process")
 
 
+def begin_again(shell: Shell, spec: LaunchSpec) -> None:
+    """What the supervisor does of a launch that nobody we know has told to stop."""
+    view = Launches(shell.home).refresh([spec.launch_id])[spec.launch_id]
+    assert view.retry is not None
+    assert view.retry.kind == "stopped"
+    assert queue.begin_again(shell.home, view, view.retry, view.retry.reason) is not None
+
+
 @pytest.fixture
 def single(shell: Shell, define: Define, birds: dict[str, str]) -> Iterator[str]:
     """The run as one process trains it, by the ordinary way."""
@@ -158,9 +166,9 @@ def test_one_process_told_to_stop_stops_all_and_the_run_goes_on(
     assert done is not None
     assert done.outcome == "cancelled"
 
-    again, *_ = commit(shell.home, make_plan(shell.home, "two"))
-    assert launch.spawn(shell.home, again).wait(timeout=200) == 0
-    assert "goes on from step" in shell.home.launch(again.launch_id).log.read_text()
+    begin_again(shell, spec)
+    assert launch.spawn(shell.home, spec).wait(timeout=200) == 0
+    assert "goes on from step" in shell.home.launch(spec.launch_id).log.read_text()
     assert apart(shell, run, single) <= 1e-4
 
 
@@ -194,9 +202,9 @@ def test_fsdp_gives_what_one_process_gives(
     process = run_sharded(shell, spec)
     stop_one(shell, run, spec, 5)
     assert process.wait(timeout=100) == 0
-    again, *_ = commit(shell.home, make_plan(shell.home, "shards"))
-    assert run_sharded(shell, again).wait(timeout=200) == 0
-    assert "goes on from step" in shell.home.launch(again.launch_id).log.read_text()
+    begin_again(shell, spec)
+    assert run_sharded(shell, spec).wait(timeout=200) == 0
+    assert "goes on from step" in shell.home.launch(spec.launch_id).log.read_text()
 
     assert apart(shell, run, single) <= 1e-4
     assert sorted(set(steps_written(shell, run))) == list(range(1, STEPS + 1))

@@ -19,6 +19,7 @@ STARTERS = {
     f"subprocess.{name}" for name in ("run", "Popen", "call", "check_call", "check_output")
 } | {"Popen"}
 PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+ASKED = "None if ref.trust_pickle else True"  # by the user, on the command line
 EVALUATE = {"eval", "exec", "compile", "__import__"}
 UNSAFE_YAML = {"yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load"}
 
@@ -39,7 +40,8 @@ def problems(tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [item.name for item in node.names]
             origin = [node.module or ""] if isinstance(node, ast.ImportFrom) else names
-            yield from (f"imports {name}" for name in origin if name.split(".")[0] in PICKLES)
+            if names != ["UnpicklingError"]:  # to be caught
+                yield from (f"imports {name}" for name in origin if name.split(".")[0] in PICKLES)
             if isinstance(node, ast.ImportFrom) and node.module in ("os", "subprocess"):
                 full = {f"{node.module}.{name}" for name in names}
                 yield from (f"imports {name}" for name in full & SHELLS)
@@ -70,7 +72,7 @@ def calls(call: ast.Call) -> Iterator[str]:
             yield "torch.load of a pickle"
     if name.endswith("AutoModelForCausalLM.from_pretrained"):
         safe = keyword(call, "use_safetensors")
-        if not (isinstance(safe, ast.Constant) and safe.value is True):
+        if safe is None or ast.unparse(safe) not in ("True", ASKED):
             yield "loads weights that need not be safetensors"
     if name in ("jinja2.Environment", "jinja2.Template", "Environment", "SandboxedEnvironment"):
         yield f"calls {name}"

@@ -224,7 +224,13 @@ def cancel(home: Home, run_ids: tuple[str, ...], experiment: str | None, everyth
     if not run_ids:
         chosen = [run for run in chosen if run.live]
     for run in chosen:
-        runs.cancel(home, run.run_id)
+        try:
+            runs.cancel(home, run.run_id)
+        except UsageError as error:
+            if run_ids:
+                raise
+            say(error.message)  # it has ended since it was listed
+            continue
         say(f"Cancelled {run.run_id}.")
     if not chosen:
         say("No live runs.")
