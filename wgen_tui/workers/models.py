@@ -115,16 +115,15 @@ def load_tokenizer(ref: ModelRef, chat_template: str | None) -> Any:
     return tokenizer
 
 
-def _quantization(training: TrainingConfig | None, device: torch.device) -> Any:
+def _quantization(training: TrainingConfig | None) -> Any:
     kind = training.quantization if training is not None else "none"
     if kind == "none":
         return None
-    if device.type != "cuda" or importlib.util.find_spec("bitsandbytes") is None:
-        missing = "a CUDA GPU" if device.type != "cuda" else "bitsandbytes"
+    if importlib.util.find_spec("bitsandbytes") is None:
         raise WorkerError(
-            f"quantization: {kind} needs {missing}.",
+            f"quantization: {kind} needs bitsandbytes.",
             title="Cannot quantise",
-            hint="pip install 'wgen-tui[quant]' on a GPU box, or set quantization: none.",
+            hint="pip install 'wgen-tui[quant]', or set quantization: none.",
         )
     if kind == "8bit":
         return transformers.BitsAndBytesConfig(load_in_8bit=True)
@@ -164,7 +163,7 @@ def load_base(
     tokenizer = load_tokenizer(ref, chat_template)
     wanted = training.precision if training is not None else "auto"
     precision, why = pick_precision(wanted, device)
-    quantization = _quantization(training, device)
+    quantization = _quantization(training)
     options: dict[str, Any] = {"quantization_config": quantization} if quantization else {}
     with _in_words(ref):
         model = AutoModelForCausalLM.from_pretrained(
