@@ -143,6 +143,16 @@ def train(worker: Worker) -> None:
     accelerator = Accelerator(mixed_precision="fp16" if precision == "fp16" else "no")
     if accelerator.num_processes > 1:
         worker.agree = together(accelerator)
+    try:
+        _train_all(worker, accelerator, specs)
+    finally:
+        if accelerator.num_processes > 1:
+            # Left to the end of the interpreter, its threads now and then abort the process.
+            accelerator.end_training()
+
+
+def _train_all(worker: Worker, accelerator: Accelerator, specs: Sequence[RunSpec]) -> None:
+    """Load each base once, and train what it serves."""
     groups: dict[tuple[Any, ...], list[RunSpec]] = defaultdict(list)
     for spec in specs:
         groups[load_key(spec)].append(spec)
