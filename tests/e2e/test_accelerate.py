@@ -119,6 +119,11 @@ def stop_one(shell: Shell, run_id: str, spec: LaunchSpec, step: int) -> None:
     raise AssertionError("there is no second process")
 
 
+def ended(shell: Shell, spec: LaunchSpec) -> str | None:
+    done = read_done(shell.home.launch(spec.launch_id))
+    return done.outcome if done else None
+
+
 def begin_again(shell: Shell, spec: LaunchSpec) -> None:
     """What the supervisor does of a launch that nobody we know has told to stop."""
     view = Launches(shell.home).refresh([spec.launch_id])[spec.launch_id]
@@ -201,9 +206,12 @@ def test_fsdp_gives_what_one_process_gives(
     run, other = (name for name in spec.run_ids if "old" in name)
     process = run_sharded(shell, spec)
     stop_one(shell, run, spec, 5)
-    assert process.wait(timeout=100) == 0
+    # Not its exit code: gloo's threads now and then abort the second process when all is written.
+    process.wait(timeout=100)
+    assert ended(shell, spec) == "cancelled"
     begin_again(shell, spec)
-    assert run_sharded(shell, spec).wait(timeout=200) == 0
+    run_sharded(shell, spec).wait(timeout=200)
+    assert ended(shell, spec) == "finished"
     assert "goes on from step" in shell.home.launch(spec.launch_id).log.read_text()
 
     assert apart(shell, run, single) <= 1e-4
