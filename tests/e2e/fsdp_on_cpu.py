@@ -6,15 +6,13 @@ be plain DDP without a word. torch itself shards over gloo. Here the processes s
 MULTI_GPU; everything else is what runs on GPUs.
 """
 
-import sys
-
 from accelerate.state import PartialState
 from accelerate.utils import DistributedType
 
-from wgen_tui.workers.runtime import launch_worker
+from wgen_tui.workers.runtime import launch_worker, leave
 from wgen_tui.workers.train import train
 
 PartialState._prepare_backend = lambda *_, **__: ("gloo", DistributedType.MULTI_GPU)
 
 if __name__ == "__main__":
-    sys.exit(launch_worker("train", train))
+    leave(launch_worker("train", train))

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from errno import ENOSPC
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from wgen_tui.errors import ExitCode, WgenError
 from wgen_tui.paths import Home, LaunchPaths, RunPaths, keep_private
@@ -221,6 +221,19 @@ def launch_worker(stage: Stage, work: Callable[[Worker], None]) -> int:
                 print(f"launch {spec.launch_id} has a worker already", file=sys.stderr)
                 return ExitCode.BUSY
         return _work(worker, work)
+
+
+def leave(status: int) -> NoReturn:
+    """End the process; all that it has to say is written.
+
+    One of several does not wait for the interpreter's own end: threads of the collectives that still
+    let go of tensors then find no interpreter, and abort the process with everything done.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def read_launch(paths: LaunchPaths) -> LaunchSpec:

@@ -8,7 +8,6 @@ checkpoint is not trained again, one that was stopped goes on where it stood.
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +27,7 @@ from wgen_tui.workers.joint import joint_groups, train_joint
 from wgen_tui.workers.lora import lora_config
 from wgen_tui.workers.member import Member, load_member
 from wgen_tui.workers.models import Base, load_base
-from wgen_tui.workers.runtime import Worker, launch_worker
+from wgen_tui.workers.runtime import Worker, launch_worker, leave
 
 
 def why_alone(training: TrainingConfig, processes: int) -> str | None:
@@ -143,16 +142,6 @@ def train(worker: Worker) -> None:
     accelerator = Accelerator(mixed_precision="fp16" if precision == "fp16" else "no")
     if accelerator.num_processes > 1:
         worker.agree = together(accelerator)
-    try:
-        _train_all(worker, accelerator, specs)
-    finally:
-        if accelerator.num_processes > 1:
-            # Left to the end of the interpreter, its threads now and then abort the process.
-            accelerator.end_training()
-
-
-def _train_all(worker: Worker, accelerator: Accelerator, specs: Sequence[RunSpec]) -> None:
-    """Load each base once, and train what it serves."""
     groups: dict[tuple[Any, ...], list[RunSpec]] = defaultdict(list)
     for spec in specs:
         groups[load_key(spec)].append(spec)
@@ -171,4 +160,4 @@ def _train_all(worker: Worker, accelerator: Accelerator, specs: Sequence[RunSpec
 
 
 if __name__ == "__main__":
-    sys.exit(launch_worker("train", train))
+    leave(launch_worker("train", train))
