@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -49,11 +49,6 @@ class Filter:
     label: tuple[str, str] | None = None
     graded_by: str | None = None
     text: str | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it lets everything through."""
-        return all(getattr(self, item.name) is None for item in fields(self))
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,4 +59,4 @@ def test_a_mistake_is_named(write: Write, line: str, key: str, message: str, hin
 
 def test_a_value_cannot_leave_its_line_of_the_script(write: Write) -> None:
     with pytest.raises(DefinitionError):
-        slurm(write, r'{slurm: {partition: "gpu\ntouch /tmp/x"}}')
+        slurm(write, r'{slurm: {partition: "gpu\ntouch x"}}')

@@ -153,7 +153,7 @@ def test_a_pipe_is_not_waited_for(here: Box, there: Box) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../../../outside", "/tmp/outside", "a/b", ".hidden", "with\nbreak", "", "x" * 300]
+    "name", ["../../../outside", "/outside", "a/b", ".hidden", "with\nbreak", "", "x" * 300]
 )
 def test_no_name_in_a_manifest_leads_out(here: Box, there: Box, name: str) -> None:
     run_id = there.finished()

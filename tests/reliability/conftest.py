@@ -8,7 +8,6 @@ import struct
 import subprocess
 import termios
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,18 +17,11 @@ import pytest
 
 from tests.e2e.conftest import PROGRAM, Shell, define, shell
 from tests.services.conftest import Files, files, hold, home, wait_unlocked
+from tests.waiting import until
 from wgen_tui.paths import Home
 from wgen_tui.services.launches import locked
 
 __all__ = ["define", "files", "hold", "home", "shell", "wait_unlocked"]
-
-
-def until(condition: Callable[[], object], seconds: float = 60, what: str = "") -> None:
-    """Wait until something is so; fail when the time is over."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, what or f"not so within {seconds} s"
-        time.sleep(0.02)
 
 
 def processes(home: Home) -> list[psutil.Process]:

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Shell
-from tests.reliability.conftest import until
 from tests.reliability.test_held import DRAWS, START, prepare
 from tests.served.scripted import Asked, Reply, completion, failure, scripted
+from tests.waiting import until
 from wgen_tui.services import supervisor
 from wgen_tui.services.launches import locked
 from wgen_tui.services.runs import launches_of, list_runs

@@ -11,7 +11,7 @@ import pytest
 
 from tests.drill.world import ARMS
 from tests.e2e.conftest import Shell
-from tests.reliability.conftest import until
+from tests.waiting import until
 from wgen_tui.services.runs import list_runs
 from wgen_tui.services.state import RunStatus
 

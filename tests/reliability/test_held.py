@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.e2e.conftest import Shell
-from tests.reliability.conftest import processes, until
+from tests.reliability.conftest import processes
 from tests.served.scripted import Asked, Reply, completion, scripted
+from tests.waiting import until
 from wgen_tui.services.runs import list_runs
 
 DRAWS = 5

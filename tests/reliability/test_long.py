@@ -25,9 +25,9 @@ from tests.reliability.conftest import (
     processes,
     signal_all,
     stop_all,
-    until,
     workers,
 )
+from tests.waiting import until
 from wgen_tui.paths import Home, LaunchPaths
 from wgen_tui.services import supervisor
 from wgen_tui.services.launch import read_start

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Shell
-from tests.reliability.conftest import open_terminal, processes, stop_all, until
+from tests.reliability.conftest import open_terminal, processes, stop_all
 from tests.services.conftest import Files
+from tests.waiting import until
 from wgen_tui.paths import Home
 from wgen_tui.protocol import DoneRecord, LaunchSpec, RunOutcome, now, write_record
 from wgen_tui.queueing import Attempt, Notice, QueueRecord, read_queue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.waiting import until
 from wgen_tui.paths import Home
 from wgen_tui.services import supervisor
 from wgen_tui.services.runs import get_run
@@ -50,16 +50,6 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
     monkeypatch.setenv("PYTHONPATH", str(FAKES))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     return Box(path)
-
-
-def until(true: Callable[[], Any], seconds: float = 60) -> Any:
-    """Poll a condition; what it gives when it holds."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := true():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s")
 
 
 def started(home: Home, launch: str) -> dict[str, Any] | None:

@@ -7,8 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 
 from tests.e2e.conftest import define as define
 from tests.e2e.conftest import shell as shell
+from tests.waiting import until
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 CPUS = 2
@@ -81,14 +81,6 @@ class Slurm:
         lines = self.ask("squeue", "--noheader", "--array", "--states=all", layout).splitlines()
         rows = [line.split("|") for line in lines]
         return {task: state for task, state, job in rows if name in job}
-
-
-def until(true: Callable[[], object], within: float, what: Callable[[], object]) -> None:
-    """Wait for a condition; fails with what `what` then says when it does not come in time."""
-    deadline = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < deadline, f"not within {within:g} s: {what()}"
-        time.sleep(0.1)
 
 
 def why_not() -> str | None:

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from tests.slurm.conftest import Slurm, until
+from tests.slurm.conftest import Slurm
+from tests.waiting import until
 from wgen_tui.protocol import DoneRecord
 from wgen_tui.queueing import SlurmRecord, read_slurm
 from wgen_tui.services import supervisor

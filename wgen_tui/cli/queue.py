@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.state import RunStatus
 
 
-def _chosen(
+def choose(
     home: Home,
     run_ids: Sequence[str],
     experiment: str | None,
@@ -65,7 +65,7 @@ def pause(
         control.pause_queue(home, why)
         say("The queue is paused. `wgen-tui run resume --queue` goes on.")
         return
-    chosen = _chosen(home, run_ids, experiment, everything, lambda run: run.live and not run.paused)
+    chosen = choose(home, run_ids, experiment, everything, lambda run: run.live and not run.paused)
     for run in control.pause(home, chosen):
         say(f"Paused {run.run_id}.")
     if not chosen:
@@ -88,7 +88,7 @@ def resume(
         was = control.resume_queue(home)
         say("The queue goes on." if was else "The queue was not paused.")
         return
-    chosen = _chosen(home, run_ids, experiment, everything, lambda run: run.paused)
+    chosen = choose(home, run_ids, experiment, everything, lambda run: run.paused)
     _say_begun(control.resume(home, chosen), chosen, "paused")
 
 
@@ -105,7 +105,7 @@ def retry(home: Home, run_ids: tuple[str, ...], experiment: str | None, everythi
     """
     from wgen_tui.services import control
 
-    chosen = _chosen(home, run_ids, experiment, everything, lambda run: run.state in control.AGAIN)
+    chosen = choose(home, run_ids, experiment, everything, lambda run: run.state in control.AGAIN)
     _say_begun(control.retry(home, chosen), chosen, "failed, lost or cancelled")
 
 

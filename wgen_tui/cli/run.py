@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from wgen_tui.cli.output import emit_json, json_option, pass_home, pass_writable_home, say, table
-from wgen_tui.cli.queue import pause, priority, resume, retry
+from wgen_tui.cli.queue import choose, pause, priority, resume, retry
 from wgen_tui.cli.start import start
 from wgen_tui.cli.verify import verify
 from wgen_tui.errors import ExitCode, UsageError
@@ -218,20 +218,16 @@ def cancel(home: Home, run_ids: tuple[str, ...], experiment: str | None, everyth
     """Cancel runs: what is written stays, and `run start` can take them up again."""
     from wgen_tui.services import runs
 
-    if not (run_ids or experiment or everything):
-        raise click.UsageError("Name runs, or give --experiment SLUG or --all.")
-    chosen = _chosen(home, run_ids, experiment)
-    if not run_ids:
-        chosen = [run for run in chosen if run.live]
-    for run in chosen:
+    chosen = choose(home, run_ids, experiment, everything, lambda run: run.live)
+    for run_id in chosen:
         try:
-            runs.cancel(home, run.run_id)
+            runs.cancel(home, run_id)
         except UsageError as error:
             if run_ids:
                 raise
             say(error.message)  # it has ended since it was listed
             continue
-        say(f"Cancelled {run.run_id}.")
+        say(f"Cancelled {run_id}.")
     if not chosen:
         say("No live runs.")
 
