@@ -21,7 +21,8 @@ def until(
     """
     end = time.monotonic() + seconds
     while not (found := condition()):
-        said = what if isinstance(what, str) else what()
-        assert time.monotonic() < end, f"not within {seconds:g} s: {said}"
+        if time.monotonic() >= end:
+            said = what if isinstance(what, str) else what()
+            raise AssertionError(f"not within {seconds:g} s: {said}")
         time.sleep(0.05)
     return found
