@@ -92,6 +92,21 @@ def test_a_run_that_ended_before_the_launch_was_lost_keeps_its_end(
     assert get_run(home, cut).state == "lost"
 
 
+def test_a_run_that_failed_in_a_launch_that_is_tried_again_has_not_ended(
+    home: Home, files: Files
+) -> None:
+    """A full disk: there was room for the event and none for done.json."""
+    good, bad = files.run(), files.run("x-a-s1-1", seed=1)
+    train = files.launch("train", [good, bad])
+    files.started(train)
+    files.event(train, "run_done", run_id=good, outcome="finished")
+    files.event(train, "run_done", run_id=bad, outcome="failed", message="No space left")
+    assert get_run(home, good).state == "finished"
+    status = get_run(home, bad)
+    assert brief(status) == ("queued", "train")
+    assert "its worker died" in status.why
+
+
 def test_what_comes_after_a_lost_launch_is_lost_too(home: Home, files: Files) -> None:
     tuned, base = files.run(), files.run("x-base-s0-1", arm="base")
     train = files.launch("train", [tuned])

@@ -157,17 +157,19 @@ class LaunchView:
 
     def outcome(self, run_id: str) -> RunOutcome | None:
         """How this launch ended for a run; None while it has not."""
-        seen = self.progress.get(run_id)
+        found: RunOutcome | None
         if self.done is None:
-            return seen.outcome if seen else None
-        found = self.done.runs.get(run_id) or RunOutcome(
-            outcome=self.done.outcome,
-            title=self.done.title,
-            message=self.done.message,
-            hint=self.done.hint,
-        )
-        again = self.retry is not None and found.outcome != "finished"
-        return None if again and run_id not in self.stopped_runs else found
+            seen = self.progress.get(run_id)
+            found = seen.outcome if seen else None
+        else:
+            found = self.done.runs.get(run_id) or RunOutcome(
+                outcome=self.done.outcome,
+                title=self.done.title,
+                message=self.done.message,
+                hint=self.done.hint,
+            )
+        again = self.retry is not None and run_id not in self.stopped_runs
+        return None if again and found is not None and found.outcome != "finished" else found
 
     def lets_others_go_on(self) -> bool:
         """Whether what comes after this launch may start: it ended, and some run went well."""
