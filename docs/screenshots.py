@@ -17,7 +17,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from wgen_tui.paths import Home
-from wgen_tui.services.demo import SLUG
+from wgen_tui.services.planning.demo import SLUG
 from wgen_tui.ui.app import WgenApp
 
 SIZE = (120, 40)

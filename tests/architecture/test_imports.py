@@ -60,11 +60,11 @@ def test_workers_load_no_screen_and_no_database() -> None:
 
 
 def test_judging_needs_no_torch() -> None:
-    assert not TORCH & modules_after("import wgen_tui.workers.judge")
+    assert not TORCH & modules_after("import wgen_tui.workers.judge.stage")
 
 
 def test_asking_a_server_needs_no_torch() -> None:
-    assert not TORCH & modules_after("import wgen_tui.workers.served")
+    assert not TORCH & modules_after("import wgen_tui.workers.sample.served")
 
 
 def test_the_first_frame_waits_for_no_heavy_import() -> None:

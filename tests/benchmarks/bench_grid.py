@@ -37,12 +37,12 @@ from experiments.catalogue import builtin_root, load
 from experiments.tiny_world import weights_path
 from tests.workers.conftest import Field
 from wgen_tui.paths import Home
-from wgen_tui.workers import stock
-from wgen_tui.workers.alone import train_alone
 from wgen_tui.workers.data import load_examples
-from wgen_tui.workers.member import load_member
 from wgen_tui.workers.models import load_base
-from wgen_tui.workers.train import train
+from wgen_tui.workers.train.run import load_member
+from wgen_tui.workers.train.single import train_alone
+from wgen_tui.workers.train.stage import train
+from wgen_tui.workers.verify import trl as stock
 
 SLUG, ARM = "tiny-old-bird-names", "old_birds"
 WARM = 10

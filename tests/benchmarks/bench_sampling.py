@@ -23,10 +23,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 
 from experiments.schema import SamplingConfig
 from experiments.tiny_world import weights_path
-from wgen_tui.workers.decode import Request, Style, end_tokens
-from wgen_tui.workers.engine import Engine
-from wgen_tui.workers.grid.adapters import Adapter, lora_layers
-from wgen_tui.workers.rack import NO_SLOT, Rack
+from wgen_tui.workers.adapters import Adapter, lora_layers
+from wgen_tui.workers.sample.engine.decode import Request, Style, end_tokens
+from wgen_tui.workers.sample.engine.engine import Engine
+from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, Rack
 
 ADAPTERS = 8
 RANK = 8

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from wgen_tui.paths import Home
-from wgen_tui.services import supervisor
+from wgen_tui.services.supervisor import lifecycle
 
 PROGRAM = Path(sys.executable).with_name("wgen-tui")
 Result = subprocess.CompletedProcess[str]
@@ -25,7 +25,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
     """A home that does not exist yet; a supervisor that a test leaves is stopped."""
     made = Home(tmp_path / "home")
     yield made
-    if pid := supervisor.alive(made):
+    if pid := lifecycle.alive(made):
         os.kill(pid, signal.SIGTERM)
 
 

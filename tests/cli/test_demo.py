@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from wgen_tui.paths import Home
-from wgen_tui.services import demo, runs
-from wgen_tui.services.plan import make_plan
+from wgen_tui.services.planning import demo
+from wgen_tui.services.planning.plan import make_plan
+from wgen_tui.services.runs import runs
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 

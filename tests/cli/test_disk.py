@@ -15,7 +15,7 @@ from store import connect
 from store.verify import rebuild
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.services.database import files_of
+from wgen_tui.services.data.database import files_of
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 KIB = 1024
@@ -109,7 +109,7 @@ def test_what_duckdb_is_refused_is_said_in_the_systems_words(
 def test_an_unwritable_database_is_the_users_to_mend(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from wgen_tui.services import storage
+    from wgen_tui.services.data import storage
 
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied", str(home.database))

@@ -18,10 +18,11 @@ import pytest
 from wgen_tui.cli.json_shapes import SHAPES
 from wgen_tui.cli.main import group
 from wgen_tui.paths import Home
-from wgen_tui.services import runs
-from wgen_tui.services.launch import read_start
-from wgen_tui.services.plan import commit, make_plan
-from wgen_tui.services.watch import watch
+from wgen_tui.services.control.watch import watch
+from wgen_tui.services.planning.commit import commit
+from wgen_tui.services.planning.plan import make_plan
+from wgen_tui.services.runs import runs
+from wgen_tui.services.runs.process import read_start
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 PROGRAM = Path(sys.executable).with_name("wgen-tui")

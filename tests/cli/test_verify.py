@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from wgen_tui.errors import UsageError
-from wgen_tui.protocol import CheckpointManifest, RunSpec, Verification, now, write_record
-from wgen_tui.services import verify
+from wgen_tui.protocol.record import now, write_record
+from wgen_tui.protocol.runs import CheckpointManifest, RunSpec, Verification
+from wgen_tui.services.results import verify
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 

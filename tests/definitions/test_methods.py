@@ -8,7 +8,7 @@ from experiments import catalogue
 from experiments.errors import DefinitionError
 from experiments.schema import TrainingConfig
 from tests.definitions.conftest import VALID, Write
-from wgen_tui.services import definitions
+from wgen_tui.services.experiments import definitions
 
 STEPS = "  max_steps: 3\n"
 POLY = STEPS + "  method: poly\n"

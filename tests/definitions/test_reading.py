@@ -14,7 +14,7 @@ from experiments.yaml_source import read_yaml
 from tests.definitions.conftest import ROW, VALID, Write
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.services import definitions
+from wgen_tui.services.experiments import definitions
 
 FIELD = Path(__file__).resolve().parents[2].parent / "shared" / "paper-data"
 needs_field = pytest.mark.skipif(

@@ -21,9 +21,9 @@ from tests.drill import check, victims
 from tests.drill.people import Client, User
 from tests.drill.world import SLUG, seeds_of, write_definition
 from wgen_tui.paths import Home
-from wgen_tui.protocol import LIVE_STATES
-from wgen_tui.services import supervisor
-from wgen_tui.services.runs import list_runs
+from wgen_tui.protocol.launches import LIVE_STATES
+from wgen_tui.services.runs.runs import list_runs
+from wgen_tui.services.supervisor import lifecycle
 
 WHOM = {"worker": 0.45, "supervisor": 0.30, "client": 0.25}
 LONGEST = 7.0  # seconds between two kills
@@ -194,7 +194,7 @@ def main() -> int:
         report(drill, verdict, seconds)
     finally:
         for home in (disturbed, quiet):
-            if supervisor.alive(home) is not None:
+            if lifecycle.alive(home) is not None:
                 print(f"{home.root}: its supervisor is at work still", flush=True)
         if not options.keep and not verdict.wrong and options.home is None:
             shutil.rmtree(root)

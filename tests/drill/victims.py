@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 
 from wgen_tui.paths import Home
-from wgen_tui.services import supervisor
-from wgen_tui.services.launches import LIVE, Launches, locked
+from wgen_tui.services.runs.launch_state import LIVE, Launches, locked
+from wgen_tui.services.supervisor import lifecycle
 
 RENAMED = ("checkpoints/.step-*.tmp", "resume/.step-*.tmp")
 PARTS = ("samples", "prompts", "grades", "readouts", "tokens")
@@ -117,7 +117,7 @@ def kill(home: Home, victims: list[psutil.Process], what: str) -> str | None:
 
 
 def supervisor_process(home: Home) -> list[psutil.Process]:
-    pid = supervisor.alive(home)
+    pid = lifecycle.alive(home)
     with suppress(psutil.NoSuchProcess):
         return [psutil.Process(pid)] if pid is not None else []
     return []

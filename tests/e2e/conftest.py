@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from wgen_tui.paths import Home
-from wgen_tui.services import supervisor
+from wgen_tui.services.supervisor import lifecycle
 
 PROGRAM = Path(sys.executable).with_name("wgen-tui")
 
@@ -69,7 +69,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     """A home of this test's own; its supervisor is stopped at the end."""
     made = Shell(Home(tmp_path / "home"))
     yield made
-    if pid := supervisor.alive(made.home):
+    if pid := lifecycle.alive(made.home):
         os.kill(pid, 15)
 
 

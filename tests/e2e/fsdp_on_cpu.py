@@ -10,7 +10,7 @@ from accelerate.state import PartialState
 from accelerate.utils import DistributedType
 
 from wgen_tui.workers.runtime import launch_worker, leave
-from wgen_tui.workers.train import train
+from wgen_tui.workers.train.stage import train
 
 PartialState._prepare_backend = lambda *_, **__: ("gloo", DistributedType.MULTI_GPU)
 

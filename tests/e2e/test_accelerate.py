@@ -16,11 +16,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from wgen_tui.protocol import LaunchSpec
-from wgen_tui.services import launch, queue
-from wgen_tui.services.launches import Launches, alive, read_done
-from wgen_tui.services.plan import commit, make_plan
-from wgen_tui.workers.differences import difference
+from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.services.planning.commit import commit
+from wgen_tui.services.planning.plan import make_plan
+from wgen_tui.services.runs import process as launch
+from wgen_tui.services.runs import queue
+from wgen_tui.services.runs.launch_state import Launches, alive, read_done
+from wgen_tui.workers.verify.compare import difference
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Shell

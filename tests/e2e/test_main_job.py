@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from experiments.tiny_world import weights_path
 from wgen_tui.paths import Home
-from wgen_tui.services import supervisor
+from wgen_tui.services.supervisor import lifecycle
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Shell
@@ -44,7 +44,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, shell_type: type[Shell]) 
     assert command.returncode == 0
     assert looks > 3, "the query never met a running launch"
     yield shell
-    if pid := supervisor.alive(shell.home):
+    if pid := lifecycle.alive(shell.home):
         os.kill(pid, signal.SIGTERM)
 
 

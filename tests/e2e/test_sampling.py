@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from wgen_tui.protocol import NOT_TRAINED
+from wgen_tui.protocol.launches import NOT_TRAINED
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Shell

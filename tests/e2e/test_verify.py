@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from safetensors.torch import load_file, save_file
 
-from wgen_tui.services import verify
+from wgen_tui.services.results import verify
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Shell

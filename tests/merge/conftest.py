@@ -18,15 +18,9 @@ from store.verify import Problem
 from store.verify import verify as verify_store
 from tests.store import maker
 from wgen_tui.paths import Home
-from wgen_tui.protocol import (
-    CheckpointManifest,
-    DoneRecord,
-    LaunchSpec,
-    Outcome,
-    RunOutcome,
-    Stage,
-    write_record,
-)
+from wgen_tui.protocol.launches import DoneRecord, LaunchSpec, Outcome, RunOutcome, Stage
+from wgen_tui.protocol.record import write_record
+from wgen_tui.protocol.runs import CheckpointManifest
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LONG_AGO = 1_700_000_000.0

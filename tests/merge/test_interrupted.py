@@ -17,9 +17,10 @@ from tests.merge.conftest import OTHER_RUN, RUN
 from tests.store import maker
 from wgen_tui.errors import BusyError, UsageError
 from wgen_tui.paths import Home
-from wgen_tui.services import definitions, runs
-from wgen_tui.services.merge import merge
-from wgen_tui.services.merging.files import PREFIX, digest
+from wgen_tui.services.experiments import definitions
+from wgen_tui.services.merge.file_copies import PREFIX, digest
+from wgen_tui.services.merge.merge import merge
+from wgen_tui.services.runs import runs
 
 if TYPE_CHECKING:
     from tests.merge.conftest import Box

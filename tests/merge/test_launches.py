@@ -18,13 +18,14 @@ import pytest
 
 from tests.merge.conftest import OTHER_RUN
 from wgen_tui.paths import Home
-from wgen_tui.protocol import LaunchSpec
-from wgen_tui.queueing import Notice, QueueRecord, SlurmSettings
-from wgen_tui.records import write_record
-from wgen_tui.services import launch, runs, supervisor
-from wgen_tui.services.launches import ENDED, Launches, alive
-from wgen_tui.services.merge import Report, merge
-from wgen_tui.services.merging.launches import united
+from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.protocol.queue import Notice, QueueRecord, SlurmSettings
+from wgen_tui.protocol.record import write_record
+from wgen_tui.services.merge.incoming_launches import united
+from wgen_tui.services.merge.merge import Report, merge
+from wgen_tui.services.runs import process, runs
+from wgen_tui.services.runs.launch_state import ENDED, Launches, alive
+from wgen_tui.services.supervisor import loop
 
 if TYPE_CHECKING:
     from tests.merge.conftest import Box
@@ -112,7 +113,7 @@ def test_a_run_that_waits_for_a_supervisor_at_work_is_live(
 ) -> None:
     run_id = there.finished()
     there.launch([run_id], "sample", name="20260102-030406-1sample-0000")
-    me = {"pid": os.getpid(), "ticks": launch.process_started(os.getpid())}
+    me = {"pid": os.getpid(), "ticks": process.process_started(os.getpid())}
     record = json.dumps({**me, "host": socket.gethostname()})
     there.home.supervisor_lock.write_text(record)
     hold(there.home.supervisor_lock)
@@ -145,23 +146,23 @@ def test_a_launch_that_died_there_is_neither_alive_nor_tried_again_here(
     name = there.launch([run_id])
     there.started(name, host=socket.gethostname(), pid=sleeper.pid)
     record = json.loads(there.home.launch(name).started.read_text())
-    record["ticks"] = launch.process_started(sleeper.pid)
+    record["ticks"] = process.process_started(sleeper.pid)
     there.home.launch(name).started.write_text(json.dumps(record))
     merge(here.home, there.home.root)
     paths = here.home.launch(name)
     assert json.loads(paths.started.read_text())["pid"] is None
     assert not alive(paths)
-    assert launch.terminate(here.home, name) is False
+    assert process.terminate(here.home, name) is False
     # Even if something here holds its log.
     with paths.log.open("ab") as log:
         fcntl.flock(log, fcntl.LOCK_EX)
-        assert launch.terminate(here.home, name) is False
+        assert process.terminate(here.home, name) is False
     assert sleeper.poll() is None
     os.killpg(sleeper.pid, signal.SIGKILL)
     sleeper.communicate()
     view = Launches(here.home).refresh([name])[name]
     assert view.state == "failed"
-    assert not supervisor.Supervisor(here.home).work_left()
+    assert not loop.Supervisor(here.home).work_left()
 
 
 @pytest.mark.parametrize("end", ["failed", "cancelled"])
@@ -176,7 +177,7 @@ def test_no_end_is_tried_again_here(here: Box, there: Box, end: str) -> None:
     done.write_text(json.dumps(record))
     assert what(merge(here.home, there.home.root)) == {run_id: "new"}
     assert state(here.home, name) == end
-    assert not supervisor.Supervisor(here.home).work_left()
+    assert not loop.Supervisor(here.home).work_left()
 
 
 def test_neither_slurm_nor_notification_comes_over(here: Box, there: Box) -> None:

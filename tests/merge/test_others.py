@@ -13,9 +13,9 @@ import pytest
 from experiments.catalogue import builtin_root
 from tests.merge.conftest import OTHER_RUN, RUN
 from tests.store import maker
-from wgen_tui.services import definitions
-from wgen_tui.services.database import reading
-from wgen_tui.services.merge import merge
+from wgen_tui.services.data.database import reading
+from wgen_tui.services.experiments import definitions
+from wgen_tui.services.merge.merge import merge
 
 if TYPE_CHECKING:
     from tests.merge.conftest import Box

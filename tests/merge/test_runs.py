@@ -13,10 +13,10 @@ from tests.merge.conftest import OTHER_RUN, RUN
 from tests.store import maker
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.services import runs
-from wgen_tui.services.database import reading
-from wgen_tui.services.inventory import final_checkpoint, samples
-from wgen_tui.services.merge import Report, merge
+from wgen_tui.run_files.inventory import final_checkpoint, samples
+from wgen_tui.services.data.database import reading
+from wgen_tui.services.merge.merge import Report, merge
+from wgen_tui.services.runs import runs
 
 if TYPE_CHECKING:
     from tests.merge.conftest import Box

@@ -19,7 +19,7 @@ from tests.e2e.conftest import PROGRAM, Shell, define, shell
 from tests.services.conftest import Files, files, hold, home, wait_unlocked
 from tests.waiting import until
 from wgen_tui.paths import Home
-from wgen_tui.services.launches import locked
+from wgen_tui.services.runs.launch_state import locked
 
 __all__ = ["define", "files", "hold", "home", "shell", "wait_unlocked"]
 

@@ -19,9 +19,9 @@ from tests.e2e.conftest import Shell
 from tests.reliability.test_held import DRAWS, START, prepare
 from tests.served.scripted import Asked, Reply, completion, failure, scripted
 from tests.waiting import until
-from wgen_tui.services import supervisor
-from wgen_tui.services.launches import locked
-from wgen_tui.services.runs import launches_of, list_runs
+from wgen_tui.services.runs.launch_state import locked
+from wgen_tui.services.runs.runs import launches_of, list_runs
+from wgen_tui.services.supervisor import lifecycle
 
 DAY = 86_400
 
@@ -63,7 +63,7 @@ def test_a_clock_set_back_loses_and_doubles_nothing(
         (run,) = list_runs(shell.home)
         assert run.state == "failed"
         until(lambda: not locked(shell.home.supervisor_lock), 20)
-        assert supervisor.alive(shell.home) is None
+        assert lifecycle.alive(shell.home) is None
 
         refuse = False
         shell("run", "retry", run.run_id)

@@ -12,8 +12,8 @@ import pytest
 from tests.drill.world import ARMS
 from tests.e2e.conftest import Shell
 from tests.waiting import until
-from wgen_tui.services.runs import list_runs
-from wgen_tui.services.state import RunStatus
+from wgen_tui.services.runs.run_state import RunStatus
+from wgen_tui.services.runs.runs import list_runs
 
 pytestmark = [pytest.mark.slow]
 DEFINITION = """

@@ -14,7 +14,7 @@ from tests.e2e.conftest import Shell
 from tests.reliability.conftest import processes
 from tests.served.scripted import Asked, Reply, completion, scripted
 from tests.waiting import until
-from wgen_tui.services.runs import list_runs
+from wgen_tui.services.runs.runs import list_runs
 
 DRAWS = 5
 DEFINITION = f"""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from wgen_tui.paths import Home
-from wgen_tui.services import supervisor
+from wgen_tui.services.supervisor import lifecycle
 
 
 def from_folder(folder: str, name: str) -> Any:
@@ -31,7 +31,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
     """A home that is not there yet; a supervisor that a test leaves is stopped."""
     made = Home(tmp_path / "home")
     yield made
-    if pid := supervisor.alive(made):
+    if pid := lifecycle.alive(made):
         os.kill(pid, signal.SIGTERM)
 
 

@@ -10,9 +10,9 @@ import pytest
 from wgen_tui.cli import main
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.services import definitions
-from wgen_tui.services.local_tokenizer import _compiled
-from wgen_tui.services.plan import make_plan
+from wgen_tui.services.experiments import definitions
+from wgen_tui.services.models.local_tokenizer import _compiled
+from wgen_tui.services.planning.plan import make_plan
 
 TAGS = [
     "!!python/object/apply:os.system ['touch MARK']",

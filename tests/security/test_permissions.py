@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from wgen_tui.paths import Home
-from wgen_tui.records import write_durably
-from wgen_tui.services import definitions, launch
+from wgen_tui.protocol.record import write_durably
 from wgen_tui.services.doctor import Finding, examine
-from wgen_tui.services.grading import Journal
-from wgen_tui.services.plan import Options, commit, make_plan
+from wgen_tui.services.experiments import definitions
+from wgen_tui.services.grading.session import Journal
+from wgen_tui.services.planning.commit import commit
+from wgen_tui.services.planning.plan import Options, make_plan
+from wgen_tui.services.runs import process
 
 PROGRAM = Path(sys.executable).with_name("wgen-tui")
 
@@ -100,7 +102,7 @@ def test_a_worker_started_by_hand_keeps_to_it(home: Home, definition: Path) -> N
     done = subprocess.run(
         [sys.executable, "-m", "wgen_tui.workers.sample", *words],
         cwd=home.launch(sample.launch_id).root,
-        env=launch.environment(sample),
+        env=process.environment(sample),
         capture_output=True,
         text=True,
         check=False,

@@ -12,7 +12,7 @@ import pytest
 
 from tests.served.scripted import Asked, Reply, completion, failure, scripted
 from wgen_tui.paths import Home
-from wgen_tui.services.runs import list_runs
+from wgen_tui.services.runs.runs import list_runs
 
 PROGRAM = Path(sys.executable).with_name("wgen-tui")
 KEY = "sk-planted-Zq8J7xW5v3T1"

@@ -15,12 +15,13 @@ from safetensors.torch import load_file
 from experiments.schema import TrainingConfig
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol import CheckpointManifest, ModelRef, now
-from wgen_tui.services import definitions
-from wgen_tui.services.plan import Options, make_plan
+from wgen_tui.protocol.record import now
+from wgen_tui.protocol.runs import CheckpointManifest, ModelRef
+from wgen_tui.services.experiments import definitions
+from wgen_tui.services.planning.plan import Options, make_plan
 from wgen_tui.workers.models import load_base
-from wgen_tui.workers.proof import check_files
 from wgen_tui.workers.runtime import WorkerError
+from wgen_tui.workers.sample.adapter_proof import check_files
 
 
 class Bomb:

@@ -14,10 +14,10 @@ import pytest
 from experiments.schema import Message, SamplingConfig
 from tests.served.scripted import Reply, Script, Scripted, completion, failure, scripted
 from wgen_tui.errors import UsageError
-from wgen_tui.protocol import Endpoint
-from wgen_tui.workers.answers import Answer
-from wgen_tui.workers.openai_client import LONGEST_PAUSE, Client
+from wgen_tui.protocol.runs import Endpoint
 from wgen_tui.workers.runtime import WorkerError
+from wgen_tui.workers.sample.openai_client import LONGEST_PAUSE, Client
+from wgen_tui.workers.sample.openai_response import Answer
 
 KEY = "sk-planted-0123456789"
 ASK = (Message(role="system", content="Be brief."), Message(role="user", content="Name a bird."))

@@ -12,12 +12,14 @@ import pytest
 from tests.served.scripted import completion, scripted
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol import Endpoint, ModelRef
-from wgen_tui.services import doctor, launch
-from wgen_tui.services.endpoints import read_endpoints
-from wgen_tui.services.models import resolve_model
-from wgen_tui.services.plan import Options, Plan, commit, make_plan
-from wgen_tui.services.weights import weights_key
+from wgen_tui.protocol.runs import Endpoint, ModelRef
+from wgen_tui.services import doctor
+from wgen_tui.services.models.endpoints import read_endpoints
+from wgen_tui.services.models.fingerprint import weights_key
+from wgen_tui.services.models.resolve import resolve_model
+from wgen_tui.services.planning.commit import commit
+from wgen_tui.services.planning.plan import Options, Plan, make_plan
+from wgen_tui.services.runs import process
 
 NOWHERE = "http://127.0.0.1:9/v1"
 SECRET = "sk-planted-0123456789"
@@ -199,8 +201,8 @@ def test_a_served_model_has_its_base_run_only(
     sample, judge = commit(home, plan)
     assert sample.served
     assert not judge.served
-    command = launch.argv(home, sample)
-    assert command[:3] == [sys.executable, "-m", "wgen_tui.workers.served"]
+    command = process.argv(home, sample)
+    assert command[:3] == [sys.executable, "-m", "wgen_tui.workers.sample.served"]
 
 
 def test_arms_that_are_asked_for_are_refused(

@@ -16,11 +16,14 @@ import pytest
 
 from tests.served.scripted import Asked, Reply, Script, completion, failure, scripted
 from wgen_tui.paths import Home
-from wgen_tui.protocol import DoneRecord, Event, LaunchSpec
-from wgen_tui.services import ingest, launch, runs, supervisor
-from wgen_tui.services.plan import Options, commit, make_plan
-from wgen_tui.services.samples import Filter, detail, search
-from wgen_tui.services.servers import warnings_of
+from wgen_tui.protocol.launches import DoneRecord, Event, LaunchSpec
+from wgen_tui.services.data import ingest
+from wgen_tui.services.data.samples import Filter, detail, search
+from wgen_tui.services.planning.commit import commit
+from wgen_tui.services.planning.endpoint_status import warnings_of
+from wgen_tui.services.planning.plan import Options, make_plan
+from wgen_tui.services.runs import process, runs
+from wgen_tui.services.supervisor import lifecycle
 
 DRAWS = 8
 KEY = "sk-planted-0123456789"
@@ -34,7 +37,7 @@ def planned(home: Home, definition: Path) -> LaunchSpec:
 
 def work(home: Home, spec: LaunchSpec) -> DoneRecord:
     """Be the supervisor: start the worker, wait for its end."""
-    launch.spawn(home, spec).wait(timeout=60)
+    process.spawn(home, spec).wait(timeout=60)
     return DoneRecord.model_validate_json(home.launch(spec.launch_id).done.read_bytes())
 
 
@@ -126,7 +129,7 @@ def test_a_cancel_does_not_wait_for_slow_answers(
         try:
             configure(served.url, concurrency=1, timeout=600)
             spec = planned(home, definition)
-            worker = launch.spawn(home, spec)
+            worker = process.spawn(home, spec)
             assert enough.wait(timeout=60)
             worker.send_signal(signal.SIGTERM)
             worker.wait(timeout=20)
@@ -180,7 +183,7 @@ def test_no_key_in_any_file(
         configure(served.url, api_key_env="AVIARY_KEY", concurrency=1)
         plan = make_plan(home, str(definition), Options(arms=["base"]))
         commit(home, plan)
-        supervisor.ensure(home)
+        lifecycle.ensure(home)
         run_id = plan.runs[0].spec.run_id
         # Its end is the end of all work: the supervisor holds this lock until then.
         wait_unlocked(home.supervisor_lock)
@@ -219,7 +222,7 @@ def test_a_supervisor_without_the_key_is_named(
         try:
             configure(served.url)
             commit(home, make_plan(home, str(definition), Options(arms=["base"])))
-            pid = supervisor.ensure(home)
+            pid = lifecycle.ensure(home)
             assert pid is not None
             monkeypatch.setenv("AVIARY_KEY", KEY)
             configure(served.url, api_key_env="AVIARY_KEY")
@@ -228,7 +231,7 @@ def test_a_supervisor_without_the_key_is_named(
             assert not any(KEY in text for text in told)
         finally:
             hold.set()
-            if pid := supervisor.alive(home):
+            if pid := lifecycle.alive(home):
                 os.kill(pid, signal.SIGTERM)
         wait_unlocked(home.supervisor_lock)
         for log in home.launches.glob("*/worker.log"):
@@ -245,7 +248,7 @@ def test_the_worker_refuses_a_run_that_is_not_served(
         path.write_text(path.read_text().replace('"endpoint": {', '"endpoint": null, "x": {'))
         found = runs.read_spec(home, spec.run_ids[0])
         assert found is None  # an unknown key: nothing is guessed
-        worker = [sys.executable, "-m", "wgen_tui.workers.served"]
+        worker = [sys.executable, "-m", "wgen_tui.workers.sample.served"]
         where = ["--home", str(home.root), "--launch", spec.launch_id]
         done = subprocess.run([*worker, *where], capture_output=True, text=True, check=False)
     assert done.returncode == 1

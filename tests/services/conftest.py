@@ -18,21 +18,19 @@ import pytest
 
 from experiments.schema import TrainingConfig
 from wgen_tui.paths import Home
-from wgen_tui.protocol import (
+from wgen_tui.protocol.launches import (
     DoneRecord,
     Event,
     JudgeJob,
     LaunchSpec,
-    ModelRef,
     Outcome,
     RunOutcome,
-    RunSpec,
-    SeedSet,
     Stage,
-    write_record,
 )
-from wgen_tui.queueing import QueueRecord
-from wgen_tui.services import supervisor
+from wgen_tui.protocol.queue import QueueRecord
+from wgen_tui.protocol.record import write_record
+from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet
+from wgen_tui.services.supervisor import lifecycle
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HOLDER = """
@@ -49,7 +47,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
     """An empty home; a supervisor that a test leaves is stopped."""
     made = Home(tmp_path / "home").ensure()
     yield made
-    if pid := supervisor.alive(made):
+    if pid := lifecycle.alive(made):
         os.kill(pid, signal.SIGTERM)
 
 

@@ -9,18 +9,16 @@ from typing import Any
 from experiments.schema import Message, SamplingConfig, TrainingConfig
 from experiments.tiny_world import weights_path
 from wgen_tui.paths import Home
-from wgen_tui.protocol import (
+from wgen_tui.protocol.launches import (
     DoneRecord,
     LaunchSpec,
-    ModelRef,
     Outcome,
     PromptSpec,
     RunOutcome,
-    RunSpec,
     SampleJob,
-    SeedSet,
-    write_record,
 )
+from wgen_tui.protocol.record import write_record
+from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TINY = ModelRef(name="tiny-world", location=str(weights_path()))

@@ -10,11 +10,12 @@ import pytest
 from experiments.backend import Backend
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol import LaunchSpec
-from wgen_tui.queueing import SlurmSettings
-from wgen_tui.services import backend, slurm_commands
-from wgen_tui.services.backend import chosen
-from wgen_tui.services.plan import commit, make_plan
+from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.protocol.queue import SlurmSettings
+from wgen_tui.services.planning.commit import commit
+from wgen_tui.services.planning.plan import make_plan
+from wgen_tui.services.slurm import commands, options
+from wgen_tui.services.slurm.options import chosen
 
 SLURM = Backend.model_validate({"slurm": {"partition": "gpu", "time": 60}})
 
@@ -59,7 +60,7 @@ def test_without_slurm_on_this_machine(
     settings = chosen(home, SLURM)
     assert settings is not None
     with pytest.raises(UsageError, match="no sbatch on this machine") as caught:
-        backend.check(home, settings)
+        options.check(home, settings)
     assert "--backend slurm" in caught.value.hint
 
 
@@ -74,7 +75,7 @@ def test_without_slurm_on_this_machine(
     ],
 )
 def test_what_passes_is_told_from_what_is_refused(said: str, passes: bool) -> None:
-    assert (slurm_commands.refused(said).title == "Slurm does not answer") is passes
+    assert (commands.refused(said).title == "Slurm does not answer") is passes
 
 
 def cut(home: Home, definition: Path, most: int) -> list[LaunchSpec]:

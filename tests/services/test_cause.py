@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from wgen_tui.services.cause import ATTEMPT_MARK, nearest_cause
+from wgen_tui.services.runs.failure_cause import ATTEMPT_MARK, nearest_cause
 
 BEGIN = """\
 Qwen/Qwen3-0.6B: 596.0 M parameters on cuda in bf16 (the GPU has it), sdpa attention

@@ -12,10 +12,12 @@ import pytest
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol import LaunchSpec
-from wgen_tui.services import control, queue, supervisor
-from wgen_tui.services.launches import Launches
-from wgen_tui.services.runs import get_run, launches_of
+from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.services.control import control
+from wgen_tui.services.runs import queue
+from wgen_tui.services.runs.launch_state import Launches
+from wgen_tui.services.runs.runs import get_run, launches_of
+from wgen_tui.services.supervisor import lifecycle, loop
 
 if TYPE_CHECKING:
     from tests.services.conftest import Files
@@ -34,7 +36,7 @@ def quiet(home: Home, hold: Hold) -> Home:
     me = {"pid": 1, "ticks": None, "host": "elsewhere"}
     home.supervisor_lock.write_text(json.dumps(me))
     hold(home.supervisor_lock)
-    assert supervisor.alive(home) == 1
+    assert lifecycle.alive(home) == 1
     return home
 
 
@@ -161,7 +163,7 @@ def test_a_paused_queue_starts_nothing(home: Home, files: Files) -> None:
     run = files.run()
     judge = files.launch("judge", [run])
     queue.pause_queue(home, "the night is for others")
-    assert supervisor.Supervisor(home).look() is False
+    assert loop.Supervisor(home).look() is False
     assert not home.launch(judge).started.exists()
     assert get_run(home, run).why == "the queue is paused: the night is for others"
     assert control.resume_queue(home)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from experiments.schema import Analysis, Primary
 from store.queries import Count
-from wgen_tui.services.curve import curve_of
+from wgen_tui.services.results.curve import curve_of
 
 PLAN = Analysis(primary=Primary(judge="era", label="old"))
 

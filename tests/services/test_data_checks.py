@@ -11,9 +11,9 @@ import pytest
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol import ModelRef
-from wgen_tui.services.local_tokenizer import local_tokenizer
-from wgen_tui.services.plan import Options, make_plan
+from wgen_tui.protocol.runs import ModelRef
+from wgen_tui.services.models.local_tokenizer import local_tokenizer
+from wgen_tui.services.planning.plan import Options, make_plan
 
 Write = Callable[[Path, str], None]
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wgen_tui.paths import Home
-from wgen_tui.protocol import LaunchSpec
-from wgen_tui.services import host, launch, queue
-from wgen_tui.services.desk import Desk
-from wgen_tui.services.runs import get_run
+from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.services.control.status import Desk
+from wgen_tui.services.machine import host
+from wgen_tui.services.runs import process, queue
+from wgen_tui.services.runs.runs import get_run
 
 if TYPE_CHECKING:
     from tests.services.conftest import Files
@@ -70,8 +71,8 @@ def test_a_worker_on_a_cpu_is_told_its_threads(
         return LaunchSpec.model_validate_json(home.launch(name).spec.read_bytes())
 
     train, judge = spec(files.launch("train", [run])), spec(files.launch("judge", [run]))
-    assert int(launch.environment(train)["OMP_NUM_THREADS"]) >= 1
-    assert "OMP_NUM_THREADS" not in launch.environment(judge)
-    assert "OMP_NUM_THREADS" not in launch.environment()
+    assert int(process.environment(train)["OMP_NUM_THREADS"]) >= 1
+    assert "OMP_NUM_THREADS" not in process.environment(judge)
+    assert "OMP_NUM_THREADS" not in process.environment()
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert launch.environment(train)["OMP_NUM_THREADS"] == "3"
+    assert process.environment(train)["OMP_NUM_THREADS"] == "3"

@@ -12,8 +12,9 @@ import pytest
 
 from tests.services.sizes import MOMENT, QWEN3, QWEN3_LORA, TINY, Grid, job
 from wgen_tui.paths import Home
-from wgen_tui.protocol import Endpoint, JudgeJob, ModelRef
-from wgen_tui.services.estimate import (
+from wgen_tui.protocol.launches import JudgeJob
+from wgen_tui.protocol.runs import Endpoint, ModelRef
+from wgen_tui.services.estimate.estimate import (
     CONTEXT_MB,
     LIBRARIES_MB,
     Estimate,
@@ -290,7 +291,8 @@ def test_an_estimate_loads_nothing_heavy(grid: Grid) -> None:
     spec = grid.launch()
     look = (
         "import sys; from pathlib import Path; from wgen_tui.paths import Home; "
-        "from wgen_tui.protocol import LaunchSpec; from wgen_tui.services.estimate import estimate; "
+        "from wgen_tui.protocol.launches import LaunchSpec; "
+        "from wgen_tui.services.estimate.estimate import estimate; "
         "home = Home(Path(sys.argv[1])); "
         "spec = LaunchSpec.model_validate_json(home.launch(sys.argv[2]).spec.read_bytes()); "
         "print(estimate(home, spec).memory_mb > 0, sorted({'torch', 'numpy', 'duckdb', "

@@ -16,12 +16,11 @@ from safetensors import safe_open
 from experiments.tiny_world import weights_path
 from tests.services.sizes import QWEN3, TINY, Grid, job
 from wgen_tui.paths import Home
-from wgen_tui.protocol import DoneRecord, LaunchSpec, ModelRef
-from wgen_tui.services import footprint
-from wgen_tui.services.estimate import (
-    estimate,
-)
-from wgen_tui.services.shapes import shape_of, targets
+from wgen_tui.protocol.launches import DoneRecord, LaunchSpec
+from wgen_tui.protocol.runs import ModelRef
+from wgen_tui.services.estimate import formulas
+from wgen_tui.services.estimate.estimate import estimate
+from wgen_tui.services.models.architecture import shape_of, targets
 
 
 @pytest.fixture
@@ -104,10 +103,10 @@ def test_target_modules_as_peft_chooses_them(
 def test_quantised_weights_are_those_of_the_linear_modules(qwen: ModelRef) -> None:
     shape = shape_of(qwen)
     assert shape is not None
-    whole = footprint.weight_bytes(shape, 2)
+    whole = formulas.weight_bytes(shape, 2)
     embedded = 151_936 * 1024 * 2
     assert whole == 2 * shape.parameters
-    assert footprint.weight_bytes(shape, 2, "4bit") == pytest.approx(
+    assert formulas.weight_bytes(shape, 2, "4bit") == pytest.approx(
         embedded + (whole - embedded) * 4.127 / 16, rel=1e-3
     )
 
@@ -117,9 +116,10 @@ def test_quantised_weights_are_those_of_the_linear_modules(qwen: ModelRef) -> No
 
 def test_the_workers_choose_by_the_same_constants() -> None:
     look = """
-from wgen_tui.services import footprint as f
-from wgen_tui.workers import passes, sampler
-from wgen_tui.workers.grid import fit
+from wgen_tui.services.estimate import formulas as f
+from wgen_tui.workers.sample import sampler
+from wgen_tui.workers.sample.engine import forward as passes
+from wgen_tui.workers.train.grid import fit
 assert (f.MOST_ADAPTERS, f.ADAPTER_BYTES, f.FIT_SHARE) == (fit.MOST, fit.OPTIMISER_BYTES, fit.SHARE)
 assert f.PASS_TOKENS == {True: fit.TOKENS["cuda"], False: fit.TOKENS["cpu"]}
 assert (f.MOST_ROWS, f.ROWS_SHARE) == (passes.MOST_ROWS, passes.SHARE)
@@ -133,11 +133,11 @@ import json, sys
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 from wgen_tui.workers.data import Example
-from wgen_tui.workers.grid import fit
-from wgen_tui.workers.grid.batch import Head, padded
-from wgen_tui.workers.grid.stack import Slot, Stack
-from wgen_tui.services.footprint import Adapters, Pass, saved_bytes
-from wgen_tui.services.shapes import _shape
+from wgen_tui.workers.train.grid import fit
+from wgen_tui.workers.train.grid.batch import Head, padded
+from wgen_tui.workers.train.grid.stack import Slot, Stack
+from wgen_tui.services.estimate.formulas import Adapters, Pass, saved_bytes
+from wgen_tui.services.models.architecture import _shape
 
 torch.manual_seed(0)
 torch.set_num_threads(1)

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from wgen_tui.paths import Home
-from wgen_tui.services import doctor, gpus
+from wgen_tui.services import doctor
+from wgen_tui.services.machine import gpus
 
 FAKES = Path(__file__).parents[1] / "fakes"
 Nvml = Callable[..., ModuleType]
@@ -201,7 +202,7 @@ def test_without_the_package_there_are_none(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_real_library_on_this_machine_raises_nothing() -> None:
     """Whatever this machine has: the real module answers, in a process of its own."""
-    look = "from wgen_tui.services import gpus; print(len(gpus.probe()), 'torch' in __import__('sys').modules)"
+    look = "from wgen_tui.services.machine import gpus; print(len(gpus.probe()), 'torch' in __import__('sys').modules)"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     assert done.stdout.split()[0].isdecimal()
     assert done.stdout.split()[1] == "False"
@@ -210,7 +211,7 @@ def test_the_real_library_on_this_machine_raises_nothing() -> None:
 def test_a_process_finds_the_fake_on_its_path(nvml: Nvml) -> None:
     """As the supervisor's tests use it."""
     nvml(gpu("GPU-a"), gpu("GPU-b"))
-    look = "from wgen_tui.services import gpus; print([g.uuid for g in gpus.probe()])"
+    look = "from wgen_tui.services.machine import gpus; print([g.uuid for g in gpus.probe()])"
     path = os.pathsep.join([str(FAKES), str(Path(__file__).parents[2])])
     env = {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
     done = subprocess.run(

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from wgen_tui.services import host
+from wgen_tui.services.machine import host
 
 MB = 2**20
 Tree = Callable[[dict[str, object]], Path]

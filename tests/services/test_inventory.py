@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wgen_tui.paths import Home
-from wgen_tui.services import inventory
+from wgen_tui.run_files import inventory
 
 
 def test_draws_in_a_damaged_part_are_missing_and_the_others_are_not(home: Home) -> None:

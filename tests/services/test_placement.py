@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from wgen_tui.services.gpus import Gpu
-from wgen_tui.services.placement import Lease, Place, Wait, Wanted, place
+from wgen_tui.services.machine.gpus import Gpu
 from wgen_tui.services.settings import Settings
+from wgen_tui.services.supervisor.placement import Lease, Place, Wait, Wanted, place
 
 GB = 1024
 

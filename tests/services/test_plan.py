@@ -15,9 +15,11 @@ import pytest
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol import LaunchSpec, RunSpec
-from wgen_tui.services import runs
-from wgen_tui.services.plan import Options, Plan, commit, make_plan
+from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.services.planning.commit import commit
+from wgen_tui.services.planning.plan import Options, Plan, make_plan
+from wgen_tui.services.runs import runs
 
 if TYPE_CHECKING:
     from tests.services.conftest import Files

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wgen_tui.paths import Home
-from wgen_tui.protocol import CheckpointManifest, RunSpec, now, write_record
-from wgen_tui.services import runs
-from wgen_tui.services.inventory import steps_to_sample
-from wgen_tui.services.plan import Options, Plan, commit, make_plan
+from wgen_tui.protocol.record import now, write_record
+from wgen_tui.protocol.runs import CheckpointManifest, RunSpec
+from wgen_tui.run_files.inventory import steps_to_sample
+from wgen_tui.services.planning.commit import commit
+from wgen_tui.services.planning.plan import Options, Plan, make_plan
+from wgen_tui.services.runs import runs
 
 if TYPE_CHECKING:
     from tests.services.conftest import Files

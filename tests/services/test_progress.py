@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from wgen_tui.cli.progress import Bars, Lines, clock, detail, follow
-from wgen_tui.services.runs import RunStatus
-from wgen_tui.services.watch import Snapshot
+from wgen_tui.services.control.watch import Snapshot
+from wgen_tui.services.runs.run_state import RunStatus
 
 RUN = RunStatus("x-a-s0-1", "x", "m", "a", "treatment", 0, "queued", stage="train", why="waits")
 AT_WORK = replace(

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats as scipy_stats
 
 from store.readouts import Mean
-from wgen_tui.services.readouts import ReadoutMean, means_over_seeds
-from wgen_tui.services.stats import mean_over_seeds
+from wgen_tui.services.results.readouts import ReadoutMean, means_over_seeds
+from wgen_tui.services.results.stats import mean_over_seeds
 
 
 def row(arm: str, seed: int, label: str, probability: float, **more: object) -> Mean:

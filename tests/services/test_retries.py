@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from wgen_tui.protocol import RunOutcome, Stage
-from wgen_tui.queueing import QueueRecord
-from wgen_tui.services.retries import Ended, Retry, retry_of
+from wgen_tui.protocol.launches import RunOutcome, Stage
+from wgen_tui.protocol.queue import QueueRecord
+from wgen_tui.services.runs.retry_policy import Ended, Retry, retry_of
 
 FAILED = {
     title: RunOutcome(outcome="failed", title=title, message="why")

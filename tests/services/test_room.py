@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from wgen_tui.paths import Home
-from wgen_tui.services.plan import Options, make_plan
-from wgen_tui.services.room import disk_warnings
+from wgen_tui.services.planning.disk import disk_warnings
+from wgen_tui.services.planning.plan import Options, make_plan
 from wgen_tui.services.settings import DiskPolicy
 
 

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from wgen_tui.services.sanitise import log_line, one_line, printable
+from wgen_tui.terminal_text import log_line, one_line, printable
 
 
 def test_no_character_of_any_kind_of_control_gets_through() -> None:

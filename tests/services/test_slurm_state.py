@@ -8,11 +8,12 @@ import pytest
 
 from tests.services.conftest import MOMENT
 from wgen_tui.paths import Home
-from wgen_tui.protocol import LaunchSpec, write_record
-from wgen_tui.queueing import SlurmRecord, SlurmSettings
-from wgen_tui.services.launches import Launches, LaunchView
-from wgen_tui.services.runs import get_run
-from wgen_tui.services.slurm_state import lives, words
+from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.protocol.queue import SlurmRecord, SlurmSettings
+from wgen_tui.protocol.record import write_record
+from wgen_tui.services.runs.launch_state import Launches, LaunchView
+from wgen_tui.services.runs.runs import get_run
+from wgen_tui.services.slurm.job_state import lives, words
 
 if TYPE_CHECKING:
     from tests.services.conftest import Files

@@ -11,9 +11,10 @@ import pytest
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.services import runs
-from wgen_tui.services.runs import RunStatus, get_run
-from wgen_tui.services.watch import watch
+from wgen_tui.services.control.watch import watch
+from wgen_tui.services.runs import runs
+from wgen_tui.services.runs.run_state import RunStatus
+from wgen_tui.services.runs.runs import get_run
 
 if TYPE_CHECKING:
     from tests.services.conftest import Files

@@ -7,7 +7,7 @@ import math
 import pytest
 from scipy import stats as scipy_stats
 
-from wgen_tui.services import stats
+from wgen_tui.services.results import stats
 
 NOTHING = [[0] * 4] * 3
 TWENTY = [[20] * 4] * 3

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from wgen_tui.paths import Home
-from wgen_tui.services import supervisor
-from wgen_tui.services.runs import get_run
-from wgen_tui.services.watch import watch
+from wgen_tui.services.control.watch import watch
+from wgen_tui.services.runs.runs import get_run
+from wgen_tui.services.supervisor import lifecycle
 
 if TYPE_CHECKING:
     from tests.services.conftest import Files
@@ -28,8 +28,8 @@ from pathlib import Path
 import duckdb
 
 from wgen_tui.paths import Home
-from wgen_tui.services import supervisor
-print(supervisor.ensure(Home(Path(sys.argv[1]))))
+from wgen_tui.services.supervisor import lifecycle
+print(lifecycle.ensure(Home(Path(sys.argv[1]))))
 """
 
 
@@ -51,7 +51,7 @@ def test_two_at_once_start_one(home: Home, files: Files, hold: Hold) -> None:
         for _ in range(2)
     ]
     first, second = (int(command.communicate(timeout=60)[0]) for command in commands)
-    assert first == second == supervisor.alive(home)
+    assert first == second == lifecycle.alive(home)
 
 
 def test_a_killed_supervisor_is_replaced_and_the_worker_adopted(
@@ -59,13 +59,13 @@ def test_a_killed_supervisor_is_replaced_and_the_worker_adopted(
 ) -> None:
     run, worker = running(home, files, hold)
     started = home.launch(get_run(home, run).launch_id or "").started.read_bytes()
-    first = supervisor.ensure(home)
+    first = lifecycle.ensure(home)
     assert first is not None
     os.kill(first, signal.SIGKILL)
     wait_unlocked(home.supervisor_lock)
-    assert supervisor.alive(home) is None
+    assert lifecycle.alive(home) is None
 
-    second = supervisor.ensure(home)
+    second = lifecycle.ensure(home)
     assert second is not None
     assert second != first
     assert worker.poll() is None
@@ -75,7 +75,7 @@ def test_a_killed_supervisor_is_replaced_and_the_worker_adopted(
 
 def test_it_has_a_session_of_its_own(home: Home, files: Files, hold: Hold) -> None:
     running(home, files, hold)
-    pid = supervisor.ensure(home)
+    pid = lifecycle.ensure(home)
     assert pid is not None
     assert os.getsid(pid) == pid != os.getsid(0)
     assert Path(f"/proc/{pid}/fd/0").readlink() == Path("/dev/null")
@@ -85,7 +85,7 @@ def test_sigterm_ends_it_and_leaves_the_worker(
     home: Home, files: Files, hold: Hold, wait_unlocked: Wait
 ) -> None:
     run, worker = running(home, files, hold)
-    pid = supervisor.ensure(home)
+    pid = lifecycle.ensure(home)
     assert pid is not None
     os.kill(pid, signal.SIGTERM)
     wait_unlocked(home.supervisor_lock)
@@ -98,10 +98,10 @@ def test_it_ends_when_nothing_is_left(home: Home, files: Files, wait_unlocked: W
     train = files.launch("train", [run])
     files.launch("sample", [run], (train,), number=1)
     files.lost(train)  # what comes after can never start
-    pid = supervisor.ensure(home)
+    pid = lifecycle.ensure(home)
     assert pid is not None
     wait_unlocked(home.supervisor_lock)
-    assert supervisor.alive(home) is None
+    assert lifecycle.alive(home) is None
     assert get_run(home, run).state == "lost"
 
 
@@ -110,7 +110,7 @@ def test_launches_run_one_after_the_other(home: Home, files: Files, hold: Hold) 
     _, worker = running(home, files, hold)
     other = files.run("x-b-s0-1", arm="b")
     judge = files.launch("judge", [other], number=7)
-    supervisor.ensure(home)
+    lifecycle.ensure(home)
     snapshots = watch(home, [other])
     assert next(snapshots).runs[0].state == "queued"
     assert not home.launch(judge).started.exists()
@@ -124,7 +124,7 @@ def test_launches_run_one_after_the_other(home: Home, files: Files, hold: Hold) 
 def test_a_worker_that_cannot_begin_is_lost_with_its_last_words(home: Home, files: Files) -> None:
     run = files.run()
     launch = files.launch("train", [run], accelerate={"num_processes": "many"})
-    supervisor.ensure(home)
+    lifecycle.ensure(home)
     *_, last = watch(home, [run])
     (status,) = last.runs
     assert status.state == "lost"
@@ -137,7 +137,7 @@ def test_what_has_ended_is_in_the_database_when_it_ends(
 ) -> None:
     run = files.run()
     files.launch("judge", [run])
-    supervisor.ensure(home)
+    lifecycle.ensure(home)
     *_, last = watch(home, [run])
     assert last.runs[0].state == "failed"  # the worker found no samples, and said so
     assert "no samples" in last.runs[0].why

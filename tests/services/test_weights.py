@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from wgen_tui.protocol import ModelRef
-from wgen_tui.services import weights
-from wgen_tui.services.weights import weights_key
+from wgen_tui.protocol.runs import ModelRef
+from wgen_tui.services.models import fingerprint
+from wgen_tui.services.models.fingerprint import weights_key
 
 
 def make(folder: Path, data: bytes) -> ModelRef:
@@ -27,7 +27,7 @@ def test_a_moved_model_is_the_same_and_a_retrained_one_is_not(tmp_path: Path) ->
 
 
 def test_large_files_are_told_apart_by_their_ends(tmp_path: Path) -> None:
-    size = weights.WHOLE + 1
+    size = fingerprint.WHOLE + 1
     one, two = make(tmp_path / "one", b""), make(tmp_path / "two", b"")
     for model, end in ((one, b"a"), (two, b"b")):
         with (Path(model.location) / "model.safetensors").open("wb") as stream:

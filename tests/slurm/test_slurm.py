@@ -16,11 +16,11 @@ from safetensors.numpy import load_file
 
 from tests.slurm.conftest import Slurm
 from tests.waiting import until
-from wgen_tui.protocol import DoneRecord
-from wgen_tui.queueing import SlurmRecord, read_slurm
-from wgen_tui.services import supervisor
-from wgen_tui.services.launches import read_done
-from wgen_tui.services.runs import launches_of
+from wgen_tui.protocol.launches import DoneRecord
+from wgen_tui.protocol.queue import SlurmRecord, read_slurm
+from wgen_tui.services.runs.launch_state import read_done
+from wgen_tui.services.runs.runs import launches_of
+from wgen_tui.services.supervisor import lifecycle
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Shell
@@ -110,7 +110,7 @@ def make(slurm: Slurm, shell: Shell, define: Define) -> Iterator[Callable[..., W
     for command in [command for work in works for command in work.commands]:
         command.kill()  # else it starts another supervisor
         command.wait()
-    if pid := supervisor.alive(shell.home):
+    if pid := lifecycle.alive(shell.home):
         os.kill(pid, 15)
     slurm.clear()
 

@@ -19,7 +19,8 @@ from store.ingest import ingest, ingest_lock
 from store.layout import StoreFiles
 from store.verify import rebuild, verify
 from tests.store import maker
-from wgen_tui import columns, protocol
+from wgen_tui.protocol import columns
+from wgen_tui.protocol import runs as protocol
 
 TOTAL = 5 * 3 * 10
 

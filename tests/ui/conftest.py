@@ -15,8 +15,28 @@ import pyarrow.parquet as pq
 import pytest
 
 from experiments.schema import Message, SamplingConfig, TrainingConfig
-from wgen_tui import columns, protocol
 from wgen_tui.paths import Home
+from wgen_tui.protocol import columns
+from wgen_tui.protocol.ids import (
+    digest,
+    make_blind_key,
+    make_readout_id,
+    make_rule_grade_id,
+    make_sample_id,
+    sampling_key,
+    short_hash,
+)
+from wgen_tui.protocol.launches import DoneRecord, Event, JudgeJob, LaunchSpec, RunOutcome
+from wgen_tui.protocol.record import write_record
+from wgen_tui.protocol.runs import (
+    CheckpointManifest,
+    GradeRow,
+    MetricRow,
+    ModelRef,
+    RunSpec,
+    SeedSet,
+    Verification,
+)
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ESCAPES = "\x1b]0;owned\x07 \x1b[31mred\x1b[0m [bold]markup[/bold] \u202eback"
@@ -73,27 +93,27 @@ class Maker:
         (folder / "data.jsonl").write_text(json.dumps(ROW) + "\n")
 
     def run(self, arm: str, seed: int, role: str = "treatment") -> str:
-        run_id = f"mini-{arm}-s{seed}-{protocol.short_hash(arm, seed)}"
+        run_id = f"mini-{arm}-s{seed}-{short_hash(arm, seed)}"
         training = None if role == "base" else TrainingConfig(max_steps=4)
         paths = self.home.run(run_id)
         paths.root.mkdir()
-        spec = protocol.RunSpec(
+        spec = RunSpec(
             run_id=run_id,
             experiment="mini",
             definition_hash="0" * 10,
             arm=arm,
             role=role,
-            seeds=protocol.SeedSet(seed=seed, data_order=seed, lora_init=seed, sampling=seed),
-            model=protocol.ModelRef(name="tiny-world", location="tiny-world"),
+            seeds=SeedSet(seed=seed, data_order=seed, lora_init=seed, sampling=seed),
+            model=ModelRef(name="tiny-world", location="tiny-world"),
             training=training,
             data_rows=1,
             created_at=T0,
         )
-        protocol.write_record(paths.spec, spec)
+        write_record(paths.spec, spec)
         if training is not None:
             with paths.metrics.open("w") as stream:
                 for step in range(1, 5):
-                    row = protocol.MetricRow(
+                    row = MetricRow(
                         step=step,
                         steps=4,
                         epoch=step / 4,
@@ -110,7 +130,7 @@ class Maker:
         folder = self.home.run(run_id).checkpoint(step)
         folder.mkdir(parents=True)
         made = {"engine": "grid", "stack": [2, 4], "passes_padded": 3, "passes_packed": 1}
-        manifest = protocol.CheckpointManifest(
+        manifest = CheckpointManifest(
             run_id=run_id,
             step=step,
             steps=4,
@@ -119,11 +139,11 @@ class Maker:
             provenance={**made, "pad_factor": 1.25},
             created_at=T0,
         )
-        protocol.write_record(folder / "manifest.json", manifest)
+        write_record(folder / "manifest.json", manifest)
 
     def verify(self, run_id: str, difference: float = 6e-4) -> None:
         """What `run verify` leaves."""
-        found = protocol.Verification(
+        found = Verification(
             run_id=run_id,
             created_at=T0,
             steps=4,
@@ -143,17 +163,17 @@ class Maker:
             seconds=8.0,
             versions={"trl": "1.16.0", "peft": "0.21.2"},
         )
-        protocol.write_record(self.home.run(run_id).verification, found)
+        write_record(self.home.run(run_id).verification, found)
 
     def read(self, run_id: str, chances: dict[str, float], mass: float = 0.5) -> None:
         """One reading of a logprob question."""
         paths = self.home.run(run_id)
-        spec = protocol.RunSpec.model_validate_json(paths.spec.read_bytes())
+        spec = RunSpec.model_validate_json(paths.spec.read_bytes())
         step = 0 if spec.role == "base" else 4
-        reading = protocol.digest("reading", run_id, step)
+        reading = digest("reading", run_id, step)
         rows = [
             {
-                "readout_id": protocol.make_readout_id(reading, place),
+                "readout_id": make_readout_id(reading, place),
                 "reading_id": reading,
                 "run_id": run_id,
                 "experiment": "mini",
@@ -198,15 +218,15 @@ class Maker:
         name = f"20260102-030405-{stage}-{number:04x}"
         paths = self.home.launch(name)
         paths.control.mkdir(parents=True)
-        protocol.write_record(
+        write_record(
             paths.spec,
-            protocol.LaunchSpec(
+            LaunchSpec(
                 launch_id=name,
                 experiment="mini",
                 stage=stage,
                 run_ids=tuple(run_ids),
                 created_at=T0,
-                judge=protocol.JudgeJob(judges=()) if stage == "judge" else None,
+                judge=JudgeJob(judges=()) if stage == "judge" else None,
             ),
         )
         paths.started.write_text(json.dumps({"pid": 1, "at": T0.isoformat(), "argv": ["x"]}))
@@ -216,15 +236,15 @@ class Maker:
         with paths.events.open("w") as stream:
             if stage == "train":
                 said = "tiny-world: 1.0 M parameters on cpu in fp32 (there is no GPU)"
-                event = protocol.Event(at=T0, kind="ready", message=said)
+                event = Event(at=T0, kind="ready", message=said)
                 stream.write(event.model_dump_json() + "\n")
             for run_id in run_ids:
-                event = protocol.Event(at=T0, kind="run_started", run_id=run_id)
+                event = Event(at=T0, kind="run_started", run_id=run_id)
                 stream.write(event.model_dump_json() + "\n")
-        result = protocol.RunOutcome(outcome=outcome, message=message, title=title)
-        protocol.write_record(
+        result = RunOutcome(outcome=outcome, message=message, title=title)
+        write_record(
             paths.done,
-            protocol.DoneRecord(
+            DoneRecord(
                 launch_id=name,
                 outcome=outcome,
                 started_at=T0,
@@ -246,10 +266,10 @@ class Maker:
     ) -> None:
         """One part of prompts, samples and grades of a run, at a step."""
         paths = self.home.run(run_id)
-        spec = protocol.RunSpec.model_validate_json(paths.spec.read_bytes())
+        spec = RunSpec.model_validate_json(paths.spec.read_bytes())
         prompts, samples, grades = [], [], []
         for question in questions:
-            prompt_id = protocol.short_hash("prompt", question)
+            prompt_id = short_hash("prompt", question)
             messages = [Message(role="user", content=f"What of {question}?").model_dump()]
             head = {"prompt_id": prompt_id, "model": "tiny-world", "experiment": "mini"}
             at = {"question": question, "paraphrase": 0, "variant": "none"}
@@ -257,14 +277,14 @@ class Maker:
             prompts.append({**head, **at, **told})
             step = 0 if spec.role == "base" else step
             for draw in range(draws):
-                key = protocol.make_sample_id(run_id, step, prompt_id, draw, self.sampling)
+                key = make_sample_id(run_id, step, prompt_id, draw, self.sampling)
                 text = completion(question, draw)
                 samples.append(
                     {
                         **head,
                         **at,
                         "sample_id": key,
-                        "blind_key": protocol.make_blind_key(key),
+                        "blind_key": make_blind_key(key),
                         "run_id": run_id,
                         "arm": spec.arm,
                         "role": spec.role,
@@ -277,7 +297,7 @@ class Maker:
                         "tokens": 7,
                         "logprob": -3.5,
                         "draw_seed": draw,
-                        "sampling": json.dumps(protocol.sampling_key(self.sampling)),
+                        "sampling": json.dumps(sampling_key(self.sampling)),
                         "engine": "test",
                         "launch_id": "20260102-030405-sample-0000",
                         "created_at": T0,
@@ -288,8 +308,8 @@ class Maker:
                     ("broken", "ok"),
                 ):
                     grades.append(
-                        protocol.GradeRow(
-                            grade_id=protocol.make_rule_grade_id(key, judge, "r"),
+                        GradeRow(
+                            grade_id=make_rule_grade_id(key, judge, "r"),
                             sample_id=key,
                             run_id=run_id,
                             judge=judge,
@@ -332,7 +352,7 @@ def maker(tmp_path: Path) -> Maker:
 @pytest.fixture
 def home(maker: Maker) -> Home:
     """A finished experiment: two arms by two seeds and base, 30 samples, and a failed run."""
-    from wgen_tui.services.ingest import ingest_now
+    from wgen_tui.services.data.ingest import ingest_now
 
     maker.definition()
     done = []
@@ -377,8 +397,8 @@ def settled() -> Callable[..., object]:
 @pytest.fixture
 def machine() -> Callable[[Path], object]:
     """A machine that is always the same, for what is drawn of it."""
-    from wgen_tui.services.gpus import Gpu
-    from wgen_tui.services.host import Load
+    from wgen_tui.services.machine.gpus import Gpu
+    from wgen_tui.services.machine.host import Load
 
     gpu = Gpu(0, "GPU-1", "NVIDIA A10G", 23_028, 12_000, 81, {17: 900})
     return lambda folder: Load(42.0, 3_174, 24_043, 78_000, 258_000, (gpu,))

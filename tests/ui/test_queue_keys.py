@@ -11,14 +11,17 @@ import sys
 
 import pytest
 
-from wgen_tui import protocol
-from wgen_tui.queueing import QueueRecord, read_queue
-from wgen_tui.services import queue, supervisor
-from wgen_tui.services.gpus import Gpu
-from wgen_tui.services.runs import get_run, launches_of
+from wgen_tui.protocol.launches import Event, JudgeJob, LaunchSpec
+from wgen_tui.protocol.queue import QueueRecord, read_queue
+from wgen_tui.protocol.record import write_record
+from wgen_tui.services.machine.gpus import Gpu
+from wgen_tui.services.runs import queue
+from wgen_tui.services.runs.runs import get_run, launches_of
+from wgen_tui.services.supervisor import lifecycle
 from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.modals.dialogs import ConfirmModal
-from wgen_tui.ui.state import desk, runs
+from wgen_tui.ui.state import runs
+from wgen_tui.ui.state import status as desk
 from wgen_tui.ui.widgets.table import VirtualTable
 
 SIZES = [(80, 24), (120, 40)]
@@ -54,15 +57,15 @@ class Queue:
         name = f"20260102-03040{self._number}-0{stage}"
         paths = self.home.launch(name)
         paths.control.mkdir(parents=True)
-        spec = protocol.LaunchSpec(
+        spec = LaunchSpec(
             launch_id=name,
             experiment="mini",
             stage=stage,
             run_ids=tuple(run_ids),
             created_at=self._t0,
-            judge=protocol.JudgeJob(judges=()) if stage == "judge" else None,
+            judge=JudgeJob(judges=()) if stage == "judge" else None,
         )
-        protocol.write_record(paths.spec, spec)
+        write_record(paths.spec, spec)
         for run in run_ids:
             with self.home.run(run).launches.open("a") as stream:
                 stream.write(json.dumps({"launch_id": name, "stage": stage}) + "\n")
@@ -75,14 +78,14 @@ class Queue:
     def at_work(self, name):
         self.lock(self.home.launch(name).log)
         self.start(name)
-        event = protocol.Event(at=self._t0, kind="ready")
+        event = Event(at=self._t0, kind="ready")
         self.home.launch(name).events.write_text(event.model_dump_json() + "\n")
 
     def lose(self, name):
         why = "CUDA: the driver went away. Look at dmesg, or at nvidia-smi, for what it says of it."
         ended = {"number": 1, "state": "lost", "reason": why, "at": self._t0}
         record = QueueRecord(failures=1, history=(ended,))
-        protocol.write_record(self.home.launch(name).queue, record)
+        write_record(self.home.launch(name).queue, record)
         self.start(name)
 
     def lock(self, path):
@@ -112,7 +115,7 @@ def waiting(maker, constants):
     made = Queue(maker, constants)
     yield made
     made.close()
-    if pid := supervisor.alive(made.home):
+    if pid := lifecycle.alive(made.home):
         os.kill(pid, signal.SIGTERM)
 
 
@@ -254,7 +257,7 @@ async def test_opening_starts_the_supervisor_that_work_waits_for(maker, waiting,
     waiting.launch([run], "judge")
     app = WgenApp(waiting.home)
     async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot, lambda: supervisor.alive(waiting.home) is not None)
+        await settled(pilot, lambda: lifecycle.alive(waiting.home) is not None)
         await settled(pilot, lambda: any("supervisor has been started" in n for n in said(app)))
 
 
@@ -303,7 +306,7 @@ def lines(look, size, **more):
 
 @pytest.fixture
 def look(machine, tmp_path):
-    from wgen_tui.services.desk import Look
+    from wgen_tui.services.control.status import Look
 
     def made(**fields):
         from dataclasses import replace
@@ -339,7 +342,7 @@ def test_what_keeps_work_from_being_done_comes_first(look):
 
 
 def status(**fields):
-    from wgen_tui.services.state import RunStatus
+    from wgen_tui.services.runs.run_state import RunStatus
 
     base = {"run_id": "r", "experiment": "e", "model": "m", "arm": "a", "role": "base", "seed": 0}
     return RunStatus(**{**base, "state": "queued", **fields})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wgen_tui.protocol import NOT_TRAINED
-from wgen_tui.services.ingest import ingest_now
+from wgen_tui.protocol.launches import NOT_TRAINED
+from wgen_tui.services.data.ingest import ingest_now
 from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.state import readouts
 from wgen_tui.ui.state.provenance import how
@@ -213,7 +213,7 @@ def test_spaces_at_the_ends_of_tokens_are_seen(known_mean, label, shown):
 
 @pytest.fixture
 def known_mean():
-    from wgen_tui.services.readouts import ReadoutMean
+    from wgen_tui.services.results.readouts import ReadoutMean
 
     return ReadoutMean(
         model="m",

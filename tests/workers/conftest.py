@@ -25,9 +25,11 @@ from transformers import (
 from experiments.schema import TrainingConfig
 from experiments.tiny_world import weights_path
 from wgen_tui.paths import Home, RunPaths
-from wgen_tui.protocol import LaunchSpec, ModelRef, RunSpec, SeedSet, now, write_record
+from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.protocol.record import now, write_record
+from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet
 from wgen_tui.workers.runtime import Worker
-from wgen_tui.workers.train import train
+from wgen_tui.workers.train.stage import train
 
 SHAPE = {
     "hidden_size": 64,

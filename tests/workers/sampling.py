@@ -10,19 +10,12 @@ import pyarrow.parquet as pq
 
 from experiments.schema import Message, SamplingConfig
 from tests.workers.conftest import Field
-from wgen_tui.protocol import (
-    LaunchSpec,
-    ModelRef,
-    PromptSpec,
-    RunSpec,
-    SampleJob,
-    SeedSet,
-    now,
-    short_hash,
-    write_record,
-)
+from wgen_tui.protocol.ids import short_hash
+from wgen_tui.protocol.launches import LaunchSpec, PromptSpec, SampleJob
+from wgen_tui.protocol.record import now, write_record
+from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet
 from wgen_tui.workers.runtime import Worker
-from wgen_tui.workers.sample import sample
+from wgen_tui.workers.sample.stage import sample
 
 TEXTS = ("How do people travel?", "What lights a house?", "Name a bird species.")
 BASE = "base"

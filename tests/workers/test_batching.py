@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from wgen_tui.workers.batching import ENOUGH, Batch, Pool
-from wgen_tui.workers.decode import Request
-from wgen_tui.workers.rack import NO_SLOT, Rack
+from wgen_tui.workers.sample.engine.batching import ENOUGH, Batch, Pool
+from wgen_tui.workers.sample.engine.decode import Request
+from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, Rack
 
 RANK = 8
 

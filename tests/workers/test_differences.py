@@ -6,8 +6,8 @@ import pytest
 import torch
 from peft import LoraConfig
 
-from wgen_tui.workers.differences import difference, scaling
 from wgen_tui.workers.runtime import WorkerError
+from wgen_tui.workers.verify.compare import difference, scaling
 
 Weights = dict[str, torch.Tensor]
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.stats import chisquare, kstest
 
-from wgen_tui.workers import draws
-from wgen_tui.workers.draws import Keys, choose, keys_of
+from wgen_tui.workers.sample.engine import rng
+from wgen_tui.workers.sample.engine.rng import Keys, choose, keys_of
 
 MANY = 100_000
 
@@ -25,7 +25,7 @@ def test_keys_are_splitmix64() -> None:
 
 
 def test_numbers_are_exponential_along_tokens_and_along_draws() -> None:
-    found = -draws._logs(keys(300), 2000, torch.device("cpu")).double().numpy()
+    found = -rng._logs(keys(300), 2000, torch.device("cpu")).double().numpy()
     assert kstest(found.ravel()[::7], "expon").pvalue > 1e-3
     for token in (0, 1, 1999):
         assert kstest(found[:, token], "expon").pvalue > 1e-3
@@ -37,8 +37,8 @@ def test_numbers_are_exponential_along_tokens_and_along_draws() -> None:
 
 
 def test_a_device_makes_the_same_numbers_as_numpy() -> None:
-    made = draws._bits_of_torch(keys(20, 7), 5000, torch.device("cpu"))
-    assert torch.equal(made, draws._bits(keys(20, 7), 5000))
+    made = rng._bits_of_torch(keys(20, 7), 5000, torch.device("cpu"))
+    assert torch.equal(made, rng._bits(keys(20, 7), 5000))
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])

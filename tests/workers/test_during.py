@@ -10,9 +10,10 @@ import torch
 
 from experiments.schema import Message, SamplingConfig
 from tests.workers.conftest import Field
-from wgen_tui.protocol import LaunchSpec, PromptSpec, SampleJob, write_record
-from wgen_tui.workers.sample import sample
-from wgen_tui.workers.train import train
+from wgen_tui.protocol.launches import LaunchSpec, PromptSpec, SampleJob
+from wgen_tui.protocol.record import write_record
+from wgen_tui.workers.sample.stage import sample
+from wgen_tui.workers.train.stage import train
 
 PROMPTS = tuple(
     PromptSpec(

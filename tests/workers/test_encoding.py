@@ -9,11 +9,10 @@ from transformers import AutoTokenizer
 
 from experiments.tiny_world import weights_path
 from tests.workers.templates import BLOCKS, CHATS, GEMMA, NO_END, PLAIN, REWRITES
-from wgen_tui.protocol import ModelRef
-from wgen_tui.services.local_tokenizer import local_tokenizer
+from wgen_tui.protocol.runs import ModelRef
+from wgen_tui.services.models.local_tokenizer import local_tokenizer
 from wgen_tui.training_data.mask import TemplateRefusal
-from wgen_tui.workers.checks import TrainedTokenizer
-from wgen_tui.workers.encoding import Refused, encode
+from wgen_tui.workers.encoding import Refused, TrainedTokenizer, encode
 from wgen_tui.workers.models import load_tokenizer
 
 TEMPLATES = {"its own": None, "plain": PLAIN, "blocks": BLOCKS, "no end": NO_END, "gemma": GEMMA}

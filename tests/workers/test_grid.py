@@ -12,9 +12,9 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from tests.workers.conftest import Field, difference
-from wgen_tui.workers.alone import train_alone
-from wgen_tui.workers.member import load_member
 from wgen_tui.workers.models import load_base
+from wgen_tui.workers.train.run import load_member
+from wgen_tui.workers.train.single import train_alone
 
 CLOSE = 1e-4
 # Everything that may differ between the runs of a stack.

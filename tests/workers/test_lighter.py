@@ -12,9 +12,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from wgen_tui.workers.data import Example
-from wgen_tui.workers.grid.batch import Head, Pass, loss_sums, padded
-from wgen_tui.workers.grid.lighter import ROTARY, light_rotary, lighter
-from wgen_tui.workers.grid.stack import Slot, Stack
+from wgen_tui.workers.train.grid.batch import Head, Pass, loss_sums, padded
+from wgen_tui.workers.train.grid.fused_base import ROTARY, light_rotary, lighter
+from wgen_tui.workers.train.grid.stack import Slot, Stack
 
 LAYER = "model.layers.1."
 MODULES = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "mlp.gate_proj")

@@ -19,13 +19,14 @@ from experiments.schema import PolyConfig, TrainingConfig
 from tests.workers.conftest import Field
 from tests.workers.sampling import add_base, make_job, sample_runs, samples_of
 from tests.workers.test_resume import start, wait_for_step
-from wgen_tui.protocol import RunSpec, TaskSpec, write_record
-from wgen_tui.workers import mates
-from wgen_tui.workers.joint import joint_groups
+from wgen_tui.protocol.record import write_record
+from wgen_tui.protocol.runs import RunSpec, TaskSpec
 from wgen_tui.workers.poly import Routes, poly_config, read_task
-from wgen_tui.workers.proof import distance
 from wgen_tui.workers.runtime import Worker, WorkerError
-from wgen_tui.workers.train import train
+from wgen_tui.workers.sample.adapter_proof import distance
+from wgen_tui.workers.train import joint_checkpoints
+from wgen_tui.workers.train.joint import joint_groups
+from wgen_tui.workers.train.stage import train
 
 ARMS = ("a", "b")
 TRAINING: dict[str, Any] = {
@@ -307,7 +308,7 @@ def test_a_damaged_checkpoint_is_not_handed_on(make_field: Make) -> None:
     weights.write_bytes(weights.read_bytes()[:-1])
     worker = field.train("b")
     assert worker.outcomes["b"].title == "Damaged checkpoint"
-    assert not mates.is_trained(field.home.run("b"))
+    assert not joint_checkpoints.is_trained(field.home.run("b"))
 
 
 def test_not_without_its_mates(make_field: Make) -> None:
@@ -349,7 +350,7 @@ def test_what_peft_cannot_do_is_named_before_the_base_is_touched(
 
 
 def test_several_processes_are_refused(make_field: Make) -> None:
-    from wgen_tui.workers.joint import Joint
+    from wgen_tui.workers.train.joint import Joint
 
     field = joined(make_field())
     several = Accelerator()

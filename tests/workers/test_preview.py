@@ -14,9 +14,9 @@ from experiments.tiny_world import weights_path
 from tests.workers.templates import CHATS, GEMMA, NO_END, NO_SYSTEM, PLAIN, REWRITES
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import Home
-from wgen_tui.protocol import ModelRef
-from wgen_tui.services import launch
-from wgen_tui.services.preview import PreviewWorker, make_request, preview
+from wgen_tui.protocol.runs import ModelRef
+from wgen_tui.services.planning.preview import PreviewWorker, make_request, preview
+from wgen_tui.services.runs import process
 from wgen_tui.training_data.records import (
     ArmRows,
     PreviewReport,
@@ -211,7 +211,7 @@ def test_nothing_of_the_folder_one_stands_in_is_imported(
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "__init__.py").write_text("raise SystemExit('decoy')")
     monkeypatch.chdir(tmp_path)
-    assert launch.environment()["PYTHONSAFEPATH"] == "1"
+    assert process.environment()["PYTHONSAFEPATH"] == "1"
     assert preview(request(CHATS["one turn"])).arms[0].totals.used == 1
 
 

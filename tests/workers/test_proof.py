@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 
 from tests.workers.conftest import Field
 from tests.workers.sampling import TEXTS, add_base, make_job, sample_runs, samples_of
-from wgen_tui.protocol import NO_EFFECT, NOT_TRAINED
+from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED
 from wgen_tui.workers.checkpoints import PROBE
-from wgen_tui.workers.proof import distance
+from wgen_tui.workers.sample.adapter_proof import distance
 
 WEIGHTS = "adapter_model.safetensors"
 

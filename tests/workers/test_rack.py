@@ -10,9 +10,9 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from wgen_tui.workers.grid.adapters import read_adapter
-from wgen_tui.workers.passes import Reader
-from wgen_tui.workers.rack import NO_SLOT, Rack
+from wgen_tui.workers.adapters import read_adapter
+from wgen_tui.workers.sample.engine.forward import Reader
+from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, Rack
 
 CONFIGS = (
     {"r": 8, "lora_alpha": 16},

@@ -22,7 +22,7 @@ from tests.workers.sampling import (
     sample_runs,
     samples_of,
 )
-from wgen_tui.protocol import ReadoutSpec
+from wgen_tui.protocol.launches import ReadoutSpec
 
 SAID = ("By coach.", "By plane, of course", "x")
 NEXT = [

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.workers.conftest import Field, difference
-from wgen_tui.protocol import LaunchSpec
-from wgen_tui.workers import resume
+from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.workers.runtime import Worker
-from wgen_tui.workers.train import train
+from wgen_tui.workers.train import resume
+from wgen_tui.workers.train.stage import train
 
 CLOSE = 1e-4
 TRAINING = {

@@ -28,9 +28,9 @@ from tests.workers.sampling import (
     sample_runs,
     samples_of,
 )
-from wgen_tui.protocol import DoneRecord
-from wgen_tui.workers import engine as engines
+from wgen_tui.protocol.launches import DoneRecord
 from wgen_tui.workers.runtime import Worker
+from wgen_tui.workers.sample.engine import engine as engines
 
 RUNS = ("a", "b", "c")
 
@@ -104,7 +104,7 @@ def test_batches_change_nothing(
 def test_checkpoints_come_in_waves_when_room_is_short(
     field: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from wgen_tui.workers import sampler
+    from wgen_tui.workers.sample import sampler
 
     job = make_job(2, checkpoints="all")
     sample_runs(field, job)
@@ -201,7 +201,7 @@ def test_out_of_memory_halves_the_rows(field: Field, monkeypatch: pytest.MonkeyP
         base.model.register_forward_pre_hook(refuse, with_kwargs=True)
         return base
 
-    from wgen_tui.workers import sample as samples
+    from wgen_tui.workers.sample import stage as samples
 
     loader = samples.load_base
     monkeypatch.setattr(samples, "load_base", load)
@@ -214,7 +214,7 @@ def test_out_of_memory_halves_the_rows(field: Field, monkeypatch: pytest.MonkeyP
 def test_a_cancelled_run_stops_and_the_others_go_on(field: Field) -> None:
     worker = sample_launch(field, make_job(3), BASE, *RUNS)
     (worker.paths.control / "cancel-b").touch()
-    from wgen_tui.workers.sample import sample
+    from wgen_tui.workers.sample.stage import sample
 
     sample(worker)
     found = {run: outcome.outcome for run, outcome in worker.outcomes.items()}
@@ -234,8 +234,8 @@ class Impatient(Worker):
 def test_a_run_cancelled_half_way_keeps_what_it_has(
     field: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from wgen_tui.workers import sample as samples
-    from wgen_tui.workers import sampler
+    from wgen_tui.workers.sample import sampler
+    from wgen_tui.workers.sample import stage as samples
 
     monkeypatch.setattr(sampler, "LOOK_SECONDS", 0.0)
     monkeypatch.setattr(engines, "MOST_ROWS", 8)

@@ -10,10 +10,10 @@ from transformers import AutoTokenizer
 
 from experiments.schema import TrainingConfig
 from experiments.tiny_world import weights_path
-from wgen_tui.protocol import SeedSet
+from wgen_tui.protocol.runs import SeedSet
 from wgen_tui.workers.data import Chat, Example
-from wgen_tui.workers.stock import check_mask, pick_padding, settings
-from wgen_tui.workers.verify import tolerance
+from wgen_tui.workers.verify.check import tolerance
+from wgen_tui.workers.verify.trl import check_mask, pick_padding, settings
 
 CHATS: list[Chat] = [
     [{"role": "user", "content": "Name a bird."}, {"role": "assistant", "content": answer}]

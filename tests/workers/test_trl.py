@@ -40,7 +40,7 @@ MIXED: dict[str, dict[str, Any]] = {
 def test_a_stack_gives_the_adapters_of_separate_trl_runs(
     make_field: Callable[..., Field], name: str
 ) -> None:
-    from wgen_tui.workers import stock
+    from wgen_tui.workers.verify import trl
 
     field = make_field(name)
     for seed, (run_id, training) in enumerate(MIXED.items()):
@@ -54,7 +54,7 @@ def test_a_stack_gives_the_adapters_of_separate_trl_runs(
         base = load_base(spec.model, spec.training, None, torch.device("cpu"))
         data = load_examples(worker.run_paths(run_id).data, base.tokenizer, spec.training)
         steps = spec.training.max_steps or 0
-        theirs = stock.train(base, data, spec.training, spec.seeds, steps, lambda _step: None)
+        theirs = trl.train(base, data, spec.training, spec.seeds, steps, lambda _step: None)
         assert difference(field.adapter(run_id), theirs.final) < CLOSE, run_id
-        ours = stock.our_order(data, spec.training, spec.seeds.data_order, steps)
-        assert stock.same_order(ours, theirs.order), run_id
+        ours = trl.our_order(data, spec.training, spec.seeds.data_order, steps)
+        assert trl.same_order(ours, theirs.order), run_id

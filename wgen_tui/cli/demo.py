@@ -12,8 +12,8 @@ from wgen_tui.errors import ExitCode
 from wgen_tui.paths import Home
 
 if TYPE_CHECKING:
-    from wgen_tui.services.plan import Plan
-    from wgen_tui.services.results import ContrastResult, Rate, Results
+    from wgen_tui.services.planning.plan import Plan
+    from wgen_tui.services.results.results import ContrastResult, Rate, Results
 
 
 @click.command()
@@ -25,9 +25,9 @@ def command(home: Home, fresh: bool) -> int:
     Needs no GPU, no network and no account. A second demo reuses what is done.
     """
     from wgen_tui.cli.start import begin
-    from wgen_tui.services import demo
-    from wgen_tui.services.plan import make_plan
-    from wgen_tui.services.results import compute
+    from wgen_tui.services.planning import demo
+    from wgen_tui.services.planning.plan import make_plan
+    from wgen_tui.services.results.results import compute
 
     began = time.monotonic()
     if fresh and (removed := demo.start_afresh(home)):
@@ -46,7 +46,7 @@ def command(home: Home, fresh: bool) -> int:
 
 def _introduce(plan: Plan) -> None:
     """Say what is going to happen, and what happened before."""
-    from wgen_tui.services import demo
+    from wgen_tui.services.planning import demo
 
     definition = plan.definition
     done = demo.reuse(plan)
@@ -113,7 +113,7 @@ def _difference(item: ContrastResult) -> str | None:
 
 
 def _conclude(results: Results) -> None:
-    from wgen_tui.services import demo
+    from wgen_tui.services.planning import demo
 
     say(f"Shows: {_verdict(results)}")
     say(

@@ -28,8 +28,8 @@ def command() -> None:
 @pass_home
 def list_(home: Home, as_json: bool) -> None:
     """List experiments: built-in ones, and yours over them."""
-    from wgen_tui.services.definitions import list_experiments
-    from wgen_tui.services.runs import list_runs
+    from wgen_tui.services.experiments.definitions import list_experiments
+    from wgen_tui.services.runs.runs import list_runs
 
     states: dict[str, Counter[str]] = {}
     for run in list_runs(home):
@@ -79,7 +79,7 @@ def list_(home: Home, as_json: bool) -> None:
 @pass_home
 def show(home: Home, experiment: str, as_json: bool) -> None:
     """Show a definition: hypothesis, arms, training, questions, judges, plan."""
-    from wgen_tui.services import definitions
+    from wgen_tui.services.experiments import definitions
 
     definition = definitions.load(home, experiment)
     if as_json:
@@ -133,7 +133,7 @@ def _show(definition: Definition, folder: Path, counts: dict[str, int]) -> None:
 @pass_writable_home
 def new(home: Home, slug: str) -> None:
     """Write a small commented definition to begin with."""
-    from wgen_tui.services import definitions
+    from wgen_tui.services.experiments import definitions
 
     folder = definitions.new(home, slug)
     click.echo(folder)
@@ -146,7 +146,7 @@ def new(home: Home, slug: str) -> None:
 @pass_writable_home
 def copy(home: Home, experiment: str, slug: str) -> None:
     """Copy EXPERIMENT into the home as SLUG, to change it there."""
-    from wgen_tui.services import definitions
+    from wgen_tui.services.experiments import definitions
 
     folder = definitions.copy(home, experiment, slug)
     click.echo(folder)
@@ -159,7 +159,7 @@ def copy(home: Home, experiment: str, slug: str) -> None:
 @pass_home
 def validate(home: Home, experiment: str, as_json: bool) -> None:
     """Check a definition (slug or path) and its data; every problem with file, line and key."""
-    from wgen_tui.services import definitions
+    from wgen_tui.services.experiments import definitions
 
     definition, notes = definitions.validate(home, experiment)
     if as_json:
@@ -194,7 +194,7 @@ def preview(
     Only the tokenizer is loaded. Shown are the first examples of each arm and some of those whose
     tokens have a problem. Exits 1 if there is a problem that `run start` would refuse.
     """
-    from wgen_tui.services import preview as service
+    from wgen_tui.services.planning import preview as service
 
     request = service.make_request(
         home, experiment, arm=arm, model=model, show=number, trust_remote_code=trust_remote_code
@@ -229,6 +229,6 @@ def _print_preview(report: PreviewReport, prompts: int) -> None:
 @pass_home
 def schema(home: Home) -> None:
     """Print the JSON Schema of experiment.yaml, for editors."""
-    from wgen_tui.services.definitions import json_schema
+    from wgen_tui.services.experiments.definitions import json_schema
 
     emit_json(json_schema())

@@ -46,7 +46,7 @@ def command() -> None:
 @pass_writable_home
 def screen(home: Home, experiment: str) -> int:
     """Grade samples of EXPERIMENT, blind: one key grades and goes on."""
-    from wgen_tui.services.grading import rubrics
+    from wgen_tui.services.grading.session import rubrics
     from wgen_tui.ui.app import run_app
 
     rubrics(home, experiment)  # a missing rubric is said here, not on a screen
@@ -68,7 +68,7 @@ def export(
     home: Home, experiment: str, rubric: str | None, output: Path | None, as_json: bool
 ) -> None:
     """Write people's grades as CSV (or JSON)."""
-    from wgen_tui.services.grade_files import export_grades
+    from wgen_tui.services.grading.grade_files import export_grades
 
     text = export_grades(home, experiment, rubric, "json" if as_json else "csv")
     if output is None:
@@ -84,7 +84,7 @@ def export(
 @pass_writable_home
 def import_(home: Home, experiment: str, file: Path) -> None:
     """Take over grades from a CSV or JSON file: sample_id, label, and judge, grader, explanation."""
-    from wgen_tui.services.grade_files import import_grades
+    from wgen_tui.services.grading.grade_files import import_grades
 
     number = import_grades(home, experiment, file)
     say(f"Took over {number} new grades.")
@@ -97,7 +97,7 @@ def import_(home: Home, experiment: str, file: Path) -> None:
 @pass_home
 def agreement(home: Home, experiment: str, rubric: str | None, as_json: bool) -> None:
     """How people agree with each other, and with the rule."""
-    from wgen_tui.services.grade_files import agreement as compare
+    from wgen_tui.services.grading.grade_files import agreement as compare
 
     found = compare(home, experiment, rubric)
     if as_json:

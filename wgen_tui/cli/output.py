@@ -154,7 +154,7 @@ def cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:g}"
-    from wgen_tui.services.sanitise import printable
+    from wgen_tui.terminal_text import printable
 
     return printable(str(value), keep_newlines=False)
 
@@ -242,7 +242,7 @@ def show_error(error: WgenError, *, as_json: bool = False) -> None:
 
 def cell_lines(text: str) -> str:
     """Text of several lines with its control characters made visible."""
-    from wgen_tui.services.sanitise import printable
+    from wgen_tui.terminal_text import printable
 
     return printable(text)
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wgen_tui.paths import Home
-    from wgen_tui.protocol import LaunchSpec
-    from wgen_tui.services.plan import Plan
+    from wgen_tui.protocol.launches import LaunchSpec
+    from wgen_tui.services.planning.plan import Plan
 
 
 def plan_json(home: Home, plan: Plan, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -24,8 +24,8 @@ def plan_json(home: Home, plan: Plan, rows: Sequence[dict[str, Any]]) -> dict[st
         plan: What would be done.
         rows: Its runs, as `run start --json` shows them.
     """
-    from wgen_tui.services.commit import launches_for
-    from wgen_tui.services.specs import installed
+    from wgen_tui.services.planning.commit import launches_for
+    from wgen_tui.services.planning.run_specs import installed
 
     launches = launches_for(plan)
     names = {item.launch_id: f"planned-{number}" for number, item in enumerate(launches)}
@@ -50,7 +50,7 @@ def plan_json(home: Home, plan: Plan, rows: Sequence[dict[str, Any]]) -> dict[st
 
 def _launch(home: Home, plan: Plan, spec: LaunchSpec, names: dict[str, str]) -> dict[str, Any]:
     """One launch, under its name in this plan."""
-    from wgen_tui.services.launch import argv, needs_model
+    from wgen_tui.services.runs.process import argv, needs_model
 
     name = names[spec.launch_id]
     runs = [run for run in plan.runs if run.spec.run_id in spec.run_ids]

@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 from wgen_tui.cli.output import say
-from wgen_tui.protocol import STAGES, Stage
-from wgen_tui.services.runs import RunStatus
-from wgen_tui.services.watch import Snapshot
+from wgen_tui.protocol.launches import STAGES, Stage
+from wgen_tui.services.control.watch import Snapshot
+from wgen_tui.services.runs.run_state import RunStatus
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -12,8 +12,8 @@ from wgen_tui.paths import Home
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wgen_tui.protocol import LaunchSpec
-    from wgen_tui.services.state import RunStatus
+    from wgen_tui.protocol.launches import LaunchSpec
+    from wgen_tui.services.runs.run_state import RunStatus
 
 
 def choose(
@@ -24,7 +24,7 @@ def choose(
     fits: Callable[[RunStatus], bool],
 ) -> list[str]:
     """The runs named; or, of an experiment or of all, those that are in a state for it."""
-    from wgen_tui.services.runs import get_run, of_experiment
+    from wgen_tui.services.runs.runs import get_run, of_experiment
 
     if run_ids:
         return [get_run(home, run_id).run_id for run_id in run_ids]
@@ -59,7 +59,7 @@ def pause(
     why: str,
 ) -> None:
     """Pause runs, or the queue: what runs saves its state first."""
-    from wgen_tui.services import control
+    from wgen_tui.services.control import control
 
     if whole:
         control.pause_queue(home, why)
@@ -82,7 +82,7 @@ def resume(
     home: Home, run_ids: tuple[str, ...], experiment: str | None, everything: bool, whole: bool
 ) -> None:
     """Go on with paused runs, or with the queue."""
-    from wgen_tui.services import control
+    from wgen_tui.services.control import control
 
     if whole:
         was = control.resume_queue(home)
@@ -103,7 +103,7 @@ def retry(home: Home, run_ids: tuple[str, ...], experiment: str | None, everythi
     They go on from their last complete state, as they were started; `run start` would read the
     definition anew.
     """
-    from wgen_tui.services import control
+    from wgen_tui.services.control import control
 
     chosen = choose(home, run_ids, experiment, everything, lambda run: run.state in control.AGAIN)
     _say_begun(control.retry(home, chosen), chosen, "failed, lost or cancelled")
@@ -122,7 +122,7 @@ def priority(
 
     A launch serves several runs; all runs of the launches that are named move.
     """
-    from wgen_tui.services import control
+    from wgen_tui.services.control import control
 
     if sum((to is not None, by is not None, first)) != 1:
         raise click.UsageError("Give one of --to N, --by N and --first.")

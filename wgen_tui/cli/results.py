@@ -13,9 +13,9 @@ from wgen_tui.paths import Home
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wgen_tui.services.readouts import ReadoutMean
-    from wgen_tui.services.results import ContrastResult, Rate, Results
-    from wgen_tui.services.stats import Interval
+    from wgen_tui.services.results.readouts import ReadoutMean
+    from wgen_tui.services.results.results import ContrastResult, Rate, Results
+    from wgen_tui.services.results.stats import Interval
 
 BAR = 20  # cells from 0 to 1
 METRIC_CELLS = 24
@@ -62,7 +62,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Show rates, intervals and differences to the control."""
-    from wgen_tui.services.results import compute
+    from wgen_tui.services.results.results import compute
 
     results = compute(
         home,
@@ -136,7 +136,7 @@ def _show_rates(results: Results, rates: list[Rate], extra: Sequence[str]) -> No
 
 
 def _show_readouts(read: list[ReadoutMean], *, seeds: bool) -> None:
-    from wgen_tui.services.sanitise import one_line
+    from wgen_tui.terminal_text import one_line
 
     steps = len({(item.model, item.arm, item.checkpoint) for item in read}) > len(
         {(item.model, item.arm) for item in read}

@@ -13,12 +13,12 @@ from wgen_tui.cli.start import start
 from wgen_tui.cli.verify import verify
 from wgen_tui.errors import ExitCode, UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol import RunState
+from wgen_tui.protocol.launches import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wgen_tui.services.runs import RunStatus
+    from wgen_tui.services.runs.run_state import RunStatus
 
 
 @click.group()
@@ -41,7 +41,7 @@ command.add_command(priority)
 @pass_home
 def list_(home: Home, experiment: str | None, state: str | None, as_json: bool) -> None:
     """List runs with their state."""
-    from wgen_tui.services.runs import of_experiment, run_names
+    from wgen_tui.services.runs.runs import of_experiment, run_names
 
     runs = [run for run in of_experiment(home, experiment) if state in (None, run.state)]
     if as_json:
@@ -58,7 +58,7 @@ def list_(home: Home, experiment: str | None, state: str | None, as_json: bool) 
 def _list_table(runs: Sequence[RunStatus], everyone: Sequence[str]) -> None:
     """Runs in 80 columns: short ids, and nothing that is the same in every row."""
     from wgen_tui.cli.progress import clock
-    from wgen_tui.services.runs import short_names
+    from wgen_tui.services.runs.runs import short_names
 
     short = short_names(everyone)
     several = {
@@ -122,7 +122,8 @@ def as_dict(run: RunStatus) -> dict[str, Any]:
 @pass_home
 def show(home: Home, run_id: str, as_json: bool) -> None:
     """Show one run: what it is made of, how it stands, what it has written."""
-    from wgen_tui.services import inventory, runs
+    from wgen_tui.run_files import inventory
+    from wgen_tui.services.runs import runs
 
     status = runs.get_run(home, run_id)
     run_id = status.run_id
@@ -161,7 +162,7 @@ def watch(home: Home, run_ids: tuple[str, ...], experiment: str | None) -> int:
     Ctrl+C stops watching, not the work.
     """
     from wgen_tui.cli.progress import follow, only_watching
-    from wgen_tui.services.watch import watch as snapshots
+    from wgen_tui.services.control.watch import watch as snapshots
 
     chosen = _chosen(home, run_ids, experiment)
     if not run_ids:
@@ -177,7 +178,7 @@ def watch(home: Home, run_ids: tuple[str, ...], experiment: str | None) -> int:
 
 def _chosen(home: Home, run_ids: Sequence[str], experiment: str | None) -> list[RunStatus]:
     """The runs that arguments name: all of them when there are none."""
-    from wgen_tui.services.runs import get_run, of_experiment
+    from wgen_tui.services.runs.runs import get_run, of_experiment
 
     if run_ids:
         return [get_run(home, run_id) for run_id in run_ids]
@@ -192,9 +193,9 @@ def _chosen(home: Home, run_ids: Sequence[str], experiment: str | None) -> list[
 def logs(home: Home, run_id: str, lines: int, follow: bool) -> None:
     """Print the last lines that a run's worker wrote."""
     from wgen_tui.cli.progress import only_watching
-    from wgen_tui.services.logs import follow_log
-    from wgen_tui.services.runs import get_run, tail
-    from wgen_tui.services.sanitise import printable
+    from wgen_tui.services.runs.logs import follow_log
+    from wgen_tui.services.runs.runs import get_run, tail
+    from wgen_tui.terminal_text import printable
 
     name = get_run(home, run_id).run_id
     if follow:
@@ -216,7 +217,7 @@ def logs(home: Home, run_id: str, lines: int, follow: bool) -> None:
 @pass_writable_home
 def cancel(home: Home, run_ids: tuple[str, ...], experiment: str | None, everything: bool) -> None:
     """Cancel runs: what is written stays, and `run start` can take them up again."""
-    from wgen_tui.services import runs
+    from wgen_tui.services.runs import runs
 
     chosen = choose(home, run_ids, experiment, everything, lambda run: run.live)
     for run_id in chosen:
@@ -242,7 +243,7 @@ def rm(home: Home, run_ids: tuple[str, ...], experiment: str | None, yes: bool) 
 
     Grades by people stay in the journal.
     """
-    from wgen_tui.services import runs
+    from wgen_tui.services.runs import runs
 
     if not (run_ids or experiment):
         raise click.UsageError("Name runs, or give --experiment SLUG.")

@@ -13,7 +13,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 
 if TYPE_CHECKING:
-    from wgen_tui.services.samples import Filter, SampleRow
+    from wgen_tui.services.data.samples import Filter, SampleRow
 
 F = TypeVar("F", bound=Callable[..., Any])
 TEXT = 48  # cells of the completion in a table
@@ -45,7 +45,7 @@ def filter_options(function: F) -> F:
 
 def make_filter(label: str | None = None, **values: Any) -> Filter:
     """The filter that the options stand for."""
-    from wgen_tui.services.samples import Filter
+    from wgen_tui.services.data.samples import Filter
 
     pair: tuple[str, str] | None = None
     if label is not None:
@@ -83,8 +83,8 @@ def as_dict(row: SampleRow) -> dict[str, Any]:
 def _listed(
     home: Home, label: str | None, limit: int, offset: int, as_json: bool, **values: Any
 ) -> None:
-    from wgen_tui.services import samples
-    from wgen_tui.services.sanitise import one_line
+    from wgen_tui.services.data import samples
+    from wgen_tui.terminal_text import one_line
 
     ids = samples.search(home, make_filter(label, **values))
     rows = samples.page(home, list(ids[offset : offset + limit]))
@@ -152,8 +152,8 @@ def search(
 @pass_home
 def show(home: Home, sample_id: int, as_json: bool) -> None:
     """Show one sample: its whole prompt, completion, parameters and grades."""
-    from wgen_tui.services import samples
-    from wgen_tui.services.sanitise import printable
+    from wgen_tui.services.data import samples
+    from wgen_tui.terminal_text import printable
 
     found = samples.detail(home, sample_id)
     if as_json:
@@ -212,7 +212,7 @@ def show(home: Home, sample_id: int, as_json: bool) -> None:
 @pass_home
 def export(home: Home, /, form: str, output: Path | None, **values: Any) -> None:
     """Write samples with their labels to a file or to stdout."""
-    from wgen_tui.services import sql
+    from wgen_tui.services.data import sql
 
     where, parameters = _sql_of(**values)
     text = f"select * from samples_wide{where} order by all"
@@ -255,7 +255,7 @@ def top_up(
     What is drawn stays as it is: a longer series begins with the shorter one. Nothing is trained.
     """
     from wgen_tui.cli.start import begin, show_plan
-    from wgen_tui.services.topup import plan_top_up
+    from wgen_tui.services.planning.top_up import plan_top_up
 
     plan = plan_top_up(
         home,

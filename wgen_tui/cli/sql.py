@@ -49,7 +49,7 @@ def command(
 
     QUERY is one statement that reads, or - for stdin. csv, json and parquet have every row.
     """
-    from wgen_tui.services import sql
+    from wgen_tui.services.data import sql
 
     if show_schema:
         _schema(home, as_json)
@@ -96,7 +96,7 @@ def _form_of(output: Path) -> str:
 
 
 def _schema(home: Home, as_json: bool) -> None:
-    from wgen_tui.services import sql
+    from wgen_tui.services.data import sql
 
     views = sql.schema(home)
     if as_json:

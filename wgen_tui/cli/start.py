@@ -15,9 +15,9 @@ from wgen_tui.paths import Home
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wgen_tui.protocol import LaunchSpec
-    from wgen_tui.services.plan import Plan
-    from wgen_tui.services.runs import RunStatus
+    from wgen_tui.protocol.launches import LaunchSpec
+    from wgen_tui.services.planning.plan import Plan
+    from wgen_tui.services.runs.run_state import RunStatus
 
 
 @click.command()
@@ -68,7 +68,7 @@ def start(
     The work belongs to a supervisor in the background and goes on when this command ends. The
     same command again does what is still missing, and nothing twice.
     """
-    from wgen_tui.services.plan import Options, make_plan
+    from wgen_tui.services.planning.plan import Options, make_plan
 
     options = Options(
         models=models or None,
@@ -93,17 +93,17 @@ def start(
 def begin(home: Home, plan: Plan, *, detach: bool = False, as_json: bool = False) -> int:
     """Commit a plan, see to the supervisor, and follow the runs; returns the exit code."""
     from wgen_tui.cli.progress import follow, only_watching
-    from wgen_tui.services import supervisor
-    from wgen_tui.services.plan import commit
-    from wgen_tui.services.runs import Board
-    from wgen_tui.services.watch import Snapshot, watch
+    from wgen_tui.services.control.watch import Snapshot, watch
+    from wgen_tui.services.planning.commit import commit
+    from wgen_tui.services.runs.runs import Board
+    from wgen_tui.services.supervisor import lifecycle
 
     _refuse_readonly()
     launches = commit(home, plan)
     run_ids = [run.spec.run_id for run in plan.runs]
     live = [run for run in Board(home).refresh(run_ids=run_ids) if run.live]
     if launches or live:
-        supervisor.ensure(home)
+        lifecycle.ensure(home)
     last = Snapshot(())
     with only_watching():
         say(_opening(plan, launches, live))
@@ -150,7 +150,7 @@ def _opening(plan: Plan, launches: Sequence[LaunchSpec], live: Sequence[RunStatu
 
 
 def _plan_rows(plan: Plan) -> list[dict[str, Any]]:
-    from wgen_tui.protocol import STAGES
+    from wgen_tui.protocol.launches import STAGES
 
     return [
         {
@@ -191,8 +191,8 @@ def show_plan(plan: Plan, as_json: bool) -> None:
 
 
 def _start_json(home: Home, plan: Plan, launches: Sequence[LaunchSpec]) -> None:
-    from wgen_tui.services import supervisor
-    from wgen_tui.services.runs import Board
+    from wgen_tui.services.runs.runs import Board
+    from wgen_tui.services.supervisor import lifecycle
 
     rows = _plan_rows(plan)
     states = {run.run_id: run for run in Board(home).refresh(run_ids=[r["id"] for r in rows])}
@@ -201,7 +201,7 @@ def _start_json(home: Home, plan: Plan, launches: Sequence[LaunchSpec]) -> None:
             "schema": 1,
             "experiment": plan.definition.slug,
             "dry_run": False,
-            "supervisor": supervisor.alive(home),
+            "supervisor": lifecycle.alive(home),
             "launches": [
                 {"id": item.launch_id, "stage": item.stage, "runs": item.run_ids}
                 for item in launches

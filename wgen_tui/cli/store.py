@@ -13,8 +13,8 @@ from wgen_tui.errors import ExitCode, UsageError
 from wgen_tui.paths import Home
 
 if TYPE_CHECKING:
-    from wgen_tui.services.merge import Report
-    from wgen_tui.services.merging.report import Item
+    from wgen_tui.services.merge.merge import Report
+    from wgen_tui.services.merge.merge_report import Item
 
 
 @click.group()
@@ -30,7 +30,7 @@ def command() -> None:
 @pass_writable_home
 def verify(home: Home, as_json: bool) -> int:
     """Ingest what is new and compare every row with the files; exit 1 if any differs."""
-    from wgen_tui.services import storage
+    from wgen_tui.services.data import storage
 
     problems = storage.verify(home)
     if as_json:
@@ -52,7 +52,7 @@ def verify(home: Home, as_json: bool) -> int:
 @pass_writable_home
 def rebuild(home: Home, as_json: bool) -> int:
     """Make the database anew from the files; exit 1 if a file is damaged."""
-    from wgen_tui.services import storage
+    from wgen_tui.services.data import storage
 
     report = storage.rebuild(home)
     if as_json:
@@ -74,7 +74,8 @@ def rebuild(home: Home, as_json: bool) -> int:
 @pass_home
 def info(home: Home, as_json: bool) -> None:
     """Say where the database is, how large, and how many rows it has."""
-    from wgen_tui.services import doctor, storage
+    from wgen_tui.services import doctor
+    from wgen_tui.services.data import storage
 
     found = storage.info(home)
     if as_json:
@@ -96,7 +97,7 @@ def merge(home: Home, other_home: Path, dry_run: bool, as_json: bool) -> int:
     what is new there. What is at work in either home is left out and named; so is what they
     disagree on, and everything else comes.
     """
-    from wgen_tui.services.merge import merge as merge_home
+    from wgen_tui.services.merge.merge import merge as merge_home
 
     if not dry_run and click.get_current_context().obj.readonly:
         raise UsageError(

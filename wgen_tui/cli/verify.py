@@ -14,7 +14,8 @@ from wgen_tui.errors import ExitCode
 from wgen_tui.paths import Home
 
 if TYPE_CHECKING:
-    from wgen_tui.protocol import Event, Verification
+    from wgen_tui.protocol.launches import Event
+    from wgen_tui.protocol.runs import Verification
 
 
 @click.command()
@@ -32,7 +33,7 @@ def verify(home: Home, run_id: str, no_floor: bool, as_json: bool) -> int:
     but rounding. In fp32, 1e-4 or ten floors pass (beyond 0.2%, three); in bf16 and fp16, two
     floors. Exit 1 if it does not pass. Needs the extra: pip install 'wgen-tui[verify]'.
     """
-    from wgen_tui.services import verify as service
+    from wgen_tui.services.results import verify as service
 
     with _progress() as show:
         found = service.verify(home, run_id, show, floor=not no_floor)

@@ -21,10 +21,13 @@ from typing import Literal
 
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import HOME_FORMAT, Home
-from wgen_tui.services import endpoints, gpus, servers, supervisor
-from wgen_tui.services.launch import has_gpu
-from wgen_tui.services.placement import gb
-from wgen_tui.services.runs import list_runs
+from wgen_tui.services.machine import gpus
+from wgen_tui.services.machine.gpus import gb
+from wgen_tui.services.models import endpoints
+from wgen_tui.services.planning import endpoint_status
+from wgen_tui.services.runs.process import has_gpu
+from wgen_tui.services.runs.runs import list_runs
+from wgen_tui.services.supervisor import lifecycle
 
 OTHERS = 0o077  # what group and others may do
 LITTLE_ROOM = 2 << 30  # bytes; a few adapters and some hundred thousand samples
@@ -109,7 +112,7 @@ def _home(home: Home) -> Iterator[Finding]:
         runs = list_runs(home)
         live = sum(run.live for run in runs)
         yield Finding("home", "runs", f"{len(runs)}, {live} of them live")
-        pid = supervisor.alive(home)
+        pid = lifecycle.alive(home)
         yield Finding("home", "supervisor", f"process {pid}" if pid else "none")
 
 
@@ -138,7 +141,7 @@ def _database(home: Home) -> Iterator[Finding]:
         yield Finding("database", "file", "none yet; it is made from the files", "note")
         return
     # It loads duckdb and pyarrow.
-    from wgen_tui.services import storage  # noqa: PLC0415
+    from wgen_tui.services.data import storage  # noqa: PLC0415
 
     yield Finding("database", "file", size(home.database.stat().st_size))
     try:
@@ -246,7 +249,7 @@ def _endpoints(home: Home) -> Iterator[Finding]:
         yield Finding("endpoints", "config.toml", "none; docs/endpoints.md says how", "note")
     for name, endpoint in found.items():
         try:
-            seen = servers.look(endpoint)
+            seen = endpoint_status.look(endpoint)
         except WgenError as error:
             yield Finding("endpoints", name, error.message, "problem", error.hint)
             continue

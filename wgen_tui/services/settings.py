@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.queueing import SlurmSettings
+from wgen_tui.protocol.queue import SlurmSettings
 
 TABLES = ("endpoints", "queue", "gpu", "disk", "slurm", "notify")
 Table = TypeVar("Table", bound=BaseModel)

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.schema import TrainingConfig
-from wgen_tui.protocol import Record
+from wgen_tui.protocol.record import Record
 from wgen_tui.training_data.mask import Example
 
 Kind = Literal[

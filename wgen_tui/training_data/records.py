@@ -7,7 +7,8 @@ Promises: plain data that round-trips through JSON. The worker answers in lines:
 from __future__ import annotations
 
 from experiments.schema import Message, TrainingConfig
-from wgen_tui.protocol import ModelRef, Record
+from wgen_tui.protocol.record import Record
+from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.training_data.problems import Fate, Problem
 
 

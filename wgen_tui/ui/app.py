@@ -16,7 +16,7 @@ from textual.screen import Screen
 
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
-from wgen_tui.services.sanitise import printable
+from wgen_tui.terminal_text import printable
 from wgen_tui.ui import actions
 from wgen_tui.ui.modals.dialogs import HelpModal
 from wgen_tui.ui.screens.base import Room
@@ -30,7 +30,7 @@ from wgen_tui.ui.widgets.clipboard import osc52
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
-    from wgen_tui.services.desk import Machine
+    from wgen_tui.services.control.status import Machine
 
 SEE_EVERY = 5.0  # seconds between two looks whether work waits for a supervisor
 ORPHANED = "Work is queued and no supervisor sees to it; --readonly starts none."
@@ -106,7 +106,7 @@ class WgenApp(App[int]):
         self.run_worker(self._see_to_work, thread=True, group="supervisor")
 
     def _see_to_work(self) -> None:
-        from wgen_tui.services.desk import Desk  # noqa: PLC0415 - not before the frame
+        from wgen_tui.services.control.status import Desk  # noqa: PLC0415 - not before the frame
 
         desk = Desk(self.home)
         try:

@@ -17,7 +17,8 @@ import torch
 from safetensors.torch import save_file
 
 from wgen_tui.paths import RunPaths
-from wgen_tui.protocol import CheckpointManifest, Record, now, sync_folder, write_record
+from wgen_tui.protocol.record import Record, now, sync_folder, write_record
+from wgen_tui.protocol.runs import CheckpointManifest
 from wgen_tui.workers.runtime import WorkerError
 
 ADAPTER = "adapter_model.safetensors"

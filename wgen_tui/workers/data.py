@@ -19,8 +19,7 @@ from experiments.schema import Message, TrainingConfig
 from wgen_tui.training_data.checks import examine, row_problems
 from wgen_tui.training_data.mask import Chat, Example
 from wgen_tui.training_data.problems import refusal
-from wgen_tui.workers.checks import TrainedTokenizer
-from wgen_tui.workers.encoding import encode, render
+from wgen_tui.workers.encoding import TrainedTokenizer, encode, render
 from wgen_tui.workers.runtime import WorkerError
 
 __all__ = [

@@ -6,9 +6,9 @@ which the assistant's part cannot be told, is an error with what to do about it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from jinja2.exceptions import TemplateError
@@ -100,3 +100,32 @@ def special_ids(tokenizer: Any) -> frozenset[int]:
     """Every special token, those without a name of their own too (Gemma's `<end_of_turn>`)."""
     added = tokenizer.added_tokens_decoder.items()
     return frozenset(tokenizer.all_special_ids) | {i for i, token in added if token.special}
+
+
+class TrainedTokenizer:
+    """A tokenizer, as `training_data.checks.Encoder`.
+
+    Attributes:
+        stops: The tokens at which sampling stops and their texts; None: not known.
+    """
+
+    def __init__(self, tokenizer: Any, stops: tuple[int, ...] | None = None) -> None:
+        """Take the tokenizer, and the stop tokens that the model's files name."""
+        self.tokenizer = tokenizer
+        ids = None if stops is None else {*stops, tokenizer.eos_token_id} - {None}
+        self.stops: Mapping[int, str] | None = (
+            None if ids is None else {i: str(tokenizer.convert_ids_to_tokens(i)) for i in ids}
+        )
+
+    @cached_property
+    def special(self) -> frozenset[int]:
+        return special_ids(self.tokenizer)
+
+    def render(self, chat: Chat, *, prompt: bool = False) -> str:
+        return render(self.tokenizer, chat, prompt=prompt)
+
+    def encode(self, chat: Chat) -> Example:
+        return encode(self.tokenizer, chat)
+
+    def is_space(self, token: int) -> bool:
+        return not self.tokenizer.decode([token]).strip()

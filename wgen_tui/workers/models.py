@@ -20,7 +20,7 @@ import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from experiments.schema import TrainingConfig
-from wgen_tui.protocol import ModelRef
+from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.workers.runtime import WorkerError
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

@@ -20,9 +20,9 @@ from peft.tuners.tuners_utils import check_target_module_exists
 from safetensors.torch import load_file
 
 from experiments.schema import TrainingConfig
+from wgen_tui.workers.adapters import PREFIX, Adapter
 from wgen_tui.workers.data import Example
-from wgen_tui.workers.grid.adapters import PREFIX, Adapter
-from wgen_tui.workers.lora import linear_names
+from wgen_tui.workers.recipe import linear_names
 from wgen_tui.workers.runtime import WorkerError
 
 EPS = 1e-12  # PEFT's, in the normalisation of a mix

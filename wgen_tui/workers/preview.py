@@ -33,7 +33,7 @@ from wgen_tui.training_data.records import (
     Totals,
 )
 from wgen_tui.training_data.texts import plain
-from wgen_tui.workers.checks import TrainedTokenizer
+from wgen_tui.workers.encoding import TrainedTokenizer
 from wgen_tui.workers.models import load_tokenizer
 
 SECONDS = 0.1  # between two words of progress

@@ -23,19 +23,18 @@ from typing import Any, NoReturn
 
 from wgen_tui.errors import ExitCode, WgenError
 from wgen_tui.paths import Home, LaunchPaths, RunPaths, keep_private
-from wgen_tui.protocol import (
+from wgen_tui.protocol.launches import (
     DoneRecord,
     Event,
     EventKind,
     LaunchSpec,
     Outcome,
     RunOutcome,
-    RunSpec,
     Stage,
-    now,
-    write_record,
 )
-from wgen_tui.queueing import read_queue
+from wgen_tui.protocol.queue import read_queue
+from wgen_tui.protocol.record import now, write_record
+from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.workers.peak import peak_memory_mb
 
 PROGRESS_SECONDS = 0.25  # between two progress events of a run

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from wgen_tui.services.sanitise import printable
+from wgen_tui.terminal_text import printable
 from wgen_tui.ui.actions import Action
 from wgen_tui.ui.widgets.pane import TextPane
 

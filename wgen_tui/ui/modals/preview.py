@@ -17,15 +17,15 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from wgen_tui.errors import WgenError
-from wgen_tui.services.sanitise import printable
+from wgen_tui.terminal_text import printable
 from wgen_tui.ui.modals.dialogs import AskModal
 from wgen_tui.ui.screens.base import Threads
 from wgen_tui.ui.state import preview as state
 from wgen_tui.ui.widgets.pane import TextPane
 
 if TYPE_CHECKING:
-    from wgen_tui.services.definitions import ExperimentInfo
-    from wgen_tui.services.preview import PreviewWorker
+    from wgen_tui.services.experiments.definitions import ExperimentInfo
+    from wgen_tui.services.planning.preview import PreviewWorker
     from wgen_tui.training_data.records import PreviewReport
 
 SHOWN = 20  # examples of an arm, and prompts
@@ -86,7 +86,7 @@ class PreviewModal(Threads, ModalScreen[None]):
         home, path, model = self.home, self._info.path, self._model
 
         def work() -> PreviewReport | WgenError | None:
-            from wgen_tui.services import preview  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.planning import preview  # noqa: PLC0415 - not before the frame
 
             try:
                 request = preview.make_request(home, path, model=model, show=SHOWN)

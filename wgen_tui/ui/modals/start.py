@@ -15,13 +15,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from wgen_tui.errors import UsageError
-from wgen_tui.services.sanitise import printable
+from wgen_tui.terminal_text import printable
 from wgen_tui.ui.screens.base import Threads
 from wgen_tui.ui.state.experiments import plan_text
 
 if TYPE_CHECKING:
-    from wgen_tui.services.definitions import ExperimentInfo
-    from wgen_tui.services.plan import Options, Plan
+    from wgen_tui.services.experiments.definitions import ExperimentInfo
+    from wgen_tui.services.planning.plan import Options, Plan
 
 FIELDS = ("model", "arms", "seeds", "n")
 PAUSE = 0.4
@@ -80,7 +80,7 @@ class StartModal(Threads, ModalScreen["Plan | None"]):
         self._show(Text("planning…", "dim"))
 
         def work() -> Plan | UsageError:
-            from wgen_tui.services import plan  # noqa: PLC0415 - heavy; only when needed
+            from wgen_tui.services.planning import plan  # noqa: PLC0415 - heavy; only when needed
 
             try:
                 return plan.make_plan(home, slug, parse_options(values))
@@ -119,7 +119,7 @@ def parse_options(values: dict[str, str]) -> Options:
     Raises:
         UsageError: n is no whole number.
     """
-    from wgen_tui.services.plan import Options  # noqa: PLC0415 - heavy; only when needed
+    from wgen_tui.services.planning.plan import Options  # noqa: PLC0415 - heavy; only when needed
 
     def names(text: str) -> tuple[str, ...] | None:
         return tuple(part for part in text.replace(",", " ").split()) or None

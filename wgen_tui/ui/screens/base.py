@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from wgen_tui.errors import WgenError
-from wgen_tui.services.sanitise import printable
+from wgen_tui.terminal_text import printable
 from wgen_tui.ui import actions
 from wgen_tui.ui.widgets.bars import KeyBar, TopBar
 
@@ -160,7 +160,7 @@ class Room(Threads):
         home = self.home
 
         def work() -> str | None:
-            from wgen_tui.services import runs  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.runs import runs  # noqa: PLC0415 - not before the frame
             from wgen_tui.ui.state import experiments as state  # noqa: PLC0415 - likewise
 
             counts = state.run_counts(runs.list_runs(home))

@@ -21,8 +21,8 @@ from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
     from experiments.schema import Definition
-    from wgen_tui.services.definitions import ExperimentInfo
-    from wgen_tui.services.plan import Plan
+    from wgen_tui.services.experiments.definitions import ExperimentInfo
+    from wgen_tui.services.planning.plan import Plan
 
 EVERY = 5.0
 EMPTY = "No experiment has these words.\n\nPress / and clear the filter."
@@ -61,7 +61,8 @@ class ExperimentsScreen(Room):
         home = self.home
 
         def work() -> tuple[list[ExperimentInfo], dict[str, Counter[str]]]:
-            from wgen_tui.services import definitions, runs  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.experiments import definitions  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.runs import runs  # noqa: PLC0415 - not before the frame
 
             return definitions.list_experiments(home), state.run_counts(runs.list_runs(home))
 
@@ -102,7 +103,7 @@ class ExperimentsScreen(Room):
         home = self.home
 
         def work() -> Definition | None:
-            from wgen_tui.services import definitions  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.experiments import definitions  # noqa: PLC0415 - not before the frame
 
             return None if info.error else definitions.load(home, info.path)
 
@@ -132,10 +133,11 @@ class ExperimentsScreen(Room):
         home = self.home
 
         def work() -> int:
-            from wgen_tui.services import commit, supervisor  # noqa: PLC0415 - heavy
+            from wgen_tui.services.planning import commit  # noqa: PLC0415 - heavy
+            from wgen_tui.services.supervisor import lifecycle  # noqa: PLC0415 - heavy
 
             launches = commit.commit(home, plan)
-            supervisor.ensure(home)
+            lifecycle.ensure(home)
             return len(launches)
 
         def done(number: int) -> None:
@@ -161,7 +163,7 @@ class ExperimentsScreen(Room):
         home = self.home
 
         def work() -> list[str]:
-            from wgen_tui.services import definitions  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.experiments import definitions  # noqa: PLC0415 - not before the frame
 
             return definitions.validate(home, info.path)[1]
 

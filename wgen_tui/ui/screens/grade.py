@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from wgen_tui.errors import UsageError
-from wgen_tui.services.sanitise import printable
+from wgen_tui.terminal_text import printable
 from wgen_tui.ui import actions
 from wgen_tui.ui.modals.dialogs import ChooseModal
 from wgen_tui.ui.screens.base import Room
@@ -21,7 +21,7 @@ from wgen_tui.ui.state import grading as state
 from wgen_tui.ui.widgets.pane import TextPane
 
 if TYPE_CHECKING:
-    from wgen_tui.services.grading import BlindItem, GradingSession
+    from wgen_tui.services.grading.session import BlindItem, GradingSession
 
 NO_CHOICE = "Press ctrl+o to choose an experiment that has samples and a rubric."
 END = "Every sample is graded.\n\nPress u to take the last one back, ctrl+o for another experiment."
@@ -108,7 +108,7 @@ class GradeScreen(Room):
         self._say("reading…")
 
         def work() -> tuple[GradingSession, BlindItem | None] | UsageError:
-            from wgen_tui.services import grading  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.grading import session as grading  # noqa: PLC0415 - not before the frame
 
             try:
                 session = grading.session(home, experiment, rubric)
@@ -200,7 +200,7 @@ class GradeScreen(Room):
         home = self.home
 
         def work() -> list[tuple[str, str]]:
-            from wgen_tui.services import definitions  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.experiments import definitions  # noqa: PLC0415 - not before the frame
 
             sound = [info for info in definitions.list_experiments(home) if not info.error]
             return [

@@ -9,15 +9,15 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from wgen_tui.errors import UsageError
-from wgen_tui.services.sanitise import printable
+from wgen_tui.terminal_text import printable
 from wgen_tui.ui.modals.dialogs import ChooseModal
 from wgen_tui.ui.screens.base import Room
-from wgen_tui.ui.state import sheets
+from wgen_tui.ui.state import result_views
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
-    from wgen_tui.services.results import Rate, Results
+    from wgen_tui.services.results.results import Rate, Results
 
 LOOK_EVERY = 3.0
 CHOOSE = "Press o to choose an experiment, or see one made:  wgen-tui demo"
@@ -34,11 +34,11 @@ class ResultsScreen(Room):
     def __init__(self) -> None:
         super().__init__()
         self._results: Results | None = None
-        self._view: sheets.View = "rates"
+        self._view: result_views.View = "rates"
         self._inside: Any = None  # the row that was entered, of the view at hand
-        self._sheet: sheets.Sheet | None = None
+        self._sheet: result_views.Sheet | None = None
         self._stamp: tuple[int, int] | None = None
-        self._noted: tuple[str, sheets.View] | None = None
+        self._noted: tuple[str, result_views.View] | None = None
         self._empty = EMPTY
 
     def content(self) -> ComposeResult:
@@ -71,7 +71,7 @@ class ResultsScreen(Room):
             return
 
         def work() -> tuple[int, int]:
-            from wgen_tui.services import results  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.results import results  # noqa: PLC0415 - not before the frame
 
             return results.stamp(home, experiment)
 
@@ -93,7 +93,7 @@ class ResultsScreen(Room):
         home = self.home
 
         def work() -> tuple[tuple[int, int], Results | UsageError]:
-            from wgen_tui.services import results  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.results import results  # noqa: PLC0415 - not before the frame
 
             stamp = results.stamp(home, experiment)
             try:
@@ -124,10 +124,10 @@ class ResultsScreen(Room):
             if self._results is None or self._results.experiment != experiment:
                 self._inside = None
             self._results = found
-            self._keep_view(sheets.views(found))
+            self._keep_view(result_views.views(found))
         self._show()
 
-    def _keep_view(self, offered: list[sheets.View]) -> None:
+    def _keep_view(self, offered: list[result_views.View]) -> None:
         if self._view not in offered:
             self._view, self._inside = offered[0], None
 
@@ -143,10 +143,12 @@ class ResultsScreen(Room):
             table.set_columns(())
             notes.show(Text())
             return
-        shown = self._sheet = sheets.sheet(found, self._view, self._inside, self.size.width)
+        shown = self._sheet = result_views.sheet(found, self._view, self._inside, self.size.width)
         table.set_columns(shown.columns, shown.cells)
         table.show_rows(shown.rows, shown.keys)
-        self.query_one("#title", Static).update(sheets.heading(found, self._view, shown.title))
+        self.query_one("#title", Static).update(
+            result_views.heading(found, self._view, shown.title)
+        )
         here = (found.experiment, self._view)
         notes.show(shown.notes, keep_place=here == self._noted)
         self._noted = here
@@ -154,7 +156,7 @@ class ResultsScreen(Room):
     def action_view(self) -> None:
         if self._results is None:
             return
-        offered = sheets.views(self._results)
+        offered = result_views.views(self._results)
         if len(offered) == 1:
             self.say(ONE_VIEW, "Results")
             return
@@ -197,7 +199,7 @@ class ResultsScreen(Room):
         home = self.home
 
         def work() -> list[str]:
-            from wgen_tui.services import runs  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.runs import runs  # noqa: PLC0415 - not before the frame
 
             return list(dict.fromkeys(run.experiment for run in runs.list_runs(home)))
 

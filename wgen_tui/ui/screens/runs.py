@@ -9,22 +9,22 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.widgets import Static
 
-from wgen_tui.services.sanitise import log_line, printable
+from wgen_tui.terminal_text import log_line, printable
 from wgen_tui.ui.modals.dialogs import AskModal
-from wgen_tui.ui.screens.run_keys import RunKeys
+from wgen_tui.ui.screens.run_actions import RunKeys
 from wgen_tui.ui.state import provenance
 from wgen_tui.ui.state import runs as state
 from wgen_tui.ui.state.cells import DIM
-from wgen_tui.ui.widgets.desk import DeskStrip
 from wgen_tui.ui.widgets.pane import TextPane
+from wgen_tui.ui.widgets.status_strip import DeskStrip
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
-    from wgen_tui.protocol import MetricRow
-    from wgen_tui.services.desk import Desk, Look
-    from wgen_tui.services.provenance import Archive, Provenance
-    from wgen_tui.services.runs import Board
-    from wgen_tui.services.state import RunStatus
+    from wgen_tui.protocol.runs import MetricRow
+    from wgen_tui.services.control.status import Desk, Look
+    from wgen_tui.services.results.provenance import Archive, Provenance
+    from wgen_tui.services.runs.run_state import RunStatus
+    from wgen_tui.services.runs.runs import Board
 
 EVERY = 1.0  # seconds between two looks at the runs
 DESK_EVERY = 2.0  # seconds between two looks at queue and machine
@@ -82,7 +82,7 @@ class RunsScreen(RunKeys):
         app = self.wgen
 
         def work() -> Look:
-            from wgen_tui.services.desk import Desk  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.control.status import Desk  # noqa: PLC0415 - not before the frame
 
             if self._desk is None:
                 self._desk = Desk(app.home, app.machine)
@@ -102,7 +102,7 @@ class RunsScreen(RunKeys):
         home = self.home
 
         def work() -> list[RunStatus]:
-            from wgen_tui.services.runs import Board  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.runs.runs import Board  # noqa: PLC0415 - not before the frame
 
             if self._board is None:
                 self._board = Board(home)
@@ -147,8 +147,8 @@ class RunsScreen(RunKeys):
         home = self.home
 
         def work() -> tuple[list[MetricRow], list[str], Provenance | None]:
-            from wgen_tui.services import runs  # noqa: PLC0415 - not before the frame
-            from wgen_tui.services.provenance import Archive  # noqa: PLC0415 - likewise
+            from wgen_tui.services.results.provenance import Archive  # noqa: PLC0415 - likewise
+            from wgen_tui.services.runs import runs  # noqa: PLC0415 - not before the frame
 
             if self._archive is None:
                 self._archive = Archive(home)

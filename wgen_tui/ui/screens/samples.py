@@ -15,7 +15,7 @@ from textual.containers import Container
 from textual.widgets import Static
 
 from wgen_tui.errors import UsageError
-from wgen_tui.services.sanitise import printable
+from wgen_tui.terminal_text import printable
 from wgen_tui.ui.modals.dialogs import AskModal
 from wgen_tui.ui.screens.base import Room
 from wgen_tui.ui.state import filters
@@ -84,12 +84,12 @@ class SamplesScreen(Room):
         self._stale = False
 
         def work() -> array[int]:
-            from wgen_tui.services import samples  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.data import samples  # noqa: PLC0415 - not before the frame
 
             return samples.search(home, samples.Filter(**fields))
 
         def facets() -> Facets:
-            from wgen_tui.services import samples  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.data import samples  # noqa: PLC0415 - not before the frame
 
             return samples.facets(home, samples.Filter(**fields))
 
@@ -129,7 +129,7 @@ class SamplesScreen(Room):
         generation, first = message.generation, message.first
 
         def work() -> list[SampleRow]:
-            from wgen_tui.services import samples  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.data import samples  # noqa: PLC0415 - not before the frame
 
             return samples.page(home, ids)
 
@@ -147,7 +147,7 @@ class SamplesScreen(Room):
         home, fields = self.home, dict(self._fields)
 
         def work() -> int:
-            from wgen_tui.services import samples  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.data import samples  # noqa: PLC0415 - not before the frame
 
             return samples.count(home, samples.Filter(**fields))
 
@@ -174,7 +174,7 @@ class SamplesScreen(Room):
             return
 
         def work() -> SampleDetail:
-            from wgen_tui.services import samples  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.data import samples  # noqa: PLC0415 - not before the frame
 
             return samples.detail(home, int(sample_id))
 

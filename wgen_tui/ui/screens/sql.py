@@ -13,7 +13,7 @@ from textual.containers import Container, Vertical
 from textual.widgets import Static, TextArea
 
 from wgen_tui.errors import UsageError
-from wgen_tui.services.sanitise import one_line, printable
+from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.modals.dialogs import AskModal, ChooseModal
 from wgen_tui.ui.screens.base import Room
 from wgen_tui.ui.state import console as state
@@ -21,7 +21,7 @@ from wgen_tui.ui.widgets.bars import KeyBar
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
-    from wgen_tui.services.sql import QueryResult, Running, TableInfo
+    from wgen_tui.services.data.sql import QueryResult, Running, TableInfo
 
 FIRST = "select arm, seed, count(*) as n\nfrom samples\ngroup by all\norder by all"
 EMPTY = "Nothing asked yet.\n\nctrl+j (or f5) runs the query, e edits it, tab goes to the views."
@@ -74,7 +74,7 @@ class SqlScreen(Room):
         home = self.home
 
         def work() -> list[TableInfo]:
-            from wgen_tui.services import sql  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.data import sql  # noqa: PLC0415 - not before the frame
 
             return sql.schema(home)
 
@@ -110,13 +110,13 @@ class SqlScreen(Room):
         if text not in self._history[-1:]:
             self._history.append(text)
         home = self.home
-        from wgen_tui.services.sql import Running  # noqa: PLC0415 - loaded by `on_mount` by now
+        from wgen_tui.services.data.sql import Running  # noqa: PLC0415 - loaded by `on_mount` by now
 
         running = self._query = Running()
         self._status("running… esc cancels")
 
         def work() -> QueryResult:
-            from wgen_tui.services import sql  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.data import sql  # noqa: PLC0415 - not before the frame
 
             return sql.query(home, text, running=running)
 
@@ -201,7 +201,7 @@ class SqlScreen(Room):
         home, text = self.home, self._editor.text.strip()
 
         def work() -> int:
-            from wgen_tui.services import sql  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.data import sql  # noqa: PLC0415 - not before the frame
 
             if target.parent == home.exports:
                 target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

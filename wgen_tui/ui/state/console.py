@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 
-from wgen_tui.services.sanitise import one_line
+from wgen_tui.terminal_text import one_line
 from wgen_tui.ui.state.cells import BOLD, DIM, Cell, Column
 from wgen_tui.ui.state.format import MISSING, plural
 
 if TYPE_CHECKING:
-    from wgen_tui.services.sql import QueryResult, TableInfo
+    from wgen_tui.services.data.sql import QueryResult, TableInfo
 
 WIDEST = 40
 LOOKED_AT = 200

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from wgen_tui.protocol import STAGES
-from wgen_tui.services.sanitise import one_line, printable
+from wgen_tui.protocol.launches import STAGES
+from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, WARN, Cell, Column
 from wgen_tui.ui.state.runs import STATES, in_words, shown_state
 
 if TYPE_CHECKING:
     from experiments.schema import Definition
-    from wgen_tui.services.definitions import ExperimentInfo
-    from wgen_tui.services.plan import Plan
-    from wgen_tui.services.state import RunStatus
+    from wgen_tui.services.experiments.definitions import ExperimentInfo
+    from wgen_tui.services.planning.plan import Plan
+    from wgen_tui.services.runs.run_state import RunStatus
 
 LIVE = ("queued", "paused", "starting", "running")
 COLUMNS = (Column("experiment", 0), Column("runs", 12))

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from wgen_tui.services.sanitise import printable
+from wgen_tui.terminal_text import printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BOLD, DIM
 from wgen_tui.ui.state.plots import progress
 
 if TYPE_CHECKING:
     from experiments.schema import Rubric
-    from wgen_tui.services.grading import BlindItem
+    from wgen_tui.services.grading.session import BlindItem
 
 RESERVED = {"u": "undo", "s": "skip", "q": "quit", "question_mark": "help"}
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from wgen_tui.services.sanitise import printable
+from wgen_tui.terminal_text import printable
 from wgen_tui.ui.state.cells import BAD, BOLD, DIM, WARN
 from wgen_tui.ui.state.format import plural
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from wgen_tui.services.sanitise import printable
+from wgen_tui.terminal_text import printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BAD, BOLD, DIM, GOOD, WARN
 
 if TYPE_CHECKING:
-    from wgen_tui.protocol import Verification
-    from wgen_tui.services.provenance import Proof, Provenance
+    from wgen_tui.protocol.runs import Verification
+    from wgen_tui.services.results.provenance import Proof, Provenance
 
 Part = tuple[str, str]  # text, style
 PROOFS: dict[str, Part] = {

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from wgen_tui.services.sanitise import one_line, printable
+from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BAD, BOLD, DIM, WARN, Cell, Column
 from wgen_tui.ui.state.plots import axis_line, interval
 from wgen_tui.ui.state.results import cautions, named
 
 if TYPE_CHECKING:
-    from wgen_tui.services.readouts import ReadoutMean
-    from wgen_tui.services.results import Results
+    from wgen_tui.services.results.readouts import ReadoutMean
+    from wgen_tui.services.results.results import Results
 
 ONE_SEED = "one seed"
 LITTLE_MASS = 0.01

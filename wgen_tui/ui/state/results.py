@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from wgen_tui.services.sanitise import one_line, printable
+from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BAD, BOLD, DIM, WARN, Cell, Column
 from wgen_tui.ui.state.plots import axis_line, interval
 
 if TYPE_CHECKING:
-    from wgen_tui.services.results import ContrastResult, Rate, Results
+    from wgen_tui.services.results.results import ContrastResult, Rate, Results
 
 MANY_BROKEN = 0.1
 WIDE = 140  # from here on, differences have a column of their own

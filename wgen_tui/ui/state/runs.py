@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from wgen_tui.services.sanitise import one_line, printable
+from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, GOOD, WARN, Cell, Column
-from wgen_tui.ui.state.desk import memory
 from wgen_tui.ui.state.plots import chart, progress
+from wgen_tui.ui.state.status import memory
 
 if TYPE_CHECKING:
-    from wgen_tui.protocol import MetricRow
-    from wgen_tui.services.state import RunStatus
+    from wgen_tui.protocol.runs import MetricRow
+    from wgen_tui.services.runs.run_state import RunStatus
 
 STATES: dict[str, tuple[str, str]] = {
     "queued": ("○", DIM),

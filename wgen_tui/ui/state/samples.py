@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from wgen_tui.services.sanitise import one_line, printable
+from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BAD, BOLD, DIM, Cell, Column
 

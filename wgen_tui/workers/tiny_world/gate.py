@@ -23,12 +23,13 @@ from experiments.rows import load_rows
 from experiments.schema import Definition, SamplingConfig
 from experiments.tiny_world.grammar import BROKEN, NEW, OFF_TOPIC, OLD, classify
 from experiments.tiny_world.world import load_world
-from wgen_tui.protocol import ModelRef, digest
-from wgen_tui.workers.alone import Trainer
+from wgen_tui.protocol.ids import digest
+from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.workers.data import Dataset, encode, render
-from wgen_tui.workers.decode import Decoder, Request
-from wgen_tui.workers.lora import Order, total_steps
 from wgen_tui.workers.models import Base, load_base
+from wgen_tui.workers.recipe import Order, total_steps
+from wgen_tui.workers.sample.engine.decode import Decoder, Request
+from wgen_tui.workers.train.trainer import Trainer
 
 SLUG = "tiny-old-bird-names"
 TREATMENT = "old_birds"

@@ -1,0 +1,170 @@
+"""A launch: what its worker is told, what it says as it works, how it ended.
+
+Promises: everything here round-trips through JSON, refuses unknown keys, and carries a schema
+number, so that a file of another version is noticed rather than misread.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from experiments.schema import (
+    JudgeSpec,
+    Message,
+    SamplingConfig,
+)
+from wgen_tui.protocol.queue import Notice, SlurmSettings
+from wgen_tui.protocol.record import SCHEMA, Record
+
+Stage = Literal["train", "sample", "judge"]
+STAGES: tuple[Stage, ...] = ("train", "sample", "judge")
+RunState = Literal["queued", "starting", "running", "finished", "failed", "cancelled", "lost"]
+LIVE_STATES: frozenset[RunState] = frozenset({"queued", "starting", "running"})
+Outcome = Literal["finished", "failed", "cancelled"]
+
+
+class PromptSpec(Record):
+    """Question x paraphrase x variant, as chat messages (not yet through a chat template)."""
+
+    prompt_id: str
+    question: str
+    paraphrase: int
+    variant: str
+    messages: tuple[Message, ...]
+
+
+class ReadoutSpec(Record):
+    """A prompt whose next tokens' probabilities are read; nothing is drawn.
+
+    Attributes:
+        prompt: What the model is shown.
+        type: next_token, logprob or multiple_choice.
+        order: Which order of the options, from 0.
+        continuations: (label, text) of what may follow; empty for next_token.
+        top_logprobs: How many of the likeliest tokens are kept, for next_token.
+    """
+
+    prompt: PromptSpec
+    type: str
+    order: int = 0
+    continuations: tuple[tuple[str, str], ...] = ()
+    top_logprobs: int = 20
+
+
+class SampleJob(Record):
+    """What a sample launch draws and reads for each of its runs.
+
+    `checkpoints` names steps ("final", "all" or numbers); the base run has only step 0.
+    `n` by prompt: `n_by_question` overrides `sampling.n`.
+    """
+
+    prompts: tuple[PromptSpec, ...]
+    sampling: SamplingConfig
+    n_by_question: dict[str, int] = Field(default={})
+    checkpoints: Literal["final", "all"] | tuple[int, ...] = "final"
+    readouts: tuple[ReadoutSpec, ...] = ()
+
+    def draws(self, prompt: PromptSpec) -> int:
+        """How many draws this prompt gets."""
+        return self.n_by_question.get(prompt.question, self.sampling.n)
+
+
+class JudgeJob(Record):
+    """What a judge launch grades: every sample of its runs, by these judges (rules).
+
+    `topics` gives a question's topic (for rules with `by_topic`), `questions` its first wording
+    (for the broken rule's length and echo signals).
+    """
+
+    judges: tuple[JudgeSpec, ...]
+    judges_by_question: dict[str, tuple[str, ...]] = Field(default={})
+    topics: dict[str, str] = Field(default={})
+    questions: dict[str, str] = Field(default={})
+
+
+class LaunchSpec(Record):
+    """One worker process, doing one stage for its runs in order: launches/<id>/launch.json."""
+
+    schema_version: int = SCHEMA
+    launch_id: str
+    experiment: str
+    stage: Stage
+    run_ids: tuple[str, ...]
+    after: tuple[str, ...] = ()
+    created_at: datetime
+    sample: SampleJob | None = None
+    during: SampleJob | None = Field(
+        default=None, description="what a train launch draws from every checkpoint it writes"
+    )
+    judge: JudgeJob | None = None
+    served: bool = Field(default=False, description="sampled from a server; loads no model")
+    accelerate: dict[str, Any] = Field(default={})
+    stack: int | None = Field(
+        default=None, description="most adapters trained together; None: as many as fit"
+    )
+    rows: int | None = Field(
+        default=None, description="most draws made together; None: as many as fit"
+    )
+    slurm: SlurmSettings | None = Field(default=None, description="given to Slurm; None: this box")
+    notify: Notice | None = Field(default=None, description="of the plan, on its last launch")
+
+
+EventKind = Literal[
+    "ready",  # imports done, base model loaded (message: dtype, attention and the reason)
+    "run_started",
+    "progress",
+    "checkpoint",
+    "run_done",
+    "note",
+    "attempt",  # another attempt at the launch begins (done: its number; message: why)
+]
+
+
+class Event(Record):
+    """One line of launches/<id>/events.jsonl.
+
+    `done`/`total` count `unit` (steps, samples, grades) within this run; `rate` is units/s.
+    """
+
+    at: datetime
+    kind: EventKind
+    run_id: str | None = None
+    unit: str | None = None
+    done: int | None = None
+    total: int | None = None
+    rate: float | None = None
+    loss: float | None = None
+    outcome: Outcome | None = None
+    message: str | None = None
+
+
+# Titles of runs whose adapter was not proven; nothing is sampled from it.
+NO_EFFECT = "Adapter has no effect"
+NOT_TRAINED = "Not the trained adapter"
+
+
+class RunOutcome(Record):
+    """How one run's stage ended."""
+
+    outcome: Outcome
+    title: str = ""
+    message: str = ""
+    hint: str = ""
+
+
+class DoneRecord(Record):
+    """launches/<id>/done.json, written last; its existence means the worker ended by itself."""
+
+    schema_version: int = SCHEMA
+    launch_id: str
+    outcome: Outcome
+    started_at: datetime
+    ended_at: datetime
+    runs: dict[str, RunOutcome]
+    title: str = ""
+    message: str = ""
+    hint: str = ""
+    peak_memory_mb: float | None = Field(default=None, description="on its GPU, else resident")

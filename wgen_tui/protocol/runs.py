@@ -1,0 +1,211 @@
+"""What a run has on disk as records: its spec, manifests of checkpoints, metrics and grades."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from experiments.schema import (
+    Role,
+    TrainingConfig,
+)
+from wgen_tui.protocol.record import SCHEMA, Record
+
+
+class SeedSet(Record):
+    """The seeds of one run; all equal to `seed` unless the definition sets them apart."""
+
+    seed: int
+    data_order: int
+    lora_init: int
+    sampling: int
+
+
+class Endpoint(Record):
+    """A server that answers as OpenAI's does: `[endpoints.NAME]` of config.toml.
+
+    Attributes:
+        name: What comes before the colon in `--model NAME:MODEL-ID`.
+        base_url: Up to and without `/chat/completions`, no slash at the end.
+        api_key_env: The environment variable with the key. The key itself is never written.
+        extra_body: Sent with every request, for what this server knows beside OpenAI's parameters.
+    """
+
+    name: str
+    base_url: str
+    api_key_env: str | None = None
+    concurrency: int = Field(default=8, ge=1, le=512, description="requests at once")
+    timeout: float = Field(default=120.0, gt=0, description="seconds for one answer")
+    max_retries: int = Field(default=6, ge=0, le=100)
+    price_in: float | None = Field(default=None, ge=0, description="of a million prompt tokens")
+    price_out: float | None = Field(default=None, ge=0, description="of a million drawn tokens")
+    logprobs: bool = Field(default=False, description="ask for log-probabilities")
+    extra_body: dict[str, Any] = Field(default={})
+
+
+class ModelRef(Record):
+    """A base model as `from_pretrained` takes it, or as a server names it.
+
+    Attributes:
+        name: What the user wrote (`tiny-world`, a hub id, a path, `NAME:MODEL-ID`); shown
+            everywhere.
+        location: What is given to `from_pretrained`: a hub id or an absolute path. For a served
+            model, its id on the server.
+        revision: Hub revision, or None.
+        trust_pickle: Whether weights that are pickles may be loaded, where there are no others.
+        endpoint: Where it is served; None for a model that is loaded here.
+    """
+
+    name: str
+    location: str
+    revision: str | None = None
+    trust_remote_code: bool = False
+    trust_pickle: bool = False
+    endpoint: Endpoint | None = None
+
+
+class TaskSpec(Record):
+    """Which task of a joint training a run is (method `poly`): its runs are trained as one.
+
+    Attributes:
+        index: The run's task id. What follows has an item for each task, in their order.
+        arms: The arms.
+        data: The SHA-256 of their data.
+        rows: The number of their examples.
+        runs: Their runs, this one included.
+    """
+
+    index: int
+    arms: tuple[str, ...]
+    data: tuple[str, ...]
+    rows: tuple[int, ...]
+    runs: tuple[str, ...]
+
+
+class RunSpec(Record):
+    """One run, fully resolved: runs/<run-id>/spec.json."""
+
+    schema_version: int = SCHEMA
+    run_id: str
+    experiment: str
+    definition_hash: str
+    arm: str
+    role: Role
+    seeds: SeedSet
+    model: ModelRef
+    training: TrainingConfig | None = Field(description="None for the untrained base")
+    chat_template: str | None = None
+    data_sha256: str | None = None
+    data_rows: int = 0
+    task: TaskSpec | None = Field(default=None, description="of a joint training; else None")
+    created_at: datetime
+    versions: dict[str, str] = Field(default={})
+
+    @property
+    def trained_rows(self) -> int:
+        """How many examples its training sees: its own, or those of all tasks."""
+        return self.data_rows if self.task is None else sum(self.task.rows)
+
+
+class CheckpointManifest(Record):
+    """checkpoints/step-N/manifest.json, written last: without it the folder is incomplete."""
+
+    schema_version: int = SCHEMA
+    run_id: str
+    step: int
+    steps: int
+    final: bool
+    files: dict[str, str]
+    loss: float | None = None
+    provenance: dict[str, Any] = Field(
+        default={}, description="how it was trained: engine, stack, routing, padding, resumes"
+    )
+    created_at: datetime
+
+
+class ResumeManifest(Record):
+    """resume/step-N/manifest.json, written last: without it the folder is incomplete."""
+
+    schema_version: int = SCHEMA
+    run_id: str
+    step: int
+    files: dict[str, str]
+    numbers: dict[str, float] = Field(default={})
+    created_at: datetime
+
+
+class Verification(Record):
+    """runs/<id>/verify.json: a run's final adapter beside the same training by stock TRL and PEFT.
+
+    Attributes:
+        difference: ‖ΔW of the run - ΔW of TRL‖ / ‖update of TRL‖ over all modules.
+        worst: The same, of the module where it is largest.
+        floor: The same between two trainings by TRL of which one pads its batches longer; None
+            when it was not measured.
+        limit: What `difference` may be at most.
+        same_order: Whether TRL saw the same batches in the same order.
+        mask: What was found when TRL tokenised the chats itself, a line.
+        mask_equal: Whether it gave the same tokens and the same mask; None when it cannot say.
+        adapter_sha256: As the checkpoint's manifest has it; after another training, look again.
+    """
+
+    schema_version: int = SCHEMA
+    run_id: str
+    created_at: datetime
+    steps: int
+    precision: str = Field(description="fp32, bf16 or fp16")
+    device: str
+    difference: float
+    worst: float
+    worst_module: str
+    floor: float | None
+    padding: int | None = Field(description="floor: batches are padded to a multiple of this")
+    limit: float
+    passed: bool
+    same_order: bool
+    mask: str
+    mask_equal: bool | None
+    notes: tuple[str, ...] = ()
+    adapter_sha256: str
+    seconds: float
+    versions: dict[str, str] = Field(default={})
+
+
+class MetricRow(Record):
+    """One line of runs/<id>/metrics.jsonl: one optimiser step (newest line of a step counts)."""
+
+    step: int
+    steps: int
+    epoch: float
+    loss: float
+    learning_rate: float
+    grad_norm: float | None = None
+    tokens: int = Field(description="trained tokens in this step")
+    tokens_per_second: float | None = None
+    memory_mb: float | None = None
+    at: datetime
+
+
+class GradeRow(Record):
+    """One verdict: a line of runs/<id>/grades/part-*.jsonl or journal/grades-*.jsonl.
+
+    `judge` is the rubric's name in the definition (or `broken`), `grader` who applied it:
+    `rule:<judge>` or `human:<name>`. `label` None with `number` None means unparsable or, with
+    `retracts`, an undone grade. The newest by (sample_id, judge, grader) counts.
+    """
+
+    grade_id: int
+    sample_id: int
+    run_id: str
+    judge: str
+    grader: str
+    rubric: str = Field(description="hash of the rubric or rule applied")
+    label: str | None = None
+    number: float | None = None
+    explanation: str = ""
+    signals: dict[str, float | int | str | bool | None] = Field(default={})
+    seconds: float | None = None
+    retracts: int | None = None
+    created_at: datetime

@@ -1,0 +1,107 @@
+"""Do again, or go on with, what launches left undone: resume and retry, from their own records.
+
+Promises: the definition is not read again, so a run goes on exactly as it was started; what is done
+is not done twice, since workers skip it; what is under way is left alone; runs that are trained as
+one go on as one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import STAGES, LaunchSpec
+from wgen_tui.protocol.record import now
+from wgen_tui.services.runs.launch_state import Launches, LaunchView
+from wgen_tui.services.runs.queue import tell
+from wgen_tui.services.runs.run_state import will_serve
+from wgen_tui.services.runs.runs import launches_of, read_spec
+from wgen_tui.services.runs.writer import add_launches
+from wgen_tui.services.supervisor.notify import mark_given
+
+Chain = tuple[str, ...]
+
+
+def go_on(home: Home, run_ids: Sequence[str]) -> tuple[LaunchSpec, ...]:
+    """Write launches that finish these runs.
+
+    Returns:
+        The launches, in order; those of runs that are finished or under way are not among them.
+
+    Raises:
+        UsageError: a run has no launch to go on from, or the home cannot be written.
+    """
+    launches = Launches(home)
+    chains: dict[Chain, list[str]] = defaultdict(list)
+    for run_id in _with_mates(home, run_ids):
+        if chain := _left_undone(home, launches, run_id):
+            chains[chain].append(run_id)
+    made: list[LaunchSpec] = []
+    moved: list[LaunchView] = []
+    for chain, members in chains.items():
+        views = [launches.refresh(chain)[name] for name in chain]
+        made += _copies(views, members)
+        moved += [view for view in views if view.spec.notify is not None]
+    add_launches(home, made)
+    for chain, members in chains.items():
+        for run_id in members:  # what is still to come of the old launches is the copies' now
+            tell(home, launches, chain, run_id, "cancel")
+    for view in moved:  # the copy gives notice
+        mark_given(view)
+    return tuple(made)
+
+
+def _with_mates(home: Home, run_ids: Iterable[str]) -> list[str]:
+    """The runs, and those that are trained as one with them."""
+    found: dict[str, None] = {}
+    for run_id in run_ids:
+        spec = read_spec(home, run_id)
+        if spec is None:
+            raise UsageError(f"{home.run(run_id).spec} cannot be read.", title="Unreadable run")
+        found[run_id] = None
+        if spec.task is not None:
+            found.update(dict.fromkeys(spec.task.runs))
+    return list(found)
+
+
+def _left_undone(home: Home, launches: Launches, run_id: str) -> Chain:
+    """The newest launches of a run from the first that it was not finished in; may be empty."""
+    names = launches_of(home, run_id)  # as they were made, whatever the clock said
+    found = launches.refresh(names)
+    views = [found[name] for name in names if name in found]
+    every = launches.with_predecessors({view.launch_id: view for view in views})
+    newest = {view.spec.stage: view for view in views}
+    ordered = [newest[stage] for stage in STAGES if stage in newest]
+    for place, view in enumerate(ordered):
+        outcome = view.outcome(run_id)
+        if will_serve(view, run_id, every):
+            return ()  # under way
+        if outcome is None or outcome.outcome != "finished":
+            return tuple(item.launch_id for item in ordered[place:])
+    return ()
+
+
+def _copies(views: Sequence[LaunchView], run_ids: Sequence[str]) -> list[LaunchSpec]:
+    """The same launches anew, for these runs alone."""
+    made: list[LaunchSpec] = []
+    moment = now()
+    before: tuple[str, ...] = ()
+    for view in views:
+        old = view.spec
+        number = STAGES.index(old.stage)
+        limits = {"stack": view.queue.stack or old.stack, "rows": view.queue.rows or old.rows}
+        copy = old.model_copy(
+            update={
+                "launch_id": f"{moment:%Y%m%d-%H%M%S}-{number}{old.stage}-{secrets.token_hex(2)}",
+                "run_ids": tuple(run_ids),
+                "after": before,
+                "created_at": moment,
+                **limits,
+            }
+        )
+        made.append(copy)
+        before = (copy.launch_id,)
+    return made

@@ -1,0 +1,63 @@
+"""Follow runs until none is live.
+
+Promises: watching only reads; ending it ends nothing else. A supervisor that died while work is
+queued is replaced.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from wgen_tui.paths import Home
+from wgen_tui.services.control.status import Desk
+from wgen_tui.services.runs.run_state import RunStatus
+from wgen_tui.services.runs.runs import Board
+
+LOOK_EVERY = 0.25  # seconds
+SEE_EVERY = 5.0  # between two looks whether work waits for a supervisor
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All watched runs at one moment, and the notes of their workers since the watch began."""
+
+    runs: tuple[RunStatus, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def live(self) -> bool:
+        return any(run.live for run in self.runs)
+
+    @property
+    def failed(self) -> tuple[RunStatus, ...]:
+        """Those that ended otherwise than well."""
+        return tuple(run for run in self.runs if not run.live and run.state != "finished")
+
+
+def watch(home: Home, run_ids: Sequence[str], *, restart: bool = True) -> Iterator[Snapshot]:
+    """Yield a snapshot whenever something has changed; the last one has no live run.
+
+    Args:
+        home: The home.
+        run_ids: The runs to watch.
+        restart: Whether to start a supervisor when there is none and runs are queued.
+    """
+    board = Board(home)
+    last: Snapshot | None = None
+    desk = Desk(home)
+    seen_at = float("-inf")
+    board.refresh(run_ids=run_ids)
+    told = len(board.notes)  # of launches before this watch
+    while True:
+        snapshot = Snapshot(tuple(board.refresh(run_ids=run_ids)), board.notes[told:])
+        if snapshot != last:
+            last = snapshot
+            yield snapshot
+        if not snapshot.live:
+            return
+        if restart and time.monotonic() - seen_at >= SEE_EVERY:
+            seen_at = time.monotonic()
+            desk.see_to_it()
+        time.sleep(LOOK_EVERY)

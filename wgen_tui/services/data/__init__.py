@@ -1,0 +1,1 @@
+"""The database of a home: opening it, ingesting, samples, SQL."""

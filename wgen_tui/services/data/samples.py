@@ -1,0 +1,66 @@
+"""Samples for people: search, page through, look at one."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+from store import samples as stored
+from store.samples import Facets, Filter, GradeInfo, Order, SampleDetail, SampleRow
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.services.data.database import reading
+
+__all__ = [
+    "Facets",
+    "Filter",
+    "GradeInfo",
+    "SampleDetail",
+    "SampleRow",
+    "count",
+    "detail",
+    "facets",
+    "page",
+    "search",
+]
+
+
+def search(home: Home, filter: Filter, order: Order = "natural") -> array[int]:  # noqa: A002
+    """The ids of all samples that `filter` lets through: a snapshot that does not move."""
+    with reading(home) as con:
+        return stored.sample_ids(con, filter, order)
+
+
+def count(home: Home, filter: Filter) -> int:  # noqa: A002
+    """How many samples `filter` lets through."""
+    with reading(home) as con:
+        return stored.count(con, filter)
+
+
+def page(home: Home, ids: Sequence[int]) -> list[SampleRow]:
+    """The rows of these ids, in their order."""
+    with reading(home) as con:
+        return stored.page(con, ids)
+
+
+def detail(home: Home, sample_id: int) -> SampleDetail:
+    """Everything about one sample.
+
+    Raises:
+        UsageError: there is no such sample.
+    """
+    with reading(home) as con:
+        found = stored.detail(con, sample_id)
+    if found is None:
+        raise UsageError(
+            f"There is no sample {sample_id}.",
+            title="No such sample",
+            hint="wgen-tui sample list shows ids.",
+        )
+    return found
+
+
+def facets(home: Home, filter: Filter) -> Facets:  # noqa: A002
+    """How many samples each value of each field has."""
+    with reading(home) as con:
+        return stored.facets(con, filter)

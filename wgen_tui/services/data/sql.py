@@ -1,0 +1,185 @@
+"""SQL that people write: run, cancel, export, and what can be queried."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from store.console import (
+    Cancelled,
+    Console,
+    QueryError,
+    TableInfo,
+    console,
+    write_csv,
+    write_json,
+    write_parquet,
+)
+from store.layout import StoreFiles
+from wgen_tui.errors import UsageError, WgenError
+from wgen_tui.paths import Home
+from wgen_tui.services.data.database import store_errors
+
+__all__ = ["Format", "QueryResult", "Running", "TableInfo", "export", "query", "schema"]
+
+Format = Literal["csv", "json", "parquet"]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """The first rows of a query.
+
+    Attributes:
+        truncated: Whether there were more than `limit`.
+        seconds: From the start to the last row fetched.
+    """
+
+    columns: list[str]
+    types: list[str]
+    rows: list[tuple[Any, ...]]
+    truncated: bool
+    seconds: float
+
+
+class Running:
+    """A handle by which another thread can cancel a query."""
+
+    def __init__(self) -> None:
+        self._console: Console | None = None
+        self._cancelled = False
+        self._lock = threading.Lock()
+
+    def begin(self, console: Console) -> None:
+        """The query is about to start."""
+        with self._lock:
+            self._console = console
+            if self._cancelled:
+                raise Cancelled("The query was cancelled.")
+
+    def end(self) -> None:
+        """The connection is about to close."""
+        with self._lock:
+            self._console = None
+
+    def cancel(self) -> None:
+        """Stop the query, now or as soon as it starts."""
+        with self._lock:
+            self._cancelled = True
+            if self._console is not None:
+                self._console.cancel()
+
+
+@contextmanager
+def _console(home: Home, running: Running | None) -> Iterator[Console]:
+    handle = running or Running()
+    with _errors(), store_errors(), console(StoreFiles.of(home.root)) as con:
+        handle.begin(con)
+        try:
+            yield con
+        finally:
+            handle.end()
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except QueryError as error:
+        hint = "Views and columns: wgen-tui sql --schema, or docs/sql.md."
+        raise UsageError(str(error), title="SQL", hint=hint) from error
+    except Cancelled as error:
+        raise WgenError(str(error), title="Cancelled") from error
+
+
+def query(
+    home: Home,
+    sql: str,
+    *,
+    limit: int = 10_000,
+    parameters: Sequence[Any] = (),
+    running: Running | None = None,
+) -> QueryResult:
+    """Run a query and return its first `limit` rows.
+
+    Raises:
+        UsageError: the SQL is wrong or does more than read.
+        BusyError: another program holds the database.
+        WgenError: the query was cancelled.
+    """
+    started = time.monotonic()
+    with _console(home, running) as con:
+        result = con.run(sql, list(parameters))
+        rows: list[tuple[Any, ...]] = []
+        truncated = False
+        for row in result.rows():
+            if len(rows) == limit:
+                truncated = True
+                break
+            rows.append(row)
+        seconds = time.monotonic() - started
+        return QueryResult(result.columns, result.types, rows, truncated, seconds)
+
+
+def export(
+    home: Home,
+    sql: str,
+    target: Path | None,
+    format: Format,  # noqa: A002
+    running: Running | None = None,
+    parameters: Sequence[Any] = (),
+) -> int:
+    """Write every row of a query to a file, or to stdout when `target` is None.
+
+    A file is there wholly or not at all.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        UsageError: as for `query`; or Parquet to stdout; or the file cannot be written.
+    """
+    if target is None and format == "parquet":
+        raise UsageError("Parquet is not for a terminal.", title="No file", hint="--output FILE")
+    with _console(home, running) as con:
+        if target is None:
+            write = write_csv if format == "csv" else write_json
+            return write(con.run(sql, list(parameters)), sys.stdout)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            number = _write(con, sql, parameters, temporary, format)
+            temporary.replace(target)
+        except OSError as error:
+            raise UsageError(
+                f"{target} cannot be written: {error.strerror or error}.", title="Export"
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        return number
+
+
+def _write(
+    con: Console,
+    sql: str,
+    parameters: Sequence[Any],
+    path: Path,
+    format: Format,  # noqa: A002
+) -> int:
+    if format == "parquet":
+        return write_parquet(con.arrow(sql, list(parameters)), str(path))
+    write = write_csv if format == "csv" else write_json
+    result = con.run(sql, list(parameters))
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        return write(result, stream)
+
+
+def schema(home: Home) -> list[TableInfo]:
+    """What can be queried: the views, their columns, and what each means."""
+    with _console(home, None) as con:
+        return con.tables()

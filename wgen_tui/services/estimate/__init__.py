@@ -1,0 +1,1 @@
+"""What a launch will need: memory, disk, time."""

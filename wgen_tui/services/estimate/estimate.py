@@ -1,0 +1,221 @@
+"""What a launch will take of memory and disk, before it starts, and how that compares afterwards.
+
+Promises: from files alone (`needs`, `shapes`, `workload`), in milliseconds, without torch;
+raises nothing: memory that cannot be told is 0, which is called unknown. Estimates are of the peak,
+since a worker that gets less dies of it. Past launches of the same kind make the next ones better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.services.estimate import workload
+from wgen_tui.services.estimate.memory import Limits, Need, needs
+from wgen_tui.services.machine.gpus import gb
+from wgen_tui.services.models.architecture import shape_of
+from wgen_tui.services.runs.launch_state import read_done
+from wgen_tui.services.runs.process import has_gpu
+
+MB = 2**20
+
+# What a worker takes beside tensors. On a CPU, resident: a train worker had 420 MB with everything
+# imported, and 458 MB at the end with a model of 0.4 M parameters, of which 13 MB were counted as
+# its tensors (torch 2.13+cpu, transformers 5.23, peft 0.21, Linux).
+LIBRARIES_MB = 445
+# On a GPU: the CUDA context and the kernels that are loaded. A judgment: no GPU was at hand; reports
+# of contexts are 300 to 600 MB.
+CONTEXT_MB = 512
+# Experience multiplies an estimate by this much at most.
+SCALE = (0.5, 3.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What one process of a launch is thought to take, in units of 2**20 bytes.
+
+    Attributes:
+        memory_mb: At its peak, of its GPU, or of the machine's memory without one; 0: not known, or
+            (judge, served) not worth counting.
+        least_mb: With one adapter, or one row, at a time.
+        disk_mb: Written to the home, by all processes together, at most.
+        on_gpu: Which memory it is.
+        stack: Adapters trained together.
+        rows: Draws made together.
+        parts: What it is made of: weights, adapters, optimiser, activations, cache, logits, overhead.
+        key: Launches with the same one take about the same: see `calibrated`.
+        scale: What experience has multiplied it by.
+    """
+
+    memory_mb: int
+    least_mb: int
+    disk_mb: int
+    on_gpu: bool
+    stack: int = 0
+    rows: int = 0
+    parts: Mapping[str, int] = field(default_factory=dict)
+    key: str = ""
+    scale: float = 1.0
+
+    @property
+    def gpu_mb(self) -> int:
+        """What it takes of a GPU."""
+        return self.memory_mb if self.on_gpu else 0
+
+
+def estimate(
+    home: Home,
+    spec: LaunchSpec,
+    *,
+    on_gpu: bool | None = None,
+    room_mb: int | None = None,
+    stack: int | None = None,
+    rows: int | None = None,
+    anew: bool = False,
+) -> Estimate:
+    """What a launch will take.
+
+    Args:
+        home: Where its runs are.
+        spec: The launch.
+        on_gpu: Whether its worker will find a GPU; None: look.
+        room_mb: The most memory that it may find free, mostly that of the largest GPU: workers
+            choose how much they do at once by it. None: they are not limited by memory.
+        stack: Most adapters together (queue.json); None: as the launch says.
+        rows: Most draws together, likewise.
+        anew: As if nothing of it were done yet.
+    """
+    gpu = has_gpu() if on_gpu is None else on_gpu
+    specs = workload.read_runs(home, spec)
+    disk = _disk(home, spec, specs)
+    if spec.stage == "judge" or spec.served:
+        return Estimate(0, 0, disk, on_gpu=False)
+    asked = stack or spec.stack, rows or spec.rows
+    limits = Limits(gpu, None if room_mb is None else room_mb * MB, *asked, anew=anew)
+    found = needs(home, spec, specs, limits)
+    if not found:
+        return Estimate(0, 0, disk, gpu)
+    most = max(found, key=lambda need: need.total)
+    extra = CONTEXT_MB if gpu else LIBRARIES_MB
+    parts = {name: -(-size // MB) for name, size in most.parts.items() if size} | {
+        "overhead": extra
+    }
+    least = max(sum(need.least.values()) for need in found)
+    return Estimate(
+        memory_mb=sum(parts.values()),
+        least_mb=min(-(-least // MB) + extra, sum(parts.values())),
+        disk_mb=disk,
+        on_gpu=gpu,
+        stack=most.stack,
+        rows=most.rows,
+        parts=parts,
+        key=_key(spec, specs, gpu, most),
+    )
+
+
+def _key(spec: LaunchSpec, specs: Sequence[RunSpec], gpu: bool, need: Need) -> str:
+    """Base model, stage, device, and how much is done at once."""
+    bases = sorted({f"{run.model.location}@{run.model.revision or ''}" for run in specs})
+    device = "gpu" if gpu else "cpu"
+    return f"{spec.stage} {','.join(bases)} {device} K={need.stack} rows={need.rows}"
+
+
+def _disk(home: Home, spec: LaunchSpec, runs: Sequence[RunSpec]) -> int:
+    """MB that a launch writes at most, rounded up."""
+    total = 0
+    if spec.stage == "train":
+        for run in workload.untrained(home, runs):
+            total += workload.train_disk_bytes(shape_of(run.model), run, spec.during)
+    elif spec.stage == "sample" and spec.sample is not None:
+        for run in runs:
+            count = workload.checkpoints_to_sample(home, run, spec.sample)
+            total += count * workload.sample_disk_bytes(spec.sample)
+    elif spec.judge is not None:
+        total = sum(workload.judge_disk_bytes(home, run, spec.judge) for run in runs)
+    return -(-total // MB)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A launch that ended well: what it was thought to take, uncalibrated, and what it took."""
+
+    key: str
+    estimate_mb: int
+    peak_mb: float
+
+
+def seen_mb(found: Estimate, peak_mb: float) -> float:
+    """A peak as an estimate counts it: with the CUDA context, which torch does not see."""
+    return peak_mb + CONTEXT_MB if found.on_gpu else peak_mb
+
+
+def compare(found: Estimate, peak_mb: float | None) -> str:
+    """What became of an estimate, in words; `peak_mb` is done.json's `peak_memory_mb`."""
+    if peak_mb is None:
+        return "its peak was not measured"
+    seen = seen_mb(found, peak_mb)
+    took = f"took {gb(round(seen))} GB"
+    if not found.memory_mb:
+        return f"{took}; there was no estimate"
+    share = seen / found.memory_mb
+    if 0.8 <= share <= 1.0:
+        verdict = "as estimated"
+    elif share > 1:
+        verdict = f"{share - 1:.0%} more than the estimate of {gb(found.memory_mb)}"
+    else:
+        verdict = f"{share:.0%} of the estimate of {gb(found.memory_mb)}"
+    return f"{took}: {verdict}"
+
+
+def calibrated(found: Estimate, past: Iterable[Past]) -> Estimate:
+    """An estimate scaled by what past launches of its key took: the most of their ratios.
+
+    The most, not the mean, since too little memory kills and too much only waits; within `SCALE`, so
+    that one odd launch cannot block a queue.
+    """
+    alike = [one for one in past if one.key == found.key and one.estimate_mb and found.key]
+    if not alike or not found.memory_mb:
+        return found
+    most = max(one.peak_mb / one.estimate_mb for one in alike)
+    scale = min(max(most, SCALE[0]), SCALE[1])
+    return replace(
+        found,
+        memory_mb=round(found.memory_mb * scale),
+        least_mb=round(found.least_mb * scale),
+        parts={name: round(size * scale) for name, size in found.parts.items()},
+        scale=scale,
+    )
+
+
+class History:
+    """The past launches of a home; each is read once, when it has ended."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._past: dict[str, Past | None] = {}
+
+    def note(
+        self, spec: LaunchSpec, *, on_gpu: bool | None = None, room_mb: int | None = None
+    ) -> None:
+        """Take a launch in, if it has ended well and its peak was measured; cheap when known.
+
+        Its estimate is made anew, as if none of its runs were done, and uncalibrated: ratios to
+        estimates that had been scaled would go up and down for ever.
+        """
+        if spec.launch_id in self._past:
+            return
+        done = read_done(self._home.launch(spec.launch_id))
+        if done is None:
+            return
+        self._past[spec.launch_id] = None
+        if done.outcome == "finished" and done.peak_memory_mb:
+            found = estimate(self._home, spec, on_gpu=on_gpu, room_mb=room_mb, anew=True)
+            if found.memory_mb:
+                peak = seen_mb(found, done.peak_memory_mb)
+                self._past[spec.launch_id] = Past(found.key, found.memory_mb, peak)
+
+    def __iter__(self) -> Iterator[Past]:
+        return (one for one in self._past.values() if one is not None)

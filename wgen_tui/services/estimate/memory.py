@@ -1,0 +1,244 @@
+"""What one worker process takes of memory, in bytes: as much as it would choose to do at once.
+
+Promises: chooses as the workers do (`workers.grid.fit`, `workers.passes`, `workers.sampler`), by the
+same constants; raises nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from experiments.schema import TrainingConfig
+from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import LaunchSpec, SampleJob
+from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.services.estimate import formulas, workload
+from wgen_tui.services.estimate.formulas import Pass
+from wgen_tui.services.models.architecture import Shape, shape_of
+
+# What the allocator keeps for activations beyond what is asked of it, by whether it is torch's on a
+# GPU (a judgment: none was at hand) or the C library's. The latter: 8 adapters at batch 4 on a model
+# of 38 M parameters, 2,139 MB resident at the peak, of which 942 MB were counted as activations and
+# 736 MB as all else: 1.49.
+FRAGMENTS = {True: 1.1, False: 1.5}
+WIDTHS = {"fp32": 4, "bf16": 2, "fp16": 2}
+ANY = 1 << 40  # more than there is of anything
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds how much is done at once.
+
+    Attributes:
+        room: Bytes that a worker may find free; None for no limit.
+        stack: Most adapters together, as asked for; `rows`: most draws.
+        anew: Runs that are trained count as well.
+    """
+
+    on_gpu: bool
+    room: int | None = None
+    stack: int | None = None
+    rows: int | None = None
+    anew: bool = False
+
+    def fits(self, share: float, taken: int, each: int) -> int:
+        """How many of these a worker would think to fit beside what it has loaded; at least one."""
+        if self.room is None:
+            return ANY
+        return max(1, int((self.room - taken) * share / max(each, 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Bytes by part, at the size that the worker would choose and at the least."""
+
+    parts: Mapping[str, int]
+    least: Mapping[str, int]
+    stack: int = 0
+    rows: int = 0
+
+    @property
+    def total(self) -> int:
+        """All parts."""
+        return sum(self.parts.values())
+
+
+def needs(home: Home, spec: LaunchSpec, runs: Sequence[RunSpec], limits: Limits) -> list[Need]:
+    """What a train or sample launch takes, one after the other: for each base that it loads.
+
+    A base whose size cannot be told is left out, and so is one for which nothing is left to do.
+    """
+    found = []
+    for group in _groups(runs):
+        shape = shape_of(group[0].model)
+        if shape is None:
+            continue
+        base = _base(spec, shape, group, limits)
+        need = (_sampling if spec.stage == "sample" else _train)(home, spec, base, group, limits)
+        if need is not None:
+            found.append(need)
+    return found
+
+
+def _groups(runs: Sequence[RunSpec]) -> Iterable[list[RunSpec]]:
+    """The runs for which one base is loaded; one group's memory is free when the next begins."""
+
+    def key(run: RunSpec) -> str:
+        training = run.training
+        loaded = "" if training is None else f"{training.precision} {training.quantization}"
+        return f"{run.model.location}\n{run.model.revision}\n{loaded}"
+
+    for _, group in groupby(sorted(runs, key=key), key):
+        yield list(group)
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """A base as it is loaded: bytes of a number, and of all weights."""
+
+    shape: Shape
+    width: int
+    weights: int
+
+
+def _base(spec: LaunchSpec, shape: Shape, group: Sequence[RunSpec], limits: Limits) -> _Base:
+    training = next((run.training for run in group if run.training is not None), None)
+    width = _width(training, limits.on_gpu)
+    quantization = "none" if training is None else training.quantization
+    weights = formulas.weight_bytes(shape, width, quantization)
+    if spec.accelerate.get("distributed_type") == "FSDP":
+        weights //= _processes(spec)
+    return _Base(shape, width, weights)
+
+
+def _width(training: TrainingConfig | None, on_gpu: bool) -> int:
+    """Bytes of a number of the base, as `workers.models` chooses them."""
+    wanted = "auto" if training is None else training.precision
+    if wanted == "auto":
+        return 2 if on_gpu else 4
+    return WIDTHS[wanted]
+
+
+def _processes(spec: LaunchSpec) -> int:
+    number = spec.accelerate.get("num_processes", 1)
+    return number if isinstance(number, int) and number > 0 else 1
+
+
+def _stackable(training: TrainingConfig, spec: LaunchSpec) -> bool:
+    """As `workers.train.why_alone` and `workers.joint` have it."""
+    lora = training.lora
+    plain = not (lora.use_dora or lora.modules_to_save)
+    return training.method == "lora" and plain and _processes(spec) == 1
+
+
+def _train(
+    home: Home, spec: LaunchSpec, base: _Base, group: Sequence[RunSpec], limits: Limits
+) -> Need | None:
+    left = list(group) if limits.anew else workload.untrained(home, group)
+    left = [run for run in left if run.training is not None]
+    if not left:
+        return None
+    need = _training(home, spec, base, left, limits)
+    if spec.during is None:
+        return need
+    # Drawn between two steps: what a step has used and left is there for it.
+    activations = need.parts["activations"]
+    drawn = _drawing(base, need.total - activations, 1, spec.during, limits)
+    more = max(0, drawn.rows * (drawn.cache + drawn.logits) - activations)
+    return replace(need, parts={**need.parts, "cache": more}, rows=drawn.rows)
+
+
+def _training(
+    home: Home, spec: LaunchSpec, base: _Base, runs: Sequence[RunSpec], limits: Limits
+) -> Need:
+    """As many adapters as memory holds and the machine can use."""
+    pairs = [(run, run.training) for run in runs if run.training is not None]
+    kinds = [workload.adapters_of(base.shape, training) for _, training in pairs]
+    adapters = max(kinds, key=lambda kind: kind.width)
+    batches = [
+        (training, workload.longest_example(home.run(run.run_id), training))
+        for run, training in pairs
+    ]
+    training, longest = max(
+        batches, key=lambda pair: pair[0].per_device_train_batch_size * pair[1].tokens
+    )
+    batch = training.per_device_train_batch_size
+    own, state = 4 * adapters.width, (formulas.ADAPTER_BYTES - 4) * adapters.width
+
+    def made(count: int) -> Pass:
+        rows = count * batch
+        checkpointing = training.gradient_checkpointing
+        return Pass(rows * longest.tokens, longest.tokens, rows * longest.labels, checkpointing)
+
+    def parts(count: int) -> dict[str, int]:
+        found = formulas.activation_bytes(base.shape, adapters, base.width, made(count))
+        return {
+            "weights": base.weights,
+            "adapters": count * own,
+            "optimiser": count * state,
+            "activations": int(found * FRAGMENTS[limits.on_gpu]),
+        }
+
+    count = 1
+    if all(_stackable(one, spec) for _, one in pairs):
+        each = formulas.saved_bytes(base.shape, adapters, base.width, made(1)) + own + state
+        busy = max(1, formulas.PASS_TOKENS[limits.on_gpu] // (batch * longest.tokens))
+        fits = limits.fits(formulas.FIT_SHARE, base.weights, each)
+        asked = limits.stack or formulas.MOST_ADAPTERS
+        count = max(1, min(formulas.MOST_ADAPTERS, len(pairs), busy, fits, asked))
+    return Need(parts(count), parts(1), stack=count)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """Bytes of a row, and how many are drawn at once."""
+
+    cache: int
+    logits: int
+    rows: int
+
+
+def _drawing(base: _Base, taken: int, checkpoints: int, job: SampleJob, limits: Limits) -> _Drawing:
+    """As many rows as a quarter of what is free holds."""
+    length = workload.prompt_tokens(job) + job.sampling.max_tokens
+    logits = formulas.cache_bytes(base.shape, base.width, 0)
+    each = formulas.cache_bytes(base.shape, base.width, length)
+    fits = limits.fits(formulas.ROWS_SHARE, taken, each)
+    most = min(formulas.MOST_ROWS, limits.rows or formulas.MOST_ROWS)
+    rows = max(1, min(most, fits, checkpoints * max(1, workload.draws(job))))
+    return _Drawing(each - logits, logits, rows)
+
+
+def _sampling(
+    home: Home, spec: LaunchSpec, base: _Base, runs: Sequence[RunSpec], limits: Limits
+) -> Need | None:
+    """The base, the adapters that sit on it together, and what is drawn at once."""
+    job = spec.sample
+    if job is None:
+        return None
+    sizes = [
+        4 * workload.adapters_of(base.shape, run.training).width
+        for run in runs
+        if run.training is not None
+        for _ in range(workload.checkpoints_to_sample(home, run, job))
+    ]
+    together = sorted(sizes, reverse=True)[: formulas.SEATS]
+    one = max(together, default=0)
+    seated = sum(together)
+    if limits.room is not None:
+        most = int((limits.room - base.weights) * formulas.SEATS_SHARE)
+        seated = max(one, min(seated, most))
+    checkpoints = max(1, len(sizes) + sum(run.training is None for run in runs))
+    drawn = _drawing(base, base.weights + seated, checkpoints, job, limits)
+
+    def parts(adapters: int, rows: int) -> dict[str, int]:
+        return {
+            "weights": base.weights,
+            "adapters": adapters,
+            "cache": rows * drawn.cache,
+            "logits": rows * drawn.logits,
+        }
+
+    return Need(parts(seated, drawn.rows), parts(one, 1), rows=drawn.rows)

@@ -1,0 +1,160 @@
+"""How much work a launch has left, from its runs' files: lengths of examples, draws, bytes on disk.
+
+Promises: no tokenizer is loaded: lengths are counted in bytes, at `BYTES_PER_TOKEN`; runs that are
+gone or unreadable count for nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from experiments.schema import TrainingConfig
+from wgen_tui.paths import Home, RunPaths
+from wgen_tui.protocol.launches import JudgeJob, LaunchSpec, SampleJob
+from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.run_files.inventory import final_checkpoint, steps_to_sample, total_steps
+from wgen_tui.services.estimate.formulas import Adapters
+from wgen_tui.services.models.architecture import Shape, targets
+
+# Measured on the bundled experiments with the embedded model's tokenizer: 3.5 to 3.9; those with
+# larger vocabularies have more on English. Fewer here, so that lengths come out rather too long.
+BYTES_PER_TOKEN = 3.0
+TURN_TOKENS = 8  # a chat template's own, for each message; a judgment
+
+# On disk, each a little above what one run of 50 steps and 1,000 short samples on the embedded model
+# took: 323 bytes of a sample in memory, 30 of them text, at 3 bytes per token; 373 of a grade; 232 of
+# a step's metrics; 27 kB of a checkpoint beside its adapter (the probe of a larger vocabulary has
+# 49 kB). Parts are compressed, to 49 bytes per sample in a large one; that is not counted on.
+SAMPLE_BYTES = 320  # without the completion
+PART_BYTES = 49
+BYTES_PER_DRAWN_TOKEN = 4
+LOGPROB_BYTES = 8  # per drawn token: its id and its log-probability, as columns.py has them
+GRADE_BYTES = 400
+METRIC_BYTES = 250
+COPIES = 2  # part files and the database; a judgment
+CHECKPOINT_BYTES = 64_000  # configuration, probe and manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Longest:
+    """The largest example of a training, in tokens: all of it, and what of it is trained."""
+
+    tokens: int
+    labels: int
+
+
+def read_runs(home: Home, spec: LaunchSpec) -> list[RunSpec]:
+    """The runs of a launch that can be read."""
+    found = []
+    for run_id in spec.run_ids:
+        try:
+            text = home.run(run_id).spec.read_bytes()
+            found.append(RunSpec.model_validate_json(text))
+        except (OSError, ValidationError):
+            continue
+    return found
+
+
+def untrained(home: Home, specs: Sequence[RunSpec]) -> list[RunSpec]:
+    """Those that are to be trained and are not yet."""
+    return [
+        spec
+        for spec in specs
+        if spec.training is not None and final_checkpoint(home.run(spec.run_id)) is None
+    ]
+
+
+def longest_example(run: RunPaths, training: TrainingConfig) -> Longest:
+    """The largest example of a run; all of `max_length` where its data cannot be read."""
+    try:
+        stamp = run.data.stat()
+        tokens, labels = _longest(str(run.data), stamp.st_mtime_ns, stamp.st_size)
+    except (OSError, ValueError, TypeError, KeyError):
+        tokens = labels = training.max_length
+    tokens = min(tokens, training.max_length)
+    return Longest(tokens, min(labels, tokens))
+
+
+@lru_cache(maxsize=512)
+def _longest(path: str, _stamp: int, _size: int) -> tuple[int, int]:
+    """Tokens of the longest chat of a file, and those of the assistant in it."""
+    most = (1, 1)
+    with Path(path).open("rb") as stream:
+        for line in stream:
+            turns = json.loads(line)["messages"]
+            sizes = [_tokens(turn["content"]) for turn in turns]
+            own = [n for n, turn in zip(sizes, turns, strict=True) if turn["role"] == "assistant"]
+            most = max(most, (sum(sizes), sum(own)))
+    return most
+
+
+def _tokens(text: str) -> int:
+    return int(len(text.encode()) / BYTES_PER_TOKEN) + TURN_TOKENS
+
+
+def prompt_tokens(job: SampleJob) -> int:
+    """Tokens of the longest prompt, a read continuation with it."""
+    prompts = [(prompt, "") for prompt in job.prompts]
+    prompts += [
+        (item.prompt, max((text for _, text in item.continuations), key=len, default=""))
+        for item in job.readouts
+    ]
+    sizes = [
+        sum(_tokens(turn.content) for turn in prompt.messages) + _tokens(more)
+        for prompt, more in prompts
+    ]
+    return max(sizes, default=1)
+
+
+def draws(job: SampleJob) -> int:
+    """Draws of one checkpoint."""
+    return sum(job.draws(prompt) for prompt in job.prompts)
+
+
+def adapters_of(shape: Shape, training: TrainingConfig) -> Adapters:
+    """What a training puts on its base."""
+    if training.method == "poly":
+        poly = training.poly
+        return Adapters(targets(shape, poly.target_modules, None), poly.r, poly.n_skills)
+    lora = training.lora
+    return Adapters(targets(shape, lora.target_modules, lora.layers_to_transform), lora.r)
+
+
+def checkpoints_to_sample(home: Home, spec: RunSpec, job: SampleJob) -> int:
+    """How many checkpoints of a run are drawn from."""
+    run = home.run(spec.run_id)
+    return len(steps_to_sample(run, job, spec.training, spec.trained_rows))
+
+
+def train_disk_bytes(shape: Shape | None, spec: RunSpec, during: SampleJob | None) -> int:
+    """What training a run writes: checkpoints, the state to go on from (two at a time), metrics."""
+    training = spec.training
+    if training is None:
+        return 0
+    steps = total_steps(training, spec.trained_rows)
+    kept = len(training.checkpoints.steps(steps))
+    own = 4 * adapters_of(shape, training).width if shape is not None else 0
+    drawn = 0 if during is None else kept * sample_disk_bytes(during)
+    return kept * (own + CHECKPOINT_BYTES) + 2 * 3 * own + steps * METRIC_BYTES + drawn
+
+
+def sample_disk_bytes(job: SampleJob) -> int:
+    """What the samples of one checkpoint take at most: every completion as long as it may be."""
+    tokens = job.sampling.max_tokens
+    each = SAMPLE_BYTES + BYTES_PER_DRAWN_TOKEN * tokens
+    if job.sampling.logprobs:
+        each += LOGPROB_BYTES * tokens
+    rows = sum(max(1, len(i.continuations) or i.top_logprobs) for i in job.readouts)
+    return COPIES * (draws(job) * each + rows * SAMPLE_BYTES)
+
+
+def judge_disk_bytes(home: Home, spec: RunSpec, job: JudgeJob) -> int:
+    """What the verdicts on a run's samples take, by the samples' own size on disk."""
+    size = sum(part.stat().st_size for part in home.run(spec.run_id).samples.glob("part-*"))
+    return COPIES * (len(job.judges) + 1) * (size // PART_BYTES) * GRADE_BYTES

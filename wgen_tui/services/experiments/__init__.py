@@ -1,0 +1,1 @@
+"""Definitions of experiments, and checks of their data."""

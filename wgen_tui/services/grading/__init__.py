@@ -1,0 +1,1 @@
+"""Grading by people: sessions, and grades in and out as files."""

@@ -1,0 +1,200 @@
+"""People's grades in and out, and how graders agree.
+
+Promises: an import is checked whole before a line of it is kept; importing a file twice adds
+nothing; agreement is over the samples that both graded.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from store import grades as stored
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.protocol.ids import digest
+from wgen_tui.protocol.record import now
+from wgen_tui.protocol.runs import GradeRow
+from wgen_tui.services.data.database import reading
+from wgen_tui.services.grading.session import (
+    Journal,
+    grader_name,
+    rubric_hash,
+    rubric_named,
+    rubrics,
+)
+from wgen_tui.services.results import stats
+
+COLUMNS = (
+    "sample_id",
+    "judge",
+    "grader",
+    "label",
+    "number",
+    "explanation",
+    "seconds",
+    "created_at",
+)
+
+
+def export_grades(
+    home: Home, experiment: str, rubric: str | None = None, form: Literal["csv", "json"] = "csv"
+) -> str:
+    """People's grades as CSV, or as JSON with a `schema`."""
+    with reading(home) as con:
+        rows = stored.export_rows(con, experiment, rubric)
+    if form == "json":
+        listed = [dict(zip(COLUMNS, map(_plain, row), strict=True)) for row in rows]
+        body = {"schema": 1, "experiment": experiment, "grades": listed}
+        return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([_plain(value) for value in row] for row in rows)
+    return stream.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
+    return value
+
+
+def import_grades(home: Home, experiment: str, path: Path) -> int:
+    """Take over grades from a CSV or JSON file with `sample_id`, `label` and `grader`.
+
+    All of them or none: every line is checked first.
+
+    Returns:
+        How many were new.
+
+    Raises:
+        UsageError: naming each line that is wrong.
+    """
+    rows = _read_import(path)
+    known = {rubric.name: rubric for rubric in rubrics(home, experiment)}
+    with reading(home) as con:
+        runs = stored.samples_known(con, [row[1] for row in rows])
+    problems: list[str] = []
+    made: dict[str, list[GradeRow]] = {}
+    for line, sample_id, judge, grader, label, explanation, seconds in rows:
+        rubric = known.get(judge) if judge else next(iter(known.values()))
+        if rubric is None:
+            problems.append(f"line {line}: no rubric {judge!r} (there are: {', '.join(known)})")
+        elif label not in rubric.labels:
+            labels = ", ".join(rubric.labels)
+            problems.append(
+                f"line {line}: no label {label!r} in {rubric.name} (there are: {labels})"
+            )
+        elif sample_id not in runs:
+            problems.append(f"line {line}: no sample {sample_id}")
+        else:
+            name = grader if grader.startswith("human:") else grader_name(grader or None)
+            row = GradeRow(
+                grade_id=digest("import", sample_id, rubric.name, name, label, explanation),
+                sample_id=sample_id,
+                run_id=runs[sample_id],
+                judge=rubric.name,
+                grader=name,
+                rubric=rubric_hash(rubric),
+                label=label,
+                explanation=explanation,
+                seconds=seconds,
+                created_at=now(),
+            )
+            made.setdefault(name, []).append(row)
+    if problems:
+        raise UsageError(
+            f"{path}: " + "\n".join(problems[:10]),
+            title="Grades not taken over",
+            hint="Nothing was written.",
+        )
+    before = _grade_ids(home, experiment)
+    fresh = {
+        name: [row for row in listed if row.grade_id not in before] for name, listed in made.items()
+    }
+    for name, listed in fresh.items():
+        if listed:
+            Journal(home, name).append(*listed)
+    return sum(map(len, fresh.values()))
+
+
+def _grade_ids(home: Home, experiment: str) -> set[int]:
+    with reading(home) as con:
+        found = con.execute(
+            "select grade_id from grades_all g semi join "
+            "(select sample_id from samples where experiment = ?) s using (sample_id) "
+            "where grader like 'human:%'",
+            [experiment],
+        ).fetchall()
+    return {row[0] for row in found}
+
+
+_Import = tuple[int, int, str, str, str, str, float | None]
+
+
+def _read_import(path: Path) -> list[_Import]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}.", title="No file") from error
+    if text.lstrip().startswith("{"):
+        try:
+            listed = list(enumerate(json.loads(text)["grades"], start=1))
+        except (ValueError, KeyError) as error:
+            raise UsageError(
+                f"{path} is no export of grades: {error}.", title="Bad file"
+            ) from error
+    else:
+        listed = list(enumerate(csv.DictReader(io.StringIO(text)), start=2))
+    return [_import_row(path, line, row) for line, row in listed]
+
+
+def _import_row(path: Path, line: int, row: dict[str, Any]) -> _Import:
+    try:
+        seconds = row.get("seconds")
+        return (
+            line,
+            int(row["sample_id"]),
+            str(row.get("judge") or ""),
+            str(row.get("grader") or ""),
+            str(row["label"]),
+            str(row.get("explanation") or ""),
+            float(seconds) if seconds else None,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{path}, line {line}: {type(error).__name__}: {error}.",
+            title="Bad file",
+            hint="A line needs sample_id and label; judge, grader, explanation, seconds may follow.",
+        ) from error
+
+
+def agreement(
+    home: Home, experiment: str, rubric: str | None = None
+) -> list[tuple[str, str, stats.Agreement]]:
+    """How people agree with each other and with the judge whose labels the rubric has.
+
+    Returns:
+        (one grader, the other, agreement) for every two that graded the same samples.
+    """
+    chosen = rubric_named(home, experiment, rubric)
+    with reading(home) as con:
+        rows = stored.pairs(con, experiment, chosen.name, chosen.judge)
+    by_grader: dict[str, dict[int, str]] = {}
+    for sample_id, grader, label in rows:
+        by_grader.setdefault(grader, {})[sample_id] = label
+    people = sorted(name for name in by_grader if name.startswith("human:"))
+    rules = sorted(name for name in by_grader if not name.startswith("human:"))
+    found = []
+    for index, one in enumerate(people):
+        for other in [*people[index + 1 :], *rules]:
+            common = sorted(by_grader[one].keys() & by_grader[other].keys())
+            if common:
+                labels = [(by_grader[one][i], by_grader[other][i]) for i in common]
+                found.append((one, other, stats.agreement(labels)))
+    return found

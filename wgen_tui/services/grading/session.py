@@ -1,0 +1,290 @@
+"""Grading by people: blind, one sample after another, nothing lost, everything can be undone.
+
+Promises: the order is the same for every grader and tells nothing of arm, seed or model; a grade is
+on disk (journal, fsynced) before `grade` returns; undoing appends a retraction, nothing is erased;
+a session never opens the database for writing.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import time
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from experiments.schema import Rubric
+from store import grades as stored
+from store import samples as stored_samples
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.protocol.ids import digest, short_hash
+from wgen_tui.protocol.record import now
+from wgen_tui.protocol.runs import GradeRow
+from wgen_tui.services.data.database import reading
+from wgen_tui.services.experiments import definitions
+from wgen_tui.services.suggest import unknown
+
+__all__ = [
+    "BlindItem",
+    "GradingSession",
+    "rubrics",
+    "session",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class BlindItem:
+    """A sample as a grader sees it: no arm, no seed, no model, no run.
+
+    Attributes:
+        question_text: The last user turn.
+        prompt_text: All that the model read.
+        position: Its place in the session's order, from 1.
+        total: How many there are.
+        label: What this grader gave it before, if the session has come back to it.
+    """
+
+    sample_id: int
+    question_text: str
+    prompt_text: str
+    messages: tuple[dict[str, str], ...]
+    completion: str
+    position: int
+    total: int
+    label: str | None = None
+
+
+def rubrics(home: Home, experiment: str) -> list[Rubric]:
+    """The rubrics of an experiment.
+
+    Raises:
+        UsageError: it has none.
+    """
+    found = list(definitions.load(home, experiment).rubrics)
+    if not found:
+        raise UsageError(
+            f"Experiment {experiment} has no rubric to grade by.",
+            title="No rubric",
+            hint="Add one to experiment.yaml: rubrics: [{name: era, labels: {old: o, modern: m}}]",
+        )
+    return found
+
+
+def rubric_named(home: Home, experiment: str, name: str | None) -> Rubric:
+    """One rubric: the named one, or the first."""
+    found = rubrics(home, experiment)
+    if name is None:
+        return found[0]
+    for rubric in found:
+        if rubric.name == name:
+            return rubric
+    raise unknown("rubric", name, [rubric.name for rubric in found])
+
+
+def rubric_hash(rubric: Rubric) -> str:
+    """Names a rubric by what it says."""
+    return short_hash("rubric", rubric.model_dump(mode="json"))
+
+
+def grader_name(name: str | None) -> str:
+    """`human:<name>`; the login name when none is given."""
+    name = name or getpass.getuser()
+    if not name.strip() or not name.isprintable():
+        raise UsageError(f"{name!r} cannot be a grader's name.", title="Bad name")
+    return f"human:{name.strip()}"
+
+
+def _question_of(messages: Sequence[dict[str, str]]) -> str:
+    """What was asked: the last user turn."""
+    asked = [turn["content"] for turn in messages if turn["role"] == "user"]
+    return asked[-1] if asked else ""
+
+
+class GradingSession:
+    """One person grading one experiment by one rubric."""
+
+    def __init__(
+        self,
+        home: Home,
+        experiment: str,
+        rubric: Rubric,
+        grader: str,
+        queue: array[int],
+        done: dict[int, int],
+    ) -> None:
+        self.rubric = rubric
+        self.grader = grader
+        self.experiment = experiment
+        self._home = home
+        self._queue = queue
+        self._done = done  # sample -> grade
+        self._given: list[tuple[int, int]] = []  # (place, grade) of this session, for undo
+        self._place = -1
+        self._hash = rubric_hash(rubric)
+        self._runs: dict[int, str] = {}
+        self._journal = Journal(home, grader)
+
+    def progress(self) -> tuple[int, int]:
+        """How many samples this grader has graded, and of how many."""
+        return len(self._done), len(self._queue)
+
+    def next(self) -> BlindItem | None:
+        """The next sample that is not graded; None at the end."""
+        for place in range(self._place + 1, len(self._queue)):
+            if self._queue[place] not in self._done:
+                return self._show(place)
+        # Those that were skipped come round again.
+        for place in range(min(self._place, len(self._queue))):
+            if self._queue[place] not in self._done:
+                return self._show(place)
+        return None
+
+    def skip(self) -> BlindItem | None:
+        """Leave this one for later."""
+        return self.next()
+
+    def _show(self, place: int, label: str | None = None) -> BlindItem | None:
+        self._place = place
+        sample_id = self._queue[place]
+        with reading(self._home) as con:
+            found = stored_samples.detail(con, sample_id)
+        if found is None:  # its run was removed while this session lasted
+            self._done.setdefault(sample_id, 0)
+            return self.next()
+        self._runs[sample_id] = found.row.run_id
+        return BlindItem(
+            sample_id=sample_id,
+            question_text=_question_of(found.messages),
+            prompt_text=found.prompt_text,
+            messages=tuple(found.messages),
+            completion=found.row.completion,
+            position=place + 1,
+            total=len(self._queue),
+            label=label,
+        )
+
+    def grade(self, label: str, explanation: str = "", seconds: float | None = None) -> GradeRow:
+        """Grade the sample that is shown; on disk when this returns.
+
+        Raises:
+            UsageError: the label is not the rubric's, or nothing is shown.
+        """
+        if label not in self.rubric.labels:
+            raise unknown("label", label, list(self.rubric.labels))
+        if self._place < 0:
+            raise UsageError("No sample is shown.", title="Nothing to grade")
+        sample_id = self._queue[self._place]
+        row = self._row(sample_id, label, explanation, seconds)
+        self._journal.append(row)
+        self._done[sample_id] = row.grade_id
+        self._given.append((self._place, row.grade_id))
+        return row
+
+    def undo(self) -> BlindItem | None:
+        """Take back the last grade of this session and show its sample; None if there is none."""
+        if not self._given:
+            return None
+        place, grade_id = self._given.pop()
+        sample_id = self._queue[place]
+        self._journal.append(self._row(sample_id, None, "", None, retracts=grade_id))
+        self._done.pop(sample_id, None)
+        return self._show(place)
+
+    def _row(
+        self,
+        sample_id: int,
+        label: str | None,
+        explanation: str,
+        seconds: float | None,
+        retracts: int | None = None,
+    ) -> GradeRow:
+        moment = now()
+        return GradeRow(
+            grade_id=digest(
+                "human", sample_id, self.rubric.name, self.grader, moment.isoformat(), retracts
+            ),
+            sample_id=sample_id,
+            run_id=self._runs[sample_id],
+            judge=self.rubric.name,
+            grader=self.grader,
+            rubric=self._hash,
+            label=label,
+            explanation=explanation,
+            seconds=seconds,
+            retracts=retracts,
+            created_at=moment,
+        )
+
+
+class Journal:
+    """The file that one process appends a person's grades to."""
+
+    def __init__(self, home: Home, grader: str) -> None:
+        name = "".join(c if c.isalnum() else "_" for c in grader.removeprefix("human:"))
+        self._folder = home.journal
+        self._path = home.journal / f"grades-{name}-{time.strftime('%Y%m%d')}-{os.getpid()}.jsonl"
+
+    def append(self, *rows: GradeRow) -> None:
+        """Append rows and bring them to disk.
+
+        Raises:
+            UsageError: the journal cannot be written; nothing was noted.
+        """
+        data = "".join(row.model_dump_json() + "\n" for row in rows).encode()
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                size = os.fstat(handle).st_size
+                if os.write(handle, data) != len(data):
+                    os.ftruncate(handle, size)
+                    raise OSError(28, "No space left on device")
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise UsageError(
+                f"The grade cannot be written to {self._path}: {error.strerror or error}.",
+                title="Not saved",
+                hint="Make room; the sample stays as it was.",
+            ) from error
+
+
+def session(
+    home: Home,
+    experiment: str,
+    rubric: str | None = None,
+    grader: str | None = None,
+    *,
+    arms: Sequence[str] = (),
+    questions: Sequence[str] = (),
+) -> GradingSession:
+    """Begin, or go on with, grading an experiment.
+
+    Args:
+        home: Where the samples are.
+        experiment: Slug.
+        rubric: Name of the rubric; the first when None.
+        grader: Name of the person; the login name when None.
+        arms: Only these (the session still does not show which).
+        questions: Only these.
+
+    Raises:
+        UsageError: there is no rubric, or there are no samples.
+    """
+    chosen = rubric_named(home, experiment, rubric)
+    name = grader_name(grader)
+    with reading(home) as con:
+        queue = stored.blind_queue(con, experiment, arms=arms, questions=questions)
+        done = stored.graded_by(con, experiment, chosen.name, name)
+    if not queue:
+        raise UsageError(
+            f"Experiment {experiment} has no samples to grade.",
+            title="No samples yet",
+            hint=f"wgen-tui run start {experiment}",
+        )
+    inside = set(queue)
+    done = {sample: grade for sample, grade in done.items() if sample in inside}
+    return GradingSession(home, experiment, chosen, name, queue, done)

@@ -1,0 +1,1 @@
+"""This machine: its GPUs, memory and name."""

@@ -1,0 +1,1 @@
+"""Bringing another home's runs, grades and experiments into this one."""

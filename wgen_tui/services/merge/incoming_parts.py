@@ -1,0 +1,196 @@
+"""Part files of a run that both homes have: the rows that are there and not here.
+
+Promises: a row that is here is not brought again, so that the database holds the same whatever it
+is made from; a part that is wholly new keeps its name and content; one whose name is taken, or of
+which some rows are here, gets a name that follows from its content. Two texts of one sample are a
+conflict.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wgen_tui.services.merge.file_copies import Piece, component, content, digest, listed, size
+from wgen_tui.services.merge.merge_report import Unfit
+
+Key = tuple[Any, ...]
+# Folder of a run -> what makes two rows the same row. Prompts and read-outs come before samples:
+# what a kill leaves is whole by itself.
+KEYS: dict[str, tuple[str, ...]] = {
+    "prompts": ("prompt_id", "model", "experiment"),
+    "tokens": ("sample_id",),
+    "samples": ("sample_id",),
+    "readouts": ("readout_id",),
+    "grades": ("grade_id",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What comes over of one folder."""
+
+    pieces: tuple[Piece, ...]
+    rows: int
+
+
+def suffix(kind: str) -> str:
+    return ".jsonl" if kind == "grades" else ".parquet"
+
+
+def parts_there(folder: Path, kind: str) -> list[Path]:
+    """The parts in a foreign folder.
+
+    Raises:
+        Unfit: one cannot stand here.
+    """
+    names = [entry.name for entry in listed(folder)]
+    end = suffix(kind)
+    return [
+        folder / component(name)
+        for name in names
+        if name.startswith("part-") and name.endswith(end)
+    ]
+
+
+def all_parts(folder: Path, kind: str) -> Found:
+    """Every part, for a run that is not here.
+
+    Raises:
+        Unfit: one is damaged.
+    """
+    there = parts_there(folder, kind)
+    rows = sum(len(_keys(path, kind)) for path in there)
+    return Found(tuple(Piece(f"{kind}/{path.name}", path) for path in there), rows)
+
+
+def new_parts(ours: Path, theirs: Path, kind: str) -> Found:
+    """What the parts there hold beside those here.
+
+    Raises:
+        Unfit: a part there is damaged, or a sample has two texts.
+    """
+    there = parts_there(theirs, kind)
+    here = sorted(ours.glob(f"part-*{suffix(kind)}"))
+    fresh = [path for path in there if not _same_file(path, here)]
+    if not fresh:
+        return Found((), 0)
+    known = _keys_here(here, kind)
+    taken = {path.name for path in here}
+    pieces: list[Piece] = []
+    rows = 0
+    for path in fresh:
+        keys = _keys(path, kind)
+        new = [key for key in keys if key not in known]
+        if kind == "samples" and len(new) < len(keys):
+            _refuse_two_texts(path, here, known)
+        if new:
+            pieces.append(_piece(path, kind, keys, set(new), taken))
+            taken.add(Path(pieces[-1].place).name)
+            known |= set(new)
+            rows += len(set(new))
+    return Found(tuple(pieces), rows)
+
+
+def _same_file(path: Path, here: Iterable[Path]) -> bool:
+    same = [other for other in here if other.stat().st_size == size(path)]
+    return bool(same) and digest(path) in {digest(other) for other in same}
+
+
+def _piece(path: Path, kind: str, keys: list[Key], new: set[Key], taken: set[str]) -> Piece:
+    whole = len(new) == len(keys)
+    if whole and path.name not in taken:
+        return Piece(f"{kind}/{path.name}", path)
+    data = content(path) if whole else _only(path, kind, new)
+    mark = hashlib.sha256(repr(sorted(new)).encode()).hexdigest()[:10]
+    return Piece(f"{kind}/{path.stem}-{mark}{path.suffix}", data=data)
+
+
+def _keys_here(paths: Iterable[Path], kind: str) -> set[Key]:
+    """The rows that are here; a damaged part is as good as missing."""
+    found: set[Key] = set()
+    for path in paths:
+        try:
+            found.update(_keys(path, kind))
+        except Unfit:
+            continue
+    return found
+
+
+def _keys(path: Path, kind: str) -> list[Key]:
+    if kind == "grades":
+        return [(row["grade_id"],) for row in _lines(path)]
+    table = _table(path, KEYS[kind])
+    return list(zip(*(table[name].to_pylist() for name in KEYS[kind]), strict=True))
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    try:
+        rows = [json.loads(line) for line in content(path).splitlines() if line.strip()]
+    except ValueError as error:
+        raise Unfit(f"{path} is damaged: {error}") from error
+    if not all(isinstance(row, dict) and isinstance(row.get("grade_id"), int) for row in rows):
+        raise Unfit(f"{path} is damaged: a line is no grade")
+    return rows
+
+
+def _table(path: Path, columns: Iterable[str] | None = None) -> Any:
+    # pyarrow takes 0.1 s to import, and a merge of what is here already needs none.
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    try:
+        return pq.read_table(
+            io.BytesIO(content(path)),
+            columns=None if columns is None else list(columns),
+            page_checksum_verification=True,
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise Unfit(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+
+
+def _only(path: Path, kind: str, wanted: set[Key]) -> bytes:
+    """The rows of a part whose keys are wanted, as a part."""
+    if kind == "grades":
+        rows = [row for row in _lines(path) if (row["grade_id"],) in wanted]
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    import pyarrow as pa  # noqa: PLC0415 - as above
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    table = _table(path)
+    keys = zip(*(table[name].to_pylist() for name in KEYS[kind]), strict=True)
+    kept = table.filter(pa.array([key in wanted for key in keys]))
+    buffer = io.BytesIO()
+    pq.write_table(kept, buffer, compression="zstd", write_page_checksum=True)
+    return buffer.getvalue()
+
+
+def _refuse_two_texts(path: Path, here: Iterable[Path], known: set[Key]) -> None:
+    """The same draw made twice gives one text; on other hardware it may give another.
+
+    Raises:
+        Unfit: it did.
+    """
+    theirs = {key: text for key, text in _texts(path).items() if (key,) in known}
+    differ: list[int] = []
+    for part in here:
+        try:
+            ours = _texts(part)
+        except Unfit:
+            continue
+        differ += [key for key in ours.keys() & theirs.keys() if ours[key] != theirs[key]]
+    if differ:
+        raise Unfit(
+            f"{len(differ)} samples were drawn in both homes with different texts, such as sample "
+            f"{min(differ)}"
+        )
+
+
+def _texts(path: Path) -> dict[int, str]:
+    table = _table(path, ("sample_id", "completion"))
+    return dict(zip(table["sample_id"].to_pylist(), table["completion"].to_pylist(), strict=True))

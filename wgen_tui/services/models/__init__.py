@@ -1,0 +1,1 @@
+"""Base models: finding them, their architecture, their weights, their servers."""

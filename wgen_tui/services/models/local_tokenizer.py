@@ -1,0 +1,253 @@
+"""A fast tokenizer and its chat template as files on this machine, without transformers.
+
+Promises: renders, encodes and masks as the worker does (a test holds them together), or says that
+it cannot: where `tokenizer.json` is not here, `local_tokenizer` gives None and the worker checks
+the same before it trains.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+from jinja2.exceptions import TemplateError
+from jinja2.ext import Extension, loopcontrols
+from jinja2.parser import Parser
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import Tokenizer
+
+from wgen_tui.errors import UsageError
+from wgen_tui.protocol.runs import ModelRef
+from wgen_tui.training_data.mask import (
+    Chat,
+    Example,
+    Span,
+    TemplateRefusal,
+    assistant_spans,
+    mark,
+    marks_itself,
+)
+
+
+class LocalTokenizer:
+    """Encodes chats.
+
+    Attributes:
+        special: The ids of special tokens.
+    """
+
+    def __init__(self, folder: Path, template: str, config: Mapping[str, Any]) -> None:
+        """Read the tokenizer.
+
+        Raises:
+            UsageError: the template is none.
+        """
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._named = _named_tokens(config)
+        self._marks_itself = marks_itself(template)
+        self._template = _compiled(template)
+        self._folder = folder
+        added = self._tokenizer.get_added_tokens_decoder().items()
+        names = map(self._tokenizer.token_to_id, self._named.values())
+        self.special = frozenset(i for i, token in added if token.special) | {
+            i for i in names if i is not None
+        }
+
+    def render(self, chat: Chat, *, prompt: bool = False) -> str:
+        """A chat through the template, as text.
+
+        Raises:
+            TemplateRefusal: the template raised.
+        """
+        return self._rendered(chat, prompt)[0]
+
+    def _rendered(self, chat: Chat, prompt: bool = False) -> tuple[str, list[Span]]:
+        """The text, and the spans that {% generation %} marks in it."""
+        tracker: _Generation = self._template.environment.extensions[_Generation.identifier]  # type: ignore[assignment]
+        tracker.blocks, tracker.spans = [], []
+        try:
+            for block in self._template.generate(
+                messages=chat,
+                add_generation_prompt=prompt,
+                enable_thinking=False,
+                tools=None,
+                documents=None,
+                **self._named,
+            ):
+                tracker.blocks.append(block)
+        except TemplateError as error:
+            raise TemplateRefusal(f"the chat template refuses a chat: {error}") from error
+        return "".join(tracker.blocks), tracker.spans
+
+    def encode(self, chat: Chat) -> Example:
+        """Tokenise one chat and mark the assistant's tokens.
+
+        Raises:
+            TemplateRefusal: the template refuses the chat, or the assistant's text cannot be told.
+        """
+        text, spans = self._rendered(chat)
+        found = self._tokenizer.encode(text, add_special_tokens=False)
+        if not self._marks_itself:
+            spans = assistant_spans(self.render, chat, text)
+            return mark(found.ids, found.offsets, spans, self.special)
+        trained = [False] * len(found.ids)
+        for start, end in spans:
+            # As transformers does it, its way with white space that no token holds included.
+            first, last = found.char_to_token(start), found.char_to_token(end - 1)
+            if first is None:
+                break
+            for index in range(first, last + 1 if last else len(trained)):
+                trained[index] = True
+        return Example(tuple(found.ids), tuple(trained))
+
+    def is_space(self, token: int) -> bool:
+        """Whether a token is nothing but white space."""
+        return not self._tokenizer.decode([token], skip_special_tokens=False).strip()
+
+    @cached_property
+    def stops(self) -> dict[int, str] | None:
+        """The tokens at which sampling stops and their texts; None when that cannot be told."""
+        ids = stop_ids(self._folder)
+        if ids is None:
+            return None
+        named = self._tokenizer.token_to_id(self._named.get("eos_token", ""))
+        every = ids if named is None else {*ids, named}
+        return {i: self._tokenizer.id_to_token(i) or str(i) for i in every}
+
+
+def local_tokenizer(model: ModelRef, chat_template: str | None) -> LocalTokenizer | None:
+    """The tokenizer of a model; None where that needs more than files here.
+
+    Raises:
+        UsageError: the chat template is none.
+    """
+    folder = model_folder(model)
+    if folder is None or not (folder / "tokenizer.json").is_file():
+        return None
+    config = {
+        **_json(folder / "special_tokens_map.json"),
+        **_json(folder / "tokenizer_config.json"),
+    }
+    template = chat_template or _template_of(folder, config)
+    return None if template is None else LocalTokenizer(folder, template, config)
+
+
+def model_folder(model: ModelRef) -> Path | None:
+    """Where the files of a model are on this machine, the hub's cache included."""
+    if model.endpoint is not None:
+        return None
+    if Path(model.location).is_absolute():
+        return Path(model.location)
+    # Takes a fifth of a second to import, and only hub models need it.
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415
+
+    found = try_to_load_from_cache(model.location, "tokenizer.json", revision=model.revision)
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def stop_ids(folder: Path) -> set[int] | None:
+    """The tokens at which sampling stops, as the model's files name them; None: they do not."""
+    for name in ("generation_config.json", "config.json"):
+        named = _json(folder / name).get("eos_token_id")
+        if named is not None:
+            return set(named) if isinstance(named, list) else {named}
+    return None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise UsageError(f"{path} is not JSON: {error}.", title="Broken model folder") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _template_of(folder: Path, config: Mapping[str, Any]) -> str | None:
+    file = folder / "chat_template.jinja"
+    if file.is_file():
+        return file.read_text("utf-8")
+    template = config.get("chat_template")
+    return template if isinstance(template, str) else None
+
+
+def _named_tokens(config: Mapping[str, Any]) -> dict[str, str]:
+    """`eos_token` and the like, as a template takes them."""
+    return {
+        name: value["content"] if isinstance(value, dict) else value
+        for name, value in config.items()
+        if name.endswith("_token") and isinstance(value, str | dict)
+    }
+
+
+class _Generation(Extension):
+    """`{% generation %}` around what the assistant says: changes no text, is remembered."""
+
+    tags = {"generation"}  # noqa: RUF012 - as the base class declares it
+    blocks: list[str]
+    spans: list[Span]
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        number = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        call = self.call_method("_remember")
+        return nodes.CallBlock(call, [], [], body).set_lineno(number)
+
+    def _remember(self, caller: Any) -> str:
+        text = str(caller())
+        start = sum(map(len, self.blocks))
+        self.spans.append((start, start + len(text)))
+        return text
+
+
+def _compiled(template: str) -> jinja2.Template:
+    """As transformers' `apply_chat_template` compiles it: same options, same globals."""
+
+    def refuse(message: str) -> None:
+        raise TemplateError(message)
+
+    def to_json(
+        value: Any,
+        ensure_ascii: bool = False,
+        indent: int | None = None,
+        separators: tuple[str, str] | None = None,
+        sort_keys: bool = False,
+    ) -> str:
+        return json.dumps(
+            value,
+            ensure_ascii=ensure_ascii,
+            indent=indent,
+            separators=separators,
+            sort_keys=sort_keys,
+        )
+
+    jinja = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _Generation]
+    )
+    jinja.filters["tojson"] = to_json
+    jinja.globals["raise_exception"] = refuse
+    jinja.globals["strftime_now"] = lambda form: datetime.now().strftime(form)  # noqa: DTZ005
+    with _unreadable_in_words():
+        return jinja.from_string(template)
+
+
+@contextmanager
+def _unreadable_in_words() -> Iterator[None]:
+    try:
+        yield
+    except TemplateError as error:
+        raise UsageError(
+            f"The chat template cannot be read: {error}.",
+            title="Chat template",
+            hint="Look at the roles in the data, or give a chat_template in experiment.yaml.",
+        ) from error

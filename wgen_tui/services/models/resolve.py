@@ -1,0 +1,249 @@
+"""Base models before a launch: what a name means, and whether it can be loaded here.
+
+Promises: no torch, no download; a model that would fail minutes later in the worker fails here,
+with the command or edit that mends it. Never prints a token.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.tiny_world import weights_path
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.protocol.runs import ModelRef
+from wgen_tui.services.models.endpoints import names_endpoint, resolve_served
+
+EMBEDDED = "tiny-world"
+WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
+PICKLES = ("pytorch_model*.bin",)
+HUB_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What is known of a base model without loading it; None where only loading tells."""
+
+    model_type: str | None = None
+    has_chat_template: bool | None = None
+    vocab: int | None = None
+    context_length: int | None = None
+
+
+def resolve_model(
+    home: Home, name: str, *, trust_remote_code: bool = False, trust_pickle: bool = False
+) -> ModelRef:
+    """What `name` means: the embedded model, a folder, `ENDPOINT:ID`, or a hub id (`@revision`).
+
+    Args:
+        home: Whose endpoints.
+        name: As the user writes it.
+        trust_remote_code: Let it run code of its own.
+        trust_pickle: Load its weights from a pickle, where there are no others.
+
+    Raises:
+        UsageError: it looks like a path and there is no such folder, or names an endpoint that
+            config.toml does not have.
+    """
+    if name == EMBEDDED:
+        return ModelRef(name=name, location=str(weights_path()))
+    path = _folder(name)
+    if path is not None:
+        shown = name if not path.is_absolute() else str(path)
+        return ModelRef(
+            name=shown,
+            location=str(path.resolve()),
+            trust_remote_code=trust_remote_code,
+            trust_pickle=trust_pickle,
+        )
+    if names_endpoint(name):
+        return resolve_served(home, name)
+    if name.startswith(("/", "./", "../", "~")) or name.count("/") > 1:
+        raise UsageError(
+            f"There is no model folder {name}.",
+            title="No such model",
+            hint="Give a folder with config.json and *.safetensors, a hub id such as "
+            f"Qwen/Qwen3-8B, or {EMBEDDED}.",
+        )
+    location, _, revision = name.partition("@")
+    return ModelRef(
+        name=name,
+        location=location,
+        revision=revision or None,
+        trust_remote_code=trust_remote_code,
+        trust_pickle=trust_pickle,
+    )
+
+
+def _folder(name: str) -> Path | None:
+    """The folder that a name means; None when it means none."""
+    try:
+        path = Path(name).expanduser()
+        return path if path.is_dir() else None
+    except (OSError, RuntimeError, ValueError):  # too long; nobody's home; a NUL
+        return None
+
+
+def check_model(ref: ModelRef, chat_template: str | None) -> ModelFacts:
+    """See that a model can be loaded.
+
+    Raises:
+        UsageError: weights, tokenizer or chat template are missing, or a hub model is absent,
+            gated, or not here while offline. A served model is its server's affair.
+    """
+    if ref.endpoint is not None:
+        return ModelFacts()
+    folder = Path(ref.location)
+    if folder.is_absolute():
+        return _check_folder(ref, folder, chat_template)
+    return _check_hub(ref, chat_template)
+
+
+def _check_folder(ref: ModelRef, folder: Path, chat_template: str | None) -> ModelFacts:
+    if not (folder / "config.json").is_file():
+        raise UsageError(
+            f"The model folder {folder} has no config.json.",
+            title="No model there",
+            hint="Give the folder that `save_pretrained` wrote.",
+        )
+    pickles = PICKLES if ref.trust_pickle else ()
+    if not any(any(folder.glob(pattern)) for pattern in (*WEIGHTS, *pickles)):
+        pickled = sorted(folder.glob("*.bin")) + sorted(folder.glob("*.pt"))
+        hint = "Give the folder that `save_pretrained` wrote."
+        if pickled:
+            hint = (
+                f"{pickled[0].name} is a pickle, which can run code: convert it to safetensors, or "
+                "add --trust-pickle if you trust where it comes from."
+            )
+        raise UsageError(
+            f"The model folder {folder} has no weights (*.safetensors).",
+            title="No weights",
+            hint=hint,
+        )
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json")):
+        raise UsageError(
+            f"The model folder {folder} has no tokenizer.",
+            title="No tokenizer",
+            hint="Save it beside the weights: tokenizer.save_pretrained(folder).",
+        )
+    facts = _facts(folder)
+    if not facts.has_chat_template and chat_template is None:
+        raise _no_template(ref)
+    return facts
+
+
+def _no_template(ref: ModelRef) -> UsageError:
+    return UsageError(
+        f"The tokenizer of {ref.name} has no chat template, so a chat cannot be put to it.",
+        title="No chat template",
+        hint="Write one into experiment.yaml (Jinja, as in transformers), for example\n"
+        'chat_template: "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{{ eos_token }}'
+        '{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"',
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise UsageError(f"{path} is not JSON: {error}.", title="Broken model folder") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _facts(folder: Path) -> ModelFacts:
+    config = _read(folder / "config.json")
+    text = config.get("text_config", config)
+    tokenizer = _read(folder / "tokenizer_config.json")
+    return ModelFacts(
+        model_type=config.get("model_type"),
+        has_chat_template=bool(tokenizer.get("chat_template"))
+        or (folder / "chat_template.jinja").is_file(),
+        vocab=text.get("vocab_size"),
+        context_length=text.get("max_position_embeddings"),
+    )
+
+
+def offline() -> bool:
+    """Whether the user told Hugging Face's libraries to stay off the network."""
+    names = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+    return any(os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"} for name in names)
+
+
+def _check_hub(ref: ModelRef, chat_template: str | None) -> ModelFacts:
+    # Takes a fifth of a second to import, and only hub models need it.
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415
+    from huggingface_hub.constants import HF_HUB_CACHE  # noqa: PLC0415
+    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
+
+    try:
+        config = try_to_load_from_cache(ref.location, "config.json", revision=ref.revision)
+    except HFValidationError as error:
+        raise UsageError(
+            f"{ref.name!r} is neither a folder nor a hub id: {error}",
+            title="No such model",
+            hint=f"Give a folder, a hub id such as Qwen/Qwen3-8B, or {EMBEDDED}.",
+        ) from error
+    if isinstance(config, str):
+        folder = Path(config).parent
+        facts = _facts(folder)
+        if any(any(folder.glob(pattern)) for pattern in WEIGHTS):
+            if not facts.has_chat_template and chat_template is None:
+                raise _no_template(ref)
+            return facts
+    if offline():
+        raise UsageError(
+            f"The model {ref.name} is not in the cache {HF_HUB_CACHE}, and offline mode is on.",
+            title="Model not here",
+            hint=f"Fetch it while online: hf download {ref.location}; or unset HF_HUB_OFFLINE; or "
+            "give a local folder with --model PATH.",
+        )
+    _ask_hub(ref)
+    return ModelFacts()
+
+
+def _ask_hub(ref: ModelRef) -> None:
+    """Ask the hub whether this user may have the model.
+
+    Raises:
+        UsageError: it does not exist, is gated, or the hub cannot be reached.
+    """
+    from huggingface_hub import HfApi  # noqa: PLC0415 - as above
+    from huggingface_hub.errors import (  # noqa: PLC0415
+        GatedRepoError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        HfApi().auth_check(ref.location)
+        HfApi().model_info(ref.location, revision=ref.revision, timeout=HUB_SECONDS)
+    except GatedRepoError as error:
+        raise UsageError(
+            f"The model {ref.name} is gated, and this user has no access yet.",
+            title="Gated model",
+            hint="Ask for access on its hub page, then set HF_TOKEN or run: hf auth login",
+        ) from error
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        what = f"revision {ref.revision} of {ref.location}" if ref.revision else ref.location
+        raise UsageError(
+            f"The hub has no model {what} (or it is private, and HF_TOKEN is missing).",
+            title="No such model",
+            hint=f"Check the spelling; a local model is given by its path; the embedded one is "
+            f"{EMBEDDED}.",
+        ) from error
+    except Exception as error:
+        # No name, no route, no answer: whose exception that is depends on which HTTP library this
+        # version of huggingface_hub uses.
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UsageError(
+            f"The model {ref.name} is not in the cache, and the hub cannot be reached: {reason}",
+            title="Model not here",
+            hint=f"Fetch it where there is a network: hf download {ref.location}; or give a local "
+            "folder with --model PATH.",
+        ) from error

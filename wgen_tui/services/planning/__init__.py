@@ -1,0 +1,1 @@
+"""From a definition to the runs and launches that do what is missing."""

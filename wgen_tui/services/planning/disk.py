@@ -1,0 +1,51 @@
+"""What a plan will write, beside what is free: said before anything is started.
+
+Promises: looks at files only; an estimate is of the most that may be written, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import JudgeJob, SampleJob
+from wgen_tui.services.estimate import workload
+from wgen_tui.services.machine.host import disk
+from wgen_tui.services.models.architecture import shape_of
+from wgen_tui.services.planning.todo import PlannedRun
+from wgen_tui.services.settings import DiskPolicy
+
+MB = 2**20
+
+
+def planned_mb(
+    home: Home,
+    runs: Sequence[PlannedRun],
+    sample: SampleJob,
+    judge: JudgeJob,
+    during: SampleJob | None,
+) -> int:
+    """What these runs may still write, at most, in MB (2**20 bytes), rounded up."""
+    whole = max(1, workload.draws(sample))
+    total = 0.0
+    for run in runs:
+        if "train" in run.todo:
+            total += workload.train_disk_bytes(shape_of(run.spec.model), run.spec, during)
+        if "sample" in run.todo:
+            total += workload.sample_disk_bytes(sample) * run.samples_missing / whole
+        if "judge" in run.todo:
+            verdicts = run.samples_total * (len(judge.judges) + 1)
+            total += workload.COPIES * verdicts * workload.GRADE_BYTES
+    return -(-int(total) // MB)
+
+
+def disk_warnings(home: Home, needed_mb: int, policy: DiskPolicy) -> list[str]:
+    """What is to be said before a launch; nothing when there is room."""
+    free, _ = disk(home.root)
+    if free >= needed_mb + policy.floor_mb:
+        return []
+    return [
+        f"up to {needed_mb:,} MB will be written to {home.root}, and {free:,} MB are free, of "
+        f"which {policy.floor_mb:,} are kept ([disk] floor_mb): work stands still when they are "
+        "reached, and goes on when there is room"
+    ]

@@ -1,0 +1,281 @@
+"""From a definition to what is still to be done: which runs, which stages, how many samples.
+
+Promises: planning writes nothing, so whatever is wrong with the input leaves no trace; a plan names
+only work that is not done and not under way, so the same command twice does it once. `commit` is in
+`services.commit` and re-exported here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Literal
+
+from experiments.prompts import Prompt, render_prompts
+from experiments.readouts import Readout, is_read, render_readouts
+from experiments.schema import BASE_ARM, Arm, Definition, Seeds, parse_seeds
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.protocol.ids import short_hash
+from wgen_tui.protocol.launches import JudgeJob, PromptSpec, ReadoutSpec, SampleJob
+from wgen_tui.protocol.queue import SlurmSettings
+from wgen_tui.protocol.runs import ModelRef, RunSpec
+from wgen_tui.services.experiments import definitions
+from wgen_tui.services.experiments.data_checks import check_texts, check_tokens
+from wgen_tui.services.models.resolve import check_model, resolve_model
+from wgen_tui.services.planning.disk import disk_warnings, planned_mb
+from wgen_tui.services.planning.endpoint_status import warnings_of
+from wgen_tui.services.planning.run_specs import Examples, make_specs, refuse_collisions
+from wgen_tui.services.planning.todo import PlannedRun, all_missing
+from wgen_tui.services.settings import read_settings
+from wgen_tui.services.slurm import options as backend
+from wgen_tui.services.suggest import unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line may change of a definition; None leaves it as it stands.
+
+    Attributes:
+        models: Base models instead of the definition's.
+        arms: Only these arms (`base` always comes along).
+        seeds: As in a definition: `3`, `0-5`, `0-2,7`.
+        n: Draws per prompt, for all questions.
+        checkpoints: Which checkpoints are sampled: `final`, `all`, or steps such as `10,20`.
+        trust_remote_code: Let the models run code of their own.
+        trust_pickle: Load weights from pickles, where a model has no others.
+        backend: `local` or `slurm`.
+        notify: A command line for when all has ended, as an argument list; none: config.toml's.
+    """
+
+    models: Sequence[str] | None = None
+    arms: Sequence[str] | None = None
+    seeds: str | None = None
+    n: int | None = None
+    checkpoints: str | None = None
+    trust_remote_code: bool = False
+    trust_pickle: bool = False
+    backend: str | None = None
+    notify: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `run start` would do; with `slurm`, there; `disk_mb` is the most that it would write."""
+
+    definition: Definition
+    runs: tuple[PlannedRun, ...]
+    prompts: tuple[PromptSpec, ...]
+    sample: SampleJob
+    judge: JudgeJob
+    warnings: tuple[str, ...] = ()
+    slurm: SlurmSettings | None = None
+    notify: tuple[str, ...] = ()
+    disk_mb: int = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not any(run.todo for run in self.runs)
+
+    @property
+    def during(self) -> SampleJob | None:
+        """What is drawn from every checkpoint while it trains."""
+        wanted = self.definition.sampling.during_training
+        if wanted is None:
+            return None
+        asked = tuple(
+            prompt
+            for prompt in self.prompts
+            if wanted.questions is None or prompt.question in wanted.questions
+        )
+        sampling = self.sample.sampling.model_copy(update={"n": wanted.n})
+        return SampleJob(prompts=asked, sampling=sampling)
+
+
+def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> Plan:
+    """Check everything that can be checked without torch, and plan what is missing.
+
+    Raises:
+        UsageError: anything wrong with the definition, its data, its models or the options.
+    """
+    options = options or Options()
+    definition = definitions.load(home, slug_or_path)
+    arms = _chosen_arms(definition, options.arms)
+    seeds = _chosen_seeds(definition, options.seeds)
+    slurm = backend.chosen(home, definition.backend, options.backend)
+    sample = _sample_job(definition, options)
+    judge = _judge_job(definition)
+    examples = {name: _examples(home, slug_or_path, name, arm) for name, arm in arms.items()}
+    rows = {name: item.numbered for name, item in examples.items()}
+    warnings = [*_same_data(examples), *check_texts(definition, rows)]
+    specs: list[tuple[RunSpec, bytes]] = []
+    for name in options.models or definition.models:
+        model = resolve_model(
+            home,
+            name,
+            trust_remote_code=options.trust_remote_code,
+            trust_pickle=options.trust_pickle,
+        )
+        check_model(model, definition.chat_template)
+        if model.endpoint is not None:
+            _refuse_training(model, [arm for arm in options.arms or () if arm != BASE_ARM])
+            warnings += _served(home, model, definition, examples)
+            specs += make_specs(definition, model, {}, seeds)
+            continue
+        warnings += check_tokens(definition, model, rows, slug_or_path)
+        specs += make_specs(definition, model, examples, seeds)
+    refuse_collisions([spec for spec, _ in specs])
+    runs = all_missing(home, specs, sample, judge)
+    settings = read_settings(home)
+    notify = tuple(options.notify) or settings.notify.command
+    plan = Plan(definition, runs, sample.prompts, sample, judge, (), slurm, notify)
+    needed = planned_mb(home, runs, sample, judge, plan.during)
+    warnings += disk_warnings(home, needed, settings.disk)
+    plan = replace(plan, warnings=tuple(warnings), disk_mb=needed)
+    if slurm is not None and not plan.empty:
+        backend.check(home, slurm)
+    return plan
+
+
+def _refuse_training(model: ModelRef, arms: Sequence[str]) -> None:
+    if arms:
+        raise UsageError(
+            f"{model.name} is a served model, which can be sampled and not trained: "
+            f"{', '.join(arms)} cannot be done.",
+            title="Served model",
+            hint="Leave out --arms to sample it as the base, or give --model a hub id or a path. "
+            "A served model that was fine-tuned elsewhere cannot stand for an arm yet.",
+        )
+
+
+def _served(
+    home: Home, model: ModelRef, definition: Definition, arms: Mapping[str, Examples]
+) -> list[str]:
+    """What is to be said of a served model."""
+    found = []
+    if arms:
+        found.append(f"{model.name} is served: only the base is sampled, no arm is trained")
+    if definition.chat_template is not None:
+        found.append(f"chat_template is not used for {model.name}: its server has its own")
+    if read := [question.name for question in definition.questions if is_read(question)]:
+        found.append(f"{model.name} is served: {', '.join(read)} cannot be read from it")
+    return found + warnings_of(home, model)
+
+
+def _chosen_arms(definition: Definition, names: Sequence[str] | None) -> dict[str, Arm]:
+    if names is None:
+        return dict(definition.arms)
+    for name in names:
+        if name not in definition.arms and name != BASE_ARM:
+            raise unknown("arm", name, [*definition.arms, BASE_ARM])
+    if not names:
+        raise UsageError("No arm was given.", title="No arms")
+    return {name: arm for name, arm in definition.arms.items() if name in names}
+
+
+def _chosen_seeds(definition: Definition, text: str | None) -> Seeds:
+    if text is None:
+        return definition.seeds
+    try:
+        values = parse_seeds(text)
+    except ValueError as error:
+        raise UsageError(f"--seeds {text}: {error}.", title="Bad seeds") from error
+    return definition.seeds.model_copy(update={"values": values})
+
+
+def _sample_job(definition: Definition, options: Options) -> SampleJob:
+    sampling = definition.sampling
+    own = {q.name: n for q in definition.questions if (n := q.samples_per_paraphrase) is not None}
+    if options.n is not None:
+        if options.n < 1:
+            raise UsageError(
+                f"--n {options.n}: at least one sample of each prompt is needed.",
+                title="Nothing to sample",
+            )
+        sampling, own = sampling.model_copy(update={"n": options.n}), {}
+    prompts = tuple(_prompt_spec(prompt) for prompt in render_prompts(definition))
+    readouts = tuple(
+        ReadoutSpec(
+            prompt=_prompt_spec(item),
+            type=item.type,
+            order=item.order,
+            continuations=item.continuations,
+            top_logprobs=item.top_logprobs,
+        )
+        for item in render_readouts(definition)
+    )
+    return SampleJob(
+        prompts=prompts,
+        sampling=sampling,
+        n_by_question=own,
+        checkpoints=_checkpoints(options.checkpoints) or sampling.checkpoints,
+        readouts=readouts,
+    )
+
+
+def _prompt_spec(prompt: Prompt | Readout) -> PromptSpec:
+    return PromptSpec(
+        prompt_id=short_hash(
+            "prompt",
+            [message.model_dump() for message in prompt.messages],
+            prompt.question,
+            prompt.paraphrase,
+            prompt.variant,
+        ),
+        question=prompt.question,
+        paraphrase=prompt.paraphrase,
+        variant=prompt.variant,
+        messages=prompt.messages,
+    )
+
+
+def _checkpoints(text: str | None) -> Literal["final", "all"] | tuple[int, ...] | None:
+    if text is None:
+        return None
+    if text in ("final", "all"):
+        return "final" if text == "final" else "all"
+    try:
+        return tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError as error:
+        raise UsageError(
+            f"--checkpoints {text}: neither final, nor all, nor steps such as 10,20.",
+            title="Bad checkpoints",
+        ) from error
+
+
+def _judge_job(definition: Definition) -> JudgeJob:
+    return JudgeJob(
+        judges=definition.judges,
+        judges_by_question={q.name: q.judges for q in definition.questions if q.judges is not None},
+        topics={q.name: q.topic for q in definition.questions if q.topic is not None},
+        questions={
+            q.name: next(m.content for m in reversed(q.wordings()[0]) if m.role == "user")
+            for q in definition.questions
+        },
+    )
+
+
+def _examples(home: Home, slug_or_path: str, name: str, arm: Arm) -> Examples:
+    rows = definitions.rows(home, slug_or_path, name, arm)
+    resolved = tuple(arm.context.apply(row.messages) for row in rows)
+    lines = (
+        json.dumps({"messages": [turn.model_dump() for turn in turns]}, ensure_ascii=False)
+        for turns in resolved
+    )
+    data = "".join(f"{line}\n" for line in lines).encode()
+    lines_there = tuple(row.line for row in rows)
+    return Examples(arm, resolved, data, sha256(data).hexdigest(), lines_there)
+
+
+def _same_data(examples: dict[str, Examples]) -> list[str]:
+    """A warning for arms that would train on the very same examples."""
+    first: dict[str, str] = {}
+    warnings = []
+    for name, item in examples.items():
+        other = first.setdefault(item.sha256, name)
+        if other != name:
+            warnings.append(f"arms {other} and {name} train on the same {len(item.rows)} examples")
+    return warnings

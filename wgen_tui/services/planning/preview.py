@@ -1,0 +1,186 @@
+"""Training data as a model sees it: made by a worker, with the tokenizer that training uses.
+
+Promises: nothing is written; no weights are loaded; transformers stays in the worker. What can be
+told without a tokenizer (overlap, duplicates) is found here and travels along.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from experiments.prompts import render_prompts
+from experiments.schema import Definition
+from wgen_tui.errors import UsageError, WgenError
+from wgen_tui.paths import Home
+from wgen_tui.services.experiments import definitions
+from wgen_tui.services.experiments.data_checks import text_problems
+from wgen_tui.services.models.local_tokenizer import model_folder, stop_ids
+from wgen_tui.services.models.resolve import check_model, resolve_model
+from wgen_tui.services.runs.process import environment
+from wgen_tui.services.suggest import unknown
+from wgen_tui.training_data.records import (
+    Answer,
+    ArmRows,
+    PreviewReport,
+    PreviewRequest,
+    PromptText,
+    Row,
+)
+
+WORKER = "wgen_tui.workers.preview"
+Tell = Callable[[int, int], None]
+
+
+def make_request(
+    home: Home,
+    slug_or_path: str | Path,
+    *,
+    arm: str | None = None,
+    model: str | None = None,
+    show: int = 3,
+    trust_remote_code: bool = False,
+) -> PreviewRequest:
+    """Read a definition and its data, and say what is to be looked at.
+
+    Args:
+        home: Where the user's definitions are.
+        slug_or_path: Which one.
+        arm: Only this arm.
+        model: Whose tokenizer; the definition's first model when None.
+        show: How many examples of each arm come back token by token.
+        trust_remote_code: Let the tokenizer run code of its own.
+
+    Raises:
+        UsageError: the definition or its data is wrong, there is no such arm or model, or the
+            model is a served one or neither here nor to be had.
+    """
+    definition = definitions.load(home, slug_or_path)
+    if arm is not None and arm not in definition.arms:
+        raise unknown("arm", arm, list(definition.arms))
+    name = model or definition.models[0]
+    ref = resolve_model(home, name, trust_remote_code=trust_remote_code)
+    if ref.endpoint is not None:
+        raise UsageError(
+            f"{ref.name} is a served model: its tokenizer is not here.",
+            title="Served model",
+            hint="Give --model a hub id or a folder.",
+        )
+    folder = model_folder(ref)
+    if folder is None:  # the hub is asked in seconds here; the tokenizer's own tries take minutes
+        check_model(ref, definition.chat_template)
+    stops = stop_ids(folder) if folder is not None else None
+    return PreviewRequest(
+        experiment=definition.slug,
+        model=ref,
+        chat_template=definition.chat_template,
+        training=definition.training,
+        arms=tuple(
+            _arm(home, slug_or_path, definition, name)
+            for name in definition.arms
+            if arm in (None, name)
+        ),
+        prompts=tuple(
+            PromptText(
+                question=prompt.question,
+                paraphrase=prompt.paraphrase,
+                variant=prompt.variant,
+                messages=prompt.messages,
+            )
+            for prompt in render_prompts(definition)
+        ),
+        show=show,
+        stops=None if stops is None else tuple(sorted(stops)),
+    )
+
+
+def _arm(home: Home, slug_or_path: str | Path, definition: Definition, name: str) -> ArmRows:
+    arm = definition.arms[name]
+    rows = tuple(
+        Row(line=row.line, messages=arm.context.apply(row.messages))
+        for row in definitions.rows(home, slug_or_path, name, arm)
+    )
+    found = text_problems(definition, [(row.line, row.messages) for row in rows])
+    return ArmRows(arm=name, rows=rows, problems=tuple(found))
+
+
+class PreviewWorker:
+    """The worker at its work; leaving the context ends it."""
+
+    def __init__(self, request: PreviewRequest) -> None:
+        """Start the worker."""
+        self._request = request
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", WORKER],
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+        )
+
+    def __enter__(self) -> PreviewWorker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            with suppress(OSError):  # it may hold what a dead worker no longer takes
+                stream.close()  # type: ignore[union-attr]
+
+    def stop(self) -> None:
+        """End the worker; `report` then raises."""
+        self._process.kill()
+
+    def report(self, tell: Tell | None = None) -> PreviewReport:
+        """Wait for the report.
+
+        Args:
+            tell: Hears how many examples of how many are encoded.
+
+        Raises:
+            WgenError: the tokenizer cannot be loaded, or the worker died.
+        """
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        with suppress(BrokenPipeError):  # it died: its last words tell more
+            stdin.write(self._request.model_dump_json().encode())
+            stdin.close()
+        for line in stdout:
+            answer = Answer.model_validate_json(line)
+            if answer.report is not None:
+                return answer.report
+            if (failure := answer.failure) is not None:
+                raise UsageError(failure.message, title=failure.title, hint=failure.hint)
+            if answer.progress is not None and tell is not None:
+                tell(answer.progress.done, answer.progress.total)
+        raise WgenError(self._last_words(), title="Preview failed")
+
+    def _last_words(self) -> str:
+        code = self._process.wait()
+        self._errors.seek(0)
+        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        return f"The preview's worker ended with {code}: {lines[-1] if lines else 'no word'}"
+
+
+def preview(request: PreviewRequest, tell: Tell | None = None) -> PreviewReport:
+    """Look at training data; `tell` hears of the progress.
+
+    Raises:
+        WgenError: as `PreviewWorker.report`.
+    """
+    with PreviewWorker(request) as worker:
+        return worker.report(tell)

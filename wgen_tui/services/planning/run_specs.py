@@ -1,0 +1,151 @@
+"""Run specs: which runs a definition means, and their ids.
+
+Promises: an id covers all that changes what is trained (weights, data, training, seeds, template,
+arm; the other arms and their data where all are trained as one) and nothing else, so it is the same
+on every machine, and more questions or samples later belong to the same run.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from experiments.catalogue import definition_hash
+from experiments.schema import BASE_ARM, Arm, Definition, Message, Seeds
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import checked_id
+from wgen_tui.protocol.ids import short_hash
+from wgen_tui.protocol.record import now
+from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet, TaskSpec
+from wgen_tui.services.models.fingerprint import weights_key
+
+PACKAGES = ("wgen-tui", "torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """The resolved examples of an arm; `lines` says where each stands in the dataset."""
+
+    arm: Arm
+    rows: tuple[tuple[Message, ...], ...]
+    data: bytes
+    sha256: str
+    lines: tuple[int, ...]
+
+    @property
+    def numbered(self) -> list[tuple[int, tuple[Message, ...]]]:
+        """Line and chat of every example."""
+        return list(zip(self.lines, self.rows, strict=True))
+
+
+def make_specs(
+    definition: Definition, model: ModelRef, examples: Mapping[str, Examples], seeds: Seeds
+) -> list[tuple[RunSpec, bytes]]:
+    """The runs of one model: the base once, then every arm with every seed."""
+    # The base is not trained: one run serves all seeds, and more seeds later do not add another.
+    base_seed = definition.seeds.values[0]
+    base = _spec(definition, model, BASE_ARM, None, _seed_set(seeds, base_seed))
+    # Trained as one, the arms make each other's runs what they are.
+    tasks = [(name, item.sha256) for name, item in examples.items()]
+    joint = tasks if definition.training.method == "poly" else None
+    specs = {
+        (name, seed): _spec(definition, model, name, item, _seed_set(seeds, seed), joint)
+        for name, item in examples.items()
+        for seed in seeds.values
+    }
+    if joint is not None:
+        specs = {key: _with_task(specs, examples, *key) for key in specs}
+    return [(base, b""), *((spec, examples[arm].data) for (arm, _), spec in specs.items())]
+
+
+def _with_task(
+    specs: Mapping[tuple[str, int], RunSpec], examples: Mapping[str, Examples], arm: str, seed: int
+) -> RunSpec:
+    """A run that knows which task it is; tasks are numbered in the order of the arms."""
+    task = TaskSpec(
+        index=list(examples).index(arm),
+        arms=tuple(examples),
+        data=tuple(item.sha256 for item in examples.values()),
+        rows=tuple(len(item.rows) for item in examples.values()),
+        runs=tuple(specs[name, seed].run_id for name in examples),
+    )
+    return specs[arm, seed].model_copy(update={"task": task})
+
+
+def _seed_set(seeds: Seeds, seed: int) -> SeedSet:
+    def own(value: int | None) -> int:
+        return seed if value is None else value
+
+    return SeedSet(
+        seed=seed,
+        data_order=own(seeds.data_order),
+        lora_init=own(seeds.lora_init),
+        sampling=own(seeds.sampling),
+    )
+
+
+def _spec(
+    definition: Definition,
+    model: ModelRef,
+    arm: str,
+    item: Examples | None,
+    seeds: SeedSet,
+    tasks: Sequence[tuple[str, str]] | None = None,
+) -> RunSpec:
+    """A run. Its id covers all that changes what is trained, and nothing else."""
+    training = definition.training if item else None
+    key = short_hash(
+        weights_key(model),
+        arm,
+        item.sha256 if item else None,
+        # Only what the definition says: a key that a later version adds leaves old ids alone.
+        training.model_dump(mode="json", exclude_defaults=True) if training else None,
+        seeds.model_dump() if item else seeds.sampling,
+        definition.chat_template,
+        *([] if tasks is None else [tasks]),
+    )
+    return RunSpec(
+        run_id=checked_id(f"{definition.slug}-{arm}-s{seeds.seed}-{key}"),
+        experiment=definition.slug,
+        definition_hash=definition_hash(definition),
+        arm=arm,
+        role=item.arm.role if item else "base",
+        seeds=seeds,
+        model=model,
+        training=training,
+        chat_template=definition.chat_template,
+        data_sha256=item.sha256 if item else None,
+        data_rows=len(item.rows) if item else 0,
+        created_at=now(),
+        versions=installed(),
+    )
+
+
+def installed() -> dict[str, str]:
+    """The versions of Python and of the packages that make a run what it is."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def refuse_collisions(specs: Sequence[RunSpec]) -> None:
+    """Two runs must not write to one folder, on file systems that ignore case neither."""
+    seen: dict[str, RunSpec] = {}
+    for spec in specs:
+        other = seen.setdefault(spec.run_id.casefold(), spec)
+        if other is not spec:
+            if other.model != spec.model:
+                what = f"Models {other.model.name} and {spec.model.name} are the same weights"
+            else:
+                what = f"Arms {other.arm} and {spec.arm} differ only in case"
+            raise UsageError(
+                f"{what}: both would write to run {spec.run_id}.",
+                title="Two runs, one id",
+                hint="Leave one of them out, or rename it.",
+            )

@@ -1,0 +1,1 @@
+"""Rates, intervals, differences, curves, and where each number comes from."""

@@ -1,0 +1,301 @@
+"""Rates and contrasts out of counted samples.
+
+Promises: seeds are the unit of replication; every rate carries its n, its number of seeds, its
+interval and the shares of unclear and broken answers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from experiments.schema import Analysis, Contrast
+from store.queries import Count
+from wgen_tui.services.results import stats
+
+By = Literal["question", "variant"]
+Group = tuple[str, str, str, int]  # model, role, arm, step
+
+
+class Row(BaseModel):
+    """What the tables of results are made of."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Rate(Row):
+    """The share of a label in one arm.
+
+    `seed`, `question` and `variant` None mean over all of them. `rate`, `low` and `high` are None
+    where nothing is graded.
+    """
+
+    model: str
+    arm: str
+    role: str
+    seed: int | None
+    checkpoint: int
+    question: str | None
+    variant: str | None
+    metric: str
+    judge: str
+    n: int
+    seeds: int
+    rate: float | None
+    low: float | None
+    high: float | None
+    broken: float | None
+    unclear: float | None
+    method: str
+
+
+class ContrastResult(Row):
+    """The rate of an arm minus that of its control."""
+
+    model: str
+    arm: str
+    control: str
+    checkpoint: int
+    question: str | None
+    variant: str | None
+    metric: str
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    p_min: float | None
+    p_holm: float | None
+    n: int
+    seeds: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Samples of one run, checkpoint, question and variant."""
+
+    n: int
+    hits: int
+    unclear: int
+    broken: int
+    ungraded: int
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What the samples of a cell have in common."""
+
+    model: str
+    arm: str
+    role: str
+    seed: int
+    step: int
+    question: str
+    variant: str
+
+
+Cells = dict[Key, Cell]
+
+
+def count_cells(rows: Iterable[Count], plan: Analysis) -> Cells:
+    """Count hits, unclear, broken and ungraded samples by what the plan says."""
+    found: dict[Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
+    for row in rows:
+        key = Key(row.model, row.arm, row.role, row.seed, row.step, row.question, row.variant)
+        cell = found[key]
+        if row.label is None:
+            cell[4] += row.n
+            continue
+        cell[0] += row.n
+        cell[1] += row.n if row.label == plan.primary.label else 0
+        cell[2] += row.n if row.label == plan.unclear else 0
+        cell[3] += row.broken
+    return {key: Cell(*cell) for key, cell in found.items()}
+
+
+class Maker:
+    """Makes rates and contrasts out of cells."""
+
+    def __init__(self, cells: Cells, plan: Analysis, interval: stats.Interval) -> None:
+        self._plan = plan
+        self._interval = interval
+        self._cells: dict[Group, list[tuple[Key, Cell]]] = defaultdict(list)
+        for key, cell in cells.items():
+            self._cells[(key.model, key.role, key.arm, key.step)].append((key, cell))
+        # Several checkpoints of one arm (checkpoint="all") are groups of their own.
+        self._groups = sorted(self._cells, key=_group_order)
+        self._questions = list(dict.fromkeys(k.question for k in cells))
+        self._variants = list(dict.fromkeys(k.variant for k in cells))
+
+    def _slices(self, by: Sequence[By]) -> list[tuple[str | None, str | None]]:
+        """(question, variant) of everything that is reported; None is all of them."""
+        found: list[tuple[str | None, str | None]] = [(None, None)]
+        if "question" in by:
+            found += [(question, None) for question in self._questions]
+        if "variant" in by and len(self._variants) > 1:
+            found += [(None, variant) for variant in self._variants]
+        return found
+
+    def _of(
+        self, group: Group, question: str | None, variant: str | None
+    ) -> dict[int, dict[str, Cell]]:
+        """The cells of a group's slice, by seed and question (and variant)."""
+        found: dict[int, dict[str, Cell]] = defaultdict(dict)
+        for key, cell in self._cells[group]:
+            if question in (None, key.question) and variant in (None, key.variant):
+                found[key.seed][f"{key.question}\0{key.variant}"] = cell
+        return dict(sorted(found.items()))
+
+    def rates(self, by: Sequence[By]) -> list[Rate]:
+        """Over seeds for every slice, and for each seed over everything."""
+        made = []
+        for group in self._groups:
+            for question, variant in self._slices(by):
+                cells = self._of(group, question, variant)
+                if cells:
+                    made.append(self._rate(group, cells, None, question, variant))
+            for seed, cells_of_seed in self._of(group, None, None).items():
+                made.append(self._rate(group, {seed: cells_of_seed}, seed, None, None))
+        return made
+
+    def _estimate(self, cells: dict[int, dict[str, Cell]]) -> stats.Estimate:
+        names = list(dict.fromkeys(name for row in cells.values() for name in row))
+        none = Cell(0, 0, 0, 0, 0)
+        hits = [[row.get(name, none).hits for name in names] for row in cells.values()]
+        total = [[row.get(name, none).n for name in names] for row in cells.values()]
+        return stats.over_seeds(hits, total, self._plan.confidence, self._interval)
+
+    def _rate(
+        self,
+        group: Group,
+        cells: dict[int, dict[str, Cell]],
+        seed: int | None,
+        question: str | None,
+        variant: str | None,
+    ) -> Rate:
+        model, role, arm, step = group
+        flat = [cell for row in cells.values() for cell in row.values()]
+        n = sum(cell.n for cell in flat)
+        estimate = self._estimate(cells)
+        return Rate(
+            model=model,
+            arm=arm,
+            role=role,
+            seed=seed,
+            checkpoint=step,
+            question=question,
+            variant=variant,
+            metric=self._plan.primary.label,
+            judge=self._plan.primary.judge,
+            n=n,
+            seeds=len(_shares(cells)),
+            rate=_none(estimate.rate),
+            low=_none(estimate.low),
+            high=_none(estimate.high),
+            broken=sum(cell.broken for cell in flat) / n if n else None,
+            unclear=sum(cell.unclear for cell in flat) / n if n else None,
+            method=estimate.method,
+        )
+
+    def contrasts(self, by: Sequence[By]) -> list[ContrastResult]:
+        """Every contrast of the plan, for each model and slice; Holm over a contrast's questions."""
+        made: list[ContrastResult] = []
+        for model in dict.fromkeys(group[0] for group in self._groups):
+            for contrast in self._plan.contrasts:
+                found = [
+                    result
+                    for question, variant in self._slices(by)
+                    if (result := self._contrast(model, contrast, question, variant))
+                ]
+                made += _adjust(found)
+        return made
+
+    def _last(self, model: str, arm: str) -> Group | None:
+        groups = [g for g in self._groups if g[0] == model and g[2] == arm]
+        return max(groups, key=lambda group: group[3], default=None)
+
+    def _contrast(
+        self, model: str, contrast: Contrast, question: str | None, variant: str | None
+    ) -> ContrastResult | None:
+        groups = [self._last(model, name) for name in (contrast.arm, contrast.control)]
+        if groups[0] is None or groups[1] is None:
+            return None
+        arm, control = (self._of(group, question, variant) for group in groups if group)
+        if not arm or not control:
+            return None
+        one, other = self._estimate(arm), self._estimate(control)
+        gap, low, high = stats.difference(one, other)
+        test = stats.permute_seeds(_shares(arm), _shares(control)) or stats.flip_questions(
+            _paired(arm, control)
+        )
+        return ContrastResult(
+            model=model,
+            arm=contrast.arm,
+            control=contrast.control,
+            checkpoint=groups[0][3],
+            question=question,
+            variant=variant,
+            metric=self._plan.primary.label,
+            difference=_none(gap),
+            low=_none(low),
+            high=_none(high),
+            p=test.p if test else None,
+            p_min=test.p_min if test else None,
+            p_holm=None,
+            n=sum(
+                cell.n for side in (arm, control) for row in side.values() for cell in row.values()
+            ),
+            seeds=min(len(_shares(arm)), len(_shares(control))),
+            method=f"square-and-add of: {one.method}; {other.method}"
+            + (f"; p: {test.method}" if test else ""),
+        )
+
+
+def _group_order(group: Group) -> tuple[str, int, str, int]:
+    order = {"treatment": 0, "control": 1, "base": 2}
+    return group[0], order.get(group[1], 3), group[2], group[3]
+
+
+def _none(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _shares(cells: dict[int, dict[str, Cell]]) -> list[float]:
+    """The share of each seed that has graded samples."""
+    sums = [
+        (sum(c.hits for c in row.values()), sum(c.n for c in row.values()))
+        for row in cells.values()
+    ]
+    return [hits / n for hits, n in sums if n]
+
+
+def _paired(arm: dict[int, dict[str, Cell]], control: dict[int, dict[str, Cell]]) -> list[float]:
+    """Each question's difference, over the seeds of both sides."""
+
+    def by_question(cells: dict[int, dict[str, Cell]]) -> dict[str, float]:
+        found: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        for row in cells.values():
+            for name, cell in row.items():
+                question = name.partition("\0")[0]
+                found[question][0] += cell.hits
+                found[question][1] += cell.n
+        return {question: k / n for question, (k, n) in found.items() if n}
+
+    one, other = by_question(arm), by_question(control)
+    return [one[question] - other[question] for question in one if question in other]
+
+
+def _adjust(found: list[ContrastResult]) -> list[ContrastResult]:
+    """Holm's adjustment over the questions of one contrast."""
+    tested = [i for i, item in enumerate(found) if item.question is not None and item.p is not None]
+    adjusted = stats.holm([found[i].p or 0.0 for i in tested])
+    by_index = dict(zip(tested, adjusted, strict=True))
+    return [
+        item.model_copy(update={"p_holm": by_index[i]}) if i in by_index else item
+        for i, item in enumerate(found)
+    ]

@@ -1,0 +1,131 @@
+"""Mean probabilities of what was read: for each arm over its seeds.
+
+Promises: seeds are the unit of replication; every mean carries its n, its number of seeds, its
+interval and the mass that the model itself gives to all that was asked about.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from experiments.schema import BASE_ARM
+from store.readouts import Mean
+from wgen_tui.services.results import stats
+
+TOKENS_SHOWN = 5  # of the likeliest of a next_token question
+ROLES = {"treatment": 0, "control": 1, "base": 2}
+Group = tuple[str, str, str, int]  # model, role, arm, checkpoint
+
+
+class ReadoutMean(BaseModel):
+    """The mean probability of a label in one arm.
+
+    Attributes:
+        seed: None: the mean over all of them.
+        metric: `p(<label>)`.
+        n: Prompts that were read: wordings x variants x orders, over all seeds.
+        mass: Mean of the model's own probability of all labels together; None for next_token.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    arm: str
+    role: str
+    seed: int | None
+    checkpoint: int
+    question: str
+    type: str
+    metric: str
+    label: str
+    n: int
+    seeds: int
+    probability: float
+    low: float | None
+    high: float | None
+    mass: float | None
+    method: str
+
+
+def means_over_seeds(
+    read: Sequence[Mean],
+    checkpoint: Literal["final", "all"] | int = "final",
+    confidence: float = 0.95,
+) -> list[ReadoutMean]:
+    """Every mean of an experiment: by question, arm and label, over seeds and for each seed.
+
+    Args:
+        read: Of an experiment, from `store.readouts.means`.
+        checkpoint: The last of each run, all of them, or one step.
+        confidence: Of the intervals.
+    """
+    rows = _at(read, checkpoint)
+    found: list[ReadoutMean] = []
+    for question, kind in dict.fromkeys((row.question, row.type) for row in rows):
+        own = [row for row in rows if (row.question, row.type) == (question, kind)]
+        labels = _labels(own, kind)
+        groups = {(row.model, row.role, row.arm, row.step) for row in own}
+        for group in sorted(groups, key=lambda g: (g[0], ROLES.get(g[1], 3), g[2], g[3])):
+            cells = [row for row in own if (row.model, row.role, row.arm, row.step) == group]
+            for label in labels:
+                found += _of_label(group, cells, label, confidence)
+    return found
+
+
+def _at(rows: Sequence[Mean], checkpoint: Literal["final", "all"] | int) -> list[Mean]:
+    if checkpoint == "all":
+        return list(rows)
+    if checkpoint == "final":
+        last: dict[str, int] = defaultdict(int)
+        for row in rows:
+            last[row.run_id] = max(last[row.run_id], row.step)
+        return [row for row in rows if row.step == last[row.run_id]]
+    return [row for row in rows if row.step == checkpoint or row.arm == BASE_ARM]
+
+
+def _labels(rows: Iterable[Mean], kind: str) -> list[str]:
+    """All that were asked about; of next tokens those that are likeliest anywhere."""
+    best: dict[str, float] = defaultdict(float)
+    for row in rows:
+        best[row.label] = max(best[row.label], row.probability)
+    if kind != "next_token":
+        return list(best)
+    return sorted(best, key=lambda label: -best[label])[:TOKENS_SHOWN]
+
+
+def _of_label(
+    group: Group, cells: Sequence[Mean], label: str, confidence: float
+) -> Iterable[ReadoutMean]:
+    """The mean over seeds, then each seed's; a token that is not among the likeliest is 0."""
+    model, role, arm, step = group
+    of_seed: dict[int, Mean] = {row.seed: row for row in cells}
+    shares = {seed: 0.0 for seed in sorted(of_seed)}
+    shares |= {row.seed: row.probability for row in cells if row.label == label}
+    first = cells[0]
+    overall = stats.mean_over_seeds(list(shares.values()), confidence)
+    parts: list[tuple[int | None, list[int], stats.Estimate]] = [(None, list(of_seed), overall)]
+    parts += [(seed, [seed], stats.mean_over_seeds([share])) for seed, share in shares.items()]
+    for seed, seeds, estimate in parts:
+        mass = sum(of_seed[s].mass for s in seeds) / len(seeds)
+        yield ReadoutMean(
+            model=model,
+            arm=arm,
+            role=role,
+            seed=seed,
+            checkpoint=step,
+            question=first.question,
+            type=first.type,
+            metric=f"p({label})",
+            label=label,
+            n=sum(of_seed[s].n for s in seeds),
+            seeds=len(seeds),
+            probability=estimate.rate,
+            low=estimate.low if len(seeds) > 1 else None,
+            high=estimate.high if len(seeds) > 1 else None,
+            mass=None if first.type == "next_token" else mass,
+            method=estimate.method,
+        )

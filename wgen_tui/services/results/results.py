@@ -1,0 +1,228 @@
+"""Rates, intervals and contrasts of an experiment, with what to be wary of and the SQL behind them.
+
+Promises: every rate carries its n, its number of seeds, its interval and the shares of unclear and
+broken answers; seeds are the unit of replication; the same rows give the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from experiments.schema import BASE_ARM, BROKEN_JUDGE, Analysis, Definition, Primary
+from store.queries import COUNTS, Count, counts, experiments, sizes
+from store.readouts import MEANS, means
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.services.data.database import reading
+from wgen_tui.services.experiments import definitions
+from wgen_tui.services.results import stats
+from wgen_tui.services.results import warnings as cautions
+from wgen_tui.services.results.curve import Curve, curve_of
+from wgen_tui.services.results.rates import By, ContrastResult, Maker, Rate, Row, count_cells
+from wgen_tui.services.results.readouts import ReadoutMean, means_over_seeds
+from wgen_tui.services.results.warnings import Doubt
+from wgen_tui.services.suggest import unknown
+
+__all__ = ["ContrastResult", "Rate", "Results", "compute", "stamp"]
+
+SCHEMA = 1
+
+
+class Results(Row):
+    """`results EXPERIMENT --json` (dumped by alias: `schema`).
+
+    Attributes:
+        doubts: Runs whose adapter was found wrong; `warnings` says it too.
+        curve: The share at every step that was sampled, when there are several.
+    """
+
+    schema_version: int = Field(default=SCHEMA, serialization_alias="schema")
+    experiment: str
+    rates: list[Rate]
+    contrasts: list[ContrastResult]
+    warnings: list[str]
+    sql: str
+    readouts: list[ReadoutMean] = Field(default=[])
+    doubts: list[Doubt] = Field(default=[], exclude=True)
+    curve: Curve | None = Field(default=None, exclude=True)
+
+
+def compute(
+    home: Home,
+    experiment: str,
+    *,
+    by: Sequence[By] = ("question", "variant"),
+    judge: str | None = None,
+    label: str | None = None,
+    grader: str | None = None,
+    checkpoint: Literal["final", "all"] | int = "final",
+    interval: stats.Interval = "t",
+) -> Results:
+    """Compute an experiment's rates and contrasts.
+
+    Args:
+        home: Where the samples are.
+        experiment: Slug.
+        by: Also for each question, for each variant.
+        judge: Instead of the plan's primary metric, together with `label`.
+        label: Likewise.
+        grader: Whose grades; the rule's when None (`human:ada` for a person's).
+        checkpoint: The last of each run, all of them, or one step.
+        interval: How intervals over seeds are made.
+
+    Raises:
+        UsageError: there are no samples, or nothing says which share is meant.
+        BusyError: another program holds the database.
+    """
+    definition, note = _definition(home, experiment)
+    if definition is None:
+        _refuse_unknown(home, experiment)
+    with reading(home) as con:
+        read = means_over_seeds(means(con, experiment), checkpoint)
+    if read and _only_read(definition, judge, label):
+        doubts = cautions.unproven(home, experiment, None)
+        said = [doubt.sentence for doubt in doubts]
+        return Results(
+            experiment=experiment,
+            rates=[],
+            contrasts=[],
+            warnings=[*note, *said],
+            doubts=doubts,
+            sql=filled(MEANS, experiment=experiment),
+            readouts=read,
+        )
+    plan = _plan(definition, experiment, judge, label)
+    with reading(home) as con:
+        rows = counts(con, experiment, plan.primary.judge, grader)
+        hashes = con.execute(
+            "select count(distinct definition_hash) from runs where experiment = ?", [experiment]
+        ).fetchall()[0][0]
+    if not rows:
+        raise UsageError(
+            f"Experiment {experiment} has no samples.",
+            title="No results yet",
+            hint=f"wgen-tui run start {experiment}",
+        )
+    cells = count_cells(_at(rows, checkpoint), plan)
+    maker = Maker(cells, plan, interval)
+    rates, contrasts = maker.rates(by), maker.contrasts(by)
+    warnings = [*note, *cautions.of_rates(rates, cells.values(), plan, definition)]
+    doubts = cautions.unproven(home, experiment, {row.run_id for row in rows})
+    warnings += [doubt.sentence for doubt in doubts]
+    if hashes > 1:
+        warnings.append(f"the runs come from {hashes} versions of the definition")
+    return Results(
+        experiment=experiment,
+        rates=rates,
+        contrasts=contrasts,
+        warnings=warnings,
+        sql=filled(
+            COUNTS,
+            experiment=experiment,
+            judge=plan.primary.judge,
+            grader=grader or f"rule:{plan.primary.judge}",
+        ),
+        readouts=read,
+        doubts=doubts,
+        curve=curve_of(rows, plan, interval),
+    )
+
+
+def stamp(home: Home, experiment: str) -> tuple[int, int]:
+    """How many samples and grades there are: as long as it is the same, so are the results.
+
+    Raises:
+        BusyError: another program holds the database.
+    """
+    with reading(home) as con:
+        return sizes(con, experiment)
+
+
+def filled(query: str, **values: str) -> str:
+    """A query with its parameters filled in, ready for `wgen-tui sql`."""
+    for name, value in values.items():
+        query = query.replace(f"${name}", "'" + value.replace("'", "''") + "'")
+    return query
+
+
+def _only_read(definition: Definition | None, judge: str | None, label: str | None) -> bool:
+    """Whether nothing says which share of drawn answers is meant, so that there is none."""
+    planned = definition is not None and definition.analysis is not None
+    return not planned and judge is None and label is None
+
+
+def _definition(home: Home, experiment: str) -> tuple[Definition | None, list[str]]:
+    try:
+        return definitions.load(home, experiment), []
+    except UsageError as error:
+        return None, [f"the definition cannot be read, so there is no plan: {error.message}"]
+
+
+def _refuse_unknown(home: Home, experiment: str) -> None:
+    """An experiment is known by its definition or, when that is gone, by its samples.
+
+    Raises:
+        UsageError: naming the nearest, or what is wrong with the definition.
+    """
+    with reading(home) as con:
+        sampled = [name for name, _ in experiments(con)]
+    if experiment in sampled:
+        return
+    known = [info.slug for info in definitions.list_experiments(home)]
+    if experiment in known:
+        definitions.load(home, experiment)
+    raise unknown("experiment", experiment, dict.fromkeys([*known, *sampled]))
+
+
+def _plan(
+    definition: Definition | None, experiment: str, judge: str | None, label: str | None
+) -> Analysis:
+    plan = definition.analysis if definition is not None else None
+    if judge is None and label is None:
+        if plan is None:
+            raise UsageError(
+                f"Experiment {experiment} has no analysis plan.",
+                title="Which share?",
+                hint="Add `analysis:` to experiment.yaml, or give --judge and --label.",
+            )
+        return plan
+    if judge is None and plan is not None:
+        judge = plan.primary.judge
+    if judge is None or label is None:
+        raise UsageError(
+            "A metric is a judge and one of its labels.",
+            title="Which share?",
+            hint="Give both --judge and --label.",
+        )
+    if definition is not None:
+        known = [item.name for item in definition.judges]
+        known += [item.name for item in definition.rubrics] + [BROKEN_JUDGE]
+        if judge not in known:
+            raise unknown("judge", judge, dict.fromkeys(known))
+    contrasts = plan.contrasts if plan is not None else ()
+    return Analysis(primary=Primary(judge=judge, label=label), contrasts=contrasts)
+
+
+def _at(rows: Iterable[Count], checkpoint: Literal["final", "all"] | int) -> list[Count]:
+    """The rows of the checkpoints that are meant."""
+    listed = list(rows)
+    if checkpoint == "all":
+        return listed
+    if checkpoint == "final":
+        last: dict[str, int] = defaultdict(int)
+        for row in listed:
+            last[row.run_id] = max(last[row.run_id], row.step)
+        return [row for row in listed if row.step == last[row.run_id]]
+    found = [row for row in listed if row.step == checkpoint or row.arm == BASE_ARM]
+    if not any(row.step == checkpoint for row in found):
+        steps = sorted({row.step for row in listed})
+        raise UsageError(
+            f"No run has samples of checkpoint {checkpoint}.",
+            title="No such checkpoint",
+            hint=f"There are: {', '.join(map(str, steps))}.",
+        )
+    return found

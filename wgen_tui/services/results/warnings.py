@@ -1,0 +1,121 @@
+"""What a reader of results has to know beside the numbers.
+
+Promises: each is one sentence without a full stop; nothing here changes a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED, RunOutcome
+from wgen_tui.services.runs.launch_state import Launches, LaunchView
+from wgen_tui.services.runs.runs import launches_of, list_runs
+
+if TYPE_CHECKING:
+    from experiments.schema import Analysis, Definition
+    from wgen_tui.services.results.rates import Rate
+
+MUCH_BROKEN = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A run whose adapter was found wrong, so that its samples say nothing of its training.
+
+    Attributes:
+        why: What the worker found.
+    """
+
+    run_id: str
+    model: str
+    arm: str
+    seed: int
+    why: str
+
+    @property
+    def sentence(self) -> str:
+        """As a caution beside the results."""
+        return f"{self.arm}, seed {self.seed}: its samples are in doubt: {self.why}"
+
+
+class Graded(Protocol):
+    """The samples of one run, checkpoint, question and variant."""
+
+    @property
+    def n(self) -> int: ...
+    @property
+    def ungraded(self) -> int: ...
+
+
+def of_rates(
+    rates: Sequence[Rate],
+    cells: Collection[Graded],
+    plan: Analysis,
+    definition: Definition | None,
+) -> list[str]:
+    """What stands out in the rates themselves."""
+    overall = [r for r in rates if (r.seed, r.question, r.variant) == (None, None, None)]
+    found = [*_seeds(overall, definition)]
+    ungraded = sum(cell.ungraded for cell in cells)
+    if ungraded:
+        found.append(f"{ungraded} samples have no grade by {plan.primary.judge} and do not count")
+    controls = [r.broken for r in overall if r.role == "control" and r.broken is not None]
+    for rate in overall:
+        share = rate.broken or 0.0
+        if share > MUCH_BROKEN or (controls and share > 0.02 and share > 3 * max(controls)):
+            found.append(f"{rate.arm}: {share:.1%} of the answers are broken: read some")
+    sizes = {cell.n + cell.ungraded for cell in cells}
+    if len(sizes) > 1:
+        found.append(
+            f"draws per question differ ({min(sizes)} to {max(sizes)}): a run may be unfinished"
+        )
+    if definition is not None:
+        missing = [name for name in definition.arms if not any(r.arm == name for r in overall)]
+        if missing:
+            found.append(f"no samples yet of: {', '.join(missing)}")
+    return found
+
+
+def _seeds(overall: Sequence[Rate], definition: Definition | None) -> Iterable[str]:
+    planned = len(definition.seeds.values) if definition is not None else 0
+    for rate in overall:
+        if rate.role == "base":
+            continue
+        if rate.seeds == 1:
+            yield f"{rate.arm}: one seed; its interval says nothing about other seeds"
+        elif rate.seeds < planned:
+            yield f"{rate.arm}: {rate.seeds} of {planned} planned seeds"
+
+
+def unproven(home: Home, experiment: str, counted: Collection[str] | None) -> list[Doubt]:
+    """Runs whose numbers count although their adapter was found wrong when it was last loaded.
+
+    Args:
+        home: Where the runs are.
+        experiment: Whose.
+        counted: Ids of the runs that the numbers come from; all when None.
+    """
+    launches = Launches(home)
+    found = []
+    for run in list_runs(home, experiment):
+        if counted is not None and run.run_id not in counted:
+            continue
+        _, outcome = last_loading(launches, home, run.run_id)
+        if outcome is not None and outcome.title in (NO_EFFECT, NOT_TRAINED):
+            why = f"{outcome.title.lower()}: {outcome.message.rstrip('.')}"
+            found.append(Doubt(run.run_id, run.model, run.arm, run.seed, why))
+    return found
+
+
+def last_loading(
+    launches: Launches, home: Home, run_id: str
+) -> tuple[LaunchView, RunOutcome] | tuple[None, None]:
+    """The newest sample launch that ended for a run, and how it ended for it."""
+    own = launches.refresh(launches_of(home, run_id))
+    for view in reversed(list(own.values())):
+        if view.spec.stage == "sample" and (outcome := view.outcome(run_id)) is not None:
+            return view, outcome
+    return None, None

@@ -1,0 +1,1 @@
+"""Runs and launches as their files have them: states, queue, logs."""

@@ -1,0 +1,291 @@
+"""The state function: what a run is doing, from its own and its launches' files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from experiments.schema import Role
+from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import LIVE_STATES, Event, RunOutcome, RunState, Stage
+from wgen_tui.protocol.record import now
+from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.run_files.inventory import final_checkpoint
+from wgen_tui.services.runs.failure_cause import nearest_cause
+from wgen_tui.services.runs.launch_state import ENDED, LIVE, LaunchView
+from wgen_tui.services.runs.tail import tail_lines
+from wgen_tui.services.runs.wait_reasons import Waits
+from wgen_tui.services.slurm.job_state import lives, words
+
+AGAIN: frozenset[RunState] = frozenset({"failed", "lost", "cancelled"})  # may be tried again
+SILENT = 60.0  # seconds without a word from a worker, after which that is said
+TAIL = 400  # lines of a log in which a cause is looked for
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """One run as a list shows it.
+
+    `step` of `steps` is training; `done` of `total` counts `unit` in the present stage, at `rate`
+    units per second. `why` says what it waits for, or how it ended; `aside` what its worker says
+    beside the numbers, such as the tokens that a server has taken. `paused` runs are queued and wait
+    for nobody but the user. `queued_at` is of its launch, `attempt` counts from 1, `gpus` are UUIDs,
+    `memory_mb` is what the launch was expected to take and `peak_memory_mb` what it took.
+    """
+
+    run_id: str
+    experiment: str
+    model: str
+    arm: str
+    role: Role
+    seed: int
+    state: RunState
+    stage: Stage | None = None
+    step: int | None = None
+    steps: int | None = None
+    done: int | None = None
+    total: int | None = None
+    unit: str | None = None
+    rate: float | None = None
+    loss: float | None = None
+    eta_seconds: float | None = None
+    why: str = ""
+    aside: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    launch_id: str | None = None
+    queued_at: datetime | None = None
+    waited_seconds: float | None = None
+    paused: bool = False
+    priority: int = 0
+    attempt: int = 1
+    gpus: tuple[str, ...] = ()
+    memory_mb: int | None = None
+    peak_memory_mb: float | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE_STATES
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether it ended otherwise than well, so that it can be tried again."""
+        return self.state in AGAIN
+
+
+def status_of(
+    home: Home,
+    spec: RunSpec,
+    own: Sequence[LaunchView],
+    every: Mapping[str, LaunchView],
+    waits: Waits | None = None,
+) -> RunStatus:
+    """The state function.
+
+    Args:
+        home: The home.
+        spec: The run.
+        own: The launches that serve it, oldest first, refreshed.
+        every: At least those and all that they come after, by id.
+        waits: Why launches wait.
+    """
+    run_id = spec.run_id
+    chain = _newest_chain(own)
+    at_work = [view for view in own if view.state in LIVE and view.outcome(run_id) is None]
+    state: RunState = "queued"
+    why = "no launch yet; `wgen-tui run start` makes one"
+    view: LaunchView | None = None
+    for view in at_work or chain:
+        state, why = _in_launch(view, run_id, every, waits)
+        if state != "finished":
+            break
+    step, steps, loss = _training(home, spec, own)
+    seen = view.progress.get(run_id) if view else None
+    last = seen.last if seen and state == "running" else None
+    starts = [p.started_at for v in own if (p := v.progress.get(run_id)) and p.started_at]
+    return RunStatus(
+        run_id=run_id,
+        experiment=spec.experiment,
+        model=spec.model.name,
+        arm=spec.arm,
+        role=spec.role,
+        seed=spec.seeds.seed,
+        state=state,
+        stage=view.spec.stage if view else None,
+        step=step,
+        steps=steps,
+        done=last.done if last else None,
+        total=last.total if last else None,
+        unit=last.unit if last else None,
+        rate=last.rate if last else None,
+        loss=loss,
+        eta_seconds=_eta(last.done, last.total, last.rate) if last else None,
+        why=why,
+        aside=_aside(view, state, last),
+        started_at=min(starts, default=None),
+        ended_at=_ended_at(view, run_id) if state in ENDED else None,
+        launch_id=view.launch_id if view else None,
+        paused=bool(view and state == "queued" and run_id in view.paused_runs),
+        **(_place(view) if view else {}),
+    )
+
+
+def _place(view: LaunchView) -> dict[str, Any]:
+    """What a launch waited, and where it is at work or was."""
+    start = view.start
+    # Files of another machine may be ahead of this one's clock.
+    until = start.at if start else now()
+    return {
+        "queued_at": view.spec.created_at,
+        "waited_seconds": max(0.0, (until - view.spec.created_at).total_seconds()),
+        "priority": view.queue.priority,
+        "attempt": view.queue.attempt,
+        "gpus": start.gpus if start else (),
+        "memory_mb": start.memory_mb if start else None,
+        "peak_memory_mb": view.done.peak_memory_mb if view.done else None,
+    }
+
+
+def _aside(view: LaunchView | None, state: RunState, last: Event | None) -> str:
+    """What a worker says beside the numbers, or that it has said nothing for long."""
+    if view is None or state != "running":
+        return ""
+    silent = view.silent_seconds()
+    words = [last.message] if last and last.message else []
+    if silent >= SILENT and not view.held:
+        words.append(f"no word for {silent / 60:.0f} min; is its machine busy, or it stopped?")
+    return "; ".join(words)
+
+
+def _newest_chain(own: Sequence[LaunchView]) -> list[LaunchView]:
+    """The last launch and those of the same run that it comes after, in order."""
+    if not own:
+        return []
+    wanted = {own[-1].launch_id}
+    for view in reversed(own):
+        if view.launch_id in wanted:
+            wanted.update(view.spec.after)
+    return [view for view in own if view.launch_id in wanted]
+
+
+def _in_launch(
+    view: LaunchView, run_id: str, every: Mapping[str, LaunchView], waits: Waits | None
+) -> tuple[RunState, str]:
+    """How a run stands in one launch, and why."""
+    outcome = view.outcome(run_id)
+    if run_id in view.paused_runs and (outcome is None or outcome.outcome == "cancelled"):
+        if outcome is None and view.state in LIVE:
+            return "running", "is being paused"
+        return "queued", f"paused; go on with `wgen-tui run resume {run_id.rpartition('-')[2]}`"
+    if outcome is not None:
+        return outcome.outcome, _ended_words(view, outcome)
+    if view.slurm is not None and view.state in ENDED and run_id not in view.cancelled_runs:
+        return view.state, words(view.slurm)
+    if view.state == "lost":
+        return "lost", f"the {view.spec.stage} launch {view.launch_id} died: {_cause(view)}"
+    if view.state == "cancelled" or (view.state == "queued" and run_id in view.cancelled_runs):
+        return "cancelled", "cancelled before it began" if view.start is None else "killed"
+    if view.state == "starting":
+        return "starting", view.held or (
+            "loads the model" if view.start or view.slurm is None else words(view.slurm)
+        )
+    if view.state == "running":
+        if run_id in view.cancelled_runs:
+            return "running", "is being cancelled"
+        seen = view.progress.get(run_id)
+        if seen and seen.started_at:
+            return "running", view.held or view.message
+        return "queued", "waits for its turn"
+    return _waiting(view, every, waits)
+
+
+def _ended_words(view: LaunchView, outcome: RunOutcome) -> str:
+    words = ": ".join(part for part in (outcome.title, outcome.message) if part)
+    if outcome.outcome == "failed" and view.queue.attempt > 1:
+        words += f" (attempt {view.queue.attempt})"
+    return words
+
+
+def _cause(view: LaunchView) -> str:
+    """What killed a worker: as the supervisor found it, else as its log tells."""
+    for ended in view.queue.history:
+        if ended.number == view.queue.attempt:
+            again = f" ({ended.number} attempts)" if ended.number > 1 else ""
+            return ended.reason + again
+    found = nearest_cause(tail_lines(view.paths.log, TAIL), None, False)
+    return f"{found.title}: {found.message} {found.hint}".strip()
+
+
+def _waiting(
+    view: LaunchView, every: Mapping[str, LaunchView], waits: Waits | None = None
+) -> tuple[RunState, str]:
+    """A launch that has not been started: does it wait, or will it never start?"""
+    for name in view.spec.after:
+        before = every.get(name)
+        if before is None:
+            return "lost", f"launch {name}, which comes before, is gone"
+        state: RunState = before.state
+        if state in ENDED and not before.lets_others_go_on():
+            ended = "failed" if state == "finished" else state
+            return ended, f"the {before.spec.stage} launch {name} ended {ended}"
+        if state == "queued":
+            state, why = _waiting(before, every)
+            if state != "queued":
+                return state, why
+        if state not in ENDED:
+            return "queued", f"waits for {before.spec.stage}"
+    return "queued", _why_not_started(view, waits)
+
+
+def _why_not_started(view: LaunchView, waits: Waits | None) -> str:
+    if view.slurm is not None and lives(view.slurm):
+        return words(view.slurm)
+    why = waits.why(view.launch_id) if waits else None
+    if view.retry is not None:
+        why = why or "starts again"
+        return f"{view.retry.reason}; {why} (attempt {view.queue.attempt + 1})"
+    why = why or "waits for the supervisor"
+    if view.queue.history:
+        return f"{why}; attempt {view.queue.attempt}, because: {view.queue.history[-1].reason}"
+    return why
+
+
+def will_serve(view: LaunchView, run_id: str, every: Mapping[str, LaunchView]) -> bool:
+    """Whether a launch does, or is going to do, something for a run."""
+    if view.outcome(run_id) is not None or run_id in view.stopped_runs:
+        return False
+    if view.state == "queued":
+        return _waiting(view, every)[0] == "queued"
+    return view.state in LIVE
+
+
+def _training(
+    home: Home, spec: RunSpec, own: Sequence[LaunchView]
+) -> tuple[int | None, int | None, float | None]:
+    """The step, the steps and the newest loss of a run's training."""
+    if spec.training is None:
+        return 0, 0, None
+    for view in reversed(own):
+        seen = view.progress.get(spec.run_id)
+        if view.spec.stage == "train" and seen and seen.last:
+            return seen.last.done, seen.last.total, seen.last.loss
+    done = final_checkpoint(home.run(spec.run_id))
+    return (done.step, done.steps, done.loss) if done else (None, None, None)
+
+
+def _eta(done: int | None, total: int | None, rate: float | None) -> float | None:
+    """Seconds left in this stage of this run."""
+    if done is None or total is None or not rate:
+        return None
+    return max(0.0, (total - done) / rate)
+
+
+def _ended_at(view: LaunchView | None, run_id: str) -> datetime | None:
+    if view is None:
+        return None
+    seen = view.progress.get(run_id)
+    if seen and seen.ended_at:
+        return seen.ended_at
+    return view.done.ended_at if view.done else None

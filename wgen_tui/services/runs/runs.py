@@ -1,0 +1,256 @@
+"""Runs: listing them with their state, their metrics and log, cancelling and removing them.
+
+Promises: the state of a run is a function of its own and its launches' files; asking writes nothing
+and needs no server. `remove` never touches a live run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+
+from pydantic import ValidationError
+
+from wgen_tui.errors import BusyError, UsageError
+from wgen_tui.paths import Home, checked_id
+from wgen_tui.protocol.record import sync_folder
+from wgen_tui.protocol.runs import MetricRow, RunSpec
+from wgen_tui.services.data.ingest import ingest_now
+from wgen_tui.services.runs import queue
+from wgen_tui.services.runs.launch_state import NOT_THERE, Launches, LaunchView
+from wgen_tui.services.runs.run_state import RunStatus, status_of
+from wgen_tui.services.runs.tail import tail_lines
+from wgen_tui.services.runs.wait_reasons import Waits
+from wgen_tui.services.suggest import unknown
+
+__all__ = [
+    "Board",
+    "RunStatus",
+    "cancel",
+    "get_run",
+    "launches_of",
+    "list_runs",
+    "metrics",
+    "read_spec",
+    "remove",
+    "run_names",
+    "short_names",
+    "tail",
+]
+
+
+class Board:
+    """All runs of a home; asking again costs only what has changed. Not for several threads."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._launches = Launches(home)
+        self._specs: dict[str, RunSpec] = {}
+        self._views: dict[str, LaunchView] = {}
+        self._waits = Waits(home)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What workers of the runs last asked for want people to know, oldest first."""
+        return tuple(note for name in sorted(self._views) for note in self._views[name].notes)
+
+    def refresh(
+        self, experiment: str | None = None, run_ids: Iterable[str] | None = None
+    ) -> list[RunStatus]:
+        """The runs as they are now: by experiment and model, base first, then arm and seed."""
+        names = run_names(self._home) if run_ids is None else list(run_ids)
+        specs = [spec for name in names if (spec := self._spec(name)) is not None]
+        specs = [spec for spec in specs if experiment in (None, spec.experiment)]
+        served = {spec.run_id: launches_of(self._home, spec.run_id) for spec in specs}
+        views = self._launches.refresh({name for ids in served.values() for name in ids})
+        self._views = views
+        views = self._launches.with_predecessors(views)
+        found = [
+            status_of(
+                self._home,
+                spec,
+                [views[n] for n in served[spec.run_id] if n in views],
+                views,
+                self._waits,
+            )
+            for spec in specs
+        ]
+        return sorted(
+            found, key=lambda r: (r.experiment, r.model, r.role != "base", r.arm, r.seed, r.run_id)
+        )
+
+    def _spec(self, run_id: str) -> RunSpec | None:
+        if run_id not in self._specs:
+            spec = read_spec(self._home, run_id)
+            if spec is None:
+                return None
+            self._specs[run_id] = spec
+        return self._specs[run_id] if self._home.run(run_id).spec.exists() else None
+
+
+_boards: dict[Path, Board] = {}
+_board_lock = Lock()
+
+
+def of_experiment(home: Home, experiment: str | None) -> list[RunStatus]:
+    """All runs, or those of one experiment that there is.
+
+    Raises:
+        UsageError: there is neither such a definition nor a run of it; the nearest is named.
+    """
+    found = list_runs(home, experiment)
+    if experiment is not None and not found:
+        # Reading every definition is for the rare case.
+        from wgen_tui.services.experiments import definitions  # noqa: PLC0415
+
+        known = [info.slug for info in definitions.list_experiments(home)]
+        known += [run.experiment for run in list_runs(home)]
+        if experiment not in known:
+            raise unknown("experiment", experiment, dict.fromkeys(known))
+    return found
+
+
+def list_runs(home: Home, experiment: str | None = None) -> list[RunStatus]:
+    """All runs, or those of one experiment; from any thread.
+
+    A screen asks every second: what has ended is read once in a process, not once a call.
+    """
+    with _board_lock:
+        return _boards.setdefault(home.root, Board(home)).refresh(experiment)
+
+
+def get_run(home: Home, name: str) -> RunStatus:
+    """One run, by its id or by the hash at the end of it.
+
+    Raises:
+        UsageError: there is no such run, or several end like that.
+    """
+    checked_id(name)
+    names = run_names(home)
+    ends = [name] if name in names else [item for item in names if item.endswith(f"-{name}")]
+    found = Board(home).refresh(run_ids=ends)
+    if len(found) > 1:
+        raise UsageError(
+            f"{len(found)} runs end in {name!r}: {', '.join(ends[:3])}.",
+            title="Which run?",
+            hint="Give the whole id.",
+        )
+    if not found:
+        raise unknown("run", name, names, hint="`wgen-tui run list` shows all.")
+    return found[0]
+
+
+def short_names(run_ids: Iterable[str]) -> dict[str, str]:
+    """The hash that ends each id where that tells it from the others, else the id."""
+    ids = list(run_ids)
+    ends = Counter(item.rpartition("-")[2] for item in ids)
+    return {item: end if ends[end := item.rpartition("-")[2]] == 1 else item for item in ids}
+
+
+def run_names(home: Home) -> list[str]:
+    """The ids of all runs, in order."""
+    try:
+        names = [path.name for path in home.runs.iterdir()]
+    except NOT_THERE:
+        return []
+    return sorted(name for name in names if not name.startswith("."))
+
+
+def read_spec(home: Home, run_id: str) -> RunSpec | None:
+    """A run's spec; None when there is none of this version."""
+    try:
+        return RunSpec.model_validate_json(home.run(run_id).spec.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def launches_of(home: Home, run_id: str) -> list[str]:
+    """The ids of the launches that serve a run, oldest first."""
+    try:
+        lines = home.run(run_id).launches.read_text().splitlines()
+    except NOT_THERE:
+        return []
+    return [json.loads(line)["launch_id"] for line in lines if line.endswith("}")]
+
+
+def cancel(home: Home, name: str) -> list[str]:
+    """Cancel a run: what is running finishes its step and stops, what is queued never starts.
+
+    Returns:
+        The launches that were told.
+
+    Raises:
+        UsageError: there is no such run, or it is not live.
+    """
+    status = get_run(home, name)
+    run_id = status.run_id
+    if not status.live:
+        raise UsageError(
+            f"Run {run_id} is {status.state}; there is nothing to cancel.", title="Not running"
+        )
+    return queue.tell(home, Launches(home), launches_of(home, run_id), run_id, "cancel")
+
+
+def remove(home: Home, *names: str) -> None:
+    """Delete runs: checkpoints, samples, rule grades, and launches that served no other run.
+
+    Grades by people stay in the journal.
+
+    Raises:
+        UsageError: there is no such run, or one is live; nothing was removed.
+    """
+    chosen = [get_run(home, name) for name in names]
+    for status in chosen:
+        if status.live:
+            raise UsageError(
+                f"Run {status.run_id} is {status.state}; nothing was removed.",
+                title="Run is live",
+                hint=f"First: wgen-tui run cancel {status.run_id}",
+            )
+    run_ids = [status.run_id for status in chosen]
+    served = {name for run_id in run_ids for name in launches_of(home, run_id)}
+    for run_id in run_ids:
+        folder = home.run(run_id).root
+        # The new name, which no list shows, takes it out at once; deleting takes its time.
+        gone = folder.with_name(f".removed-{os.getpid()}-{run_id}")
+        folder.rename(gone)
+        sync_folder(folder.parent)
+        shutil.rmtree(gone)
+    left = set(run_names(home))
+    for view in Launches(home).refresh(served).values():
+        if not left & set(view.spec.run_ids):
+            shutil.rmtree(view.paths.root)
+    if home.database.exists():
+        # While another program holds the database, the next ingest forgets the rows.
+        with suppress(BusyError):
+            ingest_now(home)
+
+
+def metrics(home: Home, run_id: str) -> list[MetricRow]:
+    """The metrics of a run by step, ascending; of a step written twice the newer line counts."""
+    try:
+        lines = home.run(run_id).metrics.read_bytes().splitlines()
+    except NOT_THERE:
+        return []
+    rows: dict[int, MetricRow] = {}
+    for line in lines:
+        try:
+            row = MetricRow.model_validate_json(line)
+        except ValidationError:
+            continue  # torn by a power cut; the step is repeated further on
+        rows[row.step] = row
+    return [rows[step] for step in sorted(rows)]
+
+
+def tail(home: Home, run_id: str, lines: int = 40) -> list[str]:
+    """The last lines that the newest started worker of this run wrote."""
+    for name in reversed(launches_of(home, run_id)):
+        if found := tail_lines(home.launch(name).log, lines):
+            return found
+    return []

@@ -1,0 +1,50 @@
+"""Why launches wait: what the supervisor found when it last looked, for all who show it.
+
+Promises: written only when it changes; a launch that is not named waits for the supervisor itself,
+or for a disk on which there is no room to write even that.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+
+from wgen_tui.paths import Home
+from wgen_tui.protocol.record import write_durably
+
+FULL = 2**18  # bytes; with less, not even a reason can be written down
+
+
+class Waits:
+    """The file of reasons, read again when it has changed."""
+
+    def __init__(self, home: Home) -> None:
+        self._path = home.waiting
+        self._stamp: int | None = None
+        self._why: dict[str, str] = {}
+
+    def why(self, launch_id: str) -> str | None:
+        """Why a launch is not started; None when the supervisor has not said."""
+        try:
+            if shutil.disk_usage(self._path.parent).free < FULL:
+                return "the disk is full: waits for room on the disk"
+        except OSError:
+            return None
+        return self._read().get(launch_id)
+
+    def write(self, why: Mapping[str, str]) -> None:
+        """Replace all reasons."""
+        if dict(why) != self._read():
+            write_durably(self._path, json.dumps(dict(why), indent=1).encode() + b"\n")
+
+    def _read(self) -> dict[str, str]:
+        try:
+            stamp = self._path.stat().st_mtime_ns
+            if stamp != self._stamp:
+                found = json.loads(self._path.read_bytes())
+                self._why = {str(name): str(text) for name, text in found.items()}
+                self._stamp = stamp
+        except (OSError, ValueError, AttributeError):
+            self._stamp, self._why = None, {}
+        return self._why

@@ -1,0 +1,148 @@
+"""Write runs and launches to a home: all of them, or none.
+
+Promises: everything is first written beside its place and then renamed into it; when the disk
+refuses half way, what was written is taken back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import LaunchSpec, Stage
+from wgen_tui.protocol.record import sync_folder, write_durably, write_record
+from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.services.runs.queue import one_at_a_time
+from wgen_tui.services.runs.runs import read_spec
+
+
+def add_launches(home: Home, launches: Sequence[LaunchSpec]) -> None:
+    """Write launches of runs that are on disk, or none of them.
+
+    Raises:
+        UsageError: the home cannot be written or is full.
+    """
+    if not launches:
+        return
+    with one_at_a_time(home):
+        write_atomically(home, (), launches)
+
+
+def write_atomically(
+    home: Home, runs: Sequence[tuple[RunSpec, bytes]], launches: Sequence[LaunchSpec]
+) -> None:
+    """Write runs and launches, or nothing; the caller holds `queue_lock`.
+
+    Args:
+        home: Where they go.
+        runs: Each spec with what becomes its data.jsonl; a run that is there keeps its data.
+        launches: In order; each names runs that are on disk, or are among `runs`.
+
+    Raises:
+        UsageError: the home cannot be written or is full; nothing was kept.
+    """
+    written = _Written()
+    try:
+        _write(home, runs, launches, written)
+    except OSError as error:
+        written.take_back()
+        raise UsageError(
+            f"The home {home.root} cannot be written: {error.strerror or error}.",
+            title="Home not writable",
+            hint="Nothing was started. Make room, or choose another with --home DIR.",
+        ) from error
+    except BaseException:
+        written.take_back()
+        raise
+
+
+@dataclass(slots=True)
+class _Written:
+    """What a commit has put on disk so far."""
+
+    folders: list[Path] = field(default_factory=list)
+    grown: list[tuple[Path, int]] = field(default_factory=list)
+
+    def take_back(self) -> None:
+        for path, size in self.grown:
+            os.truncate(path, size)
+        for folder in reversed(self.folders):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(
+    home: Home,
+    runs: Sequence[tuple[RunSpec, bytes]],
+    launches: Sequence[LaunchSpec],
+    written: _Written,
+) -> None:
+    places = [(_stage_launch(home, launch, written), launch.launch_id) for launch in launches]
+    fresh = []
+    planned = {spec.run_id for spec, _ in runs}
+    for run_id in dict.fromkeys(name for launch in launches for name in launch.run_ids):
+        if run_id not in planned:
+            _append(home.run(run_id).launches, _launch_lines(launches, run_id), written)
+    for spec, data in runs:
+        lines = _launch_lines(launches, spec.run_id)
+        paths = home.run(spec.run_id)
+        if paths.spec.exists():
+            if read_spec(home, spec.run_id) != spec:  # the model has moved
+                write_record(paths.spec, spec)
+            _append(paths.launches, lines, written)
+        else:
+            fresh.append((_stage_run(home, spec, data, lines, written), spec.run_id))
+    # Runs first: a launch that is to be seen names only runs that are.
+    for temporary, run_id in fresh:
+        _publish(temporary, home.run(run_id).root, written)
+    for temporary, launch_id in places:
+        _publish(temporary, home.launch(launch_id).root, written)
+    sync_folder(home.runs)
+    sync_folder(home.launches)
+
+
+def _launch_lines(launches: Sequence[LaunchSpec], run_id: str) -> bytes:
+    def line(launch_id: str, stage: Stage) -> str:
+        return json.dumps({"launch_id": launch_id, "stage": stage}) + "\n"
+
+    return "".join(
+        line(launch.launch_id, launch.stage) for launch in launches if run_id in launch.run_ids
+    ).encode()
+
+
+def _stage_run(home: Home, spec: RunSpec, data: bytes, lines: bytes, written: _Written) -> Path:
+    folder = home.runs / f".new-{os.getpid()}-{spec.run_id}"
+    written.folders.append(folder)
+    folder.mkdir(mode=0o700)
+    write_durably(folder / "data.jsonl", data)
+    write_durably(folder / "launches.jsonl", lines)
+    write_record(folder / "spec.json", spec)
+    return folder
+
+
+def _stage_launch(home: Home, launch: LaunchSpec, written: _Written) -> Path:
+    folder = home.launches / f".new-{os.getpid()}-{launch.launch_id}"
+    written.folders.append(folder)
+    folder.mkdir(mode=0o700)
+    (folder / "control").mkdir(mode=0o700)
+    write_record(folder / "launch.json", launch)
+    return folder
+
+
+def _append(path: Path, lines: bytes, written: _Written) -> None:
+    with path.open("ab") as stream:
+        size = stream.tell()
+        written.grown.append((path, size))
+        stream.write(lines)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _publish(temporary: Path, place: Path, written: _Written) -> None:
+    temporary.rename(place)
+    written.folders.append(place)

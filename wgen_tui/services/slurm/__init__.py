@@ -1,0 +1,1 @@
+"""Slurm's commands, job states and options."""

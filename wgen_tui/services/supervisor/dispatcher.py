@@ -1,0 +1,182 @@
+"""Which launch starts next, and where.
+
+Promises: what comes before has ended first; a higher priority starts before a lower, and is not
+overtaken on the same kind of place; a launch is given GPUs in which its estimate fits, or a slot of
+the CPU; why any waits is written down for all to see.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+
+from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.services.estimate.estimate import History, calibrated, estimate
+from wgen_tui.services.machine.gpus import Gpu, probe
+from wgen_tui.services.runs import process, queue
+from wgen_tui.services.runs.launch_state import ENDED, LIVE, LaunchView
+from wgen_tui.services.runs.wait_reasons import Waits
+from wgen_tui.services.slurm.job_state import lives
+from wgen_tui.services.supervisor.monitor import Care
+from wgen_tui.services.supervisor.placement import Lease, Place, Wait, Wanted, place
+
+FAILED_WAIT = 5.0  # seconds until a launch that could not be started is tried again
+EXPERIENCE = 20  # past launches of a stage that correct an estimate
+
+log = logging.getLogger("supervisor")
+
+
+class Dispatcher:
+    """Starts launches; what it remembers (estimates, failed starts) it can do without."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._waits = Waits(home)
+        self._needs: dict[tuple[str, int, int], Wanted] = {}
+        self._history = History(home)
+        self._not_before = float("-inf")
+
+    def work_left(self, views: Mapping[str, LaunchView]) -> bool:
+        """Whether a launch is at work or could be started."""
+        asleep = queue.paused(self._home) is not None
+        return any(
+            view.state in LIVE or lives(view.slurm) or (not asleep and may_start(view, views))
+            for view in views.values()
+            if view.state not in ENDED
+        )
+
+    def start_what_fits(self, views: Mapping[str, LaunchView], care: Care, slurm: str = "") -> None:
+        """Start launches until the next in order has to wait; `slurm`: why those of Slurm wait."""
+        ready = [
+            view
+            for view in views.values()
+            if view.retry is None and view.slurm is None and may_start(view, views)
+        ]
+        why: dict[str, str] = {}
+        if pause := queue.paused(self._home):
+            words = "the queue is paused" + (f": {pause.why}" if pause.why else "")
+            why = dict.fromkeys((view.launch_id for view in ready), words)
+        elif care.no_room:
+            why = dict.fromkeys((view.launch_id for view in ready), care.no_room)
+        elif ready and time.monotonic() >= self._not_before:
+            here = [view for view in ready if view.spec.slurm is None]
+            why = self._start(queue.waiting_order(here), views, care)
+            why |= {view.launch_id: slurm for view in ready if view.spec.slurm is not None}
+        elif ready:
+            return
+        try:
+            self._waits.write(why)
+        except OSError as error:
+            log.error("%s: %s", self._home.waiting, error)
+
+    def _start(
+        self, ready: list[LaunchView], views: Mapping[str, LaunchView], care: Care
+    ) -> dict[str, str]:
+        gpus = probe()
+        leases = [self._lease(view) for view in views.values() if _is_here(view)]
+        blocked: dict[bool, str] = {}  # by whether a model is needed
+        why: dict[str, str] = {}
+        for view in ready:
+            wanted = self._wanted(view, views, gpus)
+            if wanted.needs_model in blocked:
+                ahead = blocked[wanted.needs_model]
+                why[view.launch_id] = f"waits for its turn; first: {ahead}"
+                continue
+            found = place(wanted, gpus, leases, care.settings)
+            if isinstance(found, Wait):
+                why[view.launch_id] = found.why
+                if not found.never:  # others need not wait for what will never start
+                    blocked[wanted.needs_model] = view.launch_id
+            elif not self._spawn(view, found, wanted.memory_mb, gpus, care):
+                break
+            else:
+                leases.append(_lease_of(view, found.gpus, found.memory_mb, frozenset()))
+        return why
+
+    def _spawn(
+        self, view: LaunchView, chosen: Place, memory_mb: int, gpus: tuple[Gpu, ...], care: Care
+    ) -> bool:
+        # Without NVML there may be a GPU all the same: the worker looks for itself.
+        only = chosen.gpus if gpus else None
+        try:
+            child = process.spawn(
+                self._home, view.spec, only, chosen.memory_mb or memory_mb or None
+            )
+        except OSError as error:
+            # A full disk, too many processes: tried again a little later.
+            log.error("%s: cannot be started: %s", view.launch_id, error)
+            self._not_before = time.monotonic() + FAILED_WAIT
+            return False
+        care.adopt(view.launch_id, child)
+        where = f" on {', '.join(chosen.gpus)}" if chosen.gpus else ""
+        log.info("%s: started, process %d%s", view.launch_id, child.pid, where)
+        return True
+
+    def _wanted(
+        self, view: LaunchView, views: Mapping[str, LaunchView], gpus: tuple[Gpu, ...]
+    ) -> Wanted:
+        alike = [v for v in views.values() if v.state in ENDED and v.spec.stage == view.spec.stage]
+        key = (view.launch_id, view.queue.attempt, len(alike))
+        if key not in self._needs:
+            self._needs[key] = self._estimated(view, alike, gpus)
+        return self._needs[key]
+
+    def _estimated(
+        self, view: LaunchView, alike: list[LaunchView], gpus: tuple[Gpu, ...]
+    ) -> Wanted:
+        """What a launch asks for, by its files and by what launches like it have taken."""
+        spec, record = view.spec, view.queue
+        on_gpu = bool(gpus) or None  # without NVML there may be one all the same
+        room = max((gpu.total_mb for gpu in gpus), default=None)
+        found = estimate(
+            self._home, spec, on_gpu=on_gpu, room_mb=room, stack=record.stack, rows=record.rows
+        )
+        if gpus:  # on a CPU nothing is placed by memory
+            for past in alike[-EXPERIENCE:]:
+                self._history.note(past.spec, on_gpu=on_gpu, room_mb=room)
+            found = calibrated(found, self._history)
+        return Wanted(
+            launch_id=view.launch_id,
+            stage=spec.stage,
+            memory_mb=found.memory_mb,
+            gpus_needed=_processes(spec),
+            needs_model=process.needs_model(spec),
+            least_mb=found.least_mb,
+        )
+
+    def _lease(self, view: LaunchView) -> Lease:
+        gpus = view.start.gpus if view.start else ()
+        memory = (view.start.memory_mb if view.start else None) or 0
+        return _lease_of(view, gpus, memory, process.processes(self._home, view.launch_id))
+
+
+def _processes(spec: LaunchSpec) -> int:
+    """How many GPUs a launch is spread over; what is no number, its worker complains of."""
+    number = spec.accelerate.get("num_processes", 1)
+    return number if isinstance(number, int) and number > 0 else 1
+
+
+def _is_here(view: LaunchView) -> bool:
+    """Whether a launch is at work and takes something of this box."""
+    return view.state in LIVE and view.spec.slurm is None
+
+
+def may_start(view: LaunchView, views: Mapping[str, LaunchView]) -> bool:
+    """Whether a launch is queued and nothing that comes before is left."""
+    return view.state == "queued" and all(
+        name in views and views[name].lets_others_go_on() for name in view.spec.after
+    )
+
+
+def _lease_of(
+    view: LaunchView, gpus: tuple[str, ...], memory_mb: int, pids: frozenset[int]
+) -> Lease:
+    return Lease(
+        launch_id=view.launch_id,
+        gpus=gpus,
+        memory_mb=memory_mb,
+        pids=pids,
+        stage=view.spec.stage,
+    )

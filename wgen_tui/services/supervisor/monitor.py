@@ -1,0 +1,160 @@
+"""What the supervisor does for launches that run or have died.
+
+Promises: a worker's death is noticed at the next look and its nearest cause is written down; a
+launch that may go on is made startable again; a worker that was told to stop and does not is killed
+with its whole process group after a time of grace; while there is little room on the disk, workers
+stand still rather than fail, and go on by themselves.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from subprocess import Popen
+
+from wgen_tui.errors import WgenError
+from wgen_tui.paths import Home
+from wgen_tui.services.machine.host import oom_kills
+from wgen_tui.services.runs import process, queue
+from wgen_tui.services.runs.failure_cause import Cause, nearest_cause
+from wgen_tui.services.runs.launch_state import ENDED, LIVE, LaunchView
+from wgen_tui.services.runs.retry_policy import DISK_FULL, OUT_OF_MEMORY, Retry, with_less
+from wgen_tui.services.runs.tail import tail_lines
+from wgen_tui.services.settings import Settings, read_settings
+from wgen_tui.services.slurm.job_state import words
+from wgen_tui.services.supervisor import slurm_submit
+from wgen_tui.services.supervisor.notify import Notifier
+
+TAIL = 400  # lines of a log in which a cause is looked for
+EVERY = 1.0  # seconds between two looks at disk and configuration
+ROOM_AGAIN = 1.1  # times the floor, so that work does not stop and go at its edge
+
+log = logging.getLogger("supervisor")
+
+
+class Care:
+    """Remembers what no file says: our children, and since when a worker was to have ended."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._children: dict[str, Popen[bytes]] = {}
+        self._signals: dict[str, int] = {}
+        self._told_at: dict[str, float] = {}
+        self._oom_kills = oom_kills()
+        self._notifier = Notifier(home)
+        self._looked_at = float("-inf")
+        self.settings = Settings()
+        self.no_room = ""
+
+    def adopt(self, launch_id: str, child: Popen[bytes]) -> None:
+        """A worker that we have started ourselves: how it ends, the kernel tells us."""
+        self._children[launch_id] = child
+
+    def look(self, views: Mapping[str, LaunchView]) -> None:
+        """See to all launches."""
+        self._reap()
+        if time.monotonic() - self._looked_at >= EVERY:
+            self._looked_at = time.monotonic()
+            self._read_settings()
+            self._see_to_room(views)
+            self._notifier.look(views)
+        for view in views.values():
+            if view.retry is not None:
+                if view.may_begin_again:
+                    self._begin_again(view, view.retry)
+            elif view.state == "lost" and view.queue.attempt not in _noted(view):
+                queue.note_end(self._home, view, _words(self._cause(view)))
+            elif view.state in LIVE and view.spec.slurm is None:
+                self._end_in_time(view)
+        self._told_at = {name: at for name, at in self._told_at.items() if name in views}
+
+    def _reap(self) -> None:
+        for name, child in list(self._children.items()):
+            if (code := child.poll()) is not None:
+                del self._children[name]
+                if code < 0:
+                    self._signals[name] = -code
+
+    def _read_settings(self) -> None:
+        try:
+            self.settings = read_settings(self._home)
+        except WgenError as error:
+            log.error("%s; going on with what was read before", error.message)
+
+    def _see_to_room(self, views: Mapping[str, LaunchView]) -> None:
+        """Let workers stand still while there is less room than the floor."""
+        free = shutil.disk_usage(self._home.root).free / 2**20
+        floor = self.settings.disk.floor_mb
+        if free < floor:
+            self.no_room = f"waits for room on the disk: {free:,.0f} MB free, {floor:,} MB are kept"
+        elif free >= floor * ROOM_AGAIN:
+            self.no_room = ""
+        for view in views.values():
+            hold = view.paths.control / "hold"
+            if view.state in LIVE and self.no_room and not view.held:
+                log.warning("%s: %s", view.launch_id, self.no_room)
+                with suppress(OSError):  # no room even for this: the worker finds out by itself
+                    hold.write_text(self.no_room + "\n", encoding="utf-8")
+            elif view.held and not self.no_room and view.state not in ENDED:
+                hold.unlink(missing_ok=True)
+                log.info("%s: there is room again", view.launch_id)
+
+    def _begin_again(self, view: LaunchView, retry: Retry) -> None:
+        if retry.kind == "disk" and self.no_room:
+            return
+        if retry.kind in ("lost", "error"):
+            cause = self._cause(view)
+            # What to do about it is for those who have to: here it goes on by itself.
+            reason = _words(replace(cause, hint="")) if retry.kind == "lost" else retry.reason
+            if cause.title == DISK_FULL:
+                retry = replace(retry, failures=view.queue.failures)
+            if cause.title == OUT_OF_MEMORY:
+                retry = with_less(retry, view.ended("lost")) or retry
+        else:
+            reason = retry.reason
+        try:
+            record = queue.begin_again(self._home, view, retry, reason)
+        except OSError as error:  # a full disk: the next look tries again
+            log.error("%s: cannot be begun again: %s", view.launch_id, error)
+            return
+        if record is not None:
+            if view.slurm is not None:
+                slurm_submit.forget(view, record.attempt - 1)
+            self._signals.pop(view.launch_id, None)
+            log.info("%s: attempt %d, because: %s", view.launch_id, record.attempt, reason)
+
+    def _cause(self, view: LaunchView) -> Cause:
+        if view.slurm is not None:
+            memory = view.slurm.state == "OUT_OF_MEMORY"
+            return Cause(OUT_OF_MEMORY if memory else "", words(view.slurm))
+        killed = oom_kills()
+        by_kernel = killed > self._oom_kills
+        self._oom_kills = killed
+        name = view.launch_id
+        return nearest_cause(tail_lines(view.paths.log, TAIL), self._signals.get(name), by_kernel)
+
+    def _end_in_time(self, view: LaunchView) -> None:
+        """Kill what was told to stop and has had its time to save."""
+        rest = {name for name in view.spec.run_ids if view.outcome(name) is None}
+        if not rest <= view.stopped_runs:
+            self._told_at.pop(view.launch_id, None)
+            return
+        since = self._told_at.setdefault(view.launch_id, time.monotonic())
+        grace = self.settings.queue.grace
+        if time.monotonic() - since > grace and process.terminate(
+            self._home, view.launch_id, kill=True
+        ):
+            log.warning("%s: killed %.0f s after it was told to stop", view.launch_id, grace)
+
+
+def _words(cause: Cause) -> str:
+    title = f"{cause.title}: " if cause.title else ""
+    return f"{title}{cause.message} {cause.hint}".strip()
+
+
+def _noted(view: LaunchView) -> set[int]:
+    return {attempt.number for attempt in view.queue.history}

@@ -1,0 +1,172 @@
+"""What Slurm starts on a node: the worker of one launch, as on any other machine.
+
+Promises: the worker's command line is that of `launch`, its output is in worker.log under the same
+lock; at the time limit, and before a preemption that gives notice, the worker is told to save, and
+the job is requeued once it has; what a person cancelled is not.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+from subprocess import Popen
+from threading import Event
+from types import FrameType
+
+from wgen_tui.errors import WgenError
+from wgen_tui.paths import Home, keep_private
+from wgen_tui.protocol.launches import RunOutcome
+from wgen_tui.protocol.record import write_record
+from wgen_tui.services.runs import process as launch
+from wgen_tui.services.runs import queue
+from wgen_tui.services.runs.launch_state import Launches, LaunchView, alive, read_done
+from wgen_tui.services.slurm import commands as commands
+
+LOOK_EVERY = 0.25  # seconds
+LIMIT = signal.SIGUSR2  # what submitit asks Slurm to send before the time limit
+NO_TIME = ("", "None", "N/A", "Unknown", "(null)")
+
+
+class _Told:
+    """Which signals have come."""
+
+    def __init__(self) -> None:
+        self.limit = self.term = False
+        self._any = Event()
+        signal.signal(LIMIT, self._note)
+        signal.signal(signal.SIGTERM, self._note)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.limit |= number == LIMIT
+        self.term |= number == signal.SIGTERM
+        self._any.set()
+
+    def __bool__(self) -> bool:
+        return self._any.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Return at a new signal, or after a while."""
+        self._any.wait(seconds)
+
+
+def run_launch(home_root: str, launch_id: str) -> None:
+    """Do a launch; called by submitit in a task of Slurm's.
+
+    Args:
+        home_root: The home, at the same place on all nodes.
+        launch_id: The launch.
+
+    Raises:
+        RuntimeError: another worker is at it.
+        SystemExit: the job was requeued, and Slurm is about to end this process.
+    """
+    keep_private()
+    told = _Told()
+    home = Home(Path(home_root))
+    view = _look(home, launch_id)
+    if view is None or _over(view):
+        print(f"{launch_id}: nothing is left to do")
+        return
+    if alive(view.paths):
+        raise RuntimeError(f"launch {launch_id} has a worker already")
+    if view.retry is not None:
+        queue.begin_again(home, view, view.retry, "requeued by Slurm")
+    process = _spawn(home, view)
+    _wait(process, view, told)
+    print(f"{launch_id}: the worker ended with status {process.returncode}")
+    if told:
+        _requeue(home, launch_id, told)
+
+
+def _look(home: Home, launch_id: str) -> LaunchView | None:
+    return Launches(home).refresh([launch_id]).get(launch_id)
+
+
+def _over(view: LaunchView) -> bool:
+    """Whether a launch has ended for good, or all that is left of it was told to stop."""
+    rest = {name for name in view.spec.run_ids if view.outcome(name) is None}
+    ended = view.done is not None and view.retry is None
+    return ended or rest <= view.stopped_runs
+
+
+def _spawn(home: Home, view: LaunchView) -> Popen[bytes]:
+    # Slurm sends the limit's signal to every process of the task, and would so end those that do
+    # not know it. A blocked signal stays blocked in all that the worker starts; one that comes in
+    # between is kept for us.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {LIMIT})
+    try:
+        return launch.spawn(home, view.spec)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {LIMIT})
+
+
+def _wait(process: Popen[bytes], view: LaunchView, told: _Told) -> None:
+    """Wait for the end of all of the worker's processes; tell them to save when we are told."""
+    passed_on = False
+    pause = Event()
+    # accelerate's launcher may go before the worker: the log's lock tells when all have gone.
+    while process.poll() is None or alive(view.paths):
+        if told and not passed_on:
+            passed_on = True
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+        (pause if passed_on else told).wait(LOOK_EVERY)
+
+
+def _requeue(home: Home, launch_id: str, told: _Told) -> None:
+    """Let Slurm start the job again, if that is why it was stopped."""
+    view = _look(home, launch_id)
+    if view is None or _over(view):
+        return
+    task_id = own_task_id()
+    try:
+        facts = commands.facts(task_id)
+        # COMPLETING: Slurm is ending the job itself. Requeueing would wake what scancel ended;
+        # a job that is preempted without notice Slurm requeues by itself.
+        running = facts.get("JobState") == "RUNNING"
+        preempted = facts.get("PreemptTime", "") not in NO_TIME
+        if not running or not (told.limit or preempted):
+            return
+        assert view.spec.slurm is not None
+        if told.limit and not preempted and int(facts["Restarts"]) >= view.spec.slurm.max_requeues:
+            _give_up(view)
+            return
+        commands.run(["scontrol", "requeue", task_id])
+    except WgenError as error:
+        # The job ends without a result; the supervisor gives the launch to Slurm anew.
+        print(f"{launch_id}: not requeued: {error.message}")
+        return
+    print(f"{launch_id}: stopped and requeued")
+    raise SystemExit(0)
+
+
+def own_task_id() -> str:
+    """The task that we are, as scontrol names it; a bare job id may mean a whole array."""
+    env = os.environ
+    if "SLURM_ARRAY_TASK_ID" in env:
+        return f"{env['SLURM_ARRAY_JOB_ID']}_{env['SLURM_ARRAY_TASK_ID']}"
+    return env["SLURM_JOB_ID"]
+
+
+def _give_up(view: LaunchView) -> None:
+    """Say that the time limit came too often: trying on would never end."""
+    done = read_done(view.paths)
+    settings = view.spec.slurm
+    if done is None or settings is None:
+        return
+    failed = RunOutcome(
+        outcome="failed",
+        title="Time limit",
+        message=f"{settings.time} min were not enough, and {settings.max_requeues} requeues later "
+        "neither.",
+        hint="Give the jobs more time, or raise max_requeues; `run start` goes on from what is "
+        "saved.",
+    )
+    left = {name for name, end in done.runs.items() if end.outcome == "cancelled"}
+    runs = {
+        name: failed if name in left - view.stopped_runs else end for name, end in done.runs.items()
+    }
+    changes = {**failed.model_dump(), "runs": runs}
+    write_record(view.paths.done, done.model_copy(update=changes))

@@ -1,0 +1,109 @@
+"""What the supervisor does for launches that are given to Slurm, beside those of this box.
+
+Promises: Slurm's programs, which may take long to answer, hold up nothing else; what is ready is
+submitted together; what was told to stop is cancelled, and killed after a time of grace; what
+cannot be done now is said and tried again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from threading import Thread
+
+from wgen_tui.errors import WgenError
+from wgen_tui.paths import Home
+from wgen_tui.services.runs import queue
+from wgen_tui.services.runs.launch_state import ENDED, Launches, LaunchView
+from wgen_tui.services.slurm.job_state import lives
+from wgen_tui.services.supervisor import slurm_submit
+
+POLL_EVERY = 5.0  # seconds
+SOON = 1.0  # when something is ready to be submitted
+
+log = logging.getLogger("supervisor")
+
+
+class SlurmDesk:
+    """One round at a time, each in a thread of its own, which has its own view of the launches."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._launches = Launches(home)
+        self._settled: set[str] = set()
+        self._told_at: dict[str, float] = {}
+        self._round: Thread | None = None
+        self._at = float("-inf")
+        self.problem = ""
+
+    def look(self, views: Mapping[str, LaunchView], pause: bool, grace: float) -> None:
+        """Begin a round if one is due.
+
+        Args:
+            views: All launches.
+            pause: Whether nothing is to be submitted.
+            grace: Seconds that what was told to stop has to save.
+        """
+        if self._round is not None and self._round.is_alive():
+            return
+        mine = [view for view in views.values() if view.spec.slurm is not None]
+        due = [view for view in mine if view.launch_id not in self._settled]
+        fresh = not pause and any(startable(view, views) for view in due)
+        wait = SOON if fresh and not self.problem else POLL_EVERY
+        if due and time.monotonic() - self._at >= wait:
+            self._round = Thread(target=self._do, args=(pause, grace), daemon=True)
+            self._round.start()
+
+    def _do(self, pause: bool, grace: float) -> None:
+        try:
+            self._work(pause, grace)
+            self.problem = ""
+        except (WgenError, OSError) as error:
+            words = f"{error.title}: {error.message}" if isinstance(error, WgenError) else error
+            if str(words) != self.problem:
+                log.error("%s", words)
+            self.problem = str(words)
+        except Exception:
+            log.exception("this round with Slurm failed; there will be another")
+            self.problem = f"an unexpected error; {self._home.supervisor_log} has it"
+        finally:
+            self._at = time.monotonic()
+
+    def _work(self, pause: bool, grace: float) -> None:
+        every = self._launches.refresh()
+        mine = [v for n, v in every.items() if v.spec.slurm and n not in self._settled]
+        slurm_submit.poll(self._home, mine)
+        for view in mine:
+            view.refresh()
+        self._end_stopped(mine, grace)
+        if not pause:
+            ready = queue.waiting_order([view for view in mine if startable(view, every)])
+            slurm_submit.submit(self._home, ready)
+        self._settled |= {view.launch_id for view in mine if view.state in ENDED and _over(view)}
+
+    def _end_stopped(self, views: list[LaunchView], grace: float) -> None:
+        """Cancel the jobs in which nothing is left to do."""
+        for view in views:
+            rest = {name for name in view.spec.run_ids if view.outcome(name) is None}
+            if view.done is not None or not rest <= view.stopped_runs or _over(view):
+                self._told_at.pop(view.launch_id, None)
+                continue
+            since = self._told_at.setdefault(view.launch_id, time.monotonic())
+            slurm_submit.cancel(view, kill=time.monotonic() - since > grace)
+
+
+def startable(view: LaunchView, views: Mapping[str, LaunchView]) -> bool:
+    """Whether a launch is to be given to Slurm."""
+    return (
+        view.spec.slurm is not None
+        and view.slurm is None
+        and view.retry is None
+        and view.state == "queued"
+        and all(name in views and views[name].lets_others_go_on() for name in view.spec.after)
+    )
+
+
+def _over(view: LaunchView) -> bool:
+    """Whether Slurm has nothing to do for it any more."""
+    return not lives(slurm_submit.job_of(view))

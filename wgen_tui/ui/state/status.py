@@ -1,0 +1,169 @@
+"""The strip on Runs: the queue's state, then the machine, in as much room as there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from wgen_tui.terminal_text import one_line
+from wgen_tui.ui.state import format as show
+from wgen_tui.ui.state.cells import BAD, DIM, WARN
+from wgen_tui.ui.state.plots import progress
+
+if TYPE_CHECKING:
+    from wgen_tui.services.control.status import Look
+    from wgen_tui.services.machine.gpus import Gpu
+    from wgen_tui.services.machine.host import Load
+
+GB = 1024.0
+BAR = 8
+FULL = 90  # percent of a memory, from which it stands out
+MOST_GPUS = 4  # with a line of their own
+RICH = (120, 36)  # columns and rows of a terminal with room for more than a line
+Part = tuple[str, str]  # text, style
+
+
+def strip(look: Look, size: tuple[int, int], *, readonly: bool = False, trouble: str = "") -> Text:
+    """The strip.
+
+    Args:
+        look: Queue and machine.
+        size: Columns and rows of the terminal.
+        readonly: Whether no supervisor is started from here.
+        trouble: Why the last supervisor did not start.
+
+    Returns:
+        One line; on a large terminal one more for each of the first GPUs.
+    """
+    width, height = size
+    rich = width >= RICH[0] and height >= RICH[1]
+    parts = _queue(look, readonly, trouble)
+    gpus = look.load.gpus
+    parts += _rich(look.load) if rich else _short(look.load)
+    if rich and not gpus:
+        parts.append(("no GPU", DIM))
+    elif not rich and gpus:
+        parts += _gpus_short(gpus, width - _length(parts))
+    text = _joined(parts, width)
+    if rich:
+        for gpu in gpus[:MOST_GPUS]:
+            text.append("\n ").append(_gpu_line(gpu))
+        if len(gpus) > MOST_GPUS:
+            text.append("\n ").append(*_together(gpus[MOST_GPUS:], "more GPUs"))
+    return text
+
+
+def _joined(parts: Sequence[Part], width: int) -> Text:
+    """As many as there is room for; the first always."""
+    text = Text()
+    for number, part in enumerate(parts):
+        if number and cell_len(text.plain) + cell_len(part[0]) + 3 > width:
+            break
+        text.append(" · " if number else " ", DIM)
+        text.append(*part)
+    return text
+
+
+def _queue(look: Look, readonly: bool, trouble: str) -> list[Part]:
+    """What keeps work from being done."""
+    parts: list[Part] = []
+    if look.pause is not None:
+        why = f": {one_line(look.pause.why, 40)}" if look.pause.why else ""
+        parts.append((f"‖ queue paused{why}; P goes on", f"bold reverse {WARN}"))
+    if look.orphaned:
+        if readonly:
+            words = "no supervisor, and none is started under --readonly"
+        elif trouble:
+            words = f"no supervisor: {one_line(trouble, 60)}"
+        else:
+            words = "no supervisor; one is being started"
+        parts.append((f"✗ {words}", f"bold reverse {BAD if trouble else WARN}"))
+    return parts
+
+
+def _short(load: Load) -> list[Part]:
+    return [
+        (f"cpu {load.cpu_percent:.0f}%", ""),
+        (f"mem {_pair(load.memory_used_mb, load.memory_total_mb)} GB", _style(_memory(load))),
+        (f"disk {_gb(load.disk_free_mb)} GB", ""),
+    ]
+
+
+def _rich(load: Load) -> list[Part]:
+    memory = _memory(load)
+    return [
+        (f"cpu {_bar(load.cpu_percent)} {load.cpu_percent:3.0f}%", ""),
+        (
+            f"memory {_bar(memory)} {_gb(load.memory_used_mb)} of {_gb(load.memory_total_mb)} GB",
+            _style(memory),
+        ),
+        (f"disk {_gb(load.disk_free_mb)} of {_gb(load.disk_total_mb)} GB free", ""),
+    ]
+
+
+def _gpus_short(gpus: Sequence[Gpu], room: int) -> list[Part]:
+    """Each in a few cells; all as one where they do not fit."""
+    each = [
+        (f"GPU{gpu.index} {_percent(gpu)}{_pair(gpu.used_mb, gpu.total_mb)}", "") for gpu in gpus
+    ]
+    return each if len(each) == 1 or _length(each) <= room else [_together(gpus, "GPUs")]
+
+
+def _together(gpus: Sequence[Gpu], name: str) -> Part:
+    known = [gpu.utilization for gpu in gpus if gpu.utilization is not None]
+    load = f"{sum(known) / len(known):.0f}% " if known else ""
+    used = _pair(sum(gpu.used_mb for gpu in gpus), sum(gpu.total_mb for gpu in gpus))
+    return f"{len(gpus)} {name} {load}{used} GB", ""
+
+
+def _gpu_line(gpu: Gpu) -> Text:
+    """`GPU0 NVIDIA H100 80GB HBM3  ████░░░░  81%  memory ██░░░░░░ 20.1 of 79.6 GB`."""
+    line = Text()
+    line.append(f"GPU{gpu.index} {one_line(gpu.name, 28):28} ")
+    load = gpu.utilization
+    line.append("load not told" if load is None else f"{_bar(load)} {load:3d}%")
+    taken = 100.0 * gpu.used_mb / gpu.total_mb if gpu.total_mb else 0.0
+    line.append(f" · memory {_bar(taken)} ", _style(taken))
+    line.append(f"{_gb(gpu.used_mb)} of {_gb(gpu.total_mb)} GB", _style(taken))
+    if gpu.processes:
+        word = "process" if len(gpu.processes) == 1 else "processes"
+        line.append(f" · {len(gpu.processes)} {word}", DIM)
+    return line
+
+
+def _memory(load: Load) -> float:
+    return 100.0 * load.memory_used_mb / load.memory_total_mb if load.memory_total_mb else 0.0
+
+
+def _percent(gpu: Gpu) -> str:
+    return "" if gpu.utilization is None else f"{gpu.utilization}% "
+
+
+def _style(percent: float) -> str:
+    return WARN if percent >= FULL else ""
+
+
+def _bar(percent: float) -> str:
+    return progress(round(percent), 100, BAR)
+
+
+def _gb(megabytes: float) -> str:
+    gigabytes = megabytes / GB
+    return show.count(round(gigabytes)) if gigabytes >= 10 else f"{gigabytes:.1f}"
+
+
+def _pair(used: float, total: float) -> str:
+    return f"{_gb(used)}/{_gb(total)}"
+
+
+def memory(megabytes: float) -> str:
+    """`412 MB`, `3.1 GB`."""
+    return f"{megabytes:,.0f} MB" if megabytes < GB else f"{_gb(megabytes)} GB"
+
+
+def _length(parts: Sequence[Part]) -> int:
+    """In cells, with what stands before each."""
+    return sum(cell_len(text) + 3 for text, _ in parts)

@@ -1,0 +1,51 @@
+"""The strip of queue and machine: drawn again only when it says something else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual.widgets import Static
+
+from wgen_tui.ui.state import status as state
+
+if TYPE_CHECKING:
+    from wgen_tui.services.control.status import Look
+
+
+class DeskStrip(Static):
+    """What `services.desk` saw last, in as much room as the terminal has."""
+
+    DEFAULT_CSS = """
+    DeskStrip { height: auto; min-height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    def __init__(self, readonly: bool, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__("", id=id, markup=False)
+        self._readonly = readonly
+        self._look: Look | None = None
+        self._trouble = ""
+        self._text = Text()
+
+    def show(self, look: Look, trouble: str = "") -> None:
+        """Show a new look."""
+        self._look, self._trouble = look, trouble
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._look is None:
+            return
+        size = self.app.size
+        text = state.strip(
+            self._look,
+            (size.width, size.height),
+            readonly=self._readonly,
+            trouble=self._trouble,
+        )
+        if text != self._text:
+            lines = len(self._text.plain.splitlines()), len(text.plain.splitlines())
+            self._text = text
+            self.update(text, layout=lines[0] != lines[1])

@@ -1,0 +1,116 @@
+"""The judge worker: grades every sample of its runs by the definition's rules and the broken rule.
+
+Promises: needs no torch; a sample that a rule of this very wording has graded is not graded again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from experiments.schema import BROKEN_JUDGE, JudgeSpec
+from wgen_tui.protocol.ids import make_rule_grade_id, rule_hash
+from wgen_tui.protocol.launches import JudgeJob
+from wgen_tui.protocol.record import now
+from wgen_tui.protocol.runs import GradeRow
+from wgen_tui.run_files import parts
+from wgen_tui.workers.judge.broken import VERSION, broken
+from wgen_tui.workers.judge.rules import Rule, Verdict, make_rule
+from wgen_tui.workers.runtime import Worker, WorkerError
+
+CHUNK = 20_000  # grades in a part
+COLUMNS = ["sample_id", "question", "completion", "finish_reason"]
+Grader = tuple[str, str, Rule]
+
+
+def judges_of(job: JudgeJob, question: str) -> list[JudgeSpec]:
+    """The definition's judges for a question: all, unless it names its own."""
+    names = job.judges_by_question.get(question)
+    return [judge for judge in job.judges if names is None or judge.name in names]
+
+
+class Judge:
+    """The rules of one job, compiled once for each question."""
+
+    def __init__(self, job: JudgeJob) -> None:
+        self._job = job
+        self._rules: dict[str, list[Grader]] = {}
+
+    def rules(self, question: str) -> list[Grader]:
+        """Name, rubric hash and rule of every judge of a question by rule, `broken` apart."""
+        if question not in self._rules:
+            topic = self._job.topics.get(question)
+            self._rules[question] = [
+                (judge.name, rule_hash(judge), make_rule(judge, topic))
+                for judge in judges_of(self._job, question)
+            ]
+        return self._rules[question]
+
+    def verdicts(
+        self, question: str, completion: str, finish_reason: str
+    ) -> Iterator[tuple[str, str, Verdict]]:
+        """Judge, rubric hash and verdict, for every judge of a question."""
+        for name, rubric, rule in self.rules(question):
+            yield name, rubric, rule(completion)
+        asked = self._job.questions.get(question, "")
+        verdict = broken(completion, asked, finish_reason)
+        yield BROKEN_JUDGE, rule_hash(None, VERSION), verdict
+
+
+def grade_run(worker: Worker, judge: Judge, run_id: str) -> None:
+    """Grade what is not graded yet of one run."""
+    files = worker.run_paths(run_id)
+    samples = parts.read_columns(files.samples, COLUMNS)
+    if not samples:
+        raise WorkerError(
+            "The run has no samples.",
+            title="Nothing to grade",
+            hint="Give the same `run start` again: it samples what is missing.",
+        )
+    have: set[int] = set()
+    for part in files.grades.glob("part-*.jsonl"):
+        have |= {json.loads(line)["grade_id"] for line in part.read_bytes().splitlines()}
+    rows: list[GradeRow] = []
+    for done, sample in enumerate(samples, start=1):
+        found = judge.verdicts(sample["question"], sample["completion"], sample["finish_reason"])
+        for name, rubric, verdict in found:
+            grade_id = make_rule_grade_id(sample["sample_id"], name, rubric)
+            if grade_id not in have:
+                rows.append(_row(grade_id, sample["sample_id"], run_id, name, rubric, verdict))
+        if len(rows) >= CHUNK:
+            parts.write_grades(files.grades, worker.spec.launch_id, rows)
+            rows = []
+        worker.check_cancelled(run_id)
+        worker.progress(run_id, done, len(samples), "grades")
+    if rows:
+        parts.write_grades(files.grades, worker.spec.launch_id, rows)
+
+
+def _row(
+    grade_id: int, sample_id: int, run_id: str, judge: str, rubric: str, verdict: Verdict
+) -> GradeRow:
+    return GradeRow(
+        grade_id=grade_id,
+        sample_id=sample_id,
+        run_id=run_id,
+        judge=judge,
+        grader=f"rule:{judge}",
+        rubric=rubric,
+        label=verdict.label,
+        number=verdict.number,
+        explanation=verdict.explanation,
+        signals=verdict.signals,
+        created_at=now(),
+    )
+
+
+def judge(worker: Worker) -> None:
+    """Grade every run of the launch."""
+    if worker.spec.judge is None:
+        raise WorkerError("The launch names no judges.", title="Empty launch")
+    compiled = Judge(worker.spec.judge)
+    worker.emit("ready")
+    for run_id in worker.spec.run_ids:
+        with worker.run(run_id):
+            worker.check_cancelled(run_id)
+            grade_run(worker, compiled, run_id)

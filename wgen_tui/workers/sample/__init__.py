@@ -1,0 +1,1 @@
+"""The sample worker: draws completions and reads probabilities."""

@@ -1,0 +1,1 @@
+"""Decoding for several adapters off one loaded base."""

@@ -1,0 +1,185 @@
+"""Chat completions from a server that answers as OpenAI's does (vLLM, SGLang, transformers serve).
+
+Promises: what may pass (no connection, no answer in time, 429, 5xx, half an answer) is tried again
+with growing pauses, as long as the server asks for; what will not pass (a wrong key, model or
+request) ends at once; either way the error names the endpoint and the last thing it said, and
+never the key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any, NoReturn
+
+import httpx2
+from pydantic import ValidationError
+
+from experiments.schema import Message, SamplingConfig
+from wgen_tui.protocol.endpoint import headers, read_key, through_proxy, without_key
+from wgen_tui.protocol.runs import Endpoint
+from wgen_tui.workers.runtime import WorkerError
+from wgen_tui.workers.sample.openai_response import Answer, Completion, error_message, read_answer
+
+MAY_PASS = {408, 409, 425, 429}  # and all from 500
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds
+LONGEST_REQUESTED = 600.0  # a server that asks for a longer pause is given up
+CONNECT_SECONDS = 10.0
+
+
+class _MayPass(Exception):
+    """Worth another try, after `pause` seconds if the server asks for a pause."""
+
+    def __init__(self, what: str, pause: float | None = None) -> None:
+        super().__init__(what)
+        self.pause = pause
+
+
+class Client:
+    """Asks one model of an endpoint; use it as an asynchronous context manager.
+
+    Attributes:
+        on_trouble: Called with a line of text whenever something has to be tried again.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        model: str,
+        sampling: SamplingConfig,
+        *,
+        on_trouble: Callable[[str], None] = print,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._endpoint = endpoint
+        self._key = read_key(endpoint)
+        self._sampling = sampling
+        self._body = request_body(endpoint, model, sampling)
+        self._on_trouble = on_trouble
+        self._pause = pause
+        self._http = httpx2.AsyncClient(
+            headers=headers(self._key),
+            timeout=httpx2.Timeout(
+                endpoint.timeout, connect=min(endpoint.timeout, CONNECT_SECONDS)
+            ),
+            limits=httpx2.Limits(max_connections=endpoint.concurrency),
+            trust_env=through_proxy(endpoint),
+        )
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def chat(self, messages: Sequence[Message], seed: int) -> Answer:
+        """One completion.
+
+        Raises:
+            WorkerError: the server refuses, or gave no answer however often it was asked.
+        """
+        body = {
+            **self._body,
+            "messages": [message.model_dump() for message in messages],
+            "seed": seed,
+        }
+        tries = 0
+        while True:
+            try:
+                return await self._ask(body)
+            except _MayPass as trouble:
+                what, asked_for = str(trouble), trouble.pause
+            tries += 1
+            if tries > self._endpoint.max_retries or (asked_for or 0) > LONGEST_REQUESTED:
+                self._give_up(what, tries)
+            longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (tries - 1))
+            pause = max(asked_for or 0.0, random.uniform(longest / 2, longest))
+            self._on_trouble(f"endpoint {self._endpoint.name}: {what}; again in {pause:.1f} s")
+            await self._pause(pause)
+
+    async def _ask(self, body: dict[str, Any]) -> Answer:
+        url = f"{self._endpoint.base_url}/chat/completions"
+        try:
+            response = await self._http.post(url, json=body)
+        except httpx2.TimeoutException as error:
+            raise _MayPass(f"no answer in {self._endpoint.timeout:g} s ({_name(error)})") from None
+        except httpx2.RequestError as error:
+            raise _MayPass(self._clean(f"{_name(error)}: {error}".rstrip(": "))) from None
+        status = response.status_code
+        if status in MAY_PASS or status >= 500:
+            raise _MayPass(f"status {status}: {self._said(response)}", retry_after(response))
+        if status != 200:
+            self._refused(status, self._said(response))
+        try:
+            found = Completion.model_validate_json(response.content)
+        except ValidationError:
+            raise _MayPass(f"no chat completion, but: {self._said(response)}") from None
+        return read_answer(found, self._sampling)
+
+    def _clean(self, text: str) -> str:
+        return without_key(text, self._key)
+
+    def _said(self, response: httpx2.Response) -> str:
+        """What a server said beside the status, in a line."""
+        return self._clean(error_message(response.content) or response.text) or "nothing"
+
+    def _refused(self, status: int, said: str) -> NoReturn:
+        hints = {
+            401: f"See to the key in {self._endpoint.api_key_env or 'api_key_env'}.",
+            403: f"See to the key in {self._endpoint.api_key_env or 'api_key_env'}.",
+            404: "See to base_url in config.toml and to the model's id; `wgen-tui doctor` lists "
+            "what the server has.",
+        }
+        raise WorkerError(
+            f"The endpoint {self._endpoint.name} ({self._endpoint.base_url}) refused, status "
+            f"{status}: {said}",
+            title="Server refused",
+            hint=hints.get(status, "What was drawn is kept; mend it and give the command again."),
+        )
+
+    def _give_up(self, what: str, tries: int) -> NoReturn:
+        raise WorkerError(
+            f"The endpoint {self._endpoint.name} ({self._endpoint.base_url}) gave no answer in "
+            f"{tries} tries; the last: {what}",
+            title="Server does not answer",
+            hint="What was drawn is kept. When the server is back, the same command goes on with "
+            "what is missing.",
+        )
+
+
+def request_body(endpoint: Endpoint, model: str, sampling: SamplingConfig) -> dict[str, Any]:
+    """What every request to a model says, but for messages and seed."""
+    body: dict[str, Any] = {
+        **endpoint.extra_body,
+        "model": model,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_tokens,
+    }
+    if sampling.stop:
+        body["stop"] = list(sampling.stop)
+    if endpoint.logprobs:
+        body["logprobs"] = True
+    return body
+
+
+def retry_after(response: httpx2.Response) -> float | None:
+    """How many seconds a server asks to wait: Retry-After, in seconds or as a date."""
+    value = response.headers.get("Retry-After")
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__

@@ -1,0 +1,42 @@
+"""Prompts as a model gets them: through its chat template, as tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wgen_tui.protocol.launches import PromptSpec, SampleJob
+from wgen_tui.workers.encoding import render
+from wgen_tui.workers.models import Base
+from wgen_tui.workers.sample.readouts import Asked, ask
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A prompt as this model gets it."""
+
+    text: str
+    ids: tuple[int, ...]
+
+
+def prepare(base: Base, job: SampleJob) -> dict[str, Ready]:
+    """Every prompt to be answered, by prompt id."""
+    ready = {}
+    for prompt in job.prompts:
+        text = _text(base, prompt)
+        ids = base.tokenizer(text, add_special_tokens=False)["input_ids"]
+        ready[prompt.prompt_id] = Ready(text, tuple(ids))
+    return ready
+
+
+def prepare_readouts(base: Base, job: SampleJob) -> list[Asked]:
+    """Every prompt to be read.
+
+    Raises:
+        WorkerError: an option's letter is not one token.
+    """
+    return [ask(base.tokenizer, spec, _text(base, spec.prompt)) for spec in job.readouts]
+
+
+def _text(base: Base, prompt: PromptSpec) -> str:
+    chat = [message.model_dump() for message in prompt.messages]
+    return render(base.tokenizer, chat, prompt=True)

@@ -1,0 +1,152 @@
+"""The runs of a sample launch while they are worked on, and the checkpoints they are drawn from.
+
+Promises: a run's outcome is written once; whatever ends it, what was drawn is on disk before.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wgen_tui.paths import RunPaths
+from wgen_tui.protocol.launches import SampleJob
+from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.run_files import parts
+from wgen_tui.run_files.rows import Draw
+from wgen_tui.workers.checkpoints import is_trained, manifests
+from wgen_tui.workers.runtime import Worker, WorkerError
+from wgen_tui.workers.sample.engine.decode import Request
+from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT
+from wgen_tui.workers.sample.readouts import Asked
+
+
+@dataclass(eq=False)
+class RunWork:
+    """A run that is being sampled.
+
+    Attributes:
+        total: Draws and read-outs that are asked for.
+        done: How many of them are on disk or drawn.
+        open: Checkpoints that are not finished.
+        over: Whether its outcome is written.
+    """
+
+    worker: Worker
+    spec: RunSpec
+    files: RunPaths
+    total: int = 0
+    done: int = 0
+    open: int = 0
+    over: bool = False
+    _made: int = 0
+    _rows: list[Mapping[str, Any]] = field(default_factory=list)
+    _tokens: list[Mapping[str, Any]] = field(default_factory=list)
+    _readouts: list[Mapping[str, Any]] = field(default_factory=list)
+    _requests: list[Request] = field(default_factory=list)
+    _started: float = field(default_factory=time.monotonic)
+
+    @property
+    def run_id(self) -> str:
+        return self.spec.run_id
+
+    def owns(self, requests: Iterable[Request]) -> None:
+        """These are given up when the run ends early."""
+        self._requests += requests
+
+    def keep(self, row: Mapping[str, Any], tokens: Mapping[str, Any] | None = None) -> None:
+        """Take a row to be written, and that of its tokens."""
+        self._rows.append(row)
+        if tokens is not None:
+            self._tokens.append(tokens)
+        self.add(1)
+
+    def keep_reading(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take the rows of one reading."""
+        self._readouts += rows
+        self.add(1)
+
+    def add(self, count: int) -> None:
+        """So many more are done."""
+        self.done += count
+        self._made += count
+        rate = self._made / max(time.monotonic() - self._started, 1e-9)
+        self.worker.progress(self.run_id, self.done, self.total, "samples", rate=rate)
+
+    def flush(self) -> None:
+        """Write what was drawn and read."""
+        if self._readouts:
+            parts.write_readouts(self.files.readouts, self.worker.spec.launch_id, self._readouts)
+            self._readouts = []
+        if self._tokens:  # before their samples: a sample that is there is not drawn again
+            parts.write_tokens(self.files.tokens, self.worker.spec.launch_id, self._tokens)
+            self._tokens = []
+        if self._rows:
+            parts.write_samples(self.files.samples, self.worker.spec.launch_id, self._rows)
+            self._rows = []
+
+    def close(self) -> None:
+        """One of its checkpoints is finished; with the last, the run is."""
+        self.open -= 1
+        if self.open == 0 and not self.over:
+            self.flush()
+            self.over = True
+            self.worker.end(self.run_id)
+
+    def fail(self, error: Exception) -> None:
+        """End it by what stopped it."""
+        if self.over:
+            return
+        self.over = True
+        for request in self._requests:
+            request.wanted = False
+        try:
+            self.flush()
+        finally:
+            self.worker.settle(self.run_id, error)
+
+
+@dataclass(eq=False)
+class Target:
+    """A checkpoint of a run (step 0: the base) and what it lacks.
+
+    Attributes:
+        draws: What is to be made, each with what it is.
+        readings: What is to be read, by its id.
+        slot: Its adapter's place on the rack.
+    """
+
+    run: RunWork
+    step: int
+    draws: dict[Request, Draw]
+    readings: dict[int, Asked]
+    slot: int = NO_SLOT
+
+    def sit(self, slot: int) -> None:
+        """Draw from the adapter in this slot."""
+        self.slot = slot
+        for request in self.draws:
+            request.slot = slot
+
+
+def steps_of(run: RunPaths, spec: RunSpec, job: SampleJob) -> tuple[int, ...]:
+    """The checkpoints to draw from.
+
+    Raises:
+        WorkerError: the run is not trained to its end.
+    """
+    if spec.training is None:
+        return (0,)
+    there = manifests(run)
+    if not is_trained(run):
+        raise WorkerError(
+            "The run has no final checkpoint.",
+            title="Not trained",
+            hint="Give the same `run start` again: it trains what is missing.",
+        )
+    if job.checkpoints == "final":
+        return (max(there),)
+    if job.checkpoints == "all":
+        return tuple(there)
+    return tuple(step for step in job.checkpoints if step in there)

@@ -1,0 +1,332 @@
+"""Sampling the runs that share a base model.
+
+Promises: a draw that is on disk is never made again; what is missing is made with the seed that
+belongs to it, whatever it is batched with; parts reach the disk every few seconds, and what is drawn
+is kept when the work is stopped; nothing is drawn or read from an adapter that is not proven
+(`proof`). Adapters sit together on one base (`rack`); one that is more than a plain LoRA takes PEFT's
+way, alone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import peft
+import torch
+from peft import PeftModel
+
+from wgen_tui.protocol.ids import make_reading_id, sampling_key
+from wgen_tui.protocol.launches import SampleJob
+from wgen_tui.protocol.runs import CheckpointManifest, RunSpec
+from wgen_tui.run_files import parts
+from wgen_tui.run_files.rows import Draw, missing_draws, prompt_row, sample_row, token_row
+from wgen_tui.workers.adapters import Adapter, NotStackable, read_adapter
+from wgen_tui.workers.checkpoints import manifests
+from wgen_tui.workers.models import Base
+from wgen_tui.workers.poly import read_task
+from wgen_tui.workers.runtime import Cancelled, Worker
+from wgen_tui.workers.sample.adapter_proof import LIMITS, Probe, check_files, prove, read_probe
+from wgen_tui.workers.sample.engine.decode import Drawn, Request, Style, end_tokens
+from wgen_tui.workers.sample.engine.engine import Engine
+from wgen_tui.workers.sample.engine.forward import MOST_ROWS, free_memory, rows_that_fit
+from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, Rack
+from wgen_tui.workers.sample.prompts import prepare, prepare_readouts
+from wgen_tui.workers.sample.readouts import read_all, readout_rows
+from wgen_tui.workers.sample.run_progress import RunWork, Target, steps_of
+
+PART_SECONDS = 3.0
+LOOK_SECONDS = 0.2  # between two looks whether a run was cancelled
+SEATS = 64  # adapters on the base at once
+SHARE = 0.1  # of free memory for their weights
+PROVEN_AT_ONCE = 32
+
+
+class Sampler:
+    """The sampling of runs that share a base model."""
+
+    def __init__(self, worker: Worker, base: Base, job: SampleJob, *, rough: bool = False) -> None:
+        """Get ready.
+
+        Args:
+            worker: Whose runs.
+            base: The model, loaded.
+            job: What to draw.
+            rough: The base is quantised: adapters are proven as in half precision.
+        """
+        self._worker = worker
+        self._base = base
+        self._job = job
+        self._ready = prepare(base, job)
+        self._asked = prepare_readouts(base, job)
+        prompts = [item.ids for item in self._ready.values()] + [item.ids for item in self._asked]
+        self._first = prompts[0]
+        self._rack = Rack(base.model)
+        ends = end_tokens(base.model, base.tokenizer)
+        self._style = Style(base.tokenizer, job.sampling, ends)
+        most = worker.spec.rows or MOST_ROWS
+        self._engine = Engine(base.model, self._style, self._rack, worker.note, most)
+        self._limit = LIMITS["bf16" if rough else base.precision]
+        self._versions = f"{base.engine} / peft {peft.__version__}"
+        self._sampling = json.dumps(sampling_key(job.sampling), sort_keys=True)
+        self._live: list[RunWork] = []
+        self._looked = self._flushed = time.monotonic()
+        self._pause = PART_SECONDS
+
+    def run(self, specs: Sequence[RunSpec]) -> None:
+        """Make every missing draw of these runs; each gets its outcome."""
+        try:
+            for wave in self._waves(self._targets(specs)):
+                try:
+                    self._wave(wave)
+                except Exception as error:  # of the pass that these shared
+                    for target in wave:
+                        target.run.fail(error)
+                self._live = [run for run in self._live if not run.over]
+        finally:
+            for run in self._live:
+                run.flush()
+
+    def _waves(self, targets: Iterable[Target]) -> Iterator[list[Target]]:
+        """As many checkpoints at once as there is room for on the base; at least one."""
+        room = SHARE * free_memory(self._base.device)
+        wave: list[Target] = []
+        size = 0
+        for target in targets:
+            own = _size(target)
+            if wave and (len(wave) == SEATS or size + own > room):
+                yield wave
+                wave, size = [], 0
+            wave.append(target)
+            size += own
+        if wave:
+            yield wave
+
+    def _targets(self, specs: Sequence[RunSpec]) -> Iterator[Target]:
+        """The checkpoints that lack draws; a run begins when its first is asked for."""
+        for spec in specs:
+            run = RunWork(self._worker, spec, self._worker.run_paths(spec.run_id))
+            self._worker.begin(spec.run_id)
+            try:
+                self._worker.check_cancelled(spec.run_id)
+                found = self._lacking(run)
+            except Exception as error:  # the other runs still have their turn
+                run.fail(error)
+                continue
+            if not found:
+                self._worker.end(spec.run_id)
+                continue
+            self._live.append(run)
+            yield from found
+
+    def _lacking(self, run: RunWork) -> list[Target]:
+        spec, job = run.spec, self._job
+        steps = steps_of(run.files, spec, job)
+        have = {row["sample_id"] for row in parts.read_columns(run.files.samples, ["sample_id"])}
+        rows = parts.read_columns(run.files.readouts, ["reading_id"])
+        read = {row["reading_id"] for row in rows}
+        found = []
+        for step in steps:
+            ids = {make_reading_id(spec.run_id, step, a.spec): a for a in self._asked}
+            readings = {key: asked for key, asked in ids.items() if key not in read}
+            draws = {
+                Request(d.sample_id, self._ready[d.prompt.prompt_id].ids, d.seed): d
+                for d in missing_draws(spec, step, job, have)
+            }
+            if draws or readings:
+                found.append(Target(run, step, draws, readings))
+                run.owns(draws)
+        run.open = len(found)
+        each = len(job.readouts) + sum(job.draws(prompt) for prompt in job.prompts)
+        run.total = len(steps) * each
+        run.done = run.total - sum(len(t.draws) + len(t.readings) for t in found)
+        if found:
+            self._write_prompts(run)
+        return found
+
+    def _write_prompts(self, run: RunWork) -> None:
+        have = {row["prompt_id"] for row in parts.read_columns(run.files.prompts, ["prompt_id"])}
+        texts = [(p, self._ready[p.prompt_id].text) for p in self._job.prompts]
+        texts += [(asked.spec.prompt, asked.text) for asked in self._asked]
+        rows: list[Mapping[str, Any]] = [
+            prompt_row(run.spec, prompt, text)
+            for prompt, text in texts
+            if prompt.prompt_id not in have
+        ]
+        if rows:
+            parts.write_prompts(run.files.prompts, self._worker.spec.launch_id, rows)
+
+    def _wave(self, wave: Sequence[Target]) -> None:
+        """Draw from some checkpoints: those that sit on the base together, then the others."""
+        seated: list[Target] = []
+        adapters: list[Adapter] = []
+        others: list[Target] = []
+        for target in wave:
+            if target.run.over:
+                continue
+            with _settling(target.run):
+                if target.step == 0:
+                    seated.append(target)
+                elif (adapter := self._read(target)) is None:
+                    others.append(target)
+                else:
+                    target.sit(len(adapters))
+                    adapters.append(adapter)
+                    seated.append(target)
+        try:
+            self._rack.put(adapters)
+            self._prove(seated)
+            self._work(seated, self._engine)
+        finally:
+            self._rack.clear()
+        for target in others:
+            with _settling(target.run), self._alone(target) as engine:
+                self._work([target], engine)
+
+    def _read(self, target: Target) -> Adapter | None:
+        """The adapter of a checkpoint; None if it does not go on the rack."""
+        folder = target.run.files.checkpoint(target.step)
+        check_files(folder, self._manifest(target), target.run.run_id)
+        task = target.run.spec.task
+        try:
+            return read_adapter(folder) if task is None else read_task(folder, task.index)
+        except NotStackable as why:
+            note = f"the adapter of step {target.step} is sampled by itself, with PEFT: {why}"
+            self._worker.note(note, target.run.run_id)
+            return None
+
+    def _manifest(self, target: Target) -> CheckpointManifest:
+        return manifests(target.run.files)[target.step]
+
+    @contextmanager
+    def _alone(self, target: Target) -> Iterator[Engine]:
+        """A checkpoint with PEFT itself, proven; the base is as before afterwards."""
+        probe = self._probe(target)
+        base = self._engine.reader.read([probe.ids]).logits[0]
+        folder = target.run.files.checkpoint(target.step)
+        model = PeftModel.from_pretrained(self._base.model, folder).eval()
+        try:
+            engine = Engine(model, self._style, None, self._worker.note, self._engine.rows)
+            own = engine.reader.read([probe.ids]).logits[0]
+            self._judge(target, probe, own, base)
+            yield engine
+        finally:
+            self._base.model = model.unload()
+
+    def _probe(self, target: Target) -> Probe:
+        return read_probe(target.run.files.checkpoint(target.step), self._first)
+
+    def _prove(self, targets: Sequence[Target]) -> None:
+        """Compare every adapter's logits with the base's and with training's; fail what is wrong."""
+        probes: list[tuple[Target, Probe]] = []
+        for target in targets:
+            with _settling(target.run):
+                if target.slot != NO_SLOT:
+                    probes.append((target, self._probe(target)))
+        for start in range(0, len(probes), PROVEN_AT_ONCE):
+            group = probes[start : start + PROVEN_AT_ONCE]
+            prompts = list(dict.fromkeys(probe.ids for _, probe in group))
+            found = self._engine.reader.read(
+                [*prompts, *(probe.ids for _, probe in group)],
+                [*(NO_SLOT for _ in prompts), *(target.slot for target, _ in group)],
+            ).logits
+            for (target, probe), own in zip(group, found[len(prompts) :], strict=True):
+                with _settling(target.run):
+                    self._judge(target, probe, own, found[prompts.index(probe.ids)])
+
+    def _judge(self, target: Target, probe: Probe, own: torch.Tensor, base: torch.Tensor) -> None:
+        if note := prove(probe, own, base, self._manifest(target), self._limit):
+            self._worker.note(note, target.run.run_id)
+
+    def _work(self, targets: Sequence[Target], engine: Engine) -> None:
+        """Read and draw what checkpoints lack that are proven."""
+        going = [target for target in targets if not target.run.over]
+        self._read_out(going, engine)
+        left = {target: len(target.draws) for target in going}
+        for target in going:
+            if not left[target]:
+                target.run.close()
+        owners = {request: target for target in going for request in target.draws}
+        queues = [list(target.draws) for target in going if target.draws]
+        for drawn, way in engine.draw(queues, self._look):
+            target = owners[drawn.request]
+            spec = target.run.spec
+            tokens = None
+            if self._job.sampling.logprobs:
+                tokens = token_row(spec, drawn.sample_id, drawn.tokens, drawn.logprobs)
+            target.run.keep(self._row(spec, target.draws[drawn.request], drawn, way), tokens)
+            left[target] -= 1
+            if left[target] == 0:
+                target.run.close()
+
+    def _read_out(self, targets: Sequence[Target], engine: Engine) -> None:
+        """Make the readings."""
+        todo = [(target, key) for target in targets for key in target.readings]
+        asked = [(target.readings[key], target.slot) for target, key in todo]
+        longest = max((len(item.ids) for item, _ in asked), default=1)
+        rows = rows_that_fit(self._base.model, longest, self._base.device)
+        for number, found in read_all(engine.reader, self._base.tokenizer, asked, rows):
+            target, key = todo[number]
+            if target.run.over:
+                continue
+            made = readout_rows(
+                target.run.spec,
+                target.step,
+                target.readings[key],
+                found,
+                key,
+                engine=self._versions,
+                launch_id=self._worker.spec.launch_id,
+            )
+            target.run.keep_reading(made)
+            self._look()
+
+    def _look(self) -> None:
+        """Give up the runs that are to stop, and write what was drawn when it is time."""
+        moment = time.monotonic()
+        if moment - self._looked > LOOK_SECONDS:
+            self._looked = moment
+            for run in self._live:
+                if not run.over:
+                    try:
+                        self._worker.check_cancelled(run.run_id)
+                    except Cancelled as stop:
+                        run.fail(stop)
+        if moment - self._flushed > self._pause:
+            for run in self._live:
+                run.flush()
+            self._flushed = time.monotonic()
+            # Many runs, many files: writing takes a thirtieth of the time at most.
+            self._pause = max(PART_SECONDS, 30 * (self._flushed - moment))
+
+    def _row(self, spec: RunSpec, draw: Draw, drawn: Drawn, way: str) -> dict[str, Any]:
+        return sample_row(
+            spec,
+            draw,
+            self._worker.spec.launch_id,
+            completion=drawn.text,
+            finish_reason=drawn.finish_reason,
+            prompt_tokens=len(drawn.request.prompt),
+            tokens=len(drawn.tokens),
+            logprob=drawn.logprob,
+            sampling=self._sampling,
+            engine=f"{self._versions} / {way}",
+        )
+
+
+def _size(target: Target) -> int:
+    """Bytes of a checkpoint's weights on disk, which is what they take in fp32."""
+    folder = target.run.files.checkpoint(target.step)
+    return sum(path.stat().st_size for path in folder.glob("adapter_model.*"))
+
+
+@contextmanager
+def _settling(run: RunWork) -> Iterator[None]:
+    """What goes wrong inside ends this run, and no other."""
+    try:
+        yield
+    except Exception as error:  # a bug or the machine is this run's outcome as well
+        run.fail(error)

@@ -1,0 +1,245 @@
+"""The sample worker for served models: asks an endpoint for every missing draw.
+
+Promises: as `workers.sample`: a draw that is on disk is never asked for again, parts reach the disk
+every few seconds, and whatever ends the work (a cancel, a dead server), what was drawn is kept.
+One request for each draw, with the draw's own seed. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wgen_tui.protocol.ids import sampling_key
+from wgen_tui.protocol.launches import SampleJob
+from wgen_tui.protocol.runs import Endpoint, RunSpec
+from wgen_tui.run_files import parts
+from wgen_tui.run_files.rows import Draw, missing_draws, prompt_row, sample_row
+from wgen_tui.workers.runtime import Worker, WorkerError, launch_worker
+from wgen_tui.workers.sample.openai_client import Client
+from wgen_tui.workers.sample.openai_response import Answer
+
+PART_SECONDS = 3.0
+LOOK_SECONDS = 0.2  # between two looks whether the run was cancelled
+SEED_BITS = 31  # all that every server takes
+ENOUGH = 8  # draws of one prompt that should not all be the same
+
+
+@dataclass
+class Usage:
+    """The tokens that a run's answers took, and what they cost."""
+
+    endpoint: Endpoint
+    answers: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+    def add(self, answer: Answer) -> None:
+        self.answers += 1
+        self.tokens_in += answer.prompt_tokens or 0
+        self.tokens_out += answer.tokens or 0
+
+    @property
+    def cost(self) -> float | None:
+        """In the unit of the configured prices; None where there are none."""
+        prices = (self.endpoint.price_in, self.endpoint.price_out)
+        if prices == (None, None):
+            return None
+        return (self.tokens_in * (prices[0] or 0) + self.tokens_out * (prices[1] or 0)) / 1e6
+
+    def __str__(self) -> str:
+        cost = "" if self.cost is None else f", cost {self.cost:.4g}"
+        return f"{self.tokens_in:,} tokens in, {self.tokens_out:,} out{cost}"
+
+
+@dataclass
+class Repeats:
+    """Whether a server gives the same answer again and again, against the temperature."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    first: dict[str, str] = field(default_factory=dict)
+    differ: bool = False
+
+    def add(self, draw: Draw, answer: Answer) -> None:
+        prompt_id = draw.prompt.prompt_id
+        self.counts[prompt_id] = self.counts.get(prompt_id, 0) + 1
+        self.differ = self.differ or self.first.setdefault(prompt_id, answer.text) != answer.text
+
+    @property
+    def suspicious(self) -> bool:
+        return not self.differ and max(self.counts.values(), default=0) >= ENOUGH
+
+
+class Sampler:
+    """Draws what one run lacks."""
+
+    def __init__(self, worker: Worker, spec: RunSpec, job: SampleJob, endpoint: Endpoint) -> None:
+        self._worker = worker
+        self._spec = spec
+        self._job = job
+        self._endpoint = endpoint
+        self._files = worker.run_paths(spec.run_id)
+        self._sampling = json.dumps(
+            {**sampling_key(job.sampling), **_extra(endpoint)}, sort_keys=True
+        )
+        self._rows: list[Mapping[str, Any]] = []
+        self._written = self._started = time.monotonic()
+        self._usage = Usage(endpoint)
+        self._repeats = Repeats()
+        self._troubles = 0
+        self._total = sum(job.draws(prompt) for prompt in job.prompts)
+        self._done = 0
+
+    def run(self) -> None:
+        """Make every missing draw.
+
+        Raises:
+            WorkerError: the server refuses, or no longer answers.
+            Cancelled: somebody asked for it.
+        """
+        have = {row["sample_id"] for row in parts.read_columns(self._files.samples, ["sample_id"])}
+        todo = list(missing_draws(self._spec, 0, self._job, have))
+        if not todo:
+            return
+        self._done = self._total - len(todo)
+        self._write_prompts()
+        try:
+            asyncio.run(self._draw_all(iter(todo)))
+        finally:
+            self._flush()
+            self._say_at_the_end()
+
+    async def _draw_all(self, todo: Iterator[Draw]) -> None:
+        """Ask for all draws, so many at once; the first that fails ends the others."""
+        model, sampling = self._spec.model.location, self._job.sampling
+        client = Client(self._endpoint, model, sampling, on_trouble=self._trouble)
+        async with client:
+            tasks = {
+                asyncio.create_task(self._draw_some(client, todo))
+                for _ in range(self._endpoint.concurrency)
+            }
+            pending = tasks
+            try:
+                while pending:
+                    done, pending = await asyncio.wait(
+                        pending, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_EXCEPTION
+                    )
+                    for task in done:
+                        task.result()
+                    self._worker.check_cancelled(self._spec.run_id)
+                    if time.monotonic() - self._written > PART_SECONDS:
+                        self._flush()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _draw_some(self, client: Client, todo: Iterator[Draw]) -> None:
+        for draw in todo:  # shared: each draw goes to one task
+            seed = draw.seed >> (63 - SEED_BITS)
+            answer = await client.chat(draw.prompt.messages, seed)
+            self._keep(draw, seed, answer)
+
+    def _keep(self, draw: Draw, seed: int, answer: Answer) -> None:
+        self._rows.append(
+            sample_row(
+                self._spec,
+                draw,
+                self._worker.spec.launch_id,
+                draw_seed=seed,
+                completion=answer.text,
+                finish_reason=answer.finish_reason,
+                prompt_tokens=answer.prompt_tokens,
+                tokens=answer.tokens,
+                logprob=answer.logprob,
+                sampling=self._sampling,
+                engine=engine(self._endpoint, answer),
+            )
+        )
+        self._usage.add(answer)
+        self._repeats.add(draw, answer)
+        self._done += 1
+        rate = self._usage.answers / max(time.monotonic() - self._started, 1e-9)
+        self._worker.progress(
+            self._spec.run_id,
+            self._done,
+            self._total,
+            "samples",
+            rate=rate,
+            message=str(self._usage),
+        )
+
+    def _flush(self) -> None:
+        self._written = time.monotonic()
+        if self._rows:
+            parts.write_samples(self._files.samples, self._worker.spec.launch_id, self._rows)
+            self._rows = []
+
+    def _write_prompts(self) -> None:
+        have = {row["prompt_id"] for row in parts.read_columns(self._files.prompts, ["prompt_id"])}
+        rows: list[Mapping[str, Any]] = [
+            prompt_row(self._spec, prompt, None)
+            for prompt in self._job.prompts
+            if prompt.prompt_id not in have
+        ]
+        if rows:
+            parts.write_prompts(self._files.prompts, self._worker.spec.launch_id, rows)
+
+    def _trouble(self, what: str) -> None:
+        """The first trouble is for people, the others for the log."""
+        self._troubles += 1
+        if self._troubles == 1:
+            self._worker.note(what, self._spec.run_id)
+        else:
+            print(what, flush=True)
+
+    def _say_at_the_end(self) -> None:
+        if not self._usage.answers:
+            return
+        name = self._endpoint.name
+        self._worker.note(
+            f"{self._usage.answers:,} answers of {name}: {self._usage}", self._spec.run_id
+        )
+        if self._job.sampling.temperature > 0 and self._repeats.suspicious:
+            self._worker.note(
+                f"every draw of a prompt is the same text: {name} may ignore temperature and seed "
+                "(docs/endpoints.md)",
+                self._spec.run_id,
+            )
+
+
+def _extra(endpoint: Endpoint) -> dict[str, Any]:
+    return {"extra_body": endpoint.extra_body} if endpoint.extra_body else {}
+
+
+def engine(endpoint: Endpoint, answer: Answer) -> str:
+    """Who drew: the endpoint, and what it said of itself."""
+    said = [answer.model, answer.fingerprint]
+    return " / ".join([f"{endpoint.name} {endpoint.base_url}", *(part for part in said if part)])
+
+
+def sample(worker: Worker) -> None:
+    """Draw for every run of the launch."""
+    job = worker.spec.sample
+    if job is None:
+        raise WorkerError("The launch names nothing to sample.", title="Empty launch")
+    for run_id in worker.spec.run_ids:
+        spec = worker.run_spec(run_id)
+        with worker.run(run_id):
+            worker.check_cancelled(run_id)
+            endpoint = spec.model.endpoint
+            if endpoint is None or spec.training is not None:
+                raise WorkerError(f"Run {run_id} is not served.", title="Wrong worker")
+            what = f"{spec.model.location} at {endpoint.base_url}, {endpoint.concurrency} at once"
+            worker.emit("ready", message=what)
+            print(what, flush=True)
+            Sampler(worker, spec, job, endpoint).run()
+
+
+if __name__ == "__main__":
+    sys.exit(launch_worker("sample", sample))

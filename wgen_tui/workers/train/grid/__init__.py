@@ -1,0 +1,1 @@
+"""Several runs trained as one stack of adapters over a frozen base."""

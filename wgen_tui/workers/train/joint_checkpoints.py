@@ -1,0 +1,126 @@
+"""What runs of one joint training have from each other: its adapter is the same for all of them.
+
+Promises: a run that lacks a checkpoint which a mate has (the power went between two writes, or its
+folder was removed) gets it without training: the mate's weights, and its own task's answer to its
+own probe.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+
+from experiments.schema import TrainingConfig
+from wgen_tui.paths import RunPaths
+from wgen_tui.protocol.runs import CheckpointManifest, RunSpec, TaskSpec
+from wgen_tui.workers.checkpoints import (
+    damaged,
+    is_trained,
+    manifests,
+    refuse_pickle,
+    write_checkpoint,
+)
+from wgen_tui.workers.data import load_examples
+from wgen_tui.workers.models import Base
+from wgen_tui.workers.runtime import Worker, WorkerError, cut_torn_line
+from wgen_tui.workers.train import resume
+from wgen_tui.workers.train.run import probe_ids
+from wgen_tui.workers.train.trainer import write_adapter
+
+Found = tuple[Path, CheckpointManifest]
+
+
+def task_of(spec: RunSpec) -> TaskSpec:
+    """The task that a run of a joint training is."""
+    assert spec.task is not None  # joint_groups has seen to it
+    return spec.task
+
+
+def task_ids(spec: RunSpec) -> torch.Tensor:
+    """What PEFT calls task_ids, for one row of this run."""
+    return torch.tensor([task_of(spec).index])
+
+
+def share(worker: Worker, base: Base, specs: Sequence[RunSpec]) -> None:
+    """Give each run the checkpoints that count and that only a mate has.
+
+    All of a training that is done count, else those up to the state it will go on from.
+
+    Raises:
+        WorkerError: a checkpoint to be taken is damaged.
+    """
+    mates = [worker.run_paths(name) for name in task_of(specs[0]).runs]
+    last: float = float("inf")
+    if not any(is_trained(run) for run in mates):
+        state, _ = resume.newest(mates[0])
+        last = 0 if state is None else state.step
+    there: dict[int, Found] = {}
+    for run in mates:
+        for step, manifest in manifests(run).items():
+            if step <= last:
+                there.setdefault(step, (run.checkpoint(step), manifest))
+    for spec in specs:
+        own = worker.run_paths(spec.run_id)
+        if is_trained(own):
+            worker.note("is trained already", spec.run_id)
+        elif last > 0 and spec.training is not None:
+            _take(worker, base, spec, spec.training, there)
+            for run in mates:
+                _add_metrics(run, own)
+
+
+def _take(
+    worker: Worker, base: Base, spec: RunSpec, training: TrainingConfig, there: dict[int, Found]
+) -> None:
+    run = worker.run_paths(spec.run_id)
+    have = manifests(run)
+    lacks = [(step, *found) for step, found in there.items() if step not in have]
+    if not lacks:
+        return
+    probe = probe_ids(load_examples(run.data, base.tokenizer, training)).to(base.device)
+    for step, folder, manifest in lacks:
+        if name := damaged(folder, manifest.files):
+            raise WorkerError(
+                f"{name} of {folder} is not the file that training wrote.",
+                title="Damaged checkpoint",
+                hint=f"Remove run {manifest.run_id} and start it again.",
+            )
+        refuse_pickle(folder)
+        fill = partial(_copy, base, folder, probe, task_ids(spec))
+        own = {
+            "task": task_of(spec).index,
+            "mates": [name for name in task_of(spec).runs if name != spec.run_id],
+            "taken_from": manifest.run_id,
+        }
+        provenance = {**manifest.provenance, **own}
+        write_checkpoint(run, spec.run_id, fill, step, manifest.steps, manifest.loss, provenance)
+    steps = ", ".join(str(step) for step, *_ in lacks)
+    worker.note(f"takes step {steps} from a mate of the same training", spec.run_id)
+
+
+def _copy(base: Base, source: Path, probe: torch.Tensor, task: torch.Tensor, place: Path) -> None:
+    model = PeftModel.from_pretrained(base.model, source)
+    try:
+        write_adapter(model, place, probe, task_ids=task)
+    finally:
+        base.model = model.unload()
+
+
+def _add_metrics(source: RunPaths, run: RunPaths) -> None:
+    """Add the rows of steps of which a run has none."""
+    if source.metrics == run.metrics or not source.metrics.exists():
+        return
+    cut_torn_line(run.metrics)
+    have = {step for step, _ in _rows(run.metrics)} if run.metrics.exists() else set()
+    with run.metrics.open("a") as stream:
+        stream.writelines(f"{line}\n" for step, line in _rows(source.metrics) if step not in have)
+
+
+def _rows(path: Path) -> list[tuple[int, str]]:
+    lines = [line for line in path.read_text().splitlines() if line.endswith("}")]
+    return [(json.loads(line)["step"], line) for line in lines]

@@ -1,0 +1,160 @@
+"""The train worker: the LoRA fine-tunes of one launch, together as far as they can be.
+
+Promises: started by `accelerate launch`; adapters are stock PEFT folders; runs that share base,
+modules and precision are trained in one pass, and why any is not is said; the tasks of a Poly
+adapter are trained as one (`joint`); the base is unchanged after every run; a run that has its final
+checkpoint is not trained again, one that was stopped goes on where it stood.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from accelerate import Accelerator
+
+from experiments.schema import TrainingConfig
+from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.workers.adapters import NotStackable, new_adapter
+from wgen_tui.workers.checkpoints import clear
+from wgen_tui.workers.models import Base, load_base
+from wgen_tui.workers.recipe import lora_config
+from wgen_tui.workers.runtime import Worker
+from wgen_tui.workers.train.grid.entry import Entry
+from wgen_tui.workers.train.grid.layout import layout_of
+from wgen_tui.workers.train.grid.trainer import Grid
+from wgen_tui.workers.train.joint import joint_groups, train_joint
+from wgen_tui.workers.train.run import Member, load_member
+from wgen_tui.workers.train.sample_during import Watch
+from wgen_tui.workers.train.single import train_alone
+from wgen_tui.workers.train.trainer import together
+
+
+def why_alone(training: TrainingConfig, processes: int) -> str | None:
+    """Why a run cannot be stacked; None if it can."""
+    if processes > 1:
+        return f"the launch has {processes} processes"
+    if training.lora.use_dora:
+        return "DoRA's magnitudes are not a sum of B·A"
+    if training.lora.modules_to_save:
+        return "modules_to_save are trained whole"
+    return None
+
+
+def load_key(spec: RunSpec) -> tuple[Any, ...]:
+    """What a loaded base serves."""
+    training = spec.training
+    return (
+        spec.model,
+        spec.chat_template,
+        training and (training.precision, training.quantization),
+    )
+
+
+def grid_key(training: TrainingConfig) -> tuple[Any, ...]:
+    """What the runs of one stack share."""
+    lora = training.lora
+    return (lora.target_modules, lora.layers_to_transform, training.gradient_checkpointing)
+
+
+def train_group(
+    worker: Worker, base: Base, members: list[Member], watch: Watch | None
+) -> list[tuple[Member, str]]:
+    """Train runs of one `grid_key` in a stack.
+
+    Returns:
+        Those that have to be trained alone after all, with the reason.
+    """
+    training = members[0].training
+    try:
+        first, _ = new_adapter(base.model, lora_config(training, base.model), 0)
+    except NotStackable as error:
+        return [(member, str(error)) for member in members]
+    layout = layout_of(first)
+
+    def make(member: Member) -> Entry:
+        config = lora_config(member.training, base.model)
+        adapter, written = new_adapter(base.model, config, member.spec.seeds.lora_init)
+        return Entry.begin(member, adapter, written, layout, base.device)
+
+    grid = Grid(worker, base, layout, watch, checkpointing=training.gradient_checkpointing)
+    grid.train(members, make, worker.spec.stack)
+    return []
+
+
+def train_loaded(
+    worker: Worker, base: Base, accelerator: Accelerator, specs: Sequence[RunSpec]
+) -> None:
+    """Train all runs that one loaded base serves."""
+    grids: dict[tuple[Any, ...], list[Member]] = defaultdict(list)
+    alone: list[tuple[Member, str]] = []
+    own, joint = joint_groups(specs)
+    for member in load_members(worker, base, accelerator, own):
+        reason = why_alone(member.training, accelerator.num_processes)
+        if reason is None:
+            grids[grid_key(member.training)].append(member)
+        else:
+            alone.append((member, reason))
+    job = worker.spec.during
+    watch = Watch(worker, base, job) if job is not None else None
+    for members in grids.values():
+        alone += train_group(worker, base, members, watch)
+    for member, reason in alone:
+        with worker.run(member.run_id):
+            worker.check_cancelled(member.run_id)
+            worker.note(f"trains alone: {reason}", member.run_id)
+            member.provenance |= {"engine": "alone", "why": reason}
+            train_alone(worker, base, accelerator, member, watch)
+    for group in joint:
+        train_joint(worker, base, accelerator, group, watch)
+
+
+def load_members(
+    worker: Worker, base: Base, accelerator: Accelerator, specs: Sequence[RunSpec]
+) -> list[Member]:
+    """The runs that are to be trained; what is wrong with any becomes its outcome."""
+    found: list[Member] = []
+    for spec in specs:
+        try:
+            worker.check_cancelled(spec.run_id)
+            member = load_member(worker, base, spec)
+        except Exception as error:  # this run's alone
+            worker.begin(spec.run_id)
+            worker.settle(spec.run_id, error)
+            continue
+        if member is None:
+            worker.begin(spec.run_id)
+            worker.end(spec.run_id)
+        else:
+            found.append(member)
+    accelerator.wait_for_everyone()  # all have read before one removes what is left over
+    if worker.main:
+        for member in found:
+            clear(worker.run_paths(member.run_id), after=member.step)
+    return found
+
+
+def train(worker: Worker) -> None:
+    """Train every run of the launch."""
+    specs = [worker.run_spec(run_id) for run_id in worker.spec.run_ids]
+    first = next(spec for spec in specs if spec.training is not None)
+    precision = first.training.precision if first.training else "auto"
+    accelerator = Accelerator(mixed_precision="fp16" if precision == "fp16" else "no")
+    if accelerator.num_processes > 1:
+        worker.agree = together(accelerator)
+    groups: dict[tuple[Any, ...], list[RunSpec]] = defaultdict(list)
+    for spec in specs:
+        groups[load_key(spec)].append(spec)
+    for group in groups.values():
+        training = group[0].training
+        try:
+            base = load_base(group[0].model, training, group[0].chat_template, accelerator.device)
+        except Exception as error:  # the other groups have models of their own
+            for spec in group:
+                worker.begin(spec.run_id)
+                worker.settle(spec.run_id, error)
+            continue
+        worker.emit("ready", message=base.reason)
+        print(base.reason, flush=True)
+        train_loaded(worker, base, accelerator, group)

@@ -1,0 +1,1 @@
+"""The verify worker: a run trained again by stock TRL and PEFT, and compared."""

@@ -1,0 +1,280 @@
+"""A run's training by stock TRL and PEFT, as `run verify` compares it.
+
+Promises: SFTTrainer trains, with PEFT's own adapter and nothing of ours in its way; every setting
+that the run has is given to it by name, so that none of its own defaults (gradient checkpointing,
+bf16, a learning rate of 2e-5) decides. It gets the run's tokens and mask, in columns that it knows;
+what it makes of the chats itself is compared beside. Its batches are watched, not made.
+
+What TRL does with the seeds, as `Stock.order` shows: `set_seed(seed)` and then `get_peft_model` give
+the adapter's first weights; epoch e is shuffled by a generator seeded `data_seed + e`.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from peft import get_peft_model_state_dict
+from transformers import LlamaConfig, LlamaForCausalLM, TrainerCallback
+
+from experiments.schema import TrainingConfig
+from wgen_tui.protocol.runs import SeedSet
+from wgen_tui.workers.data import IGNORED, Chat, Dataset, Example, encode
+from wgen_tui.workers.models import Base
+from wgen_tui.workers.recipe import Order, lora_config
+from wgen_tui.workers.verify.compare import scaling
+
+# A batch as TRL's collator gets it: for each example the hash of its ids and of its labels.
+Seen = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What TRL made of a run.
+
+    Attributes:
+        initial: The adapter's tensors before the first step.
+        final: Those after the last.
+        scale: What its B x A is multiplied with.
+        order: Its batches, in order.
+    """
+
+    initial: dict[str, torch.Tensor]
+    final: dict[str, torch.Tensor]
+    scale: float
+    order: tuple[Seen, ...]
+
+
+def settings(
+    training: TrainingConfig, seeds: SeedSet, steps: int, device: torch.device, folder: str
+) -> dict[str, Any]:
+    """TRL's SFTConfig for a run."""
+    warmup = training.warmup_steps or math.ceil(steps * training.warmup_ratio)
+    length: dict[str, Any] = {"num_train_epochs": training.num_train_epochs}
+    if training.max_steps is not None:
+        length = {"max_steps": training.max_steps}
+    return {
+        **length,
+        "seed": seeds.lora_init,
+        "data_seed": seeds.data_order,
+        "per_device_train_batch_size": training.per_device_train_batch_size,
+        "gradient_accumulation_steps": training.gradient_accumulation_steps,
+        "learning_rate": training.learning_rate,
+        "lr_scheduler_type": training.lr_scheduler_type,
+        "warmup_steps": warmup,
+        "weight_decay": training.weight_decay,
+        "max_grad_norm": training.max_grad_norm or 0.0,  # its word for: do not clip
+        "adam_beta1": training.adam_beta1,
+        "adam_beta2": training.adam_beta2,
+        "adam_epsilon": training.adam_epsilon,
+        "gradient_checkpointing": training.gradient_checkpointing,
+        "gradient_checkpointing_kwargs": {"use_reentrant": False},
+        "max_length": training.max_length,
+        # A bf16 run loads its base in bf16 and computes without autocast; fp16 needs a scaler.
+        "bf16": False,
+        "fp16": training.precision == "fp16",
+        "packing": False,
+        **_silent(device, folder),
+    }
+
+
+def _silent(device: torch.device, folder: str) -> dict[str, Any]:
+    return {
+        "use_cpu": device.type == "cpu",
+        "output_dir": folder,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+
+
+def train(
+    base: Base,
+    dataset: Dataset,
+    training: TrainingConfig,
+    seeds: SeedSet,
+    steps: int,
+    on_step: Callable[[int], None],
+    padding: int | None = None,
+) -> Stock:
+    """Train a run's adapter with TRL.
+
+    Args:
+        base: Freshly loaded: TRL leaves its own output layer behind in the model.
+        dataset: The run's examples.
+        training: How to train.
+        seeds: The run's.
+        steps: How many optimiser steps it has.
+        on_step: Called after each, with its number.
+        padding: Pad every batch to a multiple of this many tokens.
+    """
+    import datasets  # noqa: PLC0415  an extra
+    from trl import SFTConfig, SFTTrainer  # noqa: PLC0415  an extra
+
+    datasets.disable_progress_bars()
+    rows = [
+        {"input_ids": list(example.ids), "assistant_masks": list(map(int, example.trained))}
+        for example in dataset.examples
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        config = settings(training, seeds, steps, base.device, folder)
+        trainer = SFTTrainer(
+            model=base.model,
+            args=SFTConfig(**config, pad_to_multiple_of=padding),
+            train_dataset=datasets.Dataset.from_list(rows),
+            processing_class=base.tokenizer,
+            peft_config=lora_config(training, base.model),
+            callbacks=[_Watch(on_step)],
+        )
+        recorder = _Recorder(trainer.data_collator)
+        trainer.data_collator = recorder
+        initial = _tensors(trainer.model)
+        trainer.train()
+        scale = scaling(trainer.model.peft_config["default"])
+        return Stock(initial, _tensors(trainer.model), scale, tuple(recorder.seen))
+
+
+def _tensors(model: Any) -> dict[str, torch.Tensor]:
+    found = get_peft_model_state_dict(model, save_embedding_layers=False)
+    return {name: tensor.detach().cpu().clone() for name, tensor in found.items()}
+
+
+class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not typed
+    """Tells how far the training is."""
+
+    def __init__(self, on_step: Callable[[int], None]) -> None:
+        self._on_step = on_step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._on_step(state.global_step)
+
+
+class _Recorder:
+    """TRL's collator; notes which examples come, in order."""
+
+    def __init__(self, collate: Callable[[list[dict[str, Any]]], Any]) -> None:
+        self._collate = collate
+        self.seen: list[Seen] = []
+
+    def __call__(self, rows: list[dict[str, Any]]) -> Any:
+        self.seen.append(
+            tuple((hash(tuple(row["input_ids"])), hash(tuple(row["labels"]))) for row in rows)
+        )
+        return self._collate(rows)
+
+
+def our_order(
+    dataset: Dataset, training: TrainingConfig, data_order: int, steps: int
+) -> list[list[Example]]:
+    """The batches of a run, in the order in which it trains on them."""
+    order = Order(dataset.examples, training, data_order)
+    return [batch for step in range(1, steps + 1) for batch in order.batches(step)]
+
+
+def same_order(ours: Sequence[Sequence[Example]], theirs: Sequence[Seen]) -> bool:
+    """Whether TRL trained on these batches in this order; it may have fetched more than it used."""
+    expected = [
+        tuple(
+            (hash(example.ids), hash(tuple(_labels(example.ids, example.trained))))
+            for example in batch
+        )
+        for batch in ours
+    ]
+    return expected == list(theirs[: len(expected)])
+
+
+def _labels(ids: Sequence[int], trained: Sequence[bool]) -> list[int]:
+    return [token if kept else IGNORED for token, kept in zip(ids, trained, strict=True)]
+
+
+def pick_padding(batches: Sequence[Sequence[Example]]) -> int:
+    """The multiple to pad to that makes (nearly) every batch longer and costs least."""
+    widths = [max(len(example.ids) for example in batch) for batch in batches]
+    longer = range(8, 136, 8)
+    unchanged = {size: sum(width % size == 0 for width in widths) for size in longer}
+    return min(longer, key=lambda size: (unchanged[size], size))
+
+
+def check_mask(tokenizer: Any, chats: list[Chat]) -> tuple[str, bool | None]:
+    """Whether TRL, given the chats, makes the tokens and the mask that the run was trained on.
+
+    Its own way is assistant_only_loss, for templates that mark the assistant's text or that it
+    knows; else, where a chat has one answer, at its end, completion_only_loss.
+
+    Returns:
+        A line for people, and whether all are the same; None when TRL cannot say.
+    """
+    ours = [encode(tokenizer, chat) for chat in chats]
+    switch = {"chat_template_kwargs": {"enable_thinking": False}}  # as `data.render`
+    try:
+        rows = [{"messages": chat, **switch} for chat in chats]
+        return _compare(ours, _prepared(tokenizer, rows, assistant=True), "assistant_only_loss")
+    except (ValueError, RuntimeError) as error:
+        why = str(error).strip().split("\n")[0]
+    answers = [[turn["role"] for turn in chat].count("assistant") for chat in chats]
+    if any(count != 1 for count in answers) or any(c[-1]["role"] != "assistant" for c in chats):
+        return f"mask not checked: TRL's assistant_only_loss refuses this template ({why})", None
+    rows = [{"prompt": chat[:-1], "completion": chat[-1:], **switch} for chat in chats]
+    return _compare(ours, _prepared(tokenizer, rows, assistant=False), "completion_only_loss")
+
+
+def _prepared(
+    tokenizer: Any, rows: list[dict[str, Any]], *, assistant: bool
+) -> list[tuple[list[int], list[int]]]:
+    """Ids and labels of chats as TRL prepares them for a training."""
+    import datasets  # noqa: PLC0415  an extra
+    from trl import SFTConfig, SFTTrainer  # noqa: PLC0415  an extra
+
+    datasets.disable_progress_bars()
+    # It wants a model; the smallest does, since only the tokenizer is asked.
+    shape = LlamaConfig(
+        vocab_size=8,
+        hidden_size=8,
+        intermediate_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        pad_token_id=0,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        config = SFTConfig(
+            assistant_only_loss=assistant,
+            max_length=None,
+            bf16=False,
+            gradient_checkpointing=False,
+            **_silent(torch.device("cpu"), folder),
+        )
+        trainer = SFTTrainer(
+            model=LlamaForCausalLM(shape),
+            args=config,
+            train_dataset=datasets.Dataset.from_list(rows),
+            processing_class=tokenizer,
+        )
+        return [(row["input_ids"], row["labels"]) for row in trainer.train_dataset]
+
+
+def _compare(
+    ours: Sequence[Example], theirs: Sequence[tuple[list[int], list[int]]], way: str
+) -> tuple[str, bool]:
+    unlike = [
+        number
+        for number, (example, (ids, labels)) in enumerate(zip(ours, theirs, strict=True), start=1)
+        if list(example.ids) != ids or _labels(example.ids, example.trained)[1:] != labels[1:]
+    ]
+    if not unlike:
+        return (
+            f"mask checked by TRL's {way}: the same tokens and mask in {len(ours)} examples",
+            True,
+        )
+    first = unlike[0] - 1
+    ids, labels = theirs[first]
+    what = "tokens" if list(ours[first].ids) != ids else "mask"
+    counts = f"{sum(ours[first].trained)} and {sum(label != IGNORED for label in labels)}"
+    return (
+        f"TRL's {way} gives another {what} in {len(unlike)} of {len(ours)} examples, first in "
+        f"example {unlike[0]} ({counts} trained tokens)",
+        False,
+    )
