@@ -39,8 +39,8 @@ from tests.workers.conftest import Field
 from wgen_tui.paths import Home
 from wgen_tui.workers.data import load_examples
 from wgen_tui.workers.models import load_base
-from wgen_tui.workers.train.run import load_member
-from wgen_tui.workers.train.single import train_alone
+from wgen_tui.workers.train.run import load_run
+from wgen_tui.workers.train.single import train_single
 from wgen_tui.workers.train.stage import train
 from wgen_tui.workers.verify import trl as stock
 
@@ -145,7 +145,7 @@ def plain(folder: Path, batch: int) -> tuple[float, float]:
     accelerator = Accelerator()
     spec = worker.run_spec("r0")
     base = load_base(spec.model, spec.training, None, accelerator.device)
-    member = load_member(worker, base, spec)
+    member = load_run(worker, base, spec)
     assert member is not None
     clock, progress = Clock(), worker.progress
 
@@ -154,7 +154,7 @@ def plain(folder: Path, batch: int) -> tuple[float, float]:
         progress(*rest, **values)
 
     worker.progress = tick  # type: ignore[method-assign]
-    train_alone(worker, base, accelerator, member)
+    train_single(worker, base, accelerator, member)
     return clock.rates(1)
 
 

@@ -24,9 +24,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from experiments.schema import SamplingConfig
 from experiments.tiny_world import weights_path
 from wgen_tui.workers.adapters import Adapter, lora_layers
-from wgen_tui.workers.sample.engine.decode import Request, Style, end_tokens
+from wgen_tui.workers.sample.engine.decode import Request, SamplingParams, end_tokens
 from wgen_tui.workers.sample.engine.engine import Engine
-from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, Rack
+from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, AdapterSlots
 
 ADAPTERS = 8
 RANK = 8
@@ -81,7 +81,7 @@ class Rivals:
         self.tokenizer.padding_side = "left"
         self.stock = self._stock(make())
         self.base = make()
-        self.rack = Rack(self.base)
+        self.rack = AdapterSlots(self.base)
         self.rack.put([self._adapter(f"a{number}") for number in range(ADAPTERS)])
         self.ends = frozenset() if endless else end_tokens(self.base, self.tokenizer)
         self.endless = endless
@@ -115,7 +115,7 @@ class Rivals:
     def ours(self, n: int, temperature: float) -> tuple[list[list[list[int]]], str]:
         """Tokens by adapter (the base first) and draw, and how they were batched."""
         sampling = SamplingConfig(n=n, temperature=temperature, max_tokens=TOKENS)
-        style = Style(self.tokenizer, sampling, self.ends)
+        style = SamplingParams(self.tokenizer, sampling, self.ends)
         engine = Engine(self.base, style, self.rack, print)
         queues = [
             [

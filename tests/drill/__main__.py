@@ -194,7 +194,7 @@ def main() -> int:
         report(drill, verdict, seconds)
     finally:
         for home in (disturbed, quiet):
-            if lifecycle.alive(home) is not None:
+            if lifecycle.supervisor_pid(home) is not None:
                 print(f"{home.root}: its supervisor is at work still", flush=True)
         if not options.keep and not verdict.wrong and options.home is None:
             shutil.rmtree(root)

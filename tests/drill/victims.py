@@ -117,7 +117,7 @@ def kill(home: Home, victims: list[psutil.Process], what: str) -> str | None:
 
 
 def supervisor_process(home: Home) -> list[psutil.Process]:
-    pid = lifecycle.alive(home)
+    pid = lifecycle.supervisor_pid(home)
     with suppress(psutil.NoSuchProcess):
         return [psutil.Process(pid)] if pid is not None else []
     return []

@@ -69,7 +69,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     """A home of this test's own; its supervisor is stopped at the end."""
     made = Shell(Home(tmp_path / "home"))
     yield made
-    if pid := lifecycle.alive(made.home):
+    if pid := lifecycle.supervisor_pid(made.home):
         os.kill(pid, 15)
 
 

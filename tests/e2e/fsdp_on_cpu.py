@@ -9,10 +9,10 @@ MULTI_GPU; everything else is what runs on GPUs.
 from accelerate.state import PartialState
 from accelerate.utils import DistributedType
 
-from wgen_tui.workers.runtime import launch_worker, leave
+from wgen_tui.workers.runtime import exit_process, launch_worker
 from wgen_tui.workers.train.stage import train
 
 PartialState._prepare_backend = lambda *_, **__: ("gloo", DistributedType.MULTI_GPU)
 
 if __name__ == "__main__":
-    leave(launch_worker("train", train))
+    exit_process(launch_worker("train", train))

@@ -131,7 +131,7 @@ def begin_again(shell: Shell, spec: LaunchSpec) -> None:
     view = Launches(shell.home).refresh([spec.launch_id])[spec.launch_id]
     assert view.retry is not None
     assert view.retry.kind == "stopped"
-    assert queue.begin_again(shell.home, view, view.retry, view.retry.reason) is not None
+    assert queue.start_attempt(shell.home, view, view.retry, view.retry.reason) is not None
 
 
 @pytest.fixture

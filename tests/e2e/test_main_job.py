@@ -44,7 +44,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, shell_type: type[Shell]) 
     assert command.returncode == 0
     assert looks > 3, "the query never met a running launch"
     yield shell
-    if pid := lifecycle.alive(shell.home):
+    if pid := lifecycle.supervisor_pid(shell.home):
         os.kill(pid, signal.SIGTERM)
 
 

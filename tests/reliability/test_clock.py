@@ -63,7 +63,7 @@ def test_a_clock_set_back_loses_and_doubles_nothing(
         (run,) = list_runs(shell.home)
         assert run.state == "failed"
         until(lambda: not locked(shell.home.supervisor_lock), 20)
-        assert lifecycle.alive(shell.home) is None
+        assert lifecycle.supervisor_pid(shell.home) is None
 
         refuse = False
         shell("run", "retry", run.run_id)

@@ -74,7 +74,7 @@ class Long:
         """Make sure that it trains, and that a supervisor is there."""
         if not self.status().live:
             self.shell("run", "retry", self.run)
-        lifecycle.ensure(self.home)
+        lifecycle.ensure_supervisor(self.home)
         until(lambda: self.status().state == "running", what=self.status().why)
         self.goes_on()
 
@@ -109,11 +109,11 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Long]:
 def test_the_line_drops_while_a_command_follows_and_work_goes_on(long: Long) -> None:
     long.at_work()
     assert long.first is not None
-    watching = lifecycle.alive(long.home), read_start(long.launch())
+    watching = lifecycle.supervisor_pid(long.home), read_start(long.launch())
     long.first.hang_up()
     long.first.process.wait(timeout=20)
     long.goes_on()
-    assert watching == (lifecycle.alive(long.home), read_start(long.launch()))
+    assert watching == (lifecycle.supervisor_pid(long.home), read_start(long.launch()))
 
 
 def test_the_screens_lose_their_terminal_and_new_ones_show_the_work(long: Long) -> None:
@@ -137,7 +137,7 @@ def _look_and_hang_up(home: Home) -> None:
 
 def test_what_stands_still_is_neither_lost_nor_doubled_and_said_to_be_silent(long: Long) -> None:
     long.at_work()
-    before, pid = read_start(long.launch()), lifecycle.alive(long.home)
+    before, pid = read_start(long.launch()), lifecycle.supervisor_pid(long.home)
     assert pid is not None
     stopped = workers(long.home)
     signal_all(stopped, signal.SIGSTOP)
@@ -154,7 +154,7 @@ def test_what_stands_still_is_neither_lost_nor_doubled_and_said_to_be_silent(lon
         os.kill(pid, signal.SIGCONT)
         signal_all(stopped, signal.SIGCONT)
     long.goes_on()
-    assert lifecycle.alive(long.home) == pid
+    assert lifecycle.supervisor_pid(long.home) == pid
     assert read_start(long.launch()) == before
     assert long.status().attempt == 1
     assert len(list(long.home.runs.iterdir())) == 2  # and the base
@@ -177,7 +177,7 @@ def test_below_the_floor_a_worker_stands_still_and_says_why(long: Long) -> None:
 def test_a_dead_worker_is_started_again_and_says_why_it_waits(long: Long) -> None:
     long.at_work()
     before, attempt = long.launch(), long.status().attempt
-    pid = lifecycle.alive(long.home)
+    pid = lifecycle.supervisor_pid(long.home)
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)  # so that what is between death and beginning again can be seen
     signal_all(workers(long.home), signal.SIGKILL)
@@ -193,7 +193,7 @@ def test_a_dead_worker_is_started_again_and_says_why_it_waits(long: Long) -> Non
 
 def test_after_two_deaths_without_a_step_it_is_lost_and_the_cause_is_named(long: Long) -> None:
     assert long.status().live
-    lifecycle.ensure(long.home)
+    lifecycle.ensure_supervisor(long.home)
     while long.status().state != "lost":  # at most the present attempt and two more
         attempt = long.status().attempt
         until(lambda: workers(long.home) or not long.status().live, 20)

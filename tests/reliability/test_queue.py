@@ -52,7 +52,7 @@ def test_of_twenty_supervisors_one_works(
         until(lambda all_=started: sum(one.poll() is None for one in all_) == 1, 30)
         (works,) = (one for one in started if one.returncode is None)
         assert [one.returncode for one in started].count(0) == 3
-        until(lambda pid=works.pid: lifecycle.alive(home) == pid, 10)
+        until(lambda pid=works.pid: lifecycle.supervisor_pid(home) == pid, 10)
         works.kill()
         works.wait()
         wait_unlocked(home.supervisor_lock)
@@ -66,7 +66,7 @@ def test_five_hundred_wait_in_order_and_can_be_cancelled(
     shell = Shell(home)
     late, early = launches[400], launches[0]
     shell("run", "priority", get_run(home, "x-a-s400-1").run_id, "--to", "5")
-    lifecycle.ensure(home)
+    lifecycle.ensure_supervisor(home)
     runs = {run["id"]: run for run in shell.json("run", "list")["runs"]}
     assert len(runs) == 501
     assert {run["state"] for name, run in runs.items() if name != "x-b-s0-1"} == {"queued"}
@@ -135,7 +135,7 @@ def test_a_supervisor_that_dies_while_it_begins_again_is_followed_by_one_that_do
     assert get_run(home, "x-a-s0-1").state == "queued"
     assert "disk was full" in get_run(home, "x-a-s0-1").why
 
-    lifecycle.ensure(home)
+    lifecycle.ensure_supervisor(home)
     until(lambda: paths.done.exists(), 30)
     wait_unlocked(home.supervisor_lock)
     start = read_start(paths)
@@ -154,7 +154,7 @@ def test_a_supervisor_that_dies_before_its_worker_is_born_is_followed_by_one_tha
     launch = files.launch("judge", [files.run()])
     files.started(launch)  # written before the process is made
     assert get_run(home, "x-a-s0-1").state == "queued"
-    lifecycle.ensure(home)
+    lifecycle.ensure_supervisor(home)
     wait_unlocked(home.supervisor_lock)
     assert "no samples" in get_run(home, "x-a-s0-1").why
     assert get_run(home, "x-a-s0-1").attempt == 2
@@ -179,7 +179,7 @@ def test_the_command_runs_once_whatever_supervisor_is_there(
     good, told_good = notifying(home, files, 1)
     bad, told_bad = notifying(home, files, 2)
     holders = [hold(home.launch(name).log) for name in (good, bad)]
-    pid = lifecycle.ensure(home)
+    pid = lifecycle.ensure_supervisor(home)
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     wait_unlocked(home.supervisor_lock)
@@ -191,7 +191,7 @@ def test_the_command_runs_once_whatever_supervisor_is_there(
     assert not told_good.exists()
 
     at_work(home, files, hold)
-    pid = lifecycle.ensure(home)
+    pid = lifecycle.ensure_supervisor(home)
     assert pid is not None
     until(lambda: told_good.exists() and told_bad.exists(), 10)
     os.kill(pid, signal.SIGKILL)
@@ -199,7 +199,7 @@ def test_the_command_runs_once_whatever_supervisor_is_there(
     _, third = notifying(home, files, 3)  # lost by now; its news show that the next has looked
     queue_of = home.launch("20260102-030405-3judge").queue
     write_record(queue_of, QueueRecord(failures=1))
-    lifecycle.ensure(home)
+    lifecycle.ensure_supervisor(home)
     until(lambda: third.exists() and third.read_text(), 10)
     assert told_good.read_text() == "finished x-a-s1-1\n"
     assert told_bad.read_text() == "failed x-a-s2-1\n"
@@ -213,7 +213,7 @@ def test_a_paused_queue_stays_paused_for_the_next_supervisor(
     waits = files.launch("judge", [files.run()], number=5)
     queue.pause_queue(home, "lunch")
     for _ in range(2):
-        pid = lifecycle.ensure(home)
+        pid = lifecycle.ensure_supervisor(home)
         assert pid is not None
         until(lambda: "lunch" in get_run(home, "x-a-s0-1").why, 10)
         os.kill(pid, signal.SIGKILL)
@@ -234,8 +234,8 @@ def test_a_supervisor_that_died_is_replaced_by_whoever_looks_on(
         until(lambda: terminal.shows("Experiments"), 30)
         terminal.type("2")
     for _ in range(2):
-        until(lambda: lifecycle.alive(home) is not None, 30)
-        pid = lifecycle.alive(home)
+        until(lambda: lifecycle.supervisor_pid(home) is not None, 30)
+        pid = lifecycle.supervisor_pid(home)
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         wait_unlocked(home.supervisor_lock)

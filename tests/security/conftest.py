@@ -31,7 +31,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
     """A home that is not there yet; a supervisor that a test leaves is stopped."""
     made = Home(tmp_path / "home")
     yield made
-    if pid := lifecycle.alive(made):
+    if pid := lifecycle.supervisor_pid(made):
         os.kill(pid, signal.SIGTERM)
 
 

@@ -183,7 +183,7 @@ def test_no_key_in_any_file(
         configure(served.url, api_key_env="AVIARY_KEY", concurrency=1)
         plan = make_plan(home, str(definition), Options(arms=["base"]))
         commit(home, plan)
-        lifecycle.ensure(home)
+        lifecycle.ensure_supervisor(home)
         run_id = plan.runs[0].spec.run_id
         # Its end is the end of all work: the supervisor holds this lock until then.
         wait_unlocked(home.supervisor_lock)
@@ -222,7 +222,7 @@ def test_a_supervisor_without_the_key_is_named(
         try:
             configure(served.url)
             commit(home, make_plan(home, str(definition), Options(arms=["base"])))
-            pid = lifecycle.ensure(home)
+            pid = lifecycle.ensure_supervisor(home)
             assert pid is not None
             monkeypatch.setenv("AVIARY_KEY", KEY)
             configure(served.url, api_key_env="AVIARY_KEY")
@@ -231,7 +231,7 @@ def test_a_supervisor_without_the_key_is_named(
             assert not any(KEY in text for text in told)
         finally:
             hold.set()
-            if pid := lifecycle.alive(home):
+            if pid := lifecycle.supervisor_pid(home):
                 os.kill(pid, signal.SIGTERM)
         wait_unlocked(home.supervisor_lock)
         for log in home.launches.glob("*/worker.log"):

@@ -21,7 +21,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import (
     DoneRecord,
     Event,
-    JudgeJob,
+    JudgeStage,
     LaunchSpec,
     Outcome,
     RunOutcome,
@@ -47,7 +47,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
     """An empty home; a supervisor that a test leaves is stopped."""
     made = Home(tmp_path / "home").ensure()
     yield made
-    if pid := lifecycle.alive(made):
+    if pid := lifecycle.supervisor_pid(made):
         os.kill(pid, signal.SIGTERM)
 
 
@@ -95,7 +95,7 @@ class Files:
             run_ids=tuple(runs),
             after=after,
             created_at=MOMENT,
-            judge=JudgeJob(judges=()) if stage == "judge" else None,
+            judge=JudgeStage(judges=()) if stage == "judge" else None,
             accelerate=accelerate or {},
         )
         paths = self.home.launch(name)

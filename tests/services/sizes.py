@@ -15,7 +15,7 @@ from wgen_tui.protocol.launches import (
     Outcome,
     PromptSpec,
     RunOutcome,
-    SampleJob,
+    SampleStage,
 )
 from wgen_tui.protocol.record import write_record
 from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet
@@ -100,7 +100,7 @@ class Grid:
         return spec
 
 
-def job(n: int = 100, prompts: int = 10, **sampling: Any) -> SampleJob:
+def job(n: int = 100, prompts: int = 10, **sampling: Any) -> SampleStage:
     asked = tuple(
         PromptSpec(
             prompt_id=str(number),
@@ -111,4 +111,6 @@ def job(n: int = 100, prompts: int = 10, **sampling: Any) -> SampleJob:
         )
         for number in range(prompts)
     )
-    return SampleJob(prompts=asked, sampling=SamplingConfig(n=n, **{"max_tokens": 64, **sampling}))
+    return SampleStage(
+        prompts=asked, sampling=SamplingConfig(n=n, **{"max_tokens": 64, **sampling})
+    )

@@ -36,7 +36,7 @@ def quiet(home: Home, hold: Hold) -> Home:
     me = {"pid": 1, "ticks": None, "host": "elsewhere"}
     home.supervisor_lock.write_text(json.dumps(me))
     hold(home.supervisor_lock)
-    assert lifecycle.alive(home) == 1
+    assert lifecycle.supervisor_pid(home) == 1
     return home
 
 
@@ -138,7 +138,7 @@ def test_another_attempt_forgets_what_failed_and_keeps_what_is_done(
     assert view.retry is not None
     assert "its worker died" in get_run(quiet, bad).why
 
-    record = queue.begin_again(quiet, view, view.retry, "Killed: by the night")
+    record = queue.start_attempt(quiet, view, view.retry, "Killed: by the night")
     assert record is not None
     assert (record.attempt, record.failures, record.done) == (2, 0, {good: 10, bad: 4})
     view = Launches(quiet).refresh([train])[train]
@@ -152,7 +152,7 @@ def test_another_attempt_forgets_what_failed_and_keeps_what_is_done(
     files.event(train, "progress", run_id=bad, done=4, total=10, unit="steps")
     view = Launches(quiet).refresh([train])[train]
     assert view.state == "queued"  # once more
-    record = queue.begin_again(quiet, view, view.retry, "again") if view.retry else None
+    record = queue.start_attempt(quiet, view, view.retry, "again") if view.retry else None
     assert record is not None
     assert record.failures == 1
     quiet.launch(train).started.write_text(json.dumps({**start, "attempt": 3}))
@@ -163,7 +163,7 @@ def test_a_paused_queue_starts_nothing(home: Home, files: Files) -> None:
     run = files.run()
     judge = files.launch("judge", [run])
     queue.pause_queue(home, "the night is for others")
-    assert loop.Supervisor(home).look() is False
+    assert loop.Supervisor(home).tick() is False
     assert not home.launch(judge).started.exists()
     assert get_run(home, run).why == "the queue is paused: the night is for others"
     assert control.resume_queue(home)

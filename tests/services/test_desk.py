@@ -12,7 +12,7 @@ import pytest
 
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec
-from wgen_tui.services.control.status import Desk
+from wgen_tui.services.control.status import StatusPoller
 from wgen_tui.services.machine import host
 from wgen_tui.services.runs import process, queue
 from wgen_tui.services.runs.runs import get_run
@@ -26,13 +26,13 @@ Hold = Callable[[Path], Popen[str]]
 def test_work_is_orphaned_while_it_waits_and_nobody_sees_to_it(
     home: Home, files: Files, hold: Hold
 ) -> None:
-    desk = Desk(home)
+    desk = StatusPoller(home)
     assert not desk.orphaned()
     run = files.run()
     files.chain([run])
-    assert desk.look().orphaned
+    assert desk.poll().orphaned
     queue.pause_queue(home, "why")
-    look = desk.look()
+    look = desk.poll()
     assert look.pause is not None
     assert look.pause.why == "why"
     assert not look.orphaned  # nothing would be started

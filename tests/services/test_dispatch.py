@@ -78,7 +78,7 @@ def test_others_are_waited_for_and_the_worker_sees_its_gpu_alone(
     box.has(free=3_000, pid1=20_000)
     run = files.run()
     launch = files.launch("train", [run])
-    lifecycle.ensure(home)
+    lifecycle.ensure_supervisor(home)
     why = until(lambda: (text := get_run(home, run).why).startswith("waits for GPU 0") and text)
     assert "uses 19.5" in why
     assert "2.9 of 23.4 GB free" in why
@@ -99,7 +99,7 @@ def test_several_launches_share_a_gpu_as_far_as_the_policy_goes(
     leased(home, files, hold, 1, 4_000)
     run = files.run(model=model)
     launch = files.launch("train", [run], number=5)
-    lifecycle.ensure(home)
+    lifecycle.ensure_supervisor(home)
     until(lambda: "2 launches of ours on it (per_gpu = 2)" in get_run(home, run).why)
     first.kill()
     first.wait()
@@ -113,7 +113,7 @@ def test_a_gpu_is_not_promised_twice(
     leased(home, files, hold, 0, 23_000)
     run = files.run(model=model)
     launch = files.launch("train", [run], number=5)
-    lifecycle.ensure(home)
+    lifecycle.ensure_supervisor(home)
     until(lambda: "21.5 promised to 1 launch of ours" in get_run(home, run).why)
     assert started(home, launch) is None
 
@@ -122,7 +122,7 @@ def test_rules_need_no_gpu(home: Home, files: Files, box: Box) -> None:
     box.has(free=0, pid1=24_000)
     run = files.run()
     launch = files.launch("judge", [run])
-    lifecycle.ensure(home)
+    lifecycle.ensure_supervisor(home)
     record = until(lambda: started(home, launch))
     assert record["gpus"] == []
     until(lambda: home.launch(launch).done.exists())

@@ -12,7 +12,7 @@ import pytest
 
 from tests.services.sizes import MOMENT, QWEN3, QWEN3_LORA, TINY, Grid, job
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import JudgeJob
+from wgen_tui.protocol.launches import JudgeStage
 from wgen_tui.protocol.runs import Endpoint, ModelRef
 from wgen_tui.services.estimate.estimate import (
     CONTEXT_MB,
@@ -309,10 +309,10 @@ def test_an_estimate_loads_nothing_heavy(grid: Grid) -> None:
 
 def test_verdicts_are_counted_by_the_samples_that_are_there(grid: Grid) -> None:
     run = grid.run(trained=False)
-    none = gpu_estimate(grid, stage="judge", judge=JudgeJob(judges=())).disk_mb
+    none = gpu_estimate(grid, stage="judge", judge=JudgeStage(judges=())).disk_mb
     folder = grid.home.run(run).samples
     folder.mkdir()
     (folder / "part-x-00000.parquet").write_bytes(bytes(49 * 10_000))
-    some = gpu_estimate(grid, stage="judge", judge=JudgeJob(judges=())).disk_mb
+    some = gpu_estimate(grid, stage="judge", judge=JudgeStage(judges=())).disk_mb
     assert none == 0
     assert some == pytest.approx(2 * 10_000 * 400 / 2**20, abs=1)

@@ -20,7 +20,7 @@ from wgen_tui.protocol.launches import DoneRecord, LaunchSpec
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.estimate import formulas
 from wgen_tui.services.estimate.estimate import estimate
-from wgen_tui.services.models.architecture import shape_of, targets
+from wgen_tui.services.models.architecture import model_dims, targets
 
 
 @pytest.fixture
@@ -40,13 +40,13 @@ def qwen(tmp_path: Path) -> ModelRef:
 
 
 def test_the_size_of_the_embedded_model_is_that_of_its_tensors() -> None:
-    shape = shape_of(TINY)
+    shape = model_dims(TINY)
     assert shape is not None
     linear: dict[str, tuple[int, ...]] = {}
     count = 0
     with safe_open(weights_path() / "model.safetensors", "np") as file:
         for name in file.keys():  # noqa: SIM118 - no mapping
-            dims = tuple(file.get_slice(name).get_shape())
+            dims = tuple(file.get_slice(name).get_dims())
             count += math.prod(dims)
             if len(dims) == 2 and "embed" not in name:
                 linear[name.removesuffix(".weight")] = dims
@@ -57,7 +57,7 @@ def test_the_size_of_the_embedded_model_is_that_of_its_tensors() -> None:
 
 
 def test_without_weights_the_configuration_tells(qwen: ModelRef) -> None:
-    shape = shape_of(qwen)
+    shape = model_dims(qwen)
     assert shape is not None
     assert shape.source == "config"
     # Qwen3-0.6B has 596,049,920; norms are left out.
@@ -65,10 +65,10 @@ def test_without_weights_the_configuration_tells(qwen: ModelRef) -> None:
 
 
 def test_without_any_file_the_name_tells() -> None:
-    shape = shape_of(ModelRef(name="Qwen/Qwen3-4B", location="Qwen/Qwen3-4B"))
+    shape = model_dims(ModelRef(name="Qwen/Qwen3-4B", location="Qwen/Qwen3-4B"))
     assert shape is not None
     assert (shape.source, shape.parameters) == ("name", 4_000_000_000)
-    assert shape_of(ModelRef(name="some/model", location="some/model")) is None
+    assert model_dims(ModelRef(name="some/model", location="some/model")) is None
 
 
 @pytest.mark.parametrize("text", [b"", b"\xff" * 64, b"\x08\0\0\0\0\0\0\0notjson!"])
@@ -95,13 +95,13 @@ def test_damaged_weights_are_no_error(tmp_path: Path, text: bytes, grid: Grid) -
 def test_target_modules_as_peft_chooses_them(
     wanted: Any, layers: tuple[int, ...] | None, expected: int
 ) -> None:
-    shape = shape_of(TINY)
+    shape = model_dims(TINY)
     assert shape is not None
     assert len(targets(shape, wanted, layers)) == expected
 
 
 def test_quantised_weights_are_those_of_the_linear_modules(qwen: ModelRef) -> None:
-    shape = shape_of(qwen)
+    shape = model_dims(qwen)
     assert shape is not None
     whole = formulas.weight_bytes(shape, 2)
     embedded = 151_936 * 1024 * 2
@@ -137,7 +137,7 @@ from wgen_tui.workers.train.grid import fit
 from wgen_tui.workers.train.grid.batch import Head, padded
 from wgen_tui.workers.train.grid.stack import Slot, Stack
 from wgen_tui.services.estimate.formulas import Adapters, Pass, saved_bytes
-from wgen_tui.services.models.architecture import _shape
+from wgen_tui.services.models.architecture import _dims
 
 torch.manual_seed(0)
 torch.set_num_threads(1)
@@ -163,7 +163,7 @@ for kind in ("llama", "qwen3", "gemma2"):
             made = padded([[example]], 0, torch.device("cpu"))
             measured = fit._saved_bytes(model, Head(model), stack, made)
             tensors = {name: list(p.shape) for name, p in model.named_parameters()}
-            shape = _shape(config.to_dict(), tensors, 0)
+            shape = _dims(config.to_dict(), tensors, 0)
             thought = saved_bytes(shape, Adapters(modules, 16), width, Pass(256, 256, 64, False))
             found[f"{kind} {width} {names}"] = thought / measured
 print(json.dumps(found))

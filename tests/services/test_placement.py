@@ -8,7 +8,7 @@ import pytest
 
 from wgen_tui.services.machine.gpus import Gpu
 from wgen_tui.services.settings import Settings
-from wgen_tui.services.supervisor.placement import Lease, Place, Wait, Wanted, place
+from wgen_tui.services.supervisor.placement import Lease, Place, Request, Wait, place
 
 GB = 1024
 
@@ -45,9 +45,9 @@ def lease(name: str, memory: float, *pids: int, gpus: tuple[str, ...] = ("GPU-0"
     return Lease(name, gpus, int(memory * GB), frozenset(pids), "train")
 
 
-def want(memory: float = 6, **more: Any) -> Wanted:
+def want(memory: float = 6, **more: Any) -> Request:
     least = int(more.pop("least", 0) * GB)
-    return Wanted("new", more.pop("stage", "train"), int(memory * GB), least_mb=least, **more)
+    return Request("new", more.pop("stage", "train"), int(memory * GB), least_mb=least, **more)
 
 
 def why(found: Place | Wait) -> str:

@@ -13,7 +13,7 @@ from wgen_tui.protocol.queue import SlurmRecord, SlurmSettings
 from wgen_tui.protocol.record import write_record
 from wgen_tui.services.runs.launch_state import Launches, LaunchView
 from wgen_tui.services.runs.runs import get_run
-from wgen_tui.services.slurm.job_state import lives, words
+from wgen_tui.services.slurm.job_state import describe, is_live
 
 if TYPE_CHECKING:
     from tests.services.conftest import Files
@@ -69,7 +69,7 @@ def test_a_worker_on_another_machine_lives(home: Home, files: Files, launch: str
     files.event(launch, "run_started", run_id="x-a-s0-1")
     assert say(home, launch, "RUNNING")[0] == "running"
     assert say(home, launch, "COMPLETING")[0] == "running"
-    assert not view(home, launch).may_begin_again
+    assert not view(home, launch).may_restart
 
 
 @pytest.mark.parametrize("state", ["TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "FAILED", "GONE"])
@@ -77,7 +77,7 @@ def test_a_job_that_ended_without_a_word(home: Home, files: Files, launch: str, 
     files.started(launch)
     assert say(home, launch, state)[0] == "queued"
     found = view(home, launch)
-    assert found.may_begin_again  # a first failure is tried again
+    assert found.may_restart  # a first failure is tried again
     assert found.retry is not None and found.retry.kind == "lost"
 
 
@@ -105,9 +105,9 @@ def test_saved_for_the_time_limit_and_about_to_be_requeued(
     files.started(launch)
     files.done(launch, {"x-a-s0-1": "cancelled"}, "cancelled")
     assert say(home, launch, "RUNNING")[0] == "queued"
-    assert not view(home, launch).may_begin_again  # the job does that itself
+    assert not view(home, launch).may_restart  # the job does that itself
     assert say(home, launch, "TIMEOUT")[0] == "queued"
-    assert view(home, launch).may_begin_again
+    assert view(home, launch).may_restart
 
 
 def test_done_is_done_whatever_slurm_still_says(home: Home, files: Files, launch: str) -> None:
@@ -126,5 +126,5 @@ def test_tasks_are_named_as_squeue_names_them() -> None:
 
 def test_words_that_a_later_slurm_may_use_do_not_end_a_launch_quietly() -> None:
     odd = record("SOMETHING_NEW")
-    assert not lives(odd)
-    assert words(odd) == "Slurm 12_3: something_new"
+    assert not is_live(odd)
+    assert describe(odd) == "Slurm 12_3: something_new"

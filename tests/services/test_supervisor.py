@@ -51,7 +51,7 @@ def test_two_at_once_start_one(home: Home, files: Files, hold: Hold) -> None:
         for _ in range(2)
     ]
     first, second = (int(command.communicate(timeout=60)[0]) for command in commands)
-    assert first == second == lifecycle.alive(home)
+    assert first == second == lifecycle.supervisor_pid(home)
 
 
 def test_a_killed_supervisor_is_replaced_and_the_worker_adopted(
@@ -59,13 +59,13 @@ def test_a_killed_supervisor_is_replaced_and_the_worker_adopted(
 ) -> None:
     run, worker = running(home, files, hold)
     started = home.launch(get_run(home, run).launch_id or "").started.read_bytes()
-    first = lifecycle.ensure(home)
+    first = lifecycle.ensure_supervisor(home)
     assert first is not None
     os.kill(first, signal.SIGKILL)
     wait_unlocked(home.supervisor_lock)
-    assert lifecycle.alive(home) is None
+    assert lifecycle.supervisor_pid(home) is None
 
-    second = lifecycle.ensure(home)
+    second = lifecycle.ensure_supervisor(home)
     assert second is not None
     assert second != first
     assert worker.poll() is None
@@ -75,7 +75,7 @@ def test_a_killed_supervisor_is_replaced_and_the_worker_adopted(
 
 def test_it_has_a_session_of_its_own(home: Home, files: Files, hold: Hold) -> None:
     running(home, files, hold)
-    pid = lifecycle.ensure(home)
+    pid = lifecycle.ensure_supervisor(home)
     assert pid is not None
     assert os.getsid(pid) == pid != os.getsid(0)
     assert Path(f"/proc/{pid}/fd/0").readlink() == Path("/dev/null")
@@ -85,7 +85,7 @@ def test_sigterm_ends_it_and_leaves_the_worker(
     home: Home, files: Files, hold: Hold, wait_unlocked: Wait
 ) -> None:
     run, worker = running(home, files, hold)
-    pid = lifecycle.ensure(home)
+    pid = lifecycle.ensure_supervisor(home)
     assert pid is not None
     os.kill(pid, signal.SIGTERM)
     wait_unlocked(home.supervisor_lock)
@@ -98,10 +98,10 @@ def test_it_ends_when_nothing_is_left(home: Home, files: Files, wait_unlocked: W
     train = files.launch("train", [run])
     files.launch("sample", [run], (train,), number=1)
     files.lost(train)  # what comes after can never start
-    pid = lifecycle.ensure(home)
+    pid = lifecycle.ensure_supervisor(home)
     assert pid is not None
     wait_unlocked(home.supervisor_lock)
-    assert lifecycle.alive(home) is None
+    assert lifecycle.supervisor_pid(home) is None
     assert get_run(home, run).state == "lost"
 
 
@@ -110,7 +110,7 @@ def test_launches_run_one_after_the_other(home: Home, files: Files, hold: Hold) 
     _, worker = running(home, files, hold)
     other = files.run("x-b-s0-1", arm="b")
     judge = files.launch("judge", [other], number=7)
-    lifecycle.ensure(home)
+    lifecycle.ensure_supervisor(home)
     snapshots = watch(home, [other])
     assert next(snapshots).runs[0].state == "queued"
     assert not home.launch(judge).started.exists()
@@ -124,7 +124,7 @@ def test_launches_run_one_after_the_other(home: Home, files: Files, hold: Hold) 
 def test_a_worker_that_cannot_begin_is_lost_with_its_last_words(home: Home, files: Files) -> None:
     run = files.run()
     launch = files.launch("train", [run], accelerate={"num_processes": "many"})
-    lifecycle.ensure(home)
+    lifecycle.ensure_supervisor(home)
     *_, last = watch(home, [run])
     (status,) = last.runs
     assert status.state == "lost"
@@ -137,7 +137,7 @@ def test_what_has_ended_is_in_the_database_when_it_ends(
 ) -> None:
     run = files.run()
     files.launch("judge", [run])
-    lifecycle.ensure(home)
+    lifecycle.ensure_supervisor(home)
     *_, last = watch(home, [run])
     assert last.runs[0].state == "failed"  # the worker found no samples, and said so
     assert "no samples" in last.runs[0].why

@@ -110,7 +110,7 @@ def make(slurm: Slurm, shell: Shell, define: Define) -> Iterator[Callable[..., W
     for command in [command for work in works for command in work.commands]:
         command.kill()  # else it starts another supervisor
         command.wait()
-    if pid := lifecycle.alive(shell.home):
+    if pid := lifecycle.supervisor_pid(shell.home):
         os.kill(pid, 15)
     slurm.clear()
 

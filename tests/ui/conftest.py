@@ -26,7 +26,7 @@ from wgen_tui.protocol.ids import (
     sampling_key,
     short_hash,
 )
-from wgen_tui.protocol.launches import DoneRecord, Event, JudgeJob, LaunchSpec, RunOutcome
+from wgen_tui.protocol.launches import DoneRecord, Event, JudgeStage, LaunchSpec, RunOutcome
 from wgen_tui.protocol.record import write_record
 from wgen_tui.protocol.runs import (
     CheckpointManifest,
@@ -226,7 +226,7 @@ class Maker:
                 stage=stage,
                 run_ids=tuple(run_ids),
                 created_at=T0,
-                judge=JudgeJob(judges=()) if stage == "judge" else None,
+                judge=JudgeStage(judges=()) if stage == "judge" else None,
             ),
         )
         paths.started.write_text(json.dumps({"pid": 1, "at": T0.isoformat(), "argv": ["x"]}))

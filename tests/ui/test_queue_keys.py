@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from wgen_tui.protocol.launches import Event, JudgeJob, LaunchSpec
+from wgen_tui.protocol.launches import Event, JudgeStage, LaunchSpec
 from wgen_tui.protocol.queue import QueueRecord, read_queue
 from wgen_tui.protocol.record import write_record
 from wgen_tui.services.machine.gpus import Gpu
@@ -63,7 +63,7 @@ class Queue:
             stage=stage,
             run_ids=tuple(run_ids),
             created_at=self._t0,
-            judge=JudgeJob(judges=()) if stage == "judge" else None,
+            judge=JudgeStage(judges=()) if stage == "judge" else None,
         )
         write_record(paths.spec, spec)
         for run in run_ids:
@@ -115,7 +115,7 @@ def waiting(maker, constants):
     made = Queue(maker, constants)
     yield made
     made.close()
-    if pid := lifecycle.alive(made.home):
+    if pid := lifecycle.supervisor_pid(made.home):
         os.kill(pid, signal.SIGTERM)
 
 
@@ -257,7 +257,7 @@ async def test_opening_starts_the_supervisor_that_work_waits_for(maker, waiting,
     waiting.launch([run], "judge")
     app = WgenApp(waiting.home)
     async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot, lambda: lifecycle.alive(waiting.home) is not None)
+        await settled(pilot, lambda: lifecycle.supervisor_pid(waiting.home) is not None)
         await settled(pilot, lambda: any("supervisor has been started" in n for n in said(app)))
 
 
@@ -306,13 +306,13 @@ def lines(look, size, **more):
 
 @pytest.fixture
 def look(machine, tmp_path):
-    from wgen_tui.services.control.status import Look
+    from wgen_tui.services.control.status import Status
 
     def made(**fields):
         from dataclasses import replace
 
         load = replace(machine(tmp_path), **{k: fields.pop(k) for k in ("gpus",) if k in fields})
-        return Look(load, **fields)
+        return Status(load, **fields)
 
     return made
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from experiments.schema import Message, SamplingConfig
 from tests.workers.conftest import Field
 from wgen_tui.protocol.ids import short_hash
-from wgen_tui.protocol.launches import LaunchSpec, PromptSpec, SampleJob
+from wgen_tui.protocol.launches import LaunchSpec, PromptSpec, SampleStage
 from wgen_tui.protocol.record import now, write_record
 from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet
 from wgen_tui.workers.runtime import Worker
@@ -31,13 +31,15 @@ def prompt(text: str, question: str = "q") -> PromptSpec:
     )
 
 
-def make_job(n: int = 2, texts: Sequence[str] = TEXTS, **options: Any) -> SampleJob:
+def make_job(n: int = 2, texts: Sequence[str] = TEXTS, **options: Any) -> SampleStage:
     """`options` of the sampling; `checkpoints` and `readouts` of the job."""
     checkpoints = options.pop("checkpoints", "final")
     readouts = tuple(options.pop("readouts", ()))
     sampling = SamplingConfig(n=n, **{"max_tokens": 12, **options})
     prompts = tuple(prompt(text) for text in texts)
-    return SampleJob(prompts=prompts, sampling=sampling, checkpoints=checkpoints, readouts=readouts)
+    return SampleStage(
+        prompts=prompts, sampling=sampling, checkpoints=checkpoints, readouts=readouts
+    )
 
 
 def add_base(field: Field) -> None:
@@ -58,7 +60,7 @@ def add_base(field: Field) -> None:
     write_record(paths.spec, spec)
 
 
-def sample_launch(field: Field, job: SampleJob, *run_ids: str) -> Worker:
+def sample_launch(field: Field, job: SampleStage, *run_ids: str) -> Worker:
     """A sample launch, written; nothing is done yet."""
     number = len(list(field.home.launches.glob("*")))
     spec = LaunchSpec(
@@ -75,7 +77,7 @@ def sample_launch(field: Field, job: SampleJob, *run_ids: str) -> Worker:
     return Worker(field.home, spec, paths)
 
 
-def sample_runs(field: Field, job: SampleJob, *run_ids: str) -> Worker:
+def sample_runs(field: Field, job: SampleStage, *run_ids: str) -> Worker:
     """Sample these runs (all when none is named) in this process."""
     worker = sample_launch(field, job, *(run_ids or (BASE, *field.runs)))
     sample(worker)

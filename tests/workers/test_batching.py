@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from wgen_tui.workers.sample.engine.batching import ENOUGH, Batch, Pool
+from wgen_tui.workers.sample.engine.batching import ENOUGH, Batch, DrawQueue
 from wgen_tui.workers.sample.engine.decode import Request
-from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, Rack
+from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, AdapterSlots
 
 RANK = 8
 
 
-class Ranks(Rack):
+class Ranks(AdapterSlots):
     """Any number of adapters, all of one rank, on nothing."""
 
     def __init__(self) -> None:
@@ -23,11 +23,11 @@ def queue(slot: int, count: int, length: int = 3) -> list[Request]:
     return [Request(1000 * (slot + 1) + n, (1,) * (length + n % 5), n, slot) for n in range(count)]
 
 
-def make(counts: list[int], widest: int = 10**6) -> Pool:
-    return Pool([queue(slot - 1, count) for slot, count in enumerate(counts)], Ranks(), widest)
+def make(counts: list[int], widest: int = 10**6) -> DrawQueue:
+    return DrawQueue([queue(slot - 1, count) for slot, count in enumerate(counts)], Ranks(), widest)
 
 
-def drain(pool: Pool, rows: int, rates: dict[str, int] | None = None) -> list[Batch]:
+def drain(pool: DrawQueue, rows: int, rates: dict[str, int] | None = None) -> list[Batch]:
     """Hand out everything; a second gives this many tokens, by way."""
     batches = []
     while batch := pool.next(rows):
@@ -74,7 +74,7 @@ def test_what_is_given_back_comes_again_and_what_nobody_wants_does_not() -> None
     pool = make([10, 10])
     first = pool.next(8)
     assert first is not None
-    pool.give_back(first.draws)
+    pool.put_back(first.draws)
     for item in pool.queues[-1]:
         item.wanted = False
     handed = [item for batch in drain(pool, 8) for item in batch.draws]

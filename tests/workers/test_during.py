@@ -10,7 +10,7 @@ import torch
 
 from experiments.schema import Message, SamplingConfig
 from tests.workers.conftest import Field
-from wgen_tui.protocol.launches import LaunchSpec, PromptSpec, SampleJob
+from wgen_tui.protocol.launches import LaunchSpec, PromptSpec, SampleStage
 from wgen_tui.protocol.record import write_record
 from wgen_tui.workers.sample.stage import sample
 from wgen_tui.workers.train.stage import train
@@ -25,7 +25,7 @@ PROMPTS = tuple(
     )
     for number, text in enumerate(("How do people travel?", "Name a bird."))
 )
-JOB = SampleJob(prompts=PROMPTS, sampling=SamplingConfig(n=3, max_tokens=6), checkpoints="all")
+JOB = SampleStage(prompts=PROMPTS, sampling=SamplingConfig(n=3, max_tokens=6), checkpoints="all")
 TRAINING = {"max_steps": 12, "checkpoints": {"every": 4}}
 
 

@@ -13,8 +13,8 @@ from transformers import AutoModelForCausalLM
 
 from tests.workers.conftest import Field, difference
 from wgen_tui.workers.models import load_base
-from wgen_tui.workers.train.run import load_member
-from wgen_tui.workers.train.single import train_alone
+from wgen_tui.workers.train.run import load_run
+from wgen_tui.workers.train.single import train_single
 
 CLOSE = 1e-4
 # Everything that may differ between the runs of a stack.
@@ -47,9 +47,9 @@ def alone(field: Field, run_id: str) -> None:
     accelerator = Accelerator()
     spec = worker.run_spec(run_id)
     base = load_base(spec.model, spec.training, None, accelerator.device)
-    member = load_member(worker, base, spec)
+    member = load_run(worker, base, spec)
     assert member is not None
-    train_alone(worker, base, accelerator, member)
+    train_single(worker, base, accelerator, member)
 
 
 @pytest.mark.parametrize("name", ["llama", "qwen3", "gemma2"])

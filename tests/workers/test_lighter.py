@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 
 from wgen_tui.workers.data import Example
 from wgen_tui.workers.train.grid.batch import Head, Pass, loss_sums, padded
-from wgen_tui.workers.train.grid.fused_base import ROTARY, light_rotary, lighter
+from wgen_tui.workers.train.grid.fused_base import ROTARY, fused_ops, fused_rotary
 from wgen_tui.workers.train.grid.stack import Slot, Stack
 
 LAYER = "model.layers.1."
@@ -87,7 +87,7 @@ def test_lighter_parts_change_nothing_and_are_undone(
     own = gradients(stack)
     home = sys.modules[type(stack.model).__module__]
     rotary, norm = getattr(home, ROTARY), stack.model.model.norm
-    with lighter(stack.model):
+    with fused_ops(stack.model):
         assert getattr(home, ROTARY) is not rotary
         # Gemma's norm is another: 1 + weight.
         assert ("forward" in vars(norm)) == (name != "gemma2")
@@ -106,4 +106,4 @@ def test_rotary_positions_of_another_kind_stay() -> None:
 
         return turn(q), turn(k)
 
-    assert light_rotary(interleaved) is None
+    assert fused_rotary(interleaved) is None

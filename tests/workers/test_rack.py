@@ -11,8 +11,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from wgen_tui.workers.adapters import read_adapter
-from wgen_tui.workers.sample.engine.forward import Reader
-from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, Rack
+from wgen_tui.workers.sample.engine.forward import ModelRunner
+from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, AdapterSlots
 
 CONFIGS = (
     {"r": 8, "lora_alpha": 16},
@@ -60,19 +60,19 @@ def test_each_row_gets_its_own_adapter(
     family: Callable[[str], Path], folders: Callable[[str], list[Path]], name: str
 ) -> None:
     base, made = load(family(name)), folders(name)
-    rack = Rack(base)
+    rack = AdapterSlots(base)
     rack.put([read_adapter(folder) for folder in made])
-    reader = Reader(base, 0, rack)
+    reader = ModelRunner(base, 0, rack)
     rows = [(slot, prompt) for slot in (NO_SLOT, 0, 1, 2) for prompt in PROMPTS]
 
-    found = reader.read([p for _, p in rows], [s for s, _ in rows]).logits
+    found = reader.prefill([p for _, p in rows], [s for s, _ in rows]).logits
 
     for number, (slot, prompt) in enumerate(rows):
         stock = load(family(name))
         if slot != NO_SLOT:
             stock = PeftModel.from_pretrained(stock, made[slot])
         torch.testing.assert_close(found[number], logits(stock, prompt), rtol=1e-4, atol=1e-5)
-    alone = reader.read([PROMPTS[1]], [1]).logits[0]
+    alone = reader.prefill([PROMPTS[1]], [1]).logits[0]
     torch.testing.assert_close(alone, found[rows.index((1, PROMPTS[1]))], rtol=1e-4, atol=1e-5)
 
 
@@ -80,9 +80,9 @@ def test_half_precision_is_rounded_as_peft_does(
     family: Callable[[str], Path], folders: Callable[[str], list[Path]]
 ) -> None:
     base, made = load(family("llama"), torch.bfloat16), folders("llama")
-    rack = Rack(base)
+    rack = AdapterSlots(base)
     rack.put([read_adapter(folder) for folder in made])
-    found = Reader(base, 0, rack).read([PROMPTS[1]], [0]).logits[0]
+    found = ModelRunner(base, 0, rack).prefill([PROMPTS[1]], [0]).logits[0]
     stock = PeftModel.from_pretrained(load(family("llama"), torch.bfloat16), made[0])
     assert torch.equal(found, logits(stock, PROMPTS[1]))
 
@@ -92,24 +92,24 @@ def test_the_base_is_the_base(
 ) -> None:
     base = load(family("llama"))
     names = [name for name, _ in base.named_modules()]
-    before = Reader(base, 0).read([PROMPTS[0]]).logits
-    rack = Rack(base)
+    before = ModelRunner(base, 0).prefill([PROMPTS[0]]).logits
+    rack = AdapterSlots(base)
     rack.put([read_adapter(folder) for folder in folders("llama")])
-    assert torch.equal(Reader(base, 0, rack).read([PROMPTS[0]]).logits, before)
+    assert torch.equal(ModelRunner(base, 0, rack).prefill([PROMPTS[0]]).logits, before)
     rack.clear()
     assert [name for name, _ in base.named_modules()] == names
-    assert torch.equal(Reader(base, 0).read([PROMPTS[0]]).logits, before)
+    assert torch.equal(ModelRunner(base, 0).prefill([PROMPTS[0]]).logits, before)
 
 
 def test_rows_that_go_on_keep_their_adapters(
     family: Callable[[str], Path], folders: Callable[[str], list[Path]]
 ) -> None:
     base = load(family("llama"))
-    rack = Rack(base)
+    rack = AdapterSlots(base)
     rack.put([read_adapter(folder) for folder in folders("llama")])
-    reader = Reader(base, 0, rack)
-    reading = reader.read(PROMPTS, [2, NO_SLOT, 0])
+    reader = ModelRunner(base, 0, rack)
+    reading = reader.prefill(PROMPTS, [2, NO_SLOT, 0])
     reader.select(reading, [2, 0, 0])
-    found = reader.go_on(reading, torch.tensor([[3], [4], [5]]))[:, -1]
-    whole = reader.read([[20, 3], [5, 6, 7, 4], [5, 6, 7, 5]], [0, 2, 2]).logits
+    found = reader.decode(reading, torch.tensor([[3], [4], [5]]))[:, -1]
+    whole = reader.prefill([[20, 3], [5, 6, 7, 4], [5, 6, 7, 5]], [0, 2, 2]).logits
     torch.testing.assert_close(found, whole, rtol=1e-4, atol=1e-5)

@@ -237,7 +237,7 @@ def test_a_run_cancelled_half_way_keeps_what_it_has(
     from wgen_tui.workers.sample import sampler
     from wgen_tui.workers.sample import stage as samples
 
-    monkeypatch.setattr(sampler, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sampler, "POLL_SECONDS", 0.0)
     monkeypatch.setattr(engines, "MOST_ROWS", 8)
     monkeypatch.setattr(engines, "rows_that_fit", lambda *_: 8)
     job = make_job(6)

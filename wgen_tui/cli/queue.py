@@ -24,13 +24,13 @@ def choose(
     fits: Callable[[RunStatus], bool],
 ) -> list[str]:
     """The runs named; or, of an experiment or of all, those that are in a state for it."""
-    from wgen_tui.services.runs.runs import get_run, of_experiment
+    from wgen_tui.services.runs.runs import get_run, runs_of
 
     if run_ids:
         return [get_run(home, run_id).run_id for run_id in run_ids]
     if not (experiment or everything):
         raise click.UsageError("Name runs, or give --experiment SLUG or --all.")
-    return [run.run_id for run in of_experiment(home, experiment) if fits(run)]
+    return [run.run_id for run in runs_of(home, experiment) if fits(run)]
 
 
 def _say_begun(made: Sequence[LaunchSpec], chosen: Sequence[str], what: str) -> None:

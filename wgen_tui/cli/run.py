@@ -41,9 +41,9 @@ command.add_command(priority)
 @pass_home
 def list_(home: Home, experiment: str | None, state: str | None, as_json: bool) -> None:
     """List runs with their state."""
-    from wgen_tui.services.runs.runs import of_experiment, run_names
+    from wgen_tui.services.runs.runs import run_names, runs_of
 
-    runs = [run for run in of_experiment(home, experiment) if state in (None, run.state)]
+    runs = [run for run in runs_of(home, experiment) if state in (None, run.state)]
     if as_json:
         emit_json({"schema": 1, "runs": [as_dict(run) for run in runs]})
     elif not runs:
@@ -178,11 +178,11 @@ def watch(home: Home, run_ids: tuple[str, ...], experiment: str | None) -> int:
 
 def _chosen(home: Home, run_ids: Sequence[str], experiment: str | None) -> list[RunStatus]:
     """The runs that arguments name: all of them when there are none."""
-    from wgen_tui.services.runs.runs import get_run, of_experiment
+    from wgen_tui.services.runs.runs import get_run, runs_of
 
     if run_ids:
         return [get_run(home, run_id) for run_id in run_ids]
-    return of_experiment(home, experiment)
+    return runs_of(home, experiment)
 
 
 @command.command()

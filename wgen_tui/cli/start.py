@@ -95,15 +95,15 @@ def begin(home: Home, plan: Plan, *, detach: bool = False, as_json: bool = False
     from wgen_tui.cli.progress import follow, only_watching
     from wgen_tui.services.control.watch import Snapshot, watch
     from wgen_tui.services.planning.commit import commit
-    from wgen_tui.services.runs.runs import Board
+    from wgen_tui.services.runs.runs import RunList
     from wgen_tui.services.supervisor import lifecycle
 
     _refuse_readonly()
     launches = commit(home, plan)
     run_ids = [run.spec.run_id for run in plan.runs]
-    live = [run for run in Board(home).refresh(run_ids=run_ids) if run.live]
+    live = [run for run in RunList(home).refresh(run_ids=run_ids) if run.live]
     if launches or live:
-        lifecycle.ensure(home)
+        lifecycle.ensure_supervisor(home)
     last = Snapshot(())
     with only_watching():
         say(_opening(plan, launches, live))
@@ -191,17 +191,17 @@ def show_plan(plan: Plan, as_json: bool) -> None:
 
 
 def _start_json(home: Home, plan: Plan, launches: Sequence[LaunchSpec]) -> None:
-    from wgen_tui.services.runs.runs import Board
+    from wgen_tui.services.runs.runs import RunList
     from wgen_tui.services.supervisor import lifecycle
 
     rows = _plan_rows(plan)
-    states = {run.run_id: run for run in Board(home).refresh(run_ids=[r["id"] for r in rows])}
+    states = {run.run_id: run for run in RunList(home).refresh(run_ids=[r["id"] for r in rows])}
     emit_json(
         {
             "schema": 1,
             "experiment": plan.definition.slug,
             "dry_run": False,
-            "supervisor": lifecycle.alive(home),
+            "supervisor": lifecycle.supervisor_pid(home),
             "launches": [
                 {"id": item.launch_id, "stage": item.stage, "runs": item.run_ids}
                 for item in launches

@@ -54,7 +54,7 @@ class ReadoutSpec(Record):
     top_logprobs: int = 20
 
 
-class SampleJob(Record):
+class SampleStage(Record):
     """What a sample launch draws and reads for each of its runs.
 
     `checkpoints` names steps ("final", "all" or numbers); the base run has only step 0.
@@ -72,7 +72,7 @@ class SampleJob(Record):
         return self.n_by_question.get(prompt.question, self.sampling.n)
 
 
-class JudgeJob(Record):
+class JudgeStage(Record):
     """What a judge launch grades: every sample of its runs, by these judges (rules).
 
     `topics` gives a question's topic (for rules with `by_topic`), `questions` its first wording
@@ -95,11 +95,11 @@ class LaunchSpec(Record):
     run_ids: tuple[str, ...]
     after: tuple[str, ...] = ()
     created_at: datetime
-    sample: SampleJob | None = None
-    during: SampleJob | None = Field(
+    sample: SampleStage | None = None
+    during: SampleStage | None = Field(
         default=None, description="what a train launch draws from every checkpoint it writes"
     )
-    judge: JudgeJob | None = None
+    judge: JudgeStage | None = None
     served: bool = Field(default=False, description="sampled from a server; loads no model")
     accelerate: dict[str, Any] = Field(default={})
     stack: int | None = Field(

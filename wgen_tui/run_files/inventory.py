@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from experiments.schema import BROKEN_JUDGE, TrainingConfig
 from wgen_tui.paths import RunPaths
 from wgen_tui.protocol.ids import make_reading_id, make_sample_id, rule_hash
-from wgen_tui.protocol.launches import JudgeJob, SampleJob
+from wgen_tui.protocol.launches import JudgeStage, SampleStage
 from wgen_tui.protocol.runs import CheckpointManifest
 
 
@@ -44,7 +44,7 @@ def total_steps(training: TrainingConfig, rows: int) -> int:
 
 
 def steps_to_sample(
-    run: RunPaths, job: SampleJob, training: TrainingConfig | None, rows: int
+    run: RunPaths, job: SampleStage, training: TrainingConfig | None, rows: int
 ) -> tuple[int, ...]:
     """The steps of a run that `job` draws from; planned ones where training is not done yet."""
     if training is None:
@@ -59,7 +59,7 @@ def steps_to_sample(
     return tuple(step for step in job.checkpoints if step in kept)
 
 
-def wanted_samples(run_id: str, steps: tuple[int, ...], job: SampleJob) -> Iterator[int]:
+def wanted_samples(run_id: str, steps: tuple[int, ...], job: SampleStage) -> Iterator[int]:
     """The id of every draw that `job` asks of a run."""
     for step in steps:
         for prompt in job.prompts:
@@ -89,7 +89,7 @@ def samples(run: RunPaths) -> dict[int, str]:
     return dict(_columns(run.samples, ["sample_id", "question"]))
 
 
-def missing_readings(run_id: str, run: RunPaths, steps: tuple[int, ...], job: SampleJob) -> int:
+def missing_readings(run_id: str, run: RunPaths, steps: tuple[int, ...], job: SampleStage) -> int:
     """How many readings `job` asks of a run that are not on disk."""
     if not job.readouts:
         return 0
@@ -113,7 +113,7 @@ def _rubric(judge: str, rubric: str) -> str:
     return "" if judge == BROKEN_JUDGE else rubric
 
 
-def judges_of(question: str, job: JudgeJob) -> Iterator[tuple[str, str]]:
+def judges_of(question: str, job: JudgeStage) -> Iterator[tuple[str, str]]:
     """Name and rubric of what grades a question's samples; the broken rule always does."""
     names = job.judges_by_question.get(question)
     for judge in job.judges:
@@ -122,7 +122,7 @@ def judges_of(question: str, job: JudgeJob) -> Iterator[tuple[str, str]]:
     yield BROKEN_JUDGE, ""
 
 
-def missing_grades(run: RunPaths, job: JudgeJob) -> int:
+def missing_grades(run: RunPaths, job: JudgeStage) -> int:
     """How many verdicts `job` asks for that are not on disk."""
     there = graded(run)
     found = samples(run)

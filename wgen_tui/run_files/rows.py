@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wgen_tui.protocol.ids import make_blind_key, make_draw_seed, make_sample_id
-from wgen_tui.protocol.launches import PromptSpec, SampleJob
+from wgen_tui.protocol.launches import PromptSpec, SampleStage
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import RunSpec
 
@@ -27,7 +27,7 @@ class Draw:
     seed: int
 
 
-def missing_draws(spec: RunSpec, step: int, job: SampleJob, have: Set[int]) -> Iterator[Draw]:
+def missing_draws(spec: RunSpec, step: int, job: SampleStage, have: Set[int]) -> Iterator[Draw]:
     """The draws of a checkpoint whose ids are not in `have`."""
     for prompt in job.prompts:
         for number in range(job.draws(prompt)):

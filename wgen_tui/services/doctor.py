@@ -112,7 +112,7 @@ def _home(home: Home) -> Iterator[Finding]:
         runs = list_runs(home)
         live = sum(run.live for run in runs)
         yield Finding("home", "runs", f"{len(runs)}, {live} of them live")
-        pid = lifecycle.alive(home)
+        pid = lifecycle.supervisor_pid(home)
         yield Finding("home", "supervisor", f"process {pid}" if pid else "none")
 
 
@@ -249,7 +249,7 @@ def _endpoints(home: Home) -> Iterator[Finding]:
         yield Finding("endpoints", "config.toml", "none; docs/endpoints.md says how", "note")
     for name, endpoint in found.items():
         try:
-            seen = endpoint_status.look(endpoint)
+            seen = endpoint_status.probe(endpoint)
         except WgenError as error:
             yield Finding("endpoints", name, error.message, "problem", error.hint)
             continue

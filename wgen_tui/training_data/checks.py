@@ -12,7 +12,12 @@ from typing import Protocol
 from experiments.prompts import Prompt
 from experiments.schema import TrainingConfig
 from wgen_tui.training_data.mask import Chat, Example, TemplateRefusal
-from wgen_tui.training_data.problems import Look, Problem, encoding_problems, look
+from wgen_tui.training_data.problems import (
+    EncodedExample,
+    Problem,
+    encode_example,
+    encoding_problems,
+)
 from wgen_tui.training_data.texts import (
     Numbered,
     dropped_system,
@@ -47,23 +52,26 @@ def examine(
     rows: Sequence[Numbered],
     training: TrainingConfig,
     progress: Callable[[int], None] | None = None,
-) -> list[Look]:
+) -> list[EncodedExample]:
     """Encode every row and apply the policy for long ones; `progress` hears how many are done."""
     looks = []
     for done, (line, messages) in enumerate(rows, start=1):
         try:
             example = encoder.encode(plain(messages))
         except TemplateRefusal as error:
-            looks.append(Look(line, 0, "whole", None, None, str(error.args[0])))
+            looks.append(EncodedExample(line, 0, "whole", None, None, str(error.args[0])))
         else:
-            looks.append(look(line, example, training, encoder.special, encoder.is_space))
+            looks.append(encode_example(line, example, training, encoder.special, encoder.is_space))
         if progress is not None:
             progress(done)
     return looks
 
 
 def row_problems(
-    encoder: Encoder, rows: Sequence[Numbered], looks: Sequence[Look], training: TrainingConfig
+    encoder: Encoder,
+    rows: Sequence[Numbered],
+    looks: Sequence[EncodedExample],
+    training: TrainingConfig,
 ) -> list[Problem]:
     """What is wrong with the rows at which `examine` looked."""
     taken = [row for row, item in zip(rows, looks, strict=True) if not item.why]

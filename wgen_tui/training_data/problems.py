@@ -97,7 +97,7 @@ def refusal(found: Sequence[tuple[str, Problem]]) -> tuple[str, str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class EncodedExample:
     """What became of one example.
 
     Attributes:
@@ -122,13 +122,13 @@ class Look:
         return sum(self.example.trained[1:]) if self.example is not None else 0
 
 
-def look(
+def encode_example(
     line: int,
     example: Example,
     training: TrainingConfig,
     special: Collection[int],
     is_space: Callable[[int], bool],
-) -> Look:
+) -> EncodedExample:
     """Apply the policy for long examples and see how the example ends.
 
     Args:
@@ -144,7 +144,7 @@ def look(
     if length > limit:
         fate = _FATES[training.too_long]
         kept = Example(example.ids[:limit], example.trained[:limit]) if fate == "cut" else None
-    return Look(line, length, fate, kept, _end(kept or example, special, is_space))
+    return EncodedExample(line, length, fate, kept, _end(kept or example, special, is_space))
 
 
 _FATES: Mapping[str, Fate] = {"error": "too_long", "truncate": "cut", "drop": "left_out"}
@@ -161,7 +161,9 @@ def _end(example: Example, special: Collection[int], is_space: Callable[[int], b
 
 
 def encoding_problems(
-    looks: Sequence[Look], training: TrainingConfig, stops: Mapping[int, str] | None = None
+    looks: Sequence[EncodedExample],
+    training: TrainingConfig,
+    stops: Mapping[int, str] | None = None,
 ) -> list[Problem]:
     """What is wrong with an arm's encoded examples: template, lengths, masks, ends.
 
@@ -192,37 +194,37 @@ def encoding_problems(
 
 
 def _problem(
-    kind: Kind, blocking: bool, looks: Sequence[Look], what: str, fix: str = ""
+    kind: Kind, blocking: bool, looks: Sequence[EncodedExample], what: str, fix: str = ""
 ) -> Problem:
     lines = tuple(item.line for item in looks)
     return Problem(kind=kind, blocking=blocking, lines=lines, what=what, fix=fix)
 
 
-def _template(looks: Sequence[Look]) -> list[Problem]:
-    reasons = dict.fromkeys(item.why for item in looks if item.why)
+def _template(examples: Sequence[EncodedExample]) -> list[Problem]:
+    reasons = dict.fromkeys(item.why for item in examples if item.why)
     found = []
     for reason in reasons:
-        bad = [item for item in looks if item.why == reason]
+        bad = [item for item in examples if item.why == reason]
         fix = f"Look at the roles in the data. {OWN_TEMPLATE}."
-        what = f"{reason} ({_of(bad, looks)}: {lines_of(bad)})"
+        what = f"{reason} ({_of(bad, examples)}: {lines_of(bad)})"
         found.append(_problem("template", True, bad, what, fix))
     return found
 
 
-def _lengths(looks: Sequence[Look], training: TrainingConfig) -> list[Problem]:
-    long = [item for item in looks if item.fate != "whole"]
+def _lengths(examples: Sequence[EncodedExample], training: TrainingConfig) -> list[Problem]:
+    long = [item for item in examples if item.fate != "whole"]
     if not long:
         return []
     longest = max(long, key=lambda item: item.length)
     what = (
-        f"{_of(long, looks)} {_are(long)} longer than max_length {training.max_length} tokens "
+        f"{_of(long, examples)} {_are(long)} longer than max_length {training.max_length} tokens "
         f"({lines_of(long)}; the longest has {longest.length} tokens, line {longest.line})"
     )
     fix = f"Set training.max_length to {longest.length}"
     if training.too_long == "error":
         fix += ", or training.too_long to truncate or drop."
         return [_problem("too_long", True, long, f"{what}; the policy is too_long: error", fix)]
-    if training.too_long == "drop" and len(long) == len(looks):
+    if training.too_long == "drop" and len(long) == len(examples):
         what += "; the policy is too_long: drop, so none is left"
         return [_problem("too_long", True, long, what, f"{fix}.")]
     will = "cut" if training.too_long == "truncate" else "left out"
@@ -230,7 +232,7 @@ def _lengths(looks: Sequence[Look], training: TrainingConfig) -> list[Problem]:
 
 
 def _ends(
-    looks: Sequence[Look], training: TrainingConfig, stops: Mapping[int, str] | None
+    looks: Sequence[EncodedExample], training: TrainingConfig, stops: Mapping[int, str] | None
 ) -> list[Problem]:
     without = [item for item in looks if item.end is None]
     found = []
@@ -278,22 +280,22 @@ def named(lines: Sequence[int]) -> str:
     return f"lines {', '.join(map(str, lines[:NAMED]))} and {len(lines) - NAMED} more"
 
 
-def lines_of(looks: Sequence[Look]) -> str:
+def lines_of(examples: Sequence[EncodedExample]) -> str:
     """The lines of examples, as `named` says them."""
-    return named([item.line for item in looks])
+    return named([item.line for item in examples])
 
 
-def _of(some: Sequence[Look], every: Sequence[Look]) -> str:
+def _of(some: Sequence[EncodedExample], every: Sequence[EncodedExample]) -> str:
     return f"{len(some)} of {len(every)} examples"
 
 
-def _have(items: Sequence[Look]) -> str:
+def _have(items: Sequence[EncodedExample]) -> str:
     return "has" if len(items) == 1 else "have"
 
 
-def _are(items: Sequence[Look]) -> str:
+def _are(items: Sequence[EncodedExample]) -> str:
     return "is" if len(items) == 1 else "are"
 
 
-def _do(items: Sequence[Look]) -> str:
+def _do(items: Sequence[EncodedExample]) -> str:
     return "does" if len(items) == 1 else "do"

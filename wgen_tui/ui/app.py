@@ -19,7 +19,7 @@ from wgen_tui.paths import Home
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import actions
 from wgen_tui.ui.modals.dialogs import HelpModal
-from wgen_tui.ui.screens.base import Room
+from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.screens.experiments import ExperimentsScreen
 from wgen_tui.ui.screens.grade import GradeScreen
 from wgen_tui.ui.screens.results import ResultsScreen
@@ -36,7 +36,7 @@ SEE_EVERY = 5.0  # seconds between two looks whether work waits for a supervisor
 ORPHANED = "Work is queued and no supervisor sees to it; --readonly starts none."
 TRY_AGAIN = 60.0  # seconds after one that did not start
 
-ROOMS: dict[str, type[Room]] = {
+SCREENS_BY_NAME: dict[str, type[BaseScreen]] = {
     "experiments": ExperimentsScreen,
     "runs": RunsScreen,
     "samples": SamplesScreen,
@@ -60,7 +60,7 @@ class WgenApp(App[int]):
     TITLE = "wgen-tui"
     CSS_PATH: ClassVar[list[str]] = [  # type: ignore[assignment]
         "app.tcss",
-        *(f"screens/{name}.tcss" for name in ROOMS),
+        *(f"screens/{name}.tcss" for name in SCREENS_BY_NAME),
     ]
     BINDINGS = actions.bindings(actions.GLOBAL)
     ENABLE_COMMAND_PALETTE = True
@@ -76,11 +76,11 @@ class WgenApp(App[int]):
         machine: Machine | None = None,
     ) -> None:
         super().__init__()
-        if screen is not None and screen not in ROOMS:
+        if screen is not None and screen not in SCREENS_BY_NAME:
             raise UsageError(
                 f"There is no screen {screen!r}.",
                 title="Screen",
-                hint=f"One of {', '.join(ROOMS)}.",
+                hint=f"One of {', '.join(SCREENS_BY_NAME)}.",
             )
         self.home = home
         self.readonly = readonly
@@ -89,13 +89,13 @@ class WgenApp(App[int]):
         self.trouble = ""
         self._see_next = float("-inf")
         self._first = screen or "experiments"
-        self._rooms: dict[str, Room] = {}
+        self._named_screens: dict[str, BaseScreen] = {}
 
     def on_mount(self) -> None:
         self.action_go(self._first)
-        self.call_after_refresh(self.see_to_work)
+        self.call_after_refresh(self.ensure_supervisor)
 
-    def see_to_work(self) -> None:
+    def ensure_supervisor(self) -> None:
         """Start a supervisor if work waits for one, in a thread; under --readonly say that it does.
 
         Asked more often than every few seconds, it does nothing.
@@ -103,19 +103,19 @@ class WgenApp(App[int]):
         if time.monotonic() < self._see_next:
             return
         self._see_next = time.monotonic() + SEE_EVERY
-        self.run_worker(self._see_to_work, thread=True, group="supervisor")
+        self.run_worker(self._ensure_supervisor, thread=True, group="supervisor")
 
-    def _see_to_work(self) -> None:
-        from wgen_tui.services.control.status import Desk  # noqa: PLC0415 - not before the frame
+    def _ensure_supervisor(self) -> None:
+        from wgen_tui.services.control.status import StatusPoller  # noqa: PLC0415 - not before the frame
 
-        desk = Desk(self.home)
+        desk = StatusPoller(self.home)
         try:
             if self.readonly:
                 if desk.orphaned():
                     self._see_next = float("inf")  # it is said once
                     self.notify(ORPHANED, title="Read-only", severity="warning", markup=False)
                 return
-            if desk.see_to_it():
+            if desk.ensure_supervisor():
                 self.notify("Work was waiting; a supervisor has been started for it.")
             self.trouble = ""
         except (WgenError, OSError) as error:
@@ -123,29 +123,29 @@ class WgenApp(App[int]):
             self.trouble = printable(str(error))
             self.notify(self.trouble, title="No supervisor", severity="error", markup=False)
 
-    def room(self, name: str) -> Room:
+    def get_named_screen(self, name: str) -> BaseScreen:
         """A screen by name; made when first wanted, kept from then on."""
-        if name not in self._rooms:
-            self._rooms[name] = ROOMS[name]()
-            self.install_screen(self._rooms[name], name)
-        return self._rooms[name]
+        if name not in self._named_screens:
+            self._named_screens[name] = SCREENS_BY_NAME[name]()
+            self.install_screen(self._named_screens[name], name)
+        return self._named_screens[name]
 
     def action_go(self, name: str) -> None:
         """Show another screen, unless a dialog is open."""
         if self.screen.is_modal:
             return
-        room = self.room(name)
-        if self.screen is room:
+        target = self.get_named_screen(name)
+        if self.screen is target:
             return
         self.clear_notifications()  # what was said there would lie over what is here
-        if isinstance(self.screen, Room):
-            self.switch_screen(room)
+        if isinstance(self.screen, BaseScreen):
+            self.switch_screen(target)
         else:
-            self.push_screen(room)
+            self.push_screen(target)
 
     async def action_back(self) -> None:
         """Esc: what the screen makes of it."""
-        if isinstance(self.screen, Room):
+        if isinstance(self.screen, BaseScreen):
             self.screen.action_back()
 
     def action_help(self) -> None:
@@ -156,7 +156,7 @@ class WgenApp(App[int]):
 
     def _groups(self) -> list[tuple[str, list[actions.Action]]]:
         groups: list[tuple[str, list[actions.Action]]] = []
-        if isinstance(self.screen, Room):
+        if isinstance(self.screen, BaseScreen):
             groups += self.screen.own_help()
             groups.append((actions.title(self.screen.SCOPE), actions.of_scope(self.screen.SCOPE)))
         if isinstance(self.focused, VirtualTable):
@@ -167,7 +167,7 @@ class WgenApp(App[int]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every action of the screen, then those that hold everywhere."""
         offered = list(actions.of_scope(actions.GLOBAL))
-        if isinstance(screen, Room):
+        if isinstance(screen, BaseScreen):
             offered = [*actions.of_scope(screen.SCOPE), *offered]
         for action in offered:
             if action.id in ("command_palette", "back") or (action.writes and self.readonly):

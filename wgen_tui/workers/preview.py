@@ -18,7 +18,7 @@ from experiments.prompts import Prompt
 from wgen_tui.errors import WgenError
 from wgen_tui.training_data.checks import examine, prompt_problems, row_problems
 from wgen_tui.training_data.mask import TemplateRefusal
-from wgen_tui.training_data.problems import Look, Problem
+from wgen_tui.training_data.problems import EncodedExample, Problem
 from wgen_tui.training_data.records import (
     Answer,
     ArmReport,
@@ -42,7 +42,7 @@ NAMED = 2  # examples shown for each problem, beside the first ones
 Tell = Callable[[int], None]
 
 
-def look_at(request: PreviewRequest, tell: Tell) -> PreviewReport:
+def make_report(request: PreviewRequest, tell: Tell) -> PreviewReport:
     """Make the report; `tell` hears how many examples are encoded.
 
     Raises:
@@ -86,32 +86,36 @@ def _arm(encoder: TrainedTokenizer, request: PreviewRequest, arm: ArmRows, tell:
     )
 
 
-def _chosen(looks: Sequence[Look], problems: Sequence[Problem], show: int) -> list[int]:
+def _chosen(
+    examples: Sequence[EncodedExample], problems: Sequence[Problem], show: int
+) -> list[int]:
     """The first examples, and the first of those that look odd as tokens."""
-    place = {item.line: index for index, item in enumerate(looks)}
+    place = {item.line: index for index, item in enumerate(examples)}
     odd = [problem for problem in problems if problem.kind not in ("overlap", "duplicates")]
     named = {place[line] for problem in odd for line in problem.lines[:NAMED]}
-    return sorted({*range(min(show, len(looks))), *named})
+    return sorted({*range(min(show, len(examples))), *named})
 
 
-def _totals(looks: Sequence[Look], problems: Sequence[Problem]) -> Totals:
-    used = [item.example for item in looks if item.example is not None]
-    lengths = [item.length for item in looks]
+def _totals(examples: Sequence[EncodedExample], problems: Sequence[Problem]) -> Totals:
+    used = [item.example for item in examples if item.example is not None]
+    lengths = [item.length for item in examples]
     return Totals(
-        examples=len(looks),
+        examples=len(examples),
         used=len(used),
         tokens=sum(len(example.ids) for example in used),
-        trained=sum(item.trained for item in looks),
+        trained=sum(item.trained for item in examples),
         shortest=min(lengths, default=0),
         median=median(lengths) if lengths else 0,
         longest=max(lengths, default=0),
-        cut=sum(item.fate == "cut" for item in looks),
-        left_out=sum(item.fate == "left_out" for item in looks),
+        cut=sum(item.fate == "cut" for item in examples),
+        left_out=sum(item.fate == "left_out" for item in examples),
         repeated=sum(len(p.lines) for p in problems if p.kind == "duplicates"),
     )
 
 
-def _shown(encoder: TrainedTokenizer, arm: ArmRows, index: int, item: Look) -> ShownExample:
+def _shown(
+    encoder: TrainedTokenizer, arm: ArmRows, index: int, item: EncodedExample
+) -> ShownExample:
     chat = plain(arm.rows[index].messages)
     tokens: tuple[Token, ...] = ()
     if not item.why:
@@ -180,7 +184,7 @@ def main() -> int:
         request = PreviewRequest.model_validate_json(sys.stdin.buffer.read())
         total = sum(len(arm.rows) for arm in request.arms)
         try:
-            report = look_at(request, _teller(out, total))
+            report = make_report(request, _teller(out, total))
         except WgenError as error:
             failure = Failure(title=error.title, message=error.message, hint=error.hint)
             _say(out, Answer(failure=failure))

@@ -63,7 +63,7 @@ class Worker:
     spec: LaunchSpec
     paths: LaunchPaths
     main: bool = True
-    agree: Callable[[bool], bool] = bool
+    any_process: Callable[[bool], bool] = bool
     _stopping: bool = False
     _last_progress: dict[str, float] = field(default_factory=dict)
     outcomes: dict[str, RunOutcome] = field(default_factory=dict)
@@ -106,9 +106,9 @@ class Worker:
     def check_cancelled(self, run_id: str) -> None:
         """Raise Cancelled if this run is to stop."""
         if self.main:
-            self._stand_still()
+            self._wait_while_held()
         control = self.paths.control
-        if self.agree(
+        if self.any_process(
             self._stopping
             or (control / "cancel").exists()
             or (control / f"cancel-{run_id}").exists()
@@ -116,7 +116,7 @@ class Worker:
         ):
             raise Cancelled
 
-    def asked(self) -> bool:
+    def has_requests(self) -> bool:
         """Whether anything is asked of this launch: one look, where many runs would take many."""
         try:
             with os.scandir(self.paths.control) as found:
@@ -124,7 +124,7 @@ class Worker:
         except FileNotFoundError:
             return False
 
-    def _stand_still(self) -> None:
+    def _wait_while_held(self) -> None:
         """Wait while the supervisor wants us to: there is no room on the disk."""
         while (self.paths.control / "hold").exists() and not self._stopping:
             time.sleep(HOLD_SECONDS)
@@ -136,19 +136,19 @@ class Worker:
     @contextmanager
     def run(self, run_id: str) -> Iterator[None]:
         """Do one run's work inside; whatever ends it becomes its outcome."""
-        self.begin(run_id)
+        self.begin_run(run_id)
         try:
             yield
         except Exception as error:  # the other runs still have their turn
-            self.settle(run_id, error)
+            self.record_error(run_id, error)
         else:
-            self.end(run_id)
+            self.end_run(run_id)
 
-    def begin(self, run_id: str) -> None:
+    def begin_run(self, run_id: str) -> None:
         """A run's work starts; several may be at work at once."""
         self.emit("run_started", run_id)
 
-    def settle(self, run_id: str, error: Exception) -> None:
+    def record_error(self, run_id: str, error: Exception) -> None:
         """End a run by what stopped it: as asked, for a reason with words, or unexpectedly."""
         if isinstance(error, Cancelled):
             outcome = RunOutcome(outcome="cancelled", title="Cancelled", message="As asked.")
@@ -157,9 +157,9 @@ class Worker:
         else:  # a bug, or the machine
             traceback.print_exception(error)
             outcome = unexpected(error)
-        self.end(run_id, outcome)
+        self.end_run(run_id, outcome)
 
-    def end(self, run_id: str, outcome: RunOutcome | None = None) -> None:
+    def end_run(self, run_id: str, outcome: RunOutcome | None = None) -> None:
         """Note how a run's stage ended; without an outcome it went well."""
         outcome = outcome or RunOutcome(outcome="finished")
         self.outcomes[run_id] = outcome
@@ -222,7 +222,7 @@ def launch_worker(stage: Stage, work: Callable[[Worker], None]) -> int:
         return _work(worker, work)
 
 
-def leave(status: int) -> NoReturn:
+def exit_process(status: int) -> NoReturn:
     """End the process; all that it has to say is written.
 
     One of several does not wait for the interpreter's own end: threads of the collectives that still

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec
-from wgen_tui.services.control.restart import go_on
+from wgen_tui.services.control.restart import restart_runs
 from wgen_tui.services.runs import queue
 from wgen_tui.services.runs.launch_state import Launches
 from wgen_tui.services.runs.run_state import AGAIN, RunStatus
@@ -45,7 +45,7 @@ def pause(home: Home, names: Iterable[str]) -> list[RunStatus]:
     launches = Launches(home)
     chosen = [run for run in chosen if not run.paused]
     for run in chosen:
-        queue.tell(home, launches, launches_of(home, run.run_id), run.run_id, "pause")
+        queue.signal_run(home, launches, launches_of(home, run.run_id), run.run_id, "pause")
     return chosen
 
 
@@ -84,9 +84,9 @@ def retry(home: Home, names: Iterable[str]) -> tuple[LaunchSpec, ...]:
 
 
 def _begin(home: Home, chosen: Sequence[RunStatus]) -> tuple[LaunchSpec, ...]:
-    made = go_on(home, [run.run_id for run in chosen])
+    made = restart_runs(home, [run.run_id for run in chosen])
     if made:
-        lifecycle.ensure(home)
+        lifecycle.ensure_supervisor(home)
     return made
 
 
@@ -133,5 +133,5 @@ def resume_queue(home: Home) -> bool:
     """Start launches again; whether the queue was paused."""
     was = queue.resume_queue(home)
     if was:
-        lifecycle.ensure(home)
+        lifecycle.ensure_supervisor(home)
     return was

@@ -16,8 +16,8 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import STAGES, LaunchSpec
 from wgen_tui.protocol.record import now
 from wgen_tui.services.runs.launch_state import Launches, LaunchView
-from wgen_tui.services.runs.queue import tell
-from wgen_tui.services.runs.run_state import will_serve
+from wgen_tui.services.runs.queue import signal_run
+from wgen_tui.services.runs.run_state import is_pending_for
 from wgen_tui.services.runs.runs import launches_of, read_spec
 from wgen_tui.services.runs.writer import add_launches
 from wgen_tui.services.supervisor.notify import mark_given
@@ -25,7 +25,7 @@ from wgen_tui.services.supervisor.notify import mark_given
 Chain = tuple[str, ...]
 
 
-def go_on(home: Home, run_ids: Sequence[str]) -> tuple[LaunchSpec, ...]:
+def restart_runs(home: Home, run_ids: Sequence[str]) -> tuple[LaunchSpec, ...]:
     """Write launches that finish these runs.
 
     Returns:
@@ -36,8 +36,8 @@ def go_on(home: Home, run_ids: Sequence[str]) -> tuple[LaunchSpec, ...]:
     """
     launches = Launches(home)
     chains: dict[Chain, list[str]] = defaultdict(list)
-    for run_id in _with_mates(home, run_ids):
-        if chain := _left_undone(home, launches, run_id):
+    for run_id in _with_joint_runs(home, run_ids):
+        if chain := _unfinished(home, launches, run_id):
             chains[chain].append(run_id)
     made: list[LaunchSpec] = []
     moved: list[LaunchView] = []
@@ -48,13 +48,13 @@ def go_on(home: Home, run_ids: Sequence[str]) -> tuple[LaunchSpec, ...]:
     add_launches(home, made)
     for chain, members in chains.items():
         for run_id in members:  # what is still to come of the old launches is the copies' now
-            tell(home, launches, chain, run_id, "cancel")
+            signal_run(home, launches, chain, run_id, "cancel")
     for view in moved:  # the copy gives notice
         mark_given(view)
     return tuple(made)
 
 
-def _with_mates(home: Home, run_ids: Iterable[str]) -> list[str]:
+def _with_joint_runs(home: Home, run_ids: Iterable[str]) -> list[str]:
     """The runs, and those that are trained as one with them."""
     found: dict[str, None] = {}
     for run_id in run_ids:
@@ -67,7 +67,7 @@ def _with_mates(home: Home, run_ids: Iterable[str]) -> list[str]:
     return list(found)
 
 
-def _left_undone(home: Home, launches: Launches, run_id: str) -> Chain:
+def _unfinished(home: Home, launches: Launches, run_id: str) -> Chain:
     """The newest launches of a run from the first that it was not finished in; may be empty."""
     names = launches_of(home, run_id)  # as they were made, whatever the clock said
     found = launches.refresh(names)
@@ -77,7 +77,7 @@ def _left_undone(home: Home, launches: Launches, run_id: str) -> Chain:
     ordered = [newest[stage] for stage in STAGES if stage in newest]
     for place, view in enumerate(ordered):
         outcome = view.outcome(run_id)
-        if will_serve(view, run_id, every):
+        if is_pending_for(view, run_id, every):
             return ()  # under way
         if outcome is None or outcome.outcome != "finished":
             return tuple(item.launch_id for item in ordered[place:])

@@ -26,7 +26,7 @@ Machine = Callable[[Path], Load]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Status:
     """Queue and machine at one moment.
 
     Attributes:
@@ -40,7 +40,7 @@ class Look:
     orphaned: bool = False
 
 
-class Desk:
+class StatusPoller:
     """Looks at queue and machine. Not for several threads at once."""
 
     def __init__(self, home: Home, machine: Machine | None = None) -> None:
@@ -49,9 +49,9 @@ class Desk:
         self._queue = Dispatcher(home)
         self._machine = machine
 
-    def look(self) -> Look:
+    def poll(self) -> Status:
         """Queue and machine now."""
-        return Look(self._load(), queue.paused(self._home), self.orphaned())
+        return Status(self._load(), queue.paused(self._home), self.orphaned())
 
     def orphaned(self) -> bool:
         """Whether work could go on and nobody sees to it."""
@@ -59,7 +59,7 @@ class Desk:
             return False
         return self._queue.work_left(self._launches.refresh())
 
-    def see_to_it(self) -> bool:
+    def ensure_supervisor(self) -> bool:
         """Start a supervisor if work waits for one; whether it did.
 
         Raises:
@@ -67,7 +67,7 @@ class Desk:
         """
         if not self.orphaned():
             return False
-        lifecycle.ensure(self._home)
+        lifecycle.ensure_supervisor(self._home)
         return True
 
     def _load(self) -> Load:

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wgen_tui.paths import Home
-from wgen_tui.services.control.status import Desk
+from wgen_tui.services.control.status import StatusPoller
 from wgen_tui.services.runs.run_state import RunStatus
-from wgen_tui.services.runs.runs import Board
+from wgen_tui.services.runs.runs import RunList
 
-LOOK_EVERY = 0.25  # seconds
+POLL_EVERY = 0.25  # seconds
 SEE_EVERY = 5.0  # between two looks whether work waits for a supervisor
 
 
@@ -44,9 +44,9 @@ def watch(home: Home, run_ids: Sequence[str], *, restart: bool = True) -> Iterat
         run_ids: The runs to watch.
         restart: Whether to start a supervisor when there is none and runs are queued.
     """
-    board = Board(home)
+    board = RunList(home)
     last: Snapshot | None = None
-    desk = Desk(home)
+    desk = StatusPoller(home)
     seen_at = float("-inf")
     board.refresh(run_ids=run_ids)
     told = len(board.notes)  # of launches before this watch
@@ -59,5 +59,5 @@ def watch(home: Home, run_ids: Sequence[str], *, restart: bool = True) -> Iterat
             return
         if restart and time.monotonic() - seen_at >= SEE_EVERY:
             seen_at = time.monotonic()
-            desk.see_to_it()
-        time.sleep(LOOK_EVERY)
+            desk.ensure_supervisor()
+        time.sleep(POLL_EVERY)

@@ -16,7 +16,7 @@ from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.estimate import workload
 from wgen_tui.services.estimate.memory import Limits, Need, needs
 from wgen_tui.services.machine.gpus import gb
-from wgen_tui.services.models.architecture import shape_of
+from wgen_tui.services.models.architecture import model_dims
 from wgen_tui.services.runs.launch_state import read_done
 from wgen_tui.services.runs.process import has_gpu
 
@@ -128,7 +128,7 @@ def _disk(home: Home, spec: LaunchSpec, runs: Sequence[RunSpec]) -> int:
     total = 0
     if spec.stage == "train":
         for run in workload.untrained(home, runs):
-            total += workload.train_disk_bytes(shape_of(run.model), run, spec.during)
+            total += workload.train_disk_bytes(model_dims(run.model), run, spec.during)
     elif spec.stage == "sample" and spec.sample is not None:
         for run in runs:
             count = workload.checkpoints_to_sample(home, run, spec.sample)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wgen_tui.services.models.architecture import Shape
+from wgen_tui.services.models.architecture import ModelDims
 
 # Of `workers.grid.fit` and `workers.passes`, which size themselves by these; a test compares them.
 MOST_ADAPTERS = 32
@@ -47,7 +47,7 @@ class Adapters:
         return self.copies * self.rank * sum(a + b for a, b in self.modules.values())
 
 
-def weight_bytes(shape: Shape, width: int, quantization: str = "none") -> int:
+def weight_bytes(shape: ModelDims, width: int, quantization: str = "none") -> int:
     """The base in memory.
 
     Args:
@@ -60,7 +60,7 @@ def weight_bytes(shape: Shape, width: int, quantization: str = "none") -> int:
 
 
 def saved_bytes_per_token(
-    shape: Shape, adapters: Adapters, width: int, length: int
+    shape: ModelDims, adapters: Adapters, width: int, length: int
 ) -> tuple[float, float]:
     """What one token of a row of `length` leaves for the backward pass: (in all blocks, in one).
 
@@ -116,14 +116,14 @@ class Pass:
     checkpointing: bool
 
 
-def saved_bytes(shape: Shape, adapters: Adapters, width: int, made: Pass) -> int:
+def saved_bytes(shape: ModelDims, adapters: Adapters, width: int, made: Pass) -> int:
     """What a pass keeps for the backward pass, as `workers.grid.fit` measures it."""
     everything, block = saved_bytes_per_token(shape, adapters, width, made.length)
     kept = shape.layers * shape.hidden * width + block if made.checkpointing else everything
     return int(made.tokens * kept + made.labels * 4 * shape.vocabulary)
 
 
-def activation_bytes(shape: Shape, adapters: Adapters, width: int, made: Pass) -> int:
+def activation_bytes(shape: ModelDims, adapters: Adapters, width: int, made: Pass) -> int:
     """A pass and its backward pass at their peak.
 
     Beside what is saved: of an MLP the gradients of its three widths, and of each label the logits
@@ -137,6 +137,6 @@ def activation_bytes(shape: Shape, adapters: Adapters, width: int, made: Pass) -
     return saved_bytes(shape, adapters, width, made) + passing + logits
 
 
-def cache_bytes(shape: Shape, width: int, length: int) -> int:
+def cache_bytes(shape: ModelDims, width: int, length: int) -> int:
     """Keys and values of one row of `length` tokens, and its logits as `workers.passes` has them."""
     return 2 * shape.layers * shape.keys * width * length + 4 * 8 * shape.vocabulary

@@ -12,11 +12,11 @@ from itertools import groupby
 
 from experiments.schema import TrainingConfig
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import LaunchSpec, SampleJob
+from wgen_tui.protocol.launches import LaunchSpec, SampleStage
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.estimate import formulas, workload
 from wgen_tui.services.estimate.formulas import Pass
-from wgen_tui.services.models.architecture import Shape, shape_of
+from wgen_tui.services.models.architecture import ModelDims, model_dims
 
 # What the allocator keeps for activations beyond what is asked of it, by whether it is torch's on a
 # GPU (a judgment: none was at hand) or the C library's. The latter: 8 adapters at batch 4 on a model
@@ -72,7 +72,7 @@ def needs(home: Home, spec: LaunchSpec, runs: Sequence[RunSpec], limits: Limits)
     """
     found = []
     for group in _groups(runs):
-        shape = shape_of(group[0].model)
+        shape = model_dims(group[0].model)
         if shape is None:
             continue
         base = _base(spec, shape, group, limits)
@@ -98,12 +98,12 @@ def _groups(runs: Sequence[RunSpec]) -> Iterable[list[RunSpec]]:
 class _Base:
     """A base as it is loaded: bytes of a number, and of all weights."""
 
-    shape: Shape
+    shape: ModelDims
     width: int
     weights: int
 
 
-def _base(spec: LaunchSpec, shape: Shape, group: Sequence[RunSpec], limits: Limits) -> _Base:
+def _base(spec: LaunchSpec, shape: ModelDims, group: Sequence[RunSpec], limits: Limits) -> _Base:
     training = next((run.training for run in group if run.training is not None), None)
     width = _width(training, limits.on_gpu)
     quantization = "none" if training is None else training.quantization
@@ -127,7 +127,7 @@ def _processes(spec: LaunchSpec) -> int:
 
 
 def _stackable(training: TrainingConfig, spec: LaunchSpec) -> bool:
-    """As `workers.train.why_alone` and `workers.joint` have it."""
+    """As `workers.train.stage.why_not_stacked` and `workers.joint` have it."""
     lora = training.lora
     plain = not (lora.use_dora or lora.modules_to_save)
     return training.method == "lora" and plain and _processes(spec) == 1
@@ -200,7 +200,9 @@ class _Drawing:
     rows: int
 
 
-def _drawing(base: _Base, taken: int, checkpoints: int, job: SampleJob, limits: Limits) -> _Drawing:
+def _drawing(
+    base: _Base, taken: int, checkpoints: int, job: SampleStage, limits: Limits
+) -> _Drawing:
     """As many rows as a quarter of what is free holds."""
     length = workload.prompt_tokens(job) + job.sampling.max_tokens
     logits = formulas.cache_bytes(base.shape, base.width, 0)

@@ -16,11 +16,11 @@ from pydantic import ValidationError
 
 from experiments.schema import TrainingConfig
 from wgen_tui.paths import Home, RunPaths
-from wgen_tui.protocol.launches import JudgeJob, LaunchSpec, SampleJob
+from wgen_tui.protocol.launches import JudgeStage, LaunchSpec, SampleStage
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.inventory import final_checkpoint, steps_to_sample, total_steps
 from wgen_tui.services.estimate.formulas import Adapters
-from wgen_tui.services.models.architecture import Shape, targets
+from wgen_tui.services.models.architecture import ModelDims, targets
 
 # Measured on the bundled experiments with the embedded model's tokenizer: 3.5 to 3.9; those with
 # larger vocabularies have more on English. Fewer here, so that lengths come out rather too long.
@@ -98,7 +98,7 @@ def _tokens(text: str) -> int:
     return int(len(text.encode()) / BYTES_PER_TOKEN) + TURN_TOKENS
 
 
-def prompt_tokens(job: SampleJob) -> int:
+def prompt_tokens(job: SampleStage) -> int:
     """Tokens of the longest prompt, a read continuation with it."""
     prompts = [(prompt, "") for prompt in job.prompts]
     prompts += [
@@ -112,12 +112,12 @@ def prompt_tokens(job: SampleJob) -> int:
     return max(sizes, default=1)
 
 
-def draws(job: SampleJob) -> int:
+def draws(job: SampleStage) -> int:
     """Draws of one checkpoint."""
     return sum(job.draws(prompt) for prompt in job.prompts)
 
 
-def adapters_of(shape: Shape, training: TrainingConfig) -> Adapters:
+def adapters_of(shape: ModelDims, training: TrainingConfig) -> Adapters:
     """What a training puts on its base."""
     if training.method == "poly":
         poly = training.poly
@@ -126,13 +126,13 @@ def adapters_of(shape: Shape, training: TrainingConfig) -> Adapters:
     return Adapters(targets(shape, lora.target_modules, lora.layers_to_transform), lora.r)
 
 
-def checkpoints_to_sample(home: Home, spec: RunSpec, job: SampleJob) -> int:
+def checkpoints_to_sample(home: Home, spec: RunSpec, job: SampleStage) -> int:
     """How many checkpoints of a run are drawn from."""
     run = home.run(spec.run_id)
     return len(steps_to_sample(run, job, spec.training, spec.trained_rows))
 
 
-def train_disk_bytes(shape: Shape | None, spec: RunSpec, during: SampleJob | None) -> int:
+def train_disk_bytes(shape: ModelDims | None, spec: RunSpec, during: SampleStage | None) -> int:
     """What training a run writes: checkpoints, the state to go on from (two at a time), metrics."""
     training = spec.training
     if training is None:
@@ -144,7 +144,7 @@ def train_disk_bytes(shape: Shape | None, spec: RunSpec, during: SampleJob | Non
     return kept * (own + CHECKPOINT_BYTES) + 2 * 3 * own + steps * METRIC_BYTES + drawn
 
 
-def sample_disk_bytes(job: SampleJob) -> int:
+def sample_disk_bytes(job: SampleStage) -> int:
     """What the samples of one checkpoint take at most: every completion as long as it may be."""
     tokens = job.sampling.max_tokens
     each = SAMPLE_BYTES + BYTES_PER_DRAWN_TOKEN * tokens
@@ -154,7 +154,7 @@ def sample_disk_bytes(job: SampleJob) -> int:
     return COPIES * (draws(job) * each + rows * SAMPLE_BYTES)
 
 
-def judge_disk_bytes(home: Home, spec: RunSpec, job: JudgeJob) -> int:
+def judge_disk_bytes(home: Home, spec: RunSpec, job: JudgeStage) -> int:
     """What the verdicts on a run's samples take, by the samples' own size on disk."""
     size = sum(part.stat().st_size for part in home.run(spec.run_id).samples.glob("part-*"))
     return COPIES * (len(job.judges) + 1) * (size // PART_BYTES) * GRADE_BYTES

@@ -20,7 +20,7 @@ from pathlib import Path
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import checked_id
 from wgen_tui.protocol.record import sync_folder
-from wgen_tui.services.merge.merge_report import Unfit
+from wgen_tui.services.merge.merge_report import MergeConflict
 
 PREFIX = ".merge-"
 BLOCK = 1 << 20
@@ -28,7 +28,7 @@ PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class FileCopy:
     """A file that comes over.
 
     Attributes:
@@ -57,35 +57,35 @@ def component(name: str) -> str:
     """A foreign name, if it is safe as one component of a path.
 
     Raises:
-        Unfit: it is not.
+        MergeConflict: it is not.
     """
     try:
         return checked_id(name)
     except UsageError as error:
-        raise Unfit(f"{name!r} cannot be a file's name here") from error
+        raise MergeConflict(f"{name!r} cannot be a file's name here") from error
 
 
 def listed(folder: Path) -> list[os.DirEntry[str]]:
     """What is in a foreign folder, by name, but for what is unfinished; nothing without it.
 
     Raises:
-        Unfit: it, or something in it, is neither a folder nor a plain file, or cannot be read.
+        MergeConflict: it, or something in it, is neither a folder nor a plain file, or cannot be read.
     """
     try:
         if not stat.S_ISDIR(folder.lstat().st_mode):
-            raise Unfit(f"{folder} is no folder; symbolic links are not followed")
+            raise MergeConflict(f"{folder} is no folder; symbolic links are not followed")
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise Unfit(f"{folder} cannot be read: {error.strerror}") from error
+        raise MergeConflict(f"{folder} cannot be read: {error.strerror}") from error
     entries = [entry for entry in entries if not entry.name.startswith(".")]
     for entry in entries:
         plain = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
         if not plain:
             what = "a symbolic link" if entry.is_symlink() else "no plain file"
-            raise Unfit(f"{entry.path} is {what}")
+            raise MergeConflict(f"{entry.path} is {what}")
     return entries
 
 
@@ -93,7 +93,7 @@ def tree(folder: Path) -> Iterator[Path]:
     """Every plain file below a foreign folder.
 
     Raises:
-        Unfit: as `listed`.
+        MergeConflict: as `listed`.
     """
     for entry in listed(folder):
         if entry.is_dir(follow_symlinks=False):
@@ -107,16 +107,16 @@ def opened(path: Path) -> Iterator[BufferedReader]:
     """A foreign file, if it is a plain one.
 
     Raises:
-        Unfit: it is not, or cannot be read.
+        MergeConflict: it is not, or cannot be read.
     """
     try:
         # Without O_NONBLOCK a pipe that lies there would be waited for.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise Unfit(f"{path} cannot be read: {error.strerror}") from error
+        raise MergeConflict(f"{path} cannot be read: {error.strerror}") from error
     with os.fdopen(handle, "rb") as stream:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise Unfit(f"{path} is no plain file")
+            raise MergeConflict(f"{path} is no plain file")
         yield stream
 
 
@@ -124,7 +124,7 @@ def content(path: Path) -> bytes:
     """A foreign file whole.
 
     Raises:
-        Unfit: as `opened`.
+        MergeConflict: as `opened`.
     """
     with opened(path) as stream:
         return stream.read()
@@ -134,7 +134,7 @@ def content_if_there(path: Path) -> bytes | None:
     """A foreign file whole; None without it.
 
     Raises:
-        Unfit: as `opened`.
+        MergeConflict: as `opened`.
     """
     return content(path) if os.path.lexists(path) else None
 
@@ -143,29 +143,29 @@ def size(path: Path) -> int:
     """The bytes of a foreign file.
 
     Raises:
-        Unfit: it is gone.
+        MergeConflict: it is gone.
     """
     try:
         return path.lstat().st_size
     except OSError as error:
-        raise Unfit(f"{path} cannot be read: {error.strerror}") from error
+        raise MergeConflict(f"{path} cannot be read: {error.strerror}") from error
 
 
 def digest(path: Path) -> str:
     """The SHA-256 of a file.
 
     Raises:
-        Unfit: as `opened`.
+        MergeConflict: as `opened`.
     """
     with opened(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def stage(folder: Path, pieces: list[Piece]) -> None:
+def stage(folder: Path, pieces: list[FileCopy]) -> None:
     """Write pieces into a folder that is in nobody's way, and bring them to disk.
 
     Raises:
-        Unfit: a file there cannot be read, or is not what it should be.
+        MergeConflict: a file there cannot be read, or is not what it should be.
         OSError: the disk here is full, or refuses.
     """
     shutil.rmtree(folder, ignore_errors=True)
@@ -179,7 +179,7 @@ def stage(folder: Path, pieces: list[Piece]) -> None:
         sync_folder(Path(place))
 
 
-def _write(piece: Piece, target: Path) -> None:
+def _write(piece: FileCopy, target: Path) -> None:
     handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as stream:
         if piece.source is None:
@@ -191,12 +191,14 @@ def _write(piece: Piece, target: Path) -> None:
                     found.update(block)
                     stream.write(block)
             if piece.sha256 not in (None, found.hexdigest()):
-                raise Unfit(f"{piece.source} is damaged: it is not the file that was written")
+                raise MergeConflict(
+                    f"{piece.source} is damaged: it is not the file that was written"
+                )
         stream.flush()
         os.fsync(stream.fileno())
 
 
-def publish(staged: Path, folder: Path, pieces: list[Piece]) -> None:
+def publish(staged: Path, folder: Path, pieces: list[FileCopy]) -> None:
     """Give staged pieces their names in a folder that is there, one after the other."""
     for unit in dict.fromkeys(piece.renamed for piece in pieces):
         target = folder / unit

@@ -13,22 +13,22 @@ from pathlib import Path
 from experiments.catalogue import FILE, builtin_root
 from experiments.schema import NAME
 from wgen_tui.paths import Home
-from wgen_tui.services.merge.file_copies import Piece, component, content, digest, listed, tree
-from wgen_tui.services.merge.merge_report import Unfit
+from wgen_tui.services.merge.file_copies import FileCopy, component, content, digest, listed, tree
+from wgen_tui.services.merge.merge_report import MergeConflict
 
 CACHE = "__pycache__"
 
 
-def journal(home: Home, other: Home) -> tuple[list[Piece], int]:
+def journal(home: Home, other: Home) -> tuple[list[FileCopy], int]:
     """What other people's, or other boxes', journals hold beside ours.
 
     Returns:
         The files to be written, and how many lines they have.
 
     Raises:
-        Unfit: a file there cannot be read.
+        MergeConflict: a file there cannot be read.
     """
-    pieces: list[Piece] = []
+    pieces: list[FileCopy] = []
     known: set[object] = set()
     for path in home.journal.glob("*.jsonl"):
         known.update(key for key, _ in _lines(path.read_bytes()))
@@ -47,7 +47,7 @@ def journal(home: Home, other: Home) -> tuple[list[Piece], int]:
             # Its namesake may be growing under a grader's hands.
             mark = hashlib.sha256(text).hexdigest()[:10]
             name = f"{name.removesuffix('.jsonl')}-{mark}.jsonl"
-        pieces.append(Piece(name, data=text))
+        pieces.append(FileCopy(name, data=text))
         taken.add(name)
         known.update(key for key, _ in new)
         count += len(new)
@@ -57,7 +57,7 @@ def journal(home: Home, other: Home) -> tuple[list[Piece], int]:
 def _name(name: str) -> str:
     """The name of a journal file here; graders' names may have letters that ids have not."""
     if "/" in name or not name.isprintable() or len(name.encode()) > 200:
-        raise Unfit(f"{name!r} cannot be a file's name here")
+        raise MergeConflict(f"{name!r} cannot be a file's name here")
     return name
 
 
@@ -78,32 +78,32 @@ def slugs(other: Home) -> list[str]:
     """The definitions of the other home.
 
     Raises:
-        Unfit: its folder of them cannot be read.
+        MergeConflict: its folder of them cannot be read.
     """
     found = [entry.name for entry in listed(other.experiments) if entry.is_dir()]
     return [name for name in found if (other.experiments / name / FILE).exists()]
 
 
-def definition(home: Home, other: Home, slug: str) -> list[Piece]:
+def definition(home: Home, other: Home, slug: str) -> list[FileCopy]:
     """The files of a definition that is not here; nothing when the same is here.
 
     Raises:
-        Unfit: another definition has the slug here, or this one cannot be taken.
+        MergeConflict: another definition has the slug here, or this one cannot be taken.
     """
     if not NAME.fullmatch(component(slug)):
-        raise Unfit(f"{slug!r} cannot be a slug")
+        raise MergeConflict(f"{slug!r} cannot be a slug")
     there = other.experiments / slug
     found = {str(path.relative_to(there)): path for path in _files(there)}
     here = home.experiments / slug
     if not here.exists():
         here = builtin_root() / slug
     if not (here / FILE).exists():
-        return [Piece(name, path) for name, path in found.items()]
+        return [FileCopy(name, path) for name, path in found.items()]
     ours = {str(path.relative_to(here)): path for path in here.rglob("*") if path.is_file()}
     ours = {name: path for name, path in ours.items() if CACHE not in Path(name).parts}
     for name in sorted(found.keys() | ours.keys()):
         if name not in ours or name not in found or digest_of(ours[name]) != digest(found[name]):
-            raise Unfit(f"another definition has this slug here: {name} differs")
+            raise MergeConflict(f"another definition has this slug here: {name} differs")
     return []
 
 

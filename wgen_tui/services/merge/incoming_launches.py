@@ -20,10 +20,10 @@ from pydantic import ValidationError
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home, LaunchPaths
 from wgen_tui.protocol.launches import DoneRecord, LaunchSpec, RunOutcome
-from wgen_tui.services.merge.file_copies import Piece, component, content_if_there, listed
-from wgen_tui.services.merge.merge_report import Unfit
+from wgen_tui.services.merge.file_copies import FileCopy, component, content_if_there, listed
+from wgen_tui.services.merge.merge_report import MergeConflict
 from wgen_tui.services.runs.launch_state import LIVE, Launches, LaunchView, alive
-from wgen_tui.services.runs.run_state import will_serve
+from wgen_tui.services.runs.run_state import is_pending_for
 from wgen_tui.services.supervisor import lifecycle
 
 UNFINISHED = "Not finished where it ran"
@@ -35,12 +35,12 @@ def launch_ids(data: bytes | None) -> list[str]:
     """The launches in a launches.jsonl, oldest first.
 
     Raises:
-        Unfit: one cannot be an id.
+        MergeConflict: one cannot be an id.
     """
     try:
         return [component(str(json.loads(line)["launch_id"])) for line in _whole(data)]
     except (ValueError, KeyError, TypeError) as error:
-        raise Unfit("its launches.jsonl is damaged") from error
+        raise MergeConflict("its launches.jsonl is damaged") from error
 
 
 def _whole(data: bytes | None) -> list[bytes]:
@@ -64,7 +64,7 @@ def united(ours: bytes, theirs: bytes) -> bytes:
 
 
 @dataclass
-class Board:
+class HomeLaunches:
     """The launches of one home; what is asked twice is read once."""
 
     home: Home
@@ -85,16 +85,16 @@ class Board:
         try:
             return self._launches.with_predecessors(self._launches.refresh(names))
         except UsageError as error:
-            raise Unfit(error.message) from error
+            raise MergeConflict(error.message) from error
 
     def under_way(self, run_id: str, names: Collection[str]) -> LaunchView | None:
         """The launch that does, or is going to do, something for a run."""
         every = self.with_predecessors(names)
         own = [every[name] for name in names if name in every]
-        return next((view for view in own if will_serve(view, run_id, every)), None)
+        return next((view for view in own if is_pending_for(view, run_id, every)), None)
 
 
-def at_work_there(board: Board, run_id: str, names: Collection[str], untouched: bool) -> str:
+def at_work_there(board: HomeLaunches, run_id: str, names: Collection[str], untouched: bool) -> str:
     """Why a run counts as live in the other home; empty when it is at rest.
 
     Whoever only waits there, with no supervisor that would start it, is at rest: the box may be
@@ -115,7 +115,7 @@ def at_work_there(board: Board, run_id: str, names: Collection[str], untouched: 
                 f"it may be at work on another box (quiet for {QUIET / 60:.0f} min, it comes over)"
             )
     waiting = board.under_way(run_id, names)
-    if waiting is not None and lifecycle.alive(board.home) is not None:
+    if waiting is not None and lifecycle.supervisor_pid(board.home) is not None:
         return f"it waits there for {waiting.spec.stage}, and that home's supervisor is at work"
     if waiting is not None and untouched:
         return "it waits there, and nothing has been done for it yet"
@@ -144,24 +144,24 @@ def _started(paths: LaunchPaths) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def pieces_of(paths: LaunchPaths) -> list[Piece]:
+def pieces_of(paths: LaunchPaths) -> list[FileCopy]:
     """What of a launch comes over: `done.json` last, as always.
 
     Raises:
-        Unfit: it cannot be read here.
+        MergeConflict: it cannot be read here.
     """
     for _ in listed(paths.root):
         pass  # a symbolic link among its files
     spec = read_spec(paths)
     pieces = [_as_json("launch.json", _bare(spec).model_dump(mode="json"))]
     # Stands there for as long as the launch does: nobody here starts it, or tries it again.
-    pieces.append(Piece("control/cancel"))
+    pieces.append(FileCopy("control/cancel"))
     names = [*COPIED, *(entry.name for entry in listed(paths.root) if _is_earlier(entry.name))]
-    pieces += [Piece(name, paths.root / name) for name in names if (paths.root / name).exists()]
+    pieces += [FileCopy(name, paths.root / name) for name in names if (paths.root / name).exists()]
     if started := _started(paths):
         pieces.append(_as_json("started.json", {**started, "pid": None, "ticks": None}))
     if paths.done.exists():
-        pieces.append(Piece("done.json", paths.done))
+        pieces.append(FileCopy("done.json", paths.done))
     else:
         pieces.append(_as_json("done.json", _unfinished(spec, started).model_dump(mode="json")))
     return pieces
@@ -171,22 +171,22 @@ def _is_earlier(name: str) -> bool:
     return name.startswith("done-") and name.endswith(".json")
 
 
-def _as_json(place: str, value: Mapping[str, Any]) -> Piece:
-    return Piece(place, data=json.dumps(value, indent=2).encode() + b"\n")
+def _as_json(place: str, value: Mapping[str, Any]) -> FileCopy:
+    return FileCopy(place, data=json.dumps(value, indent=2).encode() + b"\n")
 
 
 def read_spec(paths: LaunchPaths) -> LaunchSpec:
     """A launch's spec.
 
     Raises:
-        Unfit: there is none of this version, or it is another launch's.
+        MergeConflict: there is none of this version, or it is another launch's.
     """
     try:
         spec = LaunchSpec.model_validate_json(content_if_there(paths.spec) or b"")
     except ValidationError as error:
-        raise Unfit(f"{paths.spec} is not of this version") from error
+        raise MergeConflict(f"{paths.spec} is not of this version") from error
     if spec.launch_id != paths.root.name:
-        raise Unfit(f"{paths.spec} is that of {spec.launch_id}")
+        raise MergeConflict(f"{paths.spec} is that of {spec.launch_id}")
     for name in (*spec.run_ids, *spec.after):
         component(name)
     return spec
@@ -212,14 +212,14 @@ def _unfinished(spec: LaunchSpec, started: Mapping[str, Any]) -> DoneRecord:
     )
 
 
-def changed(ours: LaunchPaths, theirs: LaunchPaths) -> list[Piece]:
+def changed(ours: LaunchPaths, theirs: LaunchPaths) -> list[FileCopy]:
     """What a merge changes of a launch that both homes have: only the end of an unfinished copy.
 
     Raises:
-        Unfit: they are two launches of one id.
+        MergeConflict: they are two launches of one id.
     """
     if _bare(read_spec(ours)) != _bare(read_spec(theirs)):
-        raise Unfit(f"launch {ours.root.name} is another one here")
+        raise MergeConflict(f"launch {ours.root.name} is another one here")
     if not is_unfinished_copy(ours):
         return []
     return [piece for piece in pieces_of(theirs) if not _is_here(ours.root / piece.place, piece)]
@@ -234,7 +234,7 @@ def is_unfinished_copy(paths: LaunchPaths) -> bool:
     return found.title == UNFINISHED
 
 
-def _is_here(path: Path, piece: Piece) -> bool:
+def _is_here(path: Path, piece: FileCopy) -> bool:
     try:
         ours = path.read_bytes()
     except OSError:

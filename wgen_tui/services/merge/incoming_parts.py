@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wgen_tui.services.merge.file_copies import Piece, component, content, digest, listed, size
-from wgen_tui.services.merge.merge_report import Unfit
+from wgen_tui.services.merge.file_copies import FileCopy, component, content, digest, listed, size
+from wgen_tui.services.merge.merge_report import MergeConflict
 
 Key = tuple[Any, ...]
 # Folder of a run -> what makes two rows the same row. Prompts and read-outs come before samples:
@@ -32,10 +32,10 @@ KEYS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class IncomingParts:
     """What comes over of one folder."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[FileCopy, ...]
     rows: int
 
 
@@ -47,7 +47,7 @@ def parts_there(folder: Path, kind: str) -> list[Path]:
     """The parts in a foreign folder.
 
     Raises:
-        Unfit: one cannot stand here.
+        MergeConflict: one cannot stand here.
     """
     names = [entry.name for entry in listed(folder)]
     end = suffix(kind)
@@ -58,31 +58,31 @@ def parts_there(folder: Path, kind: str) -> list[Path]:
     ]
 
 
-def all_parts(folder: Path, kind: str) -> Found:
+def all_parts(folder: Path, kind: str) -> IncomingParts:
     """Every part, for a run that is not here.
 
     Raises:
-        Unfit: one is damaged.
+        MergeConflict: one is damaged.
     """
     there = parts_there(folder, kind)
     rows = sum(len(_keys(path, kind)) for path in there)
-    return Found(tuple(Piece(f"{kind}/{path.name}", path) for path in there), rows)
+    return IncomingParts(tuple(FileCopy(f"{kind}/{path.name}", path) for path in there), rows)
 
 
-def new_parts(ours: Path, theirs: Path, kind: str) -> Found:
+def new_parts(ours: Path, theirs: Path, kind: str) -> IncomingParts:
     """What the parts there hold beside those here.
 
     Raises:
-        Unfit: a part there is damaged, or a sample has two texts.
+        MergeConflict: a part there is damaged, or a sample has two texts.
     """
     there = parts_there(theirs, kind)
     here = sorted(ours.glob(f"part-*{suffix(kind)}"))
     fresh = [path for path in there if not _same_file(path, here)]
     if not fresh:
-        return Found((), 0)
+        return IncomingParts((), 0)
     known = _keys_here(here, kind)
     taken = {path.name for path in here}
-    pieces: list[Piece] = []
+    pieces: list[FileCopy] = []
     rows = 0
     for path in fresh:
         keys = _keys(path, kind)
@@ -94,7 +94,7 @@ def new_parts(ours: Path, theirs: Path, kind: str) -> Found:
             taken.add(Path(pieces[-1].place).name)
             known |= set(new)
             rows += len(set(new))
-    return Found(tuple(pieces), rows)
+    return IncomingParts(tuple(pieces), rows)
 
 
 def _same_file(path: Path, here: Iterable[Path]) -> bool:
@@ -102,13 +102,13 @@ def _same_file(path: Path, here: Iterable[Path]) -> bool:
     return bool(same) and digest(path) in {digest(other) for other in same}
 
 
-def _piece(path: Path, kind: str, keys: list[Key], new: set[Key], taken: set[str]) -> Piece:
+def _piece(path: Path, kind: str, keys: list[Key], new: set[Key], taken: set[str]) -> FileCopy:
     whole = len(new) == len(keys)
     if whole and path.name not in taken:
-        return Piece(f"{kind}/{path.name}", path)
+        return FileCopy(f"{kind}/{path.name}", path)
     data = content(path) if whole else _only(path, kind, new)
     mark = hashlib.sha256(repr(sorted(new)).encode()).hexdigest()[:10]
-    return Piece(f"{kind}/{path.stem}-{mark}{path.suffix}", data=data)
+    return FileCopy(f"{kind}/{path.stem}-{mark}{path.suffix}", data=data)
 
 
 def _keys_here(paths: Iterable[Path], kind: str) -> set[Key]:
@@ -117,7 +117,7 @@ def _keys_here(paths: Iterable[Path], kind: str) -> set[Key]:
     for path in paths:
         try:
             found.update(_keys(path, kind))
-        except Unfit:
+        except MergeConflict:
             continue
     return found
 
@@ -133,9 +133,9 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     try:
         rows = [json.loads(line) for line in content(path).splitlines() if line.strip()]
     except ValueError as error:
-        raise Unfit(f"{path} is damaged: {error}") from error
+        raise MergeConflict(f"{path} is damaged: {error}") from error
     if not all(isinstance(row, dict) and isinstance(row.get("grade_id"), int) for row in rows):
-        raise Unfit(f"{path} is damaged: a line is no grade")
+        raise MergeConflict(f"{path} is damaged: a line is no grade")
     return rows
 
 
@@ -151,7 +151,7 @@ def _table(path: Path, columns: Iterable[str] | None = None) -> Any:
             page_checksum_verification=True,
         )
     except (pa.ArrowException, OSError) as error:
-        raise Unfit(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+        raise MergeConflict(f"{path} is damaged: {str(error).splitlines()[0]}") from error
 
 
 def _only(path: Path, kind: str, wanted: set[Key]) -> bytes:
@@ -174,18 +174,18 @@ def _refuse_two_texts(path: Path, here: Iterable[Path], known: set[Key]) -> None
     """The same draw made twice gives one text; on other hardware it may give another.
 
     Raises:
-        Unfit: it did.
+        MergeConflict: it did.
     """
     theirs = {key: text for key, text in _texts(path).items() if (key,) in known}
     differ: list[int] = []
     for part in here:
         try:
             ours = _texts(part)
-        except Unfit:
+        except MergeConflict:
             continue
         differ += [key for key in ours.keys() & theirs.keys() if ours[key] != theirs[key]]
     if differ:
-        raise Unfit(
+        raise MergeConflict(
             f"{len(differ)} samples were drawn in both homes with different texts, such as sample "
             f"{min(differ)}"
         )

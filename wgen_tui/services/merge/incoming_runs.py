@@ -21,7 +21,7 @@ from wgen_tui.run_files.inventory import checkpoints
 from wgen_tui.services.merge import incoming_launches as theirs_launches
 from wgen_tui.services.merge.file_copies import (
     PICKLES,
-    Piece,
+    FileCopy,
     component,
     content,
     content_if_there,
@@ -29,7 +29,7 @@ from wgen_tui.services.merge.file_copies import (
     tree,
 )
 from wgen_tui.services.merge.incoming_parts import KEYS, all_parts, new_parts
-from wgen_tui.services.merge.merge_report import StepsDiffer, Unfit
+from wgen_tui.services.merge.merge_report import MergeConflict, StepsDiffer
 from wgen_tui.services.models.resolve import EMBEDDED
 from wgen_tui.services.runs.runs import read_spec
 
@@ -41,7 +41,7 @@ PLACE = ("location", "trust_remote_code", "trust_pickle", "endpoint")
 
 
 @dataclass
-class Coming:
+class IncomingRun:
     """What of a run comes over.
 
     Attributes:
@@ -52,7 +52,7 @@ class Coming:
     run_id: str
     fresh: bool
     launches: list[str]
-    pieces: list[Piece] = field(default_factory=list)
+    pieces: list[FileCopy] = field(default_factory=list)
     checkpoints: tuple[int, ...] = ()
     samples: int = 0
 
@@ -61,18 +61,18 @@ def names(other: Home) -> list[str]:
     """The runs of the other home.
 
     Raises:
-        Unfit: its folder of them cannot be read.
+        MergeConflict: its folder of them cannot be read.
     """
     listed(other.launches)  # they are read by name: see that their folder is one
     found = listed(other.runs)
     return [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
 
 
-def look(home: Home, other: Home, run_id: str) -> Coming:
+def inspect_run(home: Home, other: Home, run_id: str) -> IncomingRun:
     """What of a run of `other` is not here.
 
     Raises:
-        Unfit: nothing of it is taken.
+        MergeConflict: nothing of it is taken.
     """
     theirs, ours = paths_there(other, run_id), home.run(run_id)
     for _ in tree(theirs.root):
@@ -80,20 +80,20 @@ def look(home: Home, other: Home, run_id: str) -> Coming:
     spec = spec_there(theirs, run_id)
     listed_there = content_if_there(theirs.launches) or b""
     fresh = not ours.root.exists()
-    coming = Coming(run_id, fresh, theirs_launches.launch_ids(listed_there))
+    coming = IncomingRun(run_id, fresh, theirs_launches.launch_ids(listed_there))
     if fresh:
         _whole(coming, theirs, spec)
         return coming
     here = read_spec(home, run_id)
     if here is None:
-        raise Unfit(f"{ours.spec} cannot be read")
+        raise MergeConflict(f"{ours.spec} cannot be read")
     if different := _difference(here, spec):
-        raise Unfit(f"the specs differ in {different}")
+        raise MergeConflict(f"the specs differ in {different}")
     _rest(coming, ours, theirs)
     lines = ours.launches.read_bytes() if ours.launches.exists() else b""
     united = theirs_launches.united(lines, listed_there)
     if theirs_launches.launch_ids(united) != theirs_launches.launch_ids(lines):
-        coming.pieces.append(Piece(ours.launches.name, data=united))
+        coming.pieces.append(FileCopy(ours.launches.name, data=united))
     return coming
 
 
@@ -101,7 +101,7 @@ def paths_there(other: Home, run_id: str) -> RunPaths:
     """The files of a run of the other home.
 
     Raises:
-        Unfit: its folder's name cannot be an id.
+        MergeConflict: its folder's name cannot be an id.
     """
     return other.run(component(run_id))
 
@@ -110,14 +110,14 @@ def spec_there(paths: RunPaths, run_id: str) -> RunSpec:
     """The spec of a run of another home.
 
     Raises:
-        Unfit: there is none of this version, or it is another run's.
+        MergeConflict: there is none of this version, or it is another run's.
     """
     try:
         spec = RunSpec.model_validate_json(content(paths.spec))
     except ValidationError as error:
-        raise Unfit("its spec.json is not of this version") from error
+        raise MergeConflict("its spec.json is not of this version") from error
     if spec.run_id != run_id:
-        raise Unfit(f"its spec.json is that of {spec.run_id}")
+        raise MergeConflict(f"its spec.json is that of {spec.run_id}")
     return spec
 
 
@@ -141,10 +141,10 @@ def _placed(spec: RunSpec) -> RunSpec:
     return spec.model_copy(update={"model": spec.model.model_copy(update=place)})
 
 
-def _whole(coming: Coming, theirs: RunPaths, spec: RunSpec) -> None:
+def _whole(coming: IncomingRun, theirs: RunPaths, spec: RunSpec) -> None:
     """All of a run that is not here; its spec last."""
     if content_if_there(theirs.data) is not None:
-        coming.pieces.append(Piece(theirs.data.name, theirs.data, sha256=spec.data_sha256))
+        coming.pieces.append(FileCopy(theirs.data.name, theirs.data, sha256=spec.data_sha256))
     coming.pieces += _checkpoints(coming, theirs, {})
     coming.pieces += _sealed(theirs, "resume", ResumeManifest)
     for kind in KEYS:
@@ -153,12 +153,12 @@ def _whole(coming: Coming, theirs: RunPaths, spec: RunSpec) -> None:
         coming.samples += found.rows if kind == "samples" else 0
     for path in (theirs.metrics, theirs.verification, theirs.launches):
         if path.exists():
-            coming.pieces.append(Piece(path.name, path))
+            coming.pieces.append(FileCopy(path.name, path))
     text = _placed(spec).model_dump_json(indent=2) + "\n"
-    coming.pieces.append(Piece(theirs.spec.name, data=text.encode()))
+    coming.pieces.append(FileCopy(theirs.spec.name, data=text.encode()))
 
 
-def _rest(coming: Coming, ours: RunPaths, theirs: RunPaths) -> None:
+def _rest(coming: IncomingRun, ours: RunPaths, theirs: RunPaths) -> None:
     """What a run lacks here."""
     coming.pieces += _checkpoints(coming, theirs, checkpoints(ours))
     for kind in KEYS:
@@ -166,20 +166,20 @@ def _rest(coming: Coming, ours: RunPaths, theirs: RunPaths) -> None:
         coming.pieces += found.pieces
         coming.samples += found.rows if kind == "samples" else 0
     if (metrics := _metrics(ours, theirs)) is not None:
-        coming.pieces.append(Piece(ours.metrics.name, data=metrics))
+        coming.pieces.append(FileCopy(ours.metrics.name, data=metrics))
     if theirs.verification.exists() and not ours.verification.exists():
-        coming.pieces.append(Piece(ours.verification.name, theirs.verification))
+        coming.pieces.append(FileCopy(ours.verification.name, theirs.verification))
 
 
 def _checkpoints(
-    coming: Coming, theirs: RunPaths, here: dict[int, CheckpointManifest]
-) -> list[Piece]:
+    coming: IncomingRun, theirs: RunPaths, here: dict[int, CheckpointManifest]
+) -> list[FileCopy]:
     """The complete checkpoints that are not here.
 
     Raises:
-        Unfit: an adapter of some step is another here, or is a pickle.
+        MergeConflict: an adapter of some step is another here, or is a pickle.
     """
-    pieces: list[Piece] = []
+    pieces: list[FileCopy] = []
 
     def wanted(manifest: CheckpointManifest) -> bool:
         if (mine := here.get(manifest.step)) is None:
@@ -209,9 +209,9 @@ def _sealed(
     kind: str,
     model: type[Manifest],
     wanted: Callable[[Manifest], bool] = lambda _: True,
-) -> list[Piece]:
+) -> list[FileCopy]:
     """The files of every folder that has its manifest: those that it names, and itself last."""
-    pieces: list[Piece] = []
+    pieces: list[FileCopy] = []
     for entry in listed(theirs.root / kind):
         folder = theirs.root / kind / component(entry.name)
         if (sealed := content_if_there(folder / "manifest.json")) is None:
@@ -219,17 +219,21 @@ def _sealed(
         try:
             manifest = model.model_validate_json(sealed)
         except ValidationError as error:
-            raise Unfit(f"{folder / 'manifest.json'} is not of this version") from error
+            raise MergeConflict(f"{folder / 'manifest.json'} is not of this version") from error
         if manifest.run_id != theirs.root.name or entry.name != f"step-{manifest.step}":
-            raise Unfit(f"{folder} belongs to step {manifest.step} of run {manifest.run_id}")
+            raise MergeConflict(
+                f"{folder} belongs to step {manifest.step} of run {manifest.run_id}"
+            )
         if not wanted(manifest):
             continue
         unit = f"{kind}/{entry.name}"
         for name, sha in manifest.files.items():
             if name.lower().endswith(PICKLES):
-                raise Unfit(f"{folder / name} is a pickle, which can run code")
-            pieces.append(Piece(f"{unit}/{component(name)}", folder / name, sha256=sha, unit=unit))
-        pieces.append(Piece(f"{unit}/manifest.json", data=sealed, unit=unit))
+                raise MergeConflict(f"{folder / name} is a pickle, which can run code")
+            pieces.append(
+                FileCopy(f"{unit}/{component(name)}", folder / name, sha256=sha, unit=unit)
+            )
+        pieces.append(FileCopy(f"{unit}/manifest.json", data=sealed, unit=unit))
     return pieces
 
 

@@ -22,14 +22,14 @@ from wgen_tui.services.merge import incoming_experiments, incoming_runs
 from wgen_tui.services.merge import incoming_launches as lanes
 from wgen_tui.services.merge.file_copies import (
     PREFIX,
-    Piece,
+    FileCopy,
     content_if_there,
     publish,
     stage,
     sweep,
 )
-from wgen_tui.services.merge.merge_report import Conflict, Item, Kind, Report, Unfit, What
-from wgen_tui.services.runs.queue import one_at_a_time
+from wgen_tui.services.merge.merge_report import Conflict, Item, Kind, MergeConflict, Report, What
+from wgen_tui.services.runs.queue import queue_lock
 from wgen_tui.services.runs.runs import launches_of
 
 __all__ = ["Report", "merge"]
@@ -122,8 +122,8 @@ class _Merge:
         self._home = home
         self._other = other
         self._tell = tell
-        self._here = lanes.Board(home)
-        self._there = lanes.Board(other)
+        self._here = lanes.HomeLaunches(home)
+        self._there = lanes.HomeLaunches(other)
         self._launches: dict[str, What] = {}
 
     def everything(self) -> None:
@@ -140,7 +140,7 @@ class _Merge:
     def _listed(self, kind: Kind, folder: Path, names: Callable[[Home], list[str]]) -> list[str]:
         try:
             return names(self._other)
-        except Unfit as error:
+        except MergeConflict as error:
             self.report.conflicts.append(Conflict.of(kind, folder.name, error))
             return []
 
@@ -150,7 +150,7 @@ class _Merge:
             if pieces and not self.report.dry_run:
                 stage(self._home.experiments / f"{PREFIX}{slug}", pieces)
                 _rename(self._home.experiments / f"{PREFIX}{slug}", self._home.experiments / slug)
-        except Unfit as error:
+        except MergeConflict as error:
             self.report.conflicts.append(Conflict.of("experiment", slug, error))
             return Item(slug, "conflict", str(error))
         size = sum(piece.bytes for piece in pieces)
@@ -160,11 +160,11 @@ class _Merge:
         try:
             if why := self._live(run_id):
                 return Item(run_id, "live", why)
-            coming = incoming_runs.look(self._home, self._other, run_id)
+            coming = incoming_runs.inspect_run(self._home, self._other, run_id)
             changes = self._changes(coming)
             if not self.report.dry_run and (why := self._bring(coming, changes)):
                 return Item(run_id, "live", why)
-        except Unfit as error:
+        except MergeConflict as error:
             self.report.conflicts.append(Conflict.of("run", run_id, error))
             return Item(run_id, "conflict", str(error))
         for name, (what, _) in changes.items():
@@ -186,13 +186,13 @@ class _Merge:
         untouched = not any(path.exists() for path in there)
         return lanes.at_work_there(self._there, run_id, names, untouched)
 
-    def _changes(self, coming: incoming_runs.Coming) -> dict[str, tuple[What, list[Piece]]]:
+    def _changes(self, coming: incoming_runs.IncomingRun) -> dict[str, tuple[What, list[FileCopy]]]:
         """What of the launches that served a run, and of those before them, comes over."""
-        found: dict[str, tuple[What, list[Piece]]] = {}
+        found: dict[str, tuple[What, list[FileCopy]]] = {}
         views = self._there.with_predecessors(coming.launches)
         for name in coming.launches:
             if name not in views and os.path.lexists(self._other.launch(name).root):
-                raise Unfit(f"its launch {name} is not of this version")
+                raise MergeConflict(f"its launch {name} is not of this version")
         for name, view in views.items():
             ours = self._home.launch(name)
             if not ours.root.exists():
@@ -203,7 +203,7 @@ class _Merge:
         return found
 
     def _bring(
-        self, coming: incoming_runs.Coming, changes: dict[str, tuple[What, list[Piece]]]
+        self, coming: incoming_runs.IncomingRun, changes: dict[str, tuple[What, list[FileCopy]]]
     ) -> str:
         """Write a run and its launches; returns why not, if the run has come to life meanwhile."""
         staged = self._home.runs / f"{PREFIX}{coming.run_id}"
@@ -214,7 +214,7 @@ class _Merge:
             if pieces:
                 self._bring_launch(name, pieces)
         root = self._home.run(coming.run_id).root
-        with one_at_a_time(self._home):  # no command commits a launch of it now
+        with queue_lock(self._home):  # no command commits a launch of it now
             if coming.fresh == root.exists() or known != launches_of(self._home, coming.run_id):
                 return "it has come to life here meanwhile"
             if coming.fresh:
@@ -223,7 +223,7 @@ class _Merge:
                 publish(staged, root, coming.pieces)
         return ""
 
-    def _bring_launch(self, name: str, pieces: list[Piece]) -> None:
+    def _bring_launch(self, name: str, pieces: list[FileCopy]) -> None:
         staged = self._home.launches / f"{PREFIX}{name}"
         stage(staged, pieces)
         root = self._home.launch(name).root
@@ -235,7 +235,7 @@ class _Merge:
     def _journal(self) -> None:
         try:
             pieces, self.report.grades = incoming_experiments.journal(self._home, self._other)
-        except Unfit as error:
+        except MergeConflict as error:
             self.report.conflicts.append(Conflict.of("journal", self._other.journal.name, error))
             return
         if pieces and not self.report.dry_run:

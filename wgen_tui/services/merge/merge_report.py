@@ -10,11 +10,11 @@ What = Literal["new", "updated", "same", "conflict", "live"]
 Kind = Literal["run", "experiment", "journal"]
 
 
-class Unfit(Exception):
+class MergeConflict(Exception):
     """Something of the other home that is not taken; the message says why."""
 
 
-class StepsDiffer(Unfit):
+class StepsDiffer(MergeConflict):
     """Both homes have a checkpoint of a step, and the adapters are not the same.
 
     Attributes:
@@ -65,7 +65,7 @@ class Conflict:
     theirs: str | None = None
 
     @classmethod
-    def of(cls, kind: Kind, name: str, error: Unfit) -> Conflict:
+    def of(cls, kind: Kind, name: str, error: MergeConflict) -> Conflict:
         """What an error says, as a line of the report."""
         if isinstance(error, StepsDiffer):
             return cls(kind, name, str(error), error.step, error.ours, error.theirs)

@@ -25,7 +25,7 @@ NOT_LINEAR = re.compile(r"embed|lm_head|\bwte\b|\bwpe\b|norm|router|rotary", re.
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ModelDims:
     """What memory depends on.
 
     Attributes:
@@ -59,7 +59,7 @@ class Shape:
     stored: int = 0
 
 
-def shape_of(model: ModelRef) -> Shape | None:
+def model_dims(model: ModelRef) -> ModelDims | None:
     """The size of a model; None where nothing tells it (a served one included)."""
     if model.endpoint is not None:
         return None
@@ -77,13 +77,13 @@ def shape_of(model: ModelRef) -> Shape | None:
 
 
 @lru_cache(maxsize=64)
-def _read(config: str, _stamp: int, files: tuple[tuple[str, int, int], ...]) -> Shape | None:
+def _read(config: str, _stamp: int, files: tuple[tuple[str, int, int], ...]) -> ModelDims | None:
     found = json.loads(Path(config).read_bytes())
     text = found.get("text_config", found)
     tensors: dict[str, list[int]] = {}
     for name, _, _ in files:
         tensors |= _head(Path(name))
-    return _shape(text, tensors, sum(size for _, _, size in files))
+    return _dims(text, tensors, sum(size for _, _, size in files))
 
 
 def _head(path: Path) -> dict[str, list[int]]:
@@ -100,7 +100,7 @@ def _head(path: Path) -> dict[str, list[int]]:
     return {name: item["shape"] for name, item in head.items() if name != "__metadata__"}
 
 
-def _shape(config: Mapping[str, Any], tensors: Mapping[str, list[int]], stored: int) -> Shape:
+def _dims(config: Mapping[str, Any], tensors: Mapping[str, list[int]], stored: int) -> ModelDims:
     hidden = int(config.get("hidden_size") or config.get("n_embd") or 0)
     layers = int(config.get("num_hidden_layers") or config.get("n_layer") or 0)
     heads = int(config.get("num_attention_heads") or config.get("n_head") or 1)
@@ -129,7 +129,7 @@ def _shape(config: Mapping[str, Any], tensors: Mapping[str, list[int]], stored: 
         )
         parameters, norms, query_norms = inside + embeddings, 2, False
     linear = sum(a * b for a, b in modules.values()) if tensors else inside
-    return Shape(
+    return ModelDims(
         parameters=parameters,
         linear=min(linear, parameters),
         layers=layers,
@@ -177,7 +177,7 @@ def _llama(
         yield f"{own}.mlp.down_proj", (inner, hidden)
 
 
-def _by_name(name: str) -> Shape | None:
+def _by_name(name: str) -> ModelDims | None:
     """A model that is not here yet: its name mostly says how large it is (Qwen3-0.6B).
 
     Width and depth are those of Llama-like models of that size, parameters = 12 · layers · hidden²
@@ -191,7 +191,7 @@ def _by_name(name: str) -> Shape | None:
     layers = min(80, max(2, round((parameters / (12 * 128**2)) ** (1 / 3))))
     hidden = max(64, round((parameters / (12 * layers)) ** 0.5))
     modules = dict(_llama(layers, hidden, hidden, hidden, round(8 / 3 * hidden)))
-    return Shape(
+    return ModelDims(
         parameters=parameters,
         linear=min(parameters, sum(a * b for a, b in modules.values())),
         layers=layers,
@@ -210,7 +210,7 @@ def _by_name(name: str) -> Shape | None:
 
 
 def targets(
-    shape: Shape, wanted: str | tuple[str, ...], layers: tuple[int, ...] | None
+    shape: ModelDims, wanted: str | tuple[str, ...], layers: tuple[int, ...] | None
 ) -> dict[str, tuple[int, int]]:
     """The modules that an adapter sits on, as PEFT chooses them.
 

@@ -16,7 +16,7 @@ from wgen_tui.protocol.launches import STAGES, LaunchSpec
 from wgen_tui.protocol.queue import Notice, SlurmSettings
 from wgen_tui.protocol.record import now
 from wgen_tui.services.planning.todo import PlannedRun, all_missing
-from wgen_tui.services.runs.queue import one_at_a_time
+from wgen_tui.services.runs.queue import queue_lock
 from wgen_tui.services.runs.writer import write_atomically
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def commit(home: Home, plan: Plan) -> tuple[LaunchSpec, ...]:
     if plan.empty:
         return ()
     home.ensure()
-    with one_at_a_time(home):
+    with queue_lock(home):
         # Another command may have committed since the plan was made.
         again = ((run.spec, run.data) for run in plan.runs)
         runs = [run for run in all_missing(home, again, plan.sample, plan.judge) if run.todo]

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import JudgeJob, SampleJob
+from wgen_tui.protocol.launches import JudgeStage, SampleStage
 from wgen_tui.services.estimate import workload
 from wgen_tui.services.machine.host import disk
-from wgen_tui.services.models.architecture import shape_of
+from wgen_tui.services.models.architecture import model_dims
 from wgen_tui.services.planning.todo import PlannedRun
 from wgen_tui.services.settings import DiskPolicy
 
@@ -21,16 +21,16 @@ MB = 2**20
 def planned_mb(
     home: Home,
     runs: Sequence[PlannedRun],
-    sample: SampleJob,
-    judge: JudgeJob,
-    during: SampleJob | None,
+    sample: SampleStage,
+    judge: JudgeStage,
+    during: SampleStage | None,
 ) -> int:
     """What these runs may still write, at most, in MB (2**20 bytes), rounded up."""
     whole = max(1, workload.draws(sample))
     total = 0.0
     for run in runs:
         if "train" in run.todo:
-            total += workload.train_disk_bytes(shape_of(run.spec.model), run.spec, during)
+            total += workload.train_disk_bytes(model_dims(run.spec.model), run.spec, during)
         if "sample" in run.todo:
             total += workload.sample_disk_bytes(sample) * run.samples_missing / whole
         if "judge" in run.todo:

@@ -13,11 +13,11 @@ from wgen_tui.protocol.endpoint import headers, read_key, through_proxy, without
 from wgen_tui.protocol.runs import Endpoint, ModelRef
 from wgen_tui.services.supervisor import lifecycle
 
-LOOK_SECONDS = 2.0
+PROBE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class EndpointStatus:
     """What a server did when it was asked for its models.
 
     Attributes:
@@ -33,7 +33,7 @@ class Look:
     refuses: bool = False
 
 
-def look(endpoint: Endpoint, seconds: float = LOOK_SECONDS) -> Look:
+def probe(endpoint: Endpoint, seconds: float = PROBE_SECONDS) -> EndpointStatus:
     """Ask a server for its models, with the key if there is one.
 
     Raises:
@@ -46,19 +46,19 @@ def look(endpoint: Endpoint, seconds: float = LOOK_SECONDS) -> Look:
         with httpx2.Client(trust_env=through_proxy(endpoint), timeout=seconds) as client:
             answer = client.get(f"{endpoint.base_url}/models", headers=headers(key))
     except httpx2.HTTPError as error:
-        return Look(False, without_key(str(error) or type(error).__name__, key))
+        return EndpointStatus(False, without_key(str(error) or type(error).__name__, key))
     if answer.status_code in (401, 403):
         what = "the key" if key else "us without a key"
-        return Look(
+        return EndpointStatus(
             True, f"answers, and refuses {what} (status {answer.status_code})", refuses=True
         )
     if not answer.is_success:
-        return Look(True, f"answers, and lists no models (status {answer.status_code})")
+        return EndpointStatus(True, f"answers, and lists no models (status {answer.status_code})")
     try:
         models = tuple(without_key(str(item["id"]), key) for item in answer.json()["data"])
     except (ValueError, KeyError, TypeError):
-        return Look(True, "answers, and lists no models")
-    return Look(True, f"answers, {len(models)} models" if models else "answers", models)
+        return EndpointStatus(True, "answers, and lists no models")
+    return EndpointStatus(True, f"answers, {len(models)} models" if models else "answers", models)
 
 
 def warnings_of(home: Home, ref: ModelRef) -> list[str]:
@@ -70,7 +70,7 @@ def warnings_of(home: Home, ref: ModelRef) -> list[str]:
     if ref.endpoint is None:
         return []
     endpoint, found = ref.endpoint, []
-    seen = look(endpoint)
+    seen = probe(endpoint)
     if not seen.answers:
         found.append(
             f"the endpoint {endpoint.name} ({endpoint.base_url}) does not answer yet: {seen.what}"
@@ -91,7 +91,7 @@ def _without_the_key(home: Home, variable: str) -> list[str]:
     """A warning if the supervisor, from which workers have their environment, lacks a variable."""
     import psutil  # noqa: PLC0415 - only for endpoints with keys
 
-    pid = lifecycle.alive(home)
+    pid = lifecycle.supervisor_pid(home)
     if pid is None:
         return []
     try:

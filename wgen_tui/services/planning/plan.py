@@ -19,7 +19,7 @@ from experiments.schema import BASE_ARM, Arm, Definition, Seeds, parse_seeds
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.ids import short_hash
-from wgen_tui.protocol.launches import JudgeJob, PromptSpec, ReadoutSpec, SampleJob
+from wgen_tui.protocol.launches import JudgeStage, PromptSpec, ReadoutSpec, SampleStage
 from wgen_tui.protocol.queue import SlurmSettings
 from wgen_tui.protocol.runs import ModelRef, RunSpec
 from wgen_tui.services.experiments import definitions
@@ -68,8 +68,8 @@ class Plan:
     definition: Definition
     runs: tuple[PlannedRun, ...]
     prompts: tuple[PromptSpec, ...]
-    sample: SampleJob
-    judge: JudgeJob
+    sample: SampleStage
+    judge: JudgeStage
     warnings: tuple[str, ...] = ()
     slurm: SlurmSettings | None = None
     notify: tuple[str, ...] = ()
@@ -81,7 +81,7 @@ class Plan:
         return not any(run.todo for run in self.runs)
 
     @property
-    def during(self) -> SampleJob | None:
+    def during(self) -> SampleStage | None:
         """What is drawn from every checkpoint while it trains."""
         wanted = self.definition.sampling.during_training
         if wanted is None:
@@ -92,7 +92,7 @@ class Plan:
             if wanted.questions is None or prompt.question in wanted.questions
         )
         sampling = self.sample.sampling.model_copy(update={"n": wanted.n})
-        return SampleJob(prompts=asked, sampling=sampling)
+        return SampleStage(prompts=asked, sampling=sampling)
 
 
 def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> Plan:
@@ -186,7 +186,7 @@ def _chosen_seeds(definition: Definition, text: str | None) -> Seeds:
     return definition.seeds.model_copy(update={"values": values})
 
 
-def _sample_job(definition: Definition, options: Options) -> SampleJob:
+def _sample_job(definition: Definition, options: Options) -> SampleStage:
     sampling = definition.sampling
     own = {q.name: n for q in definition.questions if (n := q.samples_per_paraphrase) is not None}
     if options.n is not None:
@@ -207,7 +207,7 @@ def _sample_job(definition: Definition, options: Options) -> SampleJob:
         )
         for item in render_readouts(definition)
     )
-    return SampleJob(
+    return SampleStage(
         prompts=prompts,
         sampling=sampling,
         n_by_question=own,
@@ -246,8 +246,8 @@ def _checkpoints(text: str | None) -> Literal["final", "all"] | tuple[int, ...] 
         ) from error
 
 
-def _judge_job(definition: Definition) -> JudgeJob:
-    return JudgeJob(
+def _judge_job(definition: Definition) -> JudgeStage:
+    return JudgeStage(
         judges=definition.judges,
         judges_by_question={q.name: q.judges for q in definition.questions if q.judges is not None},
         topics={q.name: q.topic for q in definition.questions if q.topic is not None},

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import STAGES, JudgeJob, SampleJob, Stage
+from wgen_tui.protocol.launches import STAGES, JudgeStage, SampleStage, Stage
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files import inventory
 from wgen_tui.services.runs.launch_state import Launches, LaunchView
-from wgen_tui.services.runs.run_state import will_serve
+from wgen_tui.services.runs.run_state import is_pending_for
 from wgen_tui.services.runs.runs import launches_of, read_spec
 
 
@@ -37,14 +37,14 @@ class PlannedRun:
 
 
 def all_missing(
-    home: Home, runs: Iterable[tuple[RunSpec, bytes]], sample: SampleJob, judge: JudgeJob
+    home: Home, runs: Iterable[tuple[RunSpec, bytes]], sample: SampleStage, judge: JudgeStage
 ) -> tuple[PlannedRun, ...]:
     """Say what runs lack; those that are trained as one, and are not yet, lack it together.
 
     Raises:
         UsageError: a run is on disk in a form that this version cannot read.
     """
-    found = [what_is_missing(home, spec, data, sample, judge) for spec, data in runs]
+    found = [missing_stages(home, spec, data, sample, judge) for spec, data in runs]
     wanted = {
         mate
         for run in found
@@ -58,7 +58,7 @@ def all_missing(
     )
 
 
-def _all_stages(sample: SampleJob) -> frozenset[Stage]:
+def _all_stages(sample: SampleStage) -> frozenset[Stage]:
     """What a run goes through that is not trained; what is only read is not graded."""
     return frozenset(STAGES) if sample.prompts else frozenset(STAGES) - {"judge"}
 
@@ -68,8 +68,8 @@ def _wants_training(home: Home, run: PlannedRun, wanted: Collection[str]) -> boo
     return name in wanted and inventory.final_checkpoint(home.run(name)) is None
 
 
-def what_is_missing(
-    home: Home, spec: RunSpec, data: bytes, sample: SampleJob, judge: JudgeJob
+def missing_stages(
+    home: Home, spec: RunSpec, data: bytes, sample: SampleStage, judge: JudgeStage
 ) -> PlannedRun:
     """Say what a run lacks.
 
@@ -131,4 +131,4 @@ def _under_way(home: Home, run_id: str) -> list[LaunchView]:
     launches = Launches(home)
     own = launches.refresh(launches_of(home, run_id))
     every = launches.with_predecessors(own)
-    return [view for view in own.values() if will_serve(view, run_id, every)]
+    return [view for view in own.values() if is_pending_for(view, run_id, every)]

@@ -12,11 +12,11 @@ from dataclasses import replace
 from experiments.schema import Definition
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import SampleJob
+from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.planning.plan import Options, Plan, make_plan
-from wgen_tui.services.planning.todo import PlannedRun, what_is_missing
+from wgen_tui.services.planning.todo import PlannedRun, missing_stages
 from wgen_tui.services.runs.runs import get_run, read_spec, run_names
 from wgen_tui.services.suggest import unknown
 
@@ -61,7 +61,7 @@ def plan_top_up(
     job = _only(plan.sample, definition, questions)
     asked = {spec.run_id for spec in specs}
     planned = [
-        what_is_missing(home, run.spec, run.data, job, plan.judge)
+        missing_stages(home, run.spec, run.data, job, plan.judge)
         for run in plan.runs
         if run.spec.run_id in asked
     ]
@@ -99,7 +99,7 @@ def _specs(home: Home, slug: str, names: Sequence[str] | None) -> list[RunSpec]:
     return mine
 
 
-def _only(job: SampleJob, definition: Definition, questions: Sequence[str] | None) -> SampleJob:
+def _only(job: SampleStage, definition: Definition, questions: Sequence[str] | None) -> SampleStage:
     """The job with these questions alone."""
     if questions is None:
         return job

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from experiments.schema import BASE_ARM, Analysis
 from store.queries import Count
 from wgen_tui.services.results import stats
-from wgen_tui.services.results.rates import Maker, Rate, Row, count_cells
+from wgen_tui.services.results.rates import Rate, RateTable, Row, count_cells
 
 Asked = tuple[str, str]  # question, variant
 
@@ -55,7 +55,7 @@ def curve_of(rows: Sequence[Count], plan: Analysis, interval: stats.Interval) ->
     counted = [row for row in shown if (row.question, row.variant) in common]
     questions = list(dict.fromkeys(row.question for row in counted))
     every = dict.fromkeys(row.question for row in shown)
-    rates = Maker(count_cells(counted, plan), plan, interval).rates(())
+    rates = RateTable(count_cells(counted, plan), plan, interval).rates(())
     return Curve(
         rates=[rate for rate in rates if rate.seed is None],
         questions=questions,

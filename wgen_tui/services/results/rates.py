@@ -118,7 +118,7 @@ def count_cells(rows: Iterable[Count], plan: Analysis) -> Cells:
     return {key: Cell(*cell) for key, cell in found.items()}
 
 
-class Maker:
+class RateTable:
     """Makes rates and contrasts out of cells."""
 
     def __init__(self, cells: Cells, plan: Analysis, interval: stats.Interval) -> None:

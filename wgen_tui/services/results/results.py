@@ -22,7 +22,7 @@ from wgen_tui.services.experiments import definitions
 from wgen_tui.services.results import stats
 from wgen_tui.services.results import warnings as cautions
 from wgen_tui.services.results.curve import Curve, curve_of
-from wgen_tui.services.results.rates import By, ContrastResult, Maker, Rate, Row, count_cells
+from wgen_tui.services.results.rates import By, ContrastResult, Rate, RateTable, Row, count_cells
 from wgen_tui.services.results.readouts import ReadoutMean, means_over_seeds
 from wgen_tui.services.results.warnings import Doubt
 from wgen_tui.services.suggest import unknown
@@ -108,7 +108,7 @@ def compute(
             hint=f"wgen-tui run start {experiment}",
         )
     cells = count_cells(_at(rows, checkpoint), plan)
-    maker = Maker(cells, plan, interval)
+    maker = RateTable(cells, plan, interval)
     rates, contrasts = maker.rates(by), maker.contrasts(by)
     warnings = [*note, *cautions.of_rates(rates, cells.values(), plan, definition)]
     doubts = cautions.unproven(home, experiment, {row.run_id for row in rows})

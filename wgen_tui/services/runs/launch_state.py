@@ -25,9 +25,9 @@ from pydantic import ValidationError
 from wgen_tui.paths import Home, LaunchPaths
 from wgen_tui.protocol.launches import DoneRecord, Event, LaunchSpec, RunOutcome
 from wgen_tui.protocol.queue import QueueRecord, SlurmRecord, read_queue, read_slurm
-from wgen_tui.services.runs.retry_policy import Ended, Retry, retry_of
+from wgen_tui.services.runs.retry_policy import Ended, Retry, decide_retry
 from wgen_tui.services.runs.tail import read_new_lines
-from wgen_tui.services.slurm.job_state import lives, state_in_slurm
+from wgen_tui.services.slurm.job_state import is_live, state_in_slurm
 
 LaunchState = Literal["queued", "starting", "running", "finished", "failed", "cancelled", "lost"]
 # A home below a plain file is as good as none.
@@ -129,9 +129,9 @@ class LaunchView:
         return self.cancelled_runs | self.paused_runs
 
     @property
-    def may_begin_again(self) -> bool:
+    def may_restart(self) -> bool:
         """Whether nothing is at it that could go on by itself, as a job that is requeued does."""
-        return self.retry is not None and not lives(self.slurm)
+        return self.retry is not None and not is_live(self.slurm)
 
     def refresh(self) -> LaunchView:
         """Read what has changed. A launch that has ended is never read again."""
@@ -143,12 +143,12 @@ class LaunchView:
         self.done = read_done(self.paths)
         state = self._state_without_done() if self.done is None else self.done.outcome
         self._read_events()
-        self.retry = retry_of(self.ended(state)) if state in ENDED else None
+        self.retry = decide_retry(self.ended(state)) if state in ENDED else None
         if self.slurm is not None:
             state = self._state_in_slurm(state, self.slurm)
         if self.done is not None and self.start is None:
             self.start = read_start(self.paths)  # what it waited and was given, for lists
-        if self.retry is not None and not lives(self.slurm):
+        if self.retry is not None and not is_live(self.slurm):
             state = "queued"
         elif state == "running" and not self.ready:
             state = "starting"
@@ -171,7 +171,7 @@ class LaunchView:
         again = self.retry is not None and run_id not in self.stopped_runs
         return None if again and found is not None and found.outcome != "finished" else found
 
-    def lets_others_go_on(self) -> bool:
+    def succeeded(self) -> bool:
         """Whether what comes after this launch may start: it ended, and some run went well."""
         ends = self.done.runs.values() if self.done and self.retry is None else ()
         return any(run.outcome == "finished" for run in ends)
@@ -224,7 +224,7 @@ class LaunchView:
         begun = self.start is not None and self.done is None
         found, retried = state_in_slurm(state, job, begun, self.retry is not None)
         if found == "lost" and self.retry is None:
-            self.retry = retry_of(self.ended("lost"))
+            self.retry = decide_retry(self.ended("lost"))
         elif not retried:
             self.retry = None
         return found

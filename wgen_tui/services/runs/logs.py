@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wgen_tui.paths import Home
-from wgen_tui.services.runs.runs import Board, launches_of
+from wgen_tui.services.runs.runs import RunList, launches_of
 from wgen_tui.services.runs.tail import read_new_lines, tail_lines
 
-LOOK_EVERY = 0.25  # seconds
+POLL_EVERY = 0.25  # seconds
 
 
 def follow_log(home: Home, run_id: str, lines: int = 40) -> Iterator[str]:
@@ -19,7 +19,7 @@ def follow_log(home: Home, run_id: str, lines: int = 40) -> Iterator[str]:
     Yields:
         Whole lines without their end; of a line that was rewritten (a bar), what stood there last.
     """
-    board = Board(home)
+    board = RunList(home)
     offsets: dict[Path, int] = {}
     for name in launches_of(home, run_id):
         path = home.launch(name).log
@@ -36,4 +36,4 @@ def follow_log(home: Home, run_id: str, lines: int = 40) -> Iterator[str]:
                 yield line.decode("utf-8", "replace").rsplit("\r", 1)[-1]
         if not live:
             return
-        time.sleep(LOOK_EVERY)
+        time.sleep(POLL_EVERY)

@@ -32,7 +32,7 @@ class Pause:
 
 
 @contextmanager
-def one_at_a_time(home: Home) -> Iterator[None]:
+def queue_lock(home: Home) -> Iterator[None]:
     """Hold the lock of all that changes the queue: commits, orders, pauses, attempts."""
     with home.marker.open("r+b") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
@@ -70,7 +70,7 @@ def reprioritise(home: Home, launch_ids: Sequence[str], by: int | None, to: int 
 
     Higher starts first. What runs already goes on.
     """
-    with one_at_a_time(home):
+    with queue_lock(home):
         for launch_id in launch_ids:
             path = home.launch(launch_id).queue
             record = read_queue(path)
@@ -83,7 +83,7 @@ def waiting_order(views: Sequence[LaunchView]) -> list[LaunchView]:
     return sorted(views, key=lambda view: (-view.queue.priority, view.launch_id))
 
 
-def tell(
+def signal_run(
     home: Home, launches: Launches, launch_ids: Sequence[str], run_id: str, word: str
 ) -> list[str]:
     """Tell launches to `cancel` or `pause` a run: durably, then by a signal where it is due.
@@ -111,7 +111,7 @@ def tell(
     return told
 
 
-def begin_again(home: Home, view: LaunchView, retry: Retry, reason: str) -> QueueRecord | None:
+def start_attempt(home: Home, view: LaunchView, retry: Retry, reason: str) -> QueueRecord | None:
     """Make a launch that ended startable again.
 
     A kill between any two of these steps leaves a launch that is tried again all the same.
@@ -119,7 +119,7 @@ def begin_again(home: Home, view: LaunchView, retry: Retry, reason: str) -> Queu
     Returns:
         Its new record; None if it came to life meanwhile.
     """
-    with one_at_a_time(home):
+    with queue_lock(home):
         view.refresh()
         if view.retry is None:
             return None
@@ -142,9 +142,9 @@ def begin_again(home: Home, view: LaunchView, retry: Retry, reason: str) -> Queu
     return record
 
 
-def note_end(home: Home, view: LaunchView, reason: str) -> None:
+def record_failure(home: Home, view: LaunchView, reason: str) -> None:
     """Write down why a launch is lost for good: its log alone does not tell what killed it."""
-    with one_at_a_time(home):
+    with queue_lock(home):
         old = read_queue(view.paths.queue)
         ended = Attempt(number=old.attempt, state=view.state, reason=reason, at=now())
         record = old.model_copy(update={"history": (*old.history, ended)})

@@ -80,7 +80,7 @@ class Retry:
         return f"{words}: {self.message}" if self.message else words
 
 
-def retry_of(ended: Ended) -> Retry | None:
+def decide_retry(ended: Ended) -> Retry | None:
     """What follows an attempt; None when nothing does."""
     kind, message = _why(ended)
     if kind is None:

@@ -16,8 +16,8 @@ from wgen_tui.run_files.inventory import final_checkpoint
 from wgen_tui.services.runs.failure_cause import nearest_cause
 from wgen_tui.services.runs.launch_state import ENDED, LIVE, LaunchView
 from wgen_tui.services.runs.tail import tail_lines
-from wgen_tui.services.runs.wait_reasons import Waits
-from wgen_tui.services.slurm.job_state import lives, words
+from wgen_tui.services.runs.wait_reasons import WaitReasons
+from wgen_tui.services.slurm.job_state import describe, is_live
 
 AGAIN: frozenset[RunState] = frozenset({"failed", "lost", "cancelled"})  # may be tried again
 SILENT = 60.0  # seconds without a word from a worker, after which that is said
@@ -70,7 +70,7 @@ class RunStatus:
         return self.state in LIVE_STATES
 
     @property
-    def may_go_on(self) -> bool:
+    def resumable(self) -> bool:
         """Whether it ended otherwise than well, so that it can be tried again."""
         return self.state in AGAIN
 
@@ -80,7 +80,7 @@ def status_of(
     spec: RunSpec,
     own: Sequence[LaunchView],
     every: Mapping[str, LaunchView],
-    waits: Waits | None = None,
+    waits: WaitReasons | None = None,
 ) -> RunStatus:
     """The state function.
 
@@ -171,7 +171,7 @@ def _newest_chain(own: Sequence[LaunchView]) -> list[LaunchView]:
 
 
 def _in_launch(
-    view: LaunchView, run_id: str, every: Mapping[str, LaunchView], waits: Waits | None
+    view: LaunchView, run_id: str, every: Mapping[str, LaunchView], waits: WaitReasons | None
 ) -> tuple[RunState, str]:
     """How a run stands in one launch, and why."""
     outcome = view.outcome(run_id)
@@ -182,14 +182,14 @@ def _in_launch(
     if outcome is not None:
         return outcome.outcome, _ended_words(view, outcome)
     if view.slurm is not None and view.state in ENDED and run_id not in view.cancelled_runs:
-        return view.state, words(view.slurm)
+        return view.state, describe(view.slurm)
     if view.state == "lost":
         return "lost", f"the {view.spec.stage} launch {view.launch_id} died: {_cause(view)}"
     if view.state == "cancelled" or (view.state == "queued" and run_id in view.cancelled_runs):
         return "cancelled", "cancelled before it began" if view.start is None else "killed"
     if view.state == "starting":
         return "starting", view.held or (
-            "loads the model" if view.start or view.slurm is None else words(view.slurm)
+            "loads the model" if view.start or view.slurm is None else describe(view.slurm)
         )
     if view.state == "running":
         if run_id in view.cancelled_runs:
@@ -219,7 +219,7 @@ def _cause(view: LaunchView) -> str:
 
 
 def _waiting(
-    view: LaunchView, every: Mapping[str, LaunchView], waits: Waits | None = None
+    view: LaunchView, every: Mapping[str, LaunchView], waits: WaitReasons | None = None
 ) -> tuple[RunState, str]:
     """A launch that has not been started: does it wait, or will it never start?"""
     for name in view.spec.after:
@@ -227,7 +227,7 @@ def _waiting(
         if before is None:
             return "lost", f"launch {name}, which comes before, is gone"
         state: RunState = before.state
-        if state in ENDED and not before.lets_others_go_on():
+        if state in ENDED and not before.succeeded():
             ended = "failed" if state == "finished" else state
             return ended, f"the {before.spec.stage} launch {name} ended {ended}"
         if state == "queued":
@@ -239,9 +239,9 @@ def _waiting(
     return "queued", _why_not_started(view, waits)
 
 
-def _why_not_started(view: LaunchView, waits: Waits | None) -> str:
-    if view.slurm is not None and lives(view.slurm):
-        return words(view.slurm)
+def _why_not_started(view: LaunchView, waits: WaitReasons | None) -> str:
+    if view.slurm is not None and is_live(view.slurm):
+        return describe(view.slurm)
     why = waits.why(view.launch_id) if waits else None
     if view.retry is not None:
         why = why or "starts again"
@@ -252,7 +252,7 @@ def _why_not_started(view: LaunchView, waits: Waits | None) -> str:
     return why
 
 
-def will_serve(view: LaunchView, run_id: str, every: Mapping[str, LaunchView]) -> bool:
+def is_pending_for(view: LaunchView, run_id: str, every: Mapping[str, LaunchView]) -> bool:
     """Whether a launch does, or is going to do, something for a run."""
     if view.outcome(run_id) is not None or run_id in view.stopped_runs:
         return False

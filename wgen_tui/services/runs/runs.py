@@ -26,11 +26,11 @@ from wgen_tui.services.runs import queue
 from wgen_tui.services.runs.launch_state import NOT_THERE, Launches, LaunchView
 from wgen_tui.services.runs.run_state import RunStatus, status_of
 from wgen_tui.services.runs.tail import tail_lines
-from wgen_tui.services.runs.wait_reasons import Waits
+from wgen_tui.services.runs.wait_reasons import WaitReasons
 from wgen_tui.services.suggest import unknown
 
 __all__ = [
-    "Board",
+    "RunList",
     "RunStatus",
     "cancel",
     "get_run",
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 
-class Board:
+class RunList:
     """All runs of a home; asking again costs only what has changed. Not for several threads."""
 
     def __init__(self, home: Home) -> None:
@@ -53,7 +53,7 @@ class Board:
         self._launches = Launches(home)
         self._specs: dict[str, RunSpec] = {}
         self._views: dict[str, LaunchView] = {}
-        self._waits = Waits(home)
+        self._waits = WaitReasons(home)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -94,11 +94,11 @@ class Board:
         return self._specs[run_id] if self._home.run(run_id).spec.exists() else None
 
 
-_boards: dict[Path, Board] = {}
+_boards: dict[Path, RunList] = {}
 _board_lock = Lock()
 
 
-def of_experiment(home: Home, experiment: str | None) -> list[RunStatus]:
+def runs_of(home: Home, experiment: str | None) -> list[RunStatus]:
     """All runs, or those of one experiment that there is.
 
     Raises:
@@ -122,7 +122,7 @@ def list_runs(home: Home, experiment: str | None = None) -> list[RunStatus]:
     A screen asks every second: what has ended is read once in a process, not once a call.
     """
     with _board_lock:
-        return _boards.setdefault(home.root, Board(home)).refresh(experiment)
+        return _boards.setdefault(home.root, RunList(home)).refresh(experiment)
 
 
 def get_run(home: Home, name: str) -> RunStatus:
@@ -134,7 +134,7 @@ def get_run(home: Home, name: str) -> RunStatus:
     checked_id(name)
     names = run_names(home)
     ends = [name] if name in names else [item for item in names if item.endswith(f"-{name}")]
-    found = Board(home).refresh(run_ids=ends)
+    found = RunList(home).refresh(run_ids=ends)
     if len(found) > 1:
         raise UsageError(
             f"{len(found)} runs end in {name!r}: {', '.join(ends[:3])}.",
@@ -194,7 +194,7 @@ def cancel(home: Home, name: str) -> list[str]:
         raise UsageError(
             f"Run {run_id} is {status.state}; there is nothing to cancel.", title="Not running"
         )
-    return queue.tell(home, Launches(home), launches_of(home, run_id), run_id, "cancel")
+    return queue.signal_run(home, Launches(home), launches_of(home, run_id), run_id, "cancel")
 
 
 def remove(home: Home, *names: str) -> None:

@@ -16,7 +16,7 @@ from wgen_tui.protocol.record import write_durably
 FULL = 2**18  # bytes; with less, not even a reason can be written down
 
 
-class Waits:
+class WaitReasons:
     """The file of reasons, read again when it has changed."""
 
     def __init__(self, home: Home) -> None:

@@ -18,7 +18,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec, Stage
 from wgen_tui.protocol.record import sync_folder, write_durably, write_record
 from wgen_tui.protocol.runs import RunSpec
-from wgen_tui.services.runs.queue import one_at_a_time
+from wgen_tui.services.runs.queue import queue_lock
 from wgen_tui.services.runs.runs import read_spec
 
 
@@ -30,7 +30,7 @@ def add_launches(home: Home, launches: Sequence[LaunchSpec]) -> None:
     """
     if not launches:
         return
-    with one_at_a_time(home):
+    with queue_lock(home):
         write_atomically(home, (), launches)
 
 

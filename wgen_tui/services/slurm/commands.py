@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from wgen_tui.errors import BusyError, UsageError, WgenError
 from wgen_tui.protocol.queue import SlurmRecord
-from wgen_tui.services.slurm.job_state import lives, phase
+from wgen_tui.services.slurm.job_state import is_live, phase
 
 PROGRAMS = ("sbatch", "squeue", "scancel", "scontrol", "srun")
 WITHIN = 20.0  # seconds; a controller that is away is asked again later
@@ -127,7 +127,7 @@ def end(record: SlurmRecord, *, kill: bool = False) -> bool:
         Whether Slurm was asked; what it answers does not matter, since a task that has just ended,
         or is about to, is no error.
     """
-    if record.task_id is None or not lives(record):
+    if record.task_id is None or not is_live(record):
         return False
     # No filter such as --state: with one, scancel takes all waiting tasks of the array.
     saves = ["--signal=TERM"] if phase(record) == "works" and not kill else []

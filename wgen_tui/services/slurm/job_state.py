@@ -50,7 +50,7 @@ def phase(record: SlurmRecord) -> Phase:
     return "refused" if record.state == REFUSED else "ended"
 
 
-def lives(record: SlurmRecord | None) -> bool:
+def is_live(record: SlurmRecord | None) -> bool:
     """Whether a job may still do something for its launch."""
     return record is not None and phase(record) in ("waits", "works")
 
@@ -79,12 +79,12 @@ def state_in_slurm(
     return ("lost" if state == "queued" else state), True
 
 
-def words(record: SlurmRecord) -> str:
+def describe(record: SlurmRecord) -> str:
     """What to say of a job, such as `Slurm: pending (Resources)`."""
     if record.state == SUBMITTING:
         return "Slurm: is being submitted"
     found = WORDS.get(record.state, record.state.lower())
-    if lives(record):
+    if is_live(record):
         reason = "" if record.reason in ("", "None") else f" ({record.reason})"
         again = f", requeued {_times(record.requeues)}" if record.requeues else ""
         place = f" on {record.node}" if record.node and phase(record) == "works" else ""

@@ -17,10 +17,10 @@ from wgen_tui.services.estimate.estimate import History, calibrated, estimate
 from wgen_tui.services.machine.gpus import Gpu, probe
 from wgen_tui.services.runs import process, queue
 from wgen_tui.services.runs.launch_state import ENDED, LIVE, LaunchView
-from wgen_tui.services.runs.wait_reasons import Waits
-from wgen_tui.services.slurm.job_state import lives
-from wgen_tui.services.supervisor.monitor import Care
-from wgen_tui.services.supervisor.placement import Lease, Place, Wait, Wanted, place
+from wgen_tui.services.runs.wait_reasons import WaitReasons
+from wgen_tui.services.slurm.job_state import is_live
+from wgen_tui.services.supervisor.monitor import Monitor
+from wgen_tui.services.supervisor.placement import Lease, Place, Request, Wait, place
 
 FAILED_WAIT = 5.0  # seconds until a launch that could not be started is tried again
 EXPERIENCE = 20  # past launches of a stage that correct an estimate
@@ -33,8 +33,8 @@ class Dispatcher:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._waits = Waits(home)
-        self._needs: dict[tuple[str, int, int], Wanted] = {}
+        self._waits = WaitReasons(home)
+        self._needs: dict[tuple[str, int, int], Request] = {}
         self._history = History(home)
         self._not_before = float("-inf")
 
@@ -42,12 +42,14 @@ class Dispatcher:
         """Whether a launch is at work or could be started."""
         asleep = queue.paused(self._home) is not None
         return any(
-            view.state in LIVE or lives(view.slurm) or (not asleep and may_start(view, views))
+            view.state in LIVE or is_live(view.slurm) or (not asleep and may_start(view, views))
             for view in views.values()
             if view.state not in ENDED
         )
 
-    def start_what_fits(self, views: Mapping[str, LaunchView], care: Care, slurm: str = "") -> None:
+    def start_what_fits(
+        self, views: Mapping[str, LaunchView], monitor: Monitor, slurm: str = ""
+    ) -> None:
         """Start launches until the next in order has to wait; `slurm`: why those of Slurm wait."""
         ready = [
             view
@@ -58,11 +60,11 @@ class Dispatcher:
         if pause := queue.paused(self._home):
             words = "the queue is paused" + (f": {pause.why}" if pause.why else "")
             why = dict.fromkeys((view.launch_id for view in ready), words)
-        elif care.no_room:
-            why = dict.fromkeys((view.launch_id for view in ready), care.no_room)
+        elif monitor.disk_full:
+            why = dict.fromkeys((view.launch_id for view in ready), monitor.disk_full)
         elif ready and time.monotonic() >= self._not_before:
             here = [view for view in ready if view.spec.slurm is None]
-            why = self._start(queue.waiting_order(here), views, care)
+            why = self._start(queue.waiting_order(here), views, monitor)
             why |= {view.launch_id: slurm for view in ready if view.spec.slurm is not None}
         elif ready:
             return
@@ -72,14 +74,14 @@ class Dispatcher:
             log.error("%s: %s", self._home.waiting, error)
 
     def _start(
-        self, ready: list[LaunchView], views: Mapping[str, LaunchView], care: Care
+        self, ready: list[LaunchView], views: Mapping[str, LaunchView], care: Monitor
     ) -> dict[str, str]:
         gpus = probe()
         leases = [self._lease(view) for view in views.values() if _is_here(view)]
         blocked: dict[bool, str] = {}  # by whether a model is needed
         why: dict[str, str] = {}
         for view in ready:
-            wanted = self._wanted(view, views, gpus)
+            wanted = self._request(view, views, gpus)
             if wanted.needs_model in blocked:
                 ahead = blocked[wanted.needs_model]
                 why[view.launch_id] = f"waits for its turn; first: {ahead}"
@@ -96,7 +98,7 @@ class Dispatcher:
         return why
 
     def _spawn(
-        self, view: LaunchView, chosen: Place, memory_mb: int, gpus: tuple[Gpu, ...], care: Care
+        self, view: LaunchView, chosen: Place, memory_mb: int, gpus: tuple[Gpu, ...], care: Monitor
     ) -> bool:
         # Without NVML there may be a GPU all the same: the worker looks for itself.
         only = chosen.gpus if gpus else None
@@ -114,9 +116,9 @@ class Dispatcher:
         log.info("%s: started, process %d%s", view.launch_id, child.pid, where)
         return True
 
-    def _wanted(
+    def _request(
         self, view: LaunchView, views: Mapping[str, LaunchView], gpus: tuple[Gpu, ...]
-    ) -> Wanted:
+    ) -> Request:
         alike = [v for v in views.values() if v.state in ENDED and v.spec.stage == view.spec.stage]
         key = (view.launch_id, view.queue.attempt, len(alike))
         if key not in self._needs:
@@ -125,7 +127,7 @@ class Dispatcher:
 
     def _estimated(
         self, view: LaunchView, alike: list[LaunchView], gpus: tuple[Gpu, ...]
-    ) -> Wanted:
+    ) -> Request:
         """What a launch asks for, by its files and by what launches like it have taken."""
         spec, record = view.spec, view.queue
         on_gpu = bool(gpus) or None  # without NVML there may be one all the same
@@ -137,7 +139,7 @@ class Dispatcher:
             for past in alike[-EXPERIENCE:]:
                 self._history.note(past.spec, on_gpu=on_gpu, room_mb=room)
             found = calibrated(found, self._history)
-        return Wanted(
+        return Request(
             launch_id=view.launch_id,
             stage=spec.stage,
             memory_mb=found.memory_mb,
@@ -166,7 +168,7 @@ def _is_here(view: LaunchView) -> bool:
 def may_start(view: LaunchView, views: Mapping[str, LaunchView]) -> bool:
     """Whether a launch is queued and nothing that comes before is left."""
     return view.state == "queued" and all(
-        name in views and views[name].lets_others_go_on() for name in view.spec.after
+        name in views and views[name].succeeded() for name in view.spec.after
     )
 
 

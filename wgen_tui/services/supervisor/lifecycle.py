@@ -16,7 +16,7 @@ from wgen_tui.services.runs.launch_state import locked
 START_WITHIN = 20.0  # seconds for a new supervisor to take its lock
 
 
-def alive(home: Home) -> int | None:
+def supervisor_pid(home: Home) -> int | None:
     """The process id of this home's supervisor, or None."""
     if not locked(home.supervisor_lock):
         return None
@@ -30,7 +30,7 @@ def alive(home: Home) -> int | None:
     return pid if elsewhere or process.process_started(pid) == record.get("ticks") else None
 
 
-def ensure(home: Home) -> int | None:
+def ensure_supervisor(home: Home) -> int | None:
     """Make sure that a supervisor works for this home; call it after writing launches.
 
     Returns:
@@ -39,17 +39,17 @@ def ensure(home: Home) -> int | None:
     Raises:
         WgenError: none could be started.
     """
-    if (pid := alive(home)) is not None:
+    if (pid := supervisor_pid(home)) is not None:
         return pid
     child = _start(home)
     deadline = time.monotonic() + START_WITHIN
     killed = False
     while time.monotonic() < deadline:
-        if (pid := alive(home)) is not None:
+        if (pid := supervisor_pid(home)) is not None:
             return pid
         if (code := child.poll()) is not None:
             if code == 0:  # another was faster, or there was nothing to do
-                return alive(home)
+                return supervisor_pid(home)
             if code > 0 or killed:
                 break
             child, killed = _start(home), True  # one that was killed says nothing of the next

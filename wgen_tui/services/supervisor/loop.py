@@ -29,12 +29,12 @@ from wgen_tui.services.data.ingest import ingest_now
 from wgen_tui.services.runs import process, queue
 from wgen_tui.services.runs.launch_state import ENDED, Launches, LaunchView
 from wgen_tui.services.supervisor.dispatcher import Dispatcher
-from wgen_tui.services.supervisor.monitor import Care
-from wgen_tui.services.supervisor.slurm_poller import SlurmDesk
+from wgen_tui.services.supervisor.monitor import Monitor
+from wgen_tui.services.supervisor.slurm_poller import SlurmPoller
 
-LOOK_EVERY = 0.2  # seconds; a look costs a few stat calls for each launch that has not ended
-LOOK_SHARE = 20.0  # as many times as what a look computed: 500 queued launches cost 5% of a core
-LOOK_MOST = 2.0  # seconds: a death is noticed soon, whatever the last look had to do
+TICK_EVERY = 0.2  # seconds; a look costs a few stat calls for each launch that has not ended
+TICK_SHARE = 20.0  # as many times as what a look computed: 500 queued launches cost 5% of a core
+TICK_MOST = 2.0  # seconds: a death is noticed soon, whatever the last look had to do
 INGEST_EVERY = 5.0
 IDLE_FOR = 3.0  # seconds without work before it ends
 LOCK_TRIES = 20  # x 0.05 s: those who look whether the lock is held hold it for an instant
@@ -50,8 +50,8 @@ class Supervisor:
         self._home = home
         self._launches = Launches(home)
         self._queue = Dispatcher(home)
-        self._care = Care(home)
-        self._slurm = SlurmDesk(home)
+        self._monitor = Monitor(home)
+        self._slurm = SlurmPoller(home)
         self._stop = Event()
         self._ended = {
             name for name, view in self._launches.refresh().items() if view.state in ENDED
@@ -78,7 +78,7 @@ class Supervisor:
         while not self._stop.is_set():
             before = time.process_time()  # not the clock: others may have had the cores
             try:
-                busy = self.look()
+                busy = self.tick()
             except OSError:  # a full disk, a file system that stalls: what runs is not at fault
                 log.exception("this look failed; there will be another")
                 self._stop.wait(INGEST_EVERY)
@@ -93,9 +93,9 @@ class Supervisor:
             elif moment - idle_since >= IDLE_FOR:
                 return
             # However many launches there are, looking at them takes a small share of a core.
-            self._stop.wait(min(LOOK_MOST, max(LOOK_EVERY, LOOK_SHARE * took)))
+            self._stop.wait(min(TICK_MOST, max(TICK_EVERY, TICK_SHARE * took)))
 
-    def look(self) -> bool:
+    def tick(self) -> bool:
         """See to what runs, begin attempts, start what fits.
 
         Returns:
@@ -106,11 +106,11 @@ class Supervisor:
             self.stop()
             return False
         views = self._launches.refresh()
-        self._care.look(views)
+        self._monitor.check(views)
         self._note_ends(views)
-        pause = queue.paused(self._home) is not None or bool(self._care.no_room)
-        self._slurm.look(views, pause, self._care.settings.queue.grace)
-        self._queue.start_what_fits(views, self._care, self._slurm.problem or GIVEN)
+        pause = queue.paused(self._home) is not None or bool(self._monitor.disk_full)
+        self._slurm.poll(views, pause, self._monitor.settings.queue.grace)
+        self._queue.start_what_fits(views, self._monitor, self._slurm.problem or GIVEN)
         return self._queue.work_left(views)
 
     def _note_ends(self, views: Mapping[str, LaunchView]) -> None:
@@ -124,7 +124,7 @@ class Supervisor:
         """Ingest at intervals while workers write, and at once when a launch has ended."""
         moment = time.monotonic()
         soon = self._dirty and not self._ingest_failed
-        interval = LOOK_EVERY if soon else INGEST_EVERY
+        interval = TICK_EVERY if soon else INGEST_EVERY
         if not (self._dirty or busy) or moment - self._ingested_at < interval:
             return
         self._ingested_at = moment

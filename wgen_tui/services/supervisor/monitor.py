@@ -25,18 +25,18 @@ from wgen_tui.services.runs.launch_state import ENDED, LIVE, LaunchView
 from wgen_tui.services.runs.retry_policy import DISK_FULL, OUT_OF_MEMORY, Retry, with_less
 from wgen_tui.services.runs.tail import tail_lines
 from wgen_tui.services.settings import Settings, read_settings
-from wgen_tui.services.slurm.job_state import words
+from wgen_tui.services.slurm.job_state import describe
 from wgen_tui.services.supervisor import slurm_submit
 from wgen_tui.services.supervisor.notify import Notifier
 
 TAIL = 400  # lines of a log in which a cause is looked for
 EVERY = 1.0  # seconds between two looks at disk and configuration
-ROOM_AGAIN = 1.1  # times the floor, so that work does not stop and go at its edge
+RESUME_FACTOR = 1.1  # times the floor, so that work does not stop and go at its edge
 
 log = logging.getLogger("supervisor")
 
 
-class Care:
+class Monitor:
     """Remembers what no file says: our children, and since when a worker was to have ended."""
 
     def __init__(self, home: Home) -> None:
@@ -48,26 +48,26 @@ class Care:
         self._notifier = Notifier(home)
         self._looked_at = float("-inf")
         self.settings = Settings()
-        self.no_room = ""
+        self.disk_full = ""
 
     def adopt(self, launch_id: str, child: Popen[bytes]) -> None:
         """A worker that we have started ourselves: how it ends, the kernel tells us."""
         self._children[launch_id] = child
 
-    def look(self, views: Mapping[str, LaunchView]) -> None:
+    def check(self, views: Mapping[str, LaunchView]) -> None:
         """See to all launches."""
         self._reap()
         if time.monotonic() - self._looked_at >= EVERY:
             self._looked_at = time.monotonic()
             self._read_settings()
-            self._see_to_room(views)
-            self._notifier.look(views)
+            self._check_disk(views)
+            self._notifier.check(views)
         for view in views.values():
             if view.retry is not None:
-                if view.may_begin_again:
-                    self._begin_again(view, view.retry)
+                if view.may_restart:
+                    self._start_attempt(view, view.retry)
             elif view.state == "lost" and view.queue.attempt not in _noted(view):
-                queue.note_end(self._home, view, _words(self._cause(view)))
+                queue.record_failure(self._home, view, _words(self._cause(view)))
             elif view.state in LIVE and view.spec.slurm is None:
                 self._end_in_time(view)
         self._told_at = {name: at for name, at in self._told_at.items() if name in views}
@@ -85,26 +85,28 @@ class Care:
         except WgenError as error:
             log.error("%s; going on with what was read before", error.message)
 
-    def _see_to_room(self, views: Mapping[str, LaunchView]) -> None:
+    def _check_disk(self, views: Mapping[str, LaunchView]) -> None:
         """Let workers stand still while there is less room than the floor."""
         free = shutil.disk_usage(self._home.root).free / 2**20
         floor = self.settings.disk.floor_mb
         if free < floor:
-            self.no_room = f"waits for room on the disk: {free:,.0f} MB free, {floor:,} MB are kept"
-        elif free >= floor * ROOM_AGAIN:
-            self.no_room = ""
+            self.disk_full = (
+                f"waits for room on the disk: {free:,.0f} MB free, {floor:,} MB are kept"
+            )
+        elif free >= floor * RESUME_FACTOR:
+            self.disk_full = ""
         for view in views.values():
             hold = view.paths.control / "hold"
-            if view.state in LIVE and self.no_room and not view.held:
-                log.warning("%s: %s", view.launch_id, self.no_room)
+            if view.state in LIVE and self.disk_full and not view.held:
+                log.warning("%s: %s", view.launch_id, self.disk_full)
                 with suppress(OSError):  # no room even for this: the worker finds out by itself
-                    hold.write_text(self.no_room + "\n", encoding="utf-8")
-            elif view.held and not self.no_room and view.state not in ENDED:
+                    hold.write_text(self.disk_full + "\n", encoding="utf-8")
+            elif view.held and not self.disk_full and view.state not in ENDED:
                 hold.unlink(missing_ok=True)
                 log.info("%s: there is room again", view.launch_id)
 
-    def _begin_again(self, view: LaunchView, retry: Retry) -> None:
-        if retry.kind == "disk" and self.no_room:
+    def _start_attempt(self, view: LaunchView, retry: Retry) -> None:
+        if retry.kind == "disk" and self.disk_full:
             return
         if retry.kind in ("lost", "error"):
             cause = self._cause(view)
@@ -117,7 +119,7 @@ class Care:
         else:
             reason = retry.reason
         try:
-            record = queue.begin_again(self._home, view, retry, reason)
+            record = queue.start_attempt(self._home, view, retry, reason)
         except OSError as error:  # a full disk: the next look tries again
             log.error("%s: cannot be begun again: %s", view.launch_id, error)
             return
@@ -130,7 +132,7 @@ class Care:
     def _cause(self, view: LaunchView) -> Cause:
         if view.slurm is not None:
             memory = view.slurm.state == "OUT_OF_MEMORY"
-            return Cause(OUT_OF_MEMORY if memory else "", words(view.slurm))
+            return Cause(OUT_OF_MEMORY if memory else "", describe(view.slurm))
         killed = oom_kills()
         by_kernel = killed > self._oom_kills
         self._oom_kills = killed

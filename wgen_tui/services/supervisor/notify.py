@@ -32,7 +32,7 @@ class Notifier:
         self._home = home
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
 
-    def look(self, views: Mapping[str, LaunchView]) -> None:
+    def check(self, views: Mapping[str, LaunchView]) -> None:
         """Notify of what has ended since."""
         self._reap()
         for view in views.values():
@@ -44,9 +44,9 @@ class Notifier:
 
     def _ended(self, notice: Notice) -> list[RunStatus] | None:
         """The runs; None while any is live, or when they have been removed."""
-        from wgen_tui.services.runs.runs import Board  # noqa: PLC0415 - runs import the ingest
+        from wgen_tui.services.runs.runs import RunList  # noqa: PLC0415 - runs import the ingest
 
-        runs = Board(self._home).refresh(run_ids=notice.runs)
+        runs = RunList(self._home).refresh(run_ids=notice.runs)
         return None if not runs or any(run.state in LIVE_STATES for run in runs) else runs
 
     def _notify(self, view: LaunchView, notice: Notice, runs: list[RunStatus]) -> None:

@@ -37,7 +37,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Request:
     """What a launch asks for.
 
     Attributes:
@@ -75,7 +75,7 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class _Room:
+class _GpuBudget:
     """One GPU as our queue sees it; all in MB.
 
     Attributes:
@@ -104,12 +104,12 @@ class _Room:
 
 
 def place(
-    wanted: Wanted, gpus: Sequence[Gpu], leases: Sequence[Lease], settings: Settings
+    request: Request, gpus: Sequence[Gpu], leases: Sequence[Lease], settings: Settings
 ) -> Place | Wait:
     """Where a launch may run.
 
     Args:
-        wanted: What it asks for.
+        request: What it asks for.
         gpus: As `gpus.probe` has just seen them.
         leases: Of all live launches.
         settings: The user's policy.
@@ -118,19 +118,19 @@ def place(
         Its GPUs, those with the most room first; or a CPU slot when it needs no model or there is
         no GPU that NVML knows (an AMD one included: its worker finds it); or what it waits for.
     """
-    others = [lease for lease in leases if lease.launch_id != wanted.launch_id]
-    if not wanted.needs_model or not gpus:
+    others = [lease for lease in leases if lease.launch_id != request.launch_id]
+    if not request.needs_model or not gpus:
         return _slot(others, settings.queue.cpu_slots)
-    rooms = [_room(gpu, others, settings.gpu.reserve_mb) for gpu in gpus]
-    if (never := _never(wanted, rooms)) is not None:
+    rooms = [_budget(gpu, others, settings.gpu.reserve_mb) for gpu in gpus]
+    if (never := _never(request, rooms)) is not None:
         return never
-    fitting = [room for room in rooms if _obstacle(room, wanted, settings) is None]
-    if len(fitting) < wanted.gpus_needed:
-        return Wait(_why(wanted, rooms, len(fitting), settings))
+    fitting = [room for room in rooms if _obstacle(room, request, settings) is None]
+    if len(fitting) < request.gpus_needed:
+        return Wait(_why(request, rooms, len(fitting), settings))
     fitting.sort(key=lambda room: (-room.free, room.gpu.index))
-    chosen = fitting[: wanted.gpus_needed]
+    chosen = fitting[: request.gpus_needed]
     return Place(
-        tuple(room.gpu.uuid for room in chosen), max(_need(room, wanted) for room in chosen)
+        tuple(room.gpu.uuid for room in chosen), max(_need(room, request) for room in chosen)
     )
 
 
@@ -142,10 +142,10 @@ def _slot(leases: Sequence[Lease], slots: int) -> Place | Wait:
     return Wait(f"waits for a CPU slot: {len(taken)} of {slots} taken, by {who}")
 
 
-def _room(gpu: Gpu, leases: Sequence[Lease], reserve: int) -> _Room:
+def _budget(gpu: Gpu, leases: Sequence[Lease], reserve: int) -> _GpuBudget:
     ours = tuple(lease for lease in leases if gpu.uuid in lease.gpus)
     promised, used = _promised(gpu, ours)
-    return _Room(gpu, ours, promised, used, _strangers(gpu, ours), reserve)
+    return _GpuBudget(gpu, ours, promised, used, _other_processes(gpu, ours), reserve)
 
 
 def _promised(gpu: Gpu, ours: Sequence[Lease]) -> tuple[int, int]:
@@ -166,7 +166,7 @@ def _promised(gpu: Gpu, ours: Sequence[Lease]) -> tuple[int, int]:
     return promised + max(0, hidden - rest), used + min(hidden, rest)
 
 
-def _strangers(gpu: Gpu, ours: Sequence[Lease]) -> tuple[str, ...]:
+def _other_processes(gpu: Gpu, ours: Sequence[Lease]) -> tuple[str, ...]:
     """Who computes on a GPU beside us, with what they use."""
     mine = {pid for lease in ours for pid in lease.pids}
     others = {pid: size for pid, size in gpu.processes.items() if pid not in mine}
@@ -185,74 +185,72 @@ def _strangers(gpu: Gpu, ours: Sequence[Lease]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _need(room: _Room, wanted: Wanted) -> int:
+def _need(budget: _GpuBudget, request: Request) -> int:
     """What a launch is to be promised on a GPU: all it wants, or what it will ever have."""
-    least = wanted.least_mb or wanted.memory_mb
-    return min(wanted.memory_mb, max(least, room.attainable))
+    least = request.least_mb or request.memory_mb
+    return min(request.memory_mb, max(least, budget.attainable))
 
 
-def _never(wanted: Wanted, rooms: Sequence[_Room]) -> Wait | None:
+def _never(request: Request, budgets: Sequence[_GpuBudget]) -> Wait | None:
     """What is to be said of a launch that fits on none of these GPUs even when they are empty."""
-    if wanted.gpus_needed > len(rooms):
+    if request.gpus_needed > len(budgets):
         return Wait(
-            f"needs {wanted.gpus_needed} GPUs, and there are {len(rooms)}: lower num_processes "
+            f"needs {request.gpus_needed} GPUs, and there are {len(budgets)}: lower num_processes "
             "under accelerate, or CUDA_VISIBLE_DEVICES hides some",
             never=True,
         )
-    least = wanted.least_mb or wanted.memory_mb
-    totals = sorted((room.gpu.total_mb - room.reserve for room in rooms), reverse=True)
-    most = totals[wanted.gpus_needed - 1]
+    least = request.least_mb or request.memory_mb
+    totals = sorted((room.gpu.total_mb - room.reserve for room in budgets), reverse=True)
+    most = totals[request.gpus_needed - 1]
     if least <= most:
         return None
-    what = "each GPU has" if len(rooms) > 1 else "the GPU has"
+    what = "each GPU has" if len(budgets) > 1 else "the GPU has"
     advice = (
         "a smaller batch or max_length, gradient_checkpointing: true, quantization: 4bit, or "
         "accelerate with FSDP over several GPUs"
-        if wanted.stage == "train"
+        if request.stage == "train"
         else "fewer max_tokens, or a served model"
     )
     return Wait(
         f"will never fit: needs {gb(least)} GB, {what} at most {gb(most)} "
-        f"({gb(rooms[0].reserve)} kept free). Use {advice}",
+        f"({gb(budgets[0].reserve)} kept free). Use {advice}",
         never=True,
     )
 
 
-def _obstacle(room: _Room, wanted: Wanted, settings: Settings) -> str | None:
+def _obstacle(budget: _GpuBudget, request: Request, settings: Settings) -> str | None:
     """What keeps a launch from a GPU; None when nothing does."""
-    gpu = room.gpu
-    needs = f"needs {gb(_need(room, wanted))}" if wanted.memory_mb else "needs it alone"
-    if room.strangers and not settings.gpu.share_with_others:
-        return (
-            f"{'; '.join(room.strangers)}; {gb(gpu.free_mb)} of {gb(gpu.total_mb)} GB free, {needs}"
-        )
-    if len(room.ours) >= settings.gpu.per_gpu:
-        return f"{_count(room.ours)} on it (per_gpu = {settings.gpu.per_gpu})"
-    if not wanted.memory_mb:  # it might take anything
-        return f"{_count(room.ours)} on it, needs it alone" if room.ours else None
-    if any(not lease.memory_mb for lease in room.ours):
+    gpu = budget.gpu
+    needs = f"needs {gb(_need(budget, request))}" if request.memory_mb else "needs it alone"
+    if budget.strangers and not settings.gpu.share_with_others:
+        return f"{'; '.join(budget.strangers)}; {gb(gpu.free_mb)} of {gb(gpu.total_mb)} GB free, {needs}"
+    if len(budget.ours) >= settings.gpu.per_gpu:
+        return f"{_count(budget.ours)} on it (per_gpu = {settings.gpu.per_gpu})"
+    if not request.memory_mb:  # it might take anything
+        return f"{_count(budget.ours)} on it, needs it alone" if budget.ours else None
+    if any(not lease.memory_mb for lease in budget.ours):
         return "a launch of ours on it of which nobody knows what it will take"
-    if _need(room, wanted) <= room.free:
+    if _need(budget, request) <= budget.free:
         return None
     parts = [f"{gb(gpu.free_mb)} of {gb(gpu.total_mb)} GB free"]
-    if room.promised:
-        parts.append(f"{gb(room.promised)} promised to {_count(room.ours)}")
-    if room.reserve:
-        parts.append(f"{gb(room.reserve)} kept free")
-    return "; ".join([", ".join(parts) + f", {needs}", *room.strangers])
+    if budget.promised:
+        parts.append(f"{gb(budget.promised)} promised to {_count(budget.ours)}")
+    if budget.reserve:
+        parts.append(f"{gb(budget.reserve)} kept free")
+    return "; ".join([", ".join(parts) + f", {needs}", *budget.strangers])
 
 
 def _count(leases: Sequence[Lease]) -> str:
     return "1 launch of ours" if len(leases) == 1 else f"{len(leases)} launches of ours"
 
 
-def _why(wanted: Wanted, rooms: Sequence[_Room], fitting: int, settings: Settings) -> str:
+def _why(request: Request, budgets: Sequence[_GpuBudget], fitting: int, settings: Settings) -> str:
     """What a launch waits for: the GPU that is nearest to having room for it."""
     blocked = [
-        (room, why) for room in rooms if (why := _obstacle(room, wanted, settings)) is not None
+        (room, why) for room in budgets if (why := _obstacle(room, request, settings)) is not None
     ]
     room, why = max(blocked, key=lambda pair: (not pair[0].strangers, pair[0].free))
-    if wanted.gpus_needed > 1:
-        have = f"{fitting} of {wanted.gpus_needed} GPUs free for it"
+    if request.gpus_needed > 1:
+        have = f"{fitting} of {request.gpus_needed} GPUs free for it"
         return f"{have}; waits for GPU {room.gpu.index}: {why}"
     return f"waits for GPU {room.gpu.index}: {why}"

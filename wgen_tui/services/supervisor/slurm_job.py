@@ -24,7 +24,7 @@ from wgen_tui.services.runs import queue
 from wgen_tui.services.runs.launch_state import Launches, LaunchView, alive, read_done
 from wgen_tui.services.slurm import commands as commands
 
-LOOK_EVERY = 0.25  # seconds
+POLL_EVERY = 0.25  # seconds
 LIMIT = signal.SIGUSR2  # what submitit asks Slurm to send before the time limit
 NO_TIME = ("", "None", "N/A", "Unknown", "(null)")
 
@@ -65,14 +65,14 @@ def run_launch(home_root: str, launch_id: str) -> None:
     keep_private()
     told = _Told()
     home = Home(Path(home_root))
-    view = _look(home, launch_id)
+    view = _read_view(home, launch_id)
     if view is None or _over(view):
         print(f"{launch_id}: nothing is left to do")
         return
     if alive(view.paths):
         raise RuntimeError(f"launch {launch_id} has a worker already")
     if view.retry is not None:
-        queue.begin_again(home, view, view.retry, "requeued by Slurm")
+        queue.start_attempt(home, view, view.retry, "requeued by Slurm")
     process = _spawn(home, view)
     _wait(process, view, told)
     print(f"{launch_id}: the worker ended with status {process.returncode}")
@@ -80,7 +80,7 @@ def run_launch(home_root: str, launch_id: str) -> None:
         _requeue(home, launch_id, told)
 
 
-def _look(home: Home, launch_id: str) -> LaunchView | None:
+def _read_view(home: Home, launch_id: str) -> LaunchView | None:
     return Launches(home).refresh([launch_id]).get(launch_id)
 
 
@@ -112,12 +112,12 @@ def _wait(process: Popen[bytes], view: LaunchView, told: _Told) -> None:
             passed_on = True
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-        (pause if passed_on else told).wait(LOOK_EVERY)
+        (pause if passed_on else told).wait(POLL_EVERY)
 
 
 def _requeue(home: Home, launch_id: str, told: _Told) -> None:
     """Let Slurm start the job again, if that is why it was stopped."""
-    view = _look(home, launch_id)
+    view = _read_view(home, launch_id)
     if view is None or _over(view):
         return
     task_id = own_task_id()

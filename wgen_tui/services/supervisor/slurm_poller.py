@@ -16,7 +16,7 @@ from wgen_tui.errors import WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.runs import queue
 from wgen_tui.services.runs.launch_state import ENDED, Launches, LaunchView
-from wgen_tui.services.slurm.job_state import lives
+from wgen_tui.services.slurm.job_state import is_live
 from wgen_tui.services.supervisor import slurm_submit
 
 POLL_EVERY = 5.0  # seconds
@@ -25,7 +25,7 @@ SOON = 1.0  # when something is ready to be submitted
 log = logging.getLogger("supervisor")
 
 
-class SlurmDesk:
+class SlurmPoller:
     """One round at a time, each in a thread of its own, which has its own view of the launches."""
 
     def __init__(self, home: Home) -> None:
@@ -37,7 +37,7 @@ class SlurmDesk:
         self._at = float("-inf")
         self.problem = ""
 
-    def look(self, views: Mapping[str, LaunchView], pause: bool, grace: float) -> None:
+    def poll(self, views: Mapping[str, LaunchView], pause: bool, grace: float) -> None:
         """Begin a round if one is due.
 
         Args:
@@ -100,10 +100,10 @@ def startable(view: LaunchView, views: Mapping[str, LaunchView]) -> bool:
         and view.slurm is None
         and view.retry is None
         and view.state == "queued"
-        and all(name in views and views[name].lets_others_go_on() for name in view.spec.after)
+        and all(name in views and views[name].succeeded() for name in view.spec.after)
     )
 
 
 def _over(view: LaunchView) -> bool:
     """Whether Slurm has nothing to do for it any more."""
-    return not lives(slurm_submit.job_of(view))
+    return not is_live(slurm_submit.job_of(view))

@@ -25,7 +25,7 @@ from wgen_tui.protocol.record import now, write_record
 from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.tail import tail_lines
 from wgen_tui.services.slurm import commands as commands
-from wgen_tui.services.slurm.job_state import GONE, REFUSED, lives, phase
+from wgen_tui.services.slurm.job_state import GONE, REFUSED, is_live, phase
 from wgen_tui.services.slurm.options import sbatch_options
 from wgen_tui.services.supervisor.slurm_job import run_launch
 
@@ -61,7 +61,7 @@ def poll(home: Home, views: Iterable[LaunchView]) -> None:
         BusyError: Slurm does not answer; nothing has changed.
     """
     given = [(view, record) for view in views if (record := read_slurm(view.paths.slurm))]
-    alive = [(view, record) for view, record in given if lives(record)]
+    alive = [(view, record) for view, record in given if is_live(record)]
     if not alive:
         return
     listed = commands.tasks()
@@ -204,7 +204,7 @@ def _note(
     else:
         changes = {"state": found.state, "node": found.node or record.node}
         changes |= {"reason": found.reason, "requeues": found.requeues}
-    if not lives(record.model_copy(update=changes)):
+    if not is_live(record.model_copy(update=changes)):
         changes["reason"] = last_words(home, record)
     if record.model_copy(update=changes) != record:
         _write(view, **changes)

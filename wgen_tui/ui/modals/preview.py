@@ -19,7 +19,7 @@ from textual.widgets import Static
 from wgen_tui.errors import WgenError
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui.modals.dialogs import AskModal
-from wgen_tui.ui.screens.base import Threads
+from wgen_tui.ui.screens.base import ThreadedScreen
 from wgen_tui.ui.state import preview as state
 from wgen_tui.ui.widgets.pane import TextPane
 
@@ -41,7 +41,7 @@ class Encoded(Message):
         self.total = total
 
 
-class PreviewModal(Threads, ModalScreen[None]):
+class PreviewModal(ThreadedScreen, ModalScreen[None]):
     """Pages through a report; j and k scroll."""
 
     CSS_PATH = "preview.tcss"

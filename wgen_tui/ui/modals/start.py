@@ -16,7 +16,7 @@ from textual.widgets import Input, Label, Static
 
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
-from wgen_tui.ui.screens.base import Threads
+from wgen_tui.ui.screens.base import ThreadedScreen
 from wgen_tui.ui.state.experiments import plan_text
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ FIELDS = ("model", "arms", "seeds", "n")
 PAUSE = 0.4
 
 
-class StartModal(Threads, ModalScreen["Plan | None"]):
+class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
     """Model, arms, seeds and n; below them what starting would do."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -46,7 +46,7 @@ class Loaded(Message):
         self.failed = failed
 
 
-class Threads(Screen[Any]):
+class ThreadedScreen(Screen[Any]):
     """A screen that does its slow work in threads."""
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class Threads(Screen[Any]):
         )
 
 
-class Room(Threads):
+class BaseScreen(ThreadedScreen):
     """One of the six screens."""
 
     SCOPE: ClassVar[str] = ""
@@ -155,7 +155,7 @@ class Room(Threads):
         cls.BINDINGS = list(actions.bindings(cls.SCOPE)) if cls.SCOPE else []
         super().__init_subclass__(**kwargs)
 
-    def choose_for_me(self, then: Callable[[], None]) -> None:
+    def pick_experiment(self, then: Callable[[], None]) -> None:
         """Nobody has chosen an experiment: take one that has runs, if there is any, and go on."""
         home = self.home
 

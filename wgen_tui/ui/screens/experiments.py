@@ -12,7 +12,7 @@ from textual.containers import Container
 from wgen_tui.ui.modals.dialogs import AskModal
 from wgen_tui.ui.modals.preview import PreviewModal
 from wgen_tui.ui.modals.start import StartModal
-from wgen_tui.ui.screens.base import Room
+from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import experiments as state
 from wgen_tui.ui.state.cells import Cell
 from wgen_tui.ui.state.format import plural
@@ -28,7 +28,7 @@ EVERY = 5.0
 EMPTY = "No experiment has these words.\n\nPress / and clear the filter."
 
 
-class ExperimentsScreen(Room):
+class ExperimentsScreen(BaseScreen):
     """List left, card right."""
 
     SCOPE = "experiments"
@@ -80,7 +80,9 @@ class ExperimentsScreen(Room):
             if all(word in f"{info.slug} {info.title}".lower() for word in words)
         ]
         table = self.query_one("#list", VirtualTable)
-        table.say_empty(EMPTY if words else "No experiments yet.\n\nwgen-tui experiment new NAME")
+        table.set_empty_text(
+            EMPTY if words else "No experiments yet.\n\nwgen-tui experiment new NAME"
+        )
         table.show_rows(shown, [info.slug for info in shown])
         if not self._shown:
             slugs = [info.slug for info in shown]
@@ -137,7 +139,7 @@ class ExperimentsScreen(Room):
             from wgen_tui.services.supervisor import lifecycle  # noqa: PLC0415 - heavy
 
             launches = commit.commit(home, plan)
-            lifecycle.ensure(home)
+            lifecycle.ensure_supervisor(home)
             return len(launches)
 
         def done(number: int) -> None:

@@ -16,7 +16,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import actions
 from wgen_tui.ui.modals.dialogs import ChooseModal
-from wgen_tui.ui.screens.base import Room
+from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import grading as state
 from wgen_tui.ui.widgets.pane import TextPane
 
@@ -49,7 +49,7 @@ class ItemPane(TextPane):
             self.post_message(self.Graded(label))
 
 
-class GradeScreen(Room):
+class GradeScreen(BaseScreen):
     """Rubric above, item below; no arm, seed or model anywhere."""
 
     SCOPE = "grade"
@@ -78,7 +78,7 @@ class GradeScreen(Room):
             wanted = self.wgen.experiment
             if wanted is None:
                 self._say(NO_CHOICE)
-                self.choose_for_me(self.on_screen_resume)
+                self.pick_experiment(self.on_screen_resume)
             elif self._session is None or self._session.experiment != wanted:
                 self.begin(wanted)
 

@@ -11,7 +11,7 @@ from textual.widgets import Static
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui.modals.dialogs import ChooseModal
-from wgen_tui.ui.screens.base import Room
+from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import result_views
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.table import VirtualTable
@@ -19,14 +19,14 @@ from wgen_tui.ui.widgets.table import VirtualTable
 if TYPE_CHECKING:
     from wgen_tui.services.results.results import Rate, Results
 
-LOOK_EVERY = 3.0
+POLL_EVERY = 3.0
 CHOOSE = "Press o to choose an experiment, or see one made:  wgen-tui demo"
 ONE_VIEW = """There are only rates here. Questions of type next_token, logprob or multiple_choice
 give read-outs, `sampling: {during_training: …}` gives a curve."""
 EMPTY = f"No results yet.\n\n{CHOOSE}"
 
 
-class ResultsScreen(Room):
+class ResultsScreen(BaseScreen):
     """One table at a time, `v` for the next; enter goes into a row, esc comes back."""
 
     SCOPE = "results"
@@ -36,7 +36,7 @@ class ResultsScreen(Room):
         self._results: Results | None = None
         self._view: result_views.View = "rates"
         self._inside: Any = None  # the row that was entered, of the view at hand
-        self._sheet: result_views.Sheet | None = None
+        self._sheet: result_views.ResultView | None = None
         self._stamp: tuple[int, int] | None = None
         self._noted: tuple[str, result_views.View] | None = None
         self._empty = EMPTY
@@ -47,27 +47,27 @@ class ResultsScreen(Room):
         yield TextPane(id="notes")
 
     def on_mount(self) -> None:
-        self.set_interval(LOOK_EVERY, self._look)
+        self.set_interval(POLL_EVERY, self._poll)
 
     def on_screen_resume(self) -> None:
         wanted = self.wgen.experiment
         if wanted is None:
-            self.choose_for_me(self.action_reload)
+            self.pick_experiment(self.action_reload)
         elif self._results is None or wanted != self._results.experiment:
             self.action_reload()
         else:
-            self._look()
+            self._poll()
 
     def on_resize(self) -> None:
         self._show()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         """Compute again when samples or grades have come, unless nobody looks."""
         home, experiment = self.home, self.wgen.experiment
         if not self.is_current or self.busy("compute") or self.busy("stamp"):
             return
         if experiment is None:
-            self.choose_for_me(self.action_reload)
+            self.pick_experiment(self.action_reload)
             return
 
         def work() -> tuple[int, int]:
@@ -138,12 +138,14 @@ class ResultsScreen(Room):
         found = self._results
         if found is None:
             self._sheet = None
-            table.say_empty(self._empty)
+            table.set_empty_text(self._empty)
             table.show_rows([])
             table.set_columns(())
             notes.show(Text())
             return
-        shown = self._sheet = result_views.sheet(found, self._view, self._inside, self.size.width)
+        shown = self._sheet = result_views.result_view(
+            found, self._view, self._inside, self.size.width
+        )
         table.set_columns(shown.columns, shown.cells)
         table.show_rows(shown.rows, shown.keys)
         self.query_one("#title", Static).update(
@@ -180,7 +182,7 @@ class ResultsScreen(Room):
         """The samples behind a point of the curve."""
         from wgen_tui.ui.screens.samples import SamplesScreen  # noqa: PLC0415 - rooms know few
 
-        room = self.wgen.room("samples")
+        room = self.wgen.get_named_screen("samples")
         if isinstance(room, SamplesScreen) and self._results is not None:
             experiment = self._results.experiment
             at = {"experiment": experiment, "model": rate.model, "arm": rate.arm}
@@ -228,7 +230,7 @@ class ResultsScreen(Room):
 
         if self._results is None:
             return
-        room = self.wgen.room("sql")
+        room = self.wgen.get_named_screen("sql")
         if isinstance(room, SqlScreen):
             room.offer(self._results.sql)
         self.wgen.action_go("sql")

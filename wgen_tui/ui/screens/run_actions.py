@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from wgen_tui.ui.modals.dialogs import ConfirmModal
-from wgen_tui.ui.screens.base import Room
+from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import run_actions
 from wgen_tui.ui.state.format import plural
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.runs.run_state import RunStatus
 
 
-class RunKeys(Room):
+class RunActions(BaseScreen):
     """The part of Runs that changes something."""
 
     def chosen(self) -> list[RunStatus]:
@@ -58,7 +58,7 @@ class RunKeys(Room):
             if names:
                 return run_actions.paused(control.pause(home, names))
             made = control.resume(home, again)
-            return run_actions.goes_on(len(again)) if made else run_actions.UNDER_WAY
+            return run_actions.resumed(len(again)) if made else run_actions.UNDER_WAY
 
         self._change("pause", work)
 
@@ -75,7 +75,7 @@ class RunKeys(Room):
             from wgen_tui.services.control import control  # noqa: PLC0415 - not before the frame
 
             made = control.retry(home, names)
-            return run_actions.goes_on(len(names)) if made else run_actions.UNDER_WAY
+            return run_actions.resumed(len(names)) if made else run_actions.UNDER_WAY
 
         self._change("retry", work)
 

@@ -11,23 +11,23 @@ from textual.widgets import Static
 
 from wgen_tui.terminal_text import log_line, printable
 from wgen_tui.ui.modals.dialogs import AskModal
-from wgen_tui.ui.screens.run_actions import RunKeys
+from wgen_tui.ui.screens.run_actions import RunActions
 from wgen_tui.ui.state import provenance
 from wgen_tui.ui.state import runs as state
 from wgen_tui.ui.state.cells import DIM
 from wgen_tui.ui.widgets.pane import TextPane
-from wgen_tui.ui.widgets.status_strip import DeskStrip
+from wgen_tui.ui.widgets.status_strip import StatusStrip
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
     from wgen_tui.protocol.runs import MetricRow
-    from wgen_tui.services.control.status import Desk, Look
+    from wgen_tui.services.control.status import Status, StatusPoller
     from wgen_tui.services.results.provenance import Archive, Provenance
     from wgen_tui.services.runs.run_state import RunStatus
-    from wgen_tui.services.runs.runs import Board
+    from wgen_tui.services.runs.runs import RunList
 
 EVERY = 1.0  # seconds between two looks at the runs
-DESK_EVERY = 2.0  # seconds between two looks at queue and machine
+STATUS_EVERY = 2.0  # seconds between two looks at queue and machine
 TAIL = 60
 EMPTY = """No runs yet.
 
@@ -35,16 +35,16 @@ Press 1, choose an experiment and press s to start it,
 or see it all work in a minute and a half:  wgen-tui demo"""
 
 
-class RunsScreen(RunKeys):
+class RunsScreen(RunActions):
     """Queue and machine in a strip, table above, the run under the cursor below; its card beside that, or `i` in its place."""
 
     SCOPE = "runs"
 
     def __init__(self) -> None:
         super().__init__()
-        self._board: Board | None = None
+        self._board: RunList | None = None
         self._archive: Archive | None = None
-        self._desk: Desk | None = None
+        self._desk: StatusPoller | None = None
         self._card = Text()
         self._facts = Text()
         self._runs: list[RunStatus] = []
@@ -53,7 +53,7 @@ class RunsScreen(RunKeys):
 
     def content(self) -> ComposeResult:
         yield Static("", id="summary", classes="line", markup=False)
-        yield DeskStrip(self.wgen.readonly, id="desk")
+        yield StatusStrip(self.wgen.readonly, id="desk")
         yield VirtualTable(state.COLUMNS, state.cells, empty="reading…", id="list")
         with Container(id="detail"):
             with Vertical(id="work"):
@@ -63,35 +63,35 @@ class RunsScreen(RunKeys):
 
     def on_mount(self) -> None:
         self.set_interval(EVERY, self._poll_runs)
-        self.set_interval(DESK_EVERY, self._poll_desk)
+        self.set_interval(STATUS_EVERY, self._poll_status)
 
     def on_screen_resume(self) -> None:
         self._poll_runs()
         # What it needs to know the machine is not loaded before there is something to see.
-        self.call_after_refresh(self._poll_desk)
+        self.call_after_refresh(self._poll_status)
 
     def poll(self) -> None:
         """Look again: something was changed from here."""
         self._poll_runs()
-        self._poll_desk()
+        self._poll_status()
 
-    def _poll_desk(self) -> None:
+    def _poll_status(self) -> None:
         """Look at queue and machine, unless a look is under way or nobody watches."""
         if not self.is_current or self.busy("desk"):
             return
         app = self.wgen
 
-        def work() -> Look:
-            from wgen_tui.services.control.status import Desk  # noqa: PLC0415 - not before the frame
+        def work() -> Status:
+            from wgen_tui.services.control.status import StatusPoller  # noqa: PLC0415 - not before the frame
 
             if self._desk is None:
-                self._desk = Desk(app.home, app.machine)
-            return self._desk.look()
+                self._desk = StatusPoller(app.home, app.machine)
+            return self._desk.poll()
 
-        def seen(look: Look) -> None:
-            self.query_one("#desk", DeskStrip).show(look, app.trouble)
+        def seen(look: Status) -> None:
+            self.query_one("#desk", StatusStrip).show(look, app.trouble)
             if look.orphaned:
-                app.see_to_work()
+                app.ensure_supervisor()
 
         self.load("desk", work, seen)
 
@@ -102,10 +102,10 @@ class RunsScreen(RunKeys):
         home = self.home
 
         def work() -> list[RunStatus]:
-            from wgen_tui.services.runs.runs import Board  # noqa: PLC0415 - not before the frame
+            from wgen_tui.services.runs.runs import RunList  # noqa: PLC0415 - not before the frame
 
             if self._board is None:
-                self._board = Board(home)
+                self._board = RunList(home)
             return self._board.refresh()
 
         self.load("list", work, self._listed)
@@ -114,7 +114,7 @@ class RunsScreen(RunKeys):
         self._runs = runs
         shown = state.matching(runs, self._filter)
         table = self.query_one("#list", VirtualTable)
-        table.say_empty("No run has these words.\n\nesc clears the filter." if runs else EMPTY)
+        table.set_empty_text("No run has these words.\n\nesc clears the filter." if runs else EMPTY)
         columns = state.columns(runs)
         with_priority = columns is state.WITH_PRIORITY
         table.set_columns(columns, state.cells_with_priority if with_priority else state.cells)
@@ -207,7 +207,7 @@ class RunsScreen(RunKeys):
 
         if (run := self._run) is None:
             return
-        room = self.wgen.room("samples")
+        room = self.wgen.get_named_screen("samples")
         if isinstance(room, SamplesScreen):
             room.set_filter({"run_id": run.run_id})
         self.wgen.action_go("samples")

@@ -17,7 +17,7 @@ from textual.widgets import Static
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui.modals.dialogs import AskModal
-from wgen_tui.ui.screens.base import Room
+from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import filters
 from wgen_tui.ui.state import samples as state
 from wgen_tui.ui.widgets.pane import TextPane
@@ -26,7 +26,7 @@ from wgen_tui.ui.widgets.table import VirtualTable
 if TYPE_CHECKING:
     from store.samples import Facets, SampleDetail, SampleRow
 
-LOOK_EVERY = 3.0
+POLL_EVERY = 3.0
 SETTLE = 0.12  # a held key moves faster than details are read
 EMPTY = """No samples yet.
 
@@ -35,7 +35,7 @@ or see it all work in a minute and a half:  wgen-tui demo"""
 NOTHING = "No sample passes this filter.\n\nPress / to change it, backspace to list all."
 
 
-class SamplesScreen(Room):
+class SamplesScreen(BaseScreen):
     """Filter line, table, detail."""
 
     SCOPE = "samples"
@@ -60,7 +60,7 @@ class SamplesScreen(Room):
 
     def on_mount(self) -> None:
         self._settle = self.set_timer(SETTLE, self._load_detail, pause=True)
-        self.set_interval(LOOK_EVERY, self._look)
+        self.set_interval(POLL_EVERY, self._poll)
 
     def on_screen_resume(self) -> None:
         if self._stale:
@@ -95,13 +95,15 @@ class SamplesScreen(Room):
 
         self.forget("count")
         self._say_filter("reading…")
-        self.load("search", work, self._found, lambda: self._say_filter("not read; r tries again"))
+        self.load(
+            "search", work, self._show_ids, lambda: self._say_filter("not read; r tries again")
+        )
         self.load("facets", facets, self._counted)
 
-    def _found(self, ids: array[int]) -> None:
+    def _show_ids(self, ids: array[int]) -> None:
         self._total, self._new, self._detail = len(ids), 0, None
         table = self._table
-        table.say_empty(NOTHING if self._fields else EMPTY)
+        table.set_empty_text(NOTHING if self._fields else EMPTY)
         table.show_ids(ids)
         if not ids:
             self.query_one("#detail", TextPane).show(Text())
@@ -137,10 +139,10 @@ class SamplesScreen(Room):
             "page",
             work,
             lambda rows: table.supply(generation, first, rows),
-            lambda: table.give_up(generation),
+            lambda: table.request_failed(generation),
         )
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         """Count what has come since, unless nobody looks."""
         if not self.is_current or self._total is None or self.busy("search") or self.busy("count"):
             return

@@ -15,7 +15,7 @@ from textual.widgets import Static, TextArea
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.modals.dialogs import AskModal, ChooseModal
-from wgen_tui.ui.screens.base import Room
+from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import console as state
 from wgen_tui.ui.widgets.bars import KeyBar
 from wgen_tui.ui.widgets.table import VirtualTable
@@ -50,7 +50,7 @@ class Editor(TextArea):
             self.screen.action_back()  # type: ignore[attr-defined]
 
 
-class SqlScreen(Room):
+class SqlScreen(BaseScreen):
     """Editor, schema, result."""
 
     SCOPE = "sql"
@@ -93,7 +93,7 @@ class SqlScreen(Room):
         if self.is_mounted:
             self._editor.text = sql
             grid = self.query_one("#grid", VirtualTable)
-            grid.say_empty(EMPTY)
+            grid.set_empty_text(EMPTY)
             grid.show_rows([])
             grid.set_columns(())
             self._status(READY)
@@ -130,7 +130,7 @@ class SqlScreen(Room):
         self._query = None
         grid = self.query_one("#grid", VirtualTable)
         grid.set_columns(state.columns(result))
-        grid.say_empty("No rows.")
+        grid.set_empty_text("No rows.")
         grid.show_rows(result.rows)
         self._status(state.summary(result))
 

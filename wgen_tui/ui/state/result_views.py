@@ -21,7 +21,7 @@ View = Literal["rates", "read-outs", "curve"]
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ResultView:
     """One table with what stands above and below it.
 
     Attributes:
@@ -62,14 +62,14 @@ def heading(found: Results, view: View, title: str) -> Text:
     return text.append(f" {printable(title)}")
 
 
-def sheet(found: Results, view: View, inside: Any, width: int) -> Sheet:
+def result_view(found: Results, view: View, inside: Any, width: int) -> ResultView:
     """One view of the results, of everything or inside one of its rows."""
     if view == "read-outs":
         return _read(found, inside, width)
     if view == "curve":
         return _curve(found, width)
     lines = rates.overview(found, width) if inside is None else rates.drill(found, inside)
-    return Sheet(
+    return ResultView(
         title=rates.title(found, inside, width),
         columns=rates.columns(width, inside=inside is not None),
         rows=lines,
@@ -80,9 +80,9 @@ def sheet(found: Results, view: View, inside: Any, width: int) -> Sheet:
     )
 
 
-def _read(found: Results, inside: readouts.Line | None, width: int) -> Sheet:
+def _read(found: Results, inside: readouts.Line | None, width: int) -> ResultView:
     lines = readouts.overview(found) if inside is None else readouts.drill(found, inside)
-    return Sheet(
+    return ResultView(
         title=readouts.title(found, inside),
         columns=readouts.columns(width, inside=inside is not None),
         rows=lines,
@@ -93,9 +93,9 @@ def _read(found: Results, inside: readouts.Line | None, width: int) -> Sheet:
     )
 
 
-def _curve(found: Results, width: int) -> Sheet:
+def _curve(found: Results, width: int) -> ResultView:
     points = curve.points(found)
-    return Sheet(
+    return ResultView(
         title=curve.title(found),
         columns=curve.columns(width),
         rows=points,

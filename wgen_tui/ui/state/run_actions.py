@@ -30,7 +30,7 @@ def to_resume(chosen: Sequence[RunStatus]) -> list[RunStatus]:
 
 def to_retry(chosen: Sequence[RunStatus]) -> list[RunStatus]:
     """Those that ended otherwise than well."""
-    return [run for run in chosen if run.may_go_on]
+    return [run for run in chosen if run.resumable]
 
 
 def paused(runs: Sequence[RunStatus]) -> str:
@@ -49,7 +49,7 @@ def paused(runs: Sequence[RunStatus]) -> str:
     )
 
 
-def goes_on(number: int) -> str:
+def resumed(number: int) -> str:
     """So many runs go on where they were."""
     verb = "goes on from its" if number == 1 else "go on from their"
     return f"{plural(number, 'run')} {verb} last complete state."

@@ -14,7 +14,7 @@ from wgen_tui.ui.state.cells import BAD, DIM, WARN
 from wgen_tui.ui.state.plots import progress
 
 if TYPE_CHECKING:
-    from wgen_tui.services.control.status import Look
+    from wgen_tui.services.control.status import Status
     from wgen_tui.services.machine.gpus import Gpu
     from wgen_tui.services.machine.host import Load
 
@@ -26,11 +26,13 @@ RICH = (120, 36)  # columns and rows of a terminal with room for more than a lin
 Part = tuple[str, str]  # text, style
 
 
-def strip(look: Look, size: tuple[int, int], *, readonly: bool = False, trouble: str = "") -> Text:
+def strip(
+    status: Status, size: tuple[int, int], *, readonly: bool = False, trouble: str = ""
+) -> Text:
     """The strip.
 
     Args:
-        look: Queue and machine.
+        status: Queue and machine.
         size: Columns and rows of the terminal.
         readonly: Whether no supervisor is started from here.
         trouble: Why the last supervisor did not start.
@@ -40,9 +42,9 @@ def strip(look: Look, size: tuple[int, int], *, readonly: bool = False, trouble:
     """
     width, height = size
     rich = width >= RICH[0] and height >= RICH[1]
-    parts = _queue(look, readonly, trouble)
-    gpus = look.load.gpus
-    parts += _rich(look.load) if rich else _short(look.load)
+    parts = _queue(status, readonly, trouble)
+    gpus = status.load.gpus
+    parts += _rich(status.load) if rich else _short(status.load)
     if rich and not gpus:
         parts.append(("no GPU", DIM))
     elif not rich and gpus:
@@ -67,13 +69,13 @@ def _joined(parts: Sequence[Part], width: int) -> Text:
     return text
 
 
-def _queue(look: Look, readonly: bool, trouble: str) -> list[Part]:
+def _queue(status: Status, readonly: bool, trouble: str) -> list[Part]:
     """What keeps work from being done."""
     parts: list[Part] = []
-    if look.pause is not None:
-        why = f": {one_line(look.pause.why, 40)}" if look.pause.why else ""
+    if status.pause is not None:
+        why = f": {one_line(status.pause.why, 40)}" if status.pause.why else ""
         parts.append((f"‖ queue paused{why}; P goes on", f"bold reverse {WARN}"))
-    if look.orphaned:
+    if status.orphaned:
         if readonly:
             words = "no supervisor, and none is started under --readonly"
         elif trouble:
@@ -104,12 +106,12 @@ def _rich(load: Load) -> list[Part]:
     ]
 
 
-def _gpus_short(gpus: Sequence[Gpu], room: int) -> list[Part]:
+def _gpus_short(gpus: Sequence[Gpu], width: int) -> list[Part]:
     """Each in a few cells; all as one where they do not fit."""
     each = [
         (f"GPU{gpu.index} {_percent(gpu)}{_pair(gpu.used_mb, gpu.total_mb)}", "") for gpu in gpus
     ]
-    return each if len(each) == 1 or _length(each) <= room else [_together(gpus, "GPUs")]
+    return each if len(each) == 1 or _length(each) <= width else [_together(gpus, "GPUs")]
 
 
 def _together(gpus: Sequence[Gpu], name: str) -> Part:

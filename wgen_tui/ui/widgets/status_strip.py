@@ -10,37 +10,37 @@ from textual.widgets import Static
 from wgen_tui.ui.state import status as state
 
 if TYPE_CHECKING:
-    from wgen_tui.services.control.status import Look
+    from wgen_tui.services.control.status import Status
 
 
-class DeskStrip(Static):
+class StatusStrip(Static):
     """What `services.desk` saw last, in as much room as the terminal has."""
 
     DEFAULT_CSS = """
-    DeskStrip { height: auto; min-height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    StatusStrip { height: auto; min-height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
     def __init__(self, readonly: bool, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__("", id=id, markup=False)
         self._readonly = readonly
-        self._look: Look | None = None
+        self._status: Status | None = None
         self._trouble = ""
         self._text = Text()
 
-    def show(self, look: Look, trouble: str = "") -> None:
+    def show(self, status: Status, trouble: str = "") -> None:
         """Show a new look."""
-        self._look, self._trouble = look, trouble
+        self._status, self._trouble = status, trouble
         self._draw()
 
     def on_resize(self) -> None:
         self._draw()
 
     def _draw(self) -> None:
-        if self._look is None:
+        if self._status is None:
             return
         size = self.app.size
         text = state.strip(
-            self._look,
+            self._status,
             (size.width, size.height),
             readonly=self._readonly,
             trouble=self._trouble,

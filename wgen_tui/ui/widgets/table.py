@@ -126,8 +126,8 @@ class VirtualTable(ScrollView, can_focus=True):
 
     def show_ids(self, ids: Sequence[int]) -> None:
         """List these ids, the cursor on the id it stood on if that is still there, else first."""
-        self._begin(None, ids, [])
-        self._place(0)
+        self._reset(None, ids, [])
+        self.move_cursor(0)
 
     def show_rows(self, rows: Sequence[Any], keys: Sequence[Any] | None = None) -> None:
         """List these rows; the cursor stays with its key, and only changed lines are drawn."""
@@ -138,12 +138,12 @@ class VirtualTable(ScrollView, can_focus=True):
         names = list(keys) if keys is not None else list(range(len(rows)))
         place = names.index(here) if here is not None and here in names else self.cursor
         if anew:
-            self._begin(list(rows), (), names)
-            self._place(place)
+            self._reset(list(rows), (), names)
+            self.move_cursor(place)
             return
         self._local, self._keys = list(rows), names
         if place != self.cursor:
-            self._place(place)
+            self.move_cursor(place)
         for y, (old, new) in enumerate(zip(before, self._lines_now(), strict=False)):
             if old != new:
                 self.refresh(Region(0, y + 1, self.size.width, 1))
@@ -159,7 +159,7 @@ class VirtualTable(ScrollView, can_focus=True):
         self._cells = cells or self._cells
         self.refresh()
 
-    def say_empty(self, text: str) -> None:
+    def set_empty_text(self, text: str) -> None:
         """What stands there while nothing is listed."""
         self._empty = text
         if not len(self):
@@ -179,12 +179,12 @@ class VirtualTable(ScrollView, can_focus=True):
             self.post_message(self.Moved(self))
         self._ask_soon()
 
-    def give_up(self, generation: int) -> None:
+    def request_failed(self, generation: int) -> None:
         """The rows could not be had; they are asked for again when next looked at."""
         if generation == self._generation:
             self._asked = False
 
-    def _begin(self, local: list[Any] | None, ids: Sequence[int], keys: list[Any]) -> None:
+    def _reset(self, local: list[Any] | None, ids: Sequence[int], keys: list[Any]) -> None:
         self._generation += 1
         self._local, self._ids, self._keys = local, ids, keys
         self._pages.clear()
@@ -195,7 +195,7 @@ class VirtualTable(ScrollView, can_focus=True):
             self.marked &= set(keys)
         self.virtual_size = Size(self.size.width, len(self) + 1)
 
-    def _place(self, index: int) -> None:
+    def move_cursor(self, index: int) -> None:
         self.cursor = min(max(index, 0), max(len(self) - 1, 0))
         self._show_cursor()
         self.refresh()
@@ -234,13 +234,13 @@ class VirtualTable(ScrollView, can_focus=True):
 
     # Drawing
 
-    def _line(self, index: int, room: int) -> list[Cell]:
+    def _line(self, index: int, width: int) -> list[Cell]:
         row = self.row(index)
         if row is None:
             self._ask_soon()
-            return [Cell("·".ljust(room), "dim")]
+            return [Cell("·".ljust(width), "dim")]
         line: list[Cell] = []
-        sizes = widths(self._columns, room)
+        sizes = widths(self._columns, width)
         for column, size, cell in zip(self._columns, sizes, self._cells(row), strict=True):
             if size:
                 gap = " " if line else ""

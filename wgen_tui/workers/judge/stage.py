@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from experiments.schema import BROKEN_JUDGE, JudgeSpec
 from wgen_tui.protocol.ids import make_rule_grade_id, rule_hash
-from wgen_tui.protocol.launches import JudgeJob
+from wgen_tui.protocol.launches import JudgeStage
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import GradeRow
 from wgen_tui.run_files import parts
@@ -23,7 +23,7 @@ COLUMNS = ["sample_id", "question", "completion", "finish_reason"]
 Grader = tuple[str, str, Rule]
 
 
-def judges_of(job: JudgeJob, question: str) -> list[JudgeSpec]:
+def judges_of(job: JudgeStage, question: str) -> list[JudgeSpec]:
     """The definition's judges for a question: all, unless it names its own."""
     names = job.judges_by_question.get(question)
     return [judge for judge in job.judges if names is None or judge.name in names]
@@ -32,7 +32,7 @@ def judges_of(job: JudgeJob, question: str) -> list[JudgeSpec]:
 class Judge:
     """The rules of one job, compiled once for each question."""
 
-    def __init__(self, job: JudgeJob) -> None:
+    def __init__(self, job: JudgeStage) -> None:
         self._job = job
         self._rules: dict[str, list[Grader]] = {}
 

@@ -4,37 +4,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wgen_tui.protocol.launches import PromptSpec, SampleJob
+from wgen_tui.protocol.launches import PromptSpec, SampleStage
 from wgen_tui.workers.encoding import render
 from wgen_tui.workers.models import Base
-from wgen_tui.workers.sample.readouts import Asked, ask
+from wgen_tui.workers.sample.readouts import ReadoutPrompt, tokenize_readout
 
 
 @dataclass(frozen=True)
-class Ready:
+class TokenizedPrompt:
     """A prompt as this model gets it."""
 
     text: str
     ids: tuple[int, ...]
 
 
-def prepare(base: Base, job: SampleJob) -> dict[str, Ready]:
+def prepare(base: Base, job: SampleStage) -> dict[str, TokenizedPrompt]:
     """Every prompt to be answered, by prompt id."""
     ready = {}
     for prompt in job.prompts:
         text = _text(base, prompt)
         ids = base.tokenizer(text, add_special_tokens=False)["input_ids"]
-        ready[prompt.prompt_id] = Ready(text, tuple(ids))
+        ready[prompt.prompt_id] = TokenizedPrompt(text, tuple(ids))
     return ready
 
 
-def prepare_readouts(base: Base, job: SampleJob) -> list[Asked]:
+def prepare_readouts(base: Base, job: SampleStage) -> list[ReadoutPrompt]:
     """Every prompt to be read.
 
     Raises:
         WorkerError: an option's letter is not one token.
     """
-    return [ask(base.tokenizer, spec, _text(base, spec.prompt)) for spec in job.readouts]
+    return [
+        tokenize_readout(base.tokenizer, spec, _text(base, spec.prompt)) for spec in job.readouts
+    ]
 
 
 def _text(base: Base, prompt: PromptSpec) -> str:

@@ -18,13 +18,13 @@ from wgen_tui.protocol.launches import ReadoutSpec
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.workers.runtime import WorkerError
-from wgen_tui.workers.sample.engine.forward import Reader, Reading
+from wgen_tui.workers.sample.engine.forward import KVState, ModelRunner
 
 AT_ONCE = 64  # prompts, or continuations, in a pass
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReadoutPrompt:
     """A prompt to be read, as this model gets it.
 
     Attributes:
@@ -40,7 +40,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Found:
+class Continuation:
     """What was read of one continuation.
 
     Attributes:
@@ -56,7 +56,7 @@ class Found:
     logprob: float
 
 
-def ask(tokenizer: Any, spec: ReadoutSpec, text: str) -> Asked:
+def tokenize_readout(tokenizer: Any, spec: ReadoutSpec, text: str) -> ReadoutPrompt:
     """Tokenise a prompt and what may follow it.
 
     Raises:
@@ -74,7 +74,7 @@ def ask(tokenizer: Any, spec: ReadoutSpec, text: str) -> Asked:
                 title="Letters are not tokens",
                 hint="Ask it as type: logprob with the options' texts as continuations.",
             )
-    return Asked(spec, text, ids, found)
+    return ReadoutPrompt(spec, text, ids, found)
 
 
 def _behind(tokenizer: Any, text: str, ids: tuple[int, ...], said: str) -> tuple[int, ...]:
@@ -86,8 +86,11 @@ def _behind(tokenizer: Any, text: str, ids: tuple[int, ...], said: str) -> tuple
 
 
 def read_all(
-    reader: Reader, tokenizer: Any, asked: Sequence[tuple[Asked, int]], rows: int = AT_ONCE
-) -> Iterator[tuple[int, list[Found]]]:
+    reader: ModelRunner,
+    tokenizer: Any,
+    asked: Sequence[tuple[ReadoutPrompt, int]],
+    rows: int = AT_ONCE,
+) -> Iterator[tuple[int, list[Continuation]]]:
     """Read prompts, each through its own adapter.
 
     Args:
@@ -107,7 +110,7 @@ def read_all(
         numbers = order[start : start + rows]
         prompts = [asked[number] for number in numbers]
         with torch.inference_mode():
-            reading = reader.read([a.ids for a, _ in prompts], [slot for _, slot in prompts])
+            reading = reader.prefill([a.ids for a, _ in prompts], [slot for _, slot in prompts])
             logs = reading.logits.double().log_softmax(-1)
             likeliest = [
                 _likeliest(a, row, tokenizer) for (a, _), row in zip(prompts, logs, strict=True)
@@ -115,20 +118,23 @@ def read_all(
             sums = _continuations(reader, reading, [a for a, _ in prompts], logs)
         for number, (item, _), top, given in zip(numbers, prompts, likeliest, sums, strict=True):
             said = zip(item.spec.continuations, item.continuations, given, strict=True)
-            yield number, top or [Found(label, text, len(t), log) for (label, text), t, log in said]
+            yield (
+                number,
+                top or [Continuation(label, text, len(t), log) for (label, text), t, log in said],
+            )
 
 
-def _likeliest(asked: Asked, logs: torch.Tensor, tokenizer: Any) -> list[Found]:
+def _likeliest(asked: ReadoutPrompt, logs: torch.Tensor, tokenizer: Any) -> list[Continuation]:
     """The top of a distribution [vocabulary]; empty where continuations are given."""
     if asked.continuations:
         return []
     values, ids = logs.topk(min(asked.spec.top_logprobs, len(logs)))
     texts = [tokenizer.decode([i]) for i in ids.tolist()]
-    return [Found(t, t, 1, log) for t, log in zip(texts, values.tolist(), strict=True)]
+    return [Continuation(t, t, 1, log) for t, log in zip(texts, values.tolist(), strict=True)]
 
 
 def _continuations(
-    reader: Reader, reading: Reading, asked: Sequence[Asked], logs: torch.Tensor
+    reader: ModelRunner, reading: KVState, asked: Sequence[ReadoutPrompt], logs: torch.Tensor
 ) -> list[list[float]]:
     """The log-probability of every continuation of every prompt.
 
@@ -147,19 +153,19 @@ def _continuations(
     ]
     for start in range(0, len(longer), AT_ONCE):
         group = longer[start : start + AT_ONCE]
-        branch = reader.branch(reading, [row for row, _ in group])
+        branch = reader.fork(reading, [row for row, _ in group])
         tokens = [asked[row].continuations[place] for row, place in group]
         for (row, place), rest in zip(group, _rest(reader, branch, tokens), strict=True):
             sums[row][place] += rest
     return sums
 
 
-def _rest(reader: Reader, branch: Reading, tokens: Sequence[tuple[int, ...]]) -> list[float]:
+def _rest(reader: ModelRunner, branch: KVState, tokens: Sequence[tuple[int, ...]]) -> list[float]:
     """The log-probability of each row's tokens after the first."""
     width = max(map(len, tokens)) - 1
     # Padded on the right: what stands there is behind everything that is looked at.
     fed = [[*row[:-1], *[row[0]] * (width - len(row) + 1)] for row in tokens]
-    logits = reader.go_on(branch, torch.tensor(fed, device=reader.device), keep=width)
+    logits = reader.decode(branch, torch.tensor(fed, device=reader.device), keep=width)
     found = []
     for row, own in enumerate(tokens):
         aims = torch.tensor(own[1:], device=logits.device)
@@ -169,7 +175,12 @@ def _rest(reader: Reader, branch: Reading, tokens: Sequence[tuple[int, ...]]) ->
 
 
 def readout_rows(
-    spec: RunSpec, step: int, asked: Asked, found: Sequence[Found], reading_id: int, **engine: str
+    spec: RunSpec,
+    step: int,
+    asked: ReadoutPrompt,
+    found: Sequence[Continuation],
+    reading_id: int,
+    **engine: str,
 ) -> list[dict[str, Any]]:
     """The rows of one reading (READOUT_COLUMNS).
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wgen_tui.paths import RunPaths
-from wgen_tui.protocol.launches import SampleJob
+from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files import parts
 from wgen_tui.run_files.rows import Draw
@@ -19,11 +19,11 @@ from wgen_tui.workers.checkpoints import is_trained, manifests
 from wgen_tui.workers.runtime import Worker, WorkerError
 from wgen_tui.workers.sample.engine.decode import Request
 from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT
-from wgen_tui.workers.sample.readouts import Asked
+from wgen_tui.workers.sample.readouts import ReadoutPrompt
 
 
 @dataclass(eq=False)
-class RunWork:
+class RunProgress:
     """A run that is being sampled.
 
     Attributes:
@@ -92,7 +92,7 @@ class RunWork:
         if self.open == 0 and not self.over:
             self.flush()
             self.over = True
-            self.worker.end(self.run_id)
+            self.worker.end_run(self.run_id)
 
     def fail(self, error: Exception) -> None:
         """End it by what stopped it."""
@@ -104,11 +104,11 @@ class RunWork:
         try:
             self.flush()
         finally:
-            self.worker.settle(self.run_id, error)
+            self.worker.record_error(self.run_id, error)
 
 
 @dataclass(eq=False)
-class Target:
+class CheckpointWork:
     """A checkpoint of a run (step 0: the base) and what it lacks.
 
     Attributes:
@@ -117,20 +117,20 @@ class Target:
         slot: Its adapter's place on the rack.
     """
 
-    run: RunWork
+    run: RunProgress
     step: int
     draws: dict[Request, Draw]
-    readings: dict[int, Asked]
+    readings: dict[int, ReadoutPrompt]
     slot: int = NO_SLOT
 
-    def sit(self, slot: int) -> None:
+    def assign_slot(self, slot: int) -> None:
         """Draw from the adapter in this slot."""
         self.slot = slot
         for request in self.draws:
             request.slot = slot
 
 
-def steps_of(run: RunPaths, spec: RunSpec, job: SampleJob) -> tuple[int, ...]:
+def steps_of(run: RunPaths, spec: RunSpec, job: SampleStage) -> tuple[int, ...]:
     """The checkpoints to draw from.
 
     Raises:

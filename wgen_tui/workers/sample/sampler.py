@@ -20,7 +20,7 @@ import torch
 from peft import PeftModel
 
 from wgen_tui.protocol.ids import make_reading_id, sampling_key
-from wgen_tui.protocol.launches import SampleJob
+from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import CheckpointManifest, RunSpec
 from wgen_tui.run_files import parts
 from wgen_tui.run_files.rows import Draw, missing_draws, prompt_row, sample_row, token_row
@@ -30,16 +30,16 @@ from wgen_tui.workers.models import Base
 from wgen_tui.workers.poly import read_task
 from wgen_tui.workers.runtime import Cancelled, Worker
 from wgen_tui.workers.sample.adapter_proof import LIMITS, Probe, check_files, prove, read_probe
-from wgen_tui.workers.sample.engine.decode import Drawn, Request, Style, end_tokens
+from wgen_tui.workers.sample.engine.decode import Completion, Request, SamplingParams, end_tokens
 from wgen_tui.workers.sample.engine.engine import Engine
 from wgen_tui.workers.sample.engine.forward import MOST_ROWS, free_memory, rows_that_fit
-from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, Rack
+from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, AdapterSlots
 from wgen_tui.workers.sample.prompts import prepare, prepare_readouts
 from wgen_tui.workers.sample.readouts import read_all, readout_rows
-from wgen_tui.workers.sample.run_progress import RunWork, Target, steps_of
+from wgen_tui.workers.sample.run_progress import CheckpointWork, RunProgress, steps_of
 
 PART_SECONDS = 3.0
-LOOK_SECONDS = 0.2  # between two looks whether a run was cancelled
+POLL_SECONDS = 0.2  # between two looks whether a run was cancelled
 SEATS = 64  # adapters on the base at once
 SHARE = 0.1  # of free memory for their weights
 PROVEN_AT_ONCE = 32
@@ -48,7 +48,9 @@ PROVEN_AT_ONCE = 32
 class Sampler:
     """The sampling of runs that share a base model."""
 
-    def __init__(self, worker: Worker, base: Base, job: SampleJob, *, rough: bool = False) -> None:
+    def __init__(
+        self, worker: Worker, base: Base, job: SampleStage, *, rough: bool = False
+    ) -> None:
         """Get ready.
 
         Args:
@@ -64,15 +66,15 @@ class Sampler:
         self._asked = prepare_readouts(base, job)
         prompts = [item.ids for item in self._ready.values()] + [item.ids for item in self._asked]
         self._first = prompts[0]
-        self._rack = Rack(base.model)
+        self._rack = AdapterSlots(base.model)
         ends = end_tokens(base.model, base.tokenizer)
-        self._style = Style(base.tokenizer, job.sampling, ends)
+        self._style = SamplingParams(base.tokenizer, job.sampling, ends)
         most = worker.spec.rows or MOST_ROWS
         self._engine = Engine(base.model, self._style, self._rack, worker.note, most)
         self._limit = LIMITS["bf16" if rough else base.precision]
         self._versions = f"{base.engine} / peft {peft.__version__}"
         self._sampling = json.dumps(sampling_key(job.sampling), sort_keys=True)
-        self._live: list[RunWork] = []
+        self._live: list[RunProgress] = []
         self._looked = self._flushed = time.monotonic()
         self._pause = PART_SECONDS
 
@@ -90,10 +92,10 @@ class Sampler:
             for run in self._live:
                 run.flush()
 
-    def _waves(self, targets: Iterable[Target]) -> Iterator[list[Target]]:
+    def _waves(self, targets: Iterable[CheckpointWork]) -> Iterator[list[CheckpointWork]]:
         """As many checkpoints at once as there is room for on the base; at least one."""
         room = SHARE * free_memory(self._base.device)
-        wave: list[Target] = []
+        wave: list[CheckpointWork] = []
         size = 0
         for target in targets:
             own = _size(target)
@@ -105,11 +107,11 @@ class Sampler:
         if wave:
             yield wave
 
-    def _targets(self, specs: Sequence[RunSpec]) -> Iterator[Target]:
+    def _targets(self, specs: Sequence[RunSpec]) -> Iterator[CheckpointWork]:
         """The checkpoints that lack draws; a run begins when its first is asked for."""
         for spec in specs:
-            run = RunWork(self._worker, spec, self._worker.run_paths(spec.run_id))
-            self._worker.begin(spec.run_id)
+            run = RunProgress(self._worker, spec, self._worker.run_paths(spec.run_id))
+            self._worker.begin_run(spec.run_id)
             try:
                 self._worker.check_cancelled(spec.run_id)
                 found = self._lacking(run)
@@ -117,12 +119,12 @@ class Sampler:
                 run.fail(error)
                 continue
             if not found:
-                self._worker.end(spec.run_id)
+                self._worker.end_run(spec.run_id)
                 continue
             self._live.append(run)
             yield from found
 
-    def _lacking(self, run: RunWork) -> list[Target]:
+    def _lacking(self, run: RunProgress) -> list[CheckpointWork]:
         spec, job = run.spec, self._job
         steps = steps_of(run.files, spec, job)
         have = {row["sample_id"] for row in parts.read_columns(run.files.samples, ["sample_id"])}
@@ -137,7 +139,7 @@ class Sampler:
                 for d in missing_draws(spec, step, job, have)
             }
             if draws or readings:
-                found.append(Target(run, step, draws, readings))
+                found.append(CheckpointWork(run, step, draws, readings))
                 run.owns(draws)
         run.open = len(found)
         each = len(job.readouts) + sum(job.draws(prompt) for prompt in job.prompts)
@@ -147,7 +149,7 @@ class Sampler:
             self._write_prompts(run)
         return found
 
-    def _write_prompts(self, run: RunWork) -> None:
+    def _write_prompts(self, run: RunProgress) -> None:
         have = {row["prompt_id"] for row in parts.read_columns(run.files.prompts, ["prompt_id"])}
         texts = [(p, self._ready[p.prompt_id].text) for p in self._job.prompts]
         texts += [(asked.spec.prompt, asked.text) for asked in self._asked]
@@ -159,11 +161,11 @@ class Sampler:
         if rows:
             parts.write_prompts(run.files.prompts, self._worker.spec.launch_id, rows)
 
-    def _wave(self, wave: Sequence[Target]) -> None:
+    def _wave(self, wave: Sequence[CheckpointWork]) -> None:
         """Draw from some checkpoints: those that sit on the base together, then the others."""
-        seated: list[Target] = []
+        seated: list[CheckpointWork] = []
         adapters: list[Adapter] = []
-        others: list[Target] = []
+        others: list[CheckpointWork] = []
         for target in wave:
             if target.run.over:
                 continue
@@ -173,7 +175,7 @@ class Sampler:
                 elif (adapter := self._read(target)) is None:
                     others.append(target)
                 else:
-                    target.sit(len(adapters))
+                    target.assign_slot(len(adapters))
                     adapters.append(adapter)
                     seated.append(target)
         try:
@@ -186,7 +188,7 @@ class Sampler:
             with _settling(target.run), self._alone(target) as engine:
                 self._work([target], engine)
 
-    def _read(self, target: Target) -> Adapter | None:
+    def _read(self, target: CheckpointWork) -> Adapter | None:
         """The adapter of a checkpoint; None if it does not go on the rack."""
         folder = target.run.files.checkpoint(target.step)
         check_files(folder, self._manifest(target), target.run.run_id)
@@ -198,30 +200,30 @@ class Sampler:
             self._worker.note(note, target.run.run_id)
             return None
 
-    def _manifest(self, target: Target) -> CheckpointManifest:
+    def _manifest(self, target: CheckpointWork) -> CheckpointManifest:
         return manifests(target.run.files)[target.step]
 
     @contextmanager
-    def _alone(self, target: Target) -> Iterator[Engine]:
+    def _alone(self, target: CheckpointWork) -> Iterator[Engine]:
         """A checkpoint with PEFT itself, proven; the base is as before afterwards."""
         probe = self._probe(target)
-        base = self._engine.reader.read([probe.ids]).logits[0]
+        base = self._engine.reader.prefill([probe.ids]).logits[0]
         folder = target.run.files.checkpoint(target.step)
         model = PeftModel.from_pretrained(self._base.model, folder).eval()
         try:
             engine = Engine(model, self._style, None, self._worker.note, self._engine.rows)
-            own = engine.reader.read([probe.ids]).logits[0]
+            own = engine.reader.prefill([probe.ids]).logits[0]
             self._judge(target, probe, own, base)
             yield engine
         finally:
             self._base.model = model.unload()
 
-    def _probe(self, target: Target) -> Probe:
+    def _probe(self, target: CheckpointWork) -> Probe:
         return read_probe(target.run.files.checkpoint(target.step), self._first)
 
-    def _prove(self, targets: Sequence[Target]) -> None:
+    def _prove(self, targets: Sequence[CheckpointWork]) -> None:
         """Compare every adapter's logits with the base's and with training's; fail what is wrong."""
-        probes: list[tuple[Target, Probe]] = []
+        probes: list[tuple[CheckpointWork, Probe]] = []
         for target in targets:
             with _settling(target.run):
                 if target.slot != NO_SLOT:
@@ -229,7 +231,7 @@ class Sampler:
         for start in range(0, len(probes), PROVEN_AT_ONCE):
             group = probes[start : start + PROVEN_AT_ONCE]
             prompts = list(dict.fromkeys(probe.ids for _, probe in group))
-            found = self._engine.reader.read(
+            found = self._engine.reader.prefill(
                 [*prompts, *(probe.ids for _, probe in group)],
                 [*(NO_SLOT for _ in prompts), *(target.slot for target, _ in group)],
             ).logits
@@ -237,11 +239,13 @@ class Sampler:
                 with _settling(target.run):
                     self._judge(target, probe, own, found[prompts.index(probe.ids)])
 
-    def _judge(self, target: Target, probe: Probe, own: torch.Tensor, base: torch.Tensor) -> None:
+    def _judge(
+        self, target: CheckpointWork, probe: Probe, own: torch.Tensor, base: torch.Tensor
+    ) -> None:
         if note := prove(probe, own, base, self._manifest(target), self._limit):
             self._worker.note(note, target.run.run_id)
 
-    def _work(self, targets: Sequence[Target], engine: Engine) -> None:
+    def _work(self, targets: Sequence[CheckpointWork], engine: Engine) -> None:
         """Read and draw what checkpoints lack that are proven."""
         going = [target for target in targets if not target.run.over]
         self._read_out(going, engine)
@@ -251,7 +255,7 @@ class Sampler:
                 target.run.close()
         owners = {request: target for target in going for request in target.draws}
         queues = [list(target.draws) for target in going if target.draws]
-        for drawn, way in engine.draw(queues, self._look):
+        for drawn, way in engine.draw(queues, self._poll):
             target = owners[drawn.request]
             spec = target.run.spec
             tokens = None
@@ -262,7 +266,7 @@ class Sampler:
             if left[target] == 0:
                 target.run.close()
 
-    def _read_out(self, targets: Sequence[Target], engine: Engine) -> None:
+    def _read_out(self, targets: Sequence[CheckpointWork], engine: Engine) -> None:
         """Make the readings."""
         todo = [(target, key) for target in targets for key in target.readings]
         asked = [(target.readings[key], target.slot) for target, key in todo]
@@ -282,12 +286,12 @@ class Sampler:
                 launch_id=self._worker.spec.launch_id,
             )
             target.run.keep_reading(made)
-            self._look()
+            self._poll()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         """Give up the runs that are to stop, and write what was drawn when it is time."""
         moment = time.monotonic()
-        if moment - self._looked > LOOK_SECONDS:
+        if moment - self._looked > POLL_SECONDS:
             self._looked = moment
             for run in self._live:
                 if not run.over:
@@ -302,7 +306,7 @@ class Sampler:
             # Many runs, many files: writing takes a thirtieth of the time at most.
             self._pause = max(PART_SECONDS, 30 * (self._flushed - moment))
 
-    def _row(self, spec: RunSpec, draw: Draw, drawn: Drawn, way: str) -> dict[str, Any]:
+    def _row(self, spec: RunSpec, draw: Draw, drawn: Completion, way: str) -> dict[str, Any]:
         return sample_row(
             spec,
             draw,
@@ -317,14 +321,14 @@ class Sampler:
         )
 
 
-def _size(target: Target) -> int:
+def _size(target: CheckpointWork) -> int:
     """Bytes of a checkpoint's weights on disk, which is what they take in fp32."""
     folder = target.run.files.checkpoint(target.step)
     return sum(path.stat().st_size for path in folder.glob("adapter_model.*"))
 
 
 @contextmanager
-def _settling(run: RunWork) -> Iterator[None]:
+def _settling(run: RunProgress) -> Iterator[None]:
     """What goes wrong inside ends this run, and no other."""
     try:
         yield

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wgen_tui.protocol.ids import sampling_key
-from wgen_tui.protocol.launches import SampleJob
+from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import Endpoint, RunSpec
 from wgen_tui.run_files import parts
 from wgen_tui.run_files.rows import Draw, missing_draws, prompt_row, sample_row
@@ -25,7 +25,7 @@ from wgen_tui.workers.sample.openai_client import Client
 from wgen_tui.workers.sample.openai_response import Answer
 
 PART_SECONDS = 3.0
-LOOK_SECONDS = 0.2  # between two looks whether the run was cancelled
+POLL_SECONDS = 0.2  # between two looks whether the run was cancelled
 SEED_BITS = 31  # all that every server takes
 ENOUGH = 8  # draws of one prompt that should not all be the same
 
@@ -78,7 +78,7 @@ class Repeats:
 class Sampler:
     """Draws what one run lacks."""
 
-    def __init__(self, worker: Worker, spec: RunSpec, job: SampleJob, endpoint: Endpoint) -> None:
+    def __init__(self, worker: Worker, spec: RunSpec, job: SampleStage, endpoint: Endpoint) -> None:
         self._worker = worker
         self._spec = spec
         self._job = job
@@ -127,7 +127,7 @@ class Sampler:
             try:
                 while pending:
                     done, pending = await asyncio.wait(
-                        pending, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_EXCEPTION
+                        pending, timeout=POLL_SECONDS, return_when=asyncio.FIRST_EXCEPTION
                     )
                     for task in done:
                         task.result()

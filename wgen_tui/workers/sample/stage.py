@@ -46,7 +46,7 @@ def sample(worker: Worker) -> None:
             sampler = Sampler(worker, base, job, rough=rough)
         except Exception as error:  # another model may still load
             for spec in specs:
-                worker.begin(spec.run_id)
-                worker.settle(spec.run_id, error)
+                worker.begin_run(spec.run_id)
+                worker.record_error(spec.run_id, error)
             continue
         sampler.run(specs)

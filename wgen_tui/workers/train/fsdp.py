@@ -21,7 +21,7 @@ from wgen_tui.workers.checkpoints import write_probe
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.runtime import WorkerError
 from wgen_tui.workers.train.resume import TrainState
-from wgen_tui.workers.train.trainer import Trainer, plain
+from wgen_tui.workers.train.trainer import Trainer, peft_name
 
 # What wrappers put into the names of the modules below them.
 WRAPPERS = ("_checkpoint_wrapped_module.", "_orig_mod.")
@@ -43,7 +43,7 @@ class ShardedTrainer(Trainer):
         # Sharding has put other parameters into the modules and into the optimiser.
         found = (item for item in self.peft.named_parameters() if item[1].requires_grad)
         self._trained = {parameter: _unwrapped(name) for name, parameter in found}
-        self._names = {parameter: plain(name) for parameter, name in self._trained.items()}
+        self._names = {parameter: peft_name(name) for parameter, name in self._trained.items()}
         self._whole: dict[str, torch.Tensor] = {}
         self._answer = torch.empty(0)
 

@@ -29,9 +29,9 @@ from wgen_tui.workers.poly import Routes, TaskExample, poly_config
 from wgen_tui.workers.recipe import Order, seed_step, total_steps
 from wgen_tui.workers.runtime import Cancelled, Worker, WorkerError
 from wgen_tui.workers.train import resume
-from wgen_tui.workers.train.joint_checkpoints import share, task_ids, task_of
-from wgen_tui.workers.train.run import Member, probe_ids
-from wgen_tui.workers.train.sample_during import Watch
+from wgen_tui.workers.train.joint_checkpoints import copy_from_siblings, task_ids, task_of
+from wgen_tui.workers.train.run import TrainingRun, probe_ids
+from wgen_tui.workers.train.sample_during import CheckpointSampler
 from wgen_tui.workers.train.trainer import Trainer
 
 
@@ -52,25 +52,25 @@ def train_joint(
     base: Base,
     accelerator: Accelerator,
     specs: Sequence[RunSpec],
-    watch: Watch | None = None,
+    watch: CheckpointSampler | None = None,
 ) -> None:
     """Train the runs of one joint training to their final checkpoint; each gets its outcome."""
     for spec in specs:
-        worker.begin(spec.run_id)
+        worker.begin_run(spec.run_id)
     try:
         joint = Joint(worker, base, accelerator, specs)
         joint.check_cancelled()
-        share(worker, base, specs)
+        copy_from_siblings(worker, base, specs)
         if not joint.trained:
             joint.train(watch)
     except Cancelled:
         _settle_cancelled(worker, specs)
     except Exception as error:  # other runs of the launch have still their turn
         for spec in specs:
-            worker.settle(spec.run_id, error)
+            worker.record_error(spec.run_id, error)
     else:
         for spec in specs:
-            worker.end(spec.run_id)
+            worker.end_run(spec.run_id)
 
 
 def _settle_cancelled(worker: Worker, specs: Sequence[RunSpec]) -> None:
@@ -84,10 +84,10 @@ def _settle_cancelled(worker: Worker, specs: Sequence[RunSpec]) -> None:
     message = f"It is trained as one with {', '.join(asked)}, which was cancelled."
     for spec in specs:
         if spec.run_id in asked:
-            worker.settle(spec.run_id, asked[spec.run_id])
+            worker.record_error(spec.run_id, asked[spec.run_id])
         else:
             outcome = RunOutcome(outcome="cancelled", title="Cancelled", message=message)
-            worker.end(spec.run_id, outcome)
+            worker.end_run(spec.run_id, outcome)
 
 
 class PolyTrainer(Trainer):
@@ -138,7 +138,7 @@ class Joint:
         for spec in self._specs:
             self._worker.check_cancelled(spec.run_id)
 
-    def train(self, watch: Watch | None) -> None:
+    def train(self, watch: CheckpointSampler | None) -> None:
         """Train from the first step, or from where it was stopped.
 
         Raises:
@@ -177,9 +177,9 @@ class Joint:
         self,
         trainer: PolyTrainer,
         order: Order,
-        members: Sequence[Member],
+        members: Sequence[TrainingRun],
         probes: Sequence[torch.Tensor],
-        watch: Watch | None,
+        watch: CheckpointSampler | None,
     ) -> None:
         first = members[0]
         try:
@@ -200,11 +200,11 @@ class Joint:
             if watch is not None:
                 for member in members:
                     trainer.routes.tasks = task_of(member.spec).index
-                    watch.of_model(member.spec, member.step, trainer.peft)
+                    watch.sample_model(member.spec, member.step, trainer.peft)
         if first.wants_save:
             first.save(trainer.state(first.step))
 
-    def _members(self) -> tuple[list[Member], list[torch.Tensor]]:
+    def _members(self) -> tuple[list[TrainingRun], list[torch.Tensor]]:
         """The runs as they stand, each with the examples of all; and the prompt each is known by."""
         own = [self._load(spec) for spec in self._specs]
         every: tuple[Example, ...] = tuple(
@@ -219,7 +219,7 @@ class Joint:
         members = []
         for spec in self._specs:
             dataset = Dataset(every, ())
-            member = Member(self._worker, spec, self._training, dataset, steps, state)
+            member = TrainingRun(self._worker, spec, self._training, dataset, steps, state)
             member.provenance |= self._provenance(spec)
             if state is not None:
                 member.step = state.step

@@ -46,7 +46,7 @@ def task_ids(spec: RunSpec) -> torch.Tensor:
     return torch.tensor([task_of(spec).index])
 
 
-def share(worker: Worker, base: Base, specs: Sequence[RunSpec]) -> None:
+def copy_from_siblings(worker: Worker, base: Base, specs: Sequence[RunSpec]) -> None:
     """Give each run the checkpoints that count and that only a mate has.
 
     All of a training that is done count, else those up to the state it will go on from.

@@ -47,7 +47,7 @@ class StepDone:
 
 
 @dataclass
-class Member:
+class TrainingRun:
     """One run of a train launch.
 
     Attributes:
@@ -162,7 +162,7 @@ class Member:
             self._saved = time.monotonic()
 
 
-def load_member(worker: Worker, base: Base, spec: RunSpec) -> Member | None:
+def load_run(worker: Worker, base: Base, spec: RunSpec) -> TrainingRun | None:
     """A run as its files tell it; None when it is trained already, or is the base.
 
     Raises:
@@ -180,7 +180,7 @@ def load_member(worker: Worker, base: Base, spec: RunSpec) -> Member | None:
     state, notes = resume.newest(run)
     for note in (*dataset.notes, *notes):
         worker.note(note, spec.run_id)
-    member = Member(worker, spec, training, dataset, steps, state)
+    member = TrainingRun(worker, spec, training, dataset, steps, state)
     if state is not None:
         member.step = state.step
         member.provenance["resumed_at"] = [state.step]

@@ -16,51 +16,51 @@ import peft
 import torch
 
 from wgen_tui.protocol.ids import sampling_key
-from wgen_tui.protocol.launches import SampleJob
+from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files import parts
 from wgen_tui.run_files.rows import missing_draws, prompt_row, sample_row, token_row
 from wgen_tui.workers.adapters import Adapter
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.runtime import Worker
-from wgen_tui.workers.sample.engine.decode import Request, Style, end_tokens
+from wgen_tui.workers.sample.engine.decode import Request, SamplingParams, end_tokens
 from wgen_tui.workers.sample.engine.engine import Engine
-from wgen_tui.workers.sample.engine.multi_lora import Rack
+from wgen_tui.workers.sample.engine.multi_lora import AdapterSlots
 from wgen_tui.workers.sample.prompts import prepare
 
 
-class Watch:
+class CheckpointSampler:
     """What is asked of every checkpoint while its run trains."""
 
-    def __init__(self, worker: Worker, base: Base, job: SampleJob) -> None:
+    def __init__(self, worker: Worker, base: Base, job: SampleStage) -> None:
         self._worker = worker
         self._base = base
         self._job = job
         self._ready = prepare(base, job)
         ends = end_tokens(base.model, base.tokenizer)
-        self._style = Style(base.tokenizer, job.sampling, ends)
+        self._style = SamplingParams(base.tokenizer, job.sampling, ends)
         self._versions = f"{base.engine} / peft {peft.__version__}"
         self._sampling = json.dumps(sampling_key(job.sampling), sort_keys=True)
 
-    def of_adapter(self, spec: RunSpec, step: int, adapter: Adapter) -> None:
+    def sample_adapter(self, spec: RunSpec, step: int, adapter: Adapter) -> None:
         """Draw from an adapter laid on the base; whatever is on it is to be idle."""
-        rack = Rack(self._base.model)
-        with _resting(self._base.model):
+        rack = AdapterSlots(self._base.model)
+        with _eval_mode(self._base.model):
             rack.put([adapter])
             try:
                 self._draw(spec, step, self._base.model, rack)
             finally:
                 rack.clear()
 
-    def of_model(self, spec: RunSpec, step: int, model: Any) -> None:
+    def sample_model(self, spec: RunSpec, step: int, model: Any) -> None:
         """Draw from a model that brings its own adapter."""
-        with _resting(model):
+        with _eval_mode(model):
             self._draw(spec, step, model, None)
 
-    def _draw(self, spec: RunSpec, step: int, model: Any, rack: Rack | None) -> None:
+    def _draw(self, spec: RunSpec, step: int, model: Any, slots: AdapterSlots | None) -> None:
         run = self._worker.run_paths(spec.run_id)
         have = {row["sample_id"] for row in parts.read_columns(run.samples, ["sample_id"])}
-        slot = -1 if rack is None else 0
+        slot = -1 if slots is None else 0
         draws = {
             Request(d.sample_id, self._ready[d.prompt.prompt_id].ids, d.seed, slot=slot): d
             for d in missing_draws(spec, step, self._job, have)
@@ -68,7 +68,7 @@ class Watch:
         if not draws:
             return
         self._write_prompts(spec)
-        engine = Engine(model, self._style, rack, self._worker.note)
+        engine = Engine(model, self._style, slots, self._worker.note)
         made = list(engine.draw([list(draws)], lambda: None))
         if self._job.sampling.logprobs:
             tokens: list[Mapping[str, Any]] = [
@@ -105,7 +105,7 @@ class Watch:
 
 
 @contextmanager
-def _resting(model: Any) -> Iterator[None]:
+def _eval_mode(model: Any) -> Iterator[None]:
     """A model in training, in eval mode for a while; random numbers go on where they were."""
     state = torch.get_rng_state()
     model.eval()

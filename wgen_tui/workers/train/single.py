@@ -11,9 +11,9 @@ from wgen_tui.protocol.ids import digest
 from wgen_tui.workers.models import Base, load_base
 from wgen_tui.workers.recipe import Order, seed_step
 from wgen_tui.workers.runtime import Worker
-from wgen_tui.workers.train.run import Member, probe_ids
-from wgen_tui.workers.train.sample_during import Watch
-from wgen_tui.workers.train.trainer import Trainer, together
+from wgen_tui.workers.train.run import TrainingRun, probe_ids
+from wgen_tui.workers.train.sample_during import CheckpointSampler
+from wgen_tui.workers.train.trainer import Trainer, any_process
 
 
 def _trainer() -> type[Trainer]:
@@ -25,12 +25,12 @@ def _trainer() -> type[Trainer]:
     return ShardedTrainer
 
 
-def train_alone(
+def train_single(
     worker: Worker,
     base: Base,
     accelerator: Accelerator,
-    member: Member,
-    watch: Watch | None = None,
+    member: TrainingRun,
+    watch: CheckpointSampler | None = None,
 ) -> None:
     """Train one run from its first step, or from where it was stopped, to its final checkpoint.
 
@@ -39,7 +39,7 @@ def train_alone(
     """
     training, spec = member.training, member.spec
     if accelerator.num_processes > 1:
-        worker.agree = together(accelerator)
+        worker.any_process = any_process(accelerator)
     if base.model is None:  # the run before had it sharded
         base.model = load_base(spec.model, training, spec.chat_template, base.device).model
     make = _trainer()
@@ -66,8 +66,8 @@ def train_alone(
                 if member.keeps:
                     member.checkpoint(lambda place: trainer.write(place, probe), done.loss)
                     if watch is not None and accelerator.num_processes == 1:
-                        watch.of_model(spec, member.step, trainer.peft)
-                if worker.agree(member.wants_save):
+                        watch.sample_model(spec, member.step, trainer.peft)
+                if worker.any_process(member.wants_save):
                     member.save(trainer.state(member.step))
     finally:
         base.model = trainer.close()

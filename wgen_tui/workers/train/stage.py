@@ -21,17 +21,17 @@ from wgen_tui.workers.checkpoints import clear
 from wgen_tui.workers.models import Base, load_base
 from wgen_tui.workers.recipe import lora_config
 from wgen_tui.workers.runtime import Worker
-from wgen_tui.workers.train.grid.entry import Entry
+from wgen_tui.workers.train.grid.grid_run import GridRun
 from wgen_tui.workers.train.grid.layout import layout_of
-from wgen_tui.workers.train.grid.trainer import Grid
+from wgen_tui.workers.train.grid.trainer import GridTrainer
 from wgen_tui.workers.train.joint import joint_groups, train_joint
-from wgen_tui.workers.train.run import Member, load_member
-from wgen_tui.workers.train.sample_during import Watch
-from wgen_tui.workers.train.single import train_alone
-from wgen_tui.workers.train.trainer import together
+from wgen_tui.workers.train.run import TrainingRun, load_run
+from wgen_tui.workers.train.sample_during import CheckpointSampler
+from wgen_tui.workers.train.single import train_single
+from wgen_tui.workers.train.trainer import any_process
 
 
-def why_alone(training: TrainingConfig, processes: int) -> str | None:
+def why_not_stacked(training: TrainingConfig, processes: int) -> str | None:
     """Why a run cannot be stacked; None if it can."""
     if processes > 1:
         return f"the launch has {processes} processes"
@@ -59,8 +59,8 @@ def grid_key(training: TrainingConfig) -> tuple[Any, ...]:
 
 
 def train_group(
-    worker: Worker, base: Base, members: list[Member], watch: Watch | None
-) -> list[tuple[Member, str]]:
+    worker: Worker, base: Base, members: list[TrainingRun], watch: CheckpointSampler | None
+) -> list[tuple[TrainingRun, str]]:
     """Train runs of one `grid_key` in a stack.
 
     Returns:
@@ -73,12 +73,12 @@ def train_group(
         return [(member, str(error)) for member in members]
     layout = layout_of(first)
 
-    def make(member: Member) -> Entry:
+    def make(member: TrainingRun) -> GridRun:
         config = lora_config(member.training, base.model)
         adapter, written = new_adapter(base.model, config, member.spec.seeds.lora_init)
-        return Entry.begin(member, adapter, written, layout, base.device)
+        return GridRun.begin(member, adapter, written, layout, base.device)
 
-    grid = Grid(worker, base, layout, watch, checkpointing=training.gradient_checkpointing)
+    grid = GridTrainer(worker, base, layout, watch, checkpointing=training.gradient_checkpointing)
     grid.train(members, make, worker.spec.stack)
     return []
 
@@ -87,17 +87,17 @@ def train_loaded(
     worker: Worker, base: Base, accelerator: Accelerator, specs: Sequence[RunSpec]
 ) -> None:
     """Train all runs that one loaded base serves."""
-    grids: dict[tuple[Any, ...], list[Member]] = defaultdict(list)
-    alone: list[tuple[Member, str]] = []
+    grids: dict[tuple[Any, ...], list[TrainingRun]] = defaultdict(list)
+    alone: list[tuple[TrainingRun, str]] = []
     own, joint = joint_groups(specs)
-    for member in load_members(worker, base, accelerator, own):
-        reason = why_alone(member.training, accelerator.num_processes)
+    for member in load_runs(worker, base, accelerator, own):
+        reason = why_not_stacked(member.training, accelerator.num_processes)
         if reason is None:
             grids[grid_key(member.training)].append(member)
         else:
             alone.append((member, reason))
     job = worker.spec.during
-    watch = Watch(worker, base, job) if job is not None else None
+    watch = CheckpointSampler(worker, base, job) if job is not None else None
     for members in grids.values():
         alone += train_group(worker, base, members, watch)
     for member, reason in alone:
@@ -105,27 +105,27 @@ def train_loaded(
             worker.check_cancelled(member.run_id)
             worker.note(f"trains alone: {reason}", member.run_id)
             member.provenance |= {"engine": "alone", "why": reason}
-            train_alone(worker, base, accelerator, member, watch)
+            train_single(worker, base, accelerator, member, watch)
     for group in joint:
         train_joint(worker, base, accelerator, group, watch)
 
 
-def load_members(
+def load_runs(
     worker: Worker, base: Base, accelerator: Accelerator, specs: Sequence[RunSpec]
-) -> list[Member]:
+) -> list[TrainingRun]:
     """The runs that are to be trained; what is wrong with any becomes its outcome."""
-    found: list[Member] = []
+    found: list[TrainingRun] = []
     for spec in specs:
         try:
             worker.check_cancelled(spec.run_id)
-            member = load_member(worker, base, spec)
+            member = load_run(worker, base, spec)
         except Exception as error:  # this run's alone
-            worker.begin(spec.run_id)
-            worker.settle(spec.run_id, error)
+            worker.begin_run(spec.run_id)
+            worker.record_error(spec.run_id, error)
             continue
         if member is None:
-            worker.begin(spec.run_id)
-            worker.end(spec.run_id)
+            worker.begin_run(spec.run_id)
+            worker.end_run(spec.run_id)
         else:
             found.append(member)
     accelerator.wait_for_everyone()  # all have read before one removes what is left over
@@ -142,7 +142,7 @@ def train(worker: Worker) -> None:
     precision = first.training.precision if first.training else "auto"
     accelerator = Accelerator(mixed_precision="fp16" if precision == "fp16" else "no")
     if accelerator.num_processes > 1:
-        worker.agree = together(accelerator)
+        worker.any_process = any_process(accelerator)
     groups: dict[tuple[Any, ...], list[RunSpec]] = defaultdict(list)
     for spec in specs:
         groups[load_key(spec)].append(spec)
@@ -152,8 +152,8 @@ def train(worker: Worker) -> None:
             base = load_base(group[0].model, training, group[0].chat_template, accelerator.device)
         except Exception as error:  # the other groups have models of their own
             for spec in group:
-                worker.begin(spec.run_id)
-                worker.settle(spec.run_id, error)
+                worker.begin_run(spec.run_id)
+                worker.record_error(spec.run_id, error)
             continue
         worker.emit("ready", message=base.reason)
         print(base.reason, flush=True)

@@ -41,7 +41,7 @@ class Trainer:
         self._accelerator = accelerator
         self._training = training
         self._pad = int(base.tokenizer.pad_token_id)
-        self._names = {p: plain(n) for n, p in self.peft.named_parameters() if p.requires_grad}
+        self._names = {p: peft_name(n) for n, p in self.peft.named_parameters() if p.requires_grad}
         optimizer = torch.optim.AdamW(
             list(self._names),
             lr=training.learning_rate,
@@ -176,12 +176,12 @@ def write_adapter(model: Any, folder: Path, probe: torch.Tensor, **more: torch.T
     write_probe(folder, probe, logits)
 
 
-def plain(name: str) -> str:
+def peft_name(name: str) -> str:
     """A parameter's name as PEFT writes it to adapter_model.safetensors."""
     return name.replace(".default", "")
 
 
-def together(accelerator: Accelerator) -> Callable[[bool], bool]:
+def any_process(accelerator: Accelerator) -> Callable[[bool], bool]:
     """What `Worker.agree` is where a launch has several processes."""
 
     def any_of(said: bool) -> bool:

@@ -37,7 +37,7 @@ from wgen_tui.workers.models import Base, load_base
 from wgen_tui.workers.runtime import PROGRESS_SECONDS, WorkerError, failure, unexpected
 from wgen_tui.workers.verify.compare import difference, scaling
 from wgen_tui.workers.verify.trl import (
-    Stock,
+    TrlTraining,
     check_mask,
     our_order,
     pick_padding,
@@ -148,14 +148,14 @@ class Verifier:
     def _load(self) -> Base:
         return load_base(self.spec.model, self.training, self.spec.chat_template, self._device)
 
-    def _floor(self, dataset: Dataset, steps: int, stock: Stock, padding: int) -> float:
+    def _floor(self, dataset: Dataset, steps: int, stock: TrlTraining, padding: int) -> float:
         padded = self._train(self._load(), dataset, steps, "TRL, padded longer", padding)
         found = difference(padded.final, stock.final, stock.initial, padded.scale, stock.scale)
         return found.overall
 
     def _train(
         self, base: Base, dataset: Dataset, steps: int, what: str, padding: int | None = None
-    ) -> Stock:
+    ) -> TrlTraining:
         try:
             return train(
                 base,

@@ -33,7 +33,7 @@ Seen = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
-class Stock:
+class TrlTraining:
     """What TRL made of a run.
 
     Attributes:
@@ -100,7 +100,7 @@ def train(
     steps: int,
     on_step: Callable[[int], None],
     padding: int | None = None,
-) -> Stock:
+) -> TrlTraining:
     """Train a run's adapter with TRL.
 
     Args:
@@ -135,7 +135,7 @@ def train(
         initial = _tensors(trainer.model)
         trainer.train()
         scale = scaling(trainer.model.peft_config["default"])
-        return Stock(initial, _tensors(trainer.model), scale, tuple(recorder.seen))
+        return TrlTraining(initial, _tensors(trainer.model), scale, tuple(recorder.seen))
 
 
 def _tensors(model: Any) -> dict[str, torch.Tensor]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from wgen_tui.workers.sample.engine.decode import Request
-from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, Rack
+from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, AdapterSlots
 
 Way = Literal["alone", "stacked"]
 ENOUGH = 256  # draws of one checkpoint from which a pass of its own is the better first guess
@@ -45,7 +45,7 @@ class _Cost:
 
 
 @dataclass
-class Pool:
+class DrawQueue:
     """The draws that are still to be made from the checkpoints on the rack.
 
     Attributes:
@@ -55,7 +55,7 @@ class Pool:
     """
 
     queues: list[list[Request]]
-    rack: Rack | None
+    rack: AdapterSlots | None
     widest: int
     costs: dict[Way, _Cost] = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ class Pool:
                 break
         return Batch(way, draws)
 
-    def give_back(self, draws: Sequence[Request]) -> None:
+    def put_back(self, draws: Sequence[Request]) -> None:
         """Take back draws that were not made."""
         if draws:
             self.queues.insert(0, list(draws))

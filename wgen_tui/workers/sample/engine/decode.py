@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from experiments.schema import SamplingConfig
-from wgen_tui.workers.sample.engine.forward import Reader, Reading
+from wgen_tui.workers.sample.engine.forward import KVState, ModelRunner
 from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT
 from wgen_tui.workers.sample.engine.rng import choose, keys_of
 
@@ -43,7 +43,7 @@ class Request:
 
 
 @dataclass
-class Drawn:
+class Completion:
     """One draw that was made.
 
     Attributes:
@@ -74,7 +74,7 @@ def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
 
 
 @dataclass(frozen=True)
-class Style:
+class SamplingParams:
     """How completions are drawn, and how they become text."""
 
     tokenizer: Any
@@ -85,7 +85,9 @@ class Style:
 class Decoding:
     """One batch under way: `step` until `over`."""
 
-    def __init__(self, reader: Reader, style: Style, requests: Sequence[Request]) -> None:
+    def __init__(
+        self, reader: ModelRunner, style: SamplingParams, requests: Sequence[Request]
+    ) -> None:
         self._reader = reader
         self._style = style
         self._requests = requests
@@ -104,22 +106,22 @@ class Decoding:
         """Whether every row is finished or given up."""
         return not self._alive.any()
 
-    def _read(self) -> Reading:
+    def _read(self) -> KVState:
         """Read each adapter's prompts once, then give every draw a row of its own."""
         keys = [(request.prompt, request.slot) for request in self._requests]
         places = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-        reading = self._reader.read([key[0] for key in places], [key[1] for key in places])
+        reading = self._reader.prefill([key[0] for key in places], [key[1] for key in places])
         rows = [places[key] for key in keys]
         if rows != list(range(len(places))):
             self._reader.select(reading, rows)
         return reading
 
-    def step(self) -> list[Drawn]:
+    def step(self) -> list[Completion]:
         """Draw the next token of every row; returns the draws that are finished by it."""
         with torch.inference_mode():
             return self._step()
 
-    def _step(self) -> list[Drawn]:
+    def _step(self) -> list[Completion]:
         sampling = self._style.sampling
         tokens, logs = choose(
             self._reading.logits,
@@ -134,10 +136,10 @@ class Decoding:
         finished = list(self._finish(drawn))
         if not self.over:
             tokens = self._drop(tokens)
-            self._reader.go_on(self._reading, tokens[:, None])
+            self._reader.decode(self._reading, tokens[:, None])
         return finished
 
-    def _finish(self, drawn: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[Drawn]:
+    def _finish(self, drawn: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[Completion]:
         """Take out of the living what has ended, or is not wanted any more."""
         for row, number in enumerate(self._going):
             if not self._requests[number].wanted:
@@ -161,12 +163,12 @@ class Decoding:
         self._alive = np.ones(len(keep), dtype=bool)
         return tokens[torch.tensor(keep, device=tokens.device)]
 
-    def _made(self, number: int, *, stopped: bool) -> Drawn:
+    def _made(self, number: int, *, stopped: bool) -> Completion:
         tokens: list[int] = self._tokens[number, : self._position].tolist()
         logs: list[float] = self._logs[number, : self._position].tolist()
         text = self._decode(tokens)
         found = [text.index(stop) for stop in self._style.sampling.stop if stop in text]
-        return Drawn(
+        return Completion(
             self._requests[number],
             tokens,
             "stop" if stopped else "length",
@@ -193,13 +195,13 @@ class Decoder:
     """Draws completions from one model that brings its own adapter, if any."""
 
     def __init__(self, model: Any, tokenizer: Any, sampling: SamplingConfig) -> None:
-        self._reader = Reader(model, int(tokenizer.pad_token_id))
-        self._style = Style(tokenizer, sampling, end_tokens(model, tokenizer))
+        self._reader = ModelRunner(model, int(tokenizer.pad_token_id))
+        self._style = SamplingParams(tokenizer, sampling, end_tokens(model, tokenizer))
 
-    def draw(self, requests: Sequence[Request]) -> list[Drawn]:
+    def draw(self, requests: Sequence[Request]) -> list[Completion]:
         """Make these draws in one batch, in their order."""
         decoding = Decoding(self._reader, self._style, requests)
-        made: dict[int, Drawn] = {}
+        made: dict[int, Completion] = {}
         while not decoding.over:
             made |= {id(item.request): item for item in decoding.step()}
         return [made[id(request)] for request in requests]

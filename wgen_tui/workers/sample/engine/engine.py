@@ -12,15 +12,15 @@ from typing import Any
 
 import torch
 
-from wgen_tui.workers.sample.engine.batching import Batch, Pool
-from wgen_tui.workers.sample.engine.decode import Decoding, Drawn, Request, Style
+from wgen_tui.workers.sample.engine.batching import Batch, DrawQueue
+from wgen_tui.workers.sample.engine.decode import Completion, Decoding, Request, SamplingParams
 from wgen_tui.workers.sample.engine.forward import (
     MOST_ROWS,
-    Reader,
+    ModelRunner,
     is_out_of_memory,
     rows_that_fit,
 )
-from wgen_tui.workers.sample.engine.multi_lora import Rack
+from wgen_tui.workers.sample.engine.multi_lora import AdapterSlots
 
 
 class Engine:
@@ -33,8 +33,8 @@ class Engine:
     def __init__(
         self,
         model: Any,
-        style: Style,
-        rack: Rack | None,
+        style: SamplingParams,
+        rack: AdapterSlots | None,
         note: Callable[[str], None],
         rows: int = MOST_ROWS,
     ) -> None:
@@ -47,7 +47,7 @@ class Engine:
             note: Told what a person should know.
             rows: Most draws made together.
         """
-        self.reader = Reader(model, int(style.tokenizer.pad_token_id), rack)
+        self.reader = ModelRunner(model, int(style.tokenizer.pad_token_id), rack)
         self.rows = rows
         self._model = model
         self._style = style
@@ -55,32 +55,34 @@ class Engine:
         self._note = note
 
     def draw(
-        self, queues: Sequence[Sequence[Request]], look: Callable[[], None]
-    ) -> Iterator[tuple[Drawn, str]]:
+        self, queues: Sequence[Sequence[Request]], poll: Callable[[], None]
+    ) -> Iterator[tuple[Completion, str]]:
         """Make these draws; yields each as soon as it is made, with how it was batched.
 
         Args:
             queues: One for each checkpoint.
-            look: Called before every token; may turn requests off.
+            poll: Called before every token; may turn requests off.
         """
         prompts = [len(request.prompt) for queue in queues for request in queue]
         length = max(prompts, default=1) + self._style.sampling.max_tokens
         self.rows = min(self.rows, rows_that_fit(self._model, length, self.reader.device))
         # Beyond the model's own width, a pass over more adapters costs more than it saves.
         widest = int(self._model.config.get_text_config().hidden_size)
-        pool = Pool([list(queue) for queue in queues], self._rack, widest)
+        pool = DrawQueue([list(queue) for queue in queues], self._rack, widest)
         while batch := pool.next(self.rows):
-            for drawn in self._batch(pool, batch, look):
+            for drawn in self._batch(pool, batch, poll):
                 yield drawn, batch.name
 
-    def _batch(self, pool: Pool, batch: Batch, look: Callable[[], None]) -> Iterator[Drawn]:
+    def _batch(
+        self, pool: DrawQueue, batch: Batch, poll: Callable[[], None]
+    ) -> Iterator[Completion]:
         waiting = {id(request): request for request in batch.draws}
         started, tokens = time.perf_counter(), 0
         decoding: Decoding | None = None
         try:
             decoding = Decoding(self.reader, self._style, batch.draws)
             while not decoding.over:
-                look()
+                poll()
                 for drawn in decoding.step():
                     tokens += len(drawn.tokens)
                     del waiting[id(drawn.request)]
@@ -90,7 +92,7 @@ class Engine:
                 raise
             self.rows = max(1, len(batch.draws) // 2)
             self._note(f"out of memory: {self.rows} draws at once from here")
-            pool.give_back(list(waiting.values()))
+            pool.put_back(list(waiting.values()))
         else:
             pool.count(batch, tokens, time.perf_counter() - started)
             return

@@ -15,7 +15,7 @@ import psutil
 import torch
 from transformers import DynamicCache
 
-from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, Rack, Routing
+from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, AdapterSlots, Routing
 
 MOST_ROWS = 512
 SHARE = 0.25  # of free memory for keys, values and logits
@@ -45,7 +45,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @dataclass
-class Reading:
+class KVState:
     """Rows that have been read so far.
 
     Attributes:
@@ -63,7 +63,7 @@ class Reading:
     logits: torch.Tensor
 
 
-class Reader:
+class ModelRunner:
     """Reads prompts and what follows them with one model.
 
     Args:
@@ -72,13 +72,15 @@ class Reader:
         rack: The adapters on the model; None where rows have none, or the model brings its own.
     """
 
-    def __init__(self, model: Any, pad: int, rack: Rack | None = None) -> None:
+    def __init__(self, model: Any, pad: int, slots: AdapterSlots | None = None) -> None:
         self._model = model
         self._pad = pad
-        self._rack = rack
+        self._rack = slots
         self.device: torch.device = model.device
 
-    def read(self, prompts: Sequence[Sequence[int]], slots: Sequence[int] | None = None) -> Reading:
+    def prefill(
+        self, prompts: Sequence[Sequence[int]], slots: Sequence[int] | None = None
+    ) -> KVState:
         """Read prompts, padded on the left.
 
         Args:
@@ -90,11 +92,11 @@ class Reader:
         ids = torch.tensor([[self._pad] * (width - len(p)) + list(p) for p in prompts])
         mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
         cache = DynamicCache(config=self._model.config)
-        reading = Reading(cache, mask.to(self.device), slots, self._routing(slots), torch.empty(0))
+        reading = KVState(cache, mask.to(self.device), slots, self._routing(slots), torch.empty(0))
         reading.logits = self._forward(reading, ids.to(self.device), keep=1)[:, -1]
         return reading
 
-    def go_on(self, reading: Reading, ids: torch.Tensor, keep: int = 1) -> torch.Tensor:
+    def decode(self, reading: KVState, ids: torch.Tensor, keep: int = 1) -> torch.Tensor:
         """Read more tokens of every row.
 
         Args:
@@ -111,7 +113,7 @@ class Reader:
         reading.logits = logits[:, -1]
         return logits
 
-    def select(self, reading: Reading, rows: Sequence[int]) -> None:
+    def select(self, reading: KVState, rows: Sequence[int]) -> None:
         """Go on with these rows only, in this order; one may come several times."""
         index = torch.tensor(rows, device=self.device)
         with torch.inference_mode():
@@ -120,7 +122,7 @@ class Reader:
         reading.slots = [reading.slots[row] for row in rows]
         reading.routing = self._routing(reading.slots)
 
-    def branch(self, reading: Reading, rows: Sequence[int]) -> Reading:
+    def fork(self, reading: KVState, rows: Sequence[int]) -> KVState:
         """A reading of its own that begins with these rows; the other stays as it is."""
         other = copy.copy(reading)
         other.cache = copy.deepcopy(reading.cache)
@@ -130,7 +132,7 @@ class Reader:
     def _routing(self, slots: Sequence[int]) -> Routing:
         return Routing() if self._rack is None else self._rack.routing(slots, self.device)
 
-    def _forward(self, reading: Reading, ids: torch.Tensor, keep: int) -> torch.Tensor:
+    def _forward(self, reading: KVState, ids: torch.Tensor, keep: int) -> torch.Tensor:
         if self._rack is not None:
             self._rack.use(reading.routing)
         places = (reading.mask.cumsum(1) - 1).clamp_min(0)[:, -ids.size(1) :]

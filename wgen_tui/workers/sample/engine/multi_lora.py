@@ -39,17 +39,19 @@ class Routing:
     mask: torch.Tensor | None = None
 
 
-class _Seat:
+class _SharedRouting:
     """What the modules of a rack share: the routing of the pass at hand."""
 
     def __init__(self) -> None:
         self.routing = Routing()
 
 
-class RackLinear(nn.Module):  # type: ignore[misc]
+class MultiLoraLinear(nn.Module):  # type: ignore[misc]
     """A frozen module with adapters beside it: A [columns, in] and scaled B [columns, out]."""
 
-    def __init__(self, base: nn.Module, seat: _Seat, a: torch.Tensor, b: torch.Tensor) -> None:
+    def __init__(
+        self, base: nn.Module, seat: _SharedRouting, a: torch.Tensor, b: torch.Tensor
+    ) -> None:
         super().__init__()
         self.base = base
         self.seat = seat
@@ -73,12 +75,12 @@ class RackLinear(nn.Module):  # type: ignore[misc]
         return (y + inner @ b).to(y.dtype)
 
 
-class Rack:
+class AdapterSlots:
     """The adapters that are on a base now, each in a slot."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._seat = _Seat()
+        self._seat = _SharedRouting()
         self._bases: dict[str, nn.Module] = {}
         self._edges: list[int] = [0]
 
@@ -93,7 +95,7 @@ class Rack:
             a = torch.cat([half[0] for half in halves]).to(device)
             b = torch.cat([half[1] for half in halves]).to(device)
             self._bases[name] = base
-            self._set(name, RackLinear(base, self._seat, a, b))
+            self._set(name, MultiLoraLinear(base, self._seat, a, b))
 
     def clear(self) -> None:
         """Take all off; the base is as it was."""

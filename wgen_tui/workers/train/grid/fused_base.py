@@ -78,7 +78,7 @@ def _ours(*tensors: torch.Tensor) -> bool:
     return torch.is_grad_enabled() and all(one.dtype == torch.float32 for one in tensors)
 
 
-def light_norm(norm: Any) -> Callable[[torch.Tensor], torch.Tensor] | None:
+def fused_norm(norm: Any) -> Callable[[torch.Tensor], torch.Tensor] | None:
     """What computes as this module does; None where it is no such norm."""
     weight, epsilon = getattr(norm, "weight", None), getattr(norm, "variance_epsilon", None)
     if epsilon is None or not isinstance(weight, nn.Parameter) or weight.dim() != 1:
@@ -95,7 +95,7 @@ def light_norm(norm: Any) -> Callable[[torch.Tensor], torch.Tensor] | None:
     return forward if _alike((own, forward), x) else None
 
 
-def light_rotary(own: Callable[..., Pair]) -> Callable[..., Pair] | None:
+def fused_rotary(own: Callable[..., Pair]) -> Callable[..., Pair] | None:
     """What computes as this function of a model does; None where it is another."""
 
     def rotary(
@@ -138,20 +138,20 @@ def _each(made: Any) -> tuple[torch.Tensor, ...]:
 
 
 @contextmanager
-def lighter(model: Any) -> Iterator[None]:
+def fused_ops(model: Any) -> Iterator[None]:
     """The model with lighter parts, as far as it has any that are known."""
     changed: list[nn.Module] = []
     rotaries: list[tuple[Any, Callable[..., Pair]]] = []
     modules = list(model.modules())
     try:
         for module in modules:
-            if "forward" not in vars(module) and (light := light_norm(module)) is not None:
+            if "forward" not in vars(module) and (light := fused_norm(module)) is not None:
                 module.forward = light
                 changed.append(module)
         for name in {type(module).__module__ for module in modules}:
             home = sys.modules[name]
             own = getattr(home, ROTARY, None)
-            if own is not None and (rotary := light_rotary(own)) is not None:
+            if own is not None and (rotary := fused_rotary(own)) is not None:
                 setattr(home, ROTARY, rotary)
                 rotaries.append((home, own))
         yield

@@ -18,7 +18,7 @@ from torch import nn
 
 
 @dataclass
-class Half:
+class ModuleWeights:
     """One module's part of a fusion.
 
     Attributes:
@@ -45,7 +45,7 @@ class Weights:
 
     a: torch.Tensor
     grad: torch.Tensor
-    halves: Sequence[Half]
+    halves: Sequence[ModuleWeights]
     scale: torch.Tensor | None
     alpha: float
 
@@ -139,7 +139,7 @@ def fusible(module: nn.Module, dtype: torch.dtype) -> bool:
     return type(module) is nn.Linear and module.weight.dtype == dtype
 
 
-def sharers(model: Any, shapes: Mapping[str, tuple[int, int]]) -> list[list[str]]:
+def shared_inputs(model: Any, shapes: Mapping[str, tuple[int, int]]) -> list[list[str]]:
     """Neighbours in `shapes` that read the same tensor, seen by trying; each module in one list."""
     seen: dict[str, int] = {}
     inputs: list[torch.Tensor] = []  # kept, so that no other tensor gets the identity of one

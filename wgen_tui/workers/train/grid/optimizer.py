@@ -39,7 +39,7 @@ class LossScale:
 
 
 @dataclass(frozen=True)
-class Knobs:
+class AdamWSettings:
     """The settings of K adapters; what is a tensor is [K, 1]."""
 
     betas: Sequence[tuple[float, float]]
@@ -50,7 +50,7 @@ class Knobs:
     clip: torch.Tensor
 
     @classmethod
-    def of(cls, trainings: Sequence[TrainingConfig], device: torch.device) -> Knobs:
+    def of(cls, trainings: Sequence[TrainingConfig], device: torch.device) -> AdamWSettings:
         """Collect the settings of these trainings."""
 
         def column(values: list[float]) -> torch.Tensor:
@@ -88,7 +88,7 @@ def adamw(
     grads: torch.Tensor,
     means: torch.Tensor,
     squares: torch.Tensor,
-    knobs: Knobs,
+    knobs: AdamWSettings,
     norms: torch.Tensor,
     rates: Sequence[float],
     steps: Sequence[int],

@@ -17,7 +17,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from wgen_tui.workers.train.grid.fused_lora import Fusion, Half, Weights, fusible, sharers
+from wgen_tui.workers.train.grid.fused_lora import (
+    Fusion,
+    ModuleWeights,
+    Weights,
+    fusible,
+    shared_inputs,
+)
 from wgen_tui.workers.train.grid.layout import Layout
 
 Dropout = Callable[[int, torch.Tensor], torch.Tensor]
@@ -129,7 +135,7 @@ class Stack:
     _modules: dict[str, StackedLinear] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.groups = sharers(self.model, self.shapes)
+        self.groups = shared_inputs(self.model, self.shapes)
 
     def on(self) -> None:
         """Wrap the base's modules, if they are not; `fill` comes next."""
@@ -180,7 +186,7 @@ class Stack:
                     a=self.layout.joined(self.rows, names),
                     grad=self.layout.joined(self.grads, names),
                     halves=[
-                        Half(module.base, module.b.detach(), gradients[name][1])
+                        ModuleWeights(module.base, module.b.detach(), gradients[name][1])
                         for name, module in zip(names, modules, strict=True)
                     ],
                     scale=scale,

@@ -32,16 +32,16 @@ from wgen_tui.workers.train.grid.batch import (
     padded,
 )
 from wgen_tui.workers.train.grid.dropout import Dropper
-from wgen_tui.workers.train.grid.entry import Entry
 from wgen_tui.workers.train.grid.fit import fit
-from wgen_tui.workers.train.grid.fused_base import lighter
+from wgen_tui.workers.train.grid.fused_base import fused_ops
+from wgen_tui.workers.train.grid.grid_run import GridRun
 from wgen_tui.workers.train.grid.layout import Layout
-from wgen_tui.workers.train.grid.optimizer import Knobs, adamw
+from wgen_tui.workers.train.grid.optimizer import AdamWSettings, adamw
 from wgen_tui.workers.train.grid.stack import Slot, Stack
-from wgen_tui.workers.train.run import Member, StepDone, diverged, probe_ids
-from wgen_tui.workers.train.sample_during import Watch
+from wgen_tui.workers.train.run import StepDone, TrainingRun, diverged, probe_ids
+from wgen_tui.workers.train.sample_during import CheckpointSampler
 
-Make = Callable[[Member], Entry]
+Make = Callable[[TrainingRun], GridRun]
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -54,7 +54,7 @@ def out_of_memory(error: BaseException) -> bool:
     )
 
 
-class Grid:
+class GridTrainer:
     """Runs that share base model, modules and precision, in one stack."""
 
     def __init__(
@@ -62,7 +62,7 @@ class Grid:
         worker: Worker,
         base: Base,
         layout: Layout,
-        watch: Watch | None,
+        watch: CheckpointSampler | None,
         *,
         checkpointing: bool,
     ) -> None:
@@ -70,18 +70,18 @@ class Grid:
         self._base = base
         self._pad = int(base.tokenizer.pad_token_id)
         self._stack = Stack(base.model, layout.shapes, base.device)
-        self._entries: list[Entry] = []
+        self._entries: list[GridRun] = []
         self._means = self._squares = torch.empty(0)
-        self._knobs: Knobs | None = None
+        self._knobs: AdamWSettings | None = None
         self._scaled = base.precision == "fp16"
         self._head = Head(base.model)
         self._may_pack = packing_is_exact(base.model, base.device)
         self._watch = watch
         self._checkpointing = checkpointing
         self._most = 1
-        self._waiting: deque[Member | Entry] = deque()
+        self._waiting: deque[TrainingRun | GridRun] = deque()
 
-    def train(self, members: Sequence[Member], make: Make, asked: int | None) -> None:
+    def train(self, members: Sequence[TrainingRun], make: Make, asked: int | None) -> None:
         """Train these runs to their ends; each run's outcome goes to the worker.
 
         Args:
@@ -96,7 +96,7 @@ class Grid:
         # Gradients are rows of one matrix on purpose; autograd adds to them in place all the same.
         warnings.filterwarnings("ignore", "grad and param do not obey the gradient layout")
         try:
-            with lighter(model):
+            with fused_ops(model):
                 self._train_all(members, make, asked)
         finally:
             for entry in self._entries:
@@ -106,21 +106,21 @@ class Grid:
                 model.gradient_checkpointing_disable()
             model.eval().requires_grad_(False)
 
-    def _train_all(self, members: Sequence[Member], make: Make, asked: int | None) -> None:
+    def _train_all(self, members: Sequence[TrainingRun], make: Make, asked: int | None) -> None:
         first = make(members[0])
         self._size(members, first, asked)
         self._waiting.extend((first, *members[1:]))
         while self._waiting or self._entries:
             if self._waiting and len(self._entries) < self._most:
-                self._take_in(make)
+                self._admit(make)
             self._drop(self._cancelled())
             if self._entries:
                 self._step()
 
     # -- who is in the stack ---------------------------------------------------------------------
 
-    def _size(self, members: Sequence[Member], first: Entry, asked: int | None) -> None:
-        def largest(member: Member) -> list[Example]:
+    def _size(self, members: Sequence[TrainingRun], first: GridRun, asked: int | None) -> None:
+        def largest(member: TrainingRun) -> list[Example]:
             size = member.training.per_device_train_batch_size
             return sorted(member.dataset.examples, key=lambda e: -len(e.ids))[:size]
 
@@ -142,26 +142,26 @@ class Grid:
         runs = "1 run" if len(members) == 1 else f"{len(members)} runs"
         self._worker.note(f"{runs} to train, {reason}")
 
-    def _take_in(self, make: Make) -> None:
-        fresh: list[Entry] = []
+    def _admit(self, make: Make) -> None:
+        fresh: list[GridRun] = []
         # PEFT makes new adapters on the bare base.
         self._stack.off()
         while self._waiting and len(self._entries) + len(fresh) < self._most:
             item = self._waiting.popleft()
-            member = item.member if isinstance(item, Entry) else item
-            self._worker.begin(member.run_id)
+            member = item.member if isinstance(item, GridRun) else item
+            self._worker.begin_run(member.run_id)
             try:
                 self._worker.check_cancelled(member.run_id)
-                entry = item if isinstance(item, Entry) else make(item)
+                entry = item if isinstance(item, GridRun) else make(item)
                 member.open()
             except Exception as error:  # this run's alone
-                self._worker.settle(member.run_id, error)
+                self._worker.record_error(member.run_id, error)
             else:
                 fresh.append(entry)
         self._stack.on()
         self._rebuild([*self._entries, *fresh], keep=self._entries)
 
-    def _rebuild(self, entries: Sequence[Entry], keep: Sequence[Entry]) -> None:
+    def _rebuild(self, entries: Sequence[GridRun], keep: Sequence[GridRun]) -> None:
         """Fill the stack anew; `keep` are in it and may have moved on."""
         self._bring_up_to_date(keep)
         self._entries = list(entries)
@@ -177,9 +177,9 @@ class Grid:
             return torch.stack(rows)
 
         self._means, self._squares = moments("means"), moments("squares")
-        self._knobs = Knobs.of([entry.member.training for entry in entries], device)
+        self._knobs = AdamWSettings.of([entry.member.training for entry in entries], device)
 
-    def _bring_up_to_date(self, entries: Sequence[Entry]) -> None:
+    def _bring_up_to_date(self, entries: Sequence[GridRun]) -> None:
         for entry in entries:
             slot, rank = self._entries.index(entry), entry.slot.rank
             entry.slot = Slot(self._stack.row(slot, rank), rank, entry.slot.scale)
@@ -187,7 +187,7 @@ class Grid:
             entry.means = own.fit(self._means[slot], self._stack.layout.rank).clone()
             entry.squares = own.fit(self._squares[slot], self._stack.layout.rank).clone()
 
-    def _drop(self, ended: Sequence[tuple[Entry, Exception | None]]) -> None:
+    def _drop(self, ended: Sequence[tuple[GridRun, Exception | None]]) -> None:
         """Take runs out, each with what ended it."""
         if not ended:
             return
@@ -196,14 +196,14 @@ class Grid:
         for entry, error in ended:
             entry.member.close()
             if error is None:
-                self._worker.end(entry.member.run_id)
+                self._worker.end_run(entry.member.run_id)
             else:
-                self._worker.settle(entry.member.run_id, error)
+                self._worker.record_error(entry.member.run_id, error)
         self._rebuild(kept, keep=kept)
 
-    def _cancelled(self) -> list[tuple[Entry, Exception | None]]:
-        ended: list[tuple[Entry, Exception | None]] = []
-        if not self._worker.asked():
+    def _cancelled(self) -> list[tuple[GridRun, Exception | None]]:
+        ended: list[tuple[GridRun, Exception | None]] = []
+        if not self._worker.has_requests():
             return ended
         for entry in self._entries:
             try:
@@ -241,7 +241,7 @@ class Grid:
             for loss, norm in zip(losses, norms, strict=True)
         ]
         rates = self._update(norms, bad)
-        ended: list[tuple[Entry, Exception | None]] = []
+        ended: list[tuple[GridRun, Exception | None]] = []
         for slot, entry in enumerate(self._entries):
             try:
                 if bad[slot] and (not self._scaled or entry.loss_scale.scale < 1):
@@ -346,7 +346,7 @@ class Grid:
 
     # -- what is kept ----------------------------------------------------------------------------
 
-    def _write(self, slot: int, entry: Entry, done: StepDone) -> None:
+    def _write(self, slot: int, entry: GridRun, done: StepDone) -> None:
         member = entry.member
         if not (member.keeps or member.wants_save):
             return
@@ -357,7 +357,7 @@ class Grid:
             member.checkpoint(lambda place: entry.write(place, logits), done.loss)
             if self._watch is not None:
                 self._stack.routing.mode = "base"
-                self._watch.of_adapter(member.spec, member.step, entry.adapter())
+                self._watch.sample_adapter(member.spec, member.step, entry.adapter())
         if member.wants_save:
             member.save(entry.state())
 

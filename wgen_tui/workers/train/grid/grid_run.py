@@ -20,7 +20,7 @@ from wgen_tui.workers.train.grid.layout import Layout, from_row, to_row
 from wgen_tui.workers.train.grid.optimizer import LossScale
 from wgen_tui.workers.train.grid.stack import Slot
 from wgen_tui.workers.train.resume import TrainState
-from wgen_tui.workers.train.run import Member, probe_ids
+from wgen_tui.workers.train.run import TrainingRun, probe_ids
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Provenance:
 
 
 @dataclass(eq=False)
-class Entry:
+class GridRun:
     """One run of the grid.
 
     Attributes:
@@ -62,7 +62,7 @@ class Entry:
         updates: Optimiser steps; under fp16 a step that overflows is none.
     """
 
-    member: Member
+    member: TrainingRun
     config: LoraConfig
     slot: Slot
     means: torch.Tensor
@@ -76,8 +76,8 @@ class Entry:
 
     @classmethod
     def begin(
-        cls, member: Member, adapter: Adapter, config: LoraConfig, layout: Layout, device: Any
-    ) -> Entry:
+        cls, member: TrainingRun, adapter: Adapter, config: LoraConfig, layout: Layout, device: Any
+    ) -> GridRun:
         """A run at its beginning, or where it was stopped."""
         seeds, training = member.spec.seeds, member.training
         row = to_row(adapter, device)
