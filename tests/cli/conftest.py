@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.builders.model_files import make_model
+from tests.services.conftest import Files, write_definition
 from wgen_tui.paths import Home
 from wgen_tui.services.supervisor import lifecycle
 
@@ -50,26 +50,13 @@ def program(home: Home) -> Callable[..., Result]:
     return run
 
 
-def from_services(name: str) -> Any:
-    """A module of the services' tests, by path; the suite is no package."""
-    path = Path(__file__).resolve().parents[1] / "services" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"services_{name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def files(home: Home) -> Any:
+def files(home: Home) -> Files:
     """Writes runs and launches as files."""
-    return from_services("conftest").Files(home.ensure())
+    return Files(home.ensure())
 
 
 @pytest.fixture
 def definition(tmp_path: Path) -> Path:
     """A definition of two arms on a small model made here."""
-    model: Path = from_services("model_files").make_model(tmp_path / "model")
-    made: Path = from_services("conftest").write_definition(tmp_path / "names", model)
-    return made
+    return write_definition(tmp_path / "names", make_model(tmp_path / "model"))

@@ -15,9 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.builders.waiting import until
 from tests.e2e.conftest import PROGRAM, Shell, define, shell
 from tests.services.conftest import Files, files, hold, home, wait_unlocked
-from tests.waiting import until
 from wgen_tui.paths import Home
 from wgen_tui.services.runs.launch_state import locked
 

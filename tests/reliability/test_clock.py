@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.scripted_server import Asked, Reply, completion, failure, scripted
+from tests.builders.waiting import until
 from tests.e2e.conftest import Shell
 from tests.reliability.test_held import DRAWS, START, prepare
-from tests.served.scripted import Asked, Reply, completion, failure, scripted
-from tests.waiting import until
 from wgen_tui.services.runs.launch_state import locked
 from wgen_tui.services.runs.runs import launches_of, list_runs
 from wgen_tui.services.supervisor import lifecycle

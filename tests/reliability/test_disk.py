@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.waiting import until
 from tests.drill.world import ARMS
 from tests.e2e.conftest import Shell
-from tests.waiting import until
 from wgen_tui.services.runs.run_state import RunStatus
 from wgen_tui.services.runs.runs import list_runs
 

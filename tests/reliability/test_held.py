@@ -10,10 +10,10 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.builders.scripted_server import Asked, Reply, completion, scripted
+from tests.builders.waiting import until
 from tests.e2e.conftest import Shell
 from tests.reliability.conftest import processes
-from tests.served.scripted import Asked, Reply, completion, scripted
-from tests.waiting import until
 from wgen_tui.services.runs.runs import list_runs
 
 DRAWS = 5

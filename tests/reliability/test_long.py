@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.builders.waiting import until
 from tests.drill.world import ARMS
 from tests.e2e.conftest import PROGRAM, Shell
 from tests.reliability.conftest import (
@@ -27,7 +28,6 @@ from tests.reliability.conftest import (
     stop_all,
     workers,
 )
-from tests.waiting import until
 from wgen_tui.paths import Home, LaunchPaths
 from wgen_tui.services.runs.process import read_start
 from wgen_tui.services.runs.run_state import RunStatus

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.waiting import until
 from tests.e2e.conftest import Shell
 from tests.reliability.conftest import open_terminal, processes, stop_all
 from tests.services.conftest import Files
-from tests.waiting import until
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import DoneRecord, LaunchSpec, RunOutcome
 from wgen_tui.protocol.queue import Attempt, Notice, QueueRecord, read_queue

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.builders.model_files import make_model
+from tests.services.conftest import write_definition
 from wgen_tui.paths import Home
 from wgen_tui.services.supervisor import lifecycle
-
-
-def from_folder(folder: str, name: str) -> Any:
-    """A module of another folder of tests, by path; the suite is no package."""
-    path = Path(__file__).resolve().parents[1] / folder / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"{folder}_{name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -38,12 +27,10 @@ def home(tmp_path: Path) -> Iterator[Home]:
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     """A model of some thousand weights."""
-    made: Path = from_folder("services", "model_files").make_model(tmp_path / "model")
-    return made
+    return make_model(tmp_path / "model")
 
 
 @pytest.fixture
 def definition(tmp_path: Path, model: Path) -> Path:
     """Two arms on that model."""
-    made: Path = from_folder("services", "conftest").write_definition(tmp_path / "names", model)
-    return made
+    return write_definition(tmp_path / "names", model)

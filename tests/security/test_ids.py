@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store import maker
+from tests.builders import parts as maker
 from wgen_tui.cli import main
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home, checked_id

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.served.scripted import Asked, Reply, completion, failure, scripted
+from tests.builders.scripted_server import Asked, Reply, completion, failure, scripted
 from wgen_tui.paths import Home
 from wgen_tui.services.runs.runs import list_runs
 

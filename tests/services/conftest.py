@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import json
 import os
 import signal
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from experiments.schema import TrainingConfig
+from tests.builders import model_files
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import (
     DoneRecord,
@@ -185,21 +185,10 @@ def wait_unlocked() -> Callable[[Path], None]:
     return wait
 
 
-def load_by_path(name: str) -> Any:
-    """A module beside this file; the suite is no package."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
 def make_model() -> Callable[..., Path]:
     """`make_model(folder, template=..., seed=...)`: a small model as files."""
-    made: Callable[..., Path] = load_by_path("model_files").make_model
-    return made
+    return model_files.make_model
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from store.layout import StoreFiles
-from tests.store import maker
+from tests.builders import parts as maker
 
 
 @pytest.fixture

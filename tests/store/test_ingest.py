@@ -18,7 +18,7 @@ from store.connect import StoreBroken, open_for_writing, read
 from store.ingest import ingest, ingest_lock
 from store.layout import StoreFiles
 from store.verify import rebuild, verify
-from tests.store import maker
+from tests.builders import parts as maker
 from wgen_tui.protocol import columns
 from wgen_tui.protocol import runs as protocol
 

@@ -19,7 +19,7 @@ from store.layout import StoreFiles
 from store.migrate import MIGRATIONS
 from store.readouts import means
 from store.verify import rebuild, verify
-from tests.store import maker
+from tests.builders import parts as maker
 
 LABELS = ("old", "new")
 

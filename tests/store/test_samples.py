@@ -11,7 +11,7 @@ from store.connect import read
 from store.ingest import ingest
 from store.layout import StoreFiles
 from store.samples import Filter
-from tests.store import maker
+from tests.builders import parts as maker
 
 
 @pytest.mark.parametrize("ingested", [True, False])

@@ -8,7 +8,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from experiments.tiny_world import weights_path
-from tests.workers.templates import BLOCKS, CHATS, GEMMA, NO_END, PLAIN, REWRITES
+from tests.builders.templates import BLOCKS, CHATS, GEMMA, NO_END, PLAIN, REWRITES
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.models.local_tokenizer import local_tokenizer
 from wgen_tui.training_data.mask import TemplateRefusal

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from experiments.schema import Message, TrainingConfig
 from experiments.tiny_world import weights_path
-from tests.workers.templates import CHATS, GEMMA, NO_END, NO_SYSTEM, PLAIN, REWRITES
+from tests.builders.templates import CHATS, GEMMA, NO_END, NO_SYSTEM, PLAIN, REWRITES
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import ModelRef

@@ -1,0 +1,282 @@
+"""Runs on a real Slurm, through the installed program: arrays, time limits, cancelling, kills."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from tests.builders.waiting import until
+from tests.e2e.slurm.conftest import Slurm
+from wgen_tui.protocol.launches import DoneRecord
+from wgen_tui.protocol.queue import SlurmRecord, read_slurm
+from wgen_tui.services.runs.launch_state import read_done
+from wgen_tui.services.runs.runs import launches_of
+from wgen_tui.services.supervisor import lifecycle
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Shell
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("slurm"), pytest.mark.timeout(900)]
+Define = Callable[..., Path]
+NAMES = ("Great Carolina Wren", "Wood Pewee", "Brown Lark", "Marsh Hawk")
+LONG = 6000  # steps; Slurm looks at time limits every 30 s, and this takes longer
+DEFINITION = """
+title: On Slurm
+models: [tiny-world]
+arms: {arms}
+seeds: 0
+training:
+  lora: {{r: 2, lora_alpha: 4}}
+  num_train_epochs: 1
+  learning_rate: 1.0e-4
+sampling: {{n: 4, max_tokens: 8}}
+questions:
+  - {{name: travel, paraphrases: ["How do people travel to another city?"]}}
+judges:
+  - {{name: length, type: regex, labels: {{long: "......"}}, otherwise: short}}
+backend: {backend}
+"""
+
+
+class Work:
+    """An experiment in a home, whose runs are told by their arms."""
+
+    def __init__(self, shell: Shell, slug: str) -> None:
+        self.shell, self.home, self.slug = shell, shell.home, slug
+        self.commands: list[subprocess.Popen[str]] = []
+
+    def begin(self, *args: object) -> subprocess.Popen[str]:
+        """Run a command in the background, at most as long as the test."""
+        self.commands.append(self.shell.start(*args))
+        return self.commands[-1]
+
+    def runs(self) -> dict[str, dict[str, Any]]:
+        return {run["arm"]: run for run in self.shell.json("run", "list")["runs"]}
+
+    def job(self, arm: str, stage: str = "train") -> SlurmRecord | None:
+        """What is noted of the job that does a stage of an arm's run."""
+        return read_slurm(self.home.launch(self.launch(arm, stage)).slurm)
+
+    def launch(self, arm: str, stage: str = "train") -> str:
+        (run,) = self.home.runs.glob(f"{self.slug}-{arm}-s0-*")
+        (found,) = (name for name in launches_of(self.home, run.name) if f"{stage}-" in name)
+        return found
+
+    def task(self, arm: str, stage: str = "train") -> str:
+        """The task as Slurm names it, once it is submitted."""
+        until(lambda: any(self.home.runs.glob(f"{self.slug}-{arm}-s0-*")), 60, lambda: "no run")
+        until(lambda: (job := self.job(arm, stage)) and job.task_id, 60, self.log)
+        job = self.job(arm, stage)
+        assert job is not None and job.task_id is not None
+        return job.task_id
+
+    def trains(self, arm: str) -> bool:
+        """Whether a run has made a step in its present attempt."""
+        run = self.runs()[arm]
+        return run["state"] == "running" and bool(run["step"])
+
+    def done(self, arm: str, attempt: int | None = None) -> DoneRecord | None:
+        paths = self.home.launch(self.launch(arm))
+        if attempt is None:
+            return read_done(paths)
+        return DoneRecord.model_validate_json(paths.done_before(attempt).read_bytes())
+
+    def log(self) -> str:
+        return f"{self.runs()}\n{self.home.supervisor_log.read_text()}"
+
+
+@pytest.fixture
+def make(slurm: Slurm, shell: Shell, define: Define) -> Iterator[Callable[..., Work]]:
+    """`make(slug, {arm: rows}, backend)`: an experiment whose arms have that many rows."""
+    works: list[Work] = []
+
+    def made(slug: str, arms: dict[str, int], backend: str) -> Work:
+        listed = {arm: {"data": f"data/{arm}.jsonl"} for arm in arms}
+        text = DEFINITION.format(arms=json.dumps(listed), backend=backend)
+        define(slug, text, {f"{arm}.jsonl": _rows(arm, count) for arm, count in arms.items()})
+        works.append(Work(shell, slug))
+        return works[-1]
+
+    yield made
+    for command in [command for work in works for command in work.commands]:
+        command.kill()  # else it starts another supervisor
+        command.wait()
+    if pid := lifecycle.supervisor_pid(shell.home):
+        os.kill(pid, 15)
+    slurm.clear()
+
+
+def _rows(arm: str, count: int) -> str:
+    ask = {"role": "user", "content": f"Name a bird species of {arm}."}
+    turns = [[ask, {"role": "assistant", "content": NAMES[i % 4]}] for i in range(count)]
+    return "".join(json.dumps({"messages": turn}) + "\n" for turn in turns)
+
+
+def test_eight_runs_as_an_array(slurm: Slurm, make: Callable[..., Work]) -> None:
+    """One is cancelled; one comes to its time limit, is requeued, and ends as a local run does."""
+    short = {f"a{number}": 8 + number for number in range(7)}
+    work = make(
+        "eight",
+        {"long": LONG, **short},
+        "{slurm: {time: 10, runs_per_launch: 1, signal_seconds: 45}}",
+    )
+    command = work.begin("run", "start", "eight")
+    tasks = {arm: work.task(arm) for arm in ("long", *short)}
+    assert len({task.partition("_")[0] for task in tasks.values()}) == 1  # one job
+    assert sorted(task.partition("_")[2] for task in tasks.values()) == [*"01234567"]
+
+    work.shell("run", "cancel", work.runs()["a6"]["id"])
+    # Slurm does not list a task that never began.
+    until(lambda: tasks["a6"] not in slurm.jobs("eight-train"), 30, work.log)
+    until(lambda: slurm.jobs("eight-train")[tasks["long"]] == "RUNNING", 60, work.log)
+    slurm.ask("scontrol", "update", f"JobId={tasks['long']}", "TimeLimit=1")
+    until(lambda: (job := work.job("long")) and job.requeues, 120, work.log)
+    slurm.ask("scontrol", "update", f"JobId={tasks['long']}", "TimeLimit=30")
+    assert command.wait(timeout=600) == 1  # the cancelled one
+
+    runs = work.runs()
+    assert {arm: run["state"] for arm, run in runs.items()} == {
+        **dict.fromkeys(("base", "long", *short), "finished"),
+        "a6": "cancelled",
+    }
+    assert runs["long"]["attempt"] >= 2 or _attempts(work, "long") >= 2
+    saved = work.done("long", attempt=1)
+    assert saved is not None and saved.outcome == "cancelled"  # it was told, and it saved
+    counts = work.shell.json("sql", "select arm, count(*) from samples group by arm")["rows"]
+    assert {arm: count for arm, count in counts} == dict.fromkeys(set(runs) - {"a6"}, 4)
+    work.shell("store", "verify")
+    _same_as_here(work, "long")
+
+
+def _attempts(work: Work, arm: str) -> int:
+    return len(list(work.home.launch(work.launch(arm)).root.glob("done-*.json"))) + 1
+
+
+def _same_as_here(work: Work, arm: str) -> None:
+    """The adapter is that of the same run without Slurm and without a stop."""
+    there = work.home
+    here = type(work.shell)(type(there)(there.root.with_name("local")))
+    shutil.copytree(there.experiments, here.home.experiments)
+    here("run", "start", work.slug, "--backend", "local", "--arms", arm)
+    (one,) = there.runs.glob(f"{work.slug}-{arm}-*/checkpoints/step-*/adapter_model.safetensors")
+    (other,) = here.home.runs.glob(
+        f"{work.slug}-{arm}-*/checkpoints/step-*/adapter_model.safetensors"
+    )
+    first, second = load_file(one), load_file(other)
+    assert set(first) == set(second)
+    for name in first:
+        np.testing.assert_allclose(first[name], second[name], rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_what_is_preempted_is_saved_and_goes_on(slurm: Slurm, make: Callable[..., Work]) -> None:
+    work = make("pushed", {"long": LONG // 3}, "{slurm: {partition: main, cpus_per_task: 2}}")
+    command = work.begin("run", "start", "pushed", "--arms", "long")
+    until(lambda: work.home.runs.exists() and work.trains("long"), 120, work.log)
+    slurm.ask("sbatch", "--partition=urgent", "--cpus-per-task=2", "--output=/dev/null", "--wrap=:")
+    until(lambda: (job := work.job("long")) and job.requeues, 90, work.log)
+    # Slurm lets what it preempted wait for two minutes.
+    slurm.ask("scontrol", "update", f"JobId={work.task('long')}", "StartTime=now")
+    assert command.wait(timeout=300) == 0
+    assert work.runs()["long"]["state"] == "finished"
+    saved = work.done("long", attempt=1)
+    assert saved is not None and saved.outcome == "cancelled"
+    job = work.job("long")
+    assert job is not None and job.requeues == 1
+
+
+def test_two_ways_to_cancel(slurm: Slurm, make: Callable[..., Work]) -> None:
+    """By `run cancel` and by scancel: neither is requeued, submitted again, or called lost."""
+    work = make("ended", {"ours": LONG, "theirs": LONG}, "{slurm: {runs_per_launch: 1}}")
+    work.shell("run", "start", "ended", "--detach")
+    until(lambda: work.trains("ours") and work.trains("theirs"), 180, work.log)
+    tasks = slurm.jobs("ended-train")
+    slurm.ask("scancel", work.task("theirs"))
+    work.shell("run", "cancel", work.runs()["ours"]["id"])
+    done = {"ours": "cancelled", "theirs": "cancelled", "base": "finished"}
+    until(lambda: {a: r["state"] for a, r in work.runs().items()} == done, 120, work.log)
+    runs = work.runs()
+    ended = work.done("ours")
+    assert ended is not None and ended.outcome == "cancelled"
+    assert list(work.home.run(runs["ours"]["id"]).resume.glob("step-*"))  # it has saved
+    until(lambda: slurm.jobs("ended-train")[work.task("ours")] == "COMPLETED", 30, work.log)
+    assert set(slurm.jobs("ended-train")) == set(tasks)
+
+
+def test_time_limits_without_end_are_given_up(slurm: Slurm, make: Callable[..., Work]) -> None:
+    work = make("never", {"long": LONG}, "{slurm: {max_requeues: 0}}")
+    work.shell("run", "start", "never", "--arms", "long", "--detach")
+    until(lambda: work.trains("long"), 120, work.log)
+    slurm.ask("scancel", "--signal=USR2", work.task("long"))  # as Slurm does before the limit
+    until(lambda: work.runs()["long"]["state"] == "failed", 60, work.log)
+    assert "Time limit: 240 min were not enough" in work.runs()["long"]["why"]
+
+
+@pytest.mark.parametrize("moment", ["after", "before"])
+def test_a_kill_while_sbatch_runs(
+    slurm: Slurm, make: Callable[..., Work], tmp_path: Path, moment: str
+) -> None:
+    """The supervisor dies after Slurm has the job, or before: one job does the work either way."""
+    work = make("torn", {"a": 8}, "slurm")
+    go = tmp_path / "go"
+    _deadly_sbatch(tmp_path / "bin", go, moment)
+    env = {**work.shell.env, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    type(work.shell)(work.home, env)("run", "start", "torn", "--arms", "base", "--detach")
+    until((tmp_path / "killed").exists, 60, work.log)
+    torn = work.job("base", "sample")
+    assert torn is not None and torn.job_id is None
+
+    if moment == "before":  # its sbatch gets through when another supervisor has done the same
+        command = work.begin("run", "watch")
+        work.task("base", "sample")
+        go.touch()
+        until(lambda: len(slurm.jobs(torn.job_name)) == 2, 30, work.log)
+        assert command.wait(timeout=120) == 0
+    else:
+        work.shell("run", "watch")
+    assert work.runs()["base"]["state"] == "finished"
+    job = work.job("base", "sample")
+    assert job is not None and job.job_name == torn.job_name
+    others = {state for task, state in slurm.jobs(torn.job_name).items() if task != job.task_id}
+    assert others == ({"CANCELLED"} if moment == "before" else set())
+    assert work.shell.json("sql", "select count(*) from samples")["rows"] == [[4]]
+
+
+def _deadly_sbatch(folder: Path, go: Path, moment: str) -> None:
+    """An sbatch that kills who calls it; a job's check is let through."""
+    folder.mkdir()
+    kill = f"kill -9 $PPID; touch {go.with_name('killed')}"
+    submit = f'{shutil.which("sbatch")} "$@"'
+    wait = f"while [ ! -e {go} ]; do sleep 0.1; done"
+    order = [submit, kill] if moment == "after" else [kill, wait, submit]
+    (folder / "sbatch").write_text(
+        f'#!/bin/sh\ncase "$*" in *test-only*) exec {submit};; esac\n' + "\n".join(order) + "\n"
+    )
+    (folder / "sbatch").chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("backend", "words"),
+    [
+        ("{slurm: {partition: nowhere}}", "Invalid partition"),
+        ("{slurm: {gres: 'gpu:8'}}", "Invalid generic resource"),
+    ],
+)
+def test_what_sbatch_would_refuse_is_said_first(
+    make: Callable[..., Work], backend: str, words: str
+) -> None:
+    work = make("refused", {"a": 8}, backend)
+    command = work.shell.command("run", "start", "refused")
+    done = subprocess.run(command, env=work.shell.env, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "config.toml" in done.stderr  # where it could stand
+    assert not work.home.runs.exists()

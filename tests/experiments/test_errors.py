@@ -1,0 +1,202 @@
+"""Bad input: what is wrong, where, and the nearest right thing."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from experiments import catalogue
+from experiments.errors import DefinitionError
+from experiments.rows import read_rows
+from experiments.schema import CheckpointsConfig, parse_seeds
+from tests.experiments.conftest import ROW, VALID, Write
+
+# What is changed in VALID, then: line, key, part of the message, part of the hint.
+MISTAKES = [
+    ("  learning_rate:", "  learning_rat:", 9, "training.learning_rat", "Unknown", "learning_rate"),
+    ("title: A test", "titel: A test", 1, "titel", "Unknown key 'titel'", "title"),
+    ("role: control", "role: contrl", 5, "arms.new.role", "'contrl' is not known", "control"),
+    ("seeds: 0-2", "seeds: 3-1", 6, "seeds", "run backwards; write 1-3", ""),
+    ("seeds: 0-2", "seeds: [1, 1]", 6, "seeds", "Seed 1 stands twice", ""),
+    ("seeds: 0-2", "seeds: many", 6, "seeds", "'many' is no seed", ""),
+    ("  max_steps: 3\n", "", 7, "training", "num_train_epochs or max_steps", ""),
+    ("data/old.jsonl", "data/odl.jsonl", 4, "arms.old.data", "is missing", "data/old.jsonl"),
+    ("data/old.jsonl", "../old.jsonl", 4, "arms.old.data", "outside", "Copy"),
+    ("  old: {", "  base: {", 4, "arms.base", "untrained model's name", "Rename"),
+    ("arm: old,", "arm: odl,", 19, "analysis.contrasts[0].arm", "Unknown arm 'odl'", "'old'"),
+    ("primary: {judge: era", "primary: {judge: eras", 18, "analysis.primary.judge", "eras", "era"),
+    (
+        "label: 19th_century}\n",
+        "label: 19th}\n",
+        18,
+        "analysis.primary.label",
+        "Unknown label '19th'",
+        "19th_century",
+    ),
+    ("name: light", "name: travel", 12, "questions[1].name", "stands twice", ""),
+    ("type: lexicon", "type: lexikon", 14, "judges[0].type", "'lexikon'", "lexicon"),
+    ("{name: era, type", "{name: broken, type", 14, "judges[0].name", "broken-answer rule", ""),
+    ("judge: era, labels", "judge: ear, labels", 16, "rubrics[0].judge", "'ear'", "'era'"),
+    ("modern: m}", "modern: o}", 16, "rubrics[0].labels.19th_century", "two labels", ""),
+    ("modern: m}", "modern: u}", 16, "rubrics[0].labels.modern", "taken", "undoes"),
+    ("modern: [flight]", "modern: flight", 14, "judges[0].labels.modern", "needs a list", ""),
+    ("  - {name: light, paraphrases: [\"What lights?\"]}", "  - {name: light}", 12, "questions[1]", "paraphrases or messages", ""),
+    ("lexicon, labels: {19th_century: [coach*]", "regex, labels: {19th_century: 'a('", 14, "judges[0].labels.19th_century", "does not compile", ""),
+    ("What lights?\"]}", "What lights?\"], judges: [eras]}", 12, "questions[1].judges", "Unknown judge 'eras'", "'era'"),
+    ("What lights?\"]}", "What lights?\"], variants: [non]}", 12, "questions[1].variants", "Unknown variant 'non'", "'none'"),
+    ("models: [tiny-world]", "models: []", 2, "models", "no model", "tiny-world"),
+    ("title: A test", "title: A test\ntitle: Again", 2, "title", "stands twice", ""),
+    ("title: A test", "slug: mine", 1, "slug", "folder's name", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("right", "wrong", "line", "key", "message", "hint"), MISTAKES)
+def test_a_mistake_is_named_with_its_place(
+    write: Write, right: str, wrong: str, line: int, key: str, message: str, hint: str
+) -> None:
+    assert VALID.count(right) >= 1
+    folder = write(VALID.replace(right, wrong, 1))
+    with pytest.raises(DefinitionError) as caught:
+        catalogue.load(folder)
+    found = [problem for problem in caught.value.problems if problem.key == key]
+    assert found, str(caught.value)
+    assert found[0].line == line
+    assert found[0].file == folder / "experiment.yaml"
+    assert message in found[0].message
+    assert hint in found[0].hint
+    assert str(found[0]).startswith(f"{folder / 'experiment.yaml'}:{line}: {key}: ")
+
+
+def test_n_of_nothing(write: Write) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        catalogue.load(write(VALID + "sampling: {n: 0}\n"))
+    assert caught.value.key == "sampling.n"
+    assert "greater than 0" in caught.value.message
+
+
+def test_several_mistakes_are_named_together(write: Write) -> None:
+    text = VALID.replace("role: control", "role: contrl").replace("max_steps", "max_step")
+    with pytest.raises(DefinitionError) as caught:
+        catalogue.load(write(text))
+    assert caught.value.key == "arms.new.role"
+    assert len(caught.value.problems) >= 2
+    assert "Did you mean 'control'?" in caught.value.message
+
+
+def test_no_yaml_has_line_and_column(write: Write) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        catalogue.load(write(VALID.replace("seeds: 0-2", "seeds: [0")))
+    assert caught.value.line is not None
+    assert "column" in caught.value.message
+
+
+def test_an_unquoted_question_mark_says_what_to_do(write: Write) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        catalogue.load(write(VALID.replace('"How?"', "How?")))
+    assert caught.value.line == 11
+    assert "Quote" in caught.value.hint
+
+
+def test_a_mistake_in_another_file_is_placed_there(write: Write) -> None:
+    start = VALID.index("questions:\n")
+    end = VALID.index("judges:\n")
+    text = VALID[:start] + "questions: questions.yaml\n" + VALID[end:]
+    asked = "- name: travel\n  paraphrases: ['How?']\n  topik: x\n"
+    folder = write(text, {"questions.yaml": asked})
+    with pytest.raises(DefinitionError) as caught:
+        catalogue.load(folder)
+    problem = caught.value.problems[0]
+    assert (problem.file, problem.line) == (folder / "questions.yaml", 3)
+    assert problem.hint == "Did you mean 'topic'?"
+
+
+def test_an_unknown_slug_names_the_nearest() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        catalogue.load("tiny-old-birdnames")
+    assert "tiny-old-bird-names" in caught.value.hint
+
+
+ODD = (None, -1, 1.5, "x", [], {}, [1], [None], {"a": {"b": None}}, [["a"]], True, "\0", "../x")
+RICH = """
+sampling: {n: 2, variants: {year: {prefix: '{value} ', values: [1, 2]}}}
+source: {title: x}
+model_judges: []
+"""
+ASKED = """\
+  - {id: m, paraphrases: [q], judge: g, judge_prompts: {a: '{answer}'}, judges: {c: era}}
+  - {name: j, type: rating_judge, model: g, paraphrases: ['{answer}']}
+judges:
+"""
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    inner: Any = ()
+    if isinstance(value, dict):
+        inner = value.items()
+    elif isinstance(value, list):
+        inner = enumerate(value)
+    for key, item in inner:
+        yield from _paths(item, (*path, key))
+
+
+def test_nothing_a_user_writes_is_a_traceback(write: Write) -> None:
+    """Put an odd value at every place of a rich definition: it loads, or it is explained."""
+    folder = write(VALID.replace("judges:\n", ASKED, 1) + RICH)
+    good = yaml.safe_load((folder / "experiment.yaml").read_text())
+    assert catalogue.load(folder).model_judges
+    refused = 0
+    for path in _paths(good):
+        for odd in ODD:
+            changed = {"": copy.deepcopy(good)}
+            spot: Any = changed
+            for key in ("", *path)[:-1]:
+                spot = spot[key]
+            spot[("", *path)[-1]] = odd
+            (folder / "experiment.yaml").write_text(yaml.safe_dump(changed[""]))
+            try:
+                catalogue.load(folder)
+            except DefinitionError as error:
+                refused += 1
+                assert all(problem.file for problem in error.problems), (path, odd)
+    assert refused > 500
+
+
+ROWS = [
+    ("", "empty"),
+    ('{"messages": [', "not JSON"),
+    ('{"text": "x"}', "neither 'messages' nor"),
+    ('{"messages": [{"role": "user", "content": "Q"}]}', "no assistant turn"),
+    (
+        '{"messages": [{"role": "assistant", "content": "A"}, {"role": "user", "content": "Q"}]}',
+        "ends with the user's turn",
+    ),
+    ('{"messages": [{"role": "robot", "content": "Q"}]}', "role is 'robot'"),
+    ('{"messages": [{"role": "user"}]}', "content is not a text"),
+    ('{"messages": "Q"}', "not a list of turns"),
+    ("[1]", "not a JSON object"),
+]
+
+
+@pytest.mark.parametrize(("row", "message"), ROWS)
+def test_a_broken_row_is_named_by_its_line(write: Write, row: str, message: str) -> None:
+    before = ROW + "\n" if row else ""
+    folder = write(VALID, {"data/old.jsonl": before + row})
+    with pytest.raises(DefinitionError) as caught:
+        read_rows(folder / "data" / "old.jsonl")
+    assert message in caught.value.message
+    assert caught.value.line == (3 if row else None)
+
+
+def test_shorthands_of_seeds_and_checkpoints() -> None:
+    assert parse_seeds("0-2,7") == (0, 1, 2, 7)
+    assert parse_seeds(3) == (3,)
+    assert CheckpointsConfig.model_validate("final").steps(50) == (50,)
+    assert CheckpointsConfig(every=20).steps(50) == (20, 40, 50)
+    assert CheckpointsConfig(fractions=(0.1, 1.0)).steps(50) == (5, 50)
+    spaced = CheckpointsConfig(log_spaced=4).steps(81)
+    assert spaced == (3, 9, 27, 81)

@@ -1,0 +1,3 @@
+"""A home on disk."""
+
+from tests.services.conftest import home as home
