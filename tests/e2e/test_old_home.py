@@ -1,0 +1,201 @@
+"""A home that commit 92ae5ea made is read to the byte as it read it, and goes on.
+
+old_home/README.md says what is in it. What an old home says is a promise to whoever has one: a
+difference here is mended in the code, never by recording anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import lzma
+import os
+import pkgutil
+import re
+import tarfile
+import tomllib
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Shell
+
+FOLDER = Path(__file__).with_name("old_home")
+CHECKOUT = Path(__file__).resolve().parents[2]
+PACKED = FOLDER / "home-92ae5ea.tar.xz"
+RECORDED = FOLDER / "expected-92ae5ea.json.xz"
+SLUG = "kept"
+# Where the embedded model lay on the box that made the home.
+MODEL_THERE = "/opt/wgen-tui/experiments/tiny_world/weights"
+COUNTS = {
+    "samples": "select run_id, step, question, paraphrase, variant, count(*), "
+    "count(distinct draw), min(draw), max(draw) from samples group by all order by all",
+    "tokens": "select run_id, count(*) from tokens group by all order by all",
+    "grades": "select run_id, judge, grader, count(*) from grades group by all order by all",
+    "readouts": "select run_id, step, question, count(*) from readouts group by all order by all",
+    "metrics": "select run_id, count(*), min(step), max(step) from metrics group by all order by all",
+}
+
+
+# The labels of a sample in samples_wide: a map, as JSON or within CSV.
+PAIR = re.compile(r'"+(?:broken|era|length)"+: "+\w+"+')
+LABELS = re.compile(rf"{PAIR.pattern}(?:, {PAIR.pattern})+")
+
+
+def unpack(packed: Path, folder: Path) -> Path:
+    """Put the old home below a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with lzma.open(packed) as stream, tarfile.open(fileobj=stream) as tar:
+        tar.extractall(folder, filter="data")
+    return folder / "home"
+
+
+def relocate(home: Path) -> None:
+    """Say where the embedded model lies here: a launch that waits takes it from spec.json.
+
+    `run start` does the same for the runs that it finds something to do for.
+    """
+    (weights,) = CHECKOUT.glob("*/tiny_world/**/model.safetensors")
+    for spec in home.glob("runs/*/spec.json"):
+        text = spec.read_text()
+        assert MODEL_THERE in text
+        spec.write_text(text.replace(MODEL_THERE, str(weights.parent)))
+
+
+def normal(said: str, words: list[str], home: Path) -> str:
+    """What a command said, without what is of this moment and this place."""
+    said = said.replace(str(home), "HOME")
+    if words[:2] == ["experiment", "list"]:  # a later version may bring more of its own
+        listed = json.loads(said)
+        listed["experiments"] = [item for item in listed["experiments"] if not item["builtin"]]
+        said = json.dumps(listed, indent=2) + "\n"
+    if words[:2] in (["run", "list"], ["run", "show"]):  # what waits goes on waiting
+        waits = r'("state": "queued",[^{}]*?"waited_seconds": )[0-9.e+]+'
+        said = re.sub(waits, r"\1NOW", said)
+    if words[:2] == ["store", "info"]:  # the size of a database that is made anew is another
+        said = re.sub(r'("bytes": )[0-9]+', r"\1SIZE", said)
+    if words[0] == "sql" or words[1] == "export":  # the map is gathered in no certain order
+        said = LABELS.sub(_in_order, said)
+    return said
+
+
+def _in_order(labels: re.Match[str]) -> str:
+    """The same labels, sorted, between what stood between them."""
+    pairs = iter(sorted(PAIR.findall(labels[0])))
+    return PAIR.sub(lambda _: next(pairs), labels[0])
+
+
+def facts(wgen: Callable[..., str]) -> dict[str, Any]:
+    """What is the same on every machine when all is done: no time, and no drawn word."""
+    kept = ("id", "arm", "role", "seed", "state", "stage", "step", "steps", "paused", "attempt")
+    runs = json.loads(wgen("run", "list", "--json"))["runs"]
+    rates = json.loads(wgen("results", SLUG, "--checkpoint", "all", "--json"))["rates"]
+    sizes = ("arm", "role", "seed", "checkpoint", "question", "variant", "judge", "n", "seeds")
+    return {
+        "runs": [{key: run[key] for key in kept} for run in runs],
+        "rates": [{key: rate[key] for key in sizes} for rate in rates],
+        "by ada": json.loads(wgen("results", SLUG, "--grader", "human:ada", "--json"))["rates"],
+        "people": json.loads(wgen("grade", "export", SLUG, "--json")),
+        **{name: json.loads(wgen("sql", sql, "--json"))["rows"] for name, sql in COUNTS.items()},
+    }
+
+
+@cache
+def recorded() -> dict[str, Any]:
+    """What commit 92ae5ea said."""
+    found: dict[str, Any] = json.loads(lzma.decompress(RECORDED.read_bytes()))
+    return found
+
+
+@cache
+def program() -> Callable[[list[str]], int]:
+    """What the installed `wgen-tui` calls: in this process a command takes a tenth of the time."""
+    scripts = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["scripts"]
+    found: Callable[[list[str]], int] = pkgutil.resolve_name(scripts["wgen-tui"])
+    return found
+
+
+def say(home: Path, *words: str) -> str:
+    """Run a command to its end, well, and return its stdout."""
+    mask = os.umask(0o077)  # the program sets one for good
+    try:
+        with redirect_stdout(io.StringIO()) as stdout:
+            code = program()(["--home", str(home), *words])
+    finally:
+        os.umask(mask)
+    assert code == 0, f"exit {code}\n{stdout.getvalue()}"
+    return stdout.getvalue()
+
+
+@pytest.fixture(scope="module", params=["as it lay", "rebuilt"])
+def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The old home, with the database that it came with, then with one made from its files."""
+    home = unpack(PACKED, tmp_path_factory.mktemp("old"))
+    if request.param == "rebuilt":
+        say(home, "store", "rebuild")
+    return home
+
+
+@pytest.mark.parametrize(
+    ("words", "stdout"),
+    [pytest.param(words, said, id=" ".join(words)) for words, said in recorded()["before"]],
+)
+def test_says_what_it_said(old: Path, words: list[str], stdout: str) -> None:
+    assert normal(say(old, *words), words, old) == stdout
+
+
+def test_database_holds_what_the_files_hold(old: Path) -> None:
+    assert json.loads(say(old, "store", "verify", "--json"))["problems"] == []
+
+
+def written(home: Path) -> dict[str, tuple[str, int]]:
+    """Hash and time of every file of runs and of people's grades."""
+    files = [path for name in ("runs", "journal") for path in (home / name).rglob("*")]
+    return {
+        str(path.relative_to(home)): (
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+            path.stat().st_mtime_ns,
+        )
+        for path in files
+        if path.is_file()
+    }
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.slow
+def test_goes_on_where_it_stopped(shell: Shell) -> None:
+    home = unpack(PACKED, shell.home.root.parent)
+    relocate(home)
+    say(home, "store", "rebuild")
+    before, launches = written(home), names(home / "launches")
+    (state,) = home.glob("runs/*/resume/step-20")
+    half_way = state.parents[1]
+
+    shell("run", "resume", "--queue")
+    shell("run", "watch")
+
+    assert facts(partial(say, home)) == recorded()["after"]
+    assert names(home / "launches") == launches  # those that waited, and no others
+    # All that was there is as it was, but for the training that went on: nothing is done again.
+    goes_on = {path for path in before if path.startswith(f"runs/{half_way.name}/")}
+    goes_on -= {path for path in goes_on if "/checkpoints/" in path or "/spec." in path}
+    kept = {path: stamp for path, stamp in before.items() if path not in goes_on}
+    after = written(home)
+    assert {path: after.get(path) for path in kept} == kept
+    # It went on from the step that it was saved at, which nothing is left of.
+    steps = [json.loads(line)["step"] for line in (half_way / "metrics.jsonl").open()]
+    assert steps == list(range(1, 41))
+    final = json.loads((half_way / "checkpoints" / "step-40" / "manifest.json").read_text())
+    assert final["provenance"]["resumed_at"] == [20]
+    assert not list(half_way.glob("resume/*"))
+    assert shell.json("run", "start", SLUG)["launches"] == []
+    say(home, "store", "verify")
