@@ -27,6 +27,7 @@ drill: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/python -m store.docs
 	$(BIN)/python -m wgen_tui.cli.docs
+	$(BIN)/python docs/architecture.py
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -50,10 +50,12 @@ class LaunchPaths:
 
     @property
     def spec(self) -> Path:
+        """What its worker is told; written before anything is started."""
         return self.root / "launch.json"
 
     @property
     def started(self) -> Path:
+        """Process id, host, command and GPUs of the newest attempt."""
         return self.root / "started.json"
 
     @property
@@ -63,22 +65,27 @@ class LaunchPaths:
 
     @property
     def log(self) -> Path:
+        """What the worker printed."""
         return self.root / "worker.log"
 
     @property
     def events(self) -> Path:
+        """What the worker says as it goes: progress, checkpoints, ends of runs."""
         return self.root / "events.jsonl"
 
     @property
     def lock(self) -> Path:
+        """Held by the worker as long as it lives."""
         return self.root / "lock"
 
     @property
     def control(self) -> Path:
+        """Requests to the worker: cancel, pause, hold."""
         return self.root / "control"
 
     @property
     def done(self) -> Path:
+        """How it ended; written last."""
         return self.root / "done.json"
 
     def done_before(self, attempt: int) -> Path:
@@ -108,14 +115,17 @@ class RunPaths:
 
     @property
     def spec(self) -> Path:
+        """The run, fully resolved."""
         return self.root / "spec.json"
 
     @property
     def data(self) -> Path:
+        """The training rows, the arm's context applied."""
         return self.root / "data.jsonl"
 
     @property
     def metrics(self) -> Path:
+        """One line for each optimiser step."""
         return self.root / "metrics.jsonl"
 
     @property
@@ -125,9 +135,11 @@ class RunPaths:
 
     @property
     def checkpoints(self) -> Path:
+        """Stock PEFT folders step-N; each with a probe, and manifest.json written last."""
         return self.root / "checkpoints"
 
     def checkpoint(self, step: int) -> Path:
+        """The adapter of one step."""
         return self.checkpoints / f"step-{step}"
 
     @property
@@ -147,22 +159,27 @@ class RunPaths:
 
     @property
     def samples(self) -> Path:
+        """Completions: part files, Parquet."""
         return self.root / "samples"
 
     @property
     def tokens(self) -> Path:
+        """Token log-probabilities of samples: part files, Parquet."""
         return self.root / "tokens"
 
     @property
     def readouts(self) -> Path:
+        """Probabilities read without drawing: part files, Parquet."""
         return self.root / "readouts"
 
     @property
     def prompts(self) -> Path:
+        """The prompts of samples and read-outs: part files, Parquet."""
         return self.root / "prompts"
 
     @property
     def grades(self) -> Path:
+        """Verdicts of judges: part files, JSON lines."""
         return self.root / "grades"
 
 
@@ -174,42 +191,52 @@ class Home:
 
     @property
     def marker(self) -> Path:
+        """The format of this home; a newer one is refused."""
         return self.root / "home.json"
 
     @property
     def experiments(self) -> Path:
+        """The user's definitions; the same slug shadows a built-in one."""
         return self.root / "experiments"
 
     @property
     def launches(self) -> Path:
+        """One folder for each launch."""
         return self.root / "launches"
 
     @property
     def runs(self) -> Path:
+        """One folder for each run."""
         return self.root / "runs"
 
     @property
     def journal(self) -> Path:
+        """Grades by people: append-only, synced before the screen says so."""
         return self.root / "journal"
 
     @property
     def database(self) -> Path:
+        """Derived from all of the above; `store rebuild` makes it again."""
         return self.root / "wgen.duckdb"
 
     @property
     def ingest_lock(self) -> Path:
+        """Held by whoever folds part files into the database."""
         return self.root / "ingest.lock"
 
     @property
     def supervisor_lock(self) -> Path:
+        """Held by the one supervisor, which writes its process id there."""
         return self.root / "supervisor.lock"
 
     @property
     def supervisor_log(self) -> Path:
+        """What the supervisor did."""
         return self.root / "supervisor.log"
 
     @property
     def merge_lock(self) -> Path:
+        """Held by the one `store merge` at work."""
         return self.root / "merge.lock"
 
     @property
@@ -229,16 +256,20 @@ class Home:
 
     @property
     def exports(self) -> Path:
+        """What screens export."""
         return self.root / "exports"
 
     @property
     def config(self) -> Path:
+        """Endpoints, policies for GPUs, disk and queue, notifications."""
         return self.root / "config.toml"
 
     def launch(self, launch_id: str) -> LaunchPaths:
+        """The files of one launch."""
         return LaunchPaths(self.launches / checked_id(launch_id))
 
     def run(self, run_id: str) -> RunPaths:
+        """The files of one run."""
         return RunPaths(self.runs / checked_id(run_id))
 
     def ensure(self) -> Home:

@@ -81,17 +81,3 @@ def test_help_is_light() -> None:
 def test_view_models_know_no_textual() -> None:
     code = "\n".join(f"import {name}" for name in all_modules("wgen_tui.ui.state"))
     assert "textual" not in modules_after(code)
-
-
-def test_no_file_over_the_stop() -> None:
-    files = [
-        path
-        for package in ("wgen_tui", "experiments", "store", "tests")
-        for pattern in ("*.py", "*.tcss", "*.sql")
-        for path in (ROOT / package).rglob(pattern)
-    ]
-    assert files
-    long = {
-        str(p.relative_to(ROOT)): n for p in files if (n := len(p.read_text().splitlines())) > 500
-    }
-    assert not long

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.services.merge.conftest import OTHER_RUN, RUN
 
 from experiments.catalogue import builtin_root
 from tests.builders import parts as maker
+from tests.services.merge.conftest import OTHER_RUN, RUN
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.merge.merge import merge

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.services.merge.conftest import OTHER_RUN
 
+from tests.services.merge.conftest import OTHER_RUN
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.protocol.queue import Notice, QueueRecord, SlurmSettings

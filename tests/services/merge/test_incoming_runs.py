@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.services.merge.conftest import OTHER_RUN, RUN
 
 from experiments.tiny_world import weights_path
 from tests.builders import parts as maker
+from tests.services.merge.conftest import OTHER_RUN, RUN
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.run_files.inventory import final_checkpoint, samples

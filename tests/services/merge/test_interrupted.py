@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.services.merge.conftest import OTHER_RUN, RUN
 
 from tests.builders import parts as maker
+from tests.services.merge.conftest import OTHER_RUN, RUN
 from wgen_tui.errors import BusyError, UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions

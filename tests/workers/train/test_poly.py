@@ -13,12 +13,12 @@ import torch
 from accelerate import Accelerator
 from peft import PeftModel
 from safetensors.torch import load_file
-from tests.workers.train.test_resume import start, wait_for_step
 from transformers import AutoModelForCausalLM
 
 from experiments.schema import PolyConfig, TrainingConfig
 from tests.builders.sampling import add_base, make_job, sample_runs, samples_of
 from tests.workers.conftest import Field
+from tests.workers.train.test_resume import start, wait_for_step
 from wgen_tui.protocol.record import write_record
 from wgen_tui.protocol.runs import RunSpec, TaskSpec
 from wgen_tui.workers.poly import Routes, poly_config, read_task
