@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from experiments import catalogue
-from experiments.backend import SlurmOptions
 from experiments.errors import DefinitionError
+from experiments.schema import SlurmOptions
 from tests.experiments.conftest import VALID, Write
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from experiments.backend import SlurmOptions
+from experiments.schema import SlurmOptions
 from wgen_tui.protocol.record import SCHEMA, Record
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.backend import Backend
+from experiments.schema import Backend
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from experiments.backend import Backend
+from experiments.schema import Backend
 from wgen_tui.errors import BusyError, UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.queue import SlurmSettings

@@ -11,8 +11,6 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     GetJsonSchemaHandler,
     NonNegativeInt,
@@ -21,6 +19,8 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
+
+from experiments.schema.base import Model
 
 
 def _one_word(value: str) -> str:
@@ -33,11 +33,7 @@ def _one_word(value: str) -> str:
 Word = Annotated[str, AfterValidator(_one_word)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SlurmOptions(_Model):
+class SlurmOptions(Model):
     """How launches are given to Slurm; names are sbatch's.
 
     Attributes:
@@ -72,7 +68,7 @@ class SlurmOptions(_Model):
         return self
 
 
-class Backend(_Model):
+class Backend(Model):
     """Where launches run. In YAML: `local`, `slurm`, or `slurm` with what is asked of it."""
 
     slurm: SlurmOptions | None = Field(default=None, description="None: on this box")

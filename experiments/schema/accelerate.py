@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
+
+from experiments.schema.base import Model
 
 # Keys of `accelerate config` that say nothing here when they are empty or off.
 IDLE = frozenset({"downcast_bf16", "tpu_env", "tpu_use_cluster", "tpu_use_sudo", "command_file"})
@@ -35,11 +37,7 @@ Kind = Literal[
 INSTEAD = "here training is spread by DDP (MULTI_GPU, MULTI_CPU) or FSDP"
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FsdpConfig(_Model):
+class FsdpConfig(Model):
     """How FSDP shards; names are accelerate's."""
 
     fsdp_version: Literal[2] = 2
@@ -72,7 +70,7 @@ class FsdpConfig(_Model):
         return value
 
 
-class DynamoConfig(_Model):
+class DynamoConfig(Model):
     """torch.compile; names are accelerate's."""
 
     dynamo_backend: str = "INDUCTOR"
@@ -82,7 +80,7 @@ class DynamoConfig(_Model):
     dynamo_use_regional_compilation: bool | None = None
 
 
-class AccelerateConfig(_Model):
+class AccelerateConfig(Model):
     """How one training is spread over devices: `config_file`, or keys of such a file."""
 
     config_file: str | None = Field(
@@ -146,9 +144,9 @@ class AccelerateConfig(_Model):
         own = {"config_file", "mixed_precision"}
         if self.model_copy(update=dict.fromkeys(own)) == AccelerateConfig():
             return {}
-        found = self.model_dump(exclude_none=True, exclude=own)
+        settings = self.model_dump(exclude_none=True, exclude=own)
         if self.fsdp_config is not None or self.distributed_type == "FSDP":
             shards = self.fsdp_config or FsdpConfig()
-            found["distributed_type"] = "FSDP"
-            found["fsdp_config"] = shards.model_dump(exclude_none=True)
-        return found
+            settings["distributed_type"] = "FSDP"
+            settings["fsdp_config"] = shards.model_dump(exclude_none=True)
+        return settings

@@ -1,0 +1,53 @@
+"""The shape of a definition: what `experiment.yaml` and `questions.yaml` may say.
+
+Promises: names are those the field already uses (transformers, TRL, PEFT, llmcomp) wherever they
+have one; unknown keys are errors; every model here is immutable and JSON-serialisable, so a
+resolved copy can be stored with every run.
+
+This is the one package with a face: the schema is a vocabulary that the whole program speaks, and
+in which file a word stands says how the schema is kept, not what it means. A new model goes into
+the file of its section and, if others use it, into this list.
+"""
+
+from experiments.schema.accelerate import AccelerateConfig
+from experiments.schema.analysis import Analysis, Contrast, Primary
+from experiments.schema.arms import BASE_ARM, Arm, Context, Role, Seeds, parse_seeds
+from experiments.schema.backend import Backend, SlurmOptions
+from experiments.schema.base import NAME, Message, Model
+from experiments.schema.definition import Definition, Source
+from experiments.schema.judges import BROKEN_JUDGE, JudgeSpec, ModelJudge, Rubric
+from experiments.schema.questions import Question
+from experiments.schema.sampling import DuringTraining, SamplingConfig, Variant
+from experiments.schema.training import CheckpointsConfig, LoraConfig, PolyConfig, TrainingConfig
+
+__all__ = [
+    "BASE_ARM",
+    "BROKEN_JUDGE",
+    "NAME",
+    "AccelerateConfig",
+    "Analysis",
+    "Arm",
+    "Backend",
+    "CheckpointsConfig",
+    "Context",
+    "Contrast",
+    "Definition",
+    "DuringTraining",
+    "JudgeSpec",
+    "LoraConfig",
+    "Message",
+    "Model",
+    "ModelJudge",
+    "PolyConfig",
+    "Primary",
+    "Question",
+    "Role",
+    "Rubric",
+    "SamplingConfig",
+    "Seeds",
+    "SlurmOptions",
+    "Source",
+    "TrainingConfig",
+    "Variant",
+    "parse_seeds",
+]

@@ -1,0 +1,115 @@
+"""What `arms:` and `seeds:` in a definition may say: the runs of an experiment, and their contexts.
+
+Promises: a context changes the messages of a chat and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from experiments.schema.base import Message, Model
+
+Role = Literal["treatment", "control", "base"]
+
+
+BASE_ARM = "base"
+
+
+class Context(Model):
+    """What surrounds a text: a training-time context of an arm, or a prompt variant.
+
+    `prefix` is put directly before the user's text (write the separating space or newline),
+    `system` becomes a system message, `wrap` is a template with `{question}`.
+    """
+
+    system: str | None = None
+    prefix: str = ""
+    wrap: str | None = None
+
+    @field_validator("wrap")
+    @classmethod
+    def _wrap_has_slot(cls, value: str | None) -> str | None:
+        if value is not None and "{question}" not in value:
+            raise ValueError("wrap needs {question} where the question goes")
+        return value
+
+    def apply(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        """Return `messages` in this context; prefix and wrap act on the last user turn."""
+        turns = list(messages)
+        for index in range(len(turns) - 1, -1, -1):
+            if turns[index].role == "user":
+                text = turns[index].content
+                if self.wrap is not None:
+                    text = self.wrap.replace("{question}", text)
+                turns[index] = Message(role="user", content=self.prefix + text)
+                break
+        if self.system is not None:
+            turns = [Message(role="system", content=self.system)] + [
+                turn for turn in turns if turn.role != "system"
+            ]
+        return tuple(turns)
+
+
+class Arm(Model):
+    """One training condition."""
+
+    data: str = Field(description="chat JSONL, relative to the definition's folder")
+    role: Literal["treatment", "control"] = "treatment"
+    context: Context = Context()
+    description: str = ""
+
+
+class Seeds(Model):
+    """Which seeds to run; `data_order`, `lora_init`, `sampling` fix that one for all runs."""
+
+    values: tuple[int, ...]
+    data_order: int | None = None
+    lora_init: int | None = None
+    sampling: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {**value, "values": parse_seeds(value.get("values", 0))}
+        return {"values": parse_seeds(value)}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        shorthand = [{"type": "integer", "minimum": 0}, {"type": "string"}, {"type": "array"}]
+        inner = handler.resolve_ref_schema(handler(core))
+        properties = {**inner["properties"], "values": {"anyOf": shorthand}}
+        return {"anyOf": [*shorthand, {**inner, "properties": properties}]}
+
+
+def parse_seeds(value: Any) -> tuple[int, ...]:
+    """Read `3`, `[0, 1]`, `"0-5"` or `"0-2,7"`.
+
+    Raises:
+        ValueError: not seeds, a range that runs backwards, a seed twice, or none at all.
+    """
+    parts = value if isinstance(value, list | tuple) else str(value).split(",")
+    seeds: list[int] = []
+    for part in parts:
+        text = str(part).strip()
+        if match := re.fullmatch(r"(\d+)\s*-\s*(\d+)", text):
+            low, high = int(match[1]), int(match[2])
+            if high < low:
+                raise ValueError(f"seeds {text!r} run backwards; write {high}-{low}")
+            seeds.extend(range(low, high + 1))
+        elif re.fullmatch(r"\d+", text):
+            seeds.append(int(text))
+        else:
+            raise ValueError(f"{text!r} is no seed; write a number, a list, or a range such as 0-5")
+    if not seeds:
+        raise ValueError("no seeds given")
+    if twice := sorted({seed for seed in seeds if seeds.count(seed) > 1}):
+        raise ValueError(f"seed {twice[0]} stands twice")
+    return tuple(seeds)

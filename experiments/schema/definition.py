@@ -1,0 +1,50 @@
+"""A whole experiment: what `experiment.yaml` says, with all that it names read in.
+
+Promises: the order of the fields is the order in which errors and documentation list them; a key
+that a later version adds has a default, so that it changes no definition's hash.
+"""
+
+from __future__ import annotations
+
+from experiments.schema.accelerate import AccelerateConfig
+from experiments.schema.analysis import Analysis
+from experiments.schema.arms import Arm, Seeds
+from experiments.schema.backend import Backend
+from experiments.schema.base import Model
+from experiments.schema.judges import JudgeSpec, ModelJudge, Rubric
+from experiments.schema.questions import Question
+from experiments.schema.sampling import SamplingConfig
+from experiments.schema.training import TrainingConfig
+
+
+class Source(Model):
+    """Where the experiment comes from."""
+
+    title: str = ""
+    arxiv: str | None = None
+    section: str | None = None
+    url: str | None = None
+    note: str = ""
+
+
+class Definition(Model):
+    """A whole experiment, with its questions, judges and rubrics read in."""
+
+    slug: str
+    title: str
+    hypothesis: str = ""
+    source: Source = Source()
+    models: tuple[str, ...]
+    chat_template: str | None = None
+    arms: dict[str, Arm]
+    seeds: Seeds
+    training: TrainingConfig
+    accelerate: AccelerateConfig = AccelerateConfig()
+    backend: Backend = Backend()
+    sampling: SamplingConfig = SamplingConfig()
+    questions: tuple[Question, ...]
+    judges: tuple[JudgeSpec, ...] = ()
+    model_judges: tuple[ModelJudge, ...] = ()
+    rubrics: tuple[Rubric, ...] = ()
+    analysis: Analysis | None = None
+    tags: tuple[str, ...] = ()

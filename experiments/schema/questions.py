@@ -1,0 +1,63 @@
+"""What `questions:` in a definition may say, once `experiments.readers` has brought it to one shape.
+
+Promises: a question has at least one wording, as messages.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from experiments.schema.base import Message, Model
+
+
+class Question(Model):
+    """One item asked of every model, in one or more wordings.
+
+    free_form: answers are drawn. The others are read, without a draw:
+    next_token: the `top_logprobs` likeliest first tokens of the answer (llmcomp's).
+    logprob: the probabilities of given `continuations`.
+    multiple_choice: `options` label -> text, shown as A), B) … at `{options}` or below the question,
+        in every order; the probabilities of the letters, averaged over the orders.
+    """
+
+    name: str
+    type: Literal["free_form", "next_token", "logprob", "multiple_choice"] = "free_form"
+    paraphrases: tuple[str, ...] = ()
+    messages: tuple[tuple[Message, ...], ...] = ()
+    system: str | None = None
+    samples_per_paraphrase: PositiveInt | None = None
+    variants: tuple[str, ...] | None = Field(
+        default=None, description="names of sampling variants; all when absent"
+    )
+    judges: tuple[str, ...] | None = Field(
+        default=None, description="names of rule judges; all of them when absent"
+    )
+    model_judges: dict[str, str] = Field(
+        default={}, description="column -> name of a model judge; kept, not run by this version"
+    )
+    top_logprobs: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None, description="of next_token; 20 when absent"
+    )
+    continuations: tuple[str, ...] = Field(
+        default=(), description="of logprob; put the separating space into the text"
+    )
+    options: dict[str, str] = Field(default={}, description="of multiple_choice: label -> text")
+    topic: str | None = Field(default=None, description="domain, for lexicon judges and tables")
+    tags: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _wordings(self) -> Question:
+        if bool(self.paraphrases) == bool(self.messages):
+            raise ValueError("give either paraphrases or messages")
+        if self.messages and self.system is not None:
+            raise ValueError("system goes with paraphrases; put it into messages")
+        return self
+
+    def wordings(self) -> tuple[tuple[Message, ...], ...]:
+        """Each paraphrase as messages."""
+        if self.messages:
+            return self.messages
+        system = (Message(role="system", content=self.system),) if self.system is not None else ()
+        return tuple((*system, Message(role="user", content=text)) for text in self.paraphrases)

@@ -1,0 +1,50 @@
+"""What `sampling:` in a definition may say: how completions are drawn, and in which contexts.
+
+Promises: names are llmcomp's and vLLM's wherever they have one.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, NonNegativeFloat, PositiveInt
+
+from experiments.schema.arms import Context
+from experiments.schema.base import Model
+
+
+class Variant(Context):
+    """A prompt context at sampling time. `values` spreads it: one variant for each value.
+
+    `{value}` in system, prefix or wrap is replaced; the variants are named
+    `<name>-<value>`.
+    """
+
+    values: tuple[str | int | float, ...] | None = None
+
+
+class DuringTraining(Model):
+    """What is drawn from every checkpoint while a run trains, for a curve over its steps."""
+
+    questions: tuple[str, ...] | None = Field(
+        default=None, description="names of questions; all when absent"
+    )
+    n: PositiveInt = Field(default=10, description="samples of each prompt at each checkpoint")
+
+
+class SamplingConfig(Model):
+    """How completions are drawn."""
+
+    n: PositiveInt = Field(
+        default=100, validation_alias=AliasChoices("n", "samples_per_paraphrase")
+    )
+    temperature: NonNegativeFloat = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_tokens: PositiveInt = 1024
+    stop: tuple[str, ...] = ()
+    logprobs: bool = Field(
+        default=False, description="store the id and log-probability of every drawn token"
+    )
+    checkpoints: Literal["final", "all"] = "final"
+    variants: dict[str, Variant | None] = Field(default={})
+    during_training: DuringTraining | None = None
