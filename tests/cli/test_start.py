@@ -18,11 +18,11 @@ import pytest
 from wgen_tui.cli.json_shapes import SHAPES
 from wgen_tui.cli.main import group
 from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import read_start
 from wgen_tui.services.control.watch import watch
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.plan import make_plan
 from wgen_tui.services.runs import runs
-from wgen_tui.services.runs.process import read_start
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 PROGRAM = Path(sys.executable).with_name("wgen-tui")
@@ -290,7 +290,7 @@ def test_cancelling_a_run_at_work_and_taking_it_up_again(
     for snapshot in watch(home, runs.run_names(home)):
         if any(run.state == "running" and (run.step or 0) > 1 for run in snapshot.runs):
             break
-    started = read_start(home.launch(snapshot.runs[-1].launch_id or ""))
+    started = read_start(home.launch(snapshot.runs[-1].launch_id or "").started)
     assert started is not None
     assert started.pid is not None
     assert os.getsid(started.pid) == started.pid

@@ -29,7 +29,7 @@ from tests.reliability.conftest import (
     workers,
 )
 from wgen_tui.paths import Home, LaunchPaths
-from wgen_tui.services.runs.process import read_start
+from wgen_tui.protocol.launches import read_start
 from wgen_tui.services.runs.run_state import RunStatus
 from wgen_tui.services.runs.runs import get_run
 from wgen_tui.services.supervisor import lifecycle
@@ -109,20 +109,20 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Long]:
 def test_the_line_drops_while_a_command_follows_and_work_goes_on(long: Long) -> None:
     long.at_work()
     assert long.first is not None
-    watching = lifecycle.supervisor_pid(long.home), read_start(long.launch())
+    watching = lifecycle.supervisor_pid(long.home), read_start(long.launch().started)
     long.first.hang_up()
     long.first.process.wait(timeout=20)
     long.goes_on()
-    assert watching == (lifecycle.supervisor_pid(long.home), read_start(long.launch()))
+    assert watching == (lifecycle.supervisor_pid(long.home), read_start(long.launch().started))
 
 
 def test_the_screens_lose_their_terminal_and_new_ones_show_the_work(long: Long) -> None:
     long.at_work()
-    before = read_start(long.launch())
+    before = read_start(long.launch().started)
     for _ in range(2):
         _look_and_hang_up(long.home)
     long.goes_on()
-    assert read_start(long.launch()) == before
+    assert read_start(long.launch().started) == before
 
 
 def _look_and_hang_up(home: Home) -> None:
@@ -137,7 +137,7 @@ def _look_and_hang_up(home: Home) -> None:
 
 def test_what_stands_still_is_neither_lost_nor_doubled_and_said_to_be_silent(long: Long) -> None:
     long.at_work()
-    before, pid = read_start(long.launch()), lifecycle.supervisor_pid(long.home)
+    before, pid = read_start(long.launch().started), lifecycle.supervisor_pid(long.home)
     assert pid is not None
     stopped = workers(long.home)
     signal_all(stopped, signal.SIGSTOP)
@@ -155,14 +155,14 @@ def test_what_stands_still_is_neither_lost_nor_doubled_and_said_to_be_silent(lon
         signal_all(stopped, signal.SIGCONT)
     long.goes_on()
     assert lifecycle.supervisor_pid(long.home) == pid
-    assert read_start(long.launch()) == before
+    assert read_start(long.launch().started) == before
     assert long.status().attempt == 1
     assert len(list(long.home.runs.iterdir())) == 2  # and the base
 
 
 def test_below_the_floor_a_worker_stands_still_and_says_why(long: Long) -> None:
     long.at_work()
-    before = read_start(long.launch())
+    before = read_start(long.launch().started)
     long.floor(10**9)
     until(lambda: "waits for room on the disk" in long.status().why)
     until(long.stands_still)
@@ -171,7 +171,7 @@ def test_below_the_floor_a_worker_stands_still_and_says_why(long: Long) -> None:
     long.floor(0)
     long.goes_on()
     until(lambda: "room" not in long.status().why)
-    assert read_start(long.launch()) == before
+    assert read_start(long.launch().started) == before
 
 
 def test_a_dead_worker_is_started_again_and_says_why_it_waits(long: Long) -> None:

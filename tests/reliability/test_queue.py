@@ -18,11 +18,11 @@ from tests.e2e.conftest import Shell
 from tests.reliability.conftest import open_terminal, processes, stop_all
 from tests.services.conftest import Files
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import DoneRecord, LaunchSpec, RunOutcome
+from wgen_tui.protocol.launches import DoneRecord, LaunchSpec, RunOutcome, read_start
 from wgen_tui.protocol.queue import Attempt, Notice, QueueRecord, read_queue
 from wgen_tui.protocol.record import now, write_record
 from wgen_tui.services.runs import queue
-from wgen_tui.services.runs.launch_state import Launches, LaunchView, read_start
+from wgen_tui.services.runs.launch_state import Launches, LaunchView
 from wgen_tui.services.runs.runs import get_run, list_runs
 from wgen_tui.services.supervisor import lifecycle
 
@@ -138,7 +138,7 @@ def test_a_supervisor_that_dies_while_it_begins_again_is_followed_by_one_that_do
     lifecycle.ensure_supervisor(home)
     until(lambda: paths.done.exists(), 30)
     wait_unlocked(home.supervisor_lock)
-    start = read_start(paths)
+    start = read_start(paths.started)
     assert start is not None
     assert start.attempt == 2
     record = read_queue(paths.queue)

@@ -7,9 +7,10 @@ number, so that a file of another version is noticed rather than misread.
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, ValidationError, field_serializer
 
 from experiments.schema import (
     JudgeSpec,
@@ -110,6 +111,41 @@ class LaunchSpec(Record):
     )
     slurm: SlurmSettings | None = Field(default=None, description="given to Slurm; None: this box")
     notify: Notice | None = Field(default=None, description="of the plan, on its last launch")
+
+
+class StartRecord(Record):
+    """launches/<id>/started.json: the process of the present attempt, and what it was given.
+
+    Attributes:
+        pid: The leader of the worker's session; None until it has been born.
+        ticks: When that process began, in clock ticks since boot.
+        gpus: The UUIDs of those that it may see; none where it was not given any.
+        memory_mb: What it is expected to take.
+    """
+
+    # No schema number: of another version's file, what both know counts.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    at: datetime
+    pid: int | None = None
+    ticks: int | None = None
+    host: str = ""
+    argv: tuple[str, ...] = ()
+    attempt: int = 1
+    gpus: tuple[str, ...] = ()
+    memory_mb: int | None = None
+
+    @field_serializer("at")
+    def _with_offset(self, at: datetime) -> str:
+        return at.isoformat()  # as every version has written it: +00:00, not Z
+
+
+def read_start(path: Path) -> StartRecord | None:
+    """A launch's started.json; None when none was started, or the file cannot be read."""
+    try:
+        return StartRecord.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 EventKind = Literal[

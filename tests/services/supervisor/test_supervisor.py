@@ -29,7 +29,7 @@ import duckdb
 
 from wgen_tui.paths import Home
 from wgen_tui.services.supervisor import lifecycle
-print(lifecycle.ensure(Home(Path(sys.argv[1]))))
+print(lifecycle.ensure_supervisor(Home(Path(sys.argv[1]))))
 """
 
 

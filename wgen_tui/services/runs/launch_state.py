@@ -11,7 +11,6 @@ decides: its worker may be on another machine, where no lock can be seen.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import time
 from collections.abc import Iterable
@@ -23,7 +22,14 @@ from typing import Literal
 from pydantic import ValidationError
 
 from wgen_tui.paths import Home, LaunchPaths
-from wgen_tui.protocol.launches import DoneRecord, Event, LaunchSpec, RunOutcome
+from wgen_tui.protocol.launches import (
+    DoneRecord,
+    Event,
+    LaunchSpec,
+    RunOutcome,
+    StartRecord,
+    read_start,
+)
 from wgen_tui.protocol.queue import QueueRecord, SlurmRecord, read_queue, read_slurm
 from wgen_tui.services.runs.retry_policy import Ended, Retry, decide_retry
 from wgen_tui.services.runs.tail import read_new_lines
@@ -70,16 +76,6 @@ class Progress:
     outcome: RunOutcome | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """started.json: the process of the present attempt, and what it was given."""
-
-    at: datetime
-    attempt: int = 1
-    gpus: tuple[str, ...] = ()
-    memory_mb: int | None = None
-
-
 @dataclass(slots=True)
 class LaunchView:
     """One launch as its files tell it; `refresh` reads only what is new.
@@ -98,7 +94,7 @@ class LaunchView:
     spec: LaunchSpec
     state: LaunchState = "queued"
     queue: QueueRecord = field(default_factory=QueueRecord)
-    start: Start | None = None
+    start: StartRecord | None = None
     done: DoneRecord | None = None
     retry: Retry | None = None
     slurm: SlurmRecord | None = None
@@ -147,7 +143,7 @@ class LaunchView:
         if self.slurm is not None:
             state = self._state_in_slurm(state, self.slurm)
         if self.done is not None and self.start is None:
-            self.start = read_start(self.paths)  # what it waited and was given, for lists
+            self.start = read_start(self.paths.started)  # what it waited and was given, for lists
         if self.retry is not None and not is_live(self.slurm):
             state = "queued"
         elif state == "running" and not self.ready:
@@ -205,7 +201,7 @@ class LaunchView:
     def _state_without_done(self) -> LaunchState:
         stopped = set(self.spec.run_ids) <= self.stopped_runs
         if self.start is None or self.start.attempt < self.queue.attempt:
-            self.start = read_start(self.paths)
+            self.start = read_start(self.paths.started)
         if self.start is None or self.start.attempt < self.queue.attempt:
             self.start = None
             return "cancelled" if stopped else "queued"
@@ -360,20 +356,6 @@ def _read_done(path: Path) -> DoneRecord | None:
     try:
         return DoneRecord.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        return None
-
-
-def read_start(paths: LaunchPaths) -> Start | None:
-    """When the launch was started, as which attempt, on what."""
-    try:
-        record = json.loads(paths.started.read_bytes())
-        return Start(
-            at=datetime.fromisoformat(record["at"]),
-            attempt=record.get("attempt", 1),
-            gpus=tuple(record.get("gpus", ())),
-            memory_mb=record.get("memory_mb"),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -16,14 +16,13 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wgen_tui.paths import Home, LaunchPaths
-from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import LaunchSpec, StartRecord, read_start
 from wgen_tui.protocol.queue import read_queue
-from wgen_tui.protocol.record import now, write_durably
+from wgen_tui.protocol.record import now, write_durably, write_record
 from wgen_tui.services.runs.failure_cause import ATTEMPT_MARK
 from wgen_tui.services.runs.launch_state import alive
 
@@ -125,15 +124,6 @@ def process_started(pid: int) -> int | None:
     return int(fields[19])
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """started.json."""
-
-    pid: int | None
-    ticks: int | None
-    host: str
-
-
 def spawn(
     home: Home,
     spec: LaunchSpec,
@@ -153,17 +143,23 @@ def spawn(
     """
     paths = home.launch(spec.launch_id)
     command = argv(home, spec)
-    attempt = read_queue(paths.queue).attempt
-    lease = {"attempt": attempt, "gpus": list(gpus or ()), "memory_mb": memory_mb}
+    start = StartRecord(
+        at=now(),
+        host=socket.gethostname(),
+        argv=tuple(command),
+        attempt=read_queue(paths.queue).attempt,
+        gpus=gpus or (),
+        memory_mb=memory_mb,
+    )
     if needs_model(spec):
         config = json.dumps(accelerate_config(spec), indent=2)
         write_durably(paths.accelerate, config.encode() + b"\n")
     with paths.log.open("ab") as log:
         fcntl.flock(log, fcntl.LOCK_EX)
-        if attempt > 1:  # what an earlier one complained of is not why this one ends
-            log.write(f"{ATTEMPT_MARK}{attempt}\n".encode())
+        if start.attempt > 1:  # what an earlier one complained of is not why this one ends
+            log.write(f"{ATTEMPT_MARK}{start.attempt}\n".encode())
             log.flush()
-        _note_start(paths, command, None, lease)
+        write_record(paths.started, start)
         try:
             process = subprocess.Popen(
                 command,
@@ -179,36 +175,14 @@ def spawn(
             raise
     # Without its number (a full disk) the worker is as good; cancelling uses the control file.
     with suppress(OSError):
-        _note_start(paths, command, process.pid, lease)
+        born = {"at": now(), "pid": process.pid, "ticks": process_started(process.pid)}
+        write_record(paths.started, start.model_copy(update=born))
     return process
-
-
-def _note_start(
-    paths: LaunchPaths, command: list[str], pid: int | None, lease: dict[str, Any]
-) -> None:
-    record = {
-        "at": now().isoformat(),
-        "pid": pid,
-        "ticks": None if pid is None else process_started(pid),
-        "host": socket.gethostname(),
-        "argv": command,
-        **lease,
-    }
-    write_durably(paths.started, json.dumps(record, indent=2).encode() + b"\n")
-
-
-def read_start(paths: LaunchPaths) -> Started | None:
-    """Which process was started for a launch; None when none was."""
-    try:
-        record = json.loads(paths.started.read_bytes())
-        return Started(record["pid"], record.get("ticks"), record.get("host", ""))
-    except (OSError, ValueError, KeyError):
-        return None
 
 
 def processes(home: Home, launch_id: str) -> frozenset[int]:
     """The processes of a launch on this machine: those in the session of its worker."""
-    started = read_start(home.launch(launch_id))
+    started = read_start(home.launch(launch_id).started)
     if started is None or started.pid is None or started.host != socket.gethostname():
         return frozenset()
     found = {started.pid}
@@ -233,7 +207,7 @@ def terminate(home: Home, launch_id: str, *, kill: bool = False) -> bool:
         the control file) or is dead already.
     """
     paths = home.launch(launch_id)
-    started = read_start(paths)
+    started = read_start(paths.started)
     if started is None or started.pid is None or started.host != socket.gethostname():
         return False
     # While a process of the group lives, no other can get the group's number. The leader may have

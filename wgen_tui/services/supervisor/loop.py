@@ -5,7 +5,7 @@ knows nothing that is not in the files, so when it dies the next command simply 
 which takes the running workers as they are; it ends when nothing is left to do. SIGTERM ends it
 and leaves the workers alone. `care` looks after what runs or has died, `dispatch` starts what fits.
 
-Run as `python -m wgen_tui.services.supervisor --home DIR`; `ensure` does that.
+Run as `python -m wgen_tui.services.supervisor --home DIR`; `lifecycle.ensure_supervisor` does that.
 """
 
 from __future__ import annotations
