@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.errors import DefinitionError, Problem, did_you_mean
+from experiments.errors import DefinitionError, Problem
 from experiments.loading import load_folder
 from experiments.schema import NAME, Definition
+from experiments.suggest import did_you_mean
 
 FILE = "experiment.yaml"
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from experiments import readouts
-from experiments.errors import DefinitionError, did_you_mean
+from experiments.errors import DefinitionError
 from experiments.prompts import spread_variants
 from experiments.rows import data_path
 from experiments.schema import (
@@ -22,6 +22,7 @@ from experiments.schema import (
     Definition,
     JudgeSpec,
 )
+from experiments.suggest import did_you_mean
 from experiments.yaml_source import KeyPath
 
 Finding = tuple[KeyPath, str, str]

@@ -6,8 +6,6 @@ found, so that a user mends a file once and not once per error.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,16 +71,3 @@ class DefinitionError(Exception):
     @property
     def key(self) -> str | None:
         return self.problems[0].key
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word most like `word`, or None when none is near."""
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return found[0] if found else None
-
-
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """A hint for an unknown word: the nearest known one, else all of them."""
-    if close := nearest(word, known):
-        return f"Did you mean {close!r}?"
-    return f"Known: {', '.join(known)}." if known else ""

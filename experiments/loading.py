@@ -13,9 +13,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from experiments.checks import check
-from experiments.errors import DefinitionError, Problem, did_you_mean
+from experiments.errors import DefinitionError, Problem
 from experiments.readers import questions as dialects
 from experiments.schema import NAME, Definition
+from experiments.suggest import did_you_mean
 from experiments.validation import explain
 from experiments.yaml_source import Document, KeyPath, read_yaml
 

@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 from pydantic import AliasChoices, BaseModel, ValidationError
 
-from experiments.errors import Problem, did_you_mean
+from experiments.errors import Problem
+from experiments.suggest import did_you_mean
 from experiments.yaml_source import Document, KeyPath
 
 Place = Callable[[KeyPath], tuple[Document, KeyPath]]

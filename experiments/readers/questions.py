@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.errors import did_you_mean
+from experiments.suggest import did_you_mean
 
 JUDGE_TYPES = ("free_form_judge", "rating_judge")
 NOT_ASKED = ("rating",)

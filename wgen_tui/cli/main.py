@@ -7,7 +7,6 @@ that closes the pipe ends the program quietly.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -15,6 +14,7 @@ from collections.abc import Sequence
 
 import click
 
+from experiments.suggest import nearest
 from wgen_tui import __version__
 from wgen_tui.cli.output import REFUSED, Settings, show_error, show_usage_error, sound
 from wgen_tui.errors import ExitCode, UsageError, WgenError
@@ -52,8 +52,8 @@ class Nouns(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in NOUNS and not name.startswith("-"):
-            near = difflib.get_close_matches(name, NOUNS, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            near = nearest(name, NOUNS)
+            hint = f" Did you mean {near!r}?" if near else ""
             raise click.UsageError(f"No such command {name!r}.{hint}", ctx)
         return super().resolve_command(ctx, args)
 

@@ -6,7 +6,6 @@ default that suits a rented box; a supervisor reads the file again when it has c
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from typing import Any, TypeVar
 
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.queue import SlurmSettings
+from wgen_tui.services.suggest import did_you_mean
 
 TABLES = ("endpoints", "queue", "gpu", "disk", "slurm", "notify")
 Table = TypeVar("Table", bound=BaseModel)
@@ -82,8 +82,7 @@ def read_settings(home: Home) -> Settings:
     found = read_config(home)
     for name in found:
         if name not in TABLES:
-            near = difflib.get_close_matches(name, TABLES, n=1)
-            hint = f"Did you mean [{near[0]}]?" if near else f"There are: {', '.join(TABLES)}."
+            hint = did_you_mean(name, TABLES, form="[{}]")
             raise wrong(home, name, "there is no such table", hint)
     parts = {name: table for name, table in found.items() if name != "endpoints"}
     fields = Settings.model_fields
@@ -96,8 +95,7 @@ def _table(home: Home, name: str, table: object, model: type[Table]) -> Table:
     known = list(model.model_fields)
     for key in table:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
+            hint = did_you_mean(key, known)
             raise wrong(home, f"{name}.{key}", "there is no such key", hint)
     try:
         return model.model_validate(table)

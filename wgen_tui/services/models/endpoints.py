@@ -6,7 +6,6 @@ key that is written there is refused and never repeated; nothing here talks to a
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from typing import Any
@@ -14,11 +13,12 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, ValidationError, field_validator
 
+from experiments.suggest import nearest
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import Endpoint, ModelRef
 from wgen_tui.services.settings import read_config, wrong
-from wgen_tui.services.suggest import unknown
+from wgen_tui.services.suggest import did_you_mean, unknown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
@@ -115,8 +115,7 @@ def _endpoint(home: Home, name: str, table: object) -> Endpoint:
     known = [key for key in Endpoint.model_fields if key != "name"]
     for key in table:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
+            hint = did_you_mean(key, known)
             raise wrong(home, f"{where}.{key}", "there is no such key", hint)
     if "base_url" not in table:
         example = 'base_url = "http://localhost:8000/v1"'
@@ -158,7 +157,7 @@ def resolve_served(home: Home, name: str) -> ModelRef:
 
 
 def _how(home: Home, name: str) -> str:
-    near = difflib.get_close_matches("endpoints", [key for key in read_config(home) if key], n=1)
-    if near and near[0] != "endpoints":
-        return f"{home.config} has [{near[0]}]; write [endpoints.NAME]."
+    near = nearest("endpoints", read_config(home))
+    if near not in (None, "endpoints"):
+        return f"{home.config} has [{near}]; write [endpoints.NAME]."
     return f'Write into {home.config}:\n[endpoints.{name}]\nbase_url = "http://localhost:8000/v1"'

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
+from experiments.suggest import nearest
 from wgen_tui.errors import UsageError
 
 KEYS = {
@@ -55,8 +55,8 @@ def parse(text: str) -> dict[str, Any]:
 def _field(key: str) -> str:
     if key in KEYS:
         return KEYS[key]
-    near = get_close_matches(key, KEYS, n=1)
-    hint = f"Did you mean {near[0]}=…?" if near else f"Keys: {', '.join(KEYS)}."
+    near = nearest(key, KEYS)
+    hint = f"Did you mean {near}=…?" if near else f"Keys: {', '.join(KEYS)}."
     raise UsageError(f"There is no filter key {key!r}.", title="Filter", hint=hint)
 
 

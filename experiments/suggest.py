@@ -1,0 +1,23 @@
+"""The nearest known word, for a hint on an unknown one.
+
+Promises: the one place that compares words; everything that says "Did you mean" asks here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known word most like `word`, or None when none is near."""
+    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
+    return matches[0] if matches else None
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """A hint for an unknown word in a definition: the nearest known one, else all of them."""
+    # Looser than elsewhere: keys and names are short, so that one wrong letter weighs much.
+    if close := nearest(word, known, cutoff=0.5):
+        return f"Did you mean {close!r}?"
+    return f"Known: {', '.join(known)}." if known else ""
