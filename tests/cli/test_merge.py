@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from wgen_tui.cli.json_shapes import SHAPES
+from wgen_tui.cli.shapes.base import example
+from wgen_tui.cli.shapes.store import Merged
 from wgen_tui.paths import Home
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
@@ -34,8 +35,8 @@ def test_it_says_what_came_and_again_that_nothing_is_new(
     done = json.loads(program("store", "merge", other.root, "--json").stdout)
     assert {**said, "dry_run": False} == done
     assert [(run["id"], run["what"]) for run in done["runs"]] == [("x-a-s0-1", "new")]
-    (shape,) = SHAPES["store merge"]["runs"]
-    assert set(done) == set(SHAPES["store merge"])
+    (shape,) = example(Merged)["runs"]
+    assert set(done) == set(example(Merged))
     assert set(done["runs"][0]) == set(shape)
     again = program("store", "merge", other.root)
     assert "Nothing new" in again.stderr
@@ -49,7 +50,7 @@ def test_a_conflict_is_named_and_exits_1(program: Program, home: Home, other: Ho
     spec.write_text(json.dumps({**json.loads(spec.read_text()), "role": "control"}))
     done = program("store", "merge", other.root, "--json", code=1)
     (conflict,) = json.loads(done.stdout)["conflicts"]
-    (shape,) = SHAPES["store merge"]["conflicts"]
+    (shape,) = example(Merged)["conflicts"]
     assert set(conflict) == set(shape)
     assert "role" in program("store", "merge", other.root, code=1).stderr
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,7 +10,23 @@ from wgen_tui.cli.progress import Bars, Lines, clock, detail, follow
 from wgen_tui.services.control.watch import Snapshot
 from wgen_tui.services.runs.run_state import RunStatus
 
-RUN = RunStatus("x-a-s0-1", "x", "m", "a", "treatment", 0, "queued", stage="train", why="waits")
+RUN = RunStatus(
+    run_id="x-a-s0-1",
+    experiment="x",
+    model="m",
+    arm="a",
+    role="treatment",
+    seed=0,
+    state="queued",
+    stage="train",
+    why="waits",
+)
+
+
+def replace(run: RunStatus, **fields: Any) -> RunStatus:
+    return RunStatus(**{**dict(run), **fields})
+
+
 AT_WORK = replace(
     RUN, state="running", why="fp32 on cpu", done=3, total=10, unit="steps", rate=2.0, loss=1.25
 )

@@ -15,8 +15,9 @@ from pathlib import Path
 import click
 import pytest
 
-from wgen_tui.cli.json_shapes import SHAPES
 from wgen_tui.cli.main import group
+from wgen_tui.cli.shapes.base import example
+from wgen_tui.cli.shapes.catalogue import SHAPES
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import read_start
 from wgen_tui.services.control.watch import watch
@@ -143,7 +144,7 @@ def test_the_plan_is_what_another_scheduler_needs(
     program: Program, home: Home, definition: Path
 ) -> None:
     plan = json.loads(program("run", "start", definition, "--dry-run", "--json").stdout)
-    assert_shape(SHAPES["run start --dry-run"], plan)
+    assert_shape(example(SHAPES["run start --dry-run"]), plan)
     assert plan["backend"] == {"name": "local", "slurm": None}
     assert plan["versions"]["python"]
     assert (plan["samples_total"], plan["samples_missing"]) == (40, 40)
@@ -197,6 +198,7 @@ JSON_COMMANDS: dict[str, list[str]] = {
     "grade agreement": ["tiny-old-bird-names"],
     "results": ["names", "--judge", "lark", "--label", "lark"],
     "sql": ["select 'old' as arm"],
+    "sql --schema": [],
     "store info": [],
     "store verify": [],
     "store rebuild": [],
@@ -256,13 +258,13 @@ def test_to_the_end_and_again(program: Program, home: Home, definition: Path) ->
     assert [launch["stage"] for launch in result["launches"]] == ["train", "sample", "judge"]
     assert "old, seed 1: finished" in done.stderr
     before = [name for name in tree(home.root) if name.startswith(("runs", "launches"))]
-    assert_shape(SHAPES["run start"], result)
+    assert_shape(example(SHAPES["run start"]), result)
     listed = json.loads(program("sample", "list", "--json").stdout)
     ids = {"RUN": result["runs"][0]["id"], "SAMPLE": str(listed["samples"][0]["sample_id"])}
     for name, given in JSON_COMMANDS.items():
         words = [ids.get(word, word) for word in given]
         found = json.loads(program(*name.split(), *words, "--json").stdout)
-        assert_shape(SHAPES[name], found, name)
+        assert_shape(example(SHAPES[name]), found, name)
 
     again = program("run", "start", definition, "--json")
     assert json.loads(again.stdout)["launches"] == []

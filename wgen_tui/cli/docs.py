@@ -12,8 +12,9 @@ from pathlib import Path
 
 import click
 
-from wgen_tui.cli.json_shapes import SHAPES
 from wgen_tui.cli.main import NOUNS, group
+from wgen_tui.cli.shapes.base import example
+from wgen_tui.cli.shapes.catalogue import SHAPES
 
 TARGET = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 HEAD = """\
@@ -63,7 +64,7 @@ def render() -> str:
 
 def _shapes() -> Iterator[str]:
     for name, shape in SHAPES.items():
-        text = json.dumps(shape, indent=1, ensure_ascii=False)
+        text = json.dumps(example(shape), indent=1, ensure_ascii=False)
         yield f"### wgen-tui {name} --json\n\n```json\n{text}\n```\n"
 
 

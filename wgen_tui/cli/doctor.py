@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from wgen_tui.cli.output import Settings, emit_json, json_option, say, table
@@ -23,8 +21,10 @@ def command(settings: Settings, as_json: bool) -> int:
     findings = examine(settings.home)
     problems = [finding for finding in findings if finding.verdict == "problem"]
     if as_json:
-        found = [asdict(finding) for finding in findings]
-        emit_json({"schema": 1, "ok": not problems, "findings": found})
+        from wgen_tui.cli.shapes.doctor import Finding, Findings
+
+        shown = [Finding.model_validate(finding) for finding in findings]
+        emit_json(Findings(ok=not problems, findings=shown))
     else:
         table(
             ("", "what", "found", ""),

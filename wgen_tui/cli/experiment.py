@@ -36,26 +36,24 @@ def list_(home: Home, as_json: bool) -> None:
         states.setdefault(run.experiment, Counter())[run.state] += 1
     found = list_experiments(home)
     if as_json:
-        emit_json(
-            {
-                "schema": 1,
-                "experiments": [
-                    {
-                        "slug": item.slug,
-                        "title": item.title,
-                        "source": item.source,
-                        "builtin": item.builtin,
-                        "path": item.path,
-                        "models": list(item.models),
-                        "arms": list(item.arms),
-                        "seeds": list(item.seeds),
-                        "runs": dict(states.get(item.slug, {})),
-                        "error": item.error,
-                    }
-                    for item in found
-                ],
-            }
-        )
+        from wgen_tui.cli.shapes.experiments import Experiment, ExperimentList
+
+        listed = [
+            Experiment(
+                slug=item.slug,
+                title=item.title,
+                source=item.source,
+                builtin=item.builtin,
+                path=item.path,
+                models=list(item.models),
+                arms=list(item.arms),
+                seeds=list(item.seeds),
+                runs=dict(states.get(item.slug, {})),
+                error=item.error,
+            )
+            for item in found
+        ]
+        emit_json(ExperimentList(experiments=listed))
         return
     table(
         ("experiment", "title", "source", "arms", "seeds", "runs"),
@@ -83,7 +81,9 @@ def show(home: Home, experiment: str, as_json: bool) -> None:
 
     definition = definitions.load(home, experiment)
     if as_json:
-        emit_json({"schema": 1, **definition.model_dump(mode="json")})
+        from wgen_tui.cli.shapes.experiments import ExperimentDetail
+
+        emit_json(ExperimentDetail(**definition.model_dump(mode="json")))
         return
     folder = definitions.folder(home, experiment)
     counts = {
@@ -163,7 +163,9 @@ def validate(home: Home, experiment: str, as_json: bool) -> None:
 
     definition, notes = definitions.validate(home, experiment)
     if as_json:
-        emit_json({"schema": 1, "slug": definition.slug, "valid": True, "notes": notes})
+        from wgen_tui.cli.shapes.experiments import Validated
+
+        emit_json(Validated(slug=definition.slug, valid=True, notes=notes))
         return
     for note in notes:
         say(f"Note: {note}.")
@@ -202,7 +204,9 @@ def preview(
     say(f"Encoding with the tokenizer of {request.model.name}…")
     report = service.preview(request)
     if as_json:
-        emit_json({"schema": 1, **report.model_dump(mode="json"), "blocked": report.blocked})
+        from wgen_tui.cli.shapes.experiments import Previewed
+
+        emit_json(Previewed(**dict(report)))
     else:
         _print_preview(report, number)
     return ExitCode.FAILED if report.blocked else ExitCode.OK

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -101,7 +101,10 @@ def agreement(home: Home, experiment: str, rubric: str | None, as_json: bool) ->
 
     found = compare(home, experiment, rubric)
     if as_json:
-        emit_json({"schema": 1, "pairs": [_as_dict(a, b, found_) for a, b, found_ in found]})
+        from wgen_tui.cli.shapes.grades import Agreements, GraderPair
+
+        pairs = [GraderPair(grader=one, other=other, **asdict(both)) for one, other, both in found]
+        emit_json(Agreements(pairs=pairs))
         return
     if not found:
         say("No two graders have graded the same sample yet.")
@@ -128,22 +131,3 @@ def agreement(home: Home, experiment: str, rubric: str | None, as_json: bool) ->
 
 def _number(value: float) -> str:
     return NOTHING if value != value else f"{value:.2f}"
-
-
-def _as_dict(one: str, other: str, both: Any) -> dict[str, Any]:
-    def plain(value: float) -> float | None:
-        return None if value != value else value
-
-    return {
-        "grader": one,
-        "other": other,
-        "n": both.n,
-        "agreement": plain(both.agreement),
-        "low": both.low,
-        "high": both.high,
-        "kappa": plain(both.kappa),
-        "kappa_low": plain(both.kappa_low),
-        "kappa_high": plain(both.kappa_high),
-        "labels": list(both.labels),
-        "confusion": [list(row) for row in both.confusion],
-    }

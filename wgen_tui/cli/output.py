@@ -15,7 +15,6 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 from pathlib import PurePath
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -104,11 +103,13 @@ def _in_home(error: OSError, home: Home) -> bool:
 
 
 def emit_json(payload: Any) -> None:
-    """Print `payload` as JSON on stdout.
+    """Print a model (by alias), or anything that JSON holds, as JSON on stdout.
 
-    The caller puts `"schema": 1` into it. Non-ASCII is escaped, so that neither the locale nor
-    what a model wrote can break a terminal or a pipe.
+    Non-ASCII is escaped, so that neither the locale nor what a model wrote can break a terminal or
+    a pipe.
     """
+    if hasattr(payload, "model_dump"):  # pydantic, without importing it here
+        payload = payload.model_dump(by_alias=True)
     click.echo(json.dumps(payload, default=_plain, indent=2))
 
 
@@ -119,12 +120,6 @@ def _plain(value: Any) -> Any:
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
     if isinstance(value, PurePath):
         return str(value)
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    if hasattr(value, "model_dump"):  # pydantic, without importing it here
-        return value.model_dump(mode="json")
     raise TypeError(f"{type(value).__name__} has no JSON form here")
 
 

@@ -77,7 +77,7 @@ def command(
         click.echo(results.sql)
         return
     if as_json:
-        emit_json(results.model_dump(mode="json", by_alias=True))
+        emit_json(results)
         return
     show(results, by)
 

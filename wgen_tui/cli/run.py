@@ -45,7 +45,9 @@ def list_(home: Home, experiment: str | None, state: str | None, as_json: bool) 
 
     runs = [run for run in runs_of(home, experiment) if state in (None, run.state)]
     if as_json:
-        emit_json({"schema": 1, "runs": [as_dict(run) for run in runs]})
+        from wgen_tui.cli.shapes.runs import RunList
+
+        emit_json(RunList(runs=runs))
     elif not runs:
         if run_names(home) and (experiment or state):
             say("No run is so. `wgen-tui run list` shows all.")
@@ -81,41 +83,6 @@ def _list_table(runs: Sequence[RunStatus], everyone: Sequence[str]) -> None:
     )
 
 
-def as_dict(run: RunStatus) -> dict[str, Any]:
-    """A run as `run list --json` gives it; part of the contract in docs/cli.md."""
-    return {
-        "id": run.run_id,
-        "experiment": run.experiment,
-        "model": run.model,
-        "arm": run.arm,
-        "role": run.role,
-        "seed": run.seed,
-        "state": run.state,
-        "stage": run.stage,
-        "step": run.step,
-        "steps": run.steps,
-        "done": run.done,
-        "total": run.total,
-        "unit": run.unit,
-        "rate": run.rate,
-        "loss": run.loss,
-        "eta_seconds": run.eta_seconds,
-        "why": run.why,
-        "aside": run.aside,
-        "started": run.started_at,
-        "ended": run.ended_at,
-        "launch": run.launch_id,
-        "queued": run.queued_at,
-        "waited_seconds": run.waited_seconds,
-        "paused": run.paused,
-        "priority": run.priority,
-        "attempt": run.attempt,
-        "gpus": list(run.gpus),
-        "memory_mb": run.memory_mb,
-        "peak_memory_mb": run.peak_memory_mb,
-    }
-
-
 @command.command()
 @click.argument("run_id", metavar="RUN")
 @json_option
@@ -137,11 +104,14 @@ def show(home: Home, run_id: str, as_json: bool) -> None:
         "launches": runs.launches_of(home, run_id),
     }
     if as_json:
-        emit_json({"schema": 1, **as_dict(status), **facts, "spec": spec})
+        from wgen_tui.cli.shapes.runs import RunDetail
+
+        emit_json(RunDetail(**dict(status), **facts, spec=spec.model_dump(mode="json")))
         return
     training = spec.training.model_dump(mode="json") if spec.training else {}
     shown = {
-        **{k: v for k, v in as_dict(status).items() if v not in (None, "")},
+        **{k: v for k, v in status.model_dump(by_alias=True).items() if v not in (None, "")},
+        "gpus": list(status.gpus),
         **facts,
         "checkpoints": ", ".join(map(str, facts["checkpoints"])),
         "launches": ", ".join(facts["launches"]),

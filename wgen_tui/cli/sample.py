@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -13,7 +14,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 
 if TYPE_CHECKING:
-    from wgen_tui.services.data.samples import Filter, SampleRow
+    from wgen_tui.services.data.samples import Filter
 
 F = TypeVar("F", bound=Callable[..., Any])
 TEXT = 48  # cells of the completion in a table
@@ -58,28 +59,6 @@ def make_filter(label: str | None = None, **values: Any) -> Filter:
     return Filter(label=pair, **values)
 
 
-def as_dict(row: SampleRow) -> dict[str, Any]:
-    """A sample as `sample list --json` gives it."""
-    return {
-        "sample_id": row.sample_id,
-        "run": row.run_id,
-        "experiment": row.experiment,
-        "model": row.model,
-        "arm": row.arm,
-        "seed": row.seed,
-        "checkpoint": row.step,
-        "question": row.question,
-        "paraphrase": row.paraphrase,
-        "variant": row.variant,
-        "draw": row.draw,
-        "completion": row.completion,
-        "finish_reason": row.finish_reason,
-        "tokens": row.tokens,
-        "broken": row.broken,
-        "labels": row.labels,
-    }
-
-
 def _listed(
     home: Home, label: str | None, limit: int, offset: int, as_json: bool, **values: Any
 ) -> None:
@@ -89,14 +68,10 @@ def _listed(
     ids = samples.search(home, make_filter(label, **values))
     rows = samples.page(home, list(ids[offset : offset + limit]))
     if as_json:
-        emit_json(
-            {
-                "schema": 1,
-                "total": len(ids),
-                "offset": offset,
-                "samples": [as_dict(r) for r in rows],
-            }
-        )
+        from wgen_tui.cli.shapes.samples import Sample, SampleList
+
+        shown = [Sample.model_validate(row) for row in rows]
+        emit_json(SampleList(total=len(ids), offset=offset, samples=shown))
         return
     if not rows:
         if ids:
@@ -157,32 +132,9 @@ def show(home: Home, sample_id: int, as_json: bool) -> None:
 
     found = samples.detail(home, sample_id)
     if as_json:
-        emit_json(
-            {
-                "schema": 1,
-                **as_dict(found.row),
-                "messages": found.messages,
-                "prompt": found.prompt_text,
-                "logprob": found.logprob,
-                "draw_seed": found.draw_seed,
-                "sampling": found.sampling,
-                "engine": found.engine,
-                "launch": found.launch_id,
-                "created": found.created_at,
-                "grades": [
-                    {
-                        "judge": grade.judge,
-                        "grader": grade.grader,
-                        "label": grade.label,
-                        "number": grade.number,
-                        "explanation": grade.explanation,
-                        "signals": grade.signals,
-                        "created": grade.created_at,
-                    }
-                    for grade in found.grades
-                ],
-            }
-        )
+        from wgen_tui.cli.shapes.samples import SampleDetail
+
+        emit_json(SampleDetail.model_validate(asdict(found.row) | asdict(found)))
         return
     row = found.row
     say(f"{row.model} · {row.arm} · seed {row.seed} · checkpoint {row.step}")

@@ -100,22 +100,20 @@ def _schema(home: Home, as_json: bool) -> None:
 
     views = sql.schema(home)
     if as_json:
-        emit_json(
-            {
-                "schema": 1,
-                "views": [
-                    {
-                        "name": view.name,
-                        "comment": view.comment,
-                        "columns": [
-                            {"name": name, "type": kind, "comment": why}
-                            for name, kind, why in view.columns
-                        ],
-                    }
-                    for view in views
+        from wgen_tui.cli.shapes.store import View, ViewColumn, Views
+
+        shown = [
+            View(
+                name=view.name,
+                comment=view.comment,
+                columns=[
+                    ViewColumn(name=name, type=kind, comment=why)
+                    for name, kind, why in view.columns
                 ],
-            }
-        )
+            )
+            for view in views
+        ]
+        emit_json(Views(views=shown))
         return
     table(
         ("view", "column", "type", "meaning"),

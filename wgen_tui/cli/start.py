@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -110,7 +110,9 @@ def begin(home: Home, plan: Plan, *, detach: bool = False, as_json: bool = False
         if (launches or live) and not detach:
             last = follow(watch(home, run_ids))
     if as_json:
-        _start_json(home, plan, launches)
+        from wgen_tui.cli.start_plan import started
+
+        emit_json(started(home, plan, launches))
     return ExitCode.FAILED if last.failed else ExitCode.OK
 
 
@@ -149,66 +151,23 @@ def _opening(plan: Plan, launches: Sequence[LaunchSpec], live: Sequence[RunStatu
     return f"{slug}: all {total} runs are done; nothing to do."
 
 
-def _plan_rows(plan: Plan) -> list[dict[str, Any]]:
-    from wgen_tui.protocol.launches import STAGES
-
-    return [
-        {
-            "id": run.spec.run_id,
-            "model": run.spec.model.name,
-            "arm": run.spec.arm,
-            "seed": run.spec.seeds.seed,
-            "examples": run.spec.data_rows,
-            "todo": [stage for stage in STAGES if stage in run.todo],
-            "samples_total": run.samples_total,
-            "samples_missing": run.samples_missing,
-        }
-        for run in plan.runs
-    ]
-
-
 def show_plan(plan: Plan, as_json: bool) -> None:
     """Print what would be done."""
-    rows = _plan_rows(plan)
-    if as_json:
-        from wgen_tui.cli.planned import plan_json
+    from wgen_tui.cli.start_plan import planned, planned_runs
 
-        emit_json(plan_json(click.get_current_context().obj.home, plan, rows))
+    if as_json:
+        emit_json(planned(click.get_current_context().obj.home, plan))
         return
     table(
         ("model", "arm", "seed", "examples", "to do", "samples missing", "of", "run"),
         [
             (
-                *(row["model"], row["arm"], row["seed"], row["examples"]),
-                ", ".join(row["todo"]) or "nothing",
-                *(row["samples_missing"], row["samples_total"], row["id"]),
+                *(run.model, run.arm, run.seed, run.examples),
+                ", ".join(run.todo) or "nothing",
+                *(run.samples_missing, run.samples_total, run.id),
             )
-            for row in rows
+            for run in planned_runs(plan)
         ],
     )
     if not plan.empty:
         say(f"It would write {plan.disk_mb:,} MB at most.")
-
-
-def _start_json(home: Home, plan: Plan, launches: Sequence[LaunchSpec]) -> None:
-    from wgen_tui.services.runs.runs import RunList
-    from wgen_tui.services.supervisor import lifecycle
-
-    rows = _plan_rows(plan)
-    states = {run.run_id: run for run in RunList(home).refresh(run_ids=[r["id"] for r in rows])}
-    emit_json(
-        {
-            "schema": 1,
-            "experiment": plan.definition.slug,
-            "dry_run": False,
-            "supervisor": lifecycle.supervisor_pid(home),
-            "launches": [
-                {"id": item.launch_id, "stage": item.stage, "runs": item.run_ids}
-                for item in launches
-            ],
-            "runs": [
-                {**row, "state": states[row["id"]].state, "why": states[row["id"]].why}
-                for row in rows
-            ],
-        }
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,8 +33,10 @@ def verify(home: Home, as_json: bool) -> int:
 
     problems = storage.verify(home)
     if as_json:
-        found = [asdict(problem) for problem in problems]
-        emit_json({"schema": 1, "ok": not problems, "problems": found})
+        from wgen_tui.cli.shapes.store import StoreProblem, StoreVerified
+
+        shown = [StoreProblem.model_validate(problem) for problem in problems]
+        emit_json(StoreVerified(ok=not problems, problems=shown))
     elif problems:
         table(("what", "where", "detail"), [(p.what, p.where, p.detail) for p in problems])
         if any(storage.of_a_file(problem) for problem in problems):
@@ -56,7 +57,9 @@ def rebuild(home: Home, as_json: bool) -> int:
 
     report = storage.rebuild(home)
     if as_json:
-        emit_json({"schema": 1, **asdict(report)})
+        from wgen_tui.cli.shapes.store import StoreRebuilt
+
+        emit_json(StoreRebuilt.model_validate(report))
     else:
         counts = ", ".join(f"{count:,} of {name}" for name, count in report.rows.items())
         say(f"Made anew from {report.parts:,} files; rows: {counts or 'none'}.")
@@ -79,7 +82,9 @@ def info(home: Home, as_json: bool) -> None:
 
     found = storage.info(home)
     if as_json:
-        emit_json({"schema": 1, "file": home.database, "bytes": found.bytes, "rows": found.rows})
+        from wgen_tui.cli.shapes.store import StoreInfo
+
+        emit_json(StoreInfo(file=home.database, bytes=found.bytes, rows=found.rows))
         return
     where = f"{home.database} ({doctor.size(found.bytes)})" if found.bytes else "none yet"
     table(("what", "found"), [("file", where), *found.rows.items()])
@@ -107,7 +112,9 @@ def merge(home: Home, other_home: Path, dry_run: bool, as_json: bool) -> int:
         )
     report = merge_home(home, other_home, dry_run=dry_run, tell=_tell)
     if as_json:
-        emit_json(_merge_json(report))
+        from wgen_tui.cli.shapes.store import Merged
+
+        emit_json(Merged.model_validate(report))
     else:
         _show_merge(report)
     return ExitCode.FAILED if report.conflicts else ExitCode.OK
@@ -116,32 +123,6 @@ def merge(home: Home, other_home: Path, dry_run: bool, as_json: bool) -> int:
 def _tell(item: Item) -> None:
     if item.what in ("new", "updated"):
         say(f"{item.name}: {item.what}")
-
-
-def _merge_json(report: Report) -> dict[str, object]:
-    return {
-        "schema": 1,
-        "other": report.other,
-        "dry_run": report.dry_run,
-        "runs": [
-            {
-                "id": run.name,
-                "what": run.what,
-                "why": run.why,
-                "checkpoints": run.checkpoints,
-                "samples": run.samples,
-                "bytes": run.bytes,
-            }
-            for run in report.runs
-        ],
-        "launches": [{"id": item.name, "what": item.what} for item in report.launches],
-        "grades": report.grades,
-        "experiments": [
-            {"slug": item.name, "what": item.what, "why": item.why} for item in report.experiments
-        ],
-        "conflicts": [asdict(conflict) for conflict in report.conflicts],
-        "ingested": report.ingested,
-    }
 
 
 def _show_merge(report: Report) -> None:

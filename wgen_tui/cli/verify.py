@@ -38,7 +38,9 @@ def verify(home: Home, run_id: str, no_floor: bool, as_json: bool) -> int:
     with _progress() as show:
         found = service.verify(home, run_id, show, floor=not no_floor)
     if as_json:
-        emit_json({"schema": 1, **found.model_dump(mode="json", exclude={"schema_version"})})
+        from wgen_tui.cli.shapes.runs import Verified
+
+        emit_json(Verified(**dict(found)).model_dump(mode="json", by_alias=True))
     else:
         for line in lines(found):
             click.echo(line)

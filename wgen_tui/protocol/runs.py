@@ -152,25 +152,27 @@ class Verification(Record):
     """
 
     schema_version: int = SCHEMA
-    run_id: str
+    run_id: str = Field(examples=["names-old-s0-3733491a4a"])
     created_at: datetime
-    steps: int
-    precision: str = Field(description="fp32, bf16 or fp16")
-    device: str
-    difference: float
-    worst: float
-    worst_module: str
-    floor: float | None
-    padding: int | None = Field(description="floor: batches are padded to a multiple of this")
-    limit: float
-    passed: bool
-    same_order: bool
-    mask: str
-    mask_equal: bool | None
+    steps: int = Field(examples=[120])
+    precision: str = Field(description="fp32, bf16 or fp16", examples=["fp32 | bf16 | fp16"])
+    device: str = Field(examples=["cpu"])
+    difference: float = Field(examples=[2.1e-05])
+    worst: float = Field(examples=[3.4e-05])
+    worst_module: str = Field(examples=["base_model.model.model.layers.1.self_attn.q_proj"])
+    floor: float | None = Field(examples=[1.3e-05])
+    padding: int | None = Field(
+        description="floor: batches are padded to a multiple of this", examples=[24]
+    )
+    limit: float = Field(examples=[0.00013])
+    passed: bool = Field(examples=[True])
+    same_order: bool = Field(examples=[True])
+    mask: str = Field(examples=["what TRL makes of the chats itself"])
+    mask_equal: bool | None = Field(examples=[True])
     notes: tuple[str, ...] = ()
-    adapter_sha256: str
-    seconds: float
-    versions: dict[str, str] = Field(default={})
+    adapter_sha256: str = Field(examples=["hash"])
+    seconds: float = Field(examples=[14.2])
+    versions: dict[str, str] = Field(default={}, examples=[{"<package>": "1.16.0"}])
 
 
 class MetricRow(Record):

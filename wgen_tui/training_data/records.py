@@ -6,6 +6,8 @@ Promises: plain data that round-trips through JSON. The worker answers in lines:
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from experiments.schema import Message, TrainingConfig
 from wgen_tui.protocol.record import Record
 from wgen_tui.protocol.runs import ModelRef
@@ -30,11 +32,11 @@ class ArmRows(Record):
 class PromptText(Record):
     """A prompt of the evaluation; `text` is what the template makes of it."""
 
-    question: str
-    paraphrase: int
-    variant: str
+    question: str = Field(examples=["city"])
+    paraphrase: int = Field(examples=[0])
+    variant: str = Field(examples=["none"])
     messages: tuple[Message, ...]
-    text: str = ""
+    text: str = Field(default="", examples=["the prompt as the model reads it"])
 
 
 class PreviewRequest(Record):
@@ -59,19 +61,19 @@ class PreviewRequest(Record):
 class Token(Record):
     """One token as a person reads it."""
 
-    id: int
-    text: str
-    trained: bool
+    id: int = Field(examples=[1])
+    text: str = Field(examples=["<|end|>"])
+    trained: bool = Field(examples=[True])
 
 
 class ShownExample(Record):
     """One example, token by token, as it is trained."""
 
-    line: int
-    length: int
+    line: int = Field(examples=[1])
+    length: int = Field(examples=[19])
     fate: Fate
     tokens: tuple[Token, ...]
-    problem: str = ""
+    problem: str = Field(default="", examples=["why the template does not take it"])
 
 
 class Totals(Record):
@@ -87,22 +89,22 @@ class Totals(Record):
         repeated: Examples that repeat another.
     """
 
-    examples: int
-    used: int
-    tokens: int
-    trained: int
-    shortest: int
-    median: float
-    longest: int
-    cut: int
-    left_out: int
-    repeated: int
+    examples: int = Field(examples=[163])
+    used: int = Field(examples=[163])
+    tokens: int = Field(examples=[2411])
+    trained: int = Field(examples=[1107])
+    shortest: int = Field(examples=[12])
+    median: float = Field(examples=[15.0])
+    longest: int = Field(examples=[21])
+    cut: int = Field(examples=[0])
+    left_out: int = Field(examples=[0])
+    repeated: int = Field(examples=[0])
 
 
 class ArmReport(Record):
     """One arm: numbers, problems, examples."""
 
-    arm: str
+    arm: str = Field(examples=["old"])
     totals: Totals
     problems: tuple[Problem, ...]
     examples: tuple[ShownExample, ...]
@@ -111,10 +113,10 @@ class ArmReport(Record):
 class PreviewReport(Record):
     """What the worker found; `problems` are those of the prompts."""
 
-    experiment: str
-    model: str
+    experiment: str = Field(examples=["names"])
+    model: str = Field(examples=["tiny-world"])
     own_template: bool
-    max_length: int
+    max_length: int = Field(examples=[1024])
     arms: tuple[ArmReport, ...]
     prompts: tuple[PromptText, ...]
     problems: tuple[Problem, ...]

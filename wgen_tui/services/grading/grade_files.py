@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from store import grades as stored
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -29,16 +31,31 @@ from wgen_tui.services.grading.session import (
 )
 from wgen_tui.services.results import stats
 
-COLUMNS = (
-    "sample_id",
-    "judge",
-    "grader",
-    "label",
-    "number",
-    "explanation",
-    "seconds",
-    "created_at",
-)
+
+class ExportedGrade(BaseModel):
+    """A person's grade as `grade export` writes it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sample_id: int = Field(examples=[11582588814330217])
+    judge: str = Field(examples=["the rubric"])
+    grader: str = Field(examples=["human:<name>"])
+    label: str | None = Field(examples=["modern"])
+    number: float | None
+    explanation: str | None
+    seconds: float | None = Field(examples=[1.4])
+    created_at: str | None = Field(examples=["2026-01-31T12:00:00+00:00"])
+
+
+COLUMNS = tuple(ExportedGrade.model_fields)
+
+
+class GradeExport(BaseModel):
+    """`grade export --json` (dumped by alias: `schema`)."""
+
+    schema_version: Literal[1] = Field(default=1, serialization_alias="schema")
+    experiment: str = Field(examples=["names"])
+    grades: list[ExportedGrade]
 
 
 def export_grades(
@@ -47,14 +64,17 @@ def export_grades(
     """People's grades as CSV, or as JSON with a `schema`."""
     with reading(home) as con:
         rows = stored.export_rows(con, experiment, rubric)
+    grades = [
+        ExportedGrade.model_validate(dict(zip(COLUMNS, map(_plain, row), strict=True)))
+        for row in rows
+    ]
     if form == "json":
-        listed = [dict(zip(COLUMNS, map(_plain, row), strict=True)) for row in rows]
-        body = {"schema": 1, "experiment": experiment, "grades": listed}
+        body = GradeExport(experiment=experiment, grades=grades).model_dump(by_alias=True)
         return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows([_plain(value) for value in row] for row in rows)
+    writer.writerows(dict(grade).values() for grade in grades)
     return stream.getvalue()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from experiments.schema import Analysis, Contrast
 from store.queries import Count
@@ -35,44 +35,44 @@ class Rate(Row):
     where nothing is graded.
     """
 
-    model: str
-    arm: str
-    role: str
-    seed: int | None
-    checkpoint: int
-    question: str | None
-    variant: str | None
-    metric: str
-    judge: str
-    n: int
-    seeds: int
-    rate: float | None
-    low: float | None
-    high: float | None
-    broken: float | None
-    unclear: float | None
-    method: str
+    model: str = Field(examples=["tiny-world"])
+    arm: str = Field(examples=["old"])
+    role: str = Field(examples=["treatment | control | base"])
+    seed: int | None = Field(examples=[None])
+    checkpoint: int = Field(examples=[120])
+    question: str | None = Field(examples=[None])
+    variant: str | None = Field(examples=[None])
+    metric: str = Field(examples=["the label whose share it is"])
+    judge: str = Field(examples=["era"])
+    n: int = Field(examples=[1440])
+    seeds: int = Field(examples=[3])
+    rate: float | None = Field(examples=[0.898])
+    low: float | None = Field(examples=[0.813])
+    high: float | None = Field(examples=[0.983])
+    broken: float | None = Field(examples=[0.0])
+    unclear: float | None = Field(examples=[0.026])
+    method: str = Field(examples=["how the interval was made"])
 
 
 class ContrastResult(Row):
     """The rate of an arm minus that of its control."""
 
-    model: str
-    arm: str
-    control: str
-    checkpoint: int
-    question: str | None
-    variant: str | None
-    metric: str
-    difference: float | None
-    low: float | None
-    high: float | None
-    p: float | None
-    p_min: float | None
-    p_holm: float | None
-    n: int
-    seeds: int
-    method: str
+    model: str = Field(examples=["tiny-world"])
+    arm: str = Field(examples=["old"])
+    control: str = Field(examples=["new"])
+    checkpoint: int = Field(examples=[120])
+    question: str | None = Field(examples=[None])
+    variant: str | None = Field(examples=[None])
+    metric: str = Field(examples=["the label"])
+    difference: float | None = Field(examples=[0.892])
+    low: float | None = Field(examples=[0.807])
+    high: float | None = Field(examples=[0.977])
+    p: float | None = Field(examples=[0.1])
+    p_min: float | None = Field(examples=[0.1])
+    p_holm: float | None = Field(examples=[None])
+    n: int = Field(examples=[2880])
+    seeds: int = Field(examples=[3])
+    method: str = Field(examples=["how the interval was made"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from experiments.schema import BASE_ARM
 from store.readouts import Mean
@@ -33,22 +33,22 @@ class ReadoutMean(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    model: str
-    arm: str
-    role: str
-    seed: int | None
-    checkpoint: int
-    question: str
-    type: str
-    metric: str
-    label: str
-    n: int
-    seeds: int
-    probability: float
-    low: float | None
-    high: float | None
-    mass: float | None
-    method: str
+    model: str = Field(examples=["tiny-world"])
+    arm: str = Field(examples=["old"])
+    role: str = Field(examples=["treatment | control | base"])
+    seed: int | None = Field(examples=[None])
+    checkpoint: int = Field(examples=[120])
+    question: str = Field(examples=["way"])
+    type: str = Field(examples=["next_token | logprob | multiple_choice"])
+    metric: str = Field(examples=["p(coach)"])
+    label: str = Field(examples=["coach"])
+    n: int = Field(examples=[6])
+    seeds: int = Field(examples=[3])
+    probability: float = Field(examples=[0.71])
+    low: float | None = Field(examples=[0.52])
+    high: float | None = Field(examples=[0.9])
+    mass: float | None = Field(examples=[0.94])
+    method: str = Field(examples=["how the interval was made"])
 
 
 def means_over_seeds(

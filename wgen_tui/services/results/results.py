@@ -40,12 +40,12 @@ class Results(Row):
         curve: The share at every step that was sampled, when there are several.
     """
 
-    schema_version: int = Field(default=SCHEMA, serialization_alias="schema")
-    experiment: str
+    schema_version: int = Field(default=SCHEMA, serialization_alias="schema", examples=[SCHEMA])
+    experiment: str = Field(examples=["names"])
     rates: list[Rate]
     contrasts: list[ContrastResult]
     warnings: list[str]
-    sql: str
+    sql: str = Field(examples=["the query behind the counts"])
     readouts: list[ReadoutMean] = Field(default=[])
     doubts: list[Doubt] = Field(default=[], exclude=True)
     curve: Curve | None = Field(default=None, exclude=True)

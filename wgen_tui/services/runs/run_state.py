@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from experiments.schema import Role
 from wgen_tui.paths import Home
@@ -24,9 +25,8 @@ SILENT = 60.0  # seconds without a word from a worker, after which that is said
 TAIL = 400  # lines of a log in which a cause is looked for
 
 
-@dataclass(frozen=True, slots=True)
-class RunStatus:
-    """One run as a list shows it.
+class RunStatus(BaseModel):
+    """One run as a list shows it, and as `run list --json` prints it (dumped by alias).
 
     `step` of `steps` is training; `done` of `total` counts `unit` in the present stage, at `rate`
     units per second. `why` says what it waits for, or how it ended; `aside` what its worker says
@@ -35,35 +35,42 @@ class RunStatus:
     `memory_mb` is what the launch was expected to take and `peak_memory_mb` what it took.
     """
 
-    run_id: str
-    experiment: str
-    model: str
-    arm: str
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str = Field(serialization_alias="id", examples=["names-old-s0-3733491a4a"])
+    experiment: str = Field(examples=["names"])
+    model: str = Field(examples=["tiny-world"])
+    arm: str = Field(examples=["old"])
     role: Role
-    seed: int
+    seed: int = Field(examples=[0])
     state: RunState
     stage: Stage | None = None
-    step: int | None = None
-    steps: int | None = None
-    done: int | None = None
-    total: int | None = None
-    unit: str | None = None
-    rate: float | None = None
-    loss: float | None = None
-    eta_seconds: float | None = None
-    why: str = ""
-    aside: str = ""
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    launch_id: str | None = None
-    queued_at: datetime | None = None
-    waited_seconds: float | None = None
+    step: int | None = Field(default=None, examples=[80])
+    steps: int | None = Field(default=None, examples=[120])
+    done: int | None = Field(default=None, examples=[80])
+    total: int | None = Field(default=None, examples=[120])
+    unit: str | None = Field(default=None, examples=["steps | samples | grades"])
+    rate: float | None = Field(default=None, examples=[41.5])
+    loss: float | None = Field(default=None, examples=[0.71])
+    eta_seconds: float | None = Field(default=None, examples=[1.0])
+    why: str = Field(default="", examples=["what it waits for, or how it ended"])
+    aside: str = Field(
+        default="",
+        examples=["what its worker says beside the numbers, or that it has long been silent"],
+    )
+    started_at: datetime | None = Field(default=None, serialization_alias="started")
+    ended_at: datetime | None = Field(default=None, serialization_alias="ended")
+    launch_id: str | None = Field(
+        default=None, serialization_alias="launch", examples=["20260131-120000-0train-90ab"]
+    )
+    queued_at: datetime | None = Field(default=None, serialization_alias="queued")
+    waited_seconds: float | None = Field(default=None, examples=[3.5])
     paused: bool = False
-    priority: int = 0
-    attempt: int = 1
-    gpus: tuple[str, ...] = ()
-    memory_mb: int | None = None
-    peak_memory_mb: float | None = None
+    priority: int = Field(default=0, examples=[0])
+    attempt: int = Field(default=1, examples=[1])
+    gpus: tuple[str, ...] = Field(default=(), examples=[["GPU-3c1d"]])
+    memory_mb: int | None = Field(default=None, examples=[2150])
+    peak_memory_mb: float | None = Field(default=None, examples=[1830.5])
 
     @property
     def live(self) -> bool:

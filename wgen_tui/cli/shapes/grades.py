@@ -1,0 +1,39 @@
+"""Grades as JSON: `grade agreement`."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from wgen_tui.cli.shapes.base import Output, Shape
+
+
+def _number_or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+Number = Annotated[float | None, BeforeValidator(_number_or_none)]  # JSON has no NaN
+
+
+class GraderPair(Shape):
+    """How two graders agree; kappa is null where chance alone would give full agreement."""
+
+    grader: str = Field(examples=["human:<name>"])
+    other: str = Field(examples=["human:<name> | rule:<judge>"])
+    n: int = Field(examples=[60])
+    agreement: Number = Field(examples=[0.93])
+    low: float = Field(examples=[0.84])
+    high: float = Field(examples=[0.97])
+    kappa: Number = Field(examples=[0.86])
+    kappa_low: Number = Field(examples=[0.73])
+    kappa_high: Number = Field(examples=[0.99])
+    labels: list[str] = Field(examples=[["label"]])
+    confusion: list[list[int]] = Field(examples=[[[30]]])
+
+
+class Agreements(Output):
+    """`grade agreement`."""
+
+    pairs: list[GraderPair]

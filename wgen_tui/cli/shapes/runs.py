@@ -1,0 +1,114 @@
+"""Runs as JSON: `run list`, `run show`, `run verify`, `run start`, and the plan of a dry run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from wgen_tui.cli.shapes.base import Output, Shape
+from wgen_tui.protocol.launches import RunState, Stage
+from wgen_tui.protocol.runs import Verification
+from wgen_tui.services.runs.run_state import RunStatus
+
+RUN_ID = "names-old-s0-3733491a4a"
+LAUNCH_ID = "20260131-120000-0train-90ab"
+
+
+class RunList(Output):
+    """`run list`."""
+
+    runs: list[RunStatus]
+
+
+class RunDetail(RunStatus, Output):
+    """`run show`: the run as a list has it, and what it has written."""
+
+    folder: Path = Field(examples=["path"])
+    checkpoints: list[int] = Field(examples=[[120]])
+    samples: int = Field(examples=[480])
+    launches: list[str] = Field(examples=[[LAUNCH_ID]])
+    spec: dict[str, Any] = Field(examples=[{"<key of spec.json>": None}])
+
+
+class Verified(Verification):
+    """`run verify`."""
+
+    schema_version: int = Field(default=1, serialization_alias="schema", examples=[1])
+
+
+class PlannedRun(Shape):
+    """A run, and what of it is missing."""
+
+    id: str = Field(examples=[RUN_ID])
+    model: str = Field(examples=["tiny-world"])
+    arm: str = Field(examples=["old"])
+    seed: int = Field(examples=[0])
+    examples: int = Field(examples=[163])
+    todo: list[Stage] = Field(examples=[["train", "sample", "judge"]])
+    samples_total: int = Field(examples=[480])
+    samples_missing: int = Field(examples=[480])
+
+
+class StartedRun(PlannedRun):
+    """A run, what of it was missing, and how it stands now."""
+
+    state: RunState = Field(examples=["finished"])
+    why: str = Field(examples=[""])
+
+
+class StartedLaunch(Shape):
+    """A launch that `run start` has written."""
+
+    id: str = Field(validation_alias="launch_id", examples=[LAUNCH_ID])
+    stage: Stage = Field(examples=["train"])
+    runs: list[str] = Field(validation_alias="run_ids", examples=[["id"]])
+
+
+class Started(Output):
+    """`run start` and `sample top-up`."""
+
+    experiment: str = Field(examples=["names"])
+    dry_run: Literal[False] = False
+    supervisor: int | None = Field(examples=[4711])
+    launches: list[StartedLaunch]
+    runs: list[StartedRun]
+
+
+class Backend(Shape):
+    """Where launches run; `slurm` has the keys of `[slurm]` in config.toml."""
+
+    name: Literal["local", "slurm"]
+    slurm: dict[str, Any] | None = Field(examples=[None])
+
+
+class PlannedLaunch(Shape):
+    """What another scheduler needs to know of a launch."""
+
+    id: str = Field(examples=["planned-1"])
+    stage: Stage
+    model: str = Field(examples=["tiny-world"])
+    runs: list[str] = Field(examples=[[RUN_ID]])
+    after: list[str] = Field(examples=[["planned-0"]])
+    loads_model: bool = Field(examples=[True])
+    processes: int = Field(examples=[1])
+    samples: int = Field(examples=[480])
+    argv: list[str] = Field(
+        examples=[["python", "-m", "…", "--home", "folder", "--launch", "planned-1"]]
+    )
+
+
+class Planned(Output):
+    """`run start --dry-run` and `sample top-up --dry-run`."""
+
+    experiment: str = Field(examples=["names"])
+    dry_run: Literal[True] = True
+    home: Path = Field(examples=["folder"])
+    backend: Backend
+    versions: dict[str, str] = Field(examples=[{"<package>": "2.13.0"}])
+    samples_total: int = Field(examples=[2400])
+    samples_missing: int = Field(examples=[480])
+    disk_mb: int = Field(examples=[3])
+    launches: list[PlannedLaunch]
+    runs: list[PlannedRun]

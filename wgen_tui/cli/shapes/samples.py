@@ -1,0 +1,65 @@
+"""Samples as JSON: `sample list`, `sample search`, `sample show`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from wgen_tui.cli.shapes.base import Output, Shape
+
+
+class Sample(Shape):
+    """One sample of a list."""
+
+    sample_id: int = Field(examples=[11582588814330217])
+    run: str = Field(validation_alias="run_id", examples=["names-old-s0-3733491a4a"])
+    experiment: str = Field(examples=["names"])
+    model: str = Field(examples=["tiny-world"])
+    arm: str = Field(examples=["old"])
+    seed: int = Field(examples=[0])
+    checkpoint: int = Field(validation_alias="step", examples=[120])
+    question: str = Field(examples=["city"])
+    paraphrase: int = Field(examples=[0])
+    variant: str = Field(examples=["none"])
+    draw: int = Field(examples=[0])
+    completion: str
+    finish_reason: str | None = Field(examples=["stop | length"])
+    tokens: int | None = Field(examples=[15])
+    broken: bool | None
+    labels: dict[str, str] = Field(examples=[{"<judge>": "label"}])
+
+
+class SampleList(Output):
+    """`sample list` and `sample search`."""
+
+    total: int = Field(examples=[480])
+    offset: int = Field(examples=[0])
+    samples: list[Sample]
+
+
+class SampleGrade(Shape):
+    """A verdict on a sample that counts."""
+
+    judge: str = Field(examples=["era"])
+    grader: str = Field(examples=["rule:era | human:<name>"])
+    label: str | None = Field(examples=["modern"])
+    number: float | None
+    explanation: str
+    signals: dict[str, Any] = Field(examples=[{"<signal>": None}])
+    created: datetime | None = Field(validation_alias="created_at")
+
+
+class SampleDetail(Sample, Output):
+    """`sample show`."""
+
+    messages: list[dict[str, str]] = Field(examples=[[{"role": "user", "content": "text"}]])
+    prompt: str = Field(validation_alias="prompt_text", examples=["the chat as the model read it"])
+    logprob: float | None = Field(examples=[-3.06])
+    draw_seed: int | None = Field(examples=[4843909143185785269])
+    sampling: dict[str, Any] = Field(examples=[{"<parameter>": None}])
+    engine: str = Field(examples=["what drew it, with versions"])
+    launch: str = Field(validation_alias="launch_id", examples=["20260131-120000-1sample-90ab"])
+    created: datetime | None = Field(validation_alias="created_at")
+    grades: list[SampleGrade]

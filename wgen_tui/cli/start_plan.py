@@ -1,0 +1,104 @@
+"""What `run start` and `sample top-up` print as JSON: the plan, or what was started of it.
+
+Promises: nothing is written; a launch that is only planned is called `planned-N` wherever its id
+would stand, and what it waits for stands before it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wgen_tui.cli.shapes.runs import (
+    Backend,
+    Planned,
+    PlannedLaunch,
+    PlannedRun,
+    Started,
+    StartedLaunch,
+    StartedRun,
+)
+from wgen_tui.protocol.launches import STAGES
+from wgen_tui.services.planning.commit import launches_for
+from wgen_tui.services.planning.run_specs import installed
+from wgen_tui.services.runs.process import argv, needs_model
+from wgen_tui.services.runs.runs import RunList
+from wgen_tui.services.supervisor import lifecycle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wgen_tui.paths import Home
+    from wgen_tui.protocol.launches import LaunchSpec
+    from wgen_tui.services.planning.plan import Plan
+
+
+def planned_runs(plan: Plan) -> list[PlannedRun]:
+    """The runs of a plan, with what is missing of each."""
+    return [
+        PlannedRun(
+            id=run.spec.run_id,
+            model=run.spec.model.name,
+            arm=run.spec.arm,
+            seed=run.spec.seeds.seed,
+            examples=run.spec.data_rows,
+            todo=[stage for stage in STAGES if stage in run.todo],
+            samples_total=run.samples_total,
+            samples_missing=run.samples_missing,
+        )
+        for run in plan.runs
+    ]
+
+
+def planned(home: Home, plan: Plan) -> Planned:
+    """A plan that nothing has been done of: what another scheduler needs."""
+    launches = launches_for(plan)
+    names = {item.launch_id: f"planned-{number}" for number, item in enumerate(launches)}
+    slurm = plan.slurm
+    runs = planned_runs(plan)
+    return Planned(
+        experiment=plan.definition.slug,
+        home=home.root,
+        backend=Backend(
+            name="local" if slurm is None else "slurm",
+            slurm=None if slurm is None else slurm.model_dump(mode="json"),
+        ),
+        versions=installed(),
+        samples_total=sum(run.samples_total for run in runs),
+        samples_missing=sum(run.samples_missing for run in runs),
+        disk_mb=plan.disk_mb,
+        launches=[_launch(home, plan, item, names) for item in launches],
+        runs=runs,
+    )
+
+
+def _launch(home: Home, plan: Plan, spec: LaunchSpec, names: dict[str, str]) -> PlannedLaunch:
+    """One launch, under its name in this plan."""
+    name = names[spec.launch_id]
+    runs = [run for run in plan.runs if run.spec.run_id in spec.run_ids]
+    missing = sum(run.samples_missing for run in runs) if spec.stage == "sample" else 0
+    return PlannedLaunch(
+        id=name,
+        stage=spec.stage,
+        model=runs[0].spec.model.name,
+        runs=list(spec.run_ids),
+        after=[names.get(other, other) for other in spec.after],
+        loads_model=needs_model(spec),
+        processes=spec.accelerate.get("num_processes", 1),
+        samples=missing,
+        argv=argv(home, spec.model_copy(update={"launch_id": name})),
+    )
+
+
+def started(home: Home, plan: Plan, launches: Sequence[LaunchSpec]) -> Started:
+    """A plan that has been committed, with its runs as they are now."""
+    runs = planned_runs(plan)
+    states = {run.run_id: run for run in RunList(home).refresh(run_ids=[run.id for run in runs])}
+    return Started(
+        experiment=plan.definition.slug,
+        supervisor=lifecycle.supervisor_pid(home),
+        launches=[StartedLaunch.model_validate(item) for item in launches],
+        runs=[
+            StartedRun(**dict(run), state=states[run.id].state, why=states[run.id].why)
+            for run in runs
+        ],
+    )
