@@ -83,6 +83,23 @@ def test_the_doctor_counts_a_newer_home_as_a_problem(program: Program, home: Hom
     assert "PROBLEM" in done.stdout
 
 
+def test_the_doctor_names_checkpoints_of_another_version(
+    program: Program, home: Home, files: Any
+) -> None:
+    folder = home.run(files.run()).checkpoint(10)
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text('{"run_id": "half')
+    program("doctor")
+    (folder / "manifest.json").write_text('{"schema_version": 2}')
+    doctor = json.loads(program("doctor", "--json", code=1).stdout)
+    (problem,) = [item for item in doctor["findings"] if item["verdict"] == "problem"]
+    assert problem["topic"] == "home"
+    assert str(folder / "manifest.json") in problem["value"]
+    assert "newer version (schema 2; this version reads 1)" in problem["value"]
+    assert f"move the folder {folder} away" in problem["hint"]
+    assert json.loads(program("run", "show", "x-a-s0-1", "--json").stdout)["checkpoints"] == []
+
+
 def test_a_hidden_gpu_is_no_gpu(program: Program) -> None:
     done = program("doctor", "--json", CUDA_VISIBLE_DEVICES="")
     values = [f["value"] for f in json.loads(done.stdout)["findings"] if f["topic"] == "machine"]

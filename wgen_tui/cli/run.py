@@ -89,7 +89,7 @@ def _list_table(runs: Sequence[RunStatus], everyone: Sequence[str]) -> None:
 @pass_home
 def show(home: Home, run_id: str, as_json: bool) -> None:
     """Show one run: what it is made of, how it stands, what it has written."""
-    from wgen_tui.run_files import inventory
+    from wgen_tui.run_files import inventory, manifests
     from wgen_tui.services.runs import runs
 
     status = runs.get_run(home, run_id)
@@ -99,7 +99,7 @@ def show(home: Home, run_id: str, as_json: bool) -> None:
     paths = home.run(run_id)
     facts: dict[str, Any] = {
         "folder": paths.root,
-        "checkpoints": list(inventory.checkpoints(paths)),
+        "checkpoints": list(manifests.checkpoints(paths, skip_refused=True)),
         "samples": len(inventory.samples(paths)),
         "launches": runs.launches_of(home, run_id),
     }

@@ -78,19 +78,3 @@ def write_grades(folder: Path, launch_id: str, rows: list[GradeRow]) -> Path:
     path = _next_name(folder, launch_id, ".jsonl")
     write_durably(path, text.encode())
     return path
-
-
-def read_columns(folder: Path, columns: list[str]) -> list[dict[str, Any]]:
-    """These columns of every row in a folder's parts, the first of each id (first column) only.
-
-    A damaged part is as good as missing: what stood in it is made again.
-    """
-    rows: dict[Any, dict[str, Any]] = {}
-    for part in sorted(folder.glob("part-*.parquet")):
-        try:
-            found = pq.read_table(part, columns=columns, page_checksum_verification=True)
-        except (pa.ArrowException, OSError):
-            continue
-        for row in found.to_pylist():
-            rows.setdefault(row[columns[0]], row)
-    return list(rows.values())

@@ -21,17 +21,19 @@ from typing import Literal
 
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import HOME_FORMAT, Home
+from wgen_tui.run_files.manifests import refused_manifests
 from wgen_tui.services.machine import gpus
 from wgen_tui.services.machine.gpus import gb
 from wgen_tui.services.models import endpoints
 from wgen_tui.services.planning import endpoint_status
 from wgen_tui.services.runs.process import has_gpu
-from wgen_tui.services.runs.runs import list_runs
+from wgen_tui.services.runs.runs import list_runs, run_names
 from wgen_tui.services.supervisor import lifecycle
 
 OTHERS = 0o077  # what group and others may do
 LITTLE_ROOM = 2 << 30  # bytes; a few adapters and some hundred thousand samples
 MOST_MODELS = 12  # of a server, that are listed
+MOST_FILES = 20  # of other versions, that are named
 PACKAGES = (
     *("wgen-tui", "torch", "transformers", "peft", "accelerate", "safetensors"),
     *("duckdb", "pyarrow", "textual", "rich", "click", "pydantic"),
@@ -112,6 +114,7 @@ def _home(home: Home) -> Iterator[Finding]:
         runs = list_runs(home)
         live = sum(run.live for run in runs)
         yield Finding("home", "runs", f"{len(runs)}, {live} of them live")
+        yield from _other_versions(home)
         pid = lifecycle.supervisor_pid(home)
         yield Finding("home", "supervisor", f"process {pid}" if pid else "none")
 
@@ -134,6 +137,15 @@ def _private(home: Home) -> Iterator[Finding]:
         yield Finding("home", "privacy", what, "note", mend)
     else:
         yield Finding("home", "privacy", "only its owner can read it")
+
+
+def _other_versions(home: Home) -> Iterator[Finding]:
+    """The checkpoints and states of runs that this version refuses."""
+    refusals = [error for name in run_names(home) for error in refused_manifests(home.run(name))]
+    for error in refusals[:MOST_FILES]:
+        yield Finding("home", "checkpoint", error.message, "problem", error.hint)
+    if (more := len(refusals) - MOST_FILES) > 0:
+        yield Finding("home", "checkpoint", f"and {more:,} more like these", "problem")
 
 
 def _database(home: Home) -> Iterator[Finding]:

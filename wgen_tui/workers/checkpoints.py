@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from wgen_tui.paths import RunPaths
 from wgen_tui.protocol.record import Record, now, sync_folder, write_record
 from wgen_tui.protocol.runs import CheckpointManifest
+from wgen_tui.run_files.manifests import MANIFEST, checkpoints
 from wgen_tui.workers.runtime import WorkerError
 
 ADAPTER = "adapter_model.safetensors"
@@ -40,7 +41,7 @@ def write_folder(folder: Path, fill: Callable[[Path], None], seal: Callable[...,
     temporary.mkdir(mode=0o700)
     fill(temporary)
     files = {path.name: _seal(path) for path in sorted(temporary.iterdir())}
-    write_record(temporary / "manifest.json", seal(files))
+    write_record(temporary / MANIFEST, seal(files))
     remove(folder)
     temporary.rename(folder)
     sync_folder(folder.parent)
@@ -124,28 +125,18 @@ def refuse_pickle(folder: Path) -> None:
 
 def remove(folder: Path) -> None:
     """Remove a folder, manifest first, so that it never looks complete without its files."""
-    (folder / "manifest.json").unlink(missing_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def manifests(run: RunPaths) -> dict[int, CheckpointManifest]:
-    """The complete checkpoints by step, ascending."""
-    found = [
-        CheckpointManifest.model_validate_json(path.read_bytes())
-        for path in run.checkpoints.glob("step-*/manifest.json")
-    ]
-    return {manifest.step: manifest for manifest in sorted(found, key=lambda item: item.step)}
-
-
-def is_trained(run: RunPaths) -> bool:
-    """Whether the final checkpoint is there."""
-    return any(manifest.final for manifest in manifests(run).values())
-
-
 def clear(run: RunPaths, after: int = 0) -> None:
-    """Remove the checkpoints after a step, and whatever is incomplete."""
+    """Remove the checkpoints after a step, and whatever is incomplete.
+
+    Raises:
+        ManifestError: another version wrote one of them; nothing was removed.
+    """
     if run.checkpoints.is_dir():
-        kept = {run.checkpoint(step) for step in manifests(run) if step <= after}
+        kept = {run.checkpoint(step) for step in checkpoints(run) if step <= after}
         for folder in run.checkpoints.iterdir():
             if folder not in kept:
                 remove(folder)

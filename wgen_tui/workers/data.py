@@ -7,7 +7,6 @@ is refused.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,6 @@ __all__ = [
     "Chat",
     "Dataset",
     "Example",
-    "batches_per_epoch",
     "collate",
     "encode",
     "load_examples",
@@ -67,11 +65,6 @@ def load_examples(path: Path, tokenizer: Any, training: TrainingConfig) -> Datas
         )
     examples = tuple(item.example for item in looks if item.example is not None)
     return Dataset(examples, tuple(problem.what for problem in problems))
-
-
-def batches_per_epoch(training: TrainingConfig, examples: int) -> int:
-    """How many batches an epoch has; the last may be smaller."""
-    return math.ceil(examples / training.per_device_train_batch_size)
 
 
 def collate(

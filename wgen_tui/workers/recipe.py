@@ -17,7 +17,8 @@ from peft import LoraConfig
 from transformers import get_scheduler
 
 from experiments.schema import TrainingConfig
-from wgen_tui.workers.data import Example, batches_per_epoch
+from wgen_tui.run_files.steps import steps_per_epoch
+from wgen_tui.workers.data import Example
 from wgen_tui.workers.models import Base
 
 
@@ -55,20 +56,6 @@ def lora_config(training: TrainingConfig, model: Any) -> LoraConfig:
         bias="none",
         task_type="CAUSAL_LM",
     )
-
-
-def steps_per_epoch(training: TrainingConfig, examples: int) -> int:
-    """Optimiser steps of an epoch; the last may have fewer batches."""
-    batches = batches_per_epoch(training, examples)
-    return math.ceil(batches / training.gradient_accumulation_steps)
-
-
-def total_steps(training: TrainingConfig, examples: int) -> int:
-    """Optimiser steps of a training, counted as transformers' Trainer counts them."""
-    if training.max_steps is not None:
-        return training.max_steps
-    per_epoch = steps_per_epoch(training, examples)
-    return max(1, math.ceil((training.num_train_epochs or 0) * per_epoch))
 
 
 @lru_cache(maxsize=8)

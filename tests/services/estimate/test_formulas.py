@@ -46,7 +46,7 @@ def test_the_size_of_the_embedded_model_is_that_of_its_tensors() -> None:
     count = 0
     with safe_open(weights_path() / "model.safetensors", "np") as file:
         for name in file.keys():  # noqa: SIM118 - no mapping
-            dims = tuple(file.get_slice(name).get_dims())
+            dims = tuple(file.get_slice(name).get_shape())
             count += math.prod(dims)
             if len(dims) == 2 and "embed" not in name:
                 linear[name.removesuffix(".weight")] = dims

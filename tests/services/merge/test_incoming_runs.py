@@ -13,7 +13,8 @@ from tests.builders import parts as maker
 from tests.services.merge.conftest import OTHER_RUN, RUN
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.run_files.inventory import final_checkpoint, samples
+from wgen_tui.run_files.inventory import samples
+from wgen_tui.run_files.manifests import final_checkpoint
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.merge.merge import Report, merge
 from wgen_tui.services.runs import runs
@@ -176,6 +177,20 @@ def test_another_probe_or_configuration_is_no_conflict(here: Box, there: Box) ->
     found["files"] |= {"adapter_config.json": "0" * 64, "probe.safetensors": "1" * 64}
     manifest.write_text(json.dumps(found))
     assert not merge(here.home, there.home.root).conflicts
+
+
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_a_checkpoint_of_another_version_is_a_conflict(here: Box, there: Box, where: str) -> None:
+    run_id = here.run()
+    there.finished()
+    box = here if where == "here" else there
+    if where == "here":
+        here.checkpoint(run_id, 5, b"five", final=False)
+    manifest = box.home.run(run_id).checkpoint(5 if where == "here" else 10) / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "schema_version": 2}))
+    (conflict,) = merge(here.home, there.home.root).conflicts
+    assert conflict.why.startswith(f"{manifest} was made by a newer version (schema 2; ")
+    assert not here.home.run(run_id).checkpoint(10).exists()
 
 
 @pytest.mark.parametrize(

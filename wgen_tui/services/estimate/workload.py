@@ -18,7 +18,8 @@ from experiments.schema import TrainingConfig
 from wgen_tui.paths import Home, RunPaths
 from wgen_tui.protocol.launches import JudgeStage, LaunchSpec, SampleStage
 from wgen_tui.protocol.runs import RunSpec
-from wgen_tui.run_files.inventory import final_checkpoint, steps_to_sample, total_steps
+from wgen_tui.run_files.manifests import checkpoints, final_checkpoint
+from wgen_tui.run_files.steps import steps_to_sample, total_steps
 from wgen_tui.services.estimate.formulas import Adapters
 from wgen_tui.services.models.architecture import ModelDims, targets
 
@@ -66,7 +67,8 @@ def untrained(home: Home, specs: Sequence[RunSpec]) -> list[RunSpec]:
     return [
         spec
         for spec in specs
-        if spec.training is not None and final_checkpoint(home.run(spec.run_id)) is None
+        if spec.training is not None
+        and final_checkpoint(home.run(spec.run_id), skip_refused=True) is None
     ]
 
 
@@ -128,8 +130,8 @@ def adapters_of(shape: ModelDims, training: TrainingConfig) -> Adapters:
 
 def checkpoints_to_sample(home: Home, spec: RunSpec, job: SampleStage) -> int:
     """How many checkpoints of a run are drawn from."""
-    run = home.run(spec.run_id)
-    return len(steps_to_sample(run, job, spec.training, spec.trained_rows))
+    kept = checkpoints(home.run(spec.run_id), skip_refused=True)
+    return len(steps_to_sample(kept, job, spec.training, spec.trained_rows))
 
 
 def train_disk_bytes(shape: ModelDims | None, spec: RunSpec, during: SampleStage | None) -> int:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from experiments.tiny_world import weights_path
 from wgen_tui.paths import Home, RunPaths
 from wgen_tui.protocol.runs import CheckpointManifest, ResumeManifest, RunSpec
-from wgen_tui.run_files.inventory import checkpoints
+from wgen_tui.run_files.manifests import ManifestError, checkpoints, parse_manifest
 from wgen_tui.services.merge import incoming_launches as theirs_launches
 from wgen_tui.services.merge.file_copies import (
     PICKLES,
@@ -159,8 +159,16 @@ def _whole(coming: IncomingRun, theirs: RunPaths, spec: RunSpec) -> None:
 
 
 def _rest(coming: IncomingRun, ours: RunPaths, theirs: RunPaths) -> None:
-    """What a run lacks here."""
-    coming.pieces += _checkpoints(coming, theirs, checkpoints(ours))
+    """What a run lacks here.
+
+    Raises:
+        MergeConflict: a checkpoint of the run, here or there, is of another version.
+    """
+    try:
+        here = checkpoints(ours)
+    except ManifestError as error:
+        raise MergeConflict(error.message) from error
+    coming.pieces += _checkpoints(coming, theirs, here)
     for kind in KEYS:
         found = new_parts(ours.root / kind, theirs.root / kind, kind)
         coming.pieces += found.pieces
@@ -216,10 +224,13 @@ def _sealed(
         folder = theirs.root / kind / component(entry.name)
         if (sealed := content_if_there(folder / "manifest.json")) is None:
             continue
+        path = folder / "manifest.json"
         try:
-            manifest = model.model_validate_json(sealed)
-        except ValidationError as error:
-            raise MergeConflict(f"{folder / 'manifest.json'} is not of this version") from error
+            manifest = parse_manifest(sealed, path, model)
+        except ManifestError as error:
+            raise MergeConflict(error.message) from error
+        if manifest is None:
+            raise MergeConflict(f"{path} is damaged")
         if manifest.run_id != theirs.root.name or entry.name != f"step-{manifest.step}":
             raise MergeConflict(
                 f"{folder} belongs to step {manifest.step} of run {manifest.run_id}"

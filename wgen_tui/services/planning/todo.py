@@ -10,6 +10,8 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import STAGES, JudgeStage, SampleStage, Stage
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files import inventory
+from wgen_tui.run_files.manifests import checkpoints, final_checkpoint, refuse_other_versions
+from wgen_tui.run_files.steps import steps_to_sample
 from wgen_tui.services.runs.launch_state import Launches, LaunchView
 from wgen_tui.services.runs.run_state import is_pending_for
 from wgen_tui.services.runs.runs import launches_of, read_spec
@@ -65,7 +67,7 @@ def _all_stages(sample: SampleStage) -> frozenset[Stage]:
 
 def _wants_training(home: Home, run: PlannedRun, wanted: Collection[str]) -> bool:
     name = run.spec.run_id
-    return name in wanted and inventory.final_checkpoint(home.run(name)) is None
+    return name in wanted and final_checkpoint(home.run(name)) is None
 
 
 def missing_stages(
@@ -94,13 +96,15 @@ def missing_stages(
             "endpoint": spec.model.endpoint,
         }
         spec = there.model_copy(update={"model": there.model.model_copy(update=place)})
-    steps = inventory.steps_to_sample(run, sample, spec.training, spec.trained_rows)
+    refuse_other_versions(run)
+    kept = checkpoints(run)
+    steps = steps_to_sample(kept, sample, spec.training, spec.trained_rows)
     total = missing = len(steps) * sum(sample.draws(prompt) for prompt in sample.prompts)
     if have := inventory.samples(run):
         wanted = inventory.wanted_samples(spec.run_id, steps, sample)
         missing = sum(sample_id not in have for sample_id in wanted)
     todo: set[Stage] = set()
-    if spec.training is not None and inventory.final_checkpoint(run) is None:
+    if spec.training is not None and not any(item.final for item in kept.values()):
         todo |= _all_stages(sample)
     elif missing:
         todo |= {"sample", "judge"}

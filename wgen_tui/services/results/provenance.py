@@ -13,7 +13,7 @@ from typing import Any, Literal
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED, RunOutcome
 from wgen_tui.protocol.runs import RunSpec, Verification
-from wgen_tui.run_files.inventory import checkpoints
+from wgen_tui.run_files.manifests import checkpoints
 from wgen_tui.services.results import verify
 from wgen_tui.services.results.warnings import last_loading
 from wgen_tui.services.runs.launch_state import Launches, LaunchView
@@ -76,7 +76,7 @@ class Archive:
         spec = read_spec(self._home, run_id)
         if spec is None:
             return None
-        found = checkpoints(self._home.run(run_id))
+        found = checkpoints(self._home.run(run_id), skip_refused=True)
         newest = list(found.values())[-1] if found else None
         with self._lock:
             view = self._trainer(run_id)

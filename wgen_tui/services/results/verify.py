@@ -22,7 +22,7 @@ from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import Event, RunOutcome
 from wgen_tui.protocol.runs import RunSpec, Verification
-from wgen_tui.run_files.inventory import final_checkpoint
+from wgen_tui.run_files.manifests import ManifestError, final_checkpoint
 from wgen_tui.services.runs.process import environment, has_gpu
 from wgen_tui.services.runs.runs import get_run, read_spec
 from wgen_tui.services.runs.tail import tail_lines
@@ -71,7 +71,7 @@ def verify(
 def read(home: Home, run_id: str) -> Verification | None:
     """What was last found of a run; None when it was not verified, or trained anew since."""
     paths = home.run(run_id)
-    final = final_checkpoint(paths)
+    final = final_checkpoint(paths, skip_refused=True)
     try:
         found = Verification.model_validate_json(paths.verification.read_bytes())
     except (OSError, ValidationError):
@@ -94,7 +94,11 @@ def refusal(home: Home, spec: RunSpec) -> UsageError | None:
             f"with lora_dropout {training.lora.lora_dropout} two trainings drop out other numbers "
             "and agree only in distribution",
         )
-    if final_checkpoint(home.run(run_id)) is None:
+    try:
+        final = final_checkpoint(home.run(run_id))
+    except ManifestError as refused:
+        return refused
+    if final is None:
         return UsageError(
             f"{run_id} has no final checkpoint.",
             title="Not trained yet",

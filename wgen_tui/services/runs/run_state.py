@@ -13,7 +13,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LIVE_STATES, Event, RunOutcome, RunState, Stage
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import RunSpec
-from wgen_tui.run_files.inventory import final_checkpoint
+from wgen_tui.run_files.manifests import final_checkpoint
 from wgen_tui.services.runs.failure_cause import nearest_cause
 from wgen_tui.services.runs.launch_state import ENDED, LIVE, LaunchView
 from wgen_tui.services.runs.tail import tail_lines
@@ -278,7 +278,7 @@ def _training(
         seen = view.progress.get(spec.run_id)
         if view.spec.stage == "train" and seen and seen.last:
             return seen.last.done, seen.last.total, seen.last.loss
-    done = final_checkpoint(home.run(spec.run_id))
+    done = final_checkpoint(home.run(spec.run_id), skip_refused=True)
     return (done.step, done.steps, done.loss) if done else (None, None, None)
 
 

@@ -5,15 +5,15 @@ Promises: needs no torch; a sample that a rule of this very wording has graded i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
-from experiments.schema import BROKEN_JUDGE, JudgeSpec
+from experiments.schema import BROKEN_JUDGE
 from wgen_tui.protocol.ids import make_rule_grade_id, rule_hash
 from wgen_tui.protocol.launches import JudgeStage
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import GradeRow
 from wgen_tui.run_files import parts
+from wgen_tui.run_files.inventory import graded, judges_of, read_columns
 from wgen_tui.workers.judge.broken import VERSION, broken
 from wgen_tui.workers.judge.rules import Rule, Verdict, make_rule
 from wgen_tui.workers.runtime import Worker, WorkerError
@@ -21,12 +21,6 @@ from wgen_tui.workers.runtime import Worker, WorkerError
 CHUNK = 20_000  # grades in a part
 COLUMNS = ["sample_id", "question", "completion", "finish_reason"]
 Grader = tuple[str, str, Rule]
-
-
-def judges_of(job: JudgeStage, question: str) -> list[JudgeSpec]:
-    """The definition's judges for a question: all, unless it names its own."""
-    names = job.judges_by_question.get(question)
-    return [judge for judge in job.judges if names is None or judge.name in names]
 
 
 class Judge:
@@ -42,7 +36,7 @@ class Judge:
             topic = self._job.topics.get(question)
             self._rules[question] = [
                 (judge.name, rule_hash(judge), make_rule(judge, topic))
-                for judge in judges_of(self._job, question)
+                for judge in judges_of(question, self._job)
             ]
         return self._rules[question]
 
@@ -60,23 +54,19 @@ class Judge:
 def grade_run(worker: Worker, judge: Judge, run_id: str) -> None:
     """Grade what is not graded yet of one run."""
     files = worker.run_paths(run_id)
-    samples = parts.read_columns(files.samples, COLUMNS)
+    samples = list(read_columns(files.samples, COLUMNS))
     if not samples:
         raise WorkerError(
             "The run has no samples.",
             title="Nothing to grade",
             hint="Give the same `run start` again: it samples what is missing.",
         )
-    have: set[int] = set()
-    for part in files.grades.glob("part-*.jsonl"):
-        have |= {json.loads(line)["grade_id"] for line in part.read_bytes().splitlines()}
+    have = graded(files)
     rows: list[GradeRow] = []
-    for done, sample in enumerate(samples, start=1):
-        found = judge.verdicts(sample["question"], sample["completion"], sample["finish_reason"])
-        for name, rubric, verdict in found:
-            grade_id = make_rule_grade_id(sample["sample_id"], name, rubric)
-            if grade_id not in have:
-                rows.append(_row(grade_id, sample["sample_id"], run_id, name, rubric, verdict))
+    for done, (sample_id, question, completion, finish_reason) in enumerate(samples, start=1):
+        for name, rubric, verdict in judge.verdicts(question, completion, finish_reason):
+            if (sample_id, name, rubric) not in have:
+                rows.append(_row(sample_id, run_id, name, rubric, verdict))
         if len(rows) >= CHUNK:
             parts.write_grades(files.grades, worker.spec.launch_id, rows)
             rows = []
@@ -86,11 +76,9 @@ def grade_run(worker: Worker, judge: Judge, run_id: str) -> None:
         parts.write_grades(files.grades, worker.spec.launch_id, rows)
 
 
-def _row(
-    grade_id: int, sample_id: int, run_id: str, judge: str, rubric: str, verdict: Verdict
-) -> GradeRow:
+def _row(sample_id: int, run_id: str, judge: str, rubric: str, verdict: Verdict) -> GradeRow:
     return GradeRow(
-        grade_id=grade_id,
+        grade_id=make_rule_grade_id(sample_id, judge, rubric),
         sample_id=sample_id,
         run_id=run_id,
         judge=judge,

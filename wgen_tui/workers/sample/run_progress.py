@@ -14,8 +14,9 @@ from wgen_tui.paths import RunPaths
 from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files import parts
+from wgen_tui.run_files.manifests import checkpoints
 from wgen_tui.run_files.rows import Draw
-from wgen_tui.workers.checkpoints import is_trained, manifests
+from wgen_tui.run_files.steps import steps_to_sample
 from wgen_tui.workers.runtime import Worker, WorkerError
 from wgen_tui.workers.sample.engine.decode import Request
 from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT
@@ -135,18 +136,13 @@ def steps_of(run: RunPaths, spec: RunSpec, job: SampleStage) -> tuple[int, ...]:
 
     Raises:
         WorkerError: the run is not trained to its end.
+        ManifestError: another version wrote one of its checkpoints.
     """
-    if spec.training is None:
-        return (0,)
-    there = manifests(run)
-    if not is_trained(run):
+    kept = checkpoints(run)
+    if spec.training is not None and not any(item.final for item in kept.values()):
         raise WorkerError(
             "The run has no final checkpoint.",
             title="Not trained",
             hint="Give the same `run start` again: it trains what is missing.",
         )
-    if job.checkpoints == "final":
-        return (max(there),)
-    if job.checkpoints == "all":
-        return tuple(there)
-    return tuple(step for step in job.checkpoints if step in there)
+    return steps_to_sample(kept, job, spec.training, spec.trained_rows)

@@ -23,9 +23,10 @@ from wgen_tui.protocol.ids import make_reading_id, sampling_key
 from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import CheckpointManifest, RunSpec
 from wgen_tui.run_files import parts
+from wgen_tui.run_files.inventory import read_ids
+from wgen_tui.run_files.manifests import checkpoints
 from wgen_tui.run_files.rows import Draw, missing_draws, prompt_row, sample_row, token_row
 from wgen_tui.workers.adapters import Adapter, NotStackable, read_adapter
-from wgen_tui.workers.checkpoints import manifests
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.poly import read_task
 from wgen_tui.workers.runtime import Cancelled, Worker
@@ -127,9 +128,8 @@ class Sampler:
     def _lacking(self, run: RunProgress) -> list[CheckpointWork]:
         spec, job = run.spec, self._job
         steps = steps_of(run.files, spec, job)
-        have = {row["sample_id"] for row in parts.read_columns(run.files.samples, ["sample_id"])}
-        rows = parts.read_columns(run.files.readouts, ["reading_id"])
-        read = {row["reading_id"] for row in rows}
+        have = read_ids(run.files.samples, "sample_id")
+        read = read_ids(run.files.readouts, "reading_id")
         found = []
         for step in steps:
             ids = {make_reading_id(spec.run_id, step, a.spec): a for a in self._asked}
@@ -150,7 +150,7 @@ class Sampler:
         return found
 
     def _write_prompts(self, run: RunProgress) -> None:
-        have = {row["prompt_id"] for row in parts.read_columns(run.files.prompts, ["prompt_id"])}
+        have = read_ids(run.files.prompts, "prompt_id")
         texts = [(p, self._ready[p.prompt_id].text) for p in self._job.prompts]
         texts += [(asked.spec.prompt, asked.text) for asked in self._asked]
         rows: list[Mapping[str, Any]] = [
@@ -201,7 +201,7 @@ class Sampler:
             return None
 
     def _manifest(self, target: CheckpointWork) -> CheckpointManifest:
-        return manifests(target.run.files)[target.step]
+        return checkpoints(target.run.files)[target.step]
 
     @contextmanager
     def _alone(self, target: CheckpointWork) -> Iterator[Engine]:

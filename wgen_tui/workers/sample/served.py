@@ -19,6 +19,7 @@ from wgen_tui.protocol.ids import sampling_key
 from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import Endpoint, RunSpec
 from wgen_tui.run_files import parts
+from wgen_tui.run_files.inventory import read_ids
 from wgen_tui.run_files.rows import Draw, missing_draws, prompt_row, sample_row
 from wgen_tui.workers.runtime import Worker, WorkerError, launch_worker
 from wgen_tui.workers.sample.openai_client import Client
@@ -102,7 +103,7 @@ class Sampler:
             WorkerError: the server refuses, or no longer answers.
             Cancelled: somebody asked for it.
         """
-        have = {row["sample_id"] for row in parts.read_columns(self._files.samples, ["sample_id"])}
+        have = read_ids(self._files.samples, "sample_id")
         todo = list(missing_draws(self._spec, 0, self._job, have))
         if not todo:
             return
@@ -181,7 +182,7 @@ class Sampler:
             self._rows = []
 
     def _write_prompts(self) -> None:
-        have = {row["prompt_id"] for row in parts.read_columns(self._files.prompts, ["prompt_id"])}
+        have = read_ids(self._files.prompts, "prompt_id")
         rows: list[Mapping[str, Any]] = [
             prompt_row(self._spec, prompt, None)
             for prompt in self._job.prompts

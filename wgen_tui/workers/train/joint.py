@@ -22,11 +22,13 @@ from wgen_tui.paths import RunPaths
 from wgen_tui.protocol.ids import digest
 from wgen_tui.protocol.launches import RunOutcome
 from wgen_tui.protocol.runs import RunSpec
-from wgen_tui.workers.checkpoints import clear, is_trained
+from wgen_tui.run_files.manifests import is_trained
+from wgen_tui.run_files.steps import total_steps
+from wgen_tui.workers.checkpoints import clear
 from wgen_tui.workers.data import Dataset, Example, load_examples
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.poly import Routes, TaskExample, poly_config
-from wgen_tui.workers.recipe import Order, seed_step, total_steps
+from wgen_tui.workers.recipe import Order, seed_step
 from wgen_tui.workers.runtime import Cancelled, Worker, WorkerError
 from wgen_tui.workers.train import resume
 from wgen_tui.workers.train.joint_checkpoints import copy_from_siblings, task_ids, task_of

@@ -18,10 +18,9 @@ from peft import PeftModel
 from experiments.schema import TrainingConfig
 from wgen_tui.paths import RunPaths
 from wgen_tui.protocol.runs import CheckpointManifest, RunSpec, TaskSpec
+from wgen_tui.run_files.manifests import checkpoints, is_trained
 from wgen_tui.workers.checkpoints import (
     damaged,
-    is_trained,
-    manifests,
     refuse_pickle,
     write_checkpoint,
 )
@@ -61,7 +60,7 @@ def copy_from_siblings(worker: Worker, base: Base, specs: Sequence[RunSpec]) -> 
         last = 0 if state is None else state.step
     there: dict[int, Found] = {}
     for run in mates:
-        for step, manifest in manifests(run).items():
+        for step, manifest in checkpoints(run).items():
             if step <= last:
                 there.setdefault(step, (run.checkpoint(step), manifest))
     for spec in specs:
@@ -78,7 +77,7 @@ def _take(
     worker: Worker, base: Base, spec: RunSpec, training: TrainingConfig, there: dict[int, Found]
 ) -> None:
     run = worker.run_paths(spec.run_id)
-    have = manifests(run)
+    have = checkpoints(run)
     lacks = [(step, *found) for step, found in there.items() if step not in have]
     if not lacks:
         return

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
 from wgen_tui.paths import RunPaths
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import ResumeManifest
+from wgen_tui.run_files.manifests import read_manifest
 from wgen_tui.workers.checkpoints import damaged, remove, write_folder
 
 Tensors = Mapping[str, torch.Tensor]
@@ -70,12 +70,15 @@ def _groups(state: TrainState) -> dict[str, Tensors]:
 
 
 def newest(run: RunPaths) -> tuple[TrainState | None, list[str]]:
-    """The newest complete state, and a note for each that had to be passed over."""
+    """The newest complete state, and a note for each that had to be passed over.
+
+    Raises:
+        ManifestError: another version wrote one.
+    """
     notes: list[str] = []
     for folder in sorted(_folders(run), key=_step_of, reverse=True):
-        try:
-            manifest = ResumeManifest.model_validate_json((folder / "manifest.json").read_bytes())
-        except (OSError, ValidationError):
+        manifest = read_manifest(folder, ResumeManifest)
+        if manifest is None:
             notes.append(f"resume/{folder.name} is incomplete and was passed over")
             continue
         if (name := damaged(folder, manifest.files)) is not None:

@@ -20,13 +20,11 @@ import torch
 from experiments.schema import TrainingConfig
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import MetricRow, RunSpec
-from wgen_tui.workers.checkpoints import is_trained, write_checkpoint
+from wgen_tui.run_files.manifests import is_trained
+from wgen_tui.run_files.steps import steps_per_epoch, total_steps
+from wgen_tui.workers.checkpoints import write_checkpoint
 from wgen_tui.workers.data import Dataset, load_examples
 from wgen_tui.workers.models import Base
-from wgen_tui.workers.recipe import (
-    steps_per_epoch,
-    total_steps,
-)
 from wgen_tui.workers.runtime import Worker, WorkerError, cut_torn_line
 from wgen_tui.workers.train import resume
 from wgen_tui.workers.train.resume import TrainState

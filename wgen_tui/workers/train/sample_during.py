@@ -19,6 +19,7 @@ from wgen_tui.protocol.ids import sampling_key
 from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files import parts
+from wgen_tui.run_files.inventory import read_ids
 from wgen_tui.run_files.rows import missing_draws, prompt_row, sample_row, token_row
 from wgen_tui.workers.adapters import Adapter
 from wgen_tui.workers.models import Base
@@ -59,7 +60,7 @@ class CheckpointSampler:
 
     def _draw(self, spec: RunSpec, step: int, model: Any, slots: AdapterSlots | None) -> None:
         run = self._worker.run_paths(spec.run_id)
-        have = {row["sample_id"] for row in parts.read_columns(run.samples, ["sample_id"])}
+        have = read_ids(run.samples, "sample_id")
         slot = -1 if slots is None else 0
         draws = {
             Request(d.sample_id, self._ready[d.prompt.prompt_id].ids, d.seed, slot=slot): d
@@ -94,7 +95,7 @@ class CheckpointSampler:
 
     def _write_prompts(self, spec: RunSpec) -> None:
         run = self._worker.run_paths(spec.run_id)
-        have = {row["prompt_id"] for row in parts.read_columns(run.prompts, ["prompt_id"])}
+        have = read_ids(run.prompts, "prompt_id")
         rows: list[Mapping[str, Any]] = [
             prompt_row(spec, prompt, self._ready[prompt.prompt_id].text)
             for prompt in self._job.prompts

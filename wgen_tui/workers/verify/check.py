@@ -31,7 +31,7 @@ from wgen_tui.paths import Home, RunPaths
 from wgen_tui.protocol.launches import Event
 from wgen_tui.protocol.record import Record, now, write_record
 from wgen_tui.protocol.runs import CheckpointManifest, RunSpec, Verification
-from wgen_tui.workers.checkpoints import manifests
+from wgen_tui.run_files.manifests import final_checkpoint
 from wgen_tui.workers.data import Dataset, load_examples
 from wgen_tui.workers.models import Base, load_base
 from wgen_tui.workers.runtime import PROGRESS_SECONDS, WorkerError, failure, unexpected
@@ -140,10 +140,9 @@ class Verifier:
         return [json.loads(line)["messages"] for line in lines if line.strip()]
 
     def _final(self) -> CheckpointManifest:
-        for manifest in manifests(self._paths).values():
-            if manifest.final:
-                return manifest
-        raise WorkerError("The run has no final checkpoint.", title="Not trained yet")
+        if (final := final_checkpoint(self._paths)) is None:
+            raise WorkerError("The run has no final checkpoint.", title="Not trained yet")
+        return final
 
     def _load(self) -> Base:
         return load_base(self.spec.model, self.training, self.spec.chat_template, self._device)
