@@ -71,13 +71,21 @@ class Terminal:
         return text.encode() in bytes(self.written)
 
 
-def open_terminal(home: Home, *args: str) -> Terminal:
-    """Run `wgen-tui` as the leader of a session with a controlling terminal."""
+def open_terminal(home: Home, *args: str, nohup: bool = False) -> Terminal:
+    """Run `wgen-tui` as the leader of a session with a controlling terminal.
+
+    Args:
+        home: Its home.
+        args: What stands behind `--home DIR`.
+        nohup: Whether it is started with SIGHUP ignored, as `nohup` does.
+    """
     master, slave = os.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    command = [str(PROGRAM), "--home", str(home.root), *args]
+    trap = "trap '' HUP;" if nohup else ""
     # `setsid --ctty` makes the terminal the session's own: closing it sends SIGHUP to all of it.
     process = subprocess.Popen(
-        ["setsid", "--ctty", "--wait", str(PROGRAM), "--home", str(home.root), *args],
+        ["setsid", "--ctty", "--wait", "sh", "-c", f'{trap} exec "$@"', "sh", *command],
         stdin=slave,
         stdout=slave,
         stderr=slave,

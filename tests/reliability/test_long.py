@@ -119,20 +119,26 @@ def test_the_line_drops_while_a_command_follows_and_work_goes_on(long: Long) -> 
 def test_the_screens_lose_their_terminal_and_new_ones_show_the_work(long: Long) -> None:
     long.at_work()
     before = read_start(long.launch().started)
-    for _ in range(2):
-        _look_and_hang_up(long.home)
+    for nohup in (False, True):
+        _look_and_hang_up(long.home, nohup)
     long.goes_on()
     assert read_start(long.launch().started) == before
 
 
-def _look_and_hang_up(home: Home) -> None:
-    screens = open_terminal(home)
+def _look_and_hang_up(home: Home, nohup: bool) -> None:
+    before = _programs(home)
+    screens = open_terminal(home, nohup=nohup)
     until(lambda: screens.shows("For hours"), 20, "the screens do not come up")
     screens.type("2")
     until(lambda: screens.shows("running"), 20, "the run is not shown")
     screens.hang_up()
     screens.process.wait(timeout=20)
-    until(lambda: not [p for p in processes(home) if p.cmdline()[1:2] == [str(PROGRAM)]], 20)
+    until(lambda: _programs(home) <= before, 20, "the screens outlive their terminal")
+
+
+def _programs(home: Home) -> set[int]:
+    """The commands and screens that somebody has open."""
+    return {p.pid for p in processes(home) if p.cmdline()[1:2] == [str(PROGRAM)]}
 
 
 def test_what_stands_still_is_neither_lost_nor_doubled_and_said_to_be_silent(long: Long) -> None:

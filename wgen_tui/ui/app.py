@@ -7,6 +7,7 @@ quitting stops no work.
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
@@ -204,6 +205,9 @@ def run_app(
     experiment: str | None = None,
 ) -> int:
     """Open the screens and return the exit code when they are left."""
+    # Whoever started us with SIGHUP ignored (nohup) did not mean screens without a terminal: they
+    # would outlive it, reading its end again and again.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     app = WgenApp(home, readonly=readonly, screen=screen, experiment=experiment)
     code = app.run()
     return code if code is not None else (app.return_code or 0)
