@@ -13,7 +13,9 @@ from pathlib import Path
 import psutil
 
 from wgen_tui.paths import Home
-from wgen_tui.services.runs.launch_state import LIVE, Launches, locked
+from wgen_tui.protocol.launches import WORKING_STATES
+from wgen_tui.services.runs.launch_list import Launches
+from wgen_tui.services.runs.launch_state import locked
 from wgen_tui.services.supervisor import lifecycle
 
 RENAMED = ("checkpoints/.step-*.tmp", "resume/.step-*.tmp")
@@ -61,7 +63,7 @@ def between(home: Home) -> bool:
     """Whether a launch is queued and none is at work."""
     views = Launches(home).refresh().values()
     states = {view.state for view in views}
-    return "queued" in states and not states & LIVE
+    return "queued" in states and not states & WORKING_STATES
 
 
 AIMS: dict[str, tuple[Callable[[Home], bool], ...]] = {
@@ -81,7 +83,7 @@ def wait_for(aim: Callable[[Home], bool], home: Home, seconds: float) -> None:
 def stage(home: Home) -> str:
     """What the workers of a home are doing."""
     for view in Launches(home).refresh().values():
-        if view.state in LIVE:
+        if view.state in WORKING_STATES:
             if writing_checkpoint(home):
                 return "writing a checkpoint"
             if writing_part(home):

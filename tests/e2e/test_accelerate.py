@@ -16,12 +16,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.protocol.launches import LaunchSpec, read_done
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.plan import make_plan
 from wgen_tui.services.runs import process as launch
 from wgen_tui.services.runs import queue
-from wgen_tui.services.runs.launch_state import Launches, alive, read_done
+from wgen_tui.services.runs.launch_list import Launches
+from wgen_tui.services.runs.launch_state import alive
 from wgen_tui.workers.verify.compare import difference
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def stop_one(shell: Shell, run_id: str, spec: LaunchSpec, step: int) -> None:
 
 
 def ended(shell: Shell, spec: LaunchSpec) -> str | None:
-    done = read_done(shell.home.launch(spec.launch_id))
+    done = read_done(shell.home.launch(spec.launch_id).done)
     return done.outcome if done else None
 
 
@@ -169,7 +170,7 @@ def test_one_process_told_to_stop_stops_all_and_the_run_goes_on(
     process = launch.spawn(shell.home, spec)
     stop_one(shell, run, spec, 5)
     assert process.wait(timeout=60) == 0, "the other process was left waiting"
-    done = read_done(shell.home.launch(spec.launch_id))
+    done = read_done(shell.home.launch(spec.launch_id).done)
     assert done is not None
     assert done.outcome == "cancelled"
 
@@ -194,7 +195,7 @@ def test_cancel_reaches_both(shell: Shell, define: Define, birds: dict[str, str]
     while alive(paths):  # as long as any of its processes can write to its log
         assert time.monotonic() < until
         time.sleep(0.05)
-    done = read_done(paths)
+    done = read_done(paths.done)
     assert done is not None
     assert done.outcome == "cancelled"
 
@@ -230,6 +231,6 @@ def test_fsdp_without_a_gpu_is_said(shell: Shell, define: Define, birds: dict[st
     spec = launched(shell, "shards", DEFINITION + FSDP, define, birds)
     process = launch.spawn(shell.home, spec)
     process.wait(timeout=100)
-    done = read_done(shell.home.launch(spec.launch_id))
+    done = read_done(shell.home.launch(spec.launch_id).done)
     assert done is not None
     assert "does not shard on cpu" in done.runs[spec.run_ids[0]].message

@@ -22,7 +22,8 @@ from wgen_tui.protocol.launches import DoneRecord, LaunchSpec, RunOutcome, read_
 from wgen_tui.protocol.queue import Attempt, Notice, QueueRecord, read_queue
 from wgen_tui.protocol.record import now, write_record
 from wgen_tui.services.runs import queue
-from wgen_tui.services.runs.launch_state import Launches, LaunchView
+from wgen_tui.services.runs.launch_list import Launches
+from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.runs import get_run, list_runs
 from wgen_tui.services.supervisor import lifecycle
 

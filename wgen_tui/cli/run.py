@@ -163,7 +163,7 @@ def _chosen(home: Home, run_ids: Sequence[str], experiment: str | None) -> list[
 def logs(home: Home, run_id: str, lines: int, follow: bool) -> None:
     """Print the last lines that a run's worker wrote."""
     from wgen_tui.cli.progress import only_watching
-    from wgen_tui.services.runs.logs import follow_log
+    from wgen_tui.services.control.logs import follow_log
     from wgen_tui.services.runs.runs import get_run, tail
     from wgen_tui.terminal_text import printable
 

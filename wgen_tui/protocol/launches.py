@@ -22,8 +22,11 @@ from wgen_tui.protocol.record import SCHEMA, Record
 
 Stage = Literal["train", "sample", "judge"]
 STAGES: tuple[Stage, ...] = ("train", "sample", "judge")
+# Of a run, and of a launch.
 RunState = Literal["queued", "starting", "running", "finished", "failed", "cancelled", "lost"]
-LIVE_STATES: frozenset[RunState] = frozenset({"queued", "starting", "running"})
+WORKING_STATES: frozenset[RunState] = frozenset({"starting", "running"})
+LIVE_STATES: frozenset[RunState] = WORKING_STATES | {"queued"}
+ENDED_STATES: frozenset[RunState] = frozenset({"finished", "failed", "cancelled", "lost"})
 Outcome = Literal["finished", "failed", "cancelled"]
 
 
@@ -204,3 +207,11 @@ class DoneRecord(Record):
     message: str = ""
     hint: str = ""
     peak_memory_mb: float | None = Field(default=None, description="on its GPU, else resident")
+
+
+def read_done(path: Path) -> DoneRecord | None:
+    """How a launch, or an attempt at it, ended; None while it has not."""
+    try:
+        return DoneRecord.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None

@@ -16,9 +16,8 @@ from safetensors.numpy import load_file
 
 from tests.builders.waiting import until
 from tests.e2e.slurm.conftest import Slurm
-from wgen_tui.protocol.launches import DoneRecord
+from wgen_tui.protocol.launches import DoneRecord, read_done
 from wgen_tui.protocol.queue import SlurmRecord, read_slurm
-from wgen_tui.services.runs.launch_state import read_done
 from wgen_tui.services.runs.runs import launches_of
 from wgen_tui.services.supervisor import lifecycle
 
@@ -87,7 +86,7 @@ class Work:
     def done(self, arm: str, attempt: int | None = None) -> DoneRecord | None:
         paths = self.home.launch(self.launch(arm))
         if attempt is None:
-            return read_done(paths)
+            return read_done(paths.done)
         return DoneRecord.model_validate_json(paths.done_before(attempt).read_bytes())
 
     def log(self) -> str:

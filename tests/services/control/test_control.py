@@ -15,7 +15,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.services.control import control
 from wgen_tui.services.runs import queue
-from wgen_tui.services.runs.launch_state import Launches
+from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.runs import get_run, launches_of
 from wgen_tui.services.supervisor import lifecycle, loop
 

@@ -18,13 +18,14 @@ import pytest
 
 from tests.services.merge.conftest import OTHER_RUN
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.protocol.launches import ENDED_STATES, LaunchSpec
 from wgen_tui.protocol.queue import Notice, QueueRecord, SlurmSettings
 from wgen_tui.protocol.record import write_record
 from wgen_tui.services.merge.incoming_launches import united
 from wgen_tui.services.merge.merge import Report, merge
 from wgen_tui.services.runs import process, runs
-from wgen_tui.services.runs.launch_state import ENDED, Launches, alive
+from wgen_tui.services.runs.launch_list import Launches
+from wgen_tui.services.runs.launch_state import alive
 from wgen_tui.services.supervisor import loop
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def test_a_run_that_nobody_will_go_on_with_comes_over_as_it_is(here: Box, there:
     there.launch([nothing], "judge")
     report = merge(here.home, there.home.root)
     assert what(report) == {run_id: "new", nothing: "live"}
-    assert state(here.home, sample) in ENDED
+    assert state(here.home, sample) in ENDED_STATES
     assert runs.get_run(here.home, run_id).state == "failed"
     assert "run start" in Launches(here.home).refresh([sample])[sample].done.hint  # type: ignore[union-attr]
 

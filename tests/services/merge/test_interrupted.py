@@ -30,7 +30,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from wgen_tui.paths import Home
-from wgen_tui.services.merge import merge
+from wgen_tui.services.merge.merge import merge
 
 root, other, at = sys.argv[1], sys.argv[2], int(sys.argv[3])
 count = 0

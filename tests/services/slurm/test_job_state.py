@@ -11,7 +11,8 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.protocol.queue import SlurmRecord, SlurmSettings
 from wgen_tui.protocol.record import write_record
-from wgen_tui.services.runs.launch_state import Launches, LaunchView
+from wgen_tui.services.runs.launch_list import Launches
+from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.runs import get_run
 from wgen_tui.services.slurm.job_state import describe, is_live
 

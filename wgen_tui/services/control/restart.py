@@ -15,7 +15,8 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import STAGES, LaunchSpec
 from wgen_tui.protocol.record import now
-from wgen_tui.services.runs.launch_state import Launches, LaunchView
+from wgen_tui.services.runs.launch_list import Launches
+from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.queue import signal_run
 from wgen_tui.services.runs.run_state import is_pending_for
 from wgen_tui.services.runs.runs import launches_of, read_spec

@@ -15,7 +15,8 @@ from wgen_tui.paths import Home
 from wgen_tui.services.machine import host
 from wgen_tui.services.machine.host import Load
 from wgen_tui.services.runs import queue
-from wgen_tui.services.runs.launch_state import Launches, locked
+from wgen_tui.services.runs.launch_list import Launches
+from wgen_tui.services.runs.launch_state import locked
 from wgen_tui.services.runs.queue import Pause
 from wgen_tui.services.supervisor import lifecycle
 from wgen_tui.services.supervisor.dispatcher import Dispatcher

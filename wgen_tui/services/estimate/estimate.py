@@ -11,13 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.protocol.launches import LaunchSpec, read_done
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.estimate import workload
 from wgen_tui.services.estimate.memory import Limits, Need, needs
 from wgen_tui.services.machine.gpus import gb
 from wgen_tui.services.models.architecture import model_dims
-from wgen_tui.services.runs.launch_state import read_done
 from wgen_tui.services.runs.process import has_gpu
 
 MB = 2**20
@@ -207,7 +206,7 @@ class History:
         """
         if spec.launch_id in self._past:
             return
-        done = read_done(self._home.launch(spec.launch_id))
+        done = read_done(self._home.launch(spec.launch_id).done)
         if done is None:
             return
         self._past[spec.launch_id] = None

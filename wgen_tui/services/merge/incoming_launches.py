@@ -19,10 +19,11 @@ from pydantic import ValidationError
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home, LaunchPaths
-from wgen_tui.protocol.launches import DoneRecord, LaunchSpec, RunOutcome
+from wgen_tui.protocol.launches import WORKING_STATES, DoneRecord, LaunchSpec, RunOutcome
 from wgen_tui.services.merge.file_copies import FileCopy, component, content_if_there, listed
 from wgen_tui.services.merge.merge_report import MergeConflict
-from wgen_tui.services.runs.launch_state import LIVE, Launches, LaunchView, alive
+from wgen_tui.services.runs.launch_list import Launches
+from wgen_tui.services.runs.launch_state import LaunchView, alive
 from wgen_tui.services.runs.run_state import is_pending_for
 from wgen_tui.services.supervisor import lifecycle
 
@@ -107,7 +108,7 @@ def at_work_there(board: HomeLaunches, run_id: str, names: Collection[str], unto
         untouched: Whether nothing has been done for it yet.
     """
     for view in board.views(names).values():
-        if view.state in LIVE or alive(view.paths):
+        if view.state in WORKING_STATES or alive(view.paths):
             return f"its {view.spec.stage} launch {view.launch_id} is at work there"
         if view.done is None and (seconds := _written_elsewhere(view.paths)) is not None:
             return (

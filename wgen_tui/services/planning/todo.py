@@ -12,7 +12,8 @@ from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files import inventory
 from wgen_tui.run_files.manifests import checkpoints, final_checkpoint, refuse_other_versions
 from wgen_tui.run_files.steps import steps_to_sample
-from wgen_tui.services.runs.launch_state import Launches, LaunchView
+from wgen_tui.services.runs.launch_list import Launches
+from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.run_state import is_pending_for
 from wgen_tui.services.runs.runs import launches_of, read_spec
 

@@ -16,7 +16,8 @@ from wgen_tui.protocol.runs import RunSpec, Verification
 from wgen_tui.run_files.manifests import checkpoints
 from wgen_tui.services.results import verify
 from wgen_tui.services.results.warnings import last_loading
-from wgen_tui.services.runs.launch_state import Launches, LaunchView
+from wgen_tui.services.runs.launch_list import Launches
+from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.runs import launches_of, read_spec, run_names, short_names
 
 ProofState = Literal["proven", "refuted", "not loaded", "no adapter"]
@@ -88,7 +89,7 @@ class Archive:
             steps=tuple(found),
             final=newest is not None and newest.final,
             training=newest.provenance if newest is not None else {},
-            trained_on=view.message if view is not None else "",
+            trained_on=view.events.ready_message if view is not None else "",
             trained_by=view.launch_id if view is not None else None,
             proof=proof,
             verification=verify.read(self._home, run_id),
@@ -98,7 +99,7 @@ class Archive:
     def _trainer(self, run_id: str) -> LaunchView | None:
         """The newest train launch of a run that loaded a base."""
         views = self._launches.refresh(launches_of(self._home, run_id)).values()
-        said = [view for view in views if view.spec.stage == "train" and view.message]
+        said = [view for view in views if view.spec.stage == "train" and view.events.ready_message]
         return said[-1] if said else None
 
     def _proof(self, spec: RunSpec) -> Proof:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED, RunOutcome
-from wgen_tui.services.runs.launch_state import Launches, LaunchView
+from wgen_tui.services.runs.launch_list import Launches
+from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.runs import launches_of, list_runs
 
 if TYPE_CHECKING:

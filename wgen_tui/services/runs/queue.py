@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import Event
+from wgen_tui.protocol.launches import LIVE_STATES, WORKING_STATES, Event
 from wgen_tui.protocol.queue import Attempt, QueueRecord, read_queue
 from wgen_tui.protocol.record import now, sync_folder, write_durably, write_record
 from wgen_tui.services.runs import process
-from wgen_tui.services.runs.launch_state import LIVE, Launches, LaunchView
+from wgen_tui.services.runs.launch_list import Launches
+from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.retry_policy import Retry
 from wgen_tui.services.slurm import commands
 
@@ -93,20 +94,19 @@ def signal_run(
     """
     told = []
     for view in launches.refresh(launch_ids).values():
-        if view.state not in {"queued", *LIVE}:
+        if view.state not in LIVE_STATES:
             continue
         view.paths.control.mkdir(mode=0o700, exist_ok=True)
         (view.paths.control / f"{word}-{run_id}").touch()
         sync_folder(view.paths.control)
         told.append(view.launch_id)
         view.refresh()
-        rest = {name for name in view.spec.run_ids if view.outcome(name) is None}
-        if not rest <= view.stopped_runs:
+        if not view.fully_stopped:
             continue
-        # Nothing is left to do in it: do not wait until it looks.
+        # Do not wait until it reads the control file.
         if view.slurm is not None:
             commands.end(view.slurm)
-        elif view.state in LIVE:
+        elif view.state in WORKING_STATES:
             process.terminate(home, view.launch_id)
     return told
 
@@ -131,7 +131,7 @@ def start_attempt(home: Home, view: LaunchView, retry: Retry, reason: str) -> Qu
                 "failures": retry.failures,
                 "stack": retry.stack or old.stack,
                 "rows": retry.rows or old.rows,
-                "done": {**old.done, **view.best},
+                "done": {**old.done, **view.events.furthest},
                 "history": (*old.history, ended),
             }
         )

@@ -10,12 +10,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from experiments.schema import Role
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import LIVE_STATES, Event, RunOutcome, RunState, Stage
+from wgen_tui.protocol.launches import (
+    ENDED_STATES,
+    LIVE_STATES,
+    WORKING_STATES,
+    Event,
+    RunOutcome,
+    RunState,
+    Stage,
+)
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.manifests import final_checkpoint
 from wgen_tui.services.runs.failure_cause import nearest_cause
-from wgen_tui.services.runs.launch_state import ENDED, LIVE, LaunchView
+from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.tail import tail_lines
 from wgen_tui.services.runs.wait_reasons import WaitReasons
 from wgen_tui.services.slurm.job_state import describe, is_live
@@ -100,7 +108,9 @@ def status_of(
     """
     run_id = spec.run_id
     chain = _newest_chain(own)
-    at_work = [view for view in own if view.state in LIVE and view.outcome(run_id) is None]
+    at_work = [
+        view for view in own if view.state in WORKING_STATES and view.outcome(run_id) is None
+    ]
     state: RunState = "queued"
     why = "no launch yet; `wgen-tui run start` makes one"
     view: LaunchView | None = None
@@ -109,9 +119,9 @@ def status_of(
         if state != "finished":
             break
     step, steps, loss = _training(home, spec, own)
-    seen = view.progress.get(run_id) if view else None
+    seen = view.events.progress.get(run_id) if view else None
     last = seen.last if seen and state == "running" else None
-    starts = [p.started_at for v in own if (p := v.progress.get(run_id)) and p.started_at]
+    starts = [p.started_at for v in own if (p := v.events.progress.get(run_id)) and p.started_at]
     return RunStatus(
         run_id=run_id,
         experiment=spec.experiment,
@@ -132,7 +142,7 @@ def status_of(
         why=why,
         aside=_aside(view, state, last),
         started_at=min(starts, default=None),
-        ended_at=_ended_at(view, run_id) if state in ENDED else None,
+        ended_at=_ended_at(view, run_id) if state in ENDED_STATES else None,
         launch_id=view.launch_id if view else None,
         paused=bool(view and state == "queued" and run_id in view.paused_runs),
         **(_place(view) if view else {}),
@@ -183,12 +193,12 @@ def _in_launch(
     """How a run stands in one launch, and why."""
     outcome = view.outcome(run_id)
     if run_id in view.paused_runs and (outcome is None or outcome.outcome == "cancelled"):
-        if outcome is None and view.state in LIVE:
+        if outcome is None and view.state in WORKING_STATES:
             return "running", "is being paused"
         return "queued", f"paused; go on with `wgen-tui run resume {run_id.rpartition('-')[2]}`"
     if outcome is not None:
         return outcome.outcome, _ended_words(view, outcome)
-    if view.slurm is not None and view.state in ENDED and run_id not in view.cancelled_runs:
+    if view.slurm is not None and view.state in ENDED_STATES and run_id not in view.cancelled_runs:
         return view.state, describe(view.slurm)
     if view.state == "lost":
         return "lost", f"the {view.spec.stage} launch {view.launch_id} died: {_cause(view)}"
@@ -201,9 +211,9 @@ def _in_launch(
     if view.state == "running":
         if run_id in view.cancelled_runs:
             return "running", "is being cancelled"
-        seen = view.progress.get(run_id)
+        seen = view.events.progress.get(run_id)
         if seen and seen.started_at:
-            return "running", view.held or view.message
+            return "running", view.held or view.events.ready_message
         return "queued", "waits for its turn"
     return _waiting(view, every, waits)
 
@@ -234,14 +244,14 @@ def _waiting(
         if before is None:
             return "lost", f"launch {name}, which comes before, is gone"
         state: RunState = before.state
-        if state in ENDED and not before.succeeded():
+        if state in ENDED_STATES and not before.succeeded():
             ended = "failed" if state == "finished" else state
             return ended, f"the {before.spec.stage} launch {name} ended {ended}"
         if state == "queued":
             state, why = _waiting(before, every)
             if state != "queued":
                 return state, why
-        if state not in ENDED:
+        if state not in ENDED_STATES:
             return "queued", f"waits for {before.spec.stage}"
     return "queued", _why_not_started(view, waits)
 
@@ -265,7 +275,7 @@ def is_pending_for(view: LaunchView, run_id: str, every: Mapping[str, LaunchView
         return False
     if view.state == "queued":
         return _waiting(view, every)[0] == "queued"
-    return view.state in LIVE
+    return view.state in WORKING_STATES
 
 
 def _training(
@@ -275,7 +285,7 @@ def _training(
     if spec.training is None:
         return 0, 0, None
     for view in reversed(own):
-        seen = view.progress.get(spec.run_id)
+        seen = view.events.progress.get(spec.run_id)
         if view.spec.stage == "train" and seen and seen.last:
             return seen.last.done, seen.last.total, seen.last.loss
     done = final_checkpoint(home.run(spec.run_id), skip_refused=True)
@@ -292,7 +302,7 @@ def _eta(done: int | None, total: int | None, rate: float | None) -> float | Non
 def _ended_at(view: LaunchView | None, run_id: str) -> datetime | None:
     if view is None:
         return None
-    seen = view.progress.get(run_id)
+    seen = view.events.progress.get(run_id)
     if seen and seen.ended_at:
         return seen.ended_at
     return view.done.ended_at if view.done else None

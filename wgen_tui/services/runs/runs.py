@@ -23,7 +23,8 @@ from wgen_tui.protocol.record import sync_folder
 from wgen_tui.protocol.runs import MetricRow, RunSpec
 from wgen_tui.services.data.ingest import ingest_now
 from wgen_tui.services.runs import queue
-from wgen_tui.services.runs.launch_state import NOT_THERE, Launches, LaunchView
+from wgen_tui.services.runs.launch_list import Launches
+from wgen_tui.services.runs.launch_state import NOT_THERE, LaunchView
 from wgen_tui.services.runs.run_state import RunStatus, status_of
 from wgen_tui.services.runs.tail import tail_lines
 from wgen_tui.services.runs.wait_reasons import WaitReasons
@@ -58,7 +59,9 @@ class RunList:
     @property
     def notes(self) -> tuple[str, ...]:
         """What workers of the runs last asked for want people to know, oldest first."""
-        return tuple(note for name in sorted(self._views) for note in self._views[name].notes)
+        return tuple(
+            note for name in sorted(self._views) for note in self._views[name].events.notes
+        )
 
     def refresh(
         self, experiment: str | None = None, run_ids: Iterable[str] | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from wgen_tui.protocol.launches import RunState
 from wgen_tui.protocol.queue import SlurmRecord
 
 SUBMITTING, REFUSED, GONE = "SUBMITTING", "REFUSED", "GONE"  # ours, beside Slurm's own
@@ -35,7 +36,6 @@ WORDS = {
     GONE: "Slurm no longer knows the job",
     REFUSED: "sbatch refuses",
 }
-State = Literal["queued", "starting", "running", "finished", "failed", "cancelled", "lost"]
 Phase = Literal["waits", "works", "cancelled", "refused", "ended"]
 
 
@@ -56,8 +56,8 @@ def is_live(record: SlurmRecord | None) -> bool:
 
 
 def state_in_slurm(
-    state: State, record: SlurmRecord, begun: bool, again: bool
-) -> tuple[State, bool]:
+    state: RunState, record: SlurmRecord, begun: bool, again: bool
+) -> tuple[RunState, bool]:
     """The state of a launch that has not ended for good, and whether it may be tried again.
 
     Args:
@@ -70,7 +70,7 @@ def state_in_slurm(
     if found == "works" and begun:
         return "running", True
     if found in ("waits", "works"):
-        waits: State = "starting" if found == "works" and state == "queued" else "queued"
+        waits: RunState = "starting" if found == "works" and state == "queued" else "queued"
         return (state if state == "cancelled" and not again else waits), True
     if state == "running":
         return state, True  # its last words are being written

@@ -16,7 +16,7 @@ from wgen_tui.errors import BusyError, UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.queue import SlurmSettings
 from wgen_tui.services.settings import read_settings
-from wgen_tui.services.slurm import commands as commands
+from wgen_tui.services.slurm import commands
 
 BACKENDS = ("local", "slurm")
 INSTALL = "pip install 'wgen-tui[slurm]'"

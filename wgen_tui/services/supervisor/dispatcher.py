@@ -12,11 +12,11 @@ import time
 from collections.abc import Mapping
 
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.protocol.launches import ENDED_STATES, WORKING_STATES, LaunchSpec
 from wgen_tui.services.estimate.estimate import History, calibrated, estimate
 from wgen_tui.services.machine.gpus import Gpu, probe
 from wgen_tui.services.runs import process, queue
-from wgen_tui.services.runs.launch_state import ENDED, LIVE, LaunchView
+from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.wait_reasons import WaitReasons
 from wgen_tui.services.slurm.job_state import is_live
 from wgen_tui.services.supervisor.monitor import Monitor
@@ -42,20 +42,18 @@ class Dispatcher:
         """Whether a launch is at work or could be started."""
         asleep = queue.paused(self._home) is not None
         return any(
-            view.state in LIVE or is_live(view.slurm) or (not asleep and may_start(view, views))
+            view.state in WORKING_STATES
+            or is_live(view.slurm)
+            or (not asleep and view.may_start(views))
             for view in views.values()
-            if view.state not in ENDED
+            if view.state not in ENDED_STATES
         )
 
     def start_what_fits(
         self, views: Mapping[str, LaunchView], monitor: Monitor, slurm: str = ""
     ) -> None:
         """Start launches until the next in order has to wait; `slurm`: why those of Slurm wait."""
-        ready = [
-            view
-            for view in views.values()
-            if view.retry is None and view.slurm is None and may_start(view, views)
-        ]
+        ready = [view for view in views.values() if view.is_ready(views)]
         why: dict[str, str] = {}
         if pause := queue.paused(self._home):
             words = "the queue is paused" + (f": {pause.why}" if pause.why else "")
@@ -119,7 +117,9 @@ class Dispatcher:
     def _request(
         self, view: LaunchView, views: Mapping[str, LaunchView], gpus: tuple[Gpu, ...]
     ) -> Request:
-        alike = [v for v in views.values() if v.state in ENDED and v.spec.stage == view.spec.stage]
+        alike = [
+            v for v in views.values() if v.state in ENDED_STATES and v.spec.stage == view.spec.stage
+        ]
         key = (view.launch_id, view.queue.attempt, len(alike))
         if key not in self._needs:
             self._needs[key] = self._estimated(view, alike, gpus)
@@ -162,14 +162,7 @@ def _processes(spec: LaunchSpec) -> int:
 
 def _is_here(view: LaunchView) -> bool:
     """Whether a launch is at work and takes something of this box."""
-    return view.state in LIVE and view.spec.slurm is None
-
-
-def may_start(view: LaunchView, views: Mapping[str, LaunchView]) -> bool:
-    """Whether a launch is queued and nothing that comes before is left."""
-    return view.state == "queued" and all(
-        name in views and views[name].succeeded() for name in view.spec.after
-    )
+    return view.state in WORKING_STATES and view.spec.slurm is None
 
 
 def _lease_of(

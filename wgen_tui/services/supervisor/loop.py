@@ -25,9 +25,11 @@ from types import FrameType
 from typing import IO
 
 from wgen_tui.paths import Home, keep_private
+from wgen_tui.protocol.launches import ENDED_STATES
 from wgen_tui.services.data.ingest import ingest_now
 from wgen_tui.services.runs import process, queue
-from wgen_tui.services.runs.launch_state import ENDED, Launches, LaunchView
+from wgen_tui.services.runs.launch_list import Launches
+from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.supervisor.dispatcher import Dispatcher
 from wgen_tui.services.supervisor.monitor import Monitor
 from wgen_tui.services.supervisor.slurm_poller import SlurmPoller
@@ -54,7 +56,7 @@ class Supervisor:
         self._slurm = SlurmPoller(home)
         self._stop = Event()
         self._ended = {
-            name for name, view in self._launches.refresh().items() if view.state in ENDED
+            name for name, view in self._launches.refresh().items() if view.state in ENDED_STATES
         }
         self._ingested_at = float("-inf")
         self._ingest_failed = False
@@ -114,7 +116,7 @@ class Supervisor:
         return self._queue.work_left(views)
 
     def _note_ends(self, views: Mapping[str, LaunchView]) -> None:
-        ended = {name for name, view in views.items() if view.state in ENDED}
+        ended = {name for name, view in views.items() if view.state in ENDED_STATES}
         for name in sorted(ended - self._ended):
             self._dirty = True
             log.info("%s: %s", name, views[name].state)

@@ -18,15 +18,17 @@ from subprocess import Popen
 
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import ENDED_STATES, WORKING_STATES
 from wgen_tui.services.machine.host import oom_kills
 from wgen_tui.services.runs import process, queue
 from wgen_tui.services.runs.failure_cause import Cause, nearest_cause
-from wgen_tui.services.runs.launch_state import ENDED, LIVE, LaunchView
+from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.retry_policy import DISK_FULL, OUT_OF_MEMORY, Retry, with_less
 from wgen_tui.services.runs.tail import tail_lines
 from wgen_tui.services.settings import Settings, read_settings
 from wgen_tui.services.slurm.job_state import describe
 from wgen_tui.services.supervisor import slurm_submit
+from wgen_tui.services.supervisor.grace import GracePeriod
 from wgen_tui.services.supervisor.notify import Notifier
 
 TAIL = 400  # lines of a log in which a cause is looked for
@@ -43,7 +45,7 @@ class Monitor:
         self._home = home
         self._children: dict[str, Popen[bytes]] = {}
         self._signals: dict[str, int] = {}
-        self._told_at: dict[str, float] = {}
+        self._grace = GracePeriod()
         self._oom_kills = oom_kills()
         self._notifier = Notifier(home)
         self._looked_at = float("-inf")
@@ -68,9 +70,9 @@ class Monitor:
                     self._start_attempt(view, view.retry)
             elif view.state == "lost" and view.queue.attempt not in _noted(view):
                 queue.record_failure(self._home, view, _words(self._cause(view)))
-            elif view.state in LIVE and view.spec.slurm is None:
+            elif view.state in WORKING_STATES and view.spec.slurm is None:
                 self._end_in_time(view)
-        self._told_at = {name: at for name, at in self._told_at.items() if name in views}
+        self._grace.keep_only(views)
 
     def _reap(self) -> None:
         for name, child in list(self._children.items()):
@@ -97,11 +99,11 @@ class Monitor:
             self.disk_full = ""
         for view in views.values():
             hold = view.paths.control / "hold"
-            if view.state in LIVE and self.disk_full and not view.held:
+            if view.state in WORKING_STATES and self.disk_full and not view.held:
                 log.warning("%s: %s", view.launch_id, self.disk_full)
                 with suppress(OSError):  # no room even for this: the worker finds out by itself
                     hold.write_text(self.disk_full + "\n", encoding="utf-8")
-            elif view.held and not self.disk_full and view.state not in ENDED:
+            elif view.held and not self.disk_full and view.state not in ENDED_STATES:
                 hold.unlink(missing_ok=True)
                 log.info("%s: there is room again", view.launch_id)
 
@@ -141,13 +143,11 @@ class Monitor:
 
     def _end_in_time(self, view: LaunchView) -> None:
         """Kill what was told to stop and has had its time to save."""
-        rest = {name for name in view.spec.run_ids if view.outcome(name) is None}
-        if not rest <= view.stopped_runs:
-            self._told_at.pop(view.launch_id, None)
+        if not view.fully_stopped:
+            self._grace.cancel(view.launch_id)
             return
-        since = self._told_at.setdefault(view.launch_id, time.monotonic())
         grace = self.settings.queue.grace
-        if time.monotonic() - since > grace and process.terminate(
+        if self._grace.is_over(view.launch_id, grace) and process.terminate(
             self._home, view.launch_id, kill=True
         ):
             log.warning("%s: killed %.0f s after it was told to stop", view.launch_id, grace)

@@ -12,15 +12,13 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LIVE_STATES
 from wgen_tui.protocol.queue import Notice
 from wgen_tui.services.runs.launch_state import LaunchView
-
-if TYPE_CHECKING:
-    from wgen_tui.services.runs.run_state import RunStatus
+from wgen_tui.services.runs.run_state import RunStatus
+from wgen_tui.services.runs.runs import RunList
 
 log = logging.getLogger("supervisor")
 
@@ -44,8 +42,6 @@ class Notifier:
 
     def _ended(self, notice: Notice) -> list[RunStatus] | None:
         """The runs; None while any is live, or when they have been removed."""
-        from wgen_tui.services.runs.runs import RunList  # noqa: PLC0415 - runs import the ingest
-
         runs = RunList(self._home).refresh(run_ids=notice.runs)
         return None if not runs or any(run.state in LIVE_STATES for run in runs) else runs
 

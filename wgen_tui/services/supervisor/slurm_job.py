@@ -17,12 +17,13 @@ from types import FrameType
 
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import Home, keep_private
-from wgen_tui.protocol.launches import RunOutcome
+from wgen_tui.protocol.launches import RunOutcome, read_done
 from wgen_tui.protocol.record import write_record
 from wgen_tui.services.runs import process as launch
 from wgen_tui.services.runs import queue
-from wgen_tui.services.runs.launch_state import Launches, LaunchView, alive, read_done
-from wgen_tui.services.slurm import commands as commands
+from wgen_tui.services.runs.launch_list import Launches
+from wgen_tui.services.runs.launch_state import LaunchView, alive
+from wgen_tui.services.slurm import commands
 
 POLL_EVERY = 0.25  # seconds
 LIMIT = signal.SIGUSR2  # what submitit asks Slurm to send before the time limit
@@ -66,7 +67,7 @@ def run_launch(home_root: str, launch_id: str) -> None:
     told = _Told()
     home = Home(Path(home_root))
     view = _read_view(home, launch_id)
-    if view is None or _over(view):
+    if view is None or _is_over(view):
         print(f"{launch_id}: nothing is left to do")
         return
     if alive(view.paths):
@@ -84,11 +85,9 @@ def _read_view(home: Home, launch_id: str) -> LaunchView | None:
     return Launches(home).refresh([launch_id]).get(launch_id)
 
 
-def _over(view: LaunchView) -> bool:
+def _is_over(view: LaunchView) -> bool:
     """Whether a launch has ended for good, or all that is left of it was told to stop."""
-    rest = {name for name in view.spec.run_ids if view.outcome(name) is None}
-    ended = view.done is not None and view.retry is None
-    return ended or rest <= view.stopped_runs
+    return view.ended_for_good or view.fully_stopped
 
 
 def _spawn(home: Home, view: LaunchView) -> Popen[bytes]:
@@ -118,7 +117,7 @@ def _wait(process: Popen[bytes], view: LaunchView, told: _Told) -> None:
 def _requeue(home: Home, launch_id: str, told: _Told) -> None:
     """Let Slurm start the job again, if that is why it was stopped."""
     view = _read_view(home, launch_id)
-    if view is None or _over(view):
+    if view is None or _is_over(view):
         return
     task_id = own_task_id()
     try:
@@ -152,7 +151,7 @@ def own_task_id() -> str:
 
 def _give_up(view: LaunchView) -> None:
     """Say that the time limit came too often: trying on would never end."""
-    done = read_done(view.paths)
+    done = read_done(view.paths.done)
     settings = view.spec.slurm
     if done is None or settings is None:
         return

@@ -14,10 +14,13 @@ from threading import Thread
 
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import ENDED_STATES
 from wgen_tui.services.runs import queue
-from wgen_tui.services.runs.launch_state import ENDED, Launches, LaunchView
+from wgen_tui.services.runs.launch_list import Launches
+from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.slurm.job_state import is_live
 from wgen_tui.services.supervisor import slurm_submit
+from wgen_tui.services.supervisor.grace import GracePeriod
 
 POLL_EVERY = 5.0  # seconds
 SOON = 1.0  # when something is ready to be submitted
@@ -32,7 +35,7 @@ class SlurmPoller:
         self._home = home
         self._launches = Launches(home)
         self._settled: set[str] = set()
-        self._told_at: dict[str, float] = {}
+        self._grace = GracePeriod()
         self._round: Thread | None = None
         self._at = float("-inf")
         self.problem = ""
@@ -49,7 +52,7 @@ class SlurmPoller:
             return
         mine = [view for view in views.values() if view.spec.slurm is not None]
         due = [view for view in mine if view.launch_id not in self._settled]
-        fresh = not pause and any(startable(view, views) for view in due)
+        fresh = not pause and any(_is_due(view, views) for view in due)
         wait = SOON if fresh and not self.problem else POLL_EVERY
         if due and time.monotonic() - self._at >= wait:
             self._round = Thread(target=self._do, args=(pause, grace), daemon=True)
@@ -78,32 +81,26 @@ class SlurmPoller:
             view.refresh()
         self._end_stopped(mine, grace)
         if not pause:
-            ready = queue.waiting_order([view for view in mine if startable(view, every)])
+            ready = queue.waiting_order([view for view in mine if _is_due(view, every)])
             slurm_submit.submit(self._home, ready)
-        self._settled |= {view.launch_id for view in mine if view.state in ENDED and _over(view)}
+        self._settled |= {
+            view.launch_id for view in mine if view.state in ENDED_STATES and _job_has_ended(view)
+        }
 
     def _end_stopped(self, views: list[LaunchView], grace: float) -> None:
         """Cancel the jobs in which nothing is left to do."""
         for view in views:
-            rest = {name for name in view.spec.run_ids if view.outcome(name) is None}
-            if view.done is not None or not rest <= view.stopped_runs or _over(view):
-                self._told_at.pop(view.launch_id, None)
-                continue
-            since = self._told_at.setdefault(view.launch_id, time.monotonic())
-            slurm_submit.cancel(view, kill=time.monotonic() - since > grace)
+            if view.done is not None or not view.fully_stopped or _job_has_ended(view):
+                self._grace.cancel(view.launch_id)
+            else:
+                slurm_submit.cancel(view, kill=self._grace.is_over(view.launch_id, grace))
 
 
-def startable(view: LaunchView, views: Mapping[str, LaunchView]) -> bool:
+def _is_due(view: LaunchView, views: Mapping[str, LaunchView]) -> bool:
     """Whether a launch is to be given to Slurm."""
-    return (
-        view.spec.slurm is not None
-        and view.slurm is None
-        and view.retry is None
-        and view.state == "queued"
-        and all(name in views and views[name].succeeded() for name in view.spec.after)
-    )
+    return view.spec.slurm is not None and view.is_ready(views)
 
 
-def _over(view: LaunchView) -> bool:
+def _job_has_ended(view: LaunchView) -> bool:
     """Whether Slurm has nothing to do for it any more."""
     return not is_live(slurm_submit.job_of(view))
