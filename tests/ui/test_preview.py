@@ -103,8 +103,8 @@ async def test_leaving_ends_the_worker(home, settled):
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, pilot, settled)
         modal = app.screen
-        await settled(pilot, lambda: modal._child is not None)
-        process = modal._child._process
+        await settled(pilot, lambda: modal._worker is not None)
+        process = modal._worker._process
         await pilot.press("escape")
         await settled(pilot, lambda: process.poll() is not None)
         assert process.returncode == -9

@@ -9,7 +9,7 @@ import pytest
 from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.modals.dialogs import AskModal, ConfirmModal, HelpModal
 from wgen_tui.ui.modals.start import StartModal
-from wgen_tui.ui.screens.base import Loaded
+from wgen_tui.ui.threads import Loaded
 from wgen_tui.ui.widgets.table import VirtualTable
 
 NAMES = ["experiments", "runs", "samples", "grade", "results", "sql"]

@@ -18,7 +18,7 @@ def ready(app: WgenApp, name: str) -> bool:
     if name == "experiments":
         return screen._shown == "mini"
     if name == "runs":
-        return screen._shown != "" and "cpu" in screen.query_one("#desk").content
+        return screen._shown != "" and "cpu" in screen.query_one("#status").content
     if name == "samples":
         return screen._detail is not None and screen._facets is not None
     if name == "grade":
@@ -36,7 +36,7 @@ def test_screen(home, settled, snap_compare, name, size, machine):
     async def before(pilot):
         if name == "experiments":  # so that the built-in ones may change
             await settled(pilot, lambda: len(app.screen.query_one("#list")) > 1)
-            app.screen._filtered("mini")
+            app.screen._apply_filter("mini")
         if name == "sql":
             app.screen.query_one("#editor").cursor_blink = False
         await settled(pilot, lambda: ready(app, name))

@@ -10,15 +10,16 @@ import os
 import signal
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import work
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.terminal_text import printable
-from wgen_tui.ui import actions
+from wgen_tui.ui import actions, services
 from wgen_tui.ui.modals.dialogs import HelpModal
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.screens.experiments import ExperimentsScreen
@@ -33,9 +34,9 @@ from wgen_tui.ui.widgets.table import VirtualTable
 if TYPE_CHECKING:
     from wgen_tui.services.control.status import Machine
 
-SEE_EVERY = 5.0  # seconds between two looks whether work waits for a supervisor
-ORPHANED = "Work is queued and no supervisor sees to it; --readonly starts none."
-TRY_AGAIN = 60.0  # seconds after one that did not start
+SUPERVISOR_CHECK_EVERY = 5.0  # seconds between two checks whether work waits for a supervisor
+SUPERVISOR_RETRY_AFTER = 60.0  # seconds after one that did not start
+ORPHANED = "Work is queued and no supervisor runs; --readonly starts none."
 
 SCREENS_BY_NAME: dict[str, type[BaseScreen]] = {
     "experiments": ExperimentsScreen,
@@ -54,8 +55,8 @@ class WgenApp(App[int]):
         home: Where everything is.
         readonly: Whether nothing may be changed.
         experiment: The experiment that screens begin with; set by choosing one anywhere.
-        machine: Looks at the machine; None for the one that this runs on.
-        trouble: Why no supervisor could be started; empty when none had to be, or one was.
+        machine: Measures the machine; None for the one that this runs on.
+        supervisor_error: Why the last supervisor did not start; empty when none had to, or it did.
     """
 
     TITLE = "wgen-tui"
@@ -87,42 +88,43 @@ class WgenApp(App[int]):
         self.readonly = readonly
         self.experiment = experiment
         self.machine = machine
-        self.trouble = ""
-        self._see_next = float("-inf")
-        self._first = screen or "experiments"
+        self.supervisor_error = ""
+        self._next_supervisor_check = float("-inf")
+        self._first_screen = screen or "experiments"
         self._named_screens: dict[str, BaseScreen] = {}
 
     def on_mount(self) -> None:
-        self.action_go(self._first)
+        self.action_go(self._first_screen)
         self.call_after_refresh(self.ensure_supervisor)
 
     def ensure_supervisor(self) -> None:
-        """Start a supervisor if work waits for one, in a thread; under --readonly say that it does.
+        """Start a supervisor if work waits for one; under --readonly, notify of it.
 
-        Asked more often than every few seconds, it does nothing.
+        Does nothing when it was called a few seconds ago.
         """
-        if time.monotonic() < self._see_next:
+        if time.monotonic() < self._next_supervisor_check:
             return
-        self._see_next = time.monotonic() + SEE_EVERY
-        self.run_worker(self._ensure_supervisor, thread=True, group="supervisor")
+        self._next_supervisor_check = time.monotonic() + SUPERVISOR_CHECK_EVERY
+        self._ensure_supervisor()
 
+    @work(thread=True, group="supervisor")
     def _ensure_supervisor(self) -> None:
-        from wgen_tui.services.control.status import StatusPoller  # noqa: PLC0415 - not before the frame
-
-        desk = StatusPoller(self.home)
+        poller = services.status.StatusPoller(self.home)
         try:
             if self.readonly:
-                if desk.orphaned():
-                    self._see_next = float("inf")  # it is said once
+                if poller.orphaned():
+                    self._next_supervisor_check = float("inf")  # once is enough
                     self.notify(ORPHANED, title="Read-only", severity="warning", markup=False)
                 return
-            if desk.ensure_supervisor():
+            if poller.ensure_supervisor():
                 self.notify("Work was waiting; a supervisor has been started for it.")
-            self.trouble = ""
+            self.supervisor_error = ""
         except (WgenError, OSError) as error:
-            self._see_next = time.monotonic() + TRY_AGAIN
-            self.trouble = printable(str(error))
-            self.notify(self.trouble, title="No supervisor", severity="error", markup=False)
+            self._next_supervisor_check = time.monotonic() + SUPERVISOR_RETRY_AFTER
+            self.supervisor_error = printable(str(error))
+            self.notify(
+                self.supervisor_error, title="No supervisor", severity="error", markup=False
+            )
 
     def get_named_screen(self, name: str) -> BaseScreen:
         """A screen by name; made when first wanted, kept from then on."""
@@ -138,11 +140,25 @@ class WgenApp(App[int]):
         target = self.get_named_screen(name)
         if self.screen is target:
             return
-        self.clear_notifications()  # what was said there would lie over what is here
+        self.clear_notifications()  # those of the old screen would cover the new one
         if isinstance(self.screen, BaseScreen):
             self.switch_screen(target)
         else:
             self.push_screen(target)
+
+    def show_samples(self, filter_fields: dict[str, Any]) -> None:
+        """Go to Samples and list those that these fields of a `Filter` let through."""
+        screen = self.get_named_screen("samples")
+        assert isinstance(screen, SamplesScreen)
+        screen.set_filter(filter_fields)
+        self.action_go("samples")
+
+    def show_query(self, sql: str) -> None:
+        """Go to SQL with this query in the editor."""
+        screen = self.get_named_screen("sql")
+        assert isinstance(screen, SqlScreen)
+        screen.set_query(sql)
+        self.action_go("sql")
 
     async def action_back(self) -> None:
         """Esc: what the screen makes of it."""
@@ -153,12 +169,12 @@ class WgenApp(App[int]):
         """The keys of what has the focus."""
         if self.screen.is_modal:
             return
-        self.push_screen(HelpModal(self._groups(), self.readonly))
+        self.push_screen(HelpModal(self._help_groups(), self.readonly))
 
-    def _groups(self) -> list[tuple[str, list[actions.Action]]]:
+    def _help_groups(self) -> list[tuple[str, list[actions.Action]]]:
         groups: list[tuple[str, list[actions.Action]]] = []
         if isinstance(self.screen, BaseScreen):
-            groups += self.screen.own_help()
+            groups += self.screen.extra_help()
             groups.append((actions.title(self.screen.SCOPE), actions.of_scope(self.screen.SCOPE)))
         if isinstance(self.focused, VirtualTable):
             groups.append(("In the list", actions.of_scope(actions.TABLE)))

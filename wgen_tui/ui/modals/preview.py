@@ -1,7 +1,7 @@
 """Training data as the model sees it, an arm to a page, then the questions.
 
-Promises: the worker that makes it ends with this screen; what is wrong with the definition, the
-data or the tokenizer stands where the data would.
+Promises: the worker that makes it ends with this screen; an error in the definition, the data or
+the tokenizer is shown in the place of the data.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from textual.widgets import Static
 
 from wgen_tui.errors import WgenError
 from wgen_tui.terminal_text import printable
+from wgen_tui.ui import services
 from wgen_tui.ui.modals.dialogs import AskModal
-from wgen_tui.ui.screens.base import ThreadedScreen
 from wgen_tui.ui.state import preview as state
+from wgen_tui.ui.threads import ThreadedScreen, loads
 from wgen_tui.ui.widgets.pane import TextPane
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from wgen_tui.training_data.records import PreviewReport
 
 SHOWN = 20  # examples of an arm, and prompts
-TICK = 0.25
+PROGRESS_EVERY = 0.25
 
 
 class Encoded(Message):
@@ -58,10 +59,10 @@ class PreviewModal(ThreadedScreen, ModalScreen[None]):
         self._model: str | None = None
         self._report: PreviewReport | None = None
         self._page = 0
-        self._began = time.monotonic()
-        self._encoding: tuple[int, int] | None = None
-        self._child: PreviewWorker | None = None
-        self._left = False
+        self._started_at = time.monotonic()
+        self._encoded: tuple[int, int] | None = None
+        self._worker: PreviewWorker | None = None
+        self._closed_early = False
 
     def compose(self) -> ComposeResult:
         yield Static(id="title", markup=False)
@@ -74,60 +75,61 @@ class PreviewModal(ThreadedScreen, ModalScreen[None]):
     def on_mount(self) -> None:
         self.query_one("#title", Static).update(Text(f"Preview of {self._info.slug}", "bold"))
         self.query_one(TextPane).focus()
-        self._waiting = self.set_interval(TICK, self._wait)
-        self._begin()
+        self._progress_timer = self.set_interval(PROGRESS_EVERY, self._show_progress)
+        self._restart()
 
-    def _begin(self) -> None:
-        """Have the report made; a worker that makes an older one ends."""
-        self._end_child()
-        self._report, self._encoding, self._began = None, None, time.monotonic()
-        self._waiting.resume()
-        self._wait()
-        home, path, model = self.home, self._info.path, self._model
+    def _restart(self) -> None:
+        """Make the report; a worker that makes an older one is stopped."""
+        self._stop_worker()
+        self._report, self._encoded, self._started_at = None, None, time.monotonic()
+        self._progress_timer.resume()
+        self._show_progress()
+        self._make_report(self._model)
 
-        def work() -> PreviewReport | WgenError | None:
-            from wgen_tui.services.planning import preview  # noqa: PLC0415 - not before the frame
-
-            try:
-                request = preview.make_request(home, path, model=model, show=SHOWN)
-                with preview.PreviewWorker(request) as worker:
-                    self._child = worker
-                    if self._left:
-                        return None
-                    return worker.report(self._tell)
-            except WgenError as error:
-                return error
-
-        self.load("preview", work, self._came, self._waiting.pause)
+    @loads("preview", then="_show_report", failed="_report_failed")
+    def _make_report(self, model: str | None) -> PreviewReport | WgenError | None:
+        preview = services.preview
+        try:
+            request = preview.make_request(self.home, self._info.path, model=model, show=SHOWN)
+            with preview.PreviewWorker(request) as worker:
+                self._worker = worker
+                if self._closed_early:
+                    return None
+                return worker.report(self._report_progress)
+        except WgenError as error:
+            return error
 
     def on_unmount(self) -> None:
-        self._left = True
-        self._end_child()
+        self._closed_early = True
+        self._stop_worker()
 
-    def _end_child(self) -> None:
-        if self._child is not None:
-            self._child.stop()
-            self._child = None
+    def _stop_worker(self) -> None:
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
 
-    def _tell(self, done: int, total: int) -> None:
+    def _report_progress(self, done: int, total: int) -> None:
         self.post_message(Encoded(done, total))
 
     def on_encoded(self, message: Encoded) -> None:
-        self._encoding = (message.done, message.total)
+        self._encoded = (message.done, message.total)
 
-    def _wait(self) -> None:
-        text = state.waiting(time.monotonic() - self._began, self._encoding)
+    def _show_progress(self) -> None:
+        text = state.waiting(time.monotonic() - self._started_at, self._encoded)
         self.query_one(TextPane).show(Text(text, "dim"))
 
-    def _came(self, found: PreviewReport | WgenError | None) -> None:
-        self._waiting.pause()
-        if isinstance(found, WgenError):
-            text = Text(f"✗ {found.title}\n", "bold red")
-            text.append(printable(str(found)), "default")
+    def _show_report(self, report: PreviewReport | WgenError | None) -> None:
+        self._progress_timer.pause()
+        if isinstance(report, WgenError):
+            text = Text(f"✗ {report.title}\n", "bold red")
+            text.append(printable(str(report)), "default")
             self.query_one(TextPane).show(text)
-        elif found is not None:
-            self._report = found
+        elif report is not None:
+            self._report = report
             self._show()
+
+    def _report_failed(self) -> None:
+        self._progress_timer.pause()
 
     def _show(self) -> None:
         assert self._report is not None
@@ -140,15 +142,15 @@ class PreviewModal(ThreadedScreen, ModalScreen[None]):
             self._show()
 
     def action_model(self) -> None:
-        now = self._model or next(iter(self._info.models), "")
+        current = self._model or next(iter(self._info.models), "")
         hint = Text("Whose tokenizer: tiny-world, a hub id or a folder; empty: the first.", "dim")
-        self.app.push_screen(AskModal("Model", now, hint), self._chosen)
+        self.app.push_screen(AskModal("Model", current, hint), self._use_model)
 
-    def _chosen(self, model: str | None) -> None:
+    def _use_model(self, model: str | None) -> None:
         if model is not None:
             self._model = model.strip() or None
             self._page = 0
-            self._begin()
+            self._restart()
 
     def action_close(self) -> None:
         self.dismiss(None)

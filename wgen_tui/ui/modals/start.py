@@ -1,6 +1,6 @@
-"""Plan runs, look at the plan, start them.
+"""Plan runs, show the plan, start them.
 
-Promises: nothing starts but the plan that is shown: a change of any field makes a new one first.
+Promises: only the plan that is shown is started; a change of any field makes a new plan first.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from textual.widgets import Input, Label, Static
 
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
-from wgen_tui.ui.screens.base import ThreadedScreen
+from wgen_tui.ui import services
 from wgen_tui.ui.state.experiments import plan_text
+from wgen_tui.ui.threads import ThreadedScreen, loads
 
 if TYPE_CHECKING:
     from wgen_tui.services.experiments.definitions import ExperimentInfo
     from wgen_tui.services.planning.plan import Options, Plan
 
 FIELDS = ("model", "arms", "seeds", "n")
-PAUSE = 0.4
+PLAN_DELAY = 0.4  # seconds after the last change of a field
 
 
 class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
@@ -59,35 +60,32 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
             yield Static(Text("enter plans again · ctrl+s starts · tab next field · esc", "dim"))
 
     def on_mount(self) -> None:
-        self._timer = self.set_timer(PAUSE, self.make_plan, pause=True)
-        self.make_plan()
+        self._timer = self.set_timer(PLAN_DELAY, self._replan, pause=True)
+        self._replan()
 
     def on_input_changed(self) -> None:
         self._plan = None
-        self.forget("plan")
+        self.discard_load("plan")
         self._timer.stop()
-        self._timer = self.set_timer(PAUSE, self.make_plan)
+        self._timer = self.set_timer(PLAN_DELAY, self._replan)
 
     def on_input_submitted(self) -> None:
-        self.make_plan()
+        self._replan()
 
-    def make_plan(self) -> None:
-        """Plan in a thread; the plan replaces what is shown."""
+    def _replan(self) -> None:
+        """Plan with the fields as they are; the plan replaces the one that is shown."""
         self._timer.stop()
         self._plan = None
         values = {name: self.query_one(f"#{name}", Input).value.strip() for name in FIELDS}
-        home, slug = self.home, self._info.slug
         self._show(Text("planning…", "dim"))
+        self._make_plan(values)
 
-        def work() -> Plan | UsageError:
-            from wgen_tui.services.planning import plan  # noqa: PLC0415 - heavy; only when needed
-
-            try:
-                return plan.make_plan(home, slug, parse_options(values))
-            except UsageError as error:
-                return error
-
-        self.load("plan", work, self._planned)
+    @loads("plan", then="_planned")
+    def _make_plan(self, values: dict[str, str]) -> Plan | UsageError:
+        try:
+            return services.plan.make_plan(self.home, self._info.slug, parse_options(values))
+        except UsageError as error:
+            return error
 
     def _planned(self, plan: Plan | UsageError) -> None:
         if isinstance(plan, UsageError):
@@ -103,9 +101,9 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
 
     def action_start(self) -> None:
         if self._plan is None:
-            self.say("There is no plan to start yet.", "Start", "warning")
+            self.notify_plain("There is no plan to start yet.", "Start", "warning")
         elif self._plan.empty:
-            self.say("Everything is there already.", "Start")
+            self.notify_plain("Everything is there already.", "Start")
         else:
             self.dismiss(self._plan)
 
@@ -114,12 +112,11 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
 
 
 def parse_options(values: dict[str, str]) -> Options:
-    """The fields as `services.plan.Options`; an empty field leaves the definition as it is.
+    """The fields as `Options` of a plan; an empty field leaves the definition as it is.
 
     Raises:
         UsageError: n is no whole number.
     """
-    from wgen_tui.services.planning.plan import Options  # noqa: PLC0415 - heavy; only when needed
 
     def names(text: str) -> tuple[str, ...] | None:
         return tuple(part for part in text.replace(",", " ").split()) or None
@@ -127,7 +124,7 @@ def parse_options(values: dict[str, str]) -> Options:
     n = values["n"]
     if n and not n.lstrip("-").isdigit():
         raise UsageError(f"n = {n!r} is no whole number.", title="n", hint="As in 20.")
-    return Options(
+    return services.plan.Options(
         models=names(values["model"]),
         arms=names(values["arms"]),
         seeds=values["seeds"] or None,

@@ -9,6 +9,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Container
 
+from wgen_tui.ui import services
 from wgen_tui.ui.modals.dialogs import AskModal
 from wgen_tui.ui.modals.preview import PreviewModal
 from wgen_tui.ui.modals.start import StartModal
@@ -16,6 +17,7 @@ from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import experiments as state
 from wgen_tui.ui.state.cells import Cell
 from wgen_tui.ui.state.format import plural
+from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.table import VirtualTable
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.experiments.definitions import ExperimentInfo
     from wgen_tui.services.planning.plan import Plan
 
-EVERY = 5.0
+POLL_EVERY = 5.0
 EMPTY = "No experiment has these words.\n\nPress / and clear the filter."
 
 
@@ -40,7 +42,7 @@ class ExperimentsScreen(BaseScreen):
         self._filter = ""
         self._shown = ""
 
-    def content(self) -> ComposeResult:
+    def compose_content(self) -> ComposeResult:
         with Container(id="split"):
             yield VirtualTable(state.COLUMNS, self._cells, empty="reading…", id="list")
             yield TextPane(id="card")
@@ -49,27 +51,23 @@ class ExperimentsScreen(BaseScreen):
         return state.cells(info, self._counts.get(info.slug, Counter()))
 
     def on_mount(self) -> None:
-        self.set_interval(EVERY, self.reload)
+        self.set_interval(POLL_EVERY, self.reload)
 
     def on_screen_resume(self) -> None:
         self.reload()
 
     def reload(self) -> None:
-        """Read the list again, unless that is under way or nobody looks."""
-        if not self.is_current or self.busy("list"):
-            return
-        home = self.home
+        """Read the list again, unless that is under way or the screen is hidden."""
+        if self.is_current and not self.busy("list"):
+            self._read_list()
 
-        def work() -> tuple[list[ExperimentInfo], dict[str, Counter[str]]]:
-            from wgen_tui.services.experiments import definitions  # noqa: PLC0415 - not before the frame
-            from wgen_tui.services.runs import runs  # noqa: PLC0415 - not before the frame
+    @loads("list", then="_keep_list")
+    def _read_list(self) -> tuple[list[ExperimentInfo], dict[str, Counter[str]]]:
+        infos = services.definitions.list_experiments(self.home)
+        return infos, state.run_counts(services.runs.list_runs(self.home))
 
-            return definitions.list_experiments(home), state.run_counts(runs.list_runs(home))
-
-        self.load("list", work, self._listed)
-
-    def _listed(self, found: tuple[list[ExperimentInfo], dict[str, Counter[str]]]) -> None:
-        self._infos, self._counts = found
+    def _keep_list(self, read: tuple[list[ExperimentInfo], dict[str, Counter[str]]]) -> None:
+        self._infos, self._counts = read
         self._show_list()
 
     def _show_list(self) -> None:
@@ -98,20 +96,18 @@ class ExperimentsScreen(BaseScreen):
         info = self._info
         if info is None:
             return
-        # Where the cursor first stands nobody has chosen yet.
+        # The row where the cursor first stands was not chosen by anybody.
         chosen = bool(self._shown) or bool(self._counts.get(info.slug))
         if info.slug != self._shown and not info.error and chosen:
             self.wgen.experiment = info.slug
-        home = self.home
+        self._read_definition(info)
 
-        def work() -> Definition | None:
-            from wgen_tui.services.experiments import definitions  # noqa: PLC0415 - not before the frame
+    @loads("card", then="_show_card")
+    def _read_definition(self, info: ExperimentInfo) -> tuple[ExperimentInfo, Definition | None]:
+        return info, None if info.error else services.definitions.load(self.home, info.path)
 
-            return None if info.error else definitions.load(home, info.path)
-
-        self.load("card", work, lambda definition: self._show_card(info, definition))
-
-    def _show_card(self, info: ExperimentInfo, definition: Definition | None) -> None:
+    def _show_card(self, read: tuple[ExperimentInfo, Definition | None]) -> None:
+        info, definition = read
         text = state.card(info, definition, self._counts.get(info.slug, Counter()))
         self.query_one("#card", TextPane).show(text, keep_place=info.slug == self._shown)
         self._shown = info.slug
@@ -121,64 +117,55 @@ class ExperimentsScreen(BaseScreen):
 
     def action_start(self) -> None:
         info = self._info
-        if info is None or not self.writable():
+        if info is None or not self.check_writable():
             return
         if info.error:
-            self.say(info.error, "The definition is wrong", "error")
+            self.notify_plain(info.error, "The definition is wrong", "error")
             return
         self.app.clear_notifications()
         self.app.push_screen(StartModal(info), self._start)
 
     def _start(self, plan: Plan | None) -> None:
-        if plan is None:
-            return
-        home = self.home
+        if plan is not None:
+            self._commit(plan)
 
-        def work() -> int:
-            from wgen_tui.services.planning import commit  # noqa: PLC0415 - heavy
-            from wgen_tui.services.supervisor import lifecycle  # noqa: PLC0415 - heavy
+    @loads("start", then="_started")
+    def _commit(self, plan: Plan) -> int:
+        launches = services.commit.commit(self.home, plan)
+        services.lifecycle.ensure_supervisor(self.home)
+        return len(launches)
 
-            launches = commit.commit(home, plan)
-            lifecycle.ensure_supervisor(home)
-            return len(launches)
-
-        def done(number: int) -> None:
-            self.say(f"{plural(number, 'launch')} queued; 2 shows them at work.", "Started")
-            self.reload()
-
-        self.load("start", work, done)
+    def _started(self, launches: int) -> None:
+        self.notify_plain(f"{plural(launches, 'launch')} queued; 2 shows them at work.", "Started")
+        self.reload()
 
     def action_preview(self) -> None:
         info = self._info
         if info is None:
             return
         if info.error:
-            self.say(info.error, "The definition is wrong", "error")
+            self.notify_plain(info.error, "The definition is wrong", "error")
             return
         self.app.clear_notifications()
         self.app.push_screen(PreviewModal(info))
 
     def action_validate(self) -> None:
-        info = self._info
-        if info is None:
-            return
-        home = self.home
+        if (info := self._info) is not None:
+            self._validate(info)
+            self.reload()
 
-        def work() -> list[str]:
-            from wgen_tui.services.experiments import definitions  # noqa: PLC0415 - not before the frame
+    @loads("validate", then="_validated")
+    def _validate(self, info: ExperimentInfo) -> list[str]:
+        return services.definitions.validate(self.home, info.path)[1]
 
-            return definitions.validate(home, info.path)[1]
-
-        def done(notes: list[str]) -> None:
-            self.say("\n".join(notes) or "The definition and all its data are fine.", "Valid")
-
-        self.load("validate", work, done)
-        self.reload()
+    def _validated(self, notes: list[str]) -> None:
+        text = "\n".join(notes) or "The definition and all its data are fine."
+        self.notify_plain(text, "Valid")
 
     def action_folder(self) -> None:
         if (info := self._info) is not None:
             self.app.copy_to_clipboard(str(info.path))
-            self.say(str(info.path), f"Folder of {info.slug}")
+            self.notify_plain(str(info.path), f"Folder of {info.slug}")
 
     def action_copy(self) -> None:
         if (info := self._info) is not None:
@@ -186,14 +173,14 @@ class ExperimentsScreen(BaseScreen):
 
     def action_filter(self) -> None:
         hint = Text("Words of slug or title; enter lists, empty lists all.", "dim")
-        self.app.push_screen(AskModal("Filter experiments", self._filter, hint), self._filtered)
+        self.app.push_screen(AskModal("Filter experiments", self._filter, hint), self._apply_filter)
 
-    def _filtered(self, text: str | None) -> None:
+    def _apply_filter(self, text: str | None) -> None:
         if text is not None:
             self._filter = text
             self._show_list()
 
     def action_back(self) -> None:
         if self._filter and isinstance(self.focused, VirtualTable):
-            self._filtered("")
+            self._apply_filter("")
         super().action_back()

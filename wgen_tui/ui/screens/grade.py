@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -14,19 +13,22 @@ from textual.widgets import Static
 
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
-from wgen_tui.ui import actions
+from wgen_tui.ui import actions, services
 from wgen_tui.ui.modals.dialogs import ChooseModal
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import grading as state
+from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
 
 if TYPE_CHECKING:
     from wgen_tui.services.grading.session import BlindItem, GradingSession
 
 NO_CHOICE = "Press ctrl+o to choose an experiment that has samples and a rubric."
-END = "Every sample is graded.\n\nPress u to take the last one back, ctrl+o for another experiment."
-OFF = "Grading writes, and this is --readonly.\n\nLeave with q and open wgen-tui without it."
-NONE = "No experiment has a rubric.\n\nAdd one to experiment.yaml under rubrics."
+ALL_GRADED = (
+    "Every sample is graded.\n\nPress u to take the last one back, ctrl+o for another experiment."
+)
+READONLY = "Grading writes, and this is --readonly.\n\nLeave with q and open wgen-tui without it."
+NO_RUBRIC = "No experiment has a rubric.\n\nAdd one to experiment.yaml under rubrics."
 
 
 class ItemPane(TextPane):
@@ -59,11 +61,11 @@ class GradeScreen(BaseScreen):
         super().__init__()
         self._session: GradingSession | None = None
         self._item: BlindItem | None = None
-        self._since = 0.0
-        self._took: list[float] = []
-        self._last = ""
+        self._shown_at = 0.0
+        self._durations: list[float] = []
+        self._last_label = ""
 
-    def content(self) -> ComposeResult:
+    def compose_content(self) -> ComposeResult:
         yield Static("", id="progress", classes="line", markup=False)
         rubric = Static("", id="rubric", markup=False)
         rubric.display = False
@@ -72,22 +74,25 @@ class GradeScreen(BaseScreen):
 
     def on_screen_resume(self) -> None:
         if self.wgen.readonly:
-            self._say(OFF)
-        elif not self._took and not self.busy("grade"):
-            # A session that has begun goes on; one that has not follows the choice made elsewhere.
+            self._show_text(READONLY)
+        elif not self._durations and not self.busy("grade"):
+            # A session with grades stays; one without follows the choice made elsewhere.
             wanted = self.wgen.experiment
             if wanted is None:
-                self._say(NO_CHOICE)
-                self.pick_experiment(self.on_screen_resume)
+                self._show_text(NO_CHOICE)
+                self.pick_experiment()
             elif self._session is None or self._session.experiment != wanted:
-                self.begin(wanted)
+                self._start_session(wanted)
 
-    def _say(self, text: str) -> None:
+    def experiment_picked(self) -> None:
+        self.on_screen_resume()
+
+    def _show_text(self, text: str) -> None:
         pane = self.query_one("#item", ItemPane)
         pane.keys = {}
         pane.show(Text(text))
 
-    def own_help(self) -> list[tuple[str, list[actions.Action]]]:
+    def extra_help(self) -> list[tuple[str, list[actions.Action]]]:
         if self._session is None:
             return []
         rubric = self._session.rubric
@@ -101,125 +106,120 @@ class GradeScreen(BaseScreen):
 
     # Session
 
-    def begin(self, experiment: str, rubric: str | None = None) -> None:
+    def _start_session(self, experiment: str, rubric: str | None = None) -> None:
         """Grade this experiment, from where this person stopped."""
-        home = self.home
-        self._session, self._item, self._took, self._last = None, None, [], ""
-        self._say("reading…")
+        self._session, self._item, self._durations, self._last_label = None, None, [], ""
+        self._show_text("reading…")
+        self._open_session(experiment, rubric)
 
-        def work() -> tuple[GradingSession, BlindItem | None] | UsageError:
-            from wgen_tui.services.grading import session as grading  # noqa: PLC0415 - not before the frame
+    @loads("grade", then="_session_opened", failed="_session_failed")
+    def _open_session(
+        self, experiment: str, rubric: str | None
+    ) -> tuple[GradingSession, BlindItem | None] | UsageError:
+        try:
+            session = services.grading.session(self.home, experiment, rubric)
+        except UsageError as error:  # nothing to grade: said in the pane, not as an error
+            return error
+        return session, session.next()
 
-            try:
-                session = grading.session(home, experiment, rubric)
-            except UsageError as error:  # nothing to grade there is no mishap
-                return error
-            return session, session.next()
+    def _session_opened(self, opened: tuple[GradingSession, BlindItem | None] | UsageError) -> None:
+        if isinstance(opened, UsageError):
+            self._show_text(f"{opened.message}\n\n{opened.hint}\n\n{NO_CHOICE}")
+            return
+        session, item = opened
+        self._session = session
+        rubric = self.query_one("#rubric", Static)
+        rubric.display = True
+        rubric.update(state.rubric(session.rubric))
+        for clash in state.clashes(session.rubric.labels):
+            self.notify_plain(clash, "Rubric", "warning")
+        self._show(item)
 
-        def begun(found: tuple[GradingSession, BlindItem | None] | UsageError) -> None:
-            if isinstance(found, UsageError):
-                self._say(f"{found.message}\n\n{found.hint}\n\n{NO_CHOICE}")
-                return
-            self._session = found[0]
-            shown = self.query_one("#rubric", Static)
-            shown.display = True
-            shown.update(state.rubric(found[0].rubric))
-            for clash in state.clashes(found[0].rubric.labels):
-                self.say(clash, "Rubric", "warning")
-            self._show(found[1])
-
-        self.load("grade", work, begun, lambda: self._say(NO_CHOICE))
+    def _session_failed(self) -> None:
+        self._show_text(NO_CHOICE)
 
     def _show(self, item: BlindItem | None) -> None:
         session = self._session
         if session is None:
             return
-        self._item, self._since = item, time.monotonic()
+        self._item, self._shown_at = item, time.monotonic()
         pane = self.query_one("#item", ItemPane)
         if item is None:
-            self._say(END)
+            self._show_text(ALL_GRADED)
         else:
             pane.keys = state.keys(session.rubric.labels)
             pane.show(state.item(item))
         graded, total = session.progress()
-        each = sum(self._took) / len(self._took) if self._took else None
+        each = sum(self._durations) / len(self._durations) if self._durations else None
         line = state.progress_line(
-            session.experiment, session.grader, graded, total, each, self._last
+            session.experiment, session.grader, graded, total, each, self._last_label
         )
         shown = Text(f" {line}", no_wrap=True, overflow="ellipsis")
         self.query_one("#progress", Static).update(shown)
 
-    def _step(self, work: Callable[[], BlindItem | None]) -> None:
-        """One thing at a time: keys that come before the next item is shown grade nothing."""
-        if not self.busy("grade"):
-            self.load("grade", work, self._show)
+    # One load at a time: keys that come before the next item is shown grade nothing.
 
     def on_item_pane_graded(self, message: ItemPane.Graded) -> None:
-        session = self._session
-        if session is None or self._item is None or self.busy("grade"):
+        if self._session is None or self._item is None or self.busy("grade"):
             return
-        seconds = time.monotonic() - self._since
-        label = message.label
+        seconds = time.monotonic() - self._shown_at
+        self._durations.append(seconds)
+        self._last_label = message.label
+        self._grade(self._session, message.label, seconds)
 
-        def work() -> BlindItem | None:
-            session.grade(label, seconds=seconds)
-            return session.next()
-
-        self._took.append(seconds)
-        self._last = label
-        self._step(work)
+    @loads("grade", then="_show")
+    def _grade(self, session: GradingSession, label: str, seconds: float) -> BlindItem | None:
+        session.grade(label, seconds=seconds)
+        return session.next()
 
     def action_skip(self) -> None:
-        if self._session is not None and self._item is not None:
-            self._step(self._session.skip)
+        if self._session is not None and self._item is not None and not self.busy("grade"):
+            self._skip(self._session)
+
+    @loads("grade", then="_show")
+    def _skip(self, session: GradingSession) -> BlindItem | None:
+        return session.skip()
 
     def action_undo(self) -> None:
-        session, now = self._session, self._item
-        if session is None or not self.writable():
+        if self._session is not None and self.check_writable() and not self.busy("grade"):
+            self._undo(self._session)
+
+    @loads("grade", then="_undone")
+    def _undo(self, session: GradingSession) -> BlindItem | None:
+        return session.undo()
+
+    def _undone(self, item: BlindItem | None) -> None:
+        if item is None:
+            self.notify_plain("Nothing of this session is left to take back.", "Undo")
             return
-
-        def work() -> tuple[bool, BlindItem | None]:
-            before = session.undo()
-            return before is not None, before or now
-
-        def undone(found: tuple[bool, BlindItem | None]) -> None:
-            if not found[0]:
-                self.say("Nothing of this session is left to take back.", "Undo")
-                return
-            self._took, self._last = self._took[:-1], ""
-            self._show(found[1])
-
-        if not self.busy("grade"):
-            self.load("grade", work, undone)
+        self._durations, self._last_label = self._durations[:-1], ""
+        self._show(item)
 
     # Choosing
 
     def action_choose(self) -> None:
-        if not self.writable():
-            return
-        home = self.home
+        if self.check_writable():
+            self._read_choices()
 
-        def work() -> list[tuple[str, str]]:
-            from wgen_tui.services.experiments import definitions  # noqa: PLC0415 - not before the frame
-
-            sound = [info for info in definitions.list_experiments(home) if not info.error]
-            return [
-                (info.slug, rubric.name)
-                for info in sound
-                for rubric in definitions.load(home, info.path).rubrics
-            ]
-
-        self.load("choices", work, self._choose)
+    @loads("choices", then="_choose")
+    def _read_choices(self) -> list[tuple[str, str]]:
+        definitions = services.definitions
+        valid = [info for info in definitions.list_experiments(self.home) if not info.error]
+        return [
+            (info.slug, rubric.name)
+            for info in valid
+            for rubric in definitions.load(self.home, info.path).rubrics
+        ]
 
     def _choose(self, choices: list[tuple[str, str]]) -> None:
         if not choices:
-            self._say(NONE)
+            self._show_text(NO_RUBRIC)
             return
 
         def chosen(index: int | None) -> None:
             if index is not None:
                 self.wgen.experiment = choices[index][0]
-                self.begin(*choices[index])
+                self._start_session(*choices[index])
 
         names = [f"{slug} · rubric {rubric}" for slug, rubric in choices]
         self.app.push_screen(ChooseModal("Grade which experiment?", names), chosen)

@@ -1,17 +1,20 @@
-"""What the keys of Runs do to runs and to the queue, in threads; each answers in a line.
+"""The keys of Runs that change runs or the queue, in threads; each notifies of what it did.
 
-Promises: nothing is changed under --readonly; what a run is not in a state for is said, not done.
+Promises: nothing is changed under --readonly; a key that does not fit a run's state changes
+nothing and says why.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from wgen_tui.ui import services
 from wgen_tui.ui.modals.dialogs import ConfirmModal
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import run_actions
 from wgen_tui.ui.state.format import plural
+from wgen_tui.ui.threads import loads
 
 if TYPE_CHECKING:
     from wgen_tui.services.runs.run_state import RunStatus
@@ -20,145 +23,134 @@ if TYPE_CHECKING:
 class RunActions(BaseScreen):
     """The part of Runs that changes something."""
 
-    def chosen(self) -> list[RunStatus]:
+    def chosen_runs(self) -> list[RunStatus]:
         """The marked runs, else the one under the cursor."""
         raise NotImplementedError
 
-    def everyone(self) -> Sequence[RunStatus]:
-        """All runs, as last seen."""
+    def all_runs(self) -> Sequence[RunStatus]:
+        """All runs, as last read."""
         raise NotImplementedError
 
     def poll(self) -> None:
-        """Look again."""
+        """Read all again."""
         raise NotImplementedError
 
-    def _change(self, what: str, work: Callable[[], str]) -> None:
-        """Do it in a thread, say what it answers, and look again."""
-
-        def answered(words: str) -> None:
-            self.say(words)
-            self.poll()
-
-        self.load(what, work, answered)
+    def _changed(self, summary: str) -> None:
+        self.notify_plain(summary)
+        self.poll()
 
     def action_pause(self) -> None:
-        """Pause what is live; where all is paused, go on."""
-        if not self.writable() or not (chosen := self.chosen()):
+        """Pause what is live; where all is paused, resume it."""
+        if not self.check_writable() or not (chosen := self.chosen_runs()):
             return
-        home = self.home
-        names = [run.run_id for run in run_actions.to_pause(chosen)]
-        again = [run.run_id for run in run_actions.to_resume(chosen)]
-        if not names and not again:
-            self.say(run_actions.NOT_LIVE, "Pause")
-            return
+        to_pause = [run.run_id for run in run_actions.to_pause(chosen)]
+        to_resume = [run.run_id for run in run_actions.to_resume(chosen)]
+        if to_pause:
+            self._pause(to_pause)
+        elif to_resume:
+            self._resume(to_resume)
+        else:
+            self.notify_plain(run_actions.NOT_LIVE, "Pause")
 
-        def work() -> str:
-            from wgen_tui.services.control import control  # noqa: PLC0415 - not before the frame
+    @loads("pause", then="_changed")
+    def _pause(self, run_ids: list[str]) -> str:
+        return run_actions.paused(services.control.pause(self.home, run_ids))
 
-            if names:
-                return run_actions.paused(control.pause(home, names))
-            made = control.resume(home, again)
-            return run_actions.resumed(len(again)) if made else run_actions.UNDER_WAY
-
-        self._change("pause", work)
+    @loads("pause", then="_changed")
+    def _resume(self, run_ids: list[str]) -> str:
+        launches = services.control.resume(self.home, run_ids)
+        return run_actions.resumed(len(run_ids)) if launches else run_actions.UNDER_WAY
 
     def action_retry(self) -> None:
-        if not self.writable() or not (chosen := self.chosen()):
+        if not self.check_writable() or not (chosen := self.chosen_runs()):
             return
-        home = self.home
-        names = [run.run_id for run in run_actions.to_retry(chosen)]
-        if not names:
-            self.say(run_actions.NOT_ENDED, "Try again")
-            return
+        run_ids = [run.run_id for run in run_actions.to_retry(chosen)]
+        if run_ids:
+            self._retry(run_ids)
+        else:
+            self.notify_plain(run_actions.NOT_ENDED, "Try again")
 
-        def work() -> str:
-            from wgen_tui.services.control import control  # noqa: PLC0415 - not before the frame
-
-            made = control.retry(home, names)
-            return run_actions.resumed(len(names)) if made else run_actions.UNDER_WAY
-
-        self._change("retry", work)
+    @loads("retry", then="_changed")
+    def _retry(self, run_ids: list[str]) -> str:
+        launches = services.control.retry(self.home, run_ids)
+        return run_actions.resumed(len(run_ids)) if launches else run_actions.UNDER_WAY
 
     def action_sooner(self, by: int) -> None:
         """Raise the priority, or lower it by a negative number."""
-        self._prioritise("Priority up" if by > 0 else "Priority down", by=by)
+        self._change_priority("Priority up" if by > 0 else "Priority down", by)
 
     def action_first(self) -> None:
-        self._prioritise("First")
+        """Raise the priority above that of all that wait."""
+        self._change_priority("First", None)
 
-    def _prioritise(self, how: str, by: int | None = None) -> None:
-        if not self.writable():
+    def _change_priority(self, title: str, by: int | None) -> None:
+        if not self.check_writable():
             return
-        home, everyone = self.home, self.everyone()
-        names = [run.run_id for run in self.chosen() if run.live]
-        if not names:
-            self.say(run_actions.NOT_QUEUED, "Priority")
-            return
+        run_ids = [run.run_id for run in self.chosen_runs() if run.live]
+        if run_ids:
+            self._prioritise(title, run_ids, [run.run_id for run in self.all_runs()], by)
+        else:
+            self.notify_plain(run_actions.NOT_QUEUED, "Priority")
 
-        def work() -> str:
-            from wgen_tui.services.control import control  # noqa: PLC0415 - not before the frame
-            from wgen_tui.services.runs.runs import launches_of  # noqa: PLC0415 - likewise
-
-            to = control.highest(home) + 1 if by is None else None
-            moved = control.prioritise(home, names, by=by, to=to)
-            served = [run for run in everyone if set(moved) & set(launches_of(home, run.run_id))]
-            return run_actions.moved(len(moved), len(served), how)
-
-        self._change("priority", work)
+    @loads("priority", then="_changed")
+    def _prioritise(
+        self, title: str, run_ids: list[str], all_run_ids: list[str], by: int | None
+    ) -> str:
+        to = services.control.highest(self.home) + 1 if by is None else None
+        moved = set(services.control.prioritise(self.home, run_ids, by=by, to=to))
+        launches_of = services.runs.launches_of
+        served = [run for run in all_run_ids if moved & set(launches_of(self.home, run))]
+        return run_actions.moved(len(moved), len(served), title)
 
     def action_queue(self) -> None:
-        """Pause the whole queue; paused: go on."""
-        if not self.writable():
-            return
-        home = self.home
+        """Pause the whole queue; paused: resume it."""
+        if self.check_writable():
+            self._toggle_queue()
 
-        def work() -> str:
-            from wgen_tui.services.control import control  # noqa: PLC0415 - not before the frame
-
-            if control.resume_queue(home):
-                return run_actions.QUEUE_GOES_ON
-            control.pause_queue(home)
-            return run_actions.QUEUE_PAUSED
-
-        self._change("queue", work)
+    @loads("queue", then="_changed")
+    def _toggle_queue(self) -> str:
+        if services.control.resume_queue(self.home):
+            return run_actions.QUEUE_GOES_ON
+        services.control.pause_queue(self.home)
+        return run_actions.QUEUE_PAUSED
 
     def action_cancel(self) -> None:
-        if not self.writable():
+        if not self.check_writable():
             return
-        chosen = [run for run in self.chosen() if run.live]
-        if not chosen:
-            self.say("Only queued, starting and running runs can be cancelled.", "Cancel")
+        run_ids = [run.run_id for run in self.chosen_runs() if run.live]
+        if not run_ids:
+            self.notify_plain(run_actions.NOT_CANCELLABLE, "Cancel")
             return
-        consequence = "What is on disk stays; r goes on from there."
-        self._confirm("Cancel", "?", consequence, chosen)
-
-    def action_remove(self) -> None:
-        chosen = self.chosen()
-        if not chosen or not self.writable():
-            return
-        consequence = "Checkpoints and samples are gone then; grades by people stay."
-        self._confirm("Delete", " and their files?", consequence, chosen)
-
-    def _confirm(self, verb: str, end: str, consequence: str, chosen: list[RunStatus]) -> None:
-        run_ids = [run.run_id for run in chosen]
-        names = ", ".join(run_ids[:3]) + (" …" if len(run_ids) > 3 else "")
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._end(verb, run_ids)
+                self._cancel(run_ids)
 
-        question = f"{verb} {plural(len(chosen), 'run')}{end}"
-        self.app.push_screen(ConfirmModal(question, f"{names}\n{consequence}"), answered)
+        question = f"Cancel {plural(len(run_ids), 'run')}?"
+        text = run_actions.confirmation(run_ids, run_actions.CANCEL_CONSEQUENCE)
+        self.app.push_screen(ConfirmModal(question, text), answered)
 
-    def _end(self, verb: str, run_ids: list[str]) -> None:
-        home = self.home
+    @loads("cancel", then="_changed")
+    def _cancel(self, run_ids: list[str]) -> str:
+        for run_id in run_ids:
+            services.runs.cancel(self.home, run_id)
+        return f"{plural(len(run_ids), 'run')} told to stop."
 
-        def work() -> str:
-            from wgen_tui.services.runs import runs  # noqa: PLC0415 - not before the frame
+    def action_remove(self) -> None:
+        run_ids = [run.run_id for run in self.chosen_runs()]
+        if not run_ids or not self.check_writable():
+            return
 
-            for run_id in run_ids:
-                runs.cancel(home, run_id) if verb == "Cancel" else runs.remove(home, run_id)
-            past = "told to stop" if verb == "Cancel" else "removed"
-            return f"{plural(len(run_ids), 'run')} {past}."
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._remove(run_ids)
 
-        self._change(verb, work)
+        question = f"Delete {plural(len(run_ids), 'run')} and their files?"
+        text = run_actions.confirmation(run_ids, run_actions.REMOVE_CONSEQUENCE)
+        self.app.push_screen(ConfirmModal(question, text), answered)
+
+    @loads("remove", then="_changed")
+    def _remove(self, run_ids: list[str]) -> str:
+        for run_id in run_ids:
+            services.runs.remove(self.home, run_id)
+        return f"{plural(len(run_ids), 'run')} removed."

@@ -1,8 +1,8 @@
-"""Screen 2: runs as they go: loss, the worker's last words, and how each came about."""
+"""Screen 2: every run with its state, loss, log and provenance."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -10,11 +10,13 @@ from textual.containers import Container, Vertical
 from textual.widgets import Static
 
 from wgen_tui.terminal_text import log_line, printable
+from wgen_tui.ui import services
 from wgen_tui.ui.modals.dialogs import AskModal
 from wgen_tui.ui.screens.run_actions import RunActions
 from wgen_tui.ui.state import provenance
 from wgen_tui.ui.state import runs as state
 from wgen_tui.ui.state.cells import DIM
+from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.status_strip import StatusStrip
 from wgen_tui.ui.widgets.table import VirtualTable
@@ -26,34 +28,47 @@ if TYPE_CHECKING:
     from wgen_tui.services.runs.run_state import RunStatus
     from wgen_tui.services.runs.runs import RunList
 
-EVERY = 1.0  # seconds between two looks at the runs
-STATUS_EVERY = 2.0  # seconds between two looks at queue and machine
-TAIL = 60
+POLL_EVERY = 1.0  # seconds between two reads of the runs
+STATUS_EVERY = 2.0  # seconds between two reads of queue and machine
+LOG_LINES = 60
 EMPTY = """No runs yet.
 
 Press 1, choose an experiment and press s to start it,
 or see it all work in a minute and a half:  wgen-tui demo"""
 
 
+class RunDetail(NamedTuple):
+    """What is shown of the run under the cursor."""
+
+    run: RunStatus
+    metrics: list[MetricRow]
+    log: list[str]
+    provenance: Provenance | None
+
+
 class RunsScreen(RunActions):
-    """Queue and machine in a strip, table above, the run under the cursor below; its card beside that, or `i` in its place."""
+    """Queue and machine in a strip, the table, and below it the run under the cursor.
+
+    Its card stands beside its log; on a narrow terminal `i` puts it in the log's place.
+    """
 
     SCOPE = "runs"
 
     def __init__(self) -> None:
         super().__init__()
-        self._board: RunList | None = None
+        # Made and used in threads of one group each, never in two at once.
+        self._run_list: RunList | None = None
         self._archive: Archive | None = None
-        self._desk: StatusPoller | None = None
+        self._status_poller: StatusPoller | None = None
         self._card = Text()
         self._facts = Text()
         self._runs: list[RunStatus] = []
         self._filter = ""
         self._shown = ""
 
-    def content(self) -> ComposeResult:
+    def compose_content(self) -> ComposeResult:
         yield Static("", id="summary", classes="line", markup=False)
-        yield StatusStrip(self.wgen.readonly, id="desk")
+        yield StatusStrip(self.wgen.readonly, id="status")
         yield VirtualTable(state.COLUMNS, state.cells, empty="reading…", id="list")
         with Container(id="detail"):
             with Vertical(id="work"):
@@ -62,55 +77,47 @@ class RunsScreen(RunActions):
             yield TextPane(id="card")
 
     def on_mount(self) -> None:
-        self.set_interval(EVERY, self._poll_runs)
+        self.set_interval(POLL_EVERY, self._poll_runs)
         self.set_interval(STATUS_EVERY, self._poll_status)
 
     def on_screen_resume(self) -> None:
         self._poll_runs()
-        # What it needs to know the machine is not loaded before there is something to see.
+        # Only after the first frame: the libraries that measure the machine load slowly.
         self.call_after_refresh(self._poll_status)
 
     def poll(self) -> None:
-        """Look again: something was changed from here."""
+        """Read all again: something was changed from here."""
         self._poll_runs()
         self._poll_status()
 
     def _poll_status(self) -> None:
-        """Look at queue and machine, unless a look is under way or nobody watches."""
-        if not self.is_current or self.busy("desk"):
-            return
-        app = self.wgen
+        """Read queue and machine, unless that is under way or the screen is hidden."""
+        if self.is_current and not self.busy("status"):
+            self._read_status()
 
-        def work() -> Status:
-            from wgen_tui.services.control.status import StatusPoller  # noqa: PLC0415 - not before the frame
+    @loads("status", then="_show_status")
+    def _read_status(self) -> Status:
+        if self._status_poller is None:
+            self._status_poller = services.status.StatusPoller(self.home, self.wgen.machine)
+        return self._status_poller.poll()
 
-            if self._desk is None:
-                self._desk = StatusPoller(app.home, app.machine)
-            return self._desk.poll()
-
-        def seen(look: Status) -> None:
-            self.query_one("#desk", StatusStrip).show(look, app.trouble)
-            if look.orphaned:
-                app.ensure_supervisor()
-
-        self.load("desk", work, seen)
+    def _show_status(self, status: Status) -> None:
+        self.query_one(StatusStrip).show(status, self.wgen.supervisor_error)
+        if status.orphaned:
+            self.wgen.ensure_supervisor()
 
     def _poll_runs(self) -> None:
-        """Look at the runs, unless a look is under way or nobody watches."""
-        if not self.is_current or self.busy("list"):
-            return
-        home = self.home
+        """Read the runs, unless that is under way or the screen is hidden."""
+        if self.is_current and not self.busy("list"):
+            self._read_runs()
 
-        def work() -> list[RunStatus]:
-            from wgen_tui.services.runs.runs import RunList  # noqa: PLC0415 - not before the frame
+    @loads("list", then="_show_runs")
+    def _read_runs(self) -> list[RunStatus]:
+        if self._run_list is None:
+            self._run_list = services.runs.RunList(self.home)
+        return self._run_list.refresh()
 
-            if self._board is None:
-                self._board = RunList(home)
-            return self._board.refresh()
-
-        self.load("list", work, self._listed)
-
-    def _listed(self, runs: list[RunStatus]) -> None:
+    def _show_runs(self, runs: list[RunStatus]) -> None:
         self._runs = runs
         shown = state.matching(runs, self._filter)
         table = self.query_one("#list", VirtualTable)
@@ -139,59 +146,55 @@ class RunsScreen(RunActions):
         if run is None:
             self._show_facts(Text())
             self.query_one("#log", TextPane).show(Text())
-            self._show_card(Text(), anew=True)
+            self._show_card(Text(), from_top=True)
             self._shown = ""
             return
         if run.run_id == self._shown and self.busy("detail"):
             return
-        home = self.home
+        self._read_detail(run)
 
-        def work() -> tuple[list[MetricRow], list[str], Provenance | None]:
-            from wgen_tui.services.results.provenance import Archive  # noqa: PLC0415 - likewise
-            from wgen_tui.services.runs import runs  # noqa: PLC0415 - not before the frame
+    @loads("detail", then="_show_detail")
+    def _read_detail(self, run: RunStatus) -> RunDetail:
+        if self._archive is None:
+            self._archive = services.provenance.Archive(self.home)
+        return RunDetail(
+            run,
+            services.runs.metrics(self.home, run.run_id),
+            services.runs.tail(self.home, run.run_id, LOG_LINES),
+            self._archive.provenance(run.run_id),
+        )
 
-            if self._archive is None:
-                self._archive = Archive(home)
-            tail = runs.tail(home, run.run_id, TAIL)
-            return runs.metrics(home, run.run_id), tail, self._archive.provenance(run.run_id)
-
-        self.load("detail", work, lambda found: self._show_detail(run, *found))
-
-    def _show_detail(
-        self, run: RunStatus, metrics: list[MetricRow], tail: list[str], found: Provenance | None
-    ) -> None:
-        room = self.query_one("#work").size
+    def _show_detail(self, detail: RunDetail) -> None:
+        run, size = detail.run, self.query_one("#work").size
         text = state.facts(run, state.places(self._runs), readonly=self.wgen.readonly)
         if run.role != "base":
-            height = 2 if room.height < 16 else 6
-            text.append(state.losses(metrics, min(room.width - 2, 120), height))
-        text.append("worker.log" if tail else "no worker.log yet", DIM)
-        if found is not None and not self.has_class("-wide"):
-            text.append("   i: ", DIM).append(provenance.in_short(found))
+            height = 2 if size.height < 16 else 6
+            text.append(state.losses(detail.metrics, min(size.width - 2, 120), height))
+        text.append("worker.log" if detail.log else "no worker.log yet", DIM)
+        if detail.provenance is not None and not self.has_class("-wide"):
+            text.append("   i: ", DIM).append(provenance.in_short(detail.provenance))
         self._show_facts(text)
         pane = self.query_one("#log", TextPane)
-        anew = run.run_id != self._shown
-        if anew:
+        other_run = run.run_id != self._shown
+        if other_run:
             pane.show(Text())
-        pane.show_end(Text("\n".join(log_line(line) for line in tail)))
-        card = provenance.card(found) if found is not None else Text()
-        self._show_card(card.append(state.where(run)), anew=anew)
+        pane.show_end(Text("\n".join(log_line(line) for line in detail.log)))
+        card = provenance.card(detail.provenance) if detail.provenance is not None else Text()
+        self._show_card(card.append(state.where(run)), from_top=other_run)
         self._shown = run.run_id
 
     def _show_facts(self, text: Text) -> None:
-        """The facts are written anew only when they say something else."""
-        if text != self._facts:
+        if text != self._facts:  # a slow line carries only what is new
             self._facts = text
             self.query_one("#facts", Static).update(text)
 
-    def _show_card(self, text: Text, *, anew: bool) -> None:
-        """The card is written anew only when it says something else."""
-        if anew or text != self._card:
+    def _show_card(self, text: Text, *, from_top: bool) -> None:
+        if from_top or text != self._card:
             self._card = text
-            self.query_one("#card", TextPane).show(text, keep_place=not anew)
+            self.query_one("#card", TextPane).show(text, keep_place=not from_top)
 
     def action_card(self) -> None:
-        """To the card and back; where there is no room beside the log, it takes its place."""
+        """Focus the card, or leave it; on a narrow terminal it takes the log's place."""
         card = self.query_one("#card", TextPane)
         if card.has_focus:
             self.action_back()
@@ -203,21 +206,15 @@ class RunsScreen(RunActions):
         self.action_samples()
 
     def action_samples(self) -> None:
-        from wgen_tui.ui.screens.samples import SamplesScreen  # noqa: PLC0415 - rooms know few
+        if (run := self._run) is not None:
+            self.wgen.show_samples({"run_id": run.run_id})
 
-        if (run := self._run) is None:
-            return
-        room = self.wgen.get_named_screen("samples")
-        if isinstance(room, SamplesScreen):
-            room.set_filter({"run_id": run.run_id})
-        self.wgen.action_go("samples")
-
-    def chosen(self) -> list[RunStatus]:
+    def chosen_runs(self) -> list[RunStatus]:
         marked = self.query_one("#list", VirtualTable).marked
         chosen = [run for run in self._runs if run.run_id in marked]
         return chosen or ([self._run] if self._run is not None else [])
 
-    def everyone(self) -> list[RunStatus]:
+    def all_runs(self) -> list[RunStatus]:
         return self._runs
 
     def action_copy(self) -> None:
@@ -226,15 +223,15 @@ class RunsScreen(RunActions):
 
     def action_filter(self) -> None:
         hint = Text("Words of arm, model, experiment, state, or seed=1; empty lists all.", "dim")
-        self.app.push_screen(AskModal("Filter runs", self._filter, hint), self._filtered)
+        self.app.push_screen(AskModal("Filter runs", self._filter, hint), self._apply_filter)
 
-    def _filtered(self, text: str | None) -> None:
+    def _apply_filter(self, text: str | None) -> None:
         if text is not None:
             self._filter = text
-            self._listed(self._runs)
+            self._show_runs(self._runs)
 
     def action_back(self) -> None:
         self.remove_class("-card")
         if self._filter and isinstance(self.focused, VirtualTable):
-            self._filtered("")
+            self._apply_filter("")
         super().action_back()

@@ -1,13 +1,13 @@
 """Screen 3: any number of samples, filtered, paged, and one in full.
 
-Promises: what is listed stays as it is while it is read; what has come since is a number that
+Promises: the list stays as it is while it is read; how many samples are new is a number, which
 `r` turns into rows.
 """
 
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -16,10 +16,12 @@ from textual.widgets import Static
 
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
+from wgen_tui.ui import services
 from wgen_tui.ui.modals.dialogs import AskModal
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import filters
 from wgen_tui.ui.state import samples as state
+from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.table import VirtualTable
 
@@ -27,19 +29,28 @@ if TYPE_CHECKING:
     from store.samples import Facets, SampleDetail, SampleRow
 
 POLL_EVERY = 3.0
-SETTLE = 0.12  # a held key moves faster than details are read
+DETAIL_DELAY = 0.12  # seconds; a held key moves faster than details are read
 EMPTY = """No samples yet.
 
 Press 1, choose an experiment and press s to start it,
 or see it all work in a minute and a half:  wgen-tui demo"""
-NOTHING = "No sample passes this filter.\n\nPress / to change it, backspace to list all."
+NO_MATCH = "No sample passes this filter.\n\nPress / to change it, backspace to list all."
+
+
+class Page(NamedTuple):
+    """Rows for a table, at the place where it wants them."""
+
+    table: VirtualTable
+    generation: int
+    first: int
+    rows: list[SampleRow]
 
 
 class SamplesScreen(BaseScreen):
     """Filter line, table, detail."""
 
     SCOPE = "samples"
-    # Side by side only where completions in the list still have room to be read.
+    # Side by side only where completions in the list can still be read.
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (150, "-wide")]  # noqa: RUF012 - as Screen has it
 
     def __init__(self) -> None:
@@ -52,14 +63,14 @@ class SamplesScreen(BaseScreen):
         self._new = 0
         self._stale = True
 
-    def content(self) -> ComposeResult:
+    def compose_content(self) -> ComposeResult:
         yield Static("", id="filter", classes="line", markup=False)
         with Container(id="split"):
             yield VirtualTable(state.COLUMNS, state.cells, empty="reading…", id="list")
             yield TextPane(id="detail")
 
     def on_mount(self) -> None:
-        self._settle = self.set_timer(SETTLE, self._load_detail, pause=True)
+        self._detail_timer = self.set_timer(DETAIL_DELAY, self._load_detail, pause=True)
         self.set_interval(POLL_EVERY, self._poll)
 
     def on_screen_resume(self) -> None:
@@ -80,111 +91,102 @@ class SamplesScreen(BaseScreen):
             self.action_reload()
 
     def action_reload(self) -> None:
-        home, fields = self.home, dict(self._fields)
         self._stale = False
+        self.discard_load("count")
+        self._show_filter("reading…")
+        self._search(dict(self._fields))
+        self._count_values(dict(self._fields))
 
-        def work() -> array[int]:
-            from wgen_tui.services.data import samples  # noqa: PLC0415 - not before the frame
-
-            return samples.search(home, samples.Filter(**fields))
-
-        def facets() -> Facets:
-            from wgen_tui.services.data import samples  # noqa: PLC0415 - not before the frame
-
-            return samples.facets(home, samples.Filter(**fields))
-
-        self.forget("count")
-        self._say_filter("reading…")
-        self.load(
-            "search", work, self._show_ids, lambda: self._say_filter("not read; r tries again")
-        )
-        self.load("facets", facets, self._counted)
+    @loads("search", then="_show_ids", failed="_search_failed")
+    def _search(self, fields: dict[str, Any]) -> array[int]:
+        return services.samples.search(self.home, services.samples.Filter(**fields))
 
     def _show_ids(self, ids: array[int]) -> None:
         self._total, self._new, self._detail = len(ids), 0, None
         table = self._table
-        table.set_empty_text(NOTHING if self._fields else EMPTY)
+        table.set_empty_text(NO_MATCH if self._fields else EMPTY)
         table.show_ids(ids)
         if not ids:
             self.query_one("#detail", TextPane).show(Text())
-        self._say_filter()
+        self._show_filter()
 
-    def _counted(self, facets: Facets) -> None:
+    def _search_failed(self) -> None:
+        self._show_filter("not read; r tries again")
+
+    @loads("facets", then="_keep_facets")
+    def _count_values(self, fields: dict[str, Any]) -> Facets:
+        return services.samples.facets(self.home, services.samples.Filter(**fields))
+
+    def _keep_facets(self, facets: Facets) -> None:
         self._facets = facets
         if self._fields.get("question") is None:
             self._questions = sorted(str(value) for value, _ in facets.questions)
 
-    def _say_filter(self, state_of_it: str = "") -> None:
-        said = filters.write(self._fields) or "all samples"
+    def _show_filter(self, status: str = "") -> None:
+        """Write the line above the list: how many samples, and by which filter."""
+        words = filters.write(self._fields) or "all samples"
         text = Text(" ", no_wrap=True, overflow="ellipsis")
-        if state_of_it or self._total is None:
-            text.append(state_of_it)
+        if status or self._total is None:
+            text.append(status)
         else:
             text.append(f"{self._total:,}", "bold")
             if self._new > 0:
                 text.append(f"  {self._new:,} new · r lists them", "bold")
-        text.append(f"  {printable(said)}")
+        text.append(f"  {printable(words)}")
         self.query_one("#filter", Static).update(text)
 
     def on_virtual_table_rows_wanted(self, message: VirtualTable.RowsWanted) -> None:
-        home, table, ids = self.home, message.table, message.ids
-        generation, first = message.generation, message.first
+        self._read_page(message)
 
-        def work() -> list[SampleRow]:
-            from wgen_tui.services.data import samples  # noqa: PLC0415 - not before the frame
+    @loads("page", then="_supply_page", failed="_page_failed")
+    def _read_page(self, wanted: VirtualTable.RowsWanted) -> Page:
+        rows = services.samples.page(self.home, wanted.ids)
+        return Page(wanted.table, wanted.generation, wanted.first, rows)
 
-            return samples.page(home, ids)
+    def _supply_page(self, page: Page) -> None:
+        page.table.supply(page.generation, page.first, page.rows)
 
-        self.load(
-            "page",
-            work,
-            lambda rows: table.supply(generation, first, rows),
-            lambda: table.request_failed(generation),
-        )
+    def _page_failed(self) -> None:
+        self._table.request_failed()
 
     def _poll(self) -> None:
-        """Count what has come since, unless nobody looks."""
+        """Count the samples that have come since, unless the screen is hidden."""
         if not self.is_current or self._total is None or self.busy("search") or self.busy("count"):
             return
-        home, fields = self.home, dict(self._fields)
+        self._count(dict(self._fields))
 
-        def work() -> int:
-            from wgen_tui.services.data import samples  # noqa: PLC0415 - not before the frame
+    @loads("count", then="_show_new_count")
+    def _count(self, fields: dict[str, Any]) -> int:
+        return services.samples.count(self.home, services.samples.Filter(**fields))
 
-            return samples.count(home, samples.Filter(**fields))
-
-        self.load("count", work, self._grown)
-
-    def _grown(self, number: int) -> None:
-        if self._total == 0 and number:
+    def _show_new_count(self, count: int) -> None:
+        if self._total == 0 and count:
             self.action_reload()
             return
-        new = number - (self._total or 0)
+        new = count - (self._total or 0)
         if new != self._new:
             self._new = new
-            self._say_filter()
+            self._show_filter()
 
     # One sample
 
     def on_virtual_table_moved(self) -> None:
-        self._settle.stop()
-        self._settle = self.set_timer(SETTLE, self._load_detail)
+        self._detail_timer.stop()
+        self._detail_timer = self.set_timer(DETAIL_DELAY, self._load_detail)
 
     def _load_detail(self) -> None:
-        home, sample_id = self.home, self._table.key_at(self._table.cursor)
+        sample_id = self._table.key_at(self._table.cursor)
         if sample_id is None or (self._detail and self._detail.row.sample_id == sample_id):
             return
+        self._read_detail(int(sample_id))
 
-        def work() -> SampleDetail:
-            from wgen_tui.services.data import samples  # noqa: PLC0415 - not before the frame
+    @loads("detail", then="_show_detail")
+    def _read_detail(self, sample_id: int) -> SampleDetail:
+        return services.samples.detail(self.home, sample_id)
 
-            return samples.detail(home, int(sample_id))
-
-        self.load("detail", work, self._show_detail)
-
-    def _show_detail(self, found: SampleDetail) -> None:
-        self._detail = found
-        self.query_one("#detail", TextPane).show(state.detail(found))
+    def _show_detail(self, detail: SampleDetail) -> None:
+        self._detail = detail
+        self.query_one("#detail", TextPane).show(state.detail(detail))
 
     def on_virtual_table_selected(self) -> None:
         self.query_one("#detail", TextPane).focus()
@@ -204,10 +206,10 @@ class SamplesScreen(BaseScreen):
             for key, values in state.facet_lines(self._facets):
                 text.append(f"{key:10} ", "bold")
                 text.append(f"{values}\n")
-        now = filters.write(self._fields)
-        self.app.push_screen(AskModal("Filter samples", now, text), self._filtered)
+        current = filters.write(self._fields)
+        self.app.push_screen(AskModal("Filter samples", current, text), self._apply_filter)
 
-    def _filtered(self, text: str | None) -> None:
+    def _apply_filter(self, text: str | None) -> None:
         if text is None:
             return
         try:

@@ -14,20 +14,23 @@ from textual.widgets import Static, TextArea
 
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import one_line, printable
+from wgen_tui.ui import services
 from wgen_tui.ui.modals.dialogs import AskModal, ChooseModal
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import console as state
+from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.bars import KeyBar
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
     from wgen_tui.services.data.sql import QueryResult, Running, TableInfo
 
-FIRST = "select arm, seed, count(*) as n\nfrom samples\ngroup by all\norder by all"
+FIRST_QUERY = "select arm, seed, count(*) as n\nfrom samples\ngroup by all\norder by all"
 EMPTY = "Nothing asked yet.\n\nctrl+j (or f5) runs the query, e edits it, tab goes to the views."
 EDITING = "editing: esc leaves  ctrl+j run  ctrl+e export  ctrl+r history  f1 help"
 READY = "ctrl+j runs the query, e edits it"
-FORMATS: dict[str, Literal["csv", "json", "parquet"]] = {
+Format = Literal["csv", "json", "parquet"]
+FORMATS: dict[str, Format] = {
     ".csv": "csv",
     ".json": "json",
     ".parquet": "parquet",
@@ -38,10 +41,10 @@ class Editor(TextArea):
     """A text area that leaves esc to its screen and tab to the focus."""
 
     def on_focus(self) -> None:
-        self.screen.query_one(KeyBar).say(EDITING)
+        self.screen.query_one(KeyBar).show_text(EDITING)
 
     def on_blur(self) -> None:
-        self.screen.query_one(KeyBar).say(None)
+        self.screen.query_one(KeyBar).show_text(None)
 
     def on_key(self, event: events.Key) -> None:
         if event.key == "escape":
@@ -58,92 +61,86 @@ class SqlScreen(BaseScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._query: Running | None = None
-        self._asked = FIRST
+        self._handle: Running | None = None
+        self._first_query = FIRST_QUERY
         self._history: list[str] = []
 
-    def content(self) -> ComposeResult:
+    def compose_content(self) -> ComposeResult:
         with Container(id="split"):
             with Vertical(id="work"):
-                yield Editor(self._asked, id="editor", tab_behavior="focus", compact=True)
+                yield Editor(self._first_query, id="editor", tab_behavior="focus", compact=True)
                 yield Static(f" {READY}", id="status", classes="line", markup=False)
                 yield VirtualTable((), state.row, empty=EMPTY, id="grid")
             yield VirtualTable(state.SCHEMA, state.name_cells, empty="reading…", id="schema")
 
     def on_mount(self) -> None:
-        home = self.home
+        self._read_schema()
 
-        def work() -> list[TableInfo]:
-            from wgen_tui.services.data import sql  # noqa: PLC0415 - not before the frame
+    @loads("schema", then="_show_schema")
+    def _read_schema(self) -> list[TableInfo]:
+        return services.sql.schema(self.home)
 
-            return sql.schema(home)
-
-        def shown(tables: list[TableInfo]) -> None:
-            self.query_one("#schema", VirtualTable).show_rows(state.schema(tables))
-
-        self.load("schema", work, shown)
+    def _show_schema(self, tables: list[TableInfo]) -> None:
+        self.query_one("#schema", VirtualTable).show_rows(state.schema(tables))
 
     @property
     def _editor(self) -> Editor:
         return self.query_one("#editor", Editor)
 
-    def offer(self, sql: str) -> None:
+    def set_query(self, sql: str) -> None:
         """Put a query into the editor, to be run or changed."""
-        self._asked = sql
+        self._first_query = sql
         if self.is_mounted:
             self._editor.text = sql
             grid = self.query_one("#grid", VirtualTable)
             grid.set_empty_text(EMPTY)
             grid.show_rows([])
             grid.set_columns(())
-            self._status(READY)
+            self._show_status(READY)
 
-    def _status(self, text: str) -> None:
-        shown = Text(f" {printable(text)}", no_wrap=True, overflow="ellipsis")
-        self.query_one("#status", Static).update(shown)
+    def _show_status(self, text: str) -> None:
+        line = Text(f" {printable(text)}", no_wrap=True, overflow="ellipsis")
+        self.query_one("#status", Static).update(line)
 
     def action_run(self) -> None:
         text = self._editor.selected_text.strip() or self._editor.text.strip()
         if not text:
             return
-        self._stop()
+        self._cancel_query()
         if text not in self._history[-1:]:
             self._history.append(text)
-        home = self.home
-        from wgen_tui.services.data.sql import Running  # noqa: PLC0415 - loaded by `on_mount` by now
+        # Made here, so that esc can cancel a query whose thread has not begun. `on_mount` has
+        # loaded the module.
+        running = self._handle = services.sql.Running()
+        self._show_status("running… esc cancels")
+        self._run_query(text, running)
 
-        running = self._query = Running()
-        self._status("running… esc cancels")
+    @loads("query", then="_show_result", failed="_query_failed")
+    def _run_query(self, text: str, running: Running) -> QueryResult:
+        return services.sql.query(self.home, text, running=running)
 
-        def work() -> QueryResult:
-            from wgen_tui.services.data import sql  # noqa: PLC0415 - not before the frame
-
-            return sql.query(home, text, running=running)
-
-        def failed() -> None:
-            self._query = None
-            self._status("no result")
-
-        self.load("query", work, self._answered, failed)
-
-    def _answered(self, result: QueryResult) -> None:
-        self._query = None
+    def _show_result(self, result: QueryResult) -> None:
+        self._handle = None
         grid = self.query_one("#grid", VirtualTable)
         grid.set_columns(state.columns(result))
         grid.set_empty_text("No rows.")
         grid.show_rows(result.rows)
-        self._status(state.summary(result))
+        self._show_status(state.summary(result))
 
-    def _stop(self) -> bool:
-        """Cancel what runs; whether anything did."""
-        running, self._query = self._query, None
+    def _query_failed(self) -> None:
+        self._handle = None
+        self._show_status("no result")
+
+    def _cancel_query(self) -> bool:
+        """Cancel the running query; whether there was one."""
+        running, self._handle = self._handle, None
         if running is None:
             return False
         running.cancel()
         return True
 
     def action_back(self) -> None:
-        if self._stop():
+        if self._cancel_query():
             return
         self.set_focus(self.query_one("#grid", VirtualTable))
 
@@ -151,11 +148,11 @@ class SqlScreen(BaseScreen):
         self.set_focus(self._editor)
 
     def on_virtual_table_moved(self, message: VirtualTable.Moved) -> None:
-        """Say in full what the list of views has no room for."""
+        """Show in full what the list of views had to cut."""
         line = message.table.current
         if message.table.id == "schema" and message.table.has_focus:
-            said = state.describe(line) if isinstance(line, state.Name) else ""
-            self._status(said or READY)
+            description = state.describe(line) if isinstance(line, state.Name) else ""
+            self._show_status(description or READY)
 
     def on_virtual_table_selected(self, message: VirtualTable.Selected) -> None:
         line = message.table.current
@@ -170,7 +167,7 @@ class SqlScreen(BaseScreen):
 
     def action_history(self) -> None:
         if not self._history:
-            self.say("No query of this session yet.", "History")
+            self.notify_plain("No query of this session yet.", "History")
             return
         past = list(reversed(self._history))
 
@@ -182,14 +179,14 @@ class SqlScreen(BaseScreen):
         self.app.push_screen(ChooseModal("Which query?", names), chosen)
 
     def action_export(self) -> None:
-        if not self.writable():
+        if not self.check_writable():
             return
         name = f"query-{datetime.now(UTC):%Y%m%d-%H%M%S}.csv"
         hint = Text("All rows; .csv, .json or .parquet. A name goes to the home's exports.", "dim")
         suggestion = str(self.home.exports / name)
-        self.app.push_screen(AskModal("Export to", suggestion, hint), self._export)
+        self.app.push_screen(AskModal("Export to", suggestion, hint), self._export_to)
 
-    def _export(self, name: str | None) -> None:
+    def _export_to(self, name: str | None) -> None:
         if not name:
             return
         target = self.home.exports / Path(name).expanduser()
@@ -198,13 +195,14 @@ class SqlScreen(BaseScreen):
             hint = "End it in .csv, .json or .parquet."
             self.show_error(UsageError(f"What is {target.name}?", title="Export", hint=hint))
             return
-        home, text = self.home, self._editor.text.strip()
+        self._export(self._editor.text.strip(), target, format_)
 
-        def work() -> int:
-            from wgen_tui.services.data import sql  # noqa: PLC0415 - not before the frame
+    @loads("export", then="_exported")
+    def _export(self, query: str, target: Path, format_: Format) -> str:
+        if target.parent == self.home.exports:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        rows = services.sql.export(self.home, query, target, format_)
+        return f"{rows:,} rows in {target}"
 
-            if target.parent == home.exports:
-                target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return sql.export(home, text, target, format_)
-
-        self.load("export", work, lambda rows: self.say(f"{rows:,} rows in {target}", "Exported"))
+    def _exported(self, text: str) -> None:
+        self.notify_plain(text, "Exported")

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 NOT_LIVE = "Only queued, starting and running runs can be paused; r tries again what has ended."
 NOT_ENDED = "Only failed, lost and cancelled runs can be tried again."
 NOT_QUEUED = "Only what waits has a priority: this has ended."
+NOT_CANCELLABLE = "Only queued, starting and running runs can be cancelled."
+CANCEL_CONSEQUENCE = "What is on disk stays; r goes on from there."
+REMOVE_CONSEQUENCE = "Checkpoints and samples are gone then; grades by people stay."
 UNDER_WAY = "All of it is under way already."
 QUEUE_PAUSED = "The queue is paused: nothing more starts, what runs goes on. P goes on."
 QUEUE_GOES_ON = "The queue goes on."
@@ -47,6 +50,11 @@ def paused(runs: Sequence[RunStatus]) -> str:
             f"{said}; {at_work} at work {'saves its' if at_work == 1 else 'save their'} state first."
         )
     )
+
+
+def confirmation(run_ids: Sequence[str], consequence: str) -> str:
+    """Which runs a question is about, and what yes means for them."""
+    return ", ".join(run_ids[:3]) + (" …" if len(run_ids) > 3 else "") + f"\n{consequence}"
 
 
 def resumed(number: int) -> str:

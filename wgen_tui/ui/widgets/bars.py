@@ -39,28 +39,29 @@ class KeyBar(Static):
         super().__init__(id="keys")
         self._scope = scope
         self._readonly = readonly
-        self._said: str | None = None
+        self._text: str | None = None
 
-    def say(self, text: str | None) -> None:
-        """Show `text` instead of the keys, until None is said."""
-        self._said = text
+    def show_text(self, text: str | None) -> None:
+        """Show `text` instead of the keys; None shows the keys again."""
+        self._text = text
         self.refresh()
 
-    def _offered(self) -> list[Action]:
+    def _actions(self) -> list[Action]:
         every = [*of_scope(self._scope), *of_scope(GLOBAL)]
         return [item for item in every if item.footer and not (item.writes and self._readonly)]
 
     def render(self) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
-        if self._said is not None:
-            return text.append(self._said)
-        offered = self._offered()
-        asked = next((action for action in offered if action.id == "help"), None)
-        kept = 0 if asked is None else _cells(asked) + 2
-        for action in offered:
-            if action is asked:
-                kept = 0
-            if text.plain and cell_len(text.plain) + _cells(action) + 2 + kept > self.size.width:
+        if self._text is not None:
+            return text.append(self._text)
+        listed = self._actions()
+        help_action = next((action for action in listed if action.id == "help"), None)
+        reserved = 0 if help_action is None else _cells(help_action) + 2
+        for action in listed:
+            if action is help_action:
+                reserved = 0
+            used = cell_len(text.plain)
+            if used and used + _cells(action) + 2 + reserved > self.size.width:
                 continue
             if text.plain:
                 text.append("  ")

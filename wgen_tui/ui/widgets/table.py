@@ -179,10 +179,9 @@ class VirtualTable(ScrollView, can_focus=True):
             self.post_message(self.Moved(self))
         self._ask_soon()
 
-    def request_failed(self, generation: int) -> None:
-        """The rows could not be had; they are asked for again when next looked at."""
-        if generation == self._generation:
-            self._asked = False
+    def request_failed(self) -> None:
+        """The rows that were wanted will not come; they are wanted again when next drawn."""
+        self._asked = False
 
     def _reset(self, local: list[Any] | None, ids: Sequence[int], keys: list[Any]) -> None:
         self._generation += 1

@@ -1,0 +1,52 @@
+"""The lazily loaded services of the screens: what a type checker sees is what is loaded."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from wgen_tui.ui import services
+
+
+def checked_imports() -> dict[str, str]:
+    """Name → module, of the imports that only a type checker sees."""
+    tree = ast.parse(Path(services.__file__).read_text(encoding="utf-8"))
+    (branch,) = (node for node in tree.body if isinstance(node, ast.If))
+    assert ast.unparse(branch.test) == "TYPE_CHECKING"
+    return {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in branch.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def test_every_name_has_its_import_and_its_module() -> None:
+    assert set(services.__all__) == set(checked_imports()) == set(services.MODULES)
+
+
+@pytest.mark.parametrize("name", services.__all__)
+def test_a_name_loads_the_module_that_is_checked(name: str) -> None:
+    assert getattr(services, name) is import_module(checked_imports()[name])
+
+
+def test_another_name_is_refused() -> None:
+    with pytest.raises(AttributeError, match="nonsense"):
+        services.nonsense  # noqa: B018
+
+
+def test_a_service_is_loaded_at_its_first_use_and_not_before() -> None:
+    code = """
+import sys
+from wgen_tui.ui import services
+before = [name for name in sys.modules if name.startswith("wgen_tui.services")]
+services.samples.search
+print(before, "wgen_tui.services.data.samples" in sys.modules, "wgen_tui.services.results" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[] True False\n"

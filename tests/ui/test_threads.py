@@ -1,0 +1,171 @@
+"""Methods that run in threads: who gets the result, what is stale, what a class must define."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.ui.app import WgenApp
+from wgen_tui.ui.screens.runs import RunsScreen
+from wgen_tui.ui.threads import ThreadedScreen, loads
+
+
+class Echo(ThreadedScreen):
+    """Answers when it is let, and keeps what its handlers get."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.got: list[object] = []
+        self.threads: list[int] = []
+        self.gates: dict[str, threading.Event] = {}
+
+    @loads("echo", then="keep", failed="keep_failure")
+    def echo(self, word: str, *, error: Exception | None = None) -> str:
+        self.threads.append(threading.get_ident())
+        if word in self.gates:
+            assert self.gates[word].wait(60)
+        if error is not None:
+            raise error
+        return f"{word} at {self.home.root.name}"
+
+    def keep(self, text: str) -> None:
+        self.threads.append(threading.get_ident())
+        self.got.append(text)
+
+    def keep_failure(self) -> None:
+        self.got.append("failed")
+
+
+@pytest.fixture
+async def pilot(tmp_path: Path) -> AsyncIterator[Pilot[int]]:
+    app = WgenApp(Home(tmp_path / "home").ensure())
+    async with app.run_test() as pilot:
+        await app.push_screen(Echo())
+        yield pilot
+
+
+def echo_screen(pilot: Pilot[int]) -> Echo:
+    screen = pilot.app.screen
+    assert isinstance(screen, Echo)
+    return screen
+
+
+Settled = Callable[..., object]
+
+
+async def test_the_body_runs_in_a_thread_and_its_handler_in_the_apps(pilot, settled: Settled):
+    screen = echo_screen(pilot)
+    assert screen.echo("hello") is None
+    assert screen.busy("echo")
+    await settled(pilot, lambda: screen.got == ["hello at home"])
+    body, handler = screen.threads
+    assert handler == threading.get_ident() != body
+    assert not screen.busy("echo")
+
+
+async def test_an_error_is_a_notification_then_the_failure_is_handled(pilot, settled: Settled):
+    screen = echo_screen(pilot)
+    screen.echo("x", error=UsageError("No [b]such[/b] arm.", title="Arm", hint="As in old."))
+    await settled(pilot, lambda: screen.got == ["failed"])
+    (note,) = pilot.app._notifications
+    assert (note.title, note.severity) == ("Arm", "error")
+    assert "No [b]such[/b] arm." in note.message
+    assert "As in old." in note.message
+
+
+async def test_what_an_older_call_brings_is_dropped(pilot, settled: Settled):
+    screen = echo_screen(pilot)
+    screen.gates["old"] = threading.Event()
+    screen.echo("old")
+    await settled(pilot, lambda: len(screen.threads) == 1)
+    screen.echo("new")
+    await settled(pilot, lambda: screen.got == ["new at home"])
+    screen.gates["old"].set()
+    await pilot.pause(0.2)
+    assert screen.got == ["new at home"]
+
+
+async def test_a_discarded_load_brings_nothing(pilot, settled: Settled):
+    screen = echo_screen(pilot)
+    screen.gates["late"] = threading.Event()
+    screen.echo("late")
+    await settled(pilot, lambda: len(screen.threads) == 1)
+    screen.discard_load("echo")
+    assert not screen.busy("echo")
+    screen.gates["late"].set()
+    await pilot.pause(0.2)
+    assert screen.got == []
+
+
+async def test_a_screen_that_was_closed_still_knows_its_home_in_a_thread(pilot, settled: Settled):
+    screen = echo_screen(pilot)
+    homes: list[Home] = []
+    began, gate = threading.Event(), threading.Event()
+
+    def ask() -> None:
+        began.set()
+        assert gate.wait(60)
+        homes.append(screen.home)
+
+    screen.load("home", ask, screen.got.append)
+    await settled(pilot, began.is_set)  # a worker that has not begun is cancelled with its screen
+    await pilot.app.pop_screen()
+    gate.set()
+    await settled(pilot, lambda: homes == [pilot.app.home])
+    assert screen.got == []
+
+
+@pytest.mark.parametrize(("then", "failed"), [("kept", None), ("keep", "kept")])
+def test_a_handler_that_is_not_there_fails_when_the_class_is_defined(then, failed):
+    with pytest.raises(TypeError, match=r"Wrong\.read: no method 'kept'"):
+
+        class Wrong(ThreadedScreen):
+            @loads("read", then=then, failed=failed)
+            def read(self) -> int:
+                return 1
+
+            def keep(self, number: int) -> None:
+                pass
+
+
+def test_a_handler_may_be_inherited():
+    class Louder(Echo):
+        @loads("echo", then="keep")
+        def shout(self, word: str) -> str:
+            return word.upper()
+
+    assert Louder.shout.__name__ == "shout"
+
+
+def threaded_classes() -> list[type[ThreadedScreen]]:
+    """Every class of the product that loads in threads."""
+    classes, todo = [], [ThreadedScreen]
+    while todo:
+        children = todo.pop().__subclasses__()
+        todo += children
+        classes += [c for c in children if c.__module__.startswith("wgen_tui.")]
+    return classes
+
+
+def test_every_handler_takes_what_its_method_returns():
+    checked = 0
+    assert RunsScreen in threaded_classes()
+    for cls in threaded_classes():
+        for name, member in vars(cls).items():
+            handlers = getattr(member, "load_handlers", None)
+            if handlers is None:
+                continue
+            result = inspect.signature(member).return_annotation
+            _, taken = inspect.signature(getattr(cls, handlers["then"])).parameters.values()
+            assert taken.annotation == result, f"{cls.__name__}.{name}"
+            if "failed" in handlers:
+                assert len(inspect.signature(getattr(cls, handlers["failed"])).parameters) == 1
+            checked += 1
+    assert checked >= 30

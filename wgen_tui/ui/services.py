@@ -1,0 +1,62 @@
+"""The services that the screens call; each is loaded when it is first used.
+
+Promises: importing this loads no service, so the first frame waits for none of what they need
+(DuckDB, Arrow, NumPy). `services.samples.search(…)` in a thread loads `services.data.samples`
+there. To a type checker these are ordinary modules.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__all__ = [
+    "commit",
+    "control",
+    "definitions",
+    "grading",
+    "lifecycle",
+    "plan",
+    "preview",
+    "provenance",
+    "results",
+    "runs",
+    "samples",
+    "sql",
+    "status",
+]
+
+if TYPE_CHECKING:
+    from wgen_tui.services.control import control, status
+    from wgen_tui.services.data import samples, sql
+    from wgen_tui.services.experiments import definitions
+    from wgen_tui.services.grading import session as grading
+    from wgen_tui.services.planning import commit, plan, preview
+    from wgen_tui.services.results import provenance, results
+    from wgen_tui.services.runs import runs
+    from wgen_tui.services.supervisor import lifecycle
+else:
+    # In this branch alone: a type checker that saw `__getattr__` would let any name pass.
+    from importlib import import_module
+    from types import ModuleType
+
+    MODULES = {
+        "commit": "planning.commit",
+        "control": "control.control",
+        "definitions": "experiments.definitions",
+        "grading": "grading.session",
+        "lifecycle": "supervisor.lifecycle",
+        "plan": "planning.plan",
+        "preview": "planning.preview",
+        "provenance": "results.provenance",
+        "results": "results.results",
+        "runs": "runs.runs",
+        "samples": "data.samples",
+        "sql": "data.sql",
+        "status": "control.status",
+    }
+
+    def __getattr__(name: str) -> ModuleType:
+        """Load a service (PEP 562)."""
+        if name not in MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return import_module(f"wgen_tui.services.{MODULES[name]}")

@@ -1,0 +1,171 @@
+"""Slow work in threads: a decorated method runs in one, another method gets its result.
+
+    @loads("search", then="_show_ids", failed="_search_failed")
+    def _search(self, filter_: Filter) -> array[int]:
+        return services.samples.search(self.home, filter_)
+
+Promises: no key handler waits for a disk or a database; when a newer load of the same group has
+begun, the older one's result is dropped; an error is shown as a notification with its hint; a
+misspelt `then` or `failed` fails when its class is defined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from textual.message import Message
+from textual.screen import Screen
+
+from wgen_tui.errors import WgenError
+from wgen_tui.terminal_text import printable
+
+if TYPE_CHECKING:
+    from wgen_tui.paths import Home
+    from wgen_tui.ui.app import WgenApp
+
+S = TypeVar("S", bound="ThreadedScreen")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def loads(
+    group: str, *, then: str, failed: str | None = None
+) -> Callable[[Callable[Concatenate[S, P], T]], Callable[Concatenate[S, P], None]]:
+    """Make a method of a `ThreadedScreen` run in a thread; calling it returns at once.
+
+    The method may block and must not touch widgets.
+
+    Args:
+        group: A newer load of the same group makes this one's result stale.
+        then: The method that gets the result, in the app's thread, unless it is stale.
+        failed: The method called, unless stale, after an error was shown.
+    """
+
+    def decorate(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], None]:
+        @wraps(method)
+        def start(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
+            self.load(
+                group,
+                partial(method, self, *args, **kwargs),
+                getattr(self, then),
+                None if failed is None else getattr(self, failed),
+            )
+
+        vars(start)["load_handlers"] = {"then": then} | (
+            {} if failed is None else {"failed": failed}
+        )
+        return start
+
+    return decorate
+
+
+class Loaded(Message):
+    """A thread's result, on its way to the screen."""
+
+    def __init__(
+        self,
+        group: str,
+        ticket: int,
+        result: Any,
+        error: Exception | None,
+        then: Callable[[Any], object],
+        failed: Callable[[], object] | None,
+    ) -> None:
+        super().__init__()
+        self.group = group
+        self.ticket = ticket
+        self.result = result
+        self.error = error
+        self.then = then
+        self.failed = failed
+
+
+class ThreadedScreen(Screen[Any]):
+    """A screen that does its slow work in threads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tickets: dict[str, int] = {}
+        self._busy: set[str] = set()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, member in vars(cls).items():
+            for role, handler in getattr(member, "load_handlers", {}).items():
+                if not callable(getattr(cls, handler, None)):
+                    raise TypeError(f"{cls.__name__}.{name}: no method {handler!r} ({role}).")
+
+    @property
+    def wgen(self) -> WgenApp:
+        return self.app  # type: ignore[return-value]
+
+    @property
+    def home(self) -> Home:
+        return self.wgen.home
+
+    def load(
+        self,
+        group: str,
+        work: Callable[[], T],
+        then: Callable[[T], object],
+        failed: Callable[[], object] | None = None,
+    ) -> None:
+        """Run `work` in a thread and give its result to `then`; what `loads` calls."""
+        ticket = self._tickets[group] = self._tickets.get(group, 0) + 1
+        self._busy.add(group)
+
+        def body() -> None:
+            result, error = None, None
+            try:
+                result = work()
+            except Exception as problem:  # shown to the user, whatever it is
+                error = problem
+            self.post_message(Loaded(group, ticket, result, error, then, failed))
+
+        # In a copy of this context `self.app` is known even if the screen has been closed since.
+        in_context = partial(copy_context().run, body)
+        self.run_worker(in_context, thread=True, group=group, exclusive=True, name=group)
+
+    def busy(self, group: str) -> bool:
+        """Whether the newest load of `group` is still under way."""
+        return group in self._busy
+
+    def discard_load(self, group: str) -> None:
+        """Drop whatever a load of `group` may still bring."""
+        self._tickets[group] = self._tickets.get(group, 0) + 1
+        self._busy.discard(group)
+
+    def on_loaded(self, message: Loaded) -> None:
+        message.stop()
+        if message.ticket != self._tickets.get(message.group):
+            return
+        self._busy.discard(message.group)
+        if message.error is None:
+            message.then(message.result)
+            return
+        self.show_error(message.error)
+        if message.failed is not None:
+            message.failed()
+
+    def show_error(self, error: Exception) -> None:
+        """Notify of an error in a few words, with what to do about it."""
+        if isinstance(error, WgenError):
+            self.notify_plain(str(error), error.title, "error")
+        elif isinstance(error, OSError):
+            self.notify_plain(f"{error.strerror or error}: {error.filename or ''}", "File", "error")
+        else:
+            self.log.error(repr(error))
+            self.notify_plain(f"{type(error).__name__}: {error}", "Unexpected error", "error")
+
+    def notify_plain(self, text: str, title: str = "", severity: str = "information") -> None:
+        """Notify in plain text, never markup."""
+        self.notify(
+            printable(text),
+            title=title,
+            severity=severity,  # type: ignore[arg-type]
+            markup=False,
+            timeout=8 if severity == "information" else 15,
+        )
