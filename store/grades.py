@@ -77,6 +77,17 @@ def export_rows(
     return [tuple(row) for row in rows.fetchall()]
 
 
+def human_grade_ids(con: duckdb.DuckDBPyConnection, experiment: str) -> set[int]:
+    """The ids of every grade that people ever gave an experiment's samples, undone ones too."""
+    rows = con.execute(
+        "select grade_id from grades_all g semi join "
+        "(select sample_id from samples where experiment = ?) s using (sample_id) "
+        "where grader like 'human:%'",
+        [experiment],
+    )
+    return {grade_id for (grade_id,) in rows.fetchall()}
+
+
 def samples_known(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> dict[int, str]:
     """Of these samples, those that exist: sample id -> run id."""
     rows = con.execute(

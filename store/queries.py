@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+COUNTED = ("runs", "prompts", "samples", "grades", "grades_all", "metrics")  # views
 COUNTS = """\
 select s.experiment, s.model, s.arm, s.role, s.seed, s.run_id, s.step, s.question, s.variant,
        g.label, count(*) as n, count(*) filter (b.label = 'broken') as broken
@@ -77,6 +78,22 @@ def sizes(con: duckdb.DuckDBPyConnection, experiment: str) -> tuple[int, int]:
         "select count(*) from readouts where experiment = ?", [experiment]
     ).fetchall()
     return samples + read[0][0], grades
+
+
+def definition_hashes(con: duckdb.DuckDBPyConnection, experiment: str) -> list[str]:
+    """The versions of the definition that an experiment's runs come from."""
+    rows = con.execute(
+        "select distinct definition_hash from runs "
+        "where experiment = ? and definition_hash is not null order by 1",
+        [experiment],
+    )
+    return [version for (version,) in rows.fetchall()]
+
+
+def counts_by_view(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """How many rows the views over the base tables have."""
+    rows = {name: con.execute(f"select count(*) from {name}").fetchall() for name in COUNTED}
+    return {name: int(found[0][0]) for name, found in rows.items()}
 
 
 def judges(con: duckdb.DuckDBPyConnection, experiment: str) -> list[tuple[str, str]]:

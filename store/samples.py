@@ -157,6 +157,12 @@ def sample_ids(
     return ids
 
 
+def export_query(found: Filter) -> tuple[str, list[Any]]:
+    """The SQL, with its parameters, that a console exports the samples with their labels by."""
+    where, values = _where(found)
+    return f"select s.* from samples_wide s{where} order by all", values
+
+
 def count(con: duckdb.DuckDBPyConnection, found: Filter) -> int:
     """How many samples the filter lets through."""
     where, values = _where(found)

@@ -15,6 +15,7 @@ from wgen_tui.paths import Home
 
 if TYPE_CHECKING:
     from wgen_tui.services.data.samples import Filter
+    from wgen_tui.services.data.sql import Format
 
 F = TypeVar("F", bound=Callable[..., Any])
 TEXT = 48  # cells of the completion in a table
@@ -164,12 +165,10 @@ def show(home: Home, sample_id: int, as_json: bool) -> None:
 @pass_home
 def export(home: Home, /, form: str, output: Path | None, **values: Any) -> None:
     """Write samples with their labels to a file or to stdout."""
-    from wgen_tui.services.data import sql
+    from wgen_tui.services.data import samples
 
-    where, parameters = _sql_of(**values)
-    text = f"select * from samples_wide{where} order by all"
-    chosen = cast("sql.Format", form)
-    number = sql.export(home, text, output, chosen, parameters=parameters)
+    chosen = cast("Format", form)
+    number = samples.export(home, make_filter(**values), output, chosen)
     if output is not None:
         say(f"Wrote {number:,} samples to {output}.")
 
@@ -228,17 +227,3 @@ def top_up(
 
 def _names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _sql_of(label: str | None, text: str | None, **values: Any) -> tuple[str, list[Any]]:
-    """The filter as SQL over samples_wide."""
-    parts = [f"{name} = ?" for name, value in values.items() if value is not None]
-    parameters = [value for value in values.values() if value is not None]
-    pair = make_filter(label).label
-    if pair is not None:
-        parts.append("labels[?] = ?")
-        parameters += pair
-    if text is not None:
-        parts.append("contains(lower(completion), lower(?))")
-        parameters.append(text)
-    return (" where " + " and ".join(parts) if parts else ""), parameters

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from pathlib import Path
 
 from store import samples as stored
 from store.samples import Facets, Filter, GradeInfo, Order, SampleDetail, SampleRow
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
+from wgen_tui.services.data import sql
 from wgen_tui.services.data.database import reading
+from wgen_tui.services.data.sql import Format
 
 __all__ = [
     "Facets",
@@ -19,6 +22,7 @@ __all__ = [
     "SampleRow",
     "count",
     "detail",
+    "export",
     "facets",
     "page",
     "search",
@@ -29,6 +33,21 @@ def search(home: Home, filter: Filter, order: Order = "natural") -> array[int]: 
     """The ids of all samples that `filter` lets through: a snapshot that does not move."""
     with reading(home) as con:
         return stored.sample_ids(con, filter, order)
+
+
+def export(
+    home: Home,
+    filter: Filter,  # noqa: A002
+    target: Path | None,
+    format: Format,  # noqa: A002
+) -> int:
+    """Write the samples that `filter` lets through, with their labels; see `sql.export`.
+
+    Returns:
+        How many.
+    """
+    query, parameters = stored.export_query(filter)
+    return sql.export(home, query, target, format, parameters=parameters)
 
 
 def count(home: Home, filter: Filter) -> int:  # noqa: A002

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from store.ingest import IngestReport
+from store.queries import counts_by_view
 from store.verify import Problem
 from store.verify import rebuild as rebuild_files
 from store.verify import verify as verify_files
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import files_of, reading, store_errors
-
-VIEWS = ("runs", "prompts", "samples", "grades", "grades_all", "metrics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +62,5 @@ def info(home: Home) -> Info:
     """
     there = home.database.exists()
     with reading(home) as con:
-        counts = {name: con.execute(f"select count(*) from {name}").fetchall() for name in VIEWS}
-    return Info(
-        bytes=home.database.stat().st_size if there else 0,
-        rows={name: int(rows[0][0]) for name, rows in counts.items()},
-    )
+        rows = counts_by_view(con)
+    return Info(bytes=home.database.stat().st_size if there else 0, rows=rows)

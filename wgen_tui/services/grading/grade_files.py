@@ -133,7 +133,8 @@ def import_grades(home: Home, experiment: str, path: Path) -> int:
             title="Grades not taken over",
             hint="Nothing was written.",
         )
-    before = _grade_ids(home, experiment)
+    with reading(home) as con:
+        before = stored.human_grade_ids(con, experiment)
     fresh = {
         name: [row for row in listed if row.grade_id not in before] for name, listed in made.items()
     }
@@ -141,17 +142,6 @@ def import_grades(home: Home, experiment: str, path: Path) -> int:
         if listed:
             Journal(home, name).append(*listed)
     return sum(map(len, fresh.values()))
-
-
-def _grade_ids(home: Home, experiment: str) -> set[int]:
-    with reading(home) as con:
-        found = con.execute(
-            "select grade_id from grades_all g semi join "
-            "(select sample_id from samples where experiment = ?) s using (sample_id) "
-            "where grader like 'human:%'",
-            [experiment],
-        ).fetchall()
-    return {row[0] for row in found}
 
 
 _Import = tuple[int, int, str, str, str, str, float | None]

@@ -12,9 +12,7 @@ from collections.abc import Iterable, Sequence
 from experiments.schema import BASE_ARM, Analysis
 from store.queries import Count
 from wgen_tui.services.results import stats
-from wgen_tui.services.results.rates import Rate, RateTable, Row, count_cells
-
-Asked = tuple[str, str]  # question, variant
+from wgen_tui.services.results.rates import Asked, Rate, RateTable, Row, count_cells
 
 
 class Curve(Row):
@@ -41,7 +39,7 @@ def curve_of(rows: Sequence[Count], plan: Analysis, interval: stats.Interval) ->
     """
     asked: dict[tuple[str, str], dict[int, set[Asked]]] = defaultdict(lambda: defaultdict(set))
     for row in rows:
-        asked[(row.model, row.arm)][row.step].add((row.question, row.variant))
+        asked[(row.model, row.arm)][row.step].add(Asked(row.question, row.variant))
     several = {group: steps for group, steps in asked.items() if len(steps) > 1}
     models = {model for model, _ in several}
     shown = [
@@ -49,7 +47,7 @@ def curve_of(rows: Sequence[Count], plan: Analysis, interval: stats.Interval) ->
         for row in rows
         if (row.model, row.arm) in several or (row.arm == BASE_ARM and row.model in models)
     ]
-    common = _common(steps for found in several.values() for steps in found.values())
+    common = _common(every for steps in several.values() for every in steps.values())
     if not common:
         return None
     counted = [row for row in shown if (row.question, row.variant) in common]
@@ -64,5 +62,5 @@ def curve_of(rows: Sequence[Count], plan: Analysis, interval: stats.Interval) ->
 
 
 def _common(sets: Iterable[set[Asked]]) -> set[Asked]:
-    found = list(sets)
-    return set.intersection(*found) if found else set()
+    listed = list(sets)
+    return set.intersection(*listed) if listed else set()

@@ -10,7 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -99,15 +99,23 @@ class Key:
     variant: str
 
 
+class Asked(NamedTuple):
+    """What was asked, and in which variant."""
+
+    question: str
+    variant: str
+
+
 Cells = dict[Key, Cell]
+BySeed = dict[int, dict[Asked, Cell]]
 
 
 def count_cells(rows: Iterable[Count], plan: Analysis) -> Cells:
     """Count hits, unclear, broken and ungraded samples by what the plan says."""
-    found: dict[Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
+    tallies: dict[Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
     for row in rows:
         key = Key(row.model, row.arm, row.role, row.seed, row.step, row.question, row.variant)
-        cell = found[key]
+        cell = tallies[key]
         if row.label is None:
             cell[4] += row.n
             continue
@@ -115,7 +123,7 @@ def count_cells(rows: Iterable[Count], plan: Analysis) -> Cells:
         cell[1] += row.n if row.label == plan.primary.label else 0
         cell[2] += row.n if row.label == plan.unclear else 0
         cell[3] += row.broken
-    return {key: Cell(*cell) for key, cell in found.items()}
+    return {key: Cell(*cell) for key, cell in tallies.items()}
 
 
 class RateTable:
@@ -134,46 +142,44 @@ class RateTable:
 
     def _slices(self, by: Sequence[By]) -> list[tuple[str | None, str | None]]:
         """(question, variant) of everything that is reported; None is all of them."""
-        found: list[tuple[str | None, str | None]] = [(None, None)]
+        slices: list[tuple[str | None, str | None]] = [(None, None)]
         if "question" in by:
-            found += [(question, None) for question in self._questions]
+            slices += [(question, None) for question in self._questions]
         if "variant" in by and len(self._variants) > 1:
-            found += [(None, variant) for variant in self._variants]
-        return found
+            slices += [(None, variant) for variant in self._variants]
+        return slices
 
-    def _of(
-        self, group: Group, question: str | None, variant: str | None
-    ) -> dict[int, dict[str, Cell]]:
-        """The cells of a group's slice, by seed and question (and variant)."""
-        found: dict[int, dict[str, Cell]] = defaultdict(dict)
+    def _slice(self, group: Group, question: str | None, variant: str | None) -> BySeed:
+        """The cells of a group's slice, by seed and what was asked."""
+        by_seed: BySeed = defaultdict(dict)
         for key, cell in self._cells[group]:
             if question in (None, key.question) and variant in (None, key.variant):
-                found[key.seed][f"{key.question}\0{key.variant}"] = cell
-        return dict(sorted(found.items()))
+                by_seed[key.seed][Asked(key.question, key.variant)] = cell
+        return dict(sorted(by_seed.items()))
 
     def rates(self, by: Sequence[By]) -> list[Rate]:
         """Over seeds for every slice, and for each seed over everything."""
-        made = []
+        rates = []
         for group in self._groups:
             for question, variant in self._slices(by):
-                cells = self._of(group, question, variant)
+                cells = self._slice(group, question, variant)
                 if cells:
-                    made.append(self._rate(group, cells, None, question, variant))
-            for seed, cells_of_seed in self._of(group, None, None).items():
-                made.append(self._rate(group, {seed: cells_of_seed}, seed, None, None))
-        return made
+                    rates.append(self._rate(group, cells, None, question, variant))
+            for seed, cells_of_seed in self._slice(group, None, None).items():
+                rates.append(self._rate(group, {seed: cells_of_seed}, seed, None, None))
+        return rates
 
-    def _estimate(self, cells: dict[int, dict[str, Cell]]) -> stats.Estimate:
-        names = list(dict.fromkeys(name for row in cells.values() for name in row))
+    def _estimate(self, cells: BySeed) -> stats.Estimate:
+        every = list(dict.fromkeys(asked for row in cells.values() for asked in row))
         none = Cell(0, 0, 0, 0, 0)
-        hits = [[row.get(name, none).hits for name in names] for row in cells.values()]
-        total = [[row.get(name, none).n for name in names] for row in cells.values()]
+        hits = [[row.get(asked, none).hits for asked in every] for row in cells.values()]
+        total = [[row.get(asked, none).n for asked in every] for row in cells.values()]
         return stats.over_seeds(hits, total, self._plan.confidence, self._interval)
 
     def _rate(
         self,
         group: Group,
-        cells: dict[int, dict[str, Cell]],
+        cells: BySeed,
         seed: int | None,
         question: str | None,
         variant: str | None,
@@ -204,16 +210,16 @@ class RateTable:
 
     def contrasts(self, by: Sequence[By]) -> list[ContrastResult]:
         """Every contrast of the plan, for each model and slice; Holm over a contrast's questions."""
-        made: list[ContrastResult] = []
+        contrasts: list[ContrastResult] = []
         for model in dict.fromkeys(group[0] for group in self._groups):
             for contrast in self._plan.contrasts:
-                found = [
+                results = [
                     result
                     for question, variant in self._slices(by)
                     if (result := self._contrast(model, contrast, question, variant))
                 ]
-                made += _adjust(found)
-        return made
+                contrasts += _adjust(results)
+        return contrasts
 
     def _last(self, model: str, arm: str) -> Group | None:
         groups = [g for g in self._groups if g[0] == model and g[2] == arm]
@@ -225,7 +231,7 @@ class RateTable:
         groups = [self._last(model, name) for name in (contrast.arm, contrast.control)]
         if groups[0] is None or groups[1] is None:
             return None
-        arm, control = (self._of(group, question, variant) for group in groups if group)
+        arm, control = (self._slice(group, question, variant) for group in groups if group)
         if not arm or not control:
             return None
         one, other = self._estimate(arm), self._estimate(control)
@@ -265,7 +271,7 @@ def _none(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _shares(cells: dict[int, dict[str, Cell]]) -> list[float]:
+def _shares(cells: BySeed) -> list[float]:
     """The share of each seed that has graded samples."""
     sums = [
         (sum(c.hits for c in row.values()), sum(c.n for c in row.values()))
@@ -274,28 +280,29 @@ def _shares(cells: dict[int, dict[str, Cell]]) -> list[float]:
     return [hits / n for hits, n in sums if n]
 
 
-def _paired(arm: dict[int, dict[str, Cell]], control: dict[int, dict[str, Cell]]) -> list[float]:
+def _paired(arm: BySeed, control: BySeed) -> list[float]:
     """Each question's difference, over the seeds of both sides."""
 
-    def by_question(cells: dict[int, dict[str, Cell]]) -> dict[str, float]:
-        found: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    def by_question(cells: BySeed) -> dict[str, float]:
+        counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         for row in cells.values():
-            for name, cell in row.items():
-                question = name.partition("\0")[0]
-                found[question][0] += cell.hits
-                found[question][1] += cell.n
-        return {question: k / n for question, (k, n) in found.items() if n}
+            for asked, cell in row.items():
+                counts[asked.question][0] += cell.hits
+                counts[asked.question][1] += cell.n
+        return {question: k / n for question, (k, n) in counts.items() if n}
 
     one, other = by_question(arm), by_question(control)
     return [one[question] - other[question] for question in one if question in other]
 
 
-def _adjust(found: list[ContrastResult]) -> list[ContrastResult]:
+def _adjust(results: list[ContrastResult]) -> list[ContrastResult]:
     """Holm's adjustment over the questions of one contrast."""
-    tested = [i for i, item in enumerate(found) if item.question is not None and item.p is not None]
-    adjusted = stats.holm([found[i].p or 0.0 for i in tested])
+    tested = [
+        i for i, item in enumerate(results) if item.question is not None and item.p is not None
+    ]
+    adjusted = stats.holm([results[i].p or 0.0 for i in tested])
     by_index = dict(zip(tested, adjusted, strict=True))
     return [
         item.model_copy(update={"p_holm": by_index[i]}) if i in by_index else item
-        for i, item in enumerate(found)
+        for i, item in enumerate(results)
     ]

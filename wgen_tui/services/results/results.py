@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from experiments.schema import BASE_ARM, BROKEN_JUDGE, Analysis, Definition, Primary
-from store.queries import COUNTS, Count, counts, experiments, sizes
+from store.queries import COUNTS, Count, counts, definition_hashes, experiments, sizes
 from store.readouts import MEANS, means
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -78,29 +78,17 @@ def compute(
         UsageError: there are no samples, or nothing says which share is meant.
         BusyError: another program holds the database.
     """
-    definition, note = _definition(home, experiment)
-    if definition is None:
-        _refuse_unknown(home, experiment)
+    definition, notes = _definition(home, experiment)
     with reading(home) as con:
-        read = means_over_seeds(means(con, experiment), checkpoint)
-    if read and _only_read(definition, judge, label):
-        doubts = cautions.unproven(home, experiment, None)
-        said = [doubt.sentence for doubt in doubts]
-        return Results(
-            experiment=experiment,
-            rates=[],
-            contrasts=[],
-            warnings=[*note, *said],
-            doubts=doubts,
-            sql=filled(MEANS, experiment=experiment),
-            readouts=read,
-        )
-    plan = _plan(definition, experiment, judge, label)
-    with reading(home) as con:
-        rows = counts(con, experiment, plan.primary.judge, grader)
-        hashes = con.execute(
-            "select count(distinct definition_hash) from runs where experiment = ?", [experiment]
-        ).fetchall()[0][0]
+        if definition is None:
+            _refuse_unknown(home, experiment, [name for name, _ in experiments(con)])
+        readouts = means_over_seeds(means(con, experiment), checkpoint)
+        only_readouts = bool(readouts) and not _says_which_share(definition, judge, label)
+        plan = None if only_readouts else _plan(definition, experiment, judge, label)
+        rows = counts(con, experiment, plan.primary.judge, grader) if plan is not None else []
+        versions = len(definition_hashes(con, experiment))
+    if plan is None:
+        return _readouts_only(home, experiment, notes, readouts)
     if not rows:
         raise UsageError(
             f"Experiment {experiment} has no samples.",
@@ -108,27 +96,41 @@ def compute(
             hint=f"wgen-tui run start {experiment}",
         )
     cells = count_cells(_at(rows, checkpoint), plan)
-    maker = RateTable(cells, plan, interval)
-    rates, contrasts = maker.rates(by), maker.contrasts(by)
-    warnings = [*note, *cautions.of_rates(rates, cells.values(), plan, definition)]
+    table = RateTable(cells, plan, interval)
+    rates, contrasts = table.rates(by), table.contrasts(by)
     doubts = cautions.unproven(home, experiment, {row.run_id for row in rows})
+    warnings = [*notes, *cautions.of_rates(rates, cells.values(), plan, definition)]
     warnings += [doubt.sentence for doubt in doubts]
-    if hashes > 1:
-        warnings.append(f"the runs come from {hashes} versions of the definition")
+    if versions > 1:
+        warnings.append(f"the runs come from {versions} versions of the definition")
+    primary = plan.primary.judge
     return Results(
         experiment=experiment,
         rates=rates,
         contrasts=contrasts,
         warnings=warnings,
         sql=filled(
-            COUNTS,
-            experiment=experiment,
-            judge=plan.primary.judge,
-            grader=grader or f"rule:{plan.primary.judge}",
+            COUNTS, experiment=experiment, judge=primary, grader=grader or f"rule:{primary}"
         ),
-        readouts=read,
+        readouts=readouts,
         doubts=doubts,
         curve=curve_of(rows, plan, interval),
+    )
+
+
+def _readouts_only(
+    home: Home, experiment: str, notes: list[str], readouts: list[ReadoutMean]
+) -> Results:
+    """Results without rates: nothing says which share of the answers is meant."""
+    doubts = cautions.unproven(home, experiment, None)
+    return Results(
+        experiment=experiment,
+        rates=[],
+        contrasts=[],
+        warnings=[*notes, *(doubt.sentence for doubt in doubts)],
+        doubts=doubts,
+        sql=filled(MEANS, experiment=experiment),
+        readouts=readouts,
     )
 
 
@@ -149,10 +151,10 @@ def filled(query: str, **values: str) -> str:
     return query
 
 
-def _only_read(definition: Definition | None, judge: str | None, label: str | None) -> bool:
-    """Whether nothing says which share of drawn answers is meant, so that there is none."""
+def _says_which_share(definition: Definition | None, judge: str | None, label: str | None) -> bool:
+    """Whether a plan or the caller names a judge or a label."""
     planned = definition is not None and definition.analysis is not None
-    return not planned and judge is None and label is None
+    return planned or judge is not None or label is not None
 
 
 def _definition(home: Home, experiment: str) -> tuple[Definition | None, list[str]]:
@@ -162,14 +164,12 @@ def _definition(home: Home, experiment: str) -> tuple[Definition | None, list[st
         return None, [f"the definition cannot be read, so there is no plan: {error.message}"]
 
 
-def _refuse_unknown(home: Home, experiment: str) -> None:
-    """An experiment is known by its definition or, when that is gone, by its samples.
+def _refuse_unknown(home: Home, experiment: str, sampled: list[str]) -> None:
+    """Refuse an experiment that has neither a definition that can be read nor samples.
 
     Raises:
         UsageError: naming the nearest, or what is wrong with the definition.
     """
-    with reading(home) as con:
-        sampled = [name for name, _ in experiments(con)]
     if experiment in sampled:
         return
     known = [info.slug for info in definitions.list_experiments(home)]
@@ -217,12 +217,12 @@ def _at(rows: Iterable[Count], checkpoint: Literal["final", "all"] | int) -> lis
         for row in listed:
             last[row.run_id] = max(last[row.run_id], row.step)
         return [row for row in listed if row.step == last[row.run_id]]
-    found = [row for row in listed if row.step == checkpoint or row.arm == BASE_ARM]
-    if not any(row.step == checkpoint for row in found):
+    chosen = [row for row in listed if row.step == checkpoint or row.arm == BASE_ARM]
+    if not any(row.step == checkpoint for row in chosen):
         steps = sorted({row.step for row in listed})
         raise UsageError(
             f"No run has samples of checkpoint {checkpoint}.",
             title="No such checkpoint",
             hint=f"There are: {', '.join(map(str, steps))}.",
         )
-    return found
+    return chosen
