@@ -35,6 +35,25 @@ def test_filters(files: StoreFiles, ingested: bool) -> None:
         assert count(graded_by="human:ada") == 0
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        Filter(),
+        Filter(arm="old", seed=1, question="light"),
+        Filter(label=("era", "19th_century")),
+        Filter(text="COACH", step=10),
+    ],
+)
+def test_an_export_has_the_samples_of_the_filter(files: StoreFiles, found: Filter) -> None:
+    with read(files) as con:
+        query, values = samples.export_query(found)
+        rows = con.execute(query, values).fetchall()
+        columns = [str(item[0]) for item in con.description or []]
+        ids = samples.sample_ids(con, found)
+    assert sorted(row[columns.index("sample_id")] for row in rows) == sorted(ids)
+    assert columns[-2:] == ["broken", "labels"]
+
+
 def test_pages_come_in_the_order_of_their_ids(files: StoreFiles) -> None:
     with read(files) as con:
         ids = samples.sample_ids(con, Filter(arm="old"), "blind")

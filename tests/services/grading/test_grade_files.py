@@ -1,0 +1,58 @@
+"""People's grades in and out: all of a file or none, and twice is once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.builders import parts as maker
+from tests.builders.model_files import make_model
+from tests.services.conftest import write_definition
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.services.grading.grade_files import export_grades, import_grades
+
+RUN = maker.MadeRun("old", 0)
+RUBRIC = "\nrubrics: [{name: feel, labels: {warm: w, cold: c}}]\n"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home with one run of an experiment that has a rubric."""
+    home = Home(maker.write_home(tmp_path / "home", n=2, runs=[RUN]))
+    folder = write_definition(
+        home.root / "experiments" / maker.EXPERIMENT, make_model(tmp_path / "model")
+    )
+    with (folder / "experiment.yaml").open("a") as stream:
+        stream.write(RUBRIC)
+    return home.ensure()
+
+
+def write(path: Path, *rows: tuple[int, str]) -> Path:
+    lines = [f"{sample_id},{label},ada\n" for sample_id, label in rows]
+    path.write_text("sample_id,label,grader\n" + "".join(lines))
+    return path
+
+
+def test_what_is_imported_is_exported_and_twice_is_once(home: Home, tmp_path: Path) -> None:
+    first, second = (row["sample_id"] for row in maker.sample_rows(RUN, 2)[:2])
+    given = write(tmp_path / "given.csv", (first, "warm"), (second, "cold"))
+    assert import_grades(home, maker.EXPERIMENT, given) == 2
+    assert import_grades(home, maker.EXPERIMENT, given) == 0
+    exported = json.loads(export_grades(home, maker.EXPERIMENT, form="json"))
+    assert {(row["sample_id"], row["label"], row["grader"]) for row in exported["grades"]} == {
+        (first, "warm", "human:ada"),
+        (second, "cold", "human:ada"),
+    }
+    assert list(exported) == ["schema", "experiment", "grades"]
+
+
+def test_one_bad_line_keeps_all_out(home: Home, tmp_path: Path) -> None:
+    known = maker.sample_rows(RUN, 2)[0]["sample_id"]
+    given = write(tmp_path / "given.csv", (known, "warm"), (known, "tepid"), (1, "warm"))
+    with pytest.raises(UsageError, match=r"line 3: no label 'tepid'[\s\S]*line 4: no sample 1"):
+        import_grades(home, maker.EXPERIMENT, given)
+    assert not list(home.journal.glob("*"))
+    assert json.loads(export_grades(home, maker.EXPERIMENT, form="json"))["grades"] == []
