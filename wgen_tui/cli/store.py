@@ -12,8 +12,7 @@ from wgen_tui.errors import ExitCode, UsageError
 from wgen_tui.paths import Home
 
 if TYPE_CHECKING:
-    from wgen_tui.services.merge.merge import Report
-    from wgen_tui.services.merge.merge_report import Item
+    from wgen_tui.services.merge.merge_report import MergedItem, MergeReport
 
 
 @click.group()
@@ -110,7 +109,7 @@ def merge(home: Home, other_home: Path, dry_run: bool, as_json: bool) -> int:
             title="Read-only",
             hint="Leave out --readonly, or add --dry-run.",
         )
-    report = merge_home(home, other_home, dry_run=dry_run, tell=_tell)
+    report = merge_home(home, other_home, dry_run=dry_run, on_run=_tell)
     if as_json:
         from wgen_tui.cli.shapes.store import Merged
 
@@ -120,21 +119,21 @@ def merge(home: Home, other_home: Path, dry_run: bool, as_json: bool) -> int:
     return ExitCode.FAILED if report.conflicts else ExitCode.OK
 
 
-def _tell(item: Item) -> None:
-    if item.what in ("new", "updated"):
-        say(f"{item.name}: {item.what}")
+def _tell(item: MergedItem) -> None:
+    if item.status in ("new", "updated"):
+        say(f"{item.name}: {item.status}")
 
 
-def _show_merge(report: Report) -> None:
+def _show_merge(report: MergeReport) -> None:
     from wgen_tui.services.doctor import size
 
     rows: list[tuple[object, ...]] = [
-        ("experiment", item.name, item.what, None, None, None, item.why)
+        ("experiment", item.name, item.status, None, None, None, item.why)
         for item in report.experiments
     ]
     rows += [
         (
-            *("run", run.name, run.what),
+            *("run", run.name, run.status),
             ", ".join(map(str, run.checkpoints)) or None,
             run.samples or None,
             size(run.bytes) if run.bytes else None,
@@ -147,7 +146,7 @@ def _show_merge(report: Report) -> None:
         table(("", "name", "what", "checkpoints", "samples", "size", "why"), shown)
     for conflict in report.conflicts:
         say(f"Conflict: {conflict.kind} {conflict.name}: {conflict.why}.")
-    if any(run.what == "live" for run in report.runs):
+    if any(run.status == "live" for run in report.runs):
         say("Live runs were left out: merge again when they have ended.")
     if report.grades:
         say(f"{report.grades:,} lines of people's grades.")

@@ -68,14 +68,14 @@ def test_a_definition_comes_over_under_a_free_slug(here: Box, there: Box) -> Non
     definition(there, "other", "Theirs")
     definition(here, "other", "Ours")
     report = merge(here.home, there.home.root)
-    found = {item.name: item.what for item in report.experiments}
+    found = {item.name: item.status for item in report.experiments}
     assert found == {"mine": "new", "both": "same", "other": "conflict"}
     (conflict,) = report.conflicts
     assert (conflict.kind, conflict.name) == ("experiment", "other")
     assert definitions.load(here.home, "mine")
     assert "Ours" in (here.home.experiments / "other" / "experiment.yaml").read_text()
     again = merge(here.home, there.home.root)
-    assert {item.name: item.what for item in again.experiments}["mine"] == "same"
+    assert {item.name: item.status for item in again.experiments}["mine"] == "same"
 
 
 def test_a_definition_that_would_shadow_a_built_in_one_is_a_conflict(here: Box, there: Box) -> None:
@@ -149,7 +149,7 @@ def test_a_pipe_is_not_waited_for(here: Box, there: Box) -> None:
     run_id = there.finished()
     os.mkfifo(there.home.run(run_id).root / "verify.json")
     (conflict,) = merge(here.home, there.home.root).conflicts
-    assert "no plain file" in conflict.why
+    assert "not a plain file" in conflict.why
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_no_name_in_a_manifest_leads_out(here: Box, there: Box, name: str) -> No
     manifest.write_text(json.dumps(found))
     other = there.finished(OTHER_RUN)
     report = merge(here.home, there.home.root)
-    assert {run.name: run.what for run in report.runs} == {run_id: "conflict", other: "new"}
+    assert {run.name: run.status for run in report.runs} == {run_id: "conflict", other: "new"}
     assert not (here.home.runs / run_id).exists()
 
 
@@ -172,7 +172,7 @@ def test_a_launch_of_a_bad_name_is_a_conflict_and_no_end(here: Box, there: Box) 
     with there.home.run(run_id).launches.open("a") as stream:
         stream.write(json.dumps({"launch_id": "../../../outside"}) + "\n")
     other = there.finished(OTHER_RUN)
-    found = {run.name: run.what for run in merge(here.home, there.home.root).runs}
+    found = {run.name: run.status for run in merge(here.home, there.home.root).runs}
     assert found == {run_id: "conflict", other: "new"}
 
 

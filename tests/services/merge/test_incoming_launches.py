@@ -21,8 +21,9 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import ENDED_STATES, LaunchSpec
 from wgen_tui.protocol.queue import Notice, QueueRecord, SlurmSettings
 from wgen_tui.protocol.record import write_record
-from wgen_tui.services.merge.incoming_launches import united
-from wgen_tui.services.merge.merge import Report, merge
+from wgen_tui.services.merge.incoming_launches import merge_launch_lists
+from wgen_tui.services.merge.merge import merge
+from wgen_tui.services.merge.merge_report import MergeReport
 from wgen_tui.services.runs import process, runs
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import alive
@@ -62,8 +63,8 @@ def hold() -> Iterator[Callable[[Path], None]]:
         holder.communicate()
 
 
-def what(report: Report) -> dict[str, str]:
-    return {run.name: run.what for run in report.runs}
+def what(report: MergeReport) -> dict[str, str]:
+    return {run.name: run.status for run in report.runs}
 
 
 def state(home: Home, name: str) -> str:
@@ -80,7 +81,7 @@ def test_a_run_at_work_there_is_left_out_and_named(
     hold(there.home.launch(name).log)
     report = merge(here.home, there.home.root)
     assert what(report) == {run_id: "live", other: "new"}
-    assert name in next(run.why for run in report.runs if run.what == "live")
+    assert name in next(run.why for run in report.runs if run.status == "live")
     assert not report.conflicts
     assert runs.run_names(here.home) == [other]
 
@@ -103,7 +104,7 @@ def test_what_another_box_wrote_just_now_may_be_at_work(here: Box, there: Box) -
     there.started(name)
     os.utime(there.home.launch(name).log)
     (item,) = merge(here.home, there.home.root).runs
-    assert item.what == "live"
+    assert item.status == "live"
     assert "another box" in item.why
     os.utime(there.home.launch(name).log, (1, 1))
     assert what(merge(here.home, there.home.root)) == {run_id: "new"}
@@ -211,7 +212,7 @@ def test_the_end_of_an_unfinished_launch_follows(here: Box, there: Box) -> None:
     there.done(name, [run_id])
     report = merge(here.home, there.home.root)
     assert what(report) == {run_id: "updated"}
-    assert [(item.name, item.what) for item in report.launches] == [(name, "updated")]
+    assert [(item.name, item.status) for item in report.launches] == [(name, "updated")]
     assert runs.get_run(here.home, run_id).state == "finished"
     assert merge(here.home, there.home.root).nothing_new
 
@@ -266,8 +267,8 @@ def lines(*names: str) -> bytes:
     ],
 )
 def test_the_union_keeps_both_orders(ours: str, theirs: str, union: str) -> None:
-    assert united(lines(*ours), lines(*theirs)) == lines(*union)
+    assert merge_launch_lists(lines(*ours), lines(*theirs)) == lines(*union)
 
 
 def test_a_torn_line_is_passed_over() -> None:
-    assert united(lines("a") + b'{"launch_i', lines("b")) == lines("a", "b")
+    assert merge_launch_lists(lines("a") + b'{"launch_i', lines("b")) == lines("a", "b")

@@ -16,15 +16,16 @@ from wgen_tui.paths import Home
 from wgen_tui.run_files.inventory import samples
 from wgen_tui.run_files.manifests import final_checkpoint
 from wgen_tui.services.data.database import reading
-from wgen_tui.services.merge.merge import Report, merge
+from wgen_tui.services.merge.merge import merge
+from wgen_tui.services.merge.merge_report import MergeReport
 from wgen_tui.services.runs import runs
 
 if TYPE_CHECKING:
     from tests.services.merge.conftest import Box
 
 
-def what(report: Report) -> dict[str, str]:
-    return {run.name: run.what for run in report.runs}
+def what(report: MergeReport) -> dict[str, str]:
+    return {run.name: run.status for run in report.runs}
 
 
 def count(box: Box, view: str) -> int:
@@ -36,7 +37,7 @@ def test_a_run_comes_over_with_all_it_has(here: Box, there: Box) -> None:
     run_id = there.finished()
     report = merge(here.home, there.home.root)
     (item,) = report.runs
-    assert (item.name, item.what, item.checkpoints, item.samples) == (run_id, "new", (10,), 12)
+    assert (item.name, item.status, item.checkpoints, item.samples) == (run_id, "new", (10,), 12)
     assert not report.conflicts
     theirs, ours = there.files(), here.files()
     same = [name for name in theirs if name.startswith(f"runs/{run_id}/")]
@@ -94,7 +95,7 @@ def test_samples_of_both_boxes_are_united(here: Box, there: Box) -> None:
     there.samples(RUN, wanted, "L1-00000")
     report = merge(here.home, there.home.root)
     (item,) = report.runs
-    assert (item.what, item.samples) == ("updated", 6)
+    assert (item.status, item.samples) == ("updated", 6)
     assert len(samples(here.home.run(run_id))) == 18
     assert count(here, "samples") == 18
     names = {path.name for path in here.home.run(run_id).samples.iterdir()}
@@ -144,7 +145,7 @@ def test_a_later_checkpoint_comes_over(here: Box, there: Box) -> None:
     half.mkdir()
     (half / "adapter_model.safetensors").write_bytes(b"te")  # a kill left it without its manifest
     (item,) = merge(here.home, there.home.root).runs
-    assert (item.what, item.checkpoints) == ("updated", (10,))
+    assert (item.status, item.checkpoints) == ("updated", (10,))
     final = final_checkpoint(here.home.run(run_id))
     assert final is not None
     assert (half / "adapter_model.safetensors").read_bytes() == b"ten"

@@ -18,7 +18,7 @@ from tests.services.merge.conftest import OTHER_RUN, RUN
 from wgen_tui.errors import BusyError, UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions
-from wgen_tui.services.merge.file_copies import PREFIX, digest
+from wgen_tui.services.merge.file_copies import PREFIX, file_digest
 from wgen_tui.services.merge.merge import merge
 from wgen_tui.services.runs import runs
 
@@ -123,18 +123,18 @@ def test_a_full_disk_leaves_nothing_half(there: Box, small_disk: Path) -> None:
     home = Home(small_disk / "home")
     with pytest.raises(UsageError, match="No space left") as raised:
         merge(home, there.home.root)
-    assert "goes on" in raised.value.hint
+    assert "run the same command again" in raised.value.hint
     came = runs.run_names(home)
     assert 0 < len(came) < 6
     for run_id in came:
         folder = home.run(run_id).checkpoint(10)
         theirs = there.home.run(run_id).checkpoint(10)
         weights = "adapter_model.safetensors"
-        assert digest(folder / weights) == digest(theirs / weights)
+        assert file_digest(folder / weights) == file_digest(theirs / weights)
     assert not list(home.root.rglob(f"{PREFIX}*"))
     subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
     report = merge(home, there.home.root)
-    assert [run.what for run in report.runs].count("new") == 6 - len(came)
+    assert [run.status for run in report.runs].count("new") == 6 - len(came)
     assert len(runs.run_names(home)) == 6
 
 
@@ -158,6 +158,6 @@ def test_a_home_that_may_only_be_read(here: Box, there: Box, tmp_path: Path) -> 
     try:
         with pytest.raises(OSError, match="Read-only"):
             (place / "probe").touch()
-        assert [run.what for run in merge(here.home, place).runs] == ["new"]
+        assert [run.status for run in merge(here.home, place).runs] == ["new"]
     finally:
         subprocess.run(["umount", "--lazy", str(place)], check=True)

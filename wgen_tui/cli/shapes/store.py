@@ -47,7 +47,7 @@ class MergedRun(Shape):
     """A run of the other home."""
 
     id: str = Field(validation_alias="name", examples=["names-old-s0-3733491a4a"])
-    what: Literal["new", "updated", "same", "conflict", "live"]
+    what: Literal["new", "updated", "same", "conflict", "live"] = Field(validation_alias="status")
     why: str = Field(examples=["for a conflict, or what is at work in one of the homes"])
     checkpoints: list[int] = Field(examples=[[120]])
     samples: int = Field(examples=[480])
@@ -58,14 +58,14 @@ class MergedLaunch(Shape):
     """A launch of the other home."""
 
     id: str = Field(validation_alias="name", examples=["20260131-120000-0train-90ab"])
-    what: str = Field(examples=["new | updated | same"])
+    what: str = Field(validation_alias="status", examples=["new | updated | same"])
 
 
 class MergedExperiment(Shape):
     """An experiment of the other home."""
 
     slug: str = Field(validation_alias="name", examples=["names"])
-    what: str = Field(examples=["new | same | conflict"])
+    what: str = Field(validation_alias="status", examples=["new | same | conflict"])
     why: str = Field(examples=[""])
 
 

@@ -1,4 +1,4 @@
-"""Reading a foreign folder, and writing beside the place until all is there.
+"""Read files of another home, and write copies beside their place until all are there.
 
 Promises: nothing but plain files is read, and no symbolic link is followed below the other home; a
 copy is on disk, and has the hash it should have, before it gets its name; what a kill leaves behind
@@ -32,29 +32,31 @@ class FileCopy:
     """A file that comes over.
 
     Attributes:
-        place: Where it will stand, below the run, launch or experiment.
-        source: The file there; None when `data` is the content.
-        sha256: What it must be; None where nothing says.
-        unit: The folder that is renamed as one, with all its pieces; "" for a file by itself.
+        target: Its path here, below the run, launch or experiment.
+        source: The file in the other home; None when `data` is the content.
+        sha256: The hash it must have; None where none is recorded.
+        unit: The folder that is renamed as a whole; "" for a file by itself.
     """
 
-    place: str
+    target: str
     source: Path | None = None
     data: bytes = b""
     sha256: str | None = None
     unit: str = ""
 
     @property
-    def renamed(self) -> str:
-        return self.unit or self.place
+    def renamed_path(self) -> str:
+        """What gets its name in one rename: the folder, or the file."""
+        return self.unit or self.target
 
     @property
     def bytes(self) -> int:
-        return len(self.data) if self.source is None else size(self.source)
+        """How much is copied."""
+        return len(self.data) if self.source is None else file_size(self.source)
 
 
-def component(name: str) -> str:
-    """A foreign name, if it is safe as one component of a path.
+def safe_name(name: str) -> str:
+    """A name from the other home, if it is safe as one component of a path.
 
     Raises:
         MergeConflict: it is not.
@@ -62,20 +64,20 @@ def component(name: str) -> str:
     try:
         return checked_id(name)
     except UsageError as error:
-        raise MergeConflict(f"{name!r} cannot be a file's name here") from error
+        raise MergeConflict(f"{name!r} cannot be a file name here") from error
 
 
-def listed(folder: Path) -> list[os.DirEntry[str]]:
-    """What is in a foreign folder, by name, but for what is unfinished; nothing without it.
+def list_folder(folder: Path) -> list[os.DirEntry[str]]:
+    """The entries of a folder, by name, without hidden ones; empty when it is missing.
 
     Raises:
-        MergeConflict: it, or something in it, is neither a folder nor a plain file, or cannot be read.
+        MergeConflict: it, or an entry, is neither a folder nor a plain file, or cannot be read.
     """
     try:
         if not stat.S_ISDIR(folder.lstat().st_mode):
-            raise MergeConflict(f"{folder} is no folder; symbolic links are not followed")
-        with os.scandir(folder) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
+            raise MergeConflict(f"{folder} is not a folder (symbolic links are not followed)")
+        with os.scandir(folder) as iterator:
+            entries = sorted(iterator, key=lambda entry: entry.name)
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -84,63 +86,63 @@ def listed(folder: Path) -> list[os.DirEntry[str]]:
     for entry in entries:
         plain = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
         if not plain:
-            what = "a symbolic link" if entry.is_symlink() else "no plain file"
+            what = "a symbolic link" if entry.is_symlink() else "not a plain file"
             raise MergeConflict(f"{entry.path} is {what}")
     return entries
 
 
-def tree(folder: Path) -> Iterator[Path]:
-    """Every plain file below a foreign folder.
+def walk_files(folder: Path) -> Iterator[Path]:
+    """Every plain file below a folder.
 
     Raises:
-        MergeConflict: as `listed`.
+        MergeConflict: as `list_folder`.
     """
-    for entry in listed(folder):
+    for entry in list_folder(folder):
         if entry.is_dir(follow_symlinks=False):
-            yield from tree(Path(entry.path))
+            yield from walk_files(Path(entry.path))
         else:
             yield Path(entry.path)
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BufferedReader]:
-    """A foreign file, if it is a plain one.
+def open_file(path: Path) -> Iterator[BufferedReader]:
+    """Open a file for reading, if it is a plain one.
 
     Raises:
         MergeConflict: it is not, or cannot be read.
     """
     try:
-        # Without O_NONBLOCK a pipe that lies there would be waited for.
+        # O_NONBLOCK: opening a named pipe would otherwise wait for its writer.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise MergeConflict(f"{path} cannot be read: {error.strerror}") from error
     with os.fdopen(handle, "rb") as stream:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise MergeConflict(f"{path} is no plain file")
+            raise MergeConflict(f"{path} is not a plain file")
         yield stream
 
 
-def content(path: Path) -> bytes:
-    """A foreign file whole.
+def read_file(path: Path) -> bytes:
+    """The content of a file.
 
     Raises:
-        MergeConflict: as `opened`.
+        MergeConflict: as `open_file`.
     """
-    with opened(path) as stream:
+    with open_file(path) as stream:
         return stream.read()
 
 
-def content_if_there(path: Path) -> bytes | None:
-    """A foreign file whole; None without it.
+def read_file_if_any(path: Path) -> bytes | None:
+    """The content of a file; None when it is missing.
 
     Raises:
-        MergeConflict: as `opened`.
+        MergeConflict: as `open_file`.
     """
-    return content(path) if os.path.lexists(path) else None
+    return read_file(path) if os.path.lexists(path) else None
 
 
-def size(path: Path) -> int:
-    """The bytes of a foreign file.
+def file_size(path: Path) -> int:
+    """The size of a file in bytes.
 
     Raises:
         MergeConflict: it is gone.
@@ -151,67 +153,65 @@ def size(path: Path) -> int:
         raise MergeConflict(f"{path} cannot be read: {error.strerror}") from error
 
 
-def digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """The SHA-256 of a file.
 
     Raises:
-        MergeConflict: as `opened`.
+        MergeConflict: as `open_file`.
     """
-    with opened(path) as stream:
+    with open_file(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def stage(folder: Path, pieces: list[FileCopy]) -> None:
-    """Write pieces into a folder that is in nobody's way, and bring them to disk.
+def stage(folder: Path, files: list[FileCopy]) -> None:
+    """Write files into a hidden folder, and bring them to disk.
 
     Raises:
-        MergeConflict: a file there cannot be read, or is not what it should be.
+        MergeConflict: a source cannot be read, or has another hash than it should.
         OSError: the disk here is full, or refuses.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
-    for piece in pieces:
-        target = folder / piece.place
+    for file in files:
+        target = folder / file.target
         for parent in reversed(target.relative_to(folder).parents[:-1]):
             (folder / parent).mkdir(mode=0o700, exist_ok=True)
-        _write(piece, target)
+        _write(file, target)
     for place, _, _ in os.walk(folder):
         sync_folder(Path(place))
 
 
-def _write(piece: FileCopy, target: Path) -> None:
+def _write(file: FileCopy, target: Path) -> None:
     handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as stream:
-        if piece.source is None:
-            stream.write(piece.data)
+        if file.source is None:
+            stream.write(file.data)
         else:
-            found = hashlib.sha256()
-            with opened(piece.source) as there:
-                while block := there.read(BLOCK):
-                    found.update(block)
+            sha256 = hashlib.sha256()
+            with open_file(file.source) as source:
+                while block := source.read(BLOCK):
+                    sha256.update(block)
                     stream.write(block)
-            if piece.sha256 not in (None, found.hexdigest()):
-                raise MergeConflict(
-                    f"{piece.source} is damaged: it is not the file that was written"
-                )
+            if file.sha256 not in (None, sha256.hexdigest()):
+                raise MergeConflict(f"{file.source} is damaged: its hash is not the recorded one")
         stream.flush()
         os.fsync(stream.fileno())
 
 
-def publish(staged: Path, folder: Path, pieces: list[FileCopy]) -> None:
-    """Give staged pieces their names in a folder that is there, one after the other."""
-    for unit in dict.fromkeys(piece.renamed for piece in pieces):
-        target = folder / unit
+def publish(staged: Path, folder: Path, files: list[FileCopy]) -> None:
+    """Move staged files to their names in a folder that exists, one after the other."""
+    for path in dict.fromkeys(file.renamed_path for file in files):
+        target = folder / path
         target.parent.mkdir(mode=0o700, exist_ok=True)
         if target.is_dir():  # a checkpoint without its manifest
             shutil.rmtree(target)
-        (staged / unit).replace(target)
+        (staged / path).replace(target)
         sync_folder(target.parent)
     shutil.rmtree(staged)
 
 
 def sweep(*folders: Path) -> None:
-    """Remove what a merge that was killed has left; call it with the merge lock held."""
+    """Remove what a killed merge left behind; hold the merge lock."""
     for folder in folders:
         for path in folder.glob(f"{PREFIX}*"):
             if path.is_dir() and not path.is_symlink():

@@ -1,4 +1,4 @@
-"""The journal and the experiments of another home.
+"""What comes over of another home's journal and experiments.
 
 Promises: a line of the journal comes over once, into a file that nobody here appends to; a
 definition comes over only under a slug that nothing here has.
@@ -13,104 +13,115 @@ from pathlib import Path
 from experiments.catalogue import FILE, builtin_root
 from experiments.schema import NAME
 from wgen_tui.paths import Home
-from wgen_tui.services.merge.file_copies import FileCopy, component, content, digest, listed, tree
+from wgen_tui.services.merge.file_copies import (
+    FileCopy,
+    file_digest,
+    list_folder,
+    read_file,
+    safe_name,
+    walk_files,
+)
 from wgen_tui.services.merge.merge_report import MergeConflict
 
 CACHE = "__pycache__"
 
 
-def journal(home: Home, other: Home) -> tuple[list[FileCopy], int]:
-    """What other people's, or other boxes', journals hold beside ours.
+def journal_files(home: Home, other: Home) -> tuple[list[FileCopy], int]:
+    """The lines of the other home's journal that ours lacks.
 
     Returns:
-        The files to be written, and how many lines they have.
+        The files to write, and how many lines they have.
 
     Raises:
         MergeConflict: a file there cannot be read.
     """
-    pieces: list[FileCopy] = []
+    files: list[FileCopy] = []
     known: set[object] = set()
     for path in home.journal.glob("*.jsonl"):
         known.update(key for key, _ in _lines(path.read_bytes()))
     taken = {path.name for path in home.journal.glob("*.jsonl")}
     count = 0
-    for entry in listed(other.journal):
+    for entry in list_folder(other.journal):
         if not entry.name.endswith(".jsonl"):
             continue
-        name = _name(entry.name)
-        data = content(other.journal / entry.name)
+        name = _journal_name(entry.name)
+        data = read_file(other.journal / entry.name)
         new = [(key, line) for key, line in _lines(data) if key not in known]
         if not new:
             continue
         text = b"".join(line + b"\n" for _, line in new)
         if name in taken:
-            # Its namesake may be growing under a grader's hands.
+            # A grader may be appending to the file of this name here.
             mark = hashlib.sha256(text).hexdigest()[:10]
             name = f"{name.removesuffix('.jsonl')}-{mark}.jsonl"
-        pieces.append(FileCopy(name, data=text))
+        files.append(FileCopy(name, data=text))
         taken.add(name)
         known.update(key for key, _ in new)
         count += len(new)
-    return pieces, count
+    return files, count
 
 
-def _name(name: str) -> str:
-    """The name of a journal file here; graders' names may have letters that ids have not."""
+def _journal_name(name: str) -> str:
+    """Check a journal file's name; graders' names may have letters that ids have not."""
     if "/" in name or not name.isprintable() or len(name.encode()) > 200:
-        raise MergeConflict(f"{name!r} cannot be a file's name here")
+        raise MergeConflict(f"{name!r} cannot be a file name here")
     return name
 
 
 def _lines(data: bytes) -> list[tuple[object, bytes]]:
-    """Every whole line that is a record, and what tells it from others."""
-    found: list[tuple[object, bytes]] = []
+    """Every complete line that is a record, with its key."""
+    records: list[tuple[object, bytes]] = []
     for line in data[: data.rfind(b"\n") + 1].splitlines():
         try:
             row = json.loads(line)
         except ValueError:
             continue  # torn by a power cut
         if isinstance(row, dict):
-            found.append((row.get("grade_id", line), line))
-    return found
+            records.append((row.get("grade_id", line), line))
+    return records
 
 
 def slugs(other: Home) -> list[str]:
-    """The definitions of the other home.
+    """The slugs of the other home's definitions.
 
     Raises:
-        MergeConflict: its folder of them cannot be read.
+        MergeConflict: their folder cannot be read.
     """
-    found = [entry.name for entry in listed(other.experiments) if entry.is_dir()]
-    return [name for name in found if (other.experiments / name / FILE).exists()]
+    names = [entry.name for entry in list_folder(other.experiments) if entry.is_dir()]
+    return [name for name in names if (other.experiments / name / FILE).exists()]
 
 
-def definition(home: Home, other: Home, slug: str) -> list[FileCopy]:
-    """The files of a definition that is not here; nothing when the same is here.
+def definition_files(home: Home, other: Home, slug: str) -> list[FileCopy]:
+    """The files of a definition to copy; empty when the same definition is here.
 
     Raises:
         MergeConflict: another definition has the slug here, or this one cannot be taken.
     """
-    if not NAME.fullmatch(component(slug)):
+    if not NAME.fullmatch(safe_name(slug)):
         raise MergeConflict(f"{slug!r} cannot be a slug")
     there = other.experiments / slug
-    found = {str(path.relative_to(there)): path for path in _files(there)}
+    theirs = {str(path.relative_to(there)): path for path in _files(there)}
     here = home.experiments / slug
     if not here.exists():
         here = builtin_root() / slug
     if not (here / FILE).exists():
-        return [FileCopy(name, path) for name, path in found.items()]
+        return [FileCopy(name, path) for name, path in theirs.items()]
     ours = {str(path.relative_to(here)): path for path in here.rglob("*") if path.is_file()}
     ours = {name: path for name, path in ours.items() if CACHE not in Path(name).parts}
-    for name in sorted(found.keys() | ours.keys()):
-        if name not in ours or name not in found or digest_of(ours[name]) != digest(found[name]):
+    for name in sorted(theirs.keys() | ours.keys()):
+        if (
+            name not in ours
+            or name not in theirs
+            or digest_here(ours[name]) != file_digest(theirs[name])
+        ):
             raise MergeConflict(f"another definition has this slug here: {name} differs")
     return []
 
 
-def digest_of(path: Path) -> str:
+def digest_here(path: Path) -> str:
     """The SHA-256 of a file here, which may be a link of the user's own."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _files(folder: Path) -> list[Path]:
-    return [path for path in tree(folder) if CACHE not in path.relative_to(folder).parts]
+    return [path for path in walk_files(folder) if CACHE not in path.relative_to(folder).parts]

@@ -1,8 +1,8 @@
-"""Part files of a run that both homes have: the rows that are there and not here.
+"""What comes over of a run's part files: the rows that the other home has and this one has not.
 
-Promises: a row that is here is not brought again, so that the database holds the same whatever it
-is made from; a part that is wholly new keeps its name and content; one whose name is taken, or of
-which some rows are here, gets a name that follows from its content. Two texts of one sample are a
+Promises: a row that is here is not copied again, so that the database is the same whatever it is
+built from; a part of new rows only keeps its name and content; one whose name is taken, or of which
+some rows are here, gets a name that follows from its content. Two texts of one sample are a
 conflict.
 """
 
@@ -16,12 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wgen_tui.services.merge.file_copies import FileCopy, component, content, digest, listed, size
+from wgen_tui.services.merge.file_copies import (
+    FileCopy,
+    file_digest,
+    file_size,
+    list_folder,
+    read_file,
+    safe_name,
+)
 from wgen_tui.services.merge.merge_report import MergeConflict
 
 Key = tuple[Any, ...]
-# Folder of a run -> what makes two rows the same row. Prompts and read-outs come before samples:
-# what a kill leaves is whole by itself.
+# Folder of a run -> its rows' key. Prompts and tokens come before samples, so that a kill leaves no
+# sample without them.
 KEYS: dict[str, tuple[str, ...]] = {
     "prompts": ("prompt_id", "model", "experiment"),
     "tokens": ("sample_id",),
@@ -33,33 +40,34 @@ KEYS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class IncomingParts:
-    """What comes over of one folder."""
+    """The part files that come over of one folder, and how many rows are new."""
 
-    pieces: tuple[FileCopy, ...]
+    files: tuple[FileCopy, ...]
     rows: int
 
 
 def suffix(kind: str) -> str:
+    """How the names of a folder's parts end."""
     return ".jsonl" if kind == "grades" else ".parquet"
 
 
 def parts_there(folder: Path, kind: str) -> list[Path]:
-    """The parts in a foreign folder.
+    """The parts in a folder of the other home.
 
     Raises:
-        MergeConflict: one cannot stand here.
+        MergeConflict: the name of one is not safe here.
     """
-    names = [entry.name for entry in listed(folder)]
+    names = [entry.name for entry in list_folder(folder)]
     end = suffix(kind)
     return [
-        folder / component(name)
+        folder / safe_name(name)
         for name in names
         if name.startswith("part-") and name.endswith(end)
     ]
 
 
 def all_parts(folder: Path, kind: str) -> IncomingParts:
-    """Every part, for a run that is not here.
+    """Every part, for a run that this home lacks.
 
     Raises:
         MergeConflict: one is damaged.
@@ -70,56 +78,56 @@ def all_parts(folder: Path, kind: str) -> IncomingParts:
 
 
 def new_parts(ours: Path, theirs: Path, kind: str) -> IncomingParts:
-    """What the parts there hold beside those here.
+    """The rows of their parts that ours lack.
 
     Raises:
         MergeConflict: a part there is damaged, or a sample has two texts.
     """
     there = parts_there(theirs, kind)
     here = sorted(ours.glob(f"part-*{suffix(kind)}"))
-    fresh = [path for path in there if not _same_file(path, here)]
-    if not fresh:
+    changed = [path for path in there if not _same_file(path, here)]
+    if not changed:
         return IncomingParts((), 0)
     known = _keys_here(here, kind)
     taken = {path.name for path in here}
-    pieces: list[FileCopy] = []
+    files: list[FileCopy] = []
     rows = 0
-    for path in fresh:
+    for path in changed:
         keys = _keys(path, kind)
         new = [key for key in keys if key not in known]
         if kind == "samples" and len(new) < len(keys):
             _refuse_two_texts(path, here, known)
         if new:
-            pieces.append(_piece(path, kind, keys, set(new), taken))
-            taken.add(Path(pieces[-1].place).name)
+            files.append(_part_copy(path, kind, keys, set(new), taken))
+            taken.add(Path(files[-1].target).name)
             known |= set(new)
             rows += len(set(new))
-    return IncomingParts(tuple(pieces), rows)
+    return IncomingParts(tuple(files), rows)
 
 
 def _same_file(path: Path, here: Iterable[Path]) -> bool:
-    same = [other for other in here if other.stat().st_size == size(path)]
-    return bool(same) and digest(path) in {digest(other) for other in same}
+    same = [other for other in here if other.stat().st_size == file_size(path)]
+    return bool(same) and file_digest(path) in {file_digest(other) for other in same}
 
 
-def _piece(path: Path, kind: str, keys: list[Key], new: set[Key], taken: set[str]) -> FileCopy:
+def _part_copy(path: Path, kind: str, keys: list[Key], new: set[Key], taken: set[str]) -> FileCopy:
     whole = len(new) == len(keys)
     if whole and path.name not in taken:
         return FileCopy(f"{kind}/{path.name}", path)
-    data = content(path) if whole else _only(path, kind, new)
+    data = read_file(path) if whole else _selected_rows(path, kind, new)
     mark = hashlib.sha256(repr(sorted(new)).encode()).hexdigest()[:10]
     return FileCopy(f"{kind}/{path.stem}-{mark}{path.suffix}", data=data)
 
 
 def _keys_here(paths: Iterable[Path], kind: str) -> set[Key]:
-    """The rows that are here; a damaged part is as good as missing."""
-    found: set[Key] = set()
+    """The keys of our rows; a damaged part counts as missing."""
+    keys: set[Key] = set()
     for path in paths:
         try:
-            found.update(_keys(path, kind))
+            keys.update(_keys(path, kind))
         except MergeConflict:
             continue
-    return found
+    return keys
 
 
 def _keys(path: Path, kind: str) -> list[Key]:
@@ -131,11 +139,11 @@ def _keys(path: Path, kind: str) -> list[Key]:
 
 def _lines(path: Path) -> list[dict[str, Any]]:
     try:
-        rows = [json.loads(line) for line in content(path).splitlines() if line.strip()]
+        rows = [json.loads(line) for line in read_file(path).splitlines() if line.strip()]
     except ValueError as error:
         raise MergeConflict(f"{path} is damaged: {error}") from error
     if not all(isinstance(row, dict) and isinstance(row.get("grade_id"), int) for row in rows):
-        raise MergeConflict(f"{path} is damaged: a line is no grade")
+        raise MergeConflict(f"{path} is damaged: a line is not a grade")
     return rows
 
 
@@ -146,7 +154,7 @@ def _table(path: Path, columns: Iterable[str] | None = None) -> Any:
 
     try:
         return pq.read_table(
-            io.BytesIO(content(path)),
+            io.BytesIO(read_file(path)),
             columns=None if columns is None else list(columns),
             page_checksum_verification=True,
         )
@@ -154,27 +162,27 @@ def _table(path: Path, columns: Iterable[str] | None = None) -> Any:
         raise MergeConflict(f"{path} is damaged: {str(error).splitlines()[0]}") from error
 
 
-def _only(path: Path, kind: str, wanted: set[Key]) -> bytes:
-    """The rows of a part whose keys are wanted, as a part."""
+def _selected_rows(path: Path, kind: str, selected: set[Key]) -> bytes:
+    """A part with only the selected rows of another."""
     if kind == "grades":
-        rows = [row for row in _lines(path) if (row["grade_id"],) in wanted]
+        rows = [row for row in _lines(path) if (row["grade_id"],) in selected]
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
     import pyarrow as pa  # noqa: PLC0415 - as above
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     table = _table(path)
     keys = zip(*(table[name].to_pylist() for name in KEYS[kind]), strict=True)
-    kept = table.filter(pa.array([key in wanted for key in keys]))
+    kept = table.filter(pa.array([key in selected for key in keys]))
     buffer = io.BytesIO()
     pq.write_table(kept, buffer, compression="zstd", write_page_checksum=True)
     return buffer.getvalue()
 
 
 def _refuse_two_texts(path: Path, here: Iterable[Path], known: set[Key]) -> None:
-    """The same draw made twice gives one text; on other hardware it may give another.
+    """Refuse samples with two texts: other hardware may draw another text from the same seed.
 
     Raises:
-        MergeConflict: it did.
+        MergeConflict: some have.
     """
     theirs = {key: text for key, text in _texts(path).items() if (key,) in known}
     differ: list[int] = []

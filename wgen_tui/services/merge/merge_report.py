@@ -1,4 +1,7 @@
-"""What a merge found and did."""
+"""The report of a merge: what was copied, and what was refused and why.
+
+Promises: plain data; every refusal has its reason in words.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-What = Literal["new", "updated", "same", "conflict", "live"]
-Kind = Literal["run", "experiment", "journal"]
+MergeStatus = Literal["new", "updated", "same", "conflict", "live"]
+ConflictKind = Literal["run", "experiment", "journal"]
 
 
 class MergeConflict(Exception):
-    """Something of the other home that is not taken; the message says why."""
+    """Something of the other home is refused; the message says why."""
 
 
 class StepsDiffer(MergeConflict):
-    """Both homes have a checkpoint of a step, and the adapters are not the same.
+    """Both homes have a checkpoint of a step, and the adapters differ.
 
     Attributes:
         step: The step.
@@ -33,20 +36,20 @@ class StepsDiffer(MergeConflict):
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class MergedItem:
     """A run, launch or experiment of the other home.
 
     Attributes:
         name: Its id or slug.
-        what: new, updated, same, conflict, or live (at work in one of the homes; left out).
-        why: For the last two, in words.
-        checkpoints: Steps that come over.
-        samples: How many come over.
+        status: new, updated, same, conflict, or live (running in one of the homes; left out).
+        why: The reason for the last two, in words.
+        checkpoints: The steps that are copied.
+        samples: How many are copied.
         bytes: How much is copied.
     """
 
     name: str
-    what: What
+    status: MergeStatus
     why: str = ""
     checkpoints: tuple[int, ...] = ()
     samples: int = 0
@@ -54,10 +57,10 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
-    """Why something was not taken; for two adapters of a step, their hashes."""
+class ConflictEntry:
+    """Why something was refused; for two adapters of a step, their hashes."""
 
-    kind: Kind
+    kind: ConflictKind
     name: str
     why: str
     step: int | None = None
@@ -65,35 +68,35 @@ class Conflict:
     theirs: str | None = None
 
     @classmethod
-    def of(cls, kind: Kind, name: str, error: MergeConflict) -> Conflict:
-        """What an error says, as a line of the report."""
+    def from_error(cls, kind: ConflictKind, name: str, error: MergeConflict) -> ConflictEntry:
+        """An error as a line of the report."""
         if isinstance(error, StepsDiffer):
             return cls(kind, name, str(error), error.step, error.ours, error.theirs)
         return cls(kind, name, str(error))
 
 
 @dataclass
-class Report:
-    """What came over, or would.
+class MergeReport:
+    """What was copied, or would be.
 
     Attributes:
         other: The other home.
         dry_run: Whether nothing was written.
-        grades: Lines of the journal: people's grades and what takes them back.
-        ingested: Whether the database has what came; if not, the next ingest sees to it.
+        grades: Lines of the journal: people's grades, and their retractions.
+        ingested: Whether the database has it all; if not, the next ingest adds it.
     """
 
     other: Path
     dry_run: bool
-    runs: list[Item] = field(default_factory=list)
-    launches: list[Item] = field(default_factory=list)
+    runs: list[MergedItem] = field(default_factory=list)
+    launches: list[MergedItem] = field(default_factory=list)
     grades: int = 0
-    experiments: list[Item] = field(default_factory=list)
-    conflicts: list[Conflict] = field(default_factory=list)
+    experiments: list[MergedItem] = field(default_factory=list)
+    conflicts: list[ConflictEntry] = field(default_factory=list)
     ingested: bool = True
 
     @property
     def nothing_new(self) -> bool:
-        """Whether everything that can come over is here."""
+        """Whether there was nothing to copy."""
         items = [*self.runs, *self.launches, *self.experiments]
-        return not self.grades and not any(item.what in ("new", "updated") for item in items)
+        return not self.grades and not any(item.status in ("new", "updated") for item in items)
