@@ -13,7 +13,8 @@ from wgen_tui.paths import Home
 
 if TYPE_CHECKING:
     from wgen_tui.services.planning.plan import Plan
-    from wgen_tui.services.results.results import ContrastResult, Rate, Results
+    from wgen_tui.services.results.rates import ContrastResult, Rate
+    from wgen_tui.services.results.results import Results
 
 
 @click.command()

@@ -60,9 +60,10 @@ def pause(
 ) -> None:
     """Pause runs, or the queue: what runs saves its state first."""
     from wgen_tui.services.control import control
+    from wgen_tui.services.runs import queue
 
     if whole:
-        control.pause_queue(home, why)
+        queue.pause_queue(home, why)
         say("The queue is paused. `wgen-tui run resume --queue` goes on.")
         return
     chosen = choose(home, run_ids, experiment, everything, lambda run: run.live and not run.paused)
@@ -105,7 +106,7 @@ def retry(home: Home, run_ids: tuple[str, ...], experiment: str | None, everythi
     """
     from wgen_tui.services.control import control
 
-    chosen = choose(home, run_ids, experiment, everything, lambda run: run.state in control.AGAIN)
+    chosen = choose(home, run_ids, experiment, everything, lambda run: run.retryable)
     _say_begun(control.retry(home, chosen), chosen, "failed, lost or cancelled")
 
 

@@ -13,8 +13,9 @@ from wgen_tui.paths import Home
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wgen_tui.services.results.rates import ContrastResult, Rate
     from wgen_tui.services.results.readouts import ReadoutMean
-    from wgen_tui.services.results.results import ContrastResult, Rate, Results
+    from wgen_tui.services.results.results import Results
     from wgen_tui.services.results.stats import Interval
 
 BAR = 20  # cells from 0 to 1

@@ -18,6 +18,7 @@ __all__ = [
     "plan",
     "preview",
     "provenance",
+    "queue",
     "results",
     "runs",
     "samples",
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.grading import session as grading
     from wgen_tui.services.planning import commit, plan, preview
     from wgen_tui.services.results import provenance, results
-    from wgen_tui.services.runs import runs
+    from wgen_tui.services.runs import queue, runs
     from wgen_tui.services.supervisor import lifecycle
 else:
     # In this branch alone: a type checker that saw `__getattr__` would let any name pass.
@@ -48,6 +49,7 @@ else:
         "plan": "planning.plan",
         "preview": "planning.preview",
         "provenance": "results.provenance",
+        "queue": "runs.queue",
         "results": "results.results",
         "runs": "runs.runs",
         "samples": "data.samples",

@@ -14,11 +14,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from store.samples import Filter
 from tests.builders.scripted_server import Asked, Reply, Script, completion, failure, scripted
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import DoneRecord, Event, LaunchSpec
 from wgen_tui.services.data import ingest
-from wgen_tui.services.data.samples import Filter, detail, search
+from wgen_tui.services.data.samples import detail, search
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.endpoint_status import warnings_of
 from wgen_tui.services.planning.plan import Options, make_plan

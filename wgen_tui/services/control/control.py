@@ -14,20 +14,9 @@ from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.services.control.restart import restart_runs
 from wgen_tui.services.runs import queue
 from wgen_tui.services.runs.launch_list import Launches
-from wgen_tui.services.runs.run_state import AGAIN, RunStatus
+from wgen_tui.services.runs.run_state import RunStatus
 from wgen_tui.services.runs.runs import get_run, launches_of
 from wgen_tui.services.supervisor import lifecycle
-
-__all__ = [
-    "AGAIN",
-    "highest",
-    "pause",
-    "pause_queue",
-    "prioritise",
-    "resume",
-    "resume_queue",
-    "retry",
-]
 
 
 def pause(home: Home, names: Iterable[str]) -> list[RunStatus]:
@@ -58,7 +47,7 @@ def resume(home: Home, names: Iterable[str]) -> tuple[LaunchSpec, ...]:
     chosen = [get_run(home, name) for name in names]
     for run in chosen:
         if not run.paused:
-            hint = f"wgen-tui run retry {run.run_id}" if run.state in AGAIN else ""
+            hint = f"wgen-tui run retry {run.run_id}" if run.retryable else ""
             raise UsageError(
                 f"Run {run.run_id} is {run.state} and not paused.", title="Not paused", hint=hint
             )
@@ -73,7 +62,7 @@ def retry(home: Home, names: Iterable[str]) -> tuple[LaunchSpec, ...]:
     """
     chosen = [get_run(home, name) for name in names]
     for run in chosen:
-        if run.state not in AGAIN:
+        if not run.retryable:
             hint = f"wgen-tui run resume {run.run_id}" if run.paused else ""
             raise UsageError(
                 f"Run {run.run_id} is {run.state}; there is nothing to try again.",
@@ -122,11 +111,6 @@ def highest(home: Home) -> int:
     """The highest priority of a launch that waits; 0 when none does."""
     views = Launches(home).refresh().values()
     return max((view.queue.priority for view in views if view.state == "queued"), default=0)
-
-
-def pause_queue(home: Home, why: str = "") -> None:
-    """Start nothing more; what runs goes on."""
-    queue.pause_queue(home, why)
 
 
 def resume_queue(home: Home) -> bool:

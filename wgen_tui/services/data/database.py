@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from store.connect import REFUSALS, Connection, StoreBroken, StoreBusy, StoreFiles, read
+from store.connect import REFUSALS, Connection, StoreBroken, StoreBusy, read
+from store.layout import StoreFiles
 from store.migrate import NewerDatabase
 from wgen_tui.errors import BusyError, UsageError, WgenError
 from wgen_tui.paths import Home
-
-__all__ = ["files_of", "reading", "store_errors"]
 
 
 def files_of(home: Home) -> StoreFiles:

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from store import samples as stored
-from store.samples import Facets, Filter, GradeInfo, Order, SampleDetail, SampleRow
+from store.samples import Facets, Filter, Order, SampleDetail, SampleRow
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.data import sql
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.data.sql import Format
 
-__all__ = [
-    "Facets",
-    "Filter",
-    "GradeInfo",
-    "SampleDetail",
-    "SampleRow",
-    "count",
-    "detail",
-    "export",
-    "facets",
-    "page",
-    "search",
-]
+
+def filter_of(fields: Mapping[str, Any]) -> Filter:
+    """The filter with these fields set."""
+    return Filter(**fields)
 
 
 def search(home: Home, filter: Filter, order: Order = "natural") -> array[int]:  # noqa: A002

@@ -27,8 +27,6 @@ from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import store_errors
 
-__all__ = ["Format", "QueryResult", "Running", "TableInfo", "export", "query", "schema"]
-
 Format = Literal["csv", "json", "parquet"]
 
 

@@ -22,19 +22,6 @@ from experiments.schema import Arm, Definition
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home, checked_id
 
-__all__ = [
-    "ExperimentInfo",
-    "copy",
-    "folder",
-    "json_schema",
-    "list_experiments",
-    "load",
-    "new",
-    "rows",
-    "usage_errors",
-    "validate",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class ExperimentInfo:

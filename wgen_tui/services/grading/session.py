@@ -26,13 +26,6 @@ from wgen_tui.services.data.database import reading
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.suggest import unknown
 
-__all__ = [
-    "BlindItem",
-    "GradingSession",
-    "rubrics",
-    "session",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class BlindItem:

@@ -20,8 +20,6 @@ from wgen_tui.services.planning.todo import PlannedRun, missing_stages
 from wgen_tui.services.runs.runs import get_run, read_spec, run_names
 from wgen_tui.services.suggest import unknown
 
-__all__ = ["plan_top_up"]
-
 
 def plan_top_up(
     home: Home,

@@ -27,8 +27,6 @@ from wgen_tui.services.results.readouts import ReadoutMean, means_over_seeds
 from wgen_tui.services.results.warnings import Doubt
 from wgen_tui.services.suggest import unknown
 
-__all__ = ["ContrastResult", "Rate", "Results", "compute", "stamp"]
-
 SCHEMA = 1
 
 

@@ -28,7 +28,7 @@ from wgen_tui.services.runs.tail import tail_lines
 from wgen_tui.services.runs.wait_reasons import WaitReasons
 from wgen_tui.services.slurm.job_state import describe, is_live
 
-AGAIN: frozenset[RunState] = frozenset({"failed", "lost", "cancelled"})  # may be tried again
+RETRYABLE: frozenset[RunState] = frozenset({"failed", "lost", "cancelled"})  # may be tried again
 SILENT = 60.0  # seconds without a word from a worker, after which that is said
 TAIL = 400  # lines of a log in which a cause is looked for
 
@@ -85,9 +85,9 @@ class RunStatus(BaseModel):
         return self.state in LIVE_STATES
 
     @property
-    def resumable(self) -> bool:
+    def retryable(self) -> bool:
         """Whether it ended otherwise than well, so that it can be tried again."""
-        return self.state in AGAIN
+        return self.state in RETRYABLE
 
 
 def status_of(

@@ -30,21 +30,6 @@ from wgen_tui.services.runs.tail import tail_lines
 from wgen_tui.services.runs.wait_reasons import WaitReasons
 from wgen_tui.services.suggest import unknown
 
-__all__ = [
-    "RunList",
-    "RunStatus",
-    "cancel",
-    "get_run",
-    "launches_of",
-    "list_runs",
-    "metrics",
-    "read_spec",
-    "remove",
-    "run_names",
-    "short_names",
-    "tail",
-]
-
 
 class RunList:
     """All runs of a home; asking again costs only what has changed. Not for several threads."""

@@ -19,7 +19,8 @@ from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
-    from wgen_tui.services.results.results import Rate, Results
+    from wgen_tui.services.results.rates import Rate
+    from wgen_tui.services.results.results import Results
 
 POLL_EVERY = 3.0
 Stamp = tuple[int, int]

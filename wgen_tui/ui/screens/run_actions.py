@@ -111,7 +111,7 @@ class RunActions(BaseScreen):
     def _toggle_queue(self) -> str:
         if services.control.resume_queue(self.home):
             return run_actions.QUEUE_GOES_ON
-        services.control.pause_queue(self.home)
+        services.queue.pause_queue(self.home)
         return run_actions.QUEUE_PAUSED
 
     def action_cancel(self) -> None:

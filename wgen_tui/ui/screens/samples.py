@@ -99,7 +99,7 @@ class SamplesScreen(BaseScreen):
 
     @loads("search", then="_show_ids", failed="_search_failed")
     def _search(self, fields: dict[str, Any]) -> array[int]:
-        return services.samples.search(self.home, services.samples.Filter(**fields))
+        return services.samples.search(self.home, services.samples.filter_of(fields))
 
     def _show_ids(self, ids: array[int]) -> None:
         self._total, self._new, self._detail = len(ids), 0, None
@@ -115,7 +115,7 @@ class SamplesScreen(BaseScreen):
 
     @loads("facets", then="_keep_facets")
     def _count_values(self, fields: dict[str, Any]) -> Facets:
-        return services.samples.facets(self.home, services.samples.Filter(**fields))
+        return services.samples.facets(self.home, services.samples.filter_of(fields))
 
     def _keep_facets(self, facets: Facets) -> None:
         self._facets = facets
@@ -157,7 +157,7 @@ class SamplesScreen(BaseScreen):
 
     @loads("count", then="_show_new_count")
     def _count(self, fields: dict[str, Any]) -> int:
-        return services.samples.count(self.home, services.samples.Filter(**fields))
+        return services.samples.count(self.home, services.samples.filter_of(fields))
 
     def _show_new_count(self, count: int) -> None:
         if self._total == 0 and count:

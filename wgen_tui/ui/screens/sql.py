@@ -23,7 +23,8 @@ from wgen_tui.ui.widgets.bars import KeyBar
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
-    from wgen_tui.services.data.sql import QueryResult, Running, TableInfo
+    from store.console import TableInfo
+    from wgen_tui.services.data.sql import QueryResult, Running
 
 FIRST_QUERY = "select arm, seed, count(*) as n\nfrom samples\ngroup by all\norder by all"
 EMPTY = "Nothing asked yet.\n\nctrl+j (or f5) runs the query, e edits it, tab goes to the views."

@@ -14,7 +14,8 @@ from wgen_tui.ui.state.cells import BOLD, DIM, Cell, Column
 from wgen_tui.ui.state.format import MISSING, plural
 
 if TYPE_CHECKING:
-    from wgen_tui.services.data.sql import QueryResult, TableInfo
+    from store.console import TableInfo
+    from wgen_tui.services.data.sql import QueryResult
 
 WIDEST = 40
 LOOKED_AT = 200

@@ -30,7 +30,7 @@ EXAMPLE = "arm=old_birds seed=1 question=… label=era:19th_century words in the
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The fields of a `services.samples.Filter` that `text` sets; the words left over are text.
+    """The fields of a `store.samples.Filter` that `text` sets; the words left over are text.
 
     Raises:
         UsageError: an unknown key, a seed or step that is no number, a label without a judge.

@@ -13,7 +13,8 @@ from wgen_tui.ui.state.cells import BAD, BOLD, DIM, WARN, Cell, Column
 from wgen_tui.ui.state.plots import axis_line, interval
 
 if TYPE_CHECKING:
-    from wgen_tui.services.results.results import ContrastResult, Rate, Results
+    from wgen_tui.services.results.rates import ContrastResult, Rate
+    from wgen_tui.services.results.results import Results
 
 MANY_BROKEN = 0.1
 WIDE = 140  # from here on, differences have a column of their own

@@ -33,7 +33,7 @@ def to_resume(chosen: Sequence[RunStatus]) -> list[RunStatus]:
 
 def to_retry(chosen: Sequence[RunStatus]) -> list[RunStatus]:
     """Those that ended otherwise than well."""
-    return [run for run in chosen if run.resumable]
+    return [run for run in chosen if run.retryable]
 
 
 def paused(runs: Sequence[RunStatus]) -> str:

@@ -199,7 +199,7 @@ def _key(run: RunStatus) -> str:
     """The key that goes on with it."""
     if run.paused:
         return "p goes on from its last complete state"
-    return "r tries again, from its last complete state" if run.resumable else ""
+    return "r tries again, from its last complete state" if run.retryable else ""
 
 
 def where(run: RunStatus) -> Text:
