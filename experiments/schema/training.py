@@ -154,6 +154,17 @@ class TrainingConfig(Model):
             return f"Poly r={poly.r}, {poly.n_skills} skills"
         return f"MHR r={poly.r}, {poly.n_skills} skills, {poly.n_splits} splits"
 
+    @property
+    def not_stackable_because(self) -> str | None:
+        """Why a run so trained cannot be one of several adapters in a pass; None if it can."""
+        if self.method == "poly":
+            return "a Poly adapter is trained on all its tasks together"
+        if self.lora.use_dora:
+            return "DoRA's magnitudes are not a sum of B·A"
+        if self.lora.modules_to_save:
+            return "modules_to_save are trained whole"
+        return None
+
     @model_validator(mode="after")
     def _length(self) -> TrainingConfig:
         if (self.num_train_epochs is None) == (self.max_steps is None):

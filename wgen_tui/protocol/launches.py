@@ -115,6 +115,15 @@ class LaunchSpec(Record):
     slurm: SlurmSettings | None = Field(default=None, description="given to Slurm; None: this box")
     notify: Notice | None = Field(default=None, description="of the plan, on its last launch")
 
+    @property
+    def processes(self) -> int:
+        """How many processes, each with its GPU, do the work.
+
+        What is no number counts as one: the worker complains of it.
+        """
+        number = self.accelerate.get("num_processes", 1)
+        return number if isinstance(number, int) and number > 0 else 1
+
 
 class StartRecord(Record):
     """launches/<id>/started.json: the process of the present attempt, and what it was given.

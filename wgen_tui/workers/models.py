@@ -21,7 +21,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from experiments.schema import TrainingConfig
 from wgen_tui.protocol.runs import ModelRef
-from wgen_tui.workers.runtime import WorkerError
+from wgen_tui.workers.runtime import WorkerError, is_disk_full, is_out_of_memory
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 SMALL = 20_000_000  # parameters; below, more than one CPU thread costs more than it gives
@@ -77,6 +77,8 @@ def _in_words(ref: ModelRef) -> Iterator[None]:
             "to safetensors where it was made.",
         ) from error
     except (OSError, ValueError) as error:
+        if is_out_of_memory(error) or is_disk_full(error):
+            raise  # nothing is wrong with the model: another attempt may load it
         text = str(error).strip().splitlines()[0]
         hint = "Look with `wgen-tui doctor` at HF_HOME, HF_TOKEN and offline mode."
         if "trust_remote_code" in str(error):

@@ -16,13 +16,14 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from errno import ENOSPC
+from errno import EDQUOT, ENOMEM, ENOSPC
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 from wgen_tui.errors import ExitCode, WgenError
 from wgen_tui.paths import Home, LaunchPaths, RunPaths, keep_private
+from wgen_tui.protocol import failures
 from wgen_tui.protocol.launches import (
     DoneRecord,
     Event,
@@ -175,15 +176,34 @@ def failure(error: WgenError) -> RunOutcome:
 
 def unexpected(error: BaseException) -> RunOutcome:
     """The outcome of any other error: its nearest known cause, or its last line."""
-    text = f"{type(error).__name__}: {error}".strip().rstrip(":")
-    if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
-        hint = "Use a smaller batch, 4-bit quantization, or gradient_checkpointing."
-        return RunOutcome(outcome="failed", title="Out of memory", message=text, hint=hint)
-    if isinstance(error, OSError) and error.errno == 28:
-        hint = "Make room; the same command goes on from what is there."
-        return RunOutcome(outcome="failed", title="Disk full", message=text, hint=hint)
+    title = failures.UNEXPECTED
     hint = "The whole traceback is in the log: wgen-tui run logs RUN."
-    return RunOutcome(outcome="failed", title="Unexpected error", message=text, hint=hint)
+    if is_out_of_memory(error):
+        title, hint = failures.OUT_OF_MEMORY, failures.LESS_MEMORY
+    elif is_disk_full(error):
+        title = failures.DISK_FULL
+        hint = "Make room; the same command goes on from what is there."
+    return RunOutcome(outcome="failed", title=title, message=_as_logged(error), hint=hint)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory did not suffice, on a GPU or not; with less at once it may."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == ENOMEM):
+        return True
+    line = _as_logged(error)
+    return any(known.search(line) for known in (failures.GPU_MEMORY, failures.HOST_MEMORY))
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether a file system, or what the user may have of it, is full."""
+    if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):
+        return True
+    return failures.FULL_DISK.search(_as_logged(error)) is not None
+
+
+def _as_logged(error: BaseException) -> str:
+    """An error as the end of its traceback, the way `failures` knows it."""
+    return f"{type(error).__name__}: {error}".strip().rstrip(":")
 
 
 def launch_worker(stage: Stage, work: Callable[[Worker], None]) -> int:

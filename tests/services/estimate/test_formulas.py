@@ -114,20 +114,6 @@ def test_quantised_weights_are_those_of_the_linear_modules(qwen: ModelRef) -> No
 # -- beside the workers ----------------------------------------------------------------------------
 
 
-def test_the_workers_choose_by_the_same_constants() -> None:
-    look = """
-from wgen_tui.services.estimate import formulas as f
-from wgen_tui.workers.sample import sampler
-from wgen_tui.workers.sample.engine import forward as passes
-from wgen_tui.workers.train.grid import fit
-assert (f.MOST_ADAPTERS, f.ADAPTER_BYTES, f.FIT_SHARE) == (fit.MOST, fit.OPTIMISER_BYTES, fit.SHARE)
-assert f.PASS_TOKENS == {True: fit.TOKENS["cuda"], False: fit.TOKENS["cpu"]}
-assert (f.MOST_ROWS, f.ROWS_SHARE) == (passes.MOST_ROWS, passes.SHARE)
-assert (f.SEATS, f.SEATS_SHARE) == (sampler.SEATS, sampler.SHARE)
-"""
-    subprocess.run([sys.executable, "-c", look], check=True)
-
-
 MEASURE = """
 import json, sys
 import torch

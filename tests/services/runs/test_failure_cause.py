@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from tests.builders.memory_errors import MEMORY_ERRORS
 from wgen_tui.services.runs.failure_cause import ATTEMPT_MARK, nearest_cause
 
 BEGIN = """\
@@ -153,6 +154,15 @@ def test_an_error_is_known_by_its_line(error: str, title: str, end: str) -> None
     assert found == title
     assert message == error.splitlines()[0]
     assert hint
+
+
+@pytest.mark.parametrize("line", MEMORY_ERRORS.values(), ids=MEMORY_ERRORS.keys())
+@pytest.mark.parametrize("end", ["", LAUNCHER, TORCHRUN])
+def test_memory_that_did_not_suffice_is_known_however_it_is_said(line: str, end: str) -> None:
+    found, message, hint = at_end(trace(line) + end)
+    assert found == "Out of memory"
+    assert message == line[:300]
+    assert "Use a smaller batch" in hint
 
 
 def test_what_a_process_says_because_another_died_does_not_count() -> None:

@@ -109,7 +109,7 @@ def test_checkpoints_come_in_waves_when_room_is_short(
     job = make_job(2, checkpoints="all")
     sample_runs(field, job)
     together = everything(field)
-    monkeypatch.setattr(sampler, "SHARE", 1e-9)
+    monkeypatch.setattr(sampler, "SAMPLED_ADAPTERS_SHARE", 1e-9)
     for run in (BASE, *RUNS):
         shutil.rmtree(field.home.run(run).samples)
     worker = sample_runs(field, job)
@@ -238,7 +238,7 @@ def test_a_run_cancelled_half_way_keeps_what_it_has(
     from wgen_tui.workers.sample import stage as samples
 
     monkeypatch.setattr(sampler, "POLL_SECONDS", 0.0)
-    monkeypatch.setattr(engines, "MOST_ROWS", 8)
+    monkeypatch.setattr(sampler, "MAX_ROWS", 8)
     monkeypatch.setattr(engines, "rows_that_fit", lambda *_: 8)
     job = make_job(6)
     made = sample_launch(field, job, BASE, *RUNS)

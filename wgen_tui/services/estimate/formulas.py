@@ -1,8 +1,8 @@
 """Bytes of the parts of a training or a sampling, from a model's size: formulas, no files.
 
-Promises: pure functions. The bytes of activations were fitted to what `workers.grid.fit` measures
+Promises: pure functions. The bytes of activations were fitted to what `workers.train.grid.fit` measures
 (what a forward pass saves for the backward pass): within 3% on random Llama and Qwen3 models of
-hidden 256, 8% on Gemma 2, in fp32 and bf16, on a CPU (tests/services/test_footprint.py measures again).
+hidden 256, 8% on Gemma 2, in fp32 and bf16, on a CPU (tests/services/estimate/test_formulas.py measures again).
 """
 
 from __future__ import annotations
@@ -11,16 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wgen_tui.services.models.architecture import ModelDims
-
-# Of `workers.grid.fit` and `workers.passes`, which size themselves by these; a test compares them.
-MOST_ADAPTERS = 32
-ADAPTER_BYTES = 20  # per weight: itself, gradient, two moments, the step's working copy
-FIT_SHARE = 0.6  # of free memory, for adapters and what they save
-PASS_TOKENS = {True: 16_384, False: 2_048}  # by whether it is a GPU
-MOST_ROWS = 512
-ROWS_SHARE = 0.25  # of free memory, for keys, values and logits
-SEATS = 64  # adapters on the base while sampling
-SEATS_SHARE = 0.1
 
 # Bytes of a weight in a quantised linear module. 4-bit: NF4 in blocks of 64 with one scale each,
 # doubly quantised: 4.127 bits (QLoRA, arXiv 2305.14314, section 3). 8-bit: one byte, scales apart.
@@ -117,7 +107,7 @@ class Pass:
 
 
 def saved_bytes(shape: ModelDims, adapters: Adapters, width: int, made: Pass) -> int:
-    """What a pass keeps for the backward pass, as `workers.grid.fit` measures it."""
+    """What a pass keeps for the backward pass, as `workers.train.grid.fit` measures it."""
     everything, block = saved_bytes_per_token(shape, adapters, width, made.length)
     kept = shape.layers * shape.hidden * width + block if made.checkpointing else everything
     return int(made.tokens * kept + made.labels * 4 * shape.vocabulary)
@@ -138,5 +128,5 @@ def activation_bytes(shape: ModelDims, adapters: Adapters, width: int, made: Pas
 
 
 def cache_bytes(shape: ModelDims, width: int, length: int) -> int:
-    """Keys and values of one row of `length` tokens, and its logits as `workers.passes` has them."""
+    """Keys and values of one row of `length` tokens, and its logits as `workers.sample.engine.forward` has them."""
     return 2 * shape.layers * shape.keys * width * length + 4 * 8 * shape.vocabulary

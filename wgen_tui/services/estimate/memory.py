@@ -1,7 +1,7 @@
 """What one worker process takes of memory, in bytes: as much as it would choose to do at once.
 
-Promises: chooses as the workers do (`workers.grid.fit`, `workers.passes`, `workers.sampler`), by the
-same constants; raises nothing.
+Promises: chooses as the workers do (`workers.train.grid.fit`, `workers.sample.engine.forward`,
+`workers.sample.sampler`), by the same constants (`protocol.limits`); raises nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,16 @@ from itertools import groupby
 from experiments.schema import TrainingConfig
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec, SampleStage
+from wgen_tui.protocol.limits import (
+    MAX_ROWS,
+    MAX_SAMPLED_ADAPTERS,
+    MAX_TRAINED_ADAPTERS,
+    ROWS_SHARE,
+    SAMPLED_ADAPTERS_SHARE,
+    TRAINED_ADAPTER_BYTES,
+    TRAINING_SHARE,
+    pass_tokens,
+)
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.estimate import formulas, workload
 from wgen_tui.services.estimate.formulas import Pass
@@ -109,7 +119,7 @@ def _base(spec: LaunchSpec, shape: ModelDims, group: Sequence[RunSpec], limits: 
     quantization = "none" if training is None else training.quantization
     weights = formulas.weight_bytes(shape, width, quantization)
     if spec.accelerate.get("distributed_type") == "FSDP":
-        weights //= _processes(spec)
+        weights //= spec.processes
     return _Base(shape, width, weights)
 
 
@@ -119,18 +129,6 @@ def _width(training: TrainingConfig | None, on_gpu: bool) -> int:
     if wanted == "auto":
         return 2 if on_gpu else 4
     return WIDTHS[wanted]
-
-
-def _processes(spec: LaunchSpec) -> int:
-    number = spec.accelerate.get("num_processes", 1)
-    return number if isinstance(number, int) and number > 0 else 1
-
-
-def _stackable(training: TrainingConfig, spec: LaunchSpec) -> bool:
-    """As `workers.train.stage.why_not_stacked` and `workers.joint` have it."""
-    lora = training.lora
-    plain = not (lora.use_dora or lora.modules_to_save)
-    return training.method == "lora" and plain and _processes(spec) == 1
 
 
 def _train(
@@ -165,7 +163,7 @@ def _training(
         batches, key=lambda pair: pair[0].per_device_train_batch_size * pair[1].tokens
     )
     batch = training.per_device_train_batch_size
-    own, state = 4 * adapters.width, (formulas.ADAPTER_BYTES - 4) * adapters.width
+    own, state = 4 * adapters.width, (TRAINED_ADAPTER_BYTES - 4) * adapters.width
 
     def made(count: int) -> Pass:
         rows = count * batch
@@ -182,12 +180,12 @@ def _training(
         }
 
     count = 1
-    if all(_stackable(one, spec) for _, one in pairs):
+    if spec.processes == 1 and not any(one.not_stackable_because for _, one in pairs):
         each = formulas.saved_bytes(base.shape, adapters, base.width, made(1)) + own + state
-        busy = max(1, formulas.PASS_TOKENS[limits.on_gpu] // (batch * longest.tokens))
-        fits = limits.fits(formulas.FIT_SHARE, base.weights, each)
-        asked = limits.stack or formulas.MOST_ADAPTERS
-        count = max(1, min(formulas.MOST_ADAPTERS, len(pairs), busy, fits, asked))
+        busy = max(1, pass_tokens(on_gpu=limits.on_gpu) // (batch * longest.tokens))
+        fits = limits.fits(TRAINING_SHARE, base.weights, each)
+        asked = limits.stack or MAX_TRAINED_ADAPTERS
+        count = max(1, min(MAX_TRAINED_ADAPTERS, len(pairs), busy, fits, asked))
     return Need(parts(count), parts(1), stack=count)
 
 
@@ -207,8 +205,8 @@ def _drawing(
     length = workload.prompt_tokens(job) + job.sampling.max_tokens
     logits = formulas.cache_bytes(base.shape, base.width, 0)
     each = formulas.cache_bytes(base.shape, base.width, length)
-    fits = limits.fits(formulas.ROWS_SHARE, taken, each)
-    most = min(formulas.MOST_ROWS, limits.rows or formulas.MOST_ROWS)
+    fits = limits.fits(ROWS_SHARE, taken, each)
+    most = min(MAX_ROWS, limits.rows or MAX_ROWS)
     rows = max(1, min(most, fits, checkpoints * max(1, workload.draws(job))))
     return _Drawing(each - logits, logits, rows)
 
@@ -226,11 +224,11 @@ def _sampling(
         if run.training is not None
         for _ in range(workload.checkpoints_to_sample(home, run, job))
     ]
-    together = sorted(sizes, reverse=True)[: formulas.SEATS]
+    together = sorted(sizes, reverse=True)[:MAX_SAMPLED_ADAPTERS]
     one = max(together, default=0)
     seated = sum(together)
     if limits.room is not None:
-        most = int((limits.room - base.weights) * formulas.SEATS_SHARE)
+        most = int((limits.room - base.weights) * SAMPLED_ADAPTERS_SHARE)
         seated = max(one, min(seated, most))
     checkpoints = max(1, len(sizes) + sum(run.training is None for run in runs))
     drawn = _drawing(base, base.weights + seated, checkpoints, job, limits)

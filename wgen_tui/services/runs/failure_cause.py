@@ -11,6 +11,8 @@ import signal as signals
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wgen_tui.protocol import failures
+
 TAIL = 400  # lines of the log that are looked at
 # Begins a line of worker.log where an attempt begins; what stands before it killed another one.
 ATTEMPT_MARK = "=== attempt "
@@ -22,7 +24,7 @@ class Cause:
     """What ended a worker.
 
     Attributes:
-        title: A few words; those of `workers.runtime` where it has words for the same.
+        title: A few words; those of `protocol.failures` where another attempt may help.
         message: What happened, with the line that says so.
         hint: What to do; empty when nothing is known.
     """
@@ -47,29 +49,16 @@ def _known(pattern: str, title: str, hint: str, *, weak: bool = False) -> _Known
 
 
 GO_ON = "`wgen-tui run retry RUN` goes on from the last checkpoint."
-LESS_MEMORY = (
-    "Use a smaller batch or max_length, gradient_checkpointing: true, or quantization: 4bit."
-)
 
 # Of those that match one line the first counts: the particular stands before the general.
 KNOWN = (
-    _known(
-        r"CUDA out of memory|torch\.(cuda\.)?OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED"
-        r"|CUDNN_STATUS_ALLOC_FAILED|CUDA error: out of memory|HIP out of memory",
-        "Out of memory",
-        LESS_MEMORY,
+    _Known(failures.GPU_MEMORY, failures.OUT_OF_MEMORY, failures.LESS_MEMORY),
+    _Known(
+        failures.HOST_MEMORY,
+        failures.OUT_OF_MEMORY,
+        f"The machine's own memory is full. {failures.LESS_MEMORY}",
     ),
-    _known(
-        r"^MemoryError|DefaultCPUAllocator: can't allocate|Cannot allocate memory"
-        r"|std::bad_alloc|_ArrayMemoryError",
-        "Out of memory",
-        "The machine's own memory is full. " + LESS_MEMORY,
-    ),
-    _known(
-        r"No space left on device|Disk quota exceeded|\[Errno (28|122)\]",
-        "Disk full",
-        f"Make room, then: {GO_ON}",
-    ),
+    _Known(failures.FULL_DISK, failures.DISK_FULL, f"Make room, then: {GO_ON}"),
     _known(
         r"no kernel image is available|is not compatible with the current PyTorch installation",
         "GPU not supported",
@@ -212,9 +201,9 @@ def nearest_cause(log_lines: Sequence[str], signal: int | None, oom_killed: bool
     lines = lines[marks[-1] + 1 :] if marks else lines
     if oom_killed and signal in (signals.SIGKILL, None):
         return Cause(
-            "Out of memory",
+            failures.OUT_OF_MEMORY,
             "The kernel killed the worker: the machine's (or the container's) own memory was full.",
-            f"{LESS_MEMORY} Fewer launches at once ([queue] cpu_slots, [gpu] per_gpu) help too.",
+            f"{failures.LESS_MEMORY} Fewer launches at once ([queue] cpu_slots, [gpu] per_gpu) help too.",
         )
     if found := _in_log(lines):
         known, line = found

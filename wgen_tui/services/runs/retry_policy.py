@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from wgen_tui.protocol.failures import DISK_FULL, OUT_OF_MEMORY, UNEXPECTED
 from wgen_tui.protocol.launches import RunOutcome, Stage
 from wgen_tui.protocol.queue import QueueRecord
 
 Kind = Literal["lost", "memory", "disk", "error", "stopped"]
 ROWS = 32  # draws at once, where they are first limited
 ATTEMPTS = 2  # failures in a row without getting further
-OUT_OF_MEMORY, DISK_FULL, UNEXPECTED = "Out of memory", "Disk full", "Unexpected error"
 # Titles of outcomes that another attempt may mend; a wrong definition stays wrong.
 MENDABLE: dict[str, Kind] = {OUT_OF_MEMORY: "memory", DISK_FULL: "disk", UNEXPECTED: "error"}
 

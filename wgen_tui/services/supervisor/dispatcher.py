@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import ENDED_STATES, WORKING_STATES, LaunchSpec
+from wgen_tui.protocol.launches import ENDED_STATES, WORKING_STATES
 from wgen_tui.services.estimate.estimate import History, calibrated, estimate
 from wgen_tui.services.machine.gpus import Gpu, probe
 from wgen_tui.services.runs import process, queue
@@ -143,7 +143,7 @@ class Dispatcher:
             launch_id=view.launch_id,
             stage=spec.stage,
             memory_mb=found.memory_mb,
-            gpus_needed=_processes(spec),
+            gpus_needed=spec.processes,
             needs_model=process.needs_model(spec),
             least_mb=found.least_mb,
         )
@@ -152,12 +152,6 @@ class Dispatcher:
         gpus = view.start.gpus if view.start else ()
         memory = (view.start.memory_mb if view.start else None) or 0
         return _lease_of(view, gpus, memory, process.processes(self._home, view.launch_id))
-
-
-def _processes(spec: LaunchSpec) -> int:
-    """How many GPUs a launch is spread over; what is no number, its worker complains of."""
-    number = spec.accelerate.get("num_processes", 1)
-    return number if isinstance(number, int) and number > 0 else 1
 
 
 def _is_here(view: LaunchView) -> bool:

@@ -21,6 +21,11 @@ from peft import PeftModel
 
 from wgen_tui.protocol.ids import make_reading_id, sampling_key
 from wgen_tui.protocol.launches import SampleStage
+from wgen_tui.protocol.limits import (
+    MAX_ROWS,
+    MAX_SAMPLED_ADAPTERS,
+    SAMPLED_ADAPTERS_SHARE,
+)
 from wgen_tui.protocol.runs import CheckpointManifest, RunSpec
 from wgen_tui.run_files import parts
 from wgen_tui.run_files.inventory import read_ids
@@ -33,7 +38,7 @@ from wgen_tui.workers.runtime import Cancelled, Worker
 from wgen_tui.workers.sample.adapter_proof import LIMITS, Probe, check_files, prove, read_probe
 from wgen_tui.workers.sample.engine.decode import Completion, Request, SamplingParams, end_tokens
 from wgen_tui.workers.sample.engine.engine import Engine
-from wgen_tui.workers.sample.engine.forward import MOST_ROWS, free_memory, rows_that_fit
+from wgen_tui.workers.sample.engine.forward import free_memory, rows_that_fit
 from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, AdapterSlots
 from wgen_tui.workers.sample.prompts import prepare, prepare_readouts
 from wgen_tui.workers.sample.readouts import read_all, readout_rows
@@ -41,8 +46,6 @@ from wgen_tui.workers.sample.run_progress import CheckpointWork, RunProgress, st
 
 PART_SECONDS = 3.0
 POLL_SECONDS = 0.2  # between two looks whether a run was cancelled
-SEATS = 64  # adapters on the base at once
-SHARE = 0.1  # of free memory for their weights
 PROVEN_AT_ONCE = 32
 
 
@@ -70,7 +73,7 @@ class Sampler:
         self._rack = AdapterSlots(base.model)
         ends = end_tokens(base.model, base.tokenizer)
         self._style = SamplingParams(base.tokenizer, job.sampling, ends)
-        most = worker.spec.rows or MOST_ROWS
+        most = worker.spec.rows or MAX_ROWS
         self._engine = Engine(base.model, self._style, self._rack, worker.note, most)
         self._limit = LIMITS["bf16" if rough else base.precision]
         self._versions = f"{base.engine} / peft {peft.__version__}"
@@ -95,12 +98,12 @@ class Sampler:
 
     def _waves(self, targets: Iterable[CheckpointWork]) -> Iterator[list[CheckpointWork]]:
         """As many checkpoints at once as there is room for on the base; at least one."""
-        room = SHARE * free_memory(self._base.device)
+        room = SAMPLED_ADAPTERS_SHARE * free_memory(self._base.device)
         wave: list[CheckpointWork] = []
         size = 0
         for target in targets:
             own = _size(target)
-            if wave and (len(wave) == SEATS or size + own > room):
+            if wave and (len(wave) == MAX_SAMPLED_ADAPTERS or size + own > room):
                 yield wave
                 wave, size = [], 0
             wave.append(target)

@@ -35,11 +35,7 @@ def why_not_stacked(training: TrainingConfig, processes: int) -> str | None:
     """Why a run cannot be stacked; None if it can."""
     if processes > 1:
         return f"the launch has {processes} processes"
-    if training.lora.use_dora:
-        return "DoRA's magnitudes are not a sum of B·A"
-    if training.lora.modules_to_save:
-        return "modules_to_save are trained whole"
-    return None
+    return training.not_stackable_because
 
 
 def load_key(spec: RunSpec) -> tuple[Any, ...]:

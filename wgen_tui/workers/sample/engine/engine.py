@@ -12,12 +12,12 @@ from typing import Any
 
 import torch
 
+from wgen_tui.protocol.limits import MAX_ROWS
+from wgen_tui.workers.runtime import is_out_of_memory
 from wgen_tui.workers.sample.engine.batching import Batch, DrawQueue
 from wgen_tui.workers.sample.engine.decode import Completion, Decoding, Request, SamplingParams
 from wgen_tui.workers.sample.engine.forward import (
-    MOST_ROWS,
     ModelRunner,
-    is_out_of_memory,
     rows_that_fit,
 )
 from wgen_tui.workers.sample.engine.multi_lora import AdapterSlots
@@ -36,7 +36,7 @@ class Engine:
         style: SamplingParams,
         rack: AdapterSlots | None,
         note: Callable[[str], None],
-        rows: int = MOST_ROWS,
+        rows: int = MAX_ROWS,
     ) -> None:
         """Get ready.
 
@@ -87,7 +87,7 @@ class Engine:
                     tokens += len(drawn.tokens)
                     del waiting[id(drawn.request)]
                     yield drawn
-        except RuntimeError as error:
+        except Exception as error:
             if not is_out_of_memory(error) or len(batch.draws) == 1:
                 raise
             self.rows = max(1, len(batch.draws) // 2)

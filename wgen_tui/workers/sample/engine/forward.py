@@ -15,10 +15,8 @@ import psutil
 import torch
 from transformers import DynamicCache
 
+from wgen_tui.protocol.limits import MAX_ROWS, ROWS_SHARE
 from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, AdapterSlots, Routing
-
-MOST_ROWS = 512
-SHARE = 0.25  # of free memory for keys, values and logits
 
 
 def free_memory(device: torch.device) -> int:
@@ -36,12 +34,7 @@ def rows_that_fit(model: Any, length: int, device: torch.device) -> int:
     width = torch.finfo(model.dtype).bits // 8
     cache = 2 * config.num_hidden_layers * heads * size * width * length
     logits = 4 * 8 * config.vocab_size
-    return max(1, min(MOST_ROWS, int(free_memory(device) * SHARE / (cache + logits))))
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a pass failed for want of memory, on a GPU or not."""
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+    return max(1, min(MAX_ROWS, int(free_memory(device) * ROWS_SHARE / (cache + logits))))
 
 
 @dataclass

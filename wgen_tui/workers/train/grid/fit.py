@@ -13,14 +13,15 @@ from typing import Any
 import psutil
 import torch
 
+from wgen_tui.protocol.limits import (
+    MAX_TRAINED_ADAPTERS,
+    TRAINED_ADAPTER_BYTES,
+    TRAINING_SHARE,
+    pass_tokens,
+)
 from wgen_tui.workers.data import Example
 from wgen_tui.workers.train.grid.batch import Head, Pass, loss_sums, padded
 from wgen_tui.workers.train.grid.stack import Stack
-
-MOST = 32  # adapters
-SHARE = 0.6  # of what is free
-OPTIMISER_BYTES = 20  # per weight: itself, gradient, two moments, and the step's working copy
-TOKENS = {"cuda": 16_384, "cpu": 2_048}  # in a pass; more keep the machine no busier
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,16 @@ def fit(
     """
     made = padded([longest], pad, stack.device)
     tokens = made.ids.numel()
-    bytes_each = _saved_bytes(model, head, stack, made) + OPTIMISER_BYTES * width
+    bytes_each = _saved_bytes(model, head, stack, made) + TRAINED_ADAPTER_BYTES * width
     free = _free_bytes(stack.device)
-    room = max(1, int(free * SHARE / max(bytes_each, 1)))
-    use = max(1, TOKENS.get(stack.device.type, TOKENS["cpu"]) // tokens)
-    most = min(MOST, room, use, asked or MOST)
-    why = {MOST: "the most", use: f"{tokens} tokens each keep the machine busy", room: "memory"}
+    room = max(1, int(free * TRAINING_SHARE / max(bytes_each, 1)))
+    use = max(1, pass_tokens(on_gpu=stack.device.type == "cuda") // tokens)
+    most = min(MAX_TRAINED_ADAPTERS, room, use, asked or MAX_TRAINED_ADAPTERS)
+    why = {
+        MAX_TRAINED_ADAPTERS: "the most",
+        use: f"{tokens} tokens each keep the machine busy",
+        room: "memory",
+    }
     if asked is not None and most == asked:
         why[most] = "as asked"
     reason = (

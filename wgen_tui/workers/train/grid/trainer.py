@@ -19,7 +19,7 @@ from wgen_tui.protocol.ids import digest
 from wgen_tui.workers.data import Example
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.recipe import seed_step, trained_tokens
-from wgen_tui.workers.runtime import Cancelled, Worker
+from wgen_tui.workers.runtime import Cancelled, Worker, is_out_of_memory
 from wgen_tui.workers.train.grid.batch import (
     Batches,
     Head,
@@ -42,16 +42,6 @@ from wgen_tui.workers.train.run import StepDone, TrainingRun, diverged, probe_id
 from wgen_tui.workers.train.sample_during import CheckpointSampler
 
 Make = Callable[[TrainingRun], GridRun]
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory does not suffice, on a GPU or not."""
-    text = str(error).lower()
-    return (
-        isinstance(error, torch.OutOfMemoryError | MemoryError)
-        or "out of memory" in text
-        or "can't allocate memory" in text
-    )
 
 
 class GridTrainer:
@@ -133,8 +123,8 @@ class GridTrainer:
             model = self._base.model
             found = fit(model, self._head, self._stack, longest, self._pad, width, asked)
             self._most, reason = found.most, found.reason
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
+        except Exception as error:
+            if not is_out_of_memory(error):
                 raise
             self._most, reason = 1, "one adapter at a time: memory"
         finally:
@@ -231,10 +221,11 @@ class GridTrainer:
             if pack and not all(map(math.isfinite, (*losses, *norms))):
                 # Packed examples share sums: once more, with each adapter by itself.
                 losses, norms = self._gradients(passes, tokens, pack=False)
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
+        except Exception as error:
+            if not is_out_of_memory(error):
                 raise
-            self._halve(error)
+            # Without its frames, which hold the tensors of the pass.
+            self._halve(error.with_traceback(None))
             return
         bad = [
             not (math.isfinite(loss) and math.isfinite(norm))
@@ -325,14 +316,14 @@ class GridTrainer:
                 len(self._entries), sum(len(e.ids) for e in batch), share, packed=made.packed
             )
 
-    def _halve(self, error: BaseException) -> None:
+    def _halve(self, error: Exception) -> None:
         """Fewer adapters from here on; those that step aside wait for room."""
         assert self._stack.grads is not None
         self._stack.grads.zero_()
         if self._base.device.type == "cuda":
             torch.cuda.empty_cache()
         if len(self._entries) == 1:
-            self._drop([(self._entries[0], RuntimeError(str(error)))])
+            self._drop([(self._entries[0], error)])
             return
         self._most = len(self._entries) // 2
         self._worker.note(f"out of memory: {self._most} adapters together from here on")
