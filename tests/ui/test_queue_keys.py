@@ -370,7 +370,7 @@ def test_attempts_and_what_is_left_are_named():
 
 
 def test_memory_is_told_beside_its_estimate():
-    card = runs.where(status(launch_id="x", gpus=("GPU-1",), memory_mb=412, peak_memory_mb=3200.0))
+    card = runs.launch_facts(status(launch_id="x", gpus=("GPU-1",), memory_mb=412, peak_memory_mb=3200.0))
     assert "on GPU-1" in card.plain
     assert "memory: estimate 412 MB, peak 3.1 GB" in card.plain
 

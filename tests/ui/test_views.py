@@ -8,7 +8,7 @@ from wgen_tui.protocol.launches import NOT_TRAINED
 from wgen_tui.services.data.ingest import ingest_now
 from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.state import readouts
-from wgen_tui.ui.state.provenance import how
+from wgen_tui.ui.state.provenance import training_lines
 from wgen_tui.ui.widgets.table import VirtualTable
 
 SIZES = [(80, 24), (120, 40)]
@@ -195,15 +195,15 @@ async def test_completions_have_room(home, settled, width, least):
 
 
 def test_how_it_was_trained_in_words():
-    assert how({}) == []
-    assert how({"engine": "alone", "why": "DoRA"}) == ["alone: DoRA"]
-    assert how({"engine": "grid", "stack": [8], "resumed_at": [40]}) == [
+    assert training_lines({}) == []
+    assert training_lines({"engine": "alone", "why": "DoRA"}) == ["alone: DoRA"]
+    assert training_lines({"engine": "grid", "stack": [8], "resumed_at": [40]}) == [
         "grid of 8 trained together",
         "passes 0 padded, 0 packed; 1.00 tokens for each real",
         "stopped, and went on from step 40",
     ]
     joint = {"engine": "joint", "task": 1, "arms": ["a", "b"], "taken_from": "x-a-s0"}
-    assert how(joint) == ["task 1 of one adapter for a, b", "copied from its mate x-a-s0"]
+    assert training_lines(joint) == ["task 1 of one adapter for a, b", "copied from its mate x-a-s0"]
 
 
 @pytest.mark.parametrize(("label", "shown"), [(" By", "␣By"), ("a b ", "a b␣"), ("  ", "␣␣")])

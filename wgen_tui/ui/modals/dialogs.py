@@ -98,9 +98,9 @@ class ChooseModal(ModalScreen[int | None]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_index)
 
-    def action_move(self, way: str) -> None:
+    def action_move(self, direction: str) -> None:
         options = self.query_one(OptionList)
-        options.action_cursor_down() if way == "down" else options.action_cursor_up()
+        options.action_cursor_down() if direction == "down" else options.action_cursor_up()
 
     def action_cancel(self) -> None:
         self.dismiss(None)

@@ -136,9 +136,9 @@ class PreviewModal(ThreadedScreen, ModalScreen[None]):
         self.query_one("#title", Static).update(state.page_title(self._report, self._page))
         self.query_one(TextPane).show(state.page_text(self._report, self._page, SHOWN))
 
-    def action_page(self, way: int) -> None:
+    def action_page(self, step: int) -> None:
         if self._report is not None:
-            self._page = (self._page + way) % state.pages(self._report)
+            self._page = (self._page + step) % state.pages(self._report)
             self._show()
 
     def action_model(self) -> None:

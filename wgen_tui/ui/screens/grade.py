@@ -130,7 +130,7 @@ class GradeScreen(BaseScreen):
         self._session = session
         rubric = self.query_one("#rubric", Static)
         rubric.display = True
-        rubric.update(state.rubric(session.rubric))
+        rubric.update(state.rubric_text(session.rubric))
         for clash in state.clashes(session.rubric.labels):
             self.notify_plain(clash, "Rubric", "warning")
         self._show(item)
@@ -148,7 +148,7 @@ class GradeScreen(BaseScreen):
             self._show_text(ALL_GRADED)
         else:
             pane.keys = state.keys(session.rubric.labels)
-            pane.show(state.item(item))
+            pane.show(state.item_text(item))
         graded, total = session.progress()
         each = sum(self._durations) / len(self._durations) if self._durations else None
         line = state.progress_line(

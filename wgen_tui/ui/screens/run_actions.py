@@ -110,7 +110,7 @@ class RunActions(BaseScreen):
     @loads("queue", then="_changed")
     def _toggle_queue(self) -> str:
         if services.control.resume_queue(self.home):
-            return run_actions.QUEUE_GOES_ON
+            return run_actions.QUEUE_RESUMED
         services.queue.pause_queue(self.home)
         return run_actions.QUEUE_PAUSED
 

@@ -169,10 +169,10 @@ class RunsScreen(RunActions):
         text = state.facts(run, state.places(self._runs), readonly=self.wgen.readonly)
         if run.role != "base":
             height = 2 if size.height < 16 else 6
-            text.append(state.losses(detail.metrics, min(size.width - 2, 120), height))
+            text.append(state.loss_chart(detail.metrics, min(size.width - 2, 120), height))
         text.append("worker.log" if detail.log else "no worker.log yet", DIM)
         if detail.provenance is not None and not self.has_class("-wide"):
-            text.append("   i: ", DIM).append(provenance.in_short(detail.provenance))
+            text.append("   i: ", DIM).append(provenance.short(detail.provenance))
         self._show_facts(text)
         pane = self.query_one("#log", TextPane)
         other_run = run.run_id != self._shown
@@ -180,7 +180,7 @@ class RunsScreen(RunActions):
             pane.show(Text())
         pane.show_end(Text("\n".join(log_line(line) for line in detail.log)))
         card = provenance.card(detail.provenance) if detail.provenance is not None else Text()
-        self._show_card(card.append(state.where(run)), from_top=other_run)
+        self._show_card(card.append(state.launch_facts(run)), from_top=other_run)
         self._shown = run.run_id
 
     def _show_facts(self, text: Text) -> None:

@@ -193,7 +193,7 @@ class SamplesScreen(BaseScreen):
 
     def action_copy(self) -> None:
         if self._detail is not None:
-            self.app.copy_to_clipboard(state.copied(self._detail))
+            self.app.copy_to_clipboard(state.as_text(self._detail))
 
     # Filtering
 

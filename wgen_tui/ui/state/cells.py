@@ -45,13 +45,13 @@ class Cell(NamedTuple):
 
 def widths(columns: tuple[Column, ...], available: int) -> list[int]:
     """How wide each column is in `room` cells, one cell between them; 0 hides a column."""
-    found = [column.width if available >= column.hide_below else 0 for column in columns]
+    sizes = [column.width if available >= column.hide_below else 0 for column in columns]
     shown = [index for index, column in enumerate(columns) if available >= column.hide_below]
-    rest = available - sum(found) - max(len(shown) - 1, 0)
+    rest = available - sum(sizes) - max(len(shown) - 1, 0)
     for index, column in enumerate(columns):
         if column.width == 0 and index in shown:
-            found[index] = max(rest, 4)
-    return found
+            sizes[index] = max(rest, 4)
+    return sizes
 
 
 def fitted(text: str, width: int, align: str = "left") -> str:

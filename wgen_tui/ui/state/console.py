@@ -50,15 +50,15 @@ def row(values: Sequence[Any]) -> list[Cell]:
 
 def columns(result: QueryResult) -> tuple[Column, ...]:
     """As wide as the first rows want, the last taking what is left."""
-    found = []
+    fitted_columns = []
     for place, (name, kind) in enumerate(zip(result.columns, result.types, strict=True)):
         shown = [cell_len(value(values[place])) for values in result.rows[:LOOKED_AT]]
         width = min(max([cell_len(name), *shown]), WIDEST)
         number = any(part in kind for part in NUMERIC)
         last = place == len(result.columns) - 1
         width = 0 if last and not number else width
-        found.append(Column(one_line(name, WIDEST), width, "right" if number else "left"))
-    return tuple(found)
+        fitted_columns.append(Column(one_line(name, WIDEST), width, "right" if number else "left"))
+    return tuple(fitted_columns)
 
 
 def summary(result: QueryResult) -> str:

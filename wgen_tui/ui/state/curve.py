@@ -11,7 +11,7 @@ from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BAD, BOLD, DIM, WARN, Cell, Column
 from wgen_tui.ui.state.plots import axis_line, interval
-from wgen_tui.ui.state.results import broken, cautions, named
+from wgen_tui.ui.state.results import broken, warnings_text, is_doubtful
 
 if TYPE_CHECKING:
     from wgen_tui.services.results.rates import Rate
@@ -30,7 +30,7 @@ class Point:
 
     name: str
     rate: Rate
-    again: bool
+    repeated: bool
     doubtful: bool
 
     @property
@@ -44,22 +44,22 @@ def points(results: Results) -> list[Point]:
         return []
     rates = results.curve.rates
     several = len({rate.model for rate in rates}) > 1
-    found: list[Point] = []
+    rows: list[Point] = []
     before = None
     for rate in rates:
         name = f"{rate.arm} · {rate.model}" if several else rate.arm
-        doubtful = named(results, rate.model, rate.arm, None)
+        doubtful = is_doubtful(results, rate.model, rate.arm, None)
         here = (rate.model, rate.arm)
-        found.append(Point(one_line(name, 60), rate, here == before, doubtful))
+        rows.append(Point(one_line(name, 60), rate, here == before, doubtful))
         before = here
-    return found
+    return rows
 
 
 def columns(width: int) -> tuple[Column, ...]:
     """The columns for a screen of `width` cells."""
-    bar = _bar(width)
+    bar = _bar_width(width)
     return (
-        Column("arm", _name(width)),
+        Column("arm", _name_width(width)),
         Column("step", 6, "right"),
         Column("seeds", 5, "right"),
         Column("n", 6, "right"),
@@ -70,13 +70,13 @@ def columns(width: int) -> tuple[Column, ...]:
     )
 
 
-def _name(width: int) -> int:
+def _name_width(width: int) -> int:
     return 19 if width < 100 else 23
 
 
-def _bar(width: int) -> int:
+def _bar_width(width: int) -> int:
     """The axis takes what the other columns leave, gutter and scrollbar not forgotten."""
-    others = _name(width) + 6 + 5 + 6 + 6 + 13 + 6 + (9 if width >= 95 else 0)
+    others = _name_width(width) + 6 + 5 + 6 + 6 + 13 + 6 + (9 if width >= 95 else 0)
     return min(max(width - 3 - others, 16), 60)
 
 
@@ -87,12 +87,12 @@ def cells(point: Point, width: int) -> list[Cell]:
     name = f"⚠ {point.name}" if point.doubtful else point.name
     share, warns = broken(rate)
     return [
-        Cell(name, DIM if point.again else BAD if point.doubtful else style),
+        Cell(name, DIM if point.repeated else BAD if point.doubtful else style),
         Cell(show.count(rate.checkpoint), style),
         Cell(str(rate.seeds)),
         Cell(show.count(rate.n)),
         Cell(show.percent(rate.rate), style),
-        Cell(interval(rate.rate, rate.low, rate.high, _bar(width)), style),
+        Cell(interval(rate.rate, rate.low, rate.high, _bar_width(width)), style),
         Cell(f"{show.percent(rate.low)}–{show.percent(rate.high)}"),
         Cell(share, WARN if warns else ""),
     ]
@@ -109,7 +109,7 @@ def title(results: Results) -> str:
 
 def notes(results: Results) -> Text:
     """Cautions, which questions the points are of, and how intervals were made."""
-    text = cautions(results)
+    text = warnings_text(results)
     curve = results.curve
     if curve is None:
         return text

@@ -12,7 +12,7 @@ from wgen_tui.protocol.launches import STAGES
 from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, WARN, Cell, Column
-from wgen_tui.ui.state.runs import STATES, in_words, shown_state
+from wgen_tui.ui.state.runs import STATES, describe_counts, shown_state
 
 if TYPE_CHECKING:
     from experiments.schema import Definition
@@ -26,10 +26,10 @@ COLUMNS = (Column("experiment", 0), Column("runs", 12))
 
 def run_counts(runs: Iterable[RunStatus]) -> dict[str, Counter[str]]:
     """Experiment → state → number of runs."""
-    found: dict[str, Counter[str]] = {}
+    counts: dict[str, Counter[str]] = {}
     for run in runs:
-        found.setdefault(run.experiment, Counter())[shown_state(run)] += 1
-    return found
+        counts.setdefault(run.experiment, Counter())[shown_state(run)] += 1
+    return counts
 
 
 def most_alive(slugs: Sequence[str], counts: Mapping[str, Counter[str]]) -> str | None:
@@ -82,7 +82,7 @@ def card(info: ExperimentInfo, definition: Definition | None, counts: Counter[st
         text.append(f"{printable(question.name)}{more}: ")
         text.append(f"{one_line(first, 160)}\n", DIM)
     _heading(text, "runs")
-    text.append(f"{in_words(counts)}\n" if counts else "none yet: press s to start\n")
+    text.append(f"{describe_counts(counts)}\n" if counts else "none yet: press s to start\n")
     return text
 
 

@@ -39,17 +39,17 @@ def parse(text: str) -> dict[str, Any]:
         words = shlex.split(text)
     except ValueError:
         words = text.split()
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     free: list[str] = []
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key.isidentifier():
             free.append(word)
             continue
-        found[_field(key)] = _value(key, value)
+        fields[_field(key)] = _value(key, value)
     if free:
-        found["text"] = " ".join([*([found["text"]] if "text" in found else []), *free])
-    return found
+        fields["text"] = " ".join([*([fields["text"]] if "text" in fields else []), *free])
+    return fields
 
 
 def _field(key: str) -> str:
@@ -99,10 +99,10 @@ def _quoted(word: str) -> str:
     return shlex.quote(word) if set(word) & set(" '\"\\") else word
 
 
-def neighbour(values: list[str], now: str | None, step: int) -> str | None:
+def neighbour(values: list[str], current: str | None, step: int) -> str | None:
     """The value `step` after `now`, round the end; None stands for all of them, before the first."""
     if not values:
         return None
-    places: list[str | None] = [None, *values]
-    index = places.index(now) if now in places else 0
-    return places[(index + step) % len(places)]
+    choices: list[str | None] = [None, *values]
+    index = choices.index(current) if current in choices else 0
+    return choices[(index + step) % len(choices)]

@@ -33,27 +33,27 @@ def clashes(labels: Mapping[str, str]) -> list[str]:
     ]
 
 
-def item(found: BlindItem) -> Text:
+def item_text(item: BlindItem) -> Text:
     """Every turn of the prompt, and the completion."""
     text = Text()
-    if found.label is not None:
-        text.append(f"graded {printable(found.label)} before; a key grades it anew\n\n", BOLD)
-    for message in found.messages:
+    if item.label is not None:
+        text.append(f"graded {printable(item.label)} before; a key grades it anew\n\n", BOLD)
+    for message in item.messages:
         text.append(f"{printable(message['role'])}\n", DIM)
         text.append(f"{printable(message['content'])}\n\n")
     text.append("completion\n", DIM)
-    text.append(f"{printable(found.completion)}\n" if found.completion else "(empty)\n", BOLD)
+    text.append(f"{printable(item.completion)}\n" if item.completion else "(empty)\n", BOLD)
     return text
 
 
-def rubric(found: Rubric) -> Text:
+def rubric_text(rubric: Rubric) -> Text:
     """The instructions, and which key gives which label."""
     text = Text()
-    text.append(f"rubric {printable(found.name)}\n", DIM)
-    if found.instructions:
-        text.append(f"{printable(' '.join(found.instructions.split()))}\n")
+    text.append(f"rubric {printable(rubric.name)}\n", DIM)
+    if rubric.instructions:
+        text.append(f"{printable(' '.join(rubric.instructions.split()))}\n")
     text.append("\n")
-    for label, key in found.labels.items():
+    for label, key in rubric.labels.items():
         text.append(f" {printable(key)} ", "reverse")
         text.append(f" {printable(label)}   ")
     return text

@@ -61,10 +61,10 @@ def axis_line(width: int, axis: tuple[float, float] = (0.0, 1.0)) -> str:
     left, middle, right = (
         f"{100 * value:.0f}%" for value in (axis[0], (axis[0] + axis[1]) / 2, axis[1])
     )
-    room = width - len(left) - len(right)
-    if room < len(middle) + 2:
-        return left + " " * max(room, 1) + right
-    return left + middle.center(room) + right
+    free = width - len(left) - len(right)
+    if free < len(middle) + 2:
+        return left + " " * max(free, 1) + right
+    return left + middle.center(free) + right
 
 
 def spread(values: Sequence[float], width: int) -> list[float]:

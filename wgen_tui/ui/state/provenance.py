@@ -29,40 +29,40 @@ IN_DOUBT = "The samples of this run are in doubt.\n"
 NO_ADAPTER = "The untrained base: nothing to prove, nothing to verify.\n"
 
 
-def in_short(found: Provenance) -> Text:
+def short(provenance: Provenance) -> Text:
     """`adapter ✓ proven · ✓ verified`, or that there is none."""
     text = Text()
-    if found.spec.training is None:
-        return text.append(*PROOFS[found.proof.state])
+    if provenance.spec.training is None:
+        return text.append(*PROOFS[provenance.proof.state])
     text.append("adapter ")
-    text.append(*PROOFS[found.proof.state])
+    text.append(*PROOFS[provenance.proof.state])
     text.append(" · ")
-    text.append(*_verdict(found.verification))
+    text.append(*_verdict(provenance.verification))
     return text
 
 
-def card(found: Provenance) -> Text:
+def card(provenance: Provenance) -> Text:
     """Everything, what decides whether the numbers count first."""
     text = Text()
-    if found.spec.training is None:
+    if provenance.spec.training is None:
         text.append(NO_ADAPTER)
     else:
-        _heading(text, "proof of adapter", PROOFS[found.proof.state])
-        _proof(text, found.proof)
-        _heading(text, "\nverified against stock TRL", _verdict(found.verification))
-        if found.verification is not None:
-            _verification(text, found.verification)
+        _heading(text, "proof of adapter", PROOFS[provenance.proof.state])
+        _proof(text, provenance.proof)
+        _heading(text, "\nverified against stock TRL", _verdict(provenance.verification))
+        if provenance.verification is not None:
+            _verification(text, provenance.verification)
         else:
-            _unverified(text, found)
+            _unverified(text, provenance)
         _heading(text, "\ntraining")
-        _training(text, found)
+        _training(text, provenance)
     _heading(text, "\nmodel")
-    text.append(printable(f"{found.spec.model.name}{_revision(found)}\n"))
-    if found.trained_on:
-        text.append(f"{printable(found.trained_on.partition(': ')[2] or found.trained_on)}\n")
+    text.append(printable(f"{provenance.spec.model.name}{_revision(provenance)}\n"))
+    if provenance.trained_on:
+        text.append(f"{printable(provenance.trained_on.partition(': ')[2] or provenance.trained_on)}\n")
     _heading(text, "\nversions when it was planned")
-    text.append(f"{_versions(found.spec.versions) or 'not recorded'}\n")
-    text.append(printable(f"definition {found.spec.definition_hash}\n"), DIM)
+    text.append(f"{_versions(provenance.spec.versions) or 'not recorded'}\n")
+    text.append(printable(f"definition {provenance.spec.definition_hash}\n"), DIM)
     return text
 
 
@@ -74,10 +74,10 @@ def _heading(text: Text, title: str, verdict: Part | None = None) -> None:
     text.append("\n")
 
 
-def _verdict(found: Verification | None) -> Part:
-    if found is None:
+def _verdict(verification: Verification | None) -> Part:
+    if verification is None:
         return "○ not verified", DIM
-    return ("✓ verified", GOOD) if found.passed else ("✗ differs from TRL", BAD)
+    return ("✓ verified", GOOD) if verification.passed else ("✗ differs from TRL", BAD)
 
 
 def _proof(text: Text, proof: Proof) -> None:
@@ -90,73 +90,73 @@ def _proof(text: Text, proof: Proof) -> None:
         text.append(f"launch {proof.launch_id}\n", DIM)
 
 
-def _verification(text: Text, found: Verification) -> None:
+def _verification(text: Text, verification: Verification) -> None:
     """The difference beside what rounding alone does."""
-    floor = "not measured" if found.floor is None else f"{found.floor:.2g}"
-    text.append(f"relative difference {found.difference:.2g}", BOLD)
-    text.append(f" · floor of rounding {floor} · limit {found.limit:.2g}\n")
-    module = found.worst_module.removeprefix(PEFT_PREFIX)
-    text.append(printable(f"worst module {found.worst:.2g} {module}\n"))
+    floor = "not measured" if verification.floor is None else f"{verification.floor:.2g}"
+    text.append(f"relative difference {verification.difference:.2g}", BOLD)
+    text.append(f" · floor of rounding {floor} · limit {verification.limit:.2g}\n")
+    module = verification.worst_module.removeprefix(PEFT_PREFIX)
+    text.append(printable(f"worst module {verification.worst:.2g} {module}\n"))
     text.append(
-        f"{'same' if found.same_order else 'OTHER'} order", "" if found.same_order else WARN
+        f"{'same' if verification.same_order else 'OTHER'} order", "" if verification.same_order else WARN
     )
-    text.append(f" · {printable(found.mask)}\n", "" if found.mask_equal is not False else WARN)
+    text.append(f" · {printable(verification.mask)}\n", "" if verification.mask_equal is not False else WARN)
     text.append(
-        f"{found.steps:,} steps in {found.precision} on {printable(found.device)}, "
-        f"{found.created_at:%Y-%m-%d %H:%M}, {show.duration(found.seconds)}\n"
+        f"{verification.steps:,} steps in {verification.precision} on {printable(verification.device)}, "
+        f"{verification.created_at:%Y-%m-%d %H:%M}, {show.duration(verification.seconds)}\n"
     )
-    text.append(f"with {_versions(found.versions)}\n", DIM)
-    for note in found.notes:
+    text.append(f"with {_versions(verification.versions)}\n", DIM)
+    for note in verification.notes:
         text.append(f"{printable(note)}\n", DIM)
 
 
-def _unverified(text: Text, found: Provenance) -> None:
-    if found.unverifiable:
-        text.append(f"{printable(found.unverifiable)}\n")
+def _unverified(text: Text, provenance: Provenance) -> None:
+    if provenance.unverifiable:
+        text.append(f"{printable(provenance.unverifiable)}\n")
     else:
-        text.append(f"wgen-tui run verify {printable(found.short_name)}\n", BOLD)
+        text.append(f"wgen-tui run verify {printable(provenance.short_name)}\n", BOLD)
         text.append("trains it again with stock TRL and PEFT and compares\n", DIM)
 
 
-def _training(text: Text, found: Provenance) -> None:
-    spec, made = found.spec, found.training
+def _training(text: Text, provenance: Provenance) -> None:
+    spec, training = provenance.spec, provenance.training
     if spec.training is not None:
         text.append(f"{spec.training.adapter}, lr {spec.training.learning_rate:g}, ")
         text.append(f"batch {spec.training.per_device_train_batch_size}, ")
         text.append(f"{show.plural(spec.trained_rows, 'example')}, seed {spec.seeds.seed}\n")
-    for line in how(made):
+    for line in training_lines(training):
         text.append(f"{printable(line)}\n")
-    steps = ", ".join(f"{step:,}" for step in found.steps)
-    end = "" if found.final or not found.steps else " (not the end)"
+    steps = ", ".join(f"{step:,}" for step in provenance.steps)
+    end = "" if provenance.final or not provenance.steps else " (not the end)"
     text.append(f"checkpoints {steps or 'none yet'}{end}\n")
     if spec.data_sha256:
         text.append(f"data sha256 {spec.data_sha256[:16]}…\n", DIM)
-    if found.trained_by is not None:
-        text.append(f"launch {found.trained_by}\n", DIM)
+    if provenance.trained_by is not None:
+        text.append(f"launch {provenance.trained_by}\n", DIM)
 
 
-def how(made: Mapping[str, Any]) -> list[str]:
+def training_lines(training: Mapping[str, Any]) -> list[str]:
     """What a checkpoint's manifest says of its making, a sentence a line."""
-    engine = made.get("engine")
+    engine = training.get("engine")
     lines = []
     if engine == "grid":
-        sizes = [int(size) for size in made.get("stack", [])]
+        sizes = [int(size) for size in training.get("stack", [])]
         lines.append(f"grid of {_range(sizes)} trained together" if sizes else "grid")
-        packed, padded = made.get("passes_packed", 0), made.get("passes_padded", 0)
-        factor = made.get("pad_factor", 1.0)
+        packed, padded = training.get("passes_packed", 0), training.get("passes_padded", 0)
+        factor = training.get("pad_factor", 1.0)
         lines.append(
             f"passes {padded:,} padded, {packed:,} packed; {factor:.2f} tokens for each real"
         )
     elif engine == "alone":
-        lines.append(f"alone: {made.get('why', 'no reason was recorded')}")
+        lines.append(f"alone: {training.get('why', 'no reason was recorded')}")
     elif engine == "joint":
-        arms = ", ".join(str(arm) for arm in made.get("arms", []))
-        lines.append(f"task {made.get('task')} of one adapter for {arms}")
+        arms = ", ".join(str(arm) for arm in training.get("arms", []))
+        lines.append(f"task {training.get('task')} of one adapter for {arms}")
     elif engine is not None:
         lines.append(str(engine))
-    if resumed := made.get("resumed_at"):
+    if resumed := training.get("resumed_at"):
         lines.append(f"stopped, and went on from step {', '.join(map(str, resumed))}")
-    if taken := made.get("taken_from"):
+    if taken := training.get("taken_from"):
         lines.append(f"copied from its mate {taken}")
     return lines
 
@@ -167,8 +167,8 @@ def _range(sizes: list[int]) -> str:
     return str(high) if low == high else f"{low} to {high}"
 
 
-def _revision(found: Provenance) -> str:
-    return f" @ {found.spec.model.revision}" if found.spec.model.revision else ""
+def _revision(provenance: Provenance) -> str:
+    return f" @ {provenance.spec.model.revision}" if provenance.spec.model.revision else ""
 
 
 def _versions(versions: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BAD, BOLD, DIM, WARN, Cell, Column
 from wgen_tui.ui.state.plots import axis_line, interval
-from wgen_tui.ui.state.results import cautions, named
+from wgen_tui.ui.state.results import warnings_text, is_doubtful
 
 if TYPE_CHECKING:
     from wgen_tui.services.results.readouts import ReadoutMean
@@ -34,7 +34,7 @@ class Line:
 
     name: str
     mean: ReadoutMean
-    again: bool
+    repeated: bool
     doubtful: bool
 
     @property
@@ -46,8 +46,8 @@ class Line:
 
 def columns(width: int, *, inside: bool) -> tuple[Column, ...]:
     """The columns for a screen of `width` cells."""
-    question, name, read = _names(width)
-    bar = _bar(width)
+    question, name, read = _name_widths(width)
+    bar = _bar_width(width)
     return (
         Column("question", question),
         Column("seed" if inside else "arm", name),
@@ -61,13 +61,13 @@ def columns(width: int, *, inside: bool) -> tuple[Column, ...]:
     )
 
 
-def _names(width: int) -> tuple[int, int, int]:
+def _name_widths(width: int) -> tuple[int, int, int]:
     return (12, 17, 13) if width < 105 else (16, 18, 16) if width < 140 else (20, 20, 20)
 
 
-def _bar(width: int) -> int:
+def _bar_width(width: int) -> int:
     """The axis takes what the other columns leave, gutter and scrollbar not forgotten."""
-    others = sum(_names(width)) + 5 + 5 + 6 + 13 + 6 + 8
+    others = sum(_name_widths(width)) + 5 + 5 + 6 + 13 + 6 + 8
     return min(max(width - 3 - others, 12), 60)
 
 
@@ -76,16 +76,16 @@ def cells(line: Line, width: int, *, inside: bool) -> list[Cell]:
     mean = line.mean
     style = DIM if mean.role == "base" else BOLD if mean.role == "treatment" else ""
     name = f"seed {mean.seed}" if inside else line.name
-    of_group = DIM if line.again else BAD if line.doubtful else style
+    of_group = DIM if line.repeated else BAD if line.doubtful else style
     return [
-        Cell(one_line(mean.question, 40), DIM if line.again else ""),
+        Cell(one_line(mean.question, 40), DIM if line.repeated else ""),
         Cell(f"⚠ {name}" if line.doubtful else name, of_group),
         Cell(one_line(label(mean), 60), style),
         Cell(str(mean.seeds)),
         Cell(show.count(mean.n)),
         Cell(show.percent(mean.probability), style),
-        Cell(interval(mean.probability, mean.low, mean.high, _bar(width)), style),
-        Cell(between(mean), "" if mean.low is not None else DIM),
+        Cell(interval(mean.probability, mean.low, mean.high, _bar_width(width)), style),
+        Cell(interval_text(mean), "" if mean.low is not None else DIM),
         Cell(show.percent(mean.mass)),
     ]
 
@@ -99,7 +99,7 @@ def label(mean: ReadoutMean) -> str:
     return "␣" * len(before) + bare + "␣" * len(after)
 
 
-def between(mean: ReadoutMean) -> str:
+def interval_text(mean: ReadoutMean) -> str:
     """The interval; one seed has none, since what is read has no noise of its own."""
     if mean.low is None or mean.high is None:
         return ONE_SEED
@@ -113,11 +113,11 @@ def overview(results: Results) -> list[Line]:
 
 def drill(results: Results, line: Line) -> list[Line]:
     """The same question of the same arm, seed by seed."""
-    own = [mean for mean in results.readouts if mean.seed is not None and _group(mean) == _of(line)]
+    own = [mean for mean in results.readouts if mean.seed is not None and _group(mean) == _line_group(line)]
     return _lines(results, sorted(own, key=lambda mean: mean.seed or 0))
 
 
-def _of(line: Line) -> tuple[object, ...]:
+def _line_group(line: Line) -> tuple[object, ...]:
     return _group(line.mean)
 
 
@@ -135,7 +135,7 @@ def _lines(results: Results, means: list[ReadoutMean]) -> list[Line]:
         name = mean.arm if len(models) == 1 else f"{mean.arm} · {mean.model}"
         name += f" @{mean.checkpoint}" if several else ""
         here = (*_group(mean), mean.seed)
-        doubtful = named(results, mean.model, mean.arm, mean.seed)
+        doubtful = is_doubtful(results, mean.model, mean.arm, mean.seed)
         lines.append(Line(one_line(name, 40), mean, here == before, doubtful))
         before = here
     return lines
@@ -150,7 +150,7 @@ def title(results: Results, inside: Line | None) -> str:
 
 def notes(results: Results) -> Text:
     """Cautions, and how the numbers were made."""
-    text = cautions(results)
+    text = warnings_text(results)
     for question, mass in _little_mass(results).items():
         text.append(printable(f"⚠ {question}: all that was asked about together has "), WARN)
         text.append(f"{show.percent(mass)} in some arm: it would have said something else\n", WARN)
@@ -164,11 +164,11 @@ def notes(results: Results) -> Text:
 
 def _little_mass(results: Results) -> dict[str, float]:
     """Questions whose answers, in some arm, are hardly what the model would say; the least mass."""
-    found: dict[str, float] = {}
+    least: dict[str, float] = {}
     for mean in results.readouts:
         if mean.seed is None and mean.mass is not None and mean.mass < LITTLE_MASS:
-            found[mean.question] = min(mean.mass, found.get(mean.question, 1.0))
-    return found
+            least[mean.question] = min(mean.mass, least.get(mean.question, 1.0))
+    return least
 
 
 def as_text(lines: list[Line]) -> str:

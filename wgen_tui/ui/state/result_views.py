@@ -40,20 +40,20 @@ class ResultView:
     copied: str
 
 
-def views(found: Results) -> list[View]:
+def views(results: Results) -> list[View]:
     """What there is to show of these results."""
     given: dict[View, object] = {
-        "rates": found.rates,
-        "read-outs": found.readouts,
-        "curve": found.curve,
+        "rates": results.rates,
+        "read-outs": results.readouts,
+        "curve": results.curve,
     }
     return [view for view, there in given.items() if there] or ["rates"]
 
 
-def heading(found: Results, view: View, title: str) -> Text:
+def heading(results: Results, view: View, title: str) -> Text:
     """The views by name where there are several, the present one in brackets; then the title."""
     text = Text(no_wrap=True, overflow="ellipsis")
-    offered = views(found)
+    offered = views(results)
     if len(offered) > 1:
         for name in offered:
             here = name == view
@@ -62,45 +62,45 @@ def heading(found: Results, view: View, title: str) -> Text:
     return text.append(f" {printable(title)}")
 
 
-def result_view(found: Results, view: View, inside: Any, width: int) -> ResultView:
+def result_view(results: Results, view: View, inside: Any, width: int) -> ResultView:
     """One view of the results, of everything or inside one of its rows."""
     if view == "read-outs":
-        return _read(found, inside, width)
+        return _readouts_view(results, inside, width)
     if view == "curve":
-        return _curve(found, width)
-    lines = rates.overview(found, width) if inside is None else rates.drill(found, inside)
+        return _curve_view(results, width)
+    lines = rates.overview(results, width) if inside is None else rates.drill(results, inside)
     return ResultView(
-        title=rates.title(found, inside, width),
+        title=rates.title(results, inside, width),
         columns=rates.columns(width, inside=inside is not None),
         rows=lines,
         keys=[line.key for line in lines],
         cells=partial(rates.cells, width=width, inside=inside is not None),
-        notes=rates.notes(found),
+        notes=rates.notes(results),
         copied=rates.as_text(lines),
     )
 
 
-def _read(found: Results, inside: readouts.Line | None, width: int) -> ResultView:
-    lines = readouts.overview(found) if inside is None else readouts.drill(found, inside)
+def _readouts_view(results: Results, inside: readouts.Line | None, width: int) -> ResultView:
+    lines = readouts.overview(results) if inside is None else readouts.drill(results, inside)
     return ResultView(
-        title=readouts.title(found, inside),
+        title=readouts.title(results, inside),
         columns=readouts.columns(width, inside=inside is not None),
         rows=lines,
         keys=[line.key for line in lines],
         cells=partial(readouts.cells, width=width, inside=inside is not None),
-        notes=readouts.notes(found),
+        notes=readouts.notes(results),
         copied=readouts.as_text(lines),
     )
 
 
-def _curve(found: Results, width: int) -> ResultView:
-    points = curve.points(found)
+def _curve_view(results: Results, width: int) -> ResultView:
+    points = curve.points(results)
     return ResultView(
-        title=curve.title(found),
+        title=curve.title(results),
         columns=curve.columns(width),
         rows=points,
         keys=[point.key for point in points],
         cells=partial(curve.cells, width=width),
-        notes=curve.notes(found),
+        notes=curve.notes(results),
         copied=curve.as_text(points),
     )

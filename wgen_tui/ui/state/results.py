@@ -35,7 +35,7 @@ class Line:
     name: str
     rate: Rate
     contrast: ContrastResult | None = None
-    alone: bool = False
+    contrast_only: bool = False
     doubtful: bool = False
 
     @property
@@ -45,14 +45,14 @@ class Line:
         return (rate.model, rate.arm, rate.checkpoint, *which, self.name)
 
 
-def bar_cells(width: int) -> int:
+def bar_width(width: int) -> int:
     """How many cells the interval is drawn in."""
     return 16 if width < 160 else 30 if width < 200 else 60
 
 
 def columns(width: int, *, inside: bool) -> tuple[Column, ...]:
     """The columns for a screen of `width` cells, of all arms or inside one."""
-    bar = bar_cells(width)
+    bar = bar_width(width)
     wide = width >= WIDE
     last = "difference" if wide else "diff" if inside else ""
     return (
@@ -70,32 +70,32 @@ def columns(width: int, *, inside: bool) -> tuple[Column, ...]:
 
 def cells(line: Line, width: int, *, inside: bool) -> list[Cell]:
     """A line as the cells of `columns`."""
-    wide, bar = width >= WIDE, bar_cells(width)
+    wide, bar = width >= WIDE, bar_width(width)
     last = []
     if wide:
         last = [Cell(difference(line.contrast))]
     elif inside:
         last = [Cell("" if line.contrast is None else show.points(line.contrast.difference))]
-    if line.alone and line.contrast is not None:
-        return [*_alone(line.name, line.contrast, wide), *last]
-    return [*_rate(line, bar), *last]
+    if line.contrast_only and line.contrast is not None:
+        return [*_contrast_cells(line.name, line.contrast, wide), *last]
+    return [*_rate_cells(line, bar), *last]
 
 
-def _alone(name: str, item: ContrastResult, wide: bool) -> list[Cell]:
+def _contrast_cells(name: str, item: ContrastResult, wide: bool) -> list[Cell]:
     """The difference where the rates stand in the rows above, unless it has its own column."""
-    shown = [show.points(item.difference), _between(item), f"p {show.p_value(item.p)}"]
+    shown = [show.points(item.difference), _interval_text(item), f"p {show.p_value(item.p)}"]
     gap, between, p = ["", "", ""] if wide else shown
     seeds, n = Cell(str(item.seeds)), Cell(show.count(item.n))
     return [Cell(name, DIM), seeds, n, *map(Cell, (gap, between, "", p, ""))]
 
 
-def _between(item: ContrastResult) -> str:
+def _interval_text(item: ContrastResult) -> str:
     if item.low is None:
         return ""
     return f"[{show.points(item.low)}, {show.points(item.high)}]"
 
 
-def _rate(line: Line, bar: int) -> list[Cell]:
+def _rate_cells(line: Line, bar: int) -> list[Cell]:
     rate = line.rate
     style = DIM if rate.role == "base" else BOLD if rate.role == "treatment" else ""
     between = ""
@@ -122,7 +122,7 @@ def broken(rate: Rate) -> tuple[str, bool]:
     return (f"⚠ {shown}" if many else shown), many
 
 
-def named(results: Results, model: str, arm: str, seed: int | None) -> bool:
+def is_doubtful(results: Results, model: str, arm: str, seed: int | None) -> bool:
     """Whether a run of this arm (and this seed) has an adapter that was found wrong."""
     return any(
         (doubt.model, doubt.arm) == (model, arm) and seed in (None, doubt.seed)
@@ -135,7 +135,7 @@ def difference(contrast: ContrastResult | None) -> str:
     if contrast is None:
         return ""
     p = show.p_value(contrast.p)
-    words = f"{show.points(contrast.difference)} {_between(contrast)} p {p} − {contrast.control}"
+    words = f"{show.points(contrast.difference)} {_interval_text(contrast)} p {p} − {contrast.control}"
     return one_line(words, 120)
 
 
@@ -150,19 +150,19 @@ def overview(results: Results, width: int = 200) -> list[Line]:
         if rate.seed is not None or rate.question is not None or rate.variant is not None:
             continue
         name = rate.arm if len(models) == 1 else f"{rate.arm} · {rate.model}"
-        found = [
+        contrasts = [
             item
             for item in results.contrasts
             if (item.model, item.arm) == (rate.model, rate.arm)
             and item.question is None
             and item.variant is None
         ]
-        doubtful = named(results, rate.model, rate.arm, None)
-        if len(found) == 1 and width >= WIDE:
-            lines.append(Line(name, rate, found[0], doubtful=doubtful))
+        doubtful = is_doubtful(results, rate.model, rate.arm, None)
+        if len(contrasts) == 1 and width >= WIDE:
+            lines.append(Line(name, rate, contrasts[0], doubtful=doubtful))
             continue
         lines.append(Line(name, rate, doubtful=doubtful))
-        lines += [Line(f"  − {item.control}", rate, item, alone=True) for item in found]
+        lines += [Line(f"  − {item.control}", rate, item, contrast_only=True) for item in contrasts]
     return lines
 
 
@@ -186,7 +186,7 @@ def drill(results: Results, line: Line) -> list[Line]:
         if (item.model, item.arm, item.control) == (rate.model, rate.arm, control)
     }
     lines = [
-        Line(f"seed {i.seed}", i, doubtful=named(results, i.model, i.arm, i.seed))
+        Line(f"seed {i.seed}", i, doubtful=is_doubtful(results, i.model, i.arm, i.seed))
         for i in seeds
         if i.variant is None
     ]
@@ -217,14 +217,14 @@ def title(results: Results, inside: Line | None, width: int) -> str:
 
 def notes(results: Results) -> Text:
     """Warnings, every contrast in words, and how the numbers were made."""
-    text = cautions(results)
+    text = warnings_text(results)
     for item in results.contrasts:
         if item.question is None and item.variant is None:
             text.append(printable(f"{item.arm} − {item.control}: "), BOLD)
             text.append(
                 f"{show.points(item.difference)} points "
                 f"[{show.points(item.low)}, {show.points(item.high)}], "
-                f"p {show.p_value(item.p)}{_least(item)}, "
+                f"p {show.p_value(item.p)}{_smallest_p_note(item)}, "
                 f"{show.plural(item.seeds, 'seed')}, n {item.n:,}\n"
             )
     methods = dict.fromkeys(
@@ -235,7 +235,7 @@ def notes(results: Results) -> Text:
     return text
 
 
-def cautions(results: Results) -> Text:
+def warnings_text(results: Results) -> Text:
     """What to be wary of: adapters that were found wrong first, since their numbers are void."""
     text = Text()
     doubts = [doubt.sentence for doubt in results.doubts]
@@ -247,7 +247,7 @@ def cautions(results: Results) -> Text:
     return text
 
 
-def _least(item: ContrastResult) -> str:
+def _smallest_p_note(item: ContrastResult) -> str:
     """Whether no result could have given a smaller p."""
     if item.p is None or item.p_min is None or item.p > item.p_min * 1.000001:
         return ""
@@ -262,7 +262,7 @@ def as_text(lines: list[Line]) -> str:
         rate = line.rate
         shares = (rate.rate, rate.low, rate.high, rate.unclear, rate.broken)
         percents = [show.percent(share) for share in shares]
-        if line.alone and line.contrast is not None:
+        if line.contrast_only and line.contrast is not None:
             item = line.contrast
             sizes = [str(item.seeds), str(item.n)]
             rows.append([f"{item.arm} − {item.control}", *sizes, *[""] * 5, difference(item)])

@@ -18,7 +18,7 @@ CANCEL_CONSEQUENCE = "What is on disk stays; r goes on from there."
 REMOVE_CONSEQUENCE = "Checkpoints and samples are gone then; grades by people stay."
 UNDER_WAY = "All of it is under way already."
 QUEUE_PAUSED = "The queue is paused: nothing more starts, what runs goes on. P goes on."
-QUEUE_GOES_ON = "The queue goes on."
+QUEUE_RESUMED = "The queue goes on."
 
 
 def to_pause(chosen: Sequence[RunStatus]) -> list[RunStatus]:
@@ -39,15 +39,15 @@ def to_retry(chosen: Sequence[RunStatus]) -> list[RunStatus]:
 def paused(runs: Sequence[RunStatus]) -> str:
     """What pausing these, as they were, comes to."""
     at_work = sum(run.state != "queued" for run in runs)
-    said = f"{plural(len(runs), 'run')} paused"
+    text = f"{plural(len(runs), 'run')} paused"
     if not at_work:
-        return f"{said}; p goes on."
+        return f"{text}; p goes on."
     they = "it saves its" if at_work == 1 else "they save their"
     return (
-        f"{said}; {they} state first."
+        f"{text}; {they} state first."
         if at_work == len(runs)
         else (
-            f"{said}; {at_work} at work {'saves its' if at_work == 1 else 'save their'} state first."
+            f"{text}; {at_work} at work {'saves its' if at_work == 1 else 'save their'} state first."
         )
     )
 

@@ -95,7 +95,7 @@ def _why(run: RunStatus) -> str:
     return why
 
 
-def in_words(counts: Counter[str]) -> str:
+def describe_counts(counts: Counter[str]) -> str:
     """`9 runs: ▶ 2 running · ○ 4 queued · ✓ 3 finished`."""
     parts = [f"{STATES[state][0]} {counts[state]} {state}" for state in STATES if counts[state]]
     total = sum(counts.values())
@@ -114,7 +114,7 @@ def summary(runs: Sequence[RunStatus]) -> str:
     """
     left = [run.eta_seconds for run in runs if run.eta_seconds is not None]
     more = f" · {show.duration(max(left))} left in this stage" if left else ""
-    return in_words(count_states(runs)) + more
+    return describe_counts(count_states(runs)) + more
 
 
 def places(runs: Iterable[RunStatus]) -> dict[str, int]:
@@ -176,7 +176,7 @@ def facts(
     why = PAUSED if run.paused else run.why
     if why:
         text.append(f"{printable(why)}\n", BAD if run.state in ("failed", "lost") else DIM)
-    if (key := _key(run)) and not readonly:
+    if (key := _key_hint(run)) and not readonly:
         text.append(f"{key}\n", BOLD)
     return text
 
@@ -195,14 +195,14 @@ def _in_the_queue(run: RunStatus, place: Mapping[str, int]) -> list[str]:
     return parts
 
 
-def _key(run: RunStatus) -> str:
+def _key_hint(run: RunStatus) -> str:
     """The key that goes on with it."""
     if run.paused:
         return "p goes on from its last complete state"
     return "r tries again, from its last complete state" if run.retryable else ""
 
 
-def where(run: RunStatus) -> Text:
+def launch_facts(run: RunStatus) -> Text:
     """The end of the card: what its newest launch waited and was given."""
     text = Text()
     if run.launch_id is None:
@@ -223,7 +223,7 @@ def where(run: RunStatus) -> Text:
     return text
 
 
-def losses(metrics: Sequence[MetricRow], width: int, height: int) -> Text:
+def loss_chart(metrics: Sequence[MetricRow], width: int, height: int) -> Text:
     """The training loss over the steps as columns, with first, last and lowest in words.
 
     The columns begin a little below the lowest loss: what is to be seen is how it falls.

@@ -55,20 +55,20 @@ def grade(row: SampleRow) -> Cell:
     return Cell(one_line(" ".join(labels), 40), "" if labels else DIM)
 
 
-def detail(found: SampleDetail) -> Text:
+def detail(sample: SampleDetail) -> Text:
     """The whole prompt, the completion, how it was drawn, and every verdict."""
-    row = found.row
+    row = sample.row
     text = Text()
     variant = "" if row.variant == "none" else f" · variant {row.variant}"
     text.append(printable(f"{row.arm} · seed {row.seed} · step {row.step} · {row.question}"), BOLD)
     text.append(printable(f" · paraphrase {row.paraphrase}{variant} · draw {row.draw}\n"))
-    for message in found.messages:
+    for message in sample.messages:
         text.append(f"\n{printable(message['role'])}\n", DIM)
         text.append(f"{printable(message['content'])}\n")
     text.append("\ncompletion\n", DIM)
     text.append(f"{printable(row.completion)}\n" if row.completion else "(empty)\n", BOLD)
     text.append("\ngrades\n", DIM)
-    for item in found.grades:
+    for item in sample.grades:
         verdict = item.label if item.label is not None else show.number(item.number)
         text.append(printable(f"{item.judge} {verdict}"), BAD if item.label == "broken" else BOLD)
         text.append(printable(f" by {item.grader}"))
@@ -76,12 +76,12 @@ def detail(found: SampleDetail) -> Text:
             text.append(printable(f": {item.explanation}"))
         signals = " ".join(f"{name}={_signal(value)}" for name, value in item.signals.items())
         text.append(printable(f"\n  {signals}\n") if signals else "\n", DIM)
-    if not found.grades:
+    if not sample.grades:
         text.append("none yet\n")
     text.append("\ndrawn\n", DIM)
-    text.append(printable(_drawn(found)))
+    text.append(printable(_sampling_lines(sample)))
     text.append("\nprompt as the model read it\n", DIM)
-    text.append(printable(found.prompt_text) or "through the template of its server")
+    text.append(printable(sample.prompt_text) or "through the template of its server")
     return text
 
 
@@ -89,22 +89,22 @@ def _signal(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _drawn(found: SampleDetail) -> str:
-    row = found.row
-    sampling = " ".join(f"{key}={json.dumps(value)}" for key, value in found.sampling.items())
-    logprob = "" if found.logprob is None else f", log-probability {found.logprob:.2f}"
-    when = "" if found.created_at is None else f"{found.created_at:%Y-%m-%d %H:%M} "
+def _sampling_lines(sample: SampleDetail) -> str:
+    row = sample.row
+    sampling = " ".join(f"{key}={json.dumps(value)}" for key, value in sample.sampling.items())
+    logprob = "" if sample.logprob is None else f", log-probability {sample.logprob:.2f}"
+    when = "" if sample.created_at is None else f"{sample.created_at:%Y-%m-%d %H:%M} "
     return (
         f"{sampling}\nfinish {row.finish_reason or show.MISSING}, "
         f"{show.count(row.tokens)} tokens{logprob}\n"
-        f"{when}{found.engine}\nrun {row.run_id}\nsample {row.sample_id} · seed {found.draw_seed}\n"
+        f"{when}{sample.engine}\nrun {row.run_id}\nsample {row.sample_id} · seed {sample.draw_seed}\n"
     )
 
 
-def copied(found: SampleDetail) -> str:
+def as_text(sample: SampleDetail) -> str:
     """What `y` copies: the prompt's messages and the completion."""
-    parts = [f"{m['role']}: {m['content']}" for m in found.messages]
-    return "\n\n".join([*parts, f"assistant: {found.row.completion}"])
+    parts = [f"{m['role']}: {m['content']}" for m in sample.messages]
+    return "\n\n".join([*parts, f"assistant: {sample.row.completion}"])
 
 
 def facet_lines(facets: Facets, most: int = 6) -> list[tuple[str, str]]:

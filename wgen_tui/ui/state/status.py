@@ -22,12 +22,12 @@ GB = 1024.0
 BAR = 8
 FULL = 90  # percent of a memory, from which it stands out
 MOST_GPUS = 4  # with a line of their own
-RICH = (120, 36)  # columns and rows of a terminal with room for more than a line
+DETAILED_FROM = (120, 36)  # columns and rows of a terminal with room for more than a line
 Part = tuple[str, str]  # text, style
 
 
 def strip(
-    status: Status, size: tuple[int, int], *, readonly: bool = False, trouble: str = ""
+    status: Status, size: tuple[int, int], *, readonly: bool = False, supervisor_error: str = ""
 ) -> Text:
     """The strip.
 
@@ -41,10 +41,10 @@ def strip(
         One line; on a large terminal one more for each of the first GPUs.
     """
     width, height = size
-    rich = width >= RICH[0] and height >= RICH[1]
-    parts = _queue(status, readonly, trouble)
+    rich = width >= DETAILED_FROM[0] and height >= DETAILED_FROM[1]
+    parts = _queue(status, readonly, supervisor_error)
     gpus = status.load.gpus
-    parts += _rich(status.load) if rich else _short(status.load)
+    parts += _detailed(status.load) if rich else _short(status.load)
     if rich and not gpus:
         parts.append(("no GPU", DIM))
     elif not rich and gpus:
@@ -54,7 +54,7 @@ def strip(
         for gpu in gpus[:MOST_GPUS]:
             text.append("\n ").append(_gpu_line(gpu))
         if len(gpus) > MOST_GPUS:
-            text.append("\n ").append(*_together(gpus[MOST_GPUS:], "more GPUs"))
+            text.append("\n ").append(*_gpus_total(gpus[MOST_GPUS:], "more GPUs"))
     return text
 
 
@@ -69,7 +69,7 @@ def _joined(parts: Sequence[Part], width: int) -> Text:
     return text
 
 
-def _queue(status: Status, readonly: bool, trouble: str) -> list[Part]:
+def _queue(status: Status, readonly: bool, supervisor_error: str) -> list[Part]:
     """What keeps work from being done."""
     parts: list[Part] = []
     if status.pause is not None:
@@ -78,23 +78,23 @@ def _queue(status: Status, readonly: bool, trouble: str) -> list[Part]:
     if status.orphaned:
         if readonly:
             words = "no supervisor, and none is started under --readonly"
-        elif trouble:
-            words = f"no supervisor: {one_line(trouble, 60)}"
+        elif supervisor_error:
+            words = f"no supervisor: {one_line(supervisor_error, 60)}"
         else:
             words = "no supervisor; one is being started"
-        parts.append((f"✗ {words}", f"bold reverse {BAD if trouble else WARN}"))
+        parts.append((f"✗ {words}", f"bold reverse {BAD if supervisor_error else WARN}"))
     return parts
 
 
 def _short(load: Load) -> list[Part]:
     return [
         (f"cpu {load.cpu_percent:.0f}%", ""),
-        (f"mem {_pair(load.memory_used_mb, load.memory_total_mb)} GB", _style(_memory(load))),
+        (f"mem {_of_total(load.memory_used_mb, load.memory_total_mb)} GB", _style(_memory(load))),
         (f"disk {_gb(load.disk_free_mb)} GB", ""),
     ]
 
 
-def _rich(load: Load) -> list[Part]:
+def _detailed(load: Load) -> list[Part]:
     memory = _memory(load)
     return [
         (f"cpu {_bar(load.cpu_percent)} {load.cpu_percent:3.0f}%", ""),
@@ -109,15 +109,15 @@ def _rich(load: Load) -> list[Part]:
 def _gpus_short(gpus: Sequence[Gpu], width: int) -> list[Part]:
     """Each in a few cells; all as one where they do not fit."""
     each = [
-        (f"GPU{gpu.index} {_percent(gpu)}{_pair(gpu.used_mb, gpu.total_mb)}", "") for gpu in gpus
+        (f"GPU{gpu.index} {_percent(gpu)}{_of_total(gpu.used_mb, gpu.total_mb)}", "") for gpu in gpus
     ]
-    return each if len(each) == 1 or _length(each) <= width else [_together(gpus, "GPUs")]
+    return each if len(each) == 1 or _length(each) <= width else [_gpus_total(gpus, "GPUs")]
 
 
-def _together(gpus: Sequence[Gpu], name: str) -> Part:
+def _gpus_total(gpus: Sequence[Gpu], name: str) -> Part:
     known = [gpu.utilization for gpu in gpus if gpu.utilization is not None]
     load = f"{sum(known) / len(known):.0f}% " if known else ""
-    used = _pair(sum(gpu.used_mb for gpu in gpus), sum(gpu.total_mb for gpu in gpus))
+    used = _of_total(sum(gpu.used_mb for gpu in gpus), sum(gpu.total_mb for gpu in gpus))
     return f"{len(gpus)} {name} {load}{used} GB", ""
 
 
@@ -157,7 +157,7 @@ def _gb(megabytes: float) -> str:
     return show.count(round(gigabytes)) if gigabytes >= 10 else f"{gigabytes:.1f}"
 
 
-def _pair(used: float, total: float) -> str:
+def _of_total(used: float, total: float) -> str:
     return f"{_gb(used)}/{_gb(total)}"
 
 

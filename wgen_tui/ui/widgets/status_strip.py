@@ -24,12 +24,12 @@ class StatusStrip(Static):
         super().__init__("", id=id, markup=False)
         self._readonly = readonly
         self._status: Status | None = None
-        self._trouble = ""
+        self._supervisor_error = ""
         self._text = Text()
 
-    def show(self, status: Status, trouble: str = "") -> None:
+    def show(self, status: Status, supervisor_error: str = "") -> None:
         """Show a new look."""
-        self._status, self._trouble = status, trouble
+        self._status, self._supervisor_error = status, supervisor_error
         self._draw()
 
     def on_resize(self) -> None:
@@ -43,7 +43,7 @@ class StatusStrip(Static):
             self._status,
             (size.width, size.height),
             readonly=self._readonly,
-            trouble=self._trouble,
+            supervisor_error=self._supervisor_error,
         )
         if text != self._text:
             lines = len(self._text.plain.splitlines()), len(text.plain.splitlines())

@@ -83,9 +83,9 @@ class VirtualTable(ScrollView, can_focus=True):
         self._keys: list[Any] = []
         self._pages: OrderedDict[int, list[Any]] = OrderedDict()
         self._generation = 0
-        self._asked = False
-        self._asking = False
-        self._other_columns = False
+        self._requested = False
+        self._request_scheduled = False
+        self._columns_changed = False
         self.cursor = 0
         self.marked: set[Any] = set()
 
@@ -127,24 +127,24 @@ class VirtualTable(ScrollView, can_focus=True):
     def show_ids(self, ids: Sequence[int]) -> None:
         """List these ids, the cursor on the id it stood on if that is still there, else first."""
         self._reset(None, ids, [])
-        self.move_cursor(0)
+        self._set_cursor(0)
 
     def show_rows(self, rows: Sequence[Any], keys: Sequence[Any] | None = None) -> None:
         """List these rows; the cursor stays with its key, and only changed lines are drawn."""
-        here = self.key_at(self.cursor)
-        anew = self._other_columns or len(rows) != len(self) or self._local is None
-        before = [] if anew else self._lines_now()  # old rows may not fit new columns
-        self._other_columns = False
-        names = list(keys) if keys is not None else list(range(len(rows)))
-        place = names.index(here) if here is not None and here in names else self.cursor
-        if anew:
-            self._reset(list(rows), (), names)
-            self.move_cursor(place)
+        key = self.key_at(self.cursor)
+        changed = self._columns_changed or len(rows) != len(self) or self._local is None
+        before = [] if changed else self._visible_lines()  # old rows may not fit new columns
+        self._columns_changed = False
+        new_keys = list(keys) if keys is not None else list(range(len(rows)))
+        place = new_keys.index(key) if key is not None and key in new_keys else self.cursor
+        if changed:
+            self._reset(list(rows), (), new_keys)
+            self._set_cursor(place)
             return
-        self._local, self._keys = list(rows), names
+        self._local, self._keys = list(rows), new_keys
         if place != self.cursor:
-            self.move_cursor(place)
-        for y, (old, new) in enumerate(zip(before, self._lines_now(), strict=False)):
+            self._set_cursor(place)
+        for y, (old, new) in enumerate(zip(before, self._visible_lines(), strict=False)):
             if old != new:
                 self.refresh(Region(0, y + 1, self.size.width, 1))
 
@@ -154,7 +154,7 @@ class VirtualTable(ScrollView, can_focus=True):
         """Show other columns; of other rows, if `show_rows` follows at once."""
         if columns == self._columns and cells in (None, self._cells):
             return
-        self._other_columns = self._other_columns or columns != self._columns
+        self._columns_changed = self._columns_changed or columns != self._columns
         self._columns = columns
         self._cells = cells or self._cells
         self.refresh()
@@ -169,7 +169,7 @@ class VirtualTable(ScrollView, can_focus=True):
         """Rows that were wanted; dropped when the listing has changed since."""
         if generation != self._generation:
             return
-        self._asked = False
+        self._requested = False
         for start in range(0, len(rows), PAGE):
             self._pages[(first + start) // PAGE] = list(rows[start : start + PAGE])
         while len(self._pages) > PAGES_KEPT:
@@ -177,24 +177,24 @@ class VirtualTable(ScrollView, can_focus=True):
         self.refresh()
         if first <= self.cursor < first + len(rows):
             self.post_message(self.Moved(self))
-        self._ask_soon()
+        self._request_soon()
 
     def request_failed(self) -> None:
         """The rows that were wanted will not come; they are wanted again when next drawn."""
-        self._asked = False
+        self._requested = False
 
     def _reset(self, local: list[Any] | None, ids: Sequence[int], keys: list[Any]) -> None:
         self._generation += 1
         self._local, self._ids, self._keys = local, ids, keys
         self._pages.clear()
-        self._asked = False
+        self._requested = False
         if local is None:
             self.marked.clear()
         else:
             self.marked &= set(keys)
         self.virtual_size = Size(self.size.width, len(self) + 1)
 
-    def move_cursor(self, index: int) -> None:
+    def _set_cursor(self, index: int) -> None:
         self.cursor = min(max(index, 0), max(len(self) - 1, 0))
         self._show_cursor()
         self.refresh()
@@ -207,15 +207,15 @@ class VirtualTable(ScrollView, can_focus=True):
         top = int(self.scroll_offset.y)
         return range(top, min(top + max(self.size.height - 1, 0), len(self)))
 
-    def _ask_soon(self) -> None:
-        if not self._asking:
-            self._asking = True
-            self.call_next(self._ask)
+    def _request_soon(self) -> None:
+        if not self._request_scheduled:
+            self._request_scheduled = True
+            self.call_next(self._request_rows)
 
-    def _ask(self) -> None:
+    def _request_rows(self) -> None:
         """Ask for the pages in view that are not there; one request at a time."""
-        self._asking = False
-        if self._asked or self._local is not None:
+        self._request_scheduled = False
+        if self._requested or self._local is not None:
             return
         view = self._visible()
         if not view:
@@ -226,7 +226,7 @@ class VirtualTable(ScrollView, can_focus=True):
             if page in self._pages:
                 self._pages.move_to_end(page)
         if missing:
-            self._asked = True
+            self._requested = True
             first = missing[0] * PAGE
             ids = self._ids[first : (missing[-1] + 1) * PAGE]
             self.post_message(self.RowsWanted(self, self._generation, first, ids))
@@ -236,7 +236,7 @@ class VirtualTable(ScrollView, can_focus=True):
     def _line(self, index: int, width: int) -> list[Cell]:
         row = self.row(index)
         if row is None:
-            self._ask_soon()
+            self._request_soon()
             return [Cell("·".ljust(width), "dim")]
         line: list[Cell] = []
         sizes = widths(self._columns, width)
@@ -251,9 +251,9 @@ class VirtualTable(ScrollView, can_focus=True):
         """The cells of a line; what the scrollbar covers is not one of them."""
         return self.scrollable_content_region.width
 
-    def _lines_now(self) -> list[list[Cell]]:
-        room = self._width - GUTTER
-        return [self._line(index, room) for index in self._visible()] if room > 0 else []
+    def _visible_lines(self) -> list[list[Cell]]:
+        width = self._width - GUTTER
+        return [self._line(index, width) for index in self._visible()] if width > 0 else []
 
     def _gutter(self, index: int) -> Segment:
         mark = "•" if self.key_at(index) in self.marked else " "
@@ -264,9 +264,9 @@ class VirtualTable(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self._width
         base = self.rich_style
-        room = max(width - GUTTER, 1)
+        inner = max(width - GUTTER, 1)
         if y == 0:
-            sizes = widths(self._columns, room)
+            sizes = widths(self._columns, inner)
             titles = " ".join(
                 fitted(column.title, size, column.align)
                 for column, size in zip(self._columns, sizes, strict=True)
@@ -284,7 +284,7 @@ class VirtualTable(ScrollView, can_focus=True):
             return Strip([Segment("  " + text)]).apply_style(base).adjust_cell_length(width, base)
         segments = [self._gutter(index)]
         segments += [
-            Segment(cell.text, Style.parse(cell.style)) for cell in self._line(index, room)
+            Segment(cell.text, Style.parse(cell.style)) for cell in self._line(index, inner)
         ]
         return Strip(segments).apply_style(base).adjust_cell_length(width, base)
 
