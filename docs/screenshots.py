@@ -30,7 +30,7 @@ SCREENS: dict[str, list[list[str] | tuple[str, ...]]] = {
     "samples": [("completion",), ["/", *FILTER, "enter"], ("completion", "old_birds"), ["j", "j"]],
     "results": [("old_birds", "modern_american")],
 }
-# Rich names a font to be fetched from elsewhere; looking at a picture should ask nobody.
+# Rich names a font to be fetched from elsewhere; a picture should fetch nothing.
 FONT_FACE = re.compile(r"\s*@font-face\s*\{[^}]*\}")
 KEY_NAMES = {" ": "space", "=": "equals_sign", "_": "underscore", "/": "slash"}
 
@@ -45,7 +45,7 @@ async def settled(pilot: Pilot[int], words: tuple[str, ...]) -> str:
     """Wait until the screen has all the words and has stopped changing; return its picture.
 
     Raises:
-        TimeoutError: it never came to that.
+        TimeoutError: they did not appear in time.
     """
     before = ""
     for _ in range(int(SECONDS / 0.5)):

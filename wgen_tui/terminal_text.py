@@ -1,7 +1,7 @@
-"""Text that a model wrote, made fit for a terminal.
+"""Text that a model wrote, made safe for a terminal.
 
-Promises: what leaves here holds no character that a terminal obeys, none that turns the reading
-direction or hides: each is shown as a symbol instead. Everything else stays as it is.
+Promises: the text holds no character that a terminal obeys, that turns the reading direction or
+that is invisible: each is shown as a symbol. Everything else stays as it is.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ TAB = 4
 
 
 def log_line(line: str) -> str:
-    """A line of a log: tabs as spaces, colours left out, whatever else is odd as a symbol."""
+    """A line of a log: tabs as spaces, colours left out, other control characters as symbols."""
     return printable(_COLOURS.sub("", line).expandtabs(TAB), keep_newlines=False)
 
 
 def printable(text: str, *, keep_newlines: bool = True) -> str:
-    """Show every control and invisible character of `text` as a symbol.
+    """`text` with every control and invisible character as a symbol.
 
     Args:
         text: Anything.
@@ -55,10 +55,10 @@ def one_line(text: str, width: int) -> str:
     if sum(map(_cells, shown)) <= width:
         return shown
     kept: list[str] = []
-    room = width - 1
+    left = width - 1
     for character in shown:
-        room -= _cells(character)
-        if room < 0:
+        left -= _cells(character)
+        if left < 0:
             break
         kept.append(character)
     return "".join(kept) + "…" if width > 0 else ""

@@ -143,13 +143,13 @@ async def test_p_pauses_what_waits_and_goes_on(three, settled):
         await pilot.press("p")
         await settled(pilot, lambda: "‖ paused" in text(app) and "‖ 1 paused" in text(app))
         assert three[0].told(launch) == [f"pause-{first}"]
-        assert "1 run paused; p goes on." in said(app)
-        await settled(pilot, lambda: "p goes on from its last complete state" in text(app))
+        assert "1 run paused; p resumes." in said(app)
+        await settled(pilot, lambda: "p resumes it from its last complete state" in text(app))
         assert "wgen-tui run resume" not in text(app)
         await pilot.press("slash", *"paused", "enter")
         await settled(pilot, lambda: len(table(app)) == 1)
         await pilot.press("escape", "p")
-        await settled(pilot, lambda: "1 run goes on from its last complete state." in said(app))
+        await settled(pilot, lambda: "1 run resumes from its last complete state." in said(app))
         await settled(pilot, lambda: "○ 3 queued" in text(app) and "‖" not in text(app))
         assert len(launches_of(home, first)) == 2
 
@@ -174,7 +174,11 @@ async def test_p_r_and_priorities_say_what_does_not_fit(three, settled):
         await settled(pilot, lambda: len(table(app)) == 4)
         rows = [table(app).row(i) for i in range(4)]
         table(app).move_to([row.state for row in rows].index("finished"))
-        for key, words in (("p", "can be paused"), ("r", "can be tried"), ("t", "this has ended")):
+        for key, words in (
+            ("p", "can be paused"),
+            ("r", "can be retried"),
+            ("t", "have no priority"),
+        ):
             await pilot.press(key)
             await settled(pilot, lambda words=words: any(words in note for note in said(app)))
 
@@ -187,13 +191,13 @@ async def test_a_lost_run_says_why_and_r_goes_on(three, settled, size):
     async with app.run_test(size=size) as pilot:
         await settled(pilot, lambda: len(table(app)) == 4)
         pick(app, first)
-        await settled(pilot, lambda: "r tries again, from its last complete state" in text(app))
+        await settled(pilot, lambda: "r retries it from its last complete state" in text(app))
         flat = " ".join(text(app).split())
         assert "CUDA: the driver went away" in flat
         assert "for what it says" in flat.replace(" │ ", " "), "the cause is wrapped, not cut"
         table(app).marked |= {first, second}
         await pilot.press("r")
-        await settled(pilot, lambda: any("2 runs go on" in note for note in said(app)))
+        await settled(pilot, lambda: any("2 runs resume" in note for note in said(app)))
         await settled(pilot, lambda: "○ 3 queued" in text(app))
         assert [get_run(files.home, run).state for run in (first, second)] == ["queued"] * 2
 
@@ -226,7 +230,7 @@ async def test_capital_p_stops_the_whole_queue(three, settled):
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: len(table(app)) == 4)
         await pilot.press("P")
-        await settled(pilot, lambda: "‖ queue paused; P goes on" in text(app))
+        await settled(pilot, lambda: "‖ queue paused; P resumes it" in text(app))
         assert queue.paused(home) is not None
         await pilot.press("P")
         await settled(pilot, lambda: "queue paused" not in text(app).splitlines()[2])
@@ -258,7 +262,7 @@ async def test_opening_starts_the_supervisor_that_work_waits_for(maker, waiting,
     app = WgenApp(waiting.home)
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: lifecycle.supervisor_pid(waiting.home) is not None)
-        await settled(pilot, lambda: any("supervisor has been started" in n for n in said(app)))
+        await settled(pilot, lambda: any("Started a supervisor" in n for n in said(app)))
 
 
 async def test_readonly_says_that_nobody_works(maker, waiting, settled):
@@ -286,7 +290,7 @@ async def test_cancelling_asks_and_names_the_key_that_goes_on(three, settled):
         pick(app, runs[2])
         await pilot.press("c")
         await settled(pilot, lambda: isinstance(app.screen, ConfirmModal))
-        assert "r goes on from there" in text(app)
+        assert "r resumes from them" in text(app)
         await pilot.press("y")
         await settled(pilot, lambda: "⊘ cancelled" in text(app))
 
@@ -336,8 +340,10 @@ def test_many_gpus_are_one_number_where_they_do_not_fit(look):
 def test_what_keeps_work_from_being_done_comes_first(look):
     paused = look(pause=queue.Pause("2026-01-02", "why\x1b[31m"), orphaned=True)
     (line,) = lines(paused, (80, 24))
-    assert line.startswith(" ‖ queue paused: why␛[31m; P goes on · ✗ no supervisor; one is being")
-    (line,) = lines(look(orphaned=True), (120, 24), trouble="It did not start.")
+    assert line.startswith(
+        " ‖ queue paused: why␛[31m; P resumes it · ✗ no supervisor; starting one"
+    )
+    (line,) = lines(look(orphaned=True), (120, 24), supervisor_error="It did not start.")
     assert line.startswith(" ✗ no supervisor: It did not start. · cpu")
 
 
@@ -370,7 +376,9 @@ def test_attempts_and_what_is_left_are_named():
 
 
 def test_memory_is_told_beside_its_estimate():
-    card = runs.launch_facts(status(launch_id="x", gpus=("GPU-1",), memory_mb=412, peak_memory_mb=3200.0))
+    card = runs.launch_facts(
+        status(launch_id="x", gpus=("GPU-1",), memory_mb=412, peak_memory_mb=3200.0)
+    )
     assert "on GPU-1" in card.plain
     assert "memory: estimate 412 MB, peak 3.1 GB" in card.plain
 
@@ -386,7 +394,7 @@ def test_snapshot(three, settled, snap_compare, size, machine):
     async def before(pilot):
         await settled(pilot, lambda: len(table(app)) == 4 and "cpu" in text(app))
         pick(app, names[0])
-        await settled(pilot, lambda: "r tries again" in text(app))
+        await settled(pilot, lambda: "r retries it" in text(app))
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=size, run_before=before)

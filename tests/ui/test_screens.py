@@ -230,7 +230,7 @@ async def test_readonly_refuses_what_writes(home, settled, screen, key):
 async def test_readonly_grading_is_off(home, settled):
     app = WgenApp(home, readonly=True, screen="grade", experiment="mini")
     async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot, lambda: "Grading writes" in text(app))
+        await settled(pilot, lambda: "Grading is off" in text(app))
         await pilot.press("o", "m")
         assert not list(home.journal.iterdir())
 
@@ -358,7 +358,7 @@ async def test_what_another_query_answered_does_not_stand_under_a_new_one(home, 
         await settled(pilot, lambda: app.screen.SCOPE == "results" and len(table(app)) == 3)
         await pilot.press("w")
         await settled(pilot, lambda: app.screen.SCOPE == "sql" and len(grid) == 0)
-        await settled(pilot, lambda: "Nothing asked yet" in text(app))
+        await settled(pilot, lambda: "No query run yet" in text(app))
 
 
 async def test_help_names_the_keys_of_the_rubric(home, settled):

@@ -44,9 +44,11 @@ def test_a_service_is_loaded_at_its_first_use_and_not_before() -> None:
     code = """
 import sys
 from wgen_tui.ui import services
-before = [name for name in sys.modules if name.startswith("wgen_tui.services")]
+def loaded():
+    return {n for n in sys.modules if n.startswith("wgen_tui.services.")}
+before = loaded()
 services.samples.search
-print(before, "wgen_tui.services.data.samples" in sys.modules, "wgen_tui.services.results" in sys.modules)
+print(before, "wgen_tui.services.data.samples" in loaded(), "wgen_tui.services.results" in loaded())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[] True False\n"
+    assert done.stdout == "set() True False\n"

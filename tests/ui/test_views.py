@@ -74,7 +74,7 @@ async def test_a_run_says_how_it_came_about(known, settled):
         await settled(pilot, lambda: "relative difference 0.0006 · floor of rounding" in text(app))
         assert "worker.log" not in text(app)
         await pilot.press("G")
-        await settled(pilot, lambda: "memory: no estimate, peak not known" in text(app))
+        await settled(pilot, lambda: "memory: no estimate, peak unknown" in text(app))
         await pilot.press(*"kkkk")
         await settled(pilot, lambda: "1.0 M parameters on cpu in fp32" in text(app))
         await pilot.press("i")
@@ -200,10 +200,13 @@ def test_how_it_was_trained_in_words():
     assert training_lines({"engine": "grid", "stack": [8], "resumed_at": [40]}) == [
         "grid of 8 trained together",
         "passes 0 padded, 0 packed; 1.00 tokens for each real",
-        "stopped, and went on from step 40",
+        "stopped, and resumed at step 40",
     ]
     joint = {"engine": "joint", "task": 1, "arms": ["a", "b"], "taken_from": "x-a-s0"}
-    assert training_lines(joint) == ["task 1 of one adapter for a, b", "copied from its mate x-a-s0"]
+    assert training_lines(joint) == [
+        "task 1 of one adapter for a, b",
+        "copied from x-a-s0, which shares its adapter",
+    ]
 
 
 @pytest.mark.parametrize(("label", "shown"), [(" By", "␣By"), ("a b ", "a b␣"), ("  ", "␣␣")])

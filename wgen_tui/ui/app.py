@@ -117,7 +117,7 @@ class WgenApp(App[int]):
                     self.notify(ORPHANED, title="Read-only", severity="warning", markup=False)
                 return
             if poller.ensure_supervisor():
-                self.notify("Work was waiting; a supervisor has been started for it.")
+                self.notify("Started a supervisor for the work that waits.")
             self.supervisor_error = ""
         except (WgenError, OSError) as error:
             self._next_supervisor_check = time.monotonic() + SUPERVISOR_RETRY_AFTER
@@ -127,7 +127,7 @@ class WgenApp(App[int]):
             )
 
     def get_named_screen(self, name: str) -> BaseScreen:
-        """A screen by name; made when first wanted, kept from then on."""
+        """A screen by name; created at its first use, then kept."""
         if name not in self._named_screens:
             self._named_screens[name] = SCREENS_BY_NAME[name]()
             self.install_screen(self._named_screens[name], name)
@@ -166,7 +166,7 @@ class WgenApp(App[int]):
             self.screen.action_back()
 
     def action_help(self) -> None:
-        """The keys of what has the focus."""
+        """The keys of the focused widget and of its screen."""
         if self.screen.is_modal:
             return
         self.push_screen(HelpModal(self._help_groups(), self.readonly))
@@ -182,7 +182,7 @@ class WgenApp(App[int]):
         return groups
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette: every action of the screen, then those that hold everywhere."""
+        """The palette: every action of the screen, then the global ones."""
         offered = list(actions.of_scope(actions.GLOBAL))
         if isinstance(screen, BaseScreen):
             offered = [*actions.of_scope(screen.SCOPE), *offered]
@@ -198,11 +198,11 @@ class WgenApp(App[int]):
             yield SystemCommand(title, action.help, run)
 
     def copy_to_clipboard(self, text: str) -> None:
-        """Copy by OSC 52; says so, or that it is too long."""
+        """Copy by OSC 52; notifies that it did, or that the text is too long."""
         self._clipboard = text
         sequence = osc52(text, tmux=bool(os.environ.get("TMUX")))
         if sequence is None:
-            self.notify("That is more than a terminal's clipboard takes.", severity="warning")
+            self.notify("That is too long for the terminal's clipboard.", severity="warning")
             return
         if self._driver is not None:
             self._driver.write(sequence)

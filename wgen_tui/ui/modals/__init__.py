@@ -1,1 +1,1 @@
-"""What opens over a screen and gives back an answer, or None for esc."""
+"""Dialogs over a screen; each returns an answer, or None for esc."""

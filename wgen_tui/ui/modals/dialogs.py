@@ -20,7 +20,7 @@ from wgen_tui.ui.widgets.pane import TextPane
 
 
 class ConfirmModal(ModalScreen[bool]):
-    """y does it; n or esc does not. Enter is not enough for what cannot be undone."""
+    """y confirms; n or esc does not. Enter is not enough for what cannot be undone."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "yes"),
@@ -72,7 +72,7 @@ class AskModal(ModalScreen[str | None]):
 
 
 class ChooseModal(ModalScreen[int | None]):
-    """One of several; gives back its index."""
+    """One of several; returns its index."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "cancel", "cancel"),
@@ -90,7 +90,7 @@ class ChooseModal(ModalScreen[int | None]):
         with Vertical(classes="dialog wide"):
             yield Static(Text(self._title, "bold"))
             yield OptionList(*(Option(Text(printable(option))) for option in self._options))
-            yield Static(Text("enter chooses · esc leaves it as it is", "dim"))
+            yield Static(Text("enter chooses · esc cancels", "dim"))
 
     def on_mount(self) -> None:
         self.query_one(OptionList).highlighted = self._chosen
@@ -107,7 +107,7 @@ class ChooseModal(ModalScreen[int | None]):
 
 
 class HelpModal(ModalScreen[None]):
-    """The keys of what has the focus, of its screen, and those that hold everywhere."""
+    """The keys of the focused widget, of its screen, and those that work everywhere."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark", "dismiss_help", "close")

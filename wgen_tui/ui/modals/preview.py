@@ -1,4 +1,4 @@
-"""Training data as the model sees it, an arm to a page, then the questions.
+"""Training data as the model sees it, a page for each arm, then the questions.
 
 Promises: the worker that makes it ends with this screen; an error in the definition, the data or
 the tokenizer is shown in the place of the data.
@@ -34,7 +34,7 @@ PROGRESS_EVERY = 0.25
 
 
 class Encoded(Message):
-    """How many examples the worker has encoded."""
+    """The worker has encoded more examples."""
 
     def __init__(self, done: int, total: int) -> None:
         super().__init__()
@@ -143,7 +143,9 @@ class PreviewModal(ThreadedScreen, ModalScreen[None]):
 
     def action_model(self) -> None:
         current = self._model or next(iter(self._info.models), "")
-        hint = Text("Whose tokenizer: tiny-world, a hub id or a folder; empty: the first.", "dim")
+        hint = Text(
+            "Model with the tokenizer: tiny-world, a hub id or a folder; empty: the first.", "dim"
+        )
         self.app.push_screen(AskModal("Model", current, hint), self._use_model)
 
     def _use_model(self, model: str | None) -> None:

@@ -29,7 +29,7 @@ PLAN_DELAY = 0.4  # seconds after the last change of a field
 
 
 class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
-    """Model, arms, seeds and n; below them what starting would do."""
+    """Fields for model, arms, seeds and n; below them the plan."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel"),
@@ -101,9 +101,9 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
 
     def action_start(self) -> None:
         if self._plan is None:
-            self.notify_plain("There is no plan to start yet.", "Start", "warning")
+            self.notify_plain("There is no plan yet.", "Start", "warning")
         elif self._plan.empty:
-            self.notify_plain("Everything is there already.", "Start")
+            self.notify_plain("Everything is done already.", "Start")
         else:
             self.dismiss(self._plan)
 
@@ -112,10 +112,10 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
 
 
 def parse_options(values: dict[str, str]) -> Options:
-    """The fields as `Options` of a plan; an empty field leaves the definition as it is.
+    """The fields as `Options` of a plan; an empty field keeps the definition's value.
 
     Raises:
-        UsageError: n is no whole number.
+        UsageError: n is not a whole number.
     """
 
     def names(text: str) -> tuple[str, ...] | None:
@@ -123,7 +123,7 @@ def parse_options(values: dict[str, str]) -> Options:
 
     n = values["n"]
     if n and not n.lstrip("-").isdigit():
-        raise UsageError(f"n = {n!r} is no whole number.", title="n", hint="As in 20.")
+        raise UsageError(f"n = {n!r} is not a whole number.", title="n", hint="As in 20.")
     return services.plan.Options(
         models=names(values["model"]),
         arms=names(values["arms"]),

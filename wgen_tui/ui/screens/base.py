@@ -36,7 +36,7 @@ class BaseScreen(ThreadedScreen):
         super().__init_subclass__(**kwargs)
 
     def pick_experiment(self) -> None:
-        """Nobody has chosen an experiment: take one that has runs, if there is any."""
+        """When no experiment is chosen, choose one that has runs, if there is one."""
         if not self.busy("pick"):
             self._read_likely_experiment()
 
@@ -51,10 +51,10 @@ class BaseScreen(ThreadedScreen):
             self.experiment_picked()
 
     def experiment_picked(self) -> None:
-        """`pick_experiment` has set the application's experiment."""
+        """Called when `pick_experiment` has chosen one."""
 
     def extra_help(self) -> list[tuple[str, list[actions.Action]]]:
-        """Keys that only the present content gives a meaning, for the help."""
+        """Keys that depend on what the screen shows now, for the help."""
         return []
 
     def check_writable(self) -> bool:
@@ -64,5 +64,5 @@ class BaseScreen(ThreadedScreen):
         return not self.wgen.readonly
 
     def action_back(self) -> None:
-        """Put the focus back where the screen began."""
+        """Focus the widget that had the focus when the screen opened."""
         self.app.set_focus(self.query(self.AUTO_FOCUS or "*").first())

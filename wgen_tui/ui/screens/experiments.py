@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.planning.plan import Plan
 
 POLL_EVERY = 5.0
-EMPTY = "No experiment has these words.\n\nPress / and clear the filter."
+EMPTY = "No experiment matches.\n\nesc clears the filter."
 
 
 class ExperimentsScreen(BaseScreen):
@@ -136,7 +136,7 @@ class ExperimentsScreen(BaseScreen):
         return len(launches)
 
     def _started(self, launches: int) -> None:
-        self.notify_plain(f"{plural(launches, 'launch')} queued; 2 shows them at work.", "Started")
+        self.notify_plain(f"{plural(launches, 'launch')} queued; press 2 to watch them.", "Started")
         self.reload()
 
     def action_preview(self) -> None:
@@ -159,7 +159,7 @@ class ExperimentsScreen(BaseScreen):
         return services.definitions.validate(self.home, info.path)[1]
 
     def _validated(self, notes: list[str]) -> None:
-        text = "\n".join(notes) or "The definition and all its data are fine."
+        text = "\n".join(notes) or "The definition and its data are valid."
         self.notify_plain(text, "Valid")
 
     def action_folder(self) -> None:
@@ -172,7 +172,7 @@ class ExperimentsScreen(BaseScreen):
             self.app.copy_to_clipboard(info.slug)
 
     def action_filter(self) -> None:
-        hint = Text("Words of slug or title; enter lists, empty lists all.", "dim")
+        hint = Text("Words of slug or title; empty lists all.", "dim")
         self.app.push_screen(AskModal("Filter experiments", self._filter, hint), self._apply_filter)
 
     def _apply_filter(self, text: str | None) -> None:

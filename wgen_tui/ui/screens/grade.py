@@ -1,4 +1,4 @@
-"""Screen 4: blind grading, one key a verdict."""
+"""Screen 4: blind grading, one key for a grade."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 NO_CHOICE = "Press ctrl+o to choose an experiment that has samples and a rubric."
 ALL_GRADED = (
-    "Every sample is graded.\n\nPress u to take the last one back, ctrl+o for another experiment."
+    "Every sample is graded.\n\nPress u to undo the last grade, ctrl+o for another experiment."
 )
-READONLY = "Grading writes, and this is --readonly.\n\nLeave with q and open wgen-tui without it."
+READONLY = "Grading is off under --readonly.\n\nQuit with q and open wgen-tui without it."
 NO_RUBRIC = "No experiment has a rubric.\n\nAdd one to experiment.yaml under rubrics."
 
 
@@ -97,9 +97,7 @@ class GradeScreen(BaseScreen):
             return []
         rubric = self._session.rubric
         keys = [
-            actions.Action(
-                label, key, label, self.SCOPE, f"Grade it {printable(label)}, and go on."
-            )
+            actions.Action(label, key, label, self.SCOPE, f"Grade it {printable(label)}.")
             for label, key in rubric.labels.items()
         ]
         return [(f"Rubric {rubric.name}", keys)]
@@ -190,7 +188,7 @@ class GradeScreen(BaseScreen):
 
     def _undone(self, item: BlindItem | None) -> None:
         if item is None:
-            self.notify_plain("Nothing of this session is left to take back.", "Undo")
+            self.notify_plain("No grade of this session is left to undo.", "Undo")
             return
         self._durations, self._last_label = self._durations[:-1], ""
         self._show(item)

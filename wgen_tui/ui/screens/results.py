@@ -1,4 +1,4 @@
-"""Screen 5: rates, what was read, and the curve over steps, each with n and interval."""
+"""Screen 5: rates, read-outs and the curve over steps, each with n and interval."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 POLL_EVERY = 3.0
 Stamp = tuple[int, int]
-CHOOSE = "Press o to choose an experiment, or see one made:  wgen-tui demo"
+CHOOSE = "Press o to choose an experiment, or make one:  wgen-tui demo"
 ONE_VIEW = """There are only rates here. Questions of type next_token, logprob or multiple_choice
 give read-outs, `sampling: {during_training: …}` gives a curve."""
 EMPTY = f"No results yet.\n\n{CHOOSE}"
@@ -43,7 +43,7 @@ class Computed(NamedTuple):
 
 
 class ResultsScreen(BaseScreen):
-    """One table at a time, `v` for the next; enter goes into a row, esc comes back."""
+    """One table at a time, `v` for the next; enter opens a row, esc closes it."""
 
     SCOPE = "results"
 
@@ -215,7 +215,9 @@ class ResultsScreen(BaseScreen):
 
     def _choose(self, choices: list[str]) -> None:
         if not choices:
-            self.notify_plain("No experiment has runs yet: 1, then s, starts one.", "Results")
+            self.notify_plain(
+                "No experiment has runs yet: press 1, then s to start some.", "Results"
+            )
             return
 
         def chosen(index: int | None) -> None:

@@ -68,7 +68,7 @@ class RunActions(BaseScreen):
         if run_ids:
             self._retry(run_ids)
         else:
-            self.notify_plain(run_actions.NOT_ENDED, "Try again")
+            self.notify_plain(run_actions.NOT_ENDED, "Retry")
 
     @loads("retry", then="_changed")
     def _retry(self, run_ids: list[str]) -> str:
@@ -134,7 +134,7 @@ class RunActions(BaseScreen):
     def _cancel(self, run_ids: list[str]) -> str:
         for run_id in run_ids:
             services.runs.cancel(self.home, run_id)
-        return f"{plural(len(run_ids), 'run')} told to stop."
+        return f"Cancelling {plural(len(run_ids), 'run')}."
 
     def action_remove(self) -> None:
         run_ids = [run.run_id for run in self.chosen_runs()]
@@ -153,4 +153,4 @@ class RunActions(BaseScreen):
     def _remove(self, run_ids: list[str]) -> str:
         for run_id in run_ids:
             services.runs.remove(self.home, run_id)
-        return f"{plural(len(run_ids), 'run')} removed."
+        return f"Deleted {plural(len(run_ids), 'run')}."

@@ -86,7 +86,7 @@ class RunsScreen(RunActions):
         self.call_after_refresh(self._poll_status)
 
     def poll(self) -> None:
-        """Read all again: something was changed from here."""
+        """Read all again, after a change from here."""
         self._poll_runs()
         self._poll_status()
 
@@ -121,7 +121,7 @@ class RunsScreen(RunActions):
         self._runs = runs
         shown = state.matching(runs, self._filter)
         table = self.query_one("#list", VirtualTable)
-        table.set_empty_text("No run has these words.\n\nesc clears the filter." if runs else EMPTY)
+        table.set_empty_text("No run matches.\n\nesc clears the filter." if runs else EMPTY)
         columns = state.columns(runs)
         with_priority = columns is state.WITH_PRIORITY
         table.set_columns(columns, state.cells_with_priority if with_priority else state.cells)
@@ -222,7 +222,7 @@ class RunsScreen(RunActions):
             self.app.copy_to_clipboard(run.run_id)
 
     def action_filter(self) -> None:
-        hint = Text("Words of arm, model, experiment, state, or seed=1; empty lists all.", "dim")
+        hint = Text("Words of arm, model, experiment or state, or seed=1; empty lists all.", "dim")
         self.app.push_screen(AskModal("Filter runs", self._filter, hint), self._apply_filter)
 
     def _apply_filter(self, text: str | None) -> None:

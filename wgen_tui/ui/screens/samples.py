@@ -111,7 +111,7 @@ class SamplesScreen(BaseScreen):
         self._show_filter()
 
     def _search_failed(self) -> None:
-        self._show_filter("not read; r tries again")
+        self._show_filter("not read; r retries")
 
     @loads("facets", then="_keep_facets")
     def _count_values(self, fields: dict[str, Any]) -> Facets:

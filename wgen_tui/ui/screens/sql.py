@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.data.sql import QueryResult, Running
 
 FIRST_QUERY = "select arm, seed, count(*) as n\nfrom samples\ngroup by all\norder by all"
-EMPTY = "Nothing asked yet.\n\nctrl+j (or f5) runs the query, e edits it, tab goes to the views."
+EMPTY = "No query run yet.\n\nctrl+j (or f5) runs the query, e edits it, tab goes to the views."
 EDITING = "editing: esc leaves  ctrl+j run  ctrl+e export  ctrl+r history  f1 help"
 READY = "ctrl+j runs the query, e edits it"
 Format = Literal["csv", "json", "parquet"]
@@ -168,7 +168,7 @@ class SqlScreen(BaseScreen):
 
     def action_history(self) -> None:
         if not self._history:
-            self.notify_plain("No query of this session yet.", "History")
+            self.notify_plain("No query in this session yet.", "History")
             return
         past = list(reversed(self._history))
 
@@ -183,7 +183,9 @@ class SqlScreen(BaseScreen):
         if not self.check_writable():
             return
         name = f"query-{datetime.now(UTC):%Y%m%d-%H%M%S}.csv"
-        hint = Text("All rows; .csv, .json or .parquet. A name goes to the home's exports.", "dim")
+        hint = Text(
+            "All rows, as .csv, .json or .parquet. A bare name goes into the home's exports.", "dim"
+        )
         suggestion = str(self.home.exports / name)
         self.app.push_screen(AskModal("Export to", suggestion, hint), self._export_to)
 
@@ -194,7 +196,9 @@ class SqlScreen(BaseScreen):
         format_ = FORMATS.get(target.suffix)
         if format_ is None:
             hint = "End it in .csv, .json or .parquet."
-            self.show_error(UsageError(f"What is {target.name}?", title="Export", hint=hint))
+            self.show_error(
+                UsageError(f"{target.name} has no known format.", title="Export", hint=hint)
+            )
             return
         self._export(self._editor.text.strip(), target, format_)
 

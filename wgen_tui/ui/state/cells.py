@@ -37,14 +37,14 @@ class Column:
 
 
 class Cell(NamedTuple):
-    """One cell: text on one line, already fit for a terminal, and a style."""
+    """One cell: text on one line, safe for a terminal, and a style."""
 
     text: str
     style: str = PLAIN
 
 
 def widths(columns: tuple[Column, ...], available: int) -> list[int]:
-    """How wide each column is in `room` cells, one cell between them; 0 hides a column."""
+    """The width of each column when all have `available` cells, one between them; 0 hides it."""
     sizes = [column.width if available >= column.hide_below else 0 for column in columns]
     shown = [index for index, column in enumerate(columns) if available >= column.hide_below]
     rest = available - sum(sizes) - max(len(shown) - 1, 0)

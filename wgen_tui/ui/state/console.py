@@ -1,4 +1,4 @@
-"""Query results and the schema as rows; where exports go."""
+"""Query results and the schema as rows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Name:
 
 
 def value(item: Any) -> str:
-    """A value on one line, fit for a terminal."""
+    """A value on one line, safe for a terminal."""
     if item is None:
         return MISSING
     if isinstance(item, float):
@@ -49,7 +49,7 @@ def row(values: Sequence[Any]) -> list[Cell]:
 
 
 def columns(result: QueryResult) -> tuple[Column, ...]:
-    """As wide as the first rows want, the last taking what is left."""
+    """A column for each of the result, as wide as its first rows; the last takes what is left."""
     fitted_columns = []
     for place, (name, kind) in enumerate(zip(result.columns, result.types, strict=True)):
         shown = [cell_len(value(values[place])) for values in result.rows[:LOOKED_AT]]
@@ -62,7 +62,7 @@ def columns(result: QueryResult) -> tuple[Column, ...]:
 
 
 def summary(result: QueryResult) -> str:
-    """`240 rows in 0.02 s`; a result that was cut says so."""
+    """`240 rows in 0.02 s`; with a note when rows were cut."""
     more = ", the first of more; ctrl+e exports all" if result.truncated else ""
     return f"{plural(len(result.rows), 'row')} in {result.seconds:.2f} s{more}"
 

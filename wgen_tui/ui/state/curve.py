@@ -11,7 +11,7 @@ from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BAD, BOLD, DIM, WARN, Cell, Column
 from wgen_tui.ui.state.plots import axis_line, interval
-from wgen_tui.ui.state.results import broken, warnings_text, is_doubtful
+from wgen_tui.ui.state.results import broken, is_doubtful, warnings_text
 
 if TYPE_CHECKING:
     from wgen_tui.services.results.rates import Rate
@@ -24,8 +24,8 @@ class Point:
 
     Attributes:
         name: Of its arm.
-        again: Whether the row above is of the same arm.
-        doubtful: Whether a run behind it has an adapter that was found wrong.
+        repeated: Whether the row above is of the same arm.
+        doubtful: Whether a run behind it has a wrong adapter.
     """
 
     name: str
@@ -75,7 +75,7 @@ def _name_width(width: int) -> int:
 
 
 def _bar_width(width: int) -> int:
-    """The axis takes what the other columns leave, gutter and scrollbar not forgotten."""
+    """The axis takes what the other columns, the gutter and the scrollbar leave."""
     others = _name_width(width) + 6 + 5 + 6 + 6 + 13 + 6 + (9 if width >= 95 else 0)
     return min(max(width - 3 - others, 16), 60)
 
@@ -108,7 +108,7 @@ def title(results: Results) -> str:
 
 
 def notes(results: Results) -> Text:
-    """Cautions, which questions the points are of, and how intervals were made."""
+    """Warnings, the questions that count, and how the intervals are computed."""
     text = warnings_text(results)
     curve = results.curve
     if curve is None:
@@ -117,7 +117,7 @@ def notes(results: Results) -> Text:
     text.append(printable(f"of {counted} asked at every step: {', '.join(curve.questions)}\n"))
     if curve.left_out:
         left = ", ".join(curve.left_out)
-        text.append(printable(f"not counted, being asked at some steps only: {left}\n"), DIM)
+        text.append(printable(f"not counted, asked at some steps only: {left}\n"), DIM)
     for method in dict.fromkeys(rate.method for rate in curve.rates):
         text.append(f"{printable(method)}\n", DIM)
     return text

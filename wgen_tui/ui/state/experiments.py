@@ -52,7 +52,7 @@ def cells(info: ExperimentInfo, counts: Counter[str]) -> list[Cell]:
 
 
 def card(info: ExperimentInfo, definition: Definition | None, counts: Counter[str]) -> Text:
-    """Everything about an experiment before it runs; or what is wrong with it."""
+    """An experiment in full, or its error."""
     text = Text()
     text.append(f"{printable(info.title or info.slug)}\n", BOLD)
     text.append("built in" if info.builtin else "yours (e shows the folder)", DIM)
@@ -60,7 +60,7 @@ def card(info: ExperimentInfo, definition: Definition | None, counts: Counter[st
     if info.error:
         text.append("\n✗ The definition is wrong\n", BAD)
         text.append(f"{printable(info.error)}\n")
-        text.append("\nMend the file, then press v to check it again.\n", DIM)
+        text.append("\nFix the file, then press v to check it.\n", DIM)
         return text
     if definition is None:
         return text
@@ -119,7 +119,7 @@ def _plan(text: Text, definition: Definition) -> None:
 
 
 def plan_text(plan: Plan) -> Text:
-    """What starting would do, in a few lines."""
+    """What starting the plan would do, in a few lines."""
     text = Text()
     runs = plan.runs
     trained = [run for run in runs if run.spec.training is not None]
@@ -141,7 +141,7 @@ def plan_text(plan: Plan) -> Text:
     if todo:
         text.append(f"to do      {doing}\n")
     else:
-        text.append("Everything is there already; nothing to start.\n", BOLD)
+        text.append("Everything is done already: nothing to start.\n", BOLD)
     for warning in plan.warnings:
         text.append(f"⚠ {printable(warning)}\n", WARN)
     return text

@@ -66,13 +66,13 @@ def _value(key: str, value: str) -> Any:
             return int(value)
         except ValueError as error:
             raise UsageError(
-                f"{key}={value}: a whole number is wanted.", title="Filter", hint=f"As in {key}=1."
+                f"{key}={value} is not a whole number.", title="Filter", hint=f"As in {key}=1."
             ) from error
     if key == "label":
         judge, colon, label = value.partition(":")
         if not (judge and colon and label):
             raise UsageError(
-                f"label={value}: a judge and its label are wanted.",
+                f"label={value}: give a judge and its label.",
                 title="Filter",
                 hint="As in label=era:19th_century.",
             )
@@ -100,7 +100,7 @@ def _quoted(word: str) -> str:
 
 
 def neighbour(values: list[str], current: str | None, step: int) -> str | None:
-    """The value `step` after `now`, round the end; None stands for all of them, before the first."""
+    """The value `step` places on, round the end; None means all, and stands before the first."""
     if not values:
         return None
     choices: list[str | None] = [None, *values]

@@ -1,4 +1,4 @@
-"""Numbers and moments in the few cells that a table has."""
+"""Numbers and durations in the few cells of a table."""
 
 from __future__ import annotations
 

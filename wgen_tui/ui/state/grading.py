@@ -1,4 +1,4 @@
-"""Grading as a screen shows it: the item without a hint of its arm, the keys, the progress."""
+"""What the grading screen shows: the item without its arm, the keys, the progress."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def item_text(item: BlindItem) -> Text:
     """Every turn of the prompt, and the completion."""
     text = Text()
     if item.label is not None:
-        text.append(f"graded {printable(item.label)} before; a key grades it anew\n\n", BOLD)
+        text.append(f"graded {printable(item.label)} before; a key regrades it\n\n", BOLD)
     for message in item.messages:
         text.append(f"{printable(message['role'])}\n", DIM)
         text.append(f"{printable(message['content'])}\n\n")

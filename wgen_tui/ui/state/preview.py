@@ -1,7 +1,7 @@
 """Training data as a model sees it, as text for the terminal and the screen.
 
-Promises: a trained token is told by brackets, and only besides them by bold and underline; nothing
-that a dataset holds is obeyed by the terminal.
+Promises: a trained token stands in brackets, so bold and underline add nothing that colourless
+terminals lack; the terminal obeys nothing that a dataset holds.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FATES = {
 
 
 def head(report: PreviewReport) -> Text:
-    """Whose tokens these are, and what is wrong with the questions."""
+    """The tokenizer's model, and the problems of the questions."""
     text = Text()
     whose = "the definition's" if report.own_template else "the model's"
     text.append(printable(report.experiment), BOLD)
@@ -126,10 +126,8 @@ def prompts_text(report: PreviewReport, number: int) -> Text:
         text.append(f"{_name(prompt)}  ", DIM)
         text.append(f"{printable(prompt.text, keep_newlines=False)}\n")
     if total > number:
-        text.append(
-            f"and {total - number} more: wgen-tui experiment preview {printable(report.experiment)} --json\n",
-            DIM,
-        )
+        command = f"wgen-tui experiment preview {printable(report.experiment)} --json"
+        text.append(f"and {total - number} more: {command}\n", DIM)
     return text
 
 
@@ -138,7 +136,7 @@ def _name(prompt: PromptText) -> str:
 
 
 def waiting(seconds: float, encoding: tuple[int, int] | None) -> str:
-    """What is being done, before there is a report.
+    """The line shown before there is a report.
 
     Args:
         seconds: Since it began.

@@ -1,4 +1,4 @@
-"""How a run came about, in words: proof of adapter, verification, training, versions."""
+"""A run's provenance in words: proof of adapter, verification, training, versions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROOFS: dict[str, Part] = {
     "no adapter": ("no adapter", DIM),
 }
 PEFT_PREFIX = "base_model.model."
-PROVEN = "When it was loaded to be sampled it was the trained one, and had an effect.\n"
+PROVEN = "Sampling loaded the trained adapter, and it changed the model's answers.\n"
 UNPROVEN = "Sampling proves it: it must answer as at the end of training, and not as base.\n"
 IN_DOUBT = "The samples of this run are in doubt.\n"
 NO_ADAPTER = "The untrained base: nothing to prove, nothing to verify.\n"
@@ -42,7 +42,7 @@ def short(provenance: Provenance) -> Text:
 
 
 def card(provenance: Provenance) -> Text:
-    """Everything, what decides whether the numbers count first."""
+    """The whole provenance; what decides whether the numbers count comes first."""
     text = Text()
     if provenance.spec.training is None:
         text.append(NO_ADAPTER)
@@ -59,8 +59,10 @@ def card(provenance: Provenance) -> Text:
     _heading(text, "\nmodel")
     text.append(printable(f"{provenance.spec.model.name}{_revision(provenance)}\n"))
     if provenance.trained_on:
-        text.append(f"{printable(provenance.trained_on.partition(': ')[2] or provenance.trained_on)}\n")
-    _heading(text, "\nversions when it was planned")
+        text.append(
+            f"{printable(provenance.trained_on.partition(': ')[2] or provenance.trained_on)}\n"
+        )
+    _heading(text, "\nversions at planning")
     text.append(f"{_versions(provenance.spec.versions) or 'not recorded'}\n")
     text.append(printable(f"definition {provenance.spec.definition_hash}\n"), DIM)
     return text
@@ -90,23 +92,24 @@ def _proof(text: Text, proof: Proof) -> None:
         text.append(f"launch {proof.launch_id}\n", DIM)
 
 
-def _verification(text: Text, verification: Verification) -> None:
-    """The difference beside what rounding alone does."""
-    floor = "not measured" if verification.floor is None else f"{verification.floor:.2g}"
-    text.append(f"relative difference {verification.difference:.2g}", BOLD)
-    text.append(f" · floor of rounding {floor} · limit {verification.limit:.2g}\n")
-    module = verification.worst_module.removeprefix(PEFT_PREFIX)
-    text.append(printable(f"worst module {verification.worst:.2g} {module}\n"))
+def _verification(text: Text, v: Verification) -> None:
+    """The difference to TRL, beside the difference by rounding alone."""
+    floor = "not measured" if v.floor is None else f"{v.floor:.2g}"
+    text.append(f"relative difference {v.difference:.2g}", BOLD)
+    text.append(f" · floor of rounding {floor} · limit {v.limit:.2g}\n")
+    module = v.worst_module.removeprefix(PEFT_PREFIX)
+    text.append(printable(f"worst module {v.worst:.2g} {module}\n"))
     text.append(
-        f"{'same' if verification.same_order else 'OTHER'} order", "" if verification.same_order else WARN
+        f"{'same' if v.same_order else 'OTHER'} order",
+        "" if v.same_order else WARN,
     )
-    text.append(f" · {printable(verification.mask)}\n", "" if verification.mask_equal is not False else WARN)
+    text.append(f" · {printable(v.mask)}\n", "" if v.mask_equal is not False else WARN)
     text.append(
-        f"{verification.steps:,} steps in {verification.precision} on {printable(verification.device)}, "
-        f"{verification.created_at:%Y-%m-%d %H:%M}, {show.duration(verification.seconds)}\n"
+        f"{v.steps:,} steps in {v.precision} on {printable(v.device)}, "
+        f"{v.created_at:%Y-%m-%d %H:%M}, {show.duration(v.seconds)}\n"
     )
-    text.append(f"with {_versions(verification.versions)}\n", DIM)
-    for note in verification.notes:
+    text.append(f"with {_versions(v.versions)}\n", DIM)
+    for note in v.notes:
         text.append(f"{printable(note)}\n", DIM)
 
 
@@ -136,7 +139,7 @@ def _training(text: Text, provenance: Provenance) -> None:
 
 
 def training_lines(training: Mapping[str, Any]) -> list[str]:
-    """What a checkpoint's manifest says of its making, a sentence a line."""
+    """How a checkpoint was trained, by its manifest; one sentence a line."""
     engine = training.get("engine")
     lines = []
     if engine == "grid":
@@ -155,9 +158,9 @@ def training_lines(training: Mapping[str, Any]) -> list[str]:
     elif engine is not None:
         lines.append(str(engine))
     if resumed := training.get("resumed_at"):
-        lines.append(f"stopped, and went on from step {', '.join(map(str, resumed))}")
+        lines.append(f"stopped, and resumed at step {', '.join(map(str, resumed))}")
     if taken := training.get("taken_from"):
-        lines.append(f"copied from its mate {taken}")
+        lines.append(f"copied from {taken}, which shares its adapter")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""What was read from the models as rows: the mean probability of each thing that may follow."""
+"""Read-outs as rows: the mean probability of each answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BAD, BOLD, DIM, WARN, Cell, Column
 from wgen_tui.ui.state.plots import axis_line, interval
-from wgen_tui.ui.state.results import warnings_text, is_doubtful
+from wgen_tui.ui.state.results import is_doubtful, warnings_text
 
 if TYPE_CHECKING:
     from wgen_tui.services.results.readouts import ReadoutMean
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ONE_SEED = "one seed"
 LITTLE_MASS = 0.01
-MASS = "mass: what the model itself gives to all that was asked about together\n"
+MASS = "mass: the model's own probability of these answers together\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class Line:
 
     Attributes:
         name: Of its arm.
-        again: Whether question and arm are those of the row above.
-        doubtful: Whether a run behind it has an adapter that was found wrong.
+        repeated: Whether question and arm are those of the row above.
+        doubtful: Whether a run behind it has a wrong adapter.
     """
 
     name: str
@@ -66,7 +66,7 @@ def _name_widths(width: int) -> tuple[int, int, int]:
 
 
 def _bar_width(width: int) -> int:
-    """The axis takes what the other columns leave, gutter and scrollbar not forgotten."""
+    """The axis takes what the other columns, the gutter and the scrollbar leave."""
     others = sum(_name_widths(width)) + 5 + 5 + 6 + 13 + 6 + 8
     return min(max(width - 3 - others, 12), 60)
 
@@ -91,7 +91,7 @@ def cells(line: Line, width: int, *, inside: bool) -> list[Cell]:
 
 
 def label(mean: ReadoutMean) -> str:
-    """What may follow; spaces at its ends, which tokens have, are shown."""
+    """The answer; spaces at its ends, which tokens have, are shown."""
     bare = mean.label.strip(" ")
     if not bare:
         return "␣" * len(mean.label)
@@ -100,20 +100,24 @@ def label(mean: ReadoutMean) -> str:
 
 
 def interval_text(mean: ReadoutMean) -> str:
-    """The interval; one seed has none, since what is read has no noise of its own."""
+    """The interval; one seed has none, since a read-out has no sampling noise."""
     if mean.low is None or mean.high is None:
         return ONE_SEED
     return f"{show.percent(mean.low)}–{show.percent(mean.high)}"
 
 
 def overview(results: Results) -> list[Line]:
-    """Every mean over seeds: by question, arm and what may follow."""
+    """Every mean over seeds, by question, arm and answer."""
     return _lines(results, [mean for mean in results.readouts if mean.seed is None])
 
 
 def drill(results: Results, line: Line) -> list[Line]:
     """The same question of the same arm, seed by seed."""
-    own = [mean for mean in results.readouts if mean.seed is not None and _group(mean) == _line_group(line)]
+    own = [
+        mean
+        for mean in results.readouts
+        if mean.seed is not None and _group(mean) == _line_group(line)
+    ]
     return _lines(results, sorted(own, key=lambda mean: mean.seed or 0))
 
 
@@ -142,28 +146,28 @@ def _lines(results: Results, means: list[ReadoutMean]) -> list[Line]:
 
 
 def title(results: Results, inside: Line | None) -> str:
-    """What was read, of which experiment."""
+    """The experiment, and the row that is open."""
     if inside is None:
         return f"{results.experiment} · mean probabilities"
     return f"{results.experiment} › {inside.mean.question} › {inside.name}"
 
 
 def notes(results: Results) -> Text:
-    """Cautions, and how the numbers were made."""
+    """Warnings, and how the numbers are computed."""
     text = warnings_text(results)
     for question, mass in _little_mass(results).items():
-        text.append(printable(f"⚠ {question}: all that was asked about together has "), WARN)
-        text.append(f"{show.percent(mass)} in some arm: it would have said something else\n", WARN)
+        text.append(printable(f"⚠ {question}: these answers together have "), WARN)
+        text.append(f"{show.percent(mass)} in some arm: the model would say something else\n", WARN)
     if any(mean.mass is not None for mean in results.readouts):
         text.append(MASS, DIM)
-    text.append("n: prompts that were read, over all seeds; nothing is drawn\n", DIM)
+    text.append("n: prompts read, over all seeds; nothing is sampled\n", DIM)
     for method in dict.fromkeys(mean.method for mean in results.readouts):
         text.append(f"{printable(method)}\n", DIM)
     return text
 
 
 def _little_mass(results: Results) -> dict[str, float]:
-    """Questions whose answers, in some arm, are hardly what the model would say; the least mass."""
+    """Questions whose answers the model hardly gives in some arm, with the least mass."""
     least: dict[str, float] = {}
     for mean in results.readouts:
         if mean.seed is None and mean.mass is not None and mean.mass < LITTLE_MASS:

@@ -1,4 +1,4 @@
-"""What the results screen shows at a time: rates, what was read, or the share over the steps."""
+"""The views of the results screen: rates, read-outs, or the share over the steps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ View = Literal["rates", "read-outs", "curve"]
 
 @dataclass(frozen=True)
 class ResultView:
-    """One table with what stands above and below it.
+    """One table with its title and notes.
 
     Attributes:
         title: What it is of.
@@ -41,7 +41,7 @@ class ResultView:
 
 
 def views(results: Results) -> list[View]:
-    """What there is to show of these results."""
+    """The views that these results have."""
     given: dict[View, object] = {
         "rates": results.rates,
         "read-outs": results.readouts,

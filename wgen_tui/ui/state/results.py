@@ -28,8 +28,8 @@ class Line:
         name: What the first column says.
         rate: The rate; of a row for a difference, that of its arm.
         contrast: The difference.
-        alone: Whether the row is for the difference only, below its arm's.
-        doubtful: Whether a run behind it has an adapter that was found wrong.
+        contrast_only: Whether the row is for the difference only, below its arm's.
+        doubtful: Whether a run behind it has a wrong adapter.
     """
 
     name: str
@@ -123,7 +123,7 @@ def broken(rate: Rate) -> tuple[str, bool]:
 
 
 def is_doubtful(results: Results, model: str, arm: str, seed: int | None) -> bool:
-    """Whether a run of this arm (and this seed) has an adapter that was found wrong."""
+    """Whether a run of this arm (and this seed) has a wrong adapter."""
     return any(
         (doubt.model, doubt.arm) == (model, arm) and seed in (None, doubt.seed)
         for doubt in results.doubts
@@ -135,14 +135,16 @@ def difference(contrast: ContrastResult | None) -> str:
     if contrast is None:
         return ""
     p = show.p_value(contrast.p)
-    words = f"{show.points(contrast.difference)} {_interval_text(contrast)} p {p} − {contrast.control}"
+    words = (
+        f"{show.points(contrast.difference)} {_interval_text(contrast)} p {p} − {contrast.control}"
+    )
     return one_line(words, 120)
 
 
 def overview(results: Results, width: int = 200) -> list[Line]:
     """A line for each model and arm over seeds and questions, then its differences to controls.
 
-    Where there is room, the only difference of an arm stands on the arm's own line.
+    On a wide screen, the only difference of an arm stands on the arm's own line.
     """
     models = list(dict.fromkeys(rate.model for rate in results.rates))
     lines: list[Line] = []
@@ -216,7 +218,7 @@ def title(results: Results, inside: Line | None, width: int) -> str:
 
 
 def notes(results: Results) -> Text:
-    """Warnings, every contrast in words, and how the numbers were made."""
+    """Warnings, every contrast in words, and how the numbers are computed."""
     text = warnings_text(results)
     for item in results.contrasts:
         if item.question is None and item.variant is None:
@@ -236,7 +238,7 @@ def notes(results: Results) -> Text:
 
 
 def warnings_text(results: Results) -> Text:
-    """What to be wary of: adapters that were found wrong first, since their numbers are void."""
+    """The warnings: wrong adapters first, since their numbers are void."""
     text = Text()
     doubts = [doubt.sentence for doubt in results.doubts]
     for sentence in doubts:
@@ -251,7 +253,7 @@ def _smallest_p_note(item: ContrastResult) -> str:
     """Whether no result could have given a smaller p."""
     if item.p is None or item.p_min is None or item.p > item.p_min * 1.000001:
         return ""
-    return " (the least that so few seeds can give)"
+    return " (the smallest that so few seeds can give)"
 
 
 def as_text(lines: list[Line]) -> str:

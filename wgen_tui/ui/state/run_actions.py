@@ -1,4 +1,4 @@
-"""What the keys of Runs choose among runs, and what they answer in a line."""
+"""Which of the chosen runs a key of Runs acts on, and what it answers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from wgen_tui.ui.state.format import plural
 if TYPE_CHECKING:
     from wgen_tui.services.runs.run_state import RunStatus
 
-NOT_LIVE = "Only queued, starting and running runs can be paused; r tries again what has ended."
-NOT_ENDED = "Only failed, lost and cancelled runs can be tried again."
-NOT_QUEUED = "Only what waits has a priority: this has ended."
+NOT_LIVE = "Only queued, starting and running runs can be paused; r retries ended ones."
+NOT_ENDED = "Only failed, lost and cancelled runs can be retried."
+NOT_QUEUED = "Ended runs have no priority."
 NOT_CANCELLABLE = "Only queued, starting and running runs can be cancelled."
-CANCEL_CONSEQUENCE = "What is on disk stays; r goes on from there."
-REMOVE_CONSEQUENCE = "Checkpoints and samples are gone then; grades by people stay."
-UNDER_WAY = "All of it is under way already."
-QUEUE_PAUSED = "The queue is paused: nothing more starts, what runs goes on. P goes on."
-QUEUE_RESUMED = "The queue goes on."
+CANCEL_CONSEQUENCE = "Files stay on disk; r resumes from them."
+REMOVE_CONSEQUENCE = "This deletes checkpoints and samples; grades by people stay."
+UNDER_WAY = "These runs are under way already."
+QUEUE_PAUSED = "The queue is paused: nothing new starts, running work continues. P resumes it."
+QUEUE_RESUMED = "The queue is resumed."
 
 
 def to_pause(chosen: Sequence[RunStatus]) -> list[RunStatus]:
@@ -32,24 +32,20 @@ def to_resume(chosen: Sequence[RunStatus]) -> list[RunStatus]:
 
 
 def to_retry(chosen: Sequence[RunStatus]) -> list[RunStatus]:
-    """Those that ended otherwise than well."""
+    """Those that ended without finishing."""
     return [run for run in chosen if run.retryable]
 
 
 def paused(runs: Sequence[RunStatus]) -> str:
-    """What pausing these, as they were, comes to."""
+    """What pausing these did, by the states that they had."""
     at_work = sum(run.state != "queued" for run in runs)
     text = f"{plural(len(runs), 'run')} paused"
     if not at_work:
-        return f"{text}; p goes on."
+        return f"{text}; p resumes."
     they = "it saves its" if at_work == 1 else "they save their"
-    return (
-        f"{text}; {they} state first."
-        if at_work == len(runs)
-        else (
-            f"{text}; {at_work} at work {'saves its' if at_work == 1 else 'save their'} state first."
-        )
-    )
+    if at_work < len(runs):
+        they = f"{at_work} at work {'saves its' if at_work == 1 else 'save their'}"
+    return f"{text}; {they} state first."
 
 
 def confirmation(run_ids: Sequence[str], consequence: str) -> str:
@@ -58,12 +54,12 @@ def confirmation(run_ids: Sequence[str], consequence: str) -> str:
 
 
 def resumed(number: int) -> str:
-    """So many runs go on where they were."""
-    verb = "goes on from its" if number == 1 else "go on from their"
+    """How many runs resume."""
+    verb = "resumes from its" if number == 1 else "resume from their"
     return f"{plural(number, 'run')} {verb} last complete state."
 
 
 def moved(launches: int, served: int, how: str) -> str:
-    """So many launches have another priority, and so many runs go with them."""
+    """How many launches have another priority, and how many runs they serve."""
     noun, verb = ("launch", "serves") if launches == 1 else ("launches", "serve")
     return f"{how}: {launches} {noun}, which {verb} {plural(served, 'run')}."

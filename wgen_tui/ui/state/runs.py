@@ -1,4 +1,4 @@
-"""Runs as rows: a state in glyph and word, progress, and why."""
+"""Runs as rows: state in glyph and word, progress, reason."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STATES: dict[str, tuple[str, str]] = {
     "lost": ("?", BAD),
 }
 BAR = 10
-PAUSED = "paused by you; p goes on"
+PAUSED = "paused by you; p resumes it"
 COLUMNS = (
     Column("state", 11),
     Column("arm", 18),
@@ -48,7 +48,7 @@ WITH_PRIORITY = (COLUMNS[0], Column("prio", 4, "right", hide_below=77), *COLUMNS
 
 
 def shown_state(run: RunStatus) -> str:
-    """Its state as people see it: paused is one of its own."""
+    """The state that is shown: paused is one of its own."""
     return "paused" if run.paused else run.state
 
 
@@ -86,7 +86,7 @@ def cells(run: RunStatus) -> list[Cell]:
 
 
 def _why(run: RunStatus) -> str:
-    """Why it stands so, in the list: short, and without commands for a shell."""
+    """The reason in the list: short, without shell commands."""
     why = PAUSED if run.paused else run.why
     if run.state == "lost":
         why = why.partition(" died: ")[2] or why  # the cause; which launch, the detail says
@@ -108,7 +108,7 @@ def count_states(runs: Iterable[RunStatus]) -> Counter[str]:
 
 
 def summary(runs: Sequence[RunStatus]) -> str:
-    """All runs by state, and how long what runs has left.
+    """All runs by state, and the time left.
 
     That is the longest of them: a sum would count what is done in one pass several times.
     """
@@ -118,12 +118,12 @@ def summary(runs: Sequence[RunStatus]) -> str:
 
 
 def places(runs: Iterable[RunStatus]) -> dict[str, int]:
-    """Launch → its place among those that wait to be started, from 1."""
-    found = list(runs)
-    begun = {run.launch_id for run in found if run.state in ("starting", "running")}
+    """Launch → its place in the queue, from 1."""
+    listed = list(runs)
+    begun = {run.launch_id for run in listed if run.state in ("starting", "running")}
     waiting = {
         (-run.priority, run.launch_id)
-        for run in found
+        for run in listed
         if run.state == "queued" and not run.paused and run.launch_id not in begun
     }
     order = sorted((priority, name) for priority, name in waiting if name is not None)
@@ -151,7 +151,7 @@ def matching(runs: Sequence[RunStatus], text: str) -> list[RunStatus]:
 def facts(
     run: RunStatus, place: Mapping[str, int] | None = None, *, readonly: bool = False
 ) -> Text:
-    """What the detail says above the loss.
+    """The lines above the loss.
 
     Args:
         run: The run.
@@ -182,7 +182,7 @@ def facts(
 
 
 def _in_the_queue(run: RunStatus, place: Mapping[str, int]) -> list[str]:
-    """Attempt, priority, place and how long it waits, where that says something."""
+    """Attempt, priority, place in the queue and waiting time, where they matter."""
     parts = [f"attempt {run.attempt}"] if run.attempt > 1 else []
     if not run.live:
         return parts
@@ -196,18 +196,18 @@ def _in_the_queue(run: RunStatus, place: Mapping[str, int]) -> list[str]:
 
 
 def _key_hint(run: RunStatus) -> str:
-    """The key that goes on with it."""
+    """The key that resumes it."""
     if run.paused:
-        return "p goes on from its last complete state"
-    return "r tries again, from its last complete state" if run.retryable else ""
+        return "p resumes it from its last complete state"
+    return "r retries it from its last complete state" if run.retryable else ""
 
 
 def launch_facts(run: RunStatus) -> Text:
-    """The end of the card: what its newest launch waited and was given."""
+    """The end of the card: its newest launch's wait, GPUs and memory."""
     text = Text()
     if run.launch_id is None:
         return text
-    text.append("\nits newest launch\n", BOLD)
+    text.append("\nnewest launch\n", BOLD)
     text.append(printable(f"{run.launch_id}\n"), DIM)
     if run.queued_at is not None:
         text.append(f"queued {run.queued_at.astimezone():%Y-%m-%d %H:%M:%S}")
@@ -218,7 +218,7 @@ def launch_facts(run: RunStatus) -> Text:
         text.append("\n")
     text.append(printable(f"on {', '.join(run.gpus)}\n") if run.gpus else "")
     expected = f"estimate {memory(run.memory_mb)}" if run.memory_mb else "no estimate"
-    taken = memory(run.peak_memory_mb) if run.peak_memory_mb else "not known"
+    taken = memory(run.peak_memory_mb) if run.peak_memory_mb else "unknown"
     text.append(f"memory: {expected}, peak {taken}\n")
     return text
 

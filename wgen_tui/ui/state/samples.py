@@ -1,6 +1,6 @@
 """Samples as rows, and one sample in full.
 
-Promises: whatever a model wrote passes through `sanitise.printable` here.
+Promises: whatever a model wrote passes through `terminal_text.printable` here.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def cells(row: SampleRow) -> list[Cell]:
 
 
 def grade(row: SampleRow) -> Cell:
-    """The labels of the rules in one cell; a broken answer says so first."""
+    """The labels in one cell; a broken answer is marked first."""
     given = (label for judge, label in row.labels.items() if judge != "broken")
     labels = list(dict.fromkeys(given))  # judges that agree say it once
     if row.broken:
@@ -56,7 +56,7 @@ def grade(row: SampleRow) -> Cell:
 
 
 def detail(sample: SampleDetail) -> Text:
-    """The whole prompt, the completion, how it was drawn, and every verdict."""
+    """The prompt, the completion, its sampling parameters and every grade."""
     row = sample.row
     text = Text()
     variant = "" if row.variant == "none" else f" · variant {row.variant}"
@@ -97,7 +97,8 @@ def _sampling_lines(sample: SampleDetail) -> str:
     return (
         f"{sampling}\nfinish {row.finish_reason or show.MISSING}, "
         f"{show.count(row.tokens)} tokens{logprob}\n"
-        f"{when}{sample.engine}\nrun {row.run_id}\nsample {row.sample_id} · seed {sample.draw_seed}\n"
+        f"{when}{sample.engine}\nrun {row.run_id}\n"
+        f"sample {row.sample_id} · seed {sample.draw_seed}\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""The strip on Runs: the queue's state, then the machine, in as much room as there is."""
+"""The strip on Runs: the queue's state, then the machine, as the terminal's size allows."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ GB = 1024.0
 BAR = 8
 FULL = 90  # percent of a memory, from which it stands out
 MOST_GPUS = 4  # with a line of their own
-DETAILED_FROM = (120, 36)  # columns and rows of a terminal with room for more than a line
+DETAILED_FROM = (120, 36)  # columns and rows of a terminal that gets more than one line
 Part = tuple[str, str]  # text, style
 
 
 def strip(
     status: Status, size: tuple[int, int], *, readonly: bool = False, supervisor_error: str = ""
 ) -> Text:
-    """The strip.
+    """The status strip.
 
     Args:
         status: Queue and machine.
         size: Columns and rows of the terminal.
         readonly: Whether no supervisor is started from here.
-        trouble: Why the last supervisor did not start.
+        supervisor_error: Why the last supervisor did not start.
 
     Returns:
         One line; on a large terminal one more for each of the first GPUs.
     """
     width, height = size
-    rich = width >= DETAILED_FROM[0] and height >= DETAILED_FROM[1]
+    detailed = width >= DETAILED_FROM[0] and height >= DETAILED_FROM[1]
     parts = _queue(status, readonly, supervisor_error)
     gpus = status.load.gpus
-    parts += _detailed(status.load) if rich else _short(status.load)
-    if rich and not gpus:
+    parts += _detailed(status.load) if detailed else _short(status.load)
+    if detailed and not gpus:
         parts.append(("no GPU", DIM))
-    elif not rich and gpus:
+    elif not detailed and gpus:
         parts += _gpus_short(gpus, width - _length(parts))
     text = _joined(parts, width)
-    if rich:
+    if detailed:
         for gpu in gpus[:MOST_GPUS]:
             text.append("\n ").append(_gpu_line(gpu))
         if len(gpus) > MOST_GPUS:
@@ -59,7 +59,7 @@ def strip(
 
 
 def _joined(parts: Sequence[Part], width: int) -> Text:
-    """As many as there is room for; the first always."""
+    """As many parts as fit; the first always."""
     text = Text()
     for number, part in enumerate(parts):
         if number and cell_len(text.plain) + cell_len(part[0]) + 3 > width:
@@ -70,18 +70,18 @@ def _joined(parts: Sequence[Part], width: int) -> Text:
 
 
 def _queue(status: Status, readonly: bool, supervisor_error: str) -> list[Part]:
-    """What keeps work from being done."""
+    """Why nothing is started, if so."""
     parts: list[Part] = []
     if status.pause is not None:
         why = f": {one_line(status.pause.why, 40)}" if status.pause.why else ""
-        parts.append((f"‖ queue paused{why}; P goes on", f"bold reverse {WARN}"))
+        parts.append((f"‖ queue paused{why}; P resumes it", f"bold reverse {WARN}"))
     if status.orphaned:
         if readonly:
-            words = "no supervisor, and none is started under --readonly"
+            words = "no supervisor; --readonly starts none"
         elif supervisor_error:
             words = f"no supervisor: {one_line(supervisor_error, 60)}"
         else:
-            words = "no supervisor; one is being started"
+            words = "no supervisor; starting one"
         parts.append((f"✗ {words}", f"bold reverse {BAD if supervisor_error else WARN}"))
     return parts
 
@@ -109,7 +109,8 @@ def _detailed(load: Load) -> list[Part]:
 def _gpus_short(gpus: Sequence[Gpu], width: int) -> list[Part]:
     """Each in a few cells; all as one where they do not fit."""
     each = [
-        (f"GPU{gpu.index} {_percent(gpu)}{_of_total(gpu.used_mb, gpu.total_mb)}", "") for gpu in gpus
+        (f"GPU{gpu.index} {_percent(gpu)}{_of_total(gpu.used_mb, gpu.total_mb)}", "")
+        for gpu in gpus
     ]
     return each if len(each) == 1 or _length(each) <= width else [_gpus_total(gpus, "GPUs")]
 
@@ -126,7 +127,7 @@ def _gpu_line(gpu: Gpu) -> Text:
     line = Text()
     line.append(f"GPU{gpu.index} {one_line(gpu.name, 28):28} ")
     load = gpu.utilization
-    line.append("load not told" if load is None else f"{_bar(load)} {load:3d}%")
+    line.append("load unknown" if load is None else f"{_bar(load)} {load:3d}%")
     taken = 100.0 * gpu.used_mb / gpu.total_mb if gpu.total_mb else 0.0
     line.append(f" · memory {_bar(taken)} ", _style(taken))
     line.append(f"{_gb(gpu.used_mb)} of {_gb(gpu.total_mb)} GB", _style(taken))
@@ -167,5 +168,5 @@ def memory(megabytes: float) -> str:
 
 
 def _length(parts: Sequence[Part]) -> int:
-    """In cells, with what stands before each."""
+    """Their cells, separators included."""
     return sum(cell_len(text) + 3 for text, _ in parts)

@@ -1,4 +1,4 @@
-"""The line above (where am I) and the line below (what can I press)."""
+"""The bar above (the screens) and the bar below (the keys)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCREENS = ("experiments", "runs", "samples", "grade", "results", "sql")
 
 
 class TopBar(Static):
-    """The screens by number, the present one reversed, and what holds for all of them."""
+    """The screens by number, the present one in brackets; and whether all is read-only."""
 
     def __init__(self, scope: str, readonly: bool) -> None:
         super().__init__(id="top")
@@ -33,7 +33,7 @@ class TopBar(Static):
 
 
 class KeyBar(Static):
-    """The keys of the screen, as many as there is room for, help always last."""
+    """The keys of the screen, as many as fit; help is always shown."""
 
     def __init__(self, scope: str, readonly: bool) -> None:
         super().__init__(id="keys")

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 
 class TextPane(VerticalScroll, can_focus=True):
-    """Shows one rich Text, never markup."""
+    """One rich Text, never markup, in a scrolling pane."""
 
     BINDINGS = [  # noqa: RUF012
         Binding("j", "scroll_down", "down", show=False),

@@ -1,4 +1,4 @@
-"""The strip of queue and machine: drawn again only when it says something else."""
+"""The status strip of queue and machine; drawn again only when its text changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class StatusStrip(Static):
-    """What `services.desk` saw last, in as much room as the terminal has."""
+    """The newest status, on as many lines as the terminal's size allows."""
 
     DEFAULT_CSS = """
     StatusStrip { height: auto; min-height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -28,7 +28,7 @@ class StatusStrip(Static):
         self._text = Text()
 
     def show(self, status: Status, supervisor_error: str = "") -> None:
-        """Show a new look."""
+        """Show a new status."""
         self._status, self._supervisor_error = status, supervisor_error
         self._draw()
 

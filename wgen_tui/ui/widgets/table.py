@@ -1,8 +1,8 @@
-"""A table that holds what is on the screen, not what it lists.
+"""A table that holds the rows on the screen, not all that it lists.
 
-Promises: of a listing of ids, only a few pages of rows are ever in memory; a row that is not
-there yet is asked for by a message and drawn when it comes; rows that come for an older listing
-are dropped; moving the cursor within the view repaints two gutters and nothing else.
+Promises: of a list of ids, only a few pages of rows are in memory; a missing row is requested by
+a message and drawn when it comes; rows for an older list are dropped; moving the cursor within the
+view repaints two gutters and nothing else.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class VirtualTable(ScrollView, can_focus=True):
 
     @property
     def generation(self) -> int:
-        """Counts the listings; rows for another one are dropped."""
+        """The number of this list; rows for another one are dropped."""
         return self._generation
 
     def row(self, index: int) -> Any | None:
@@ -125,7 +125,7 @@ class VirtualTable(ScrollView, can_focus=True):
         return self._ids[index] if self._local is None else self._keys[index]
 
     def show_ids(self, ids: Sequence[int]) -> None:
-        """List these ids, the cursor on the id it stood on if that is still there, else first."""
+        """List these ids, the cursor on the first."""
         self._reset(None, ids, [])
         self._set_cursor(0)
 
@@ -160,13 +160,13 @@ class VirtualTable(ScrollView, can_focus=True):
         self.refresh()
 
     def set_empty_text(self, text: str) -> None:
-        """What stands there while nothing is listed."""
+        """What is shown while nothing is listed."""
         self._empty = text
         if not len(self):
             self.refresh()
 
     def supply(self, generation: int, first: int, rows: Sequence[Any]) -> None:
-        """Rows that were wanted; dropped when the listing has changed since."""
+        """Take rows that were wanted; they are dropped if the list has changed since."""
         if generation != self._generation:
             return
         self._requested = False
@@ -213,7 +213,7 @@ class VirtualTable(ScrollView, can_focus=True):
             self.call_next(self._request_rows)
 
     def _request_rows(self) -> None:
-        """Ask for the pages in view that are not there; one request at a time."""
+        """Request the missing pages in view; one request at a time."""
         self._request_scheduled = False
         if self._requested or self._local is not None:
             return
@@ -248,7 +248,7 @@ class VirtualTable(ScrollView, can_focus=True):
 
     @property
     def _width(self) -> int:
-        """The cells of a line; what the scrollbar covers is not one of them."""
+        """The cells of a line without the scrollbar."""
         return self.scrollable_content_region.width
 
     def _visible_lines(self) -> list[list[Cell]]:
@@ -299,7 +299,7 @@ class VirtualTable(ScrollView, can_focus=True):
         return True
 
     def move_to(self, index: int) -> None:
-        """Put the cursor on the row at `index`, or the nearest there is."""
+        """Put the cursor on the row at `index`, or on the nearest one."""
         old = self.cursor
         self.cursor = min(max(index, 0), max(len(self) - 1, 0))
         if self.cursor == old:
@@ -362,6 +362,6 @@ class VirtualTable(ScrollView, can_focus=True):
         self.refresh()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Draw at the new place; Line API widgets are not redrawn by scrolling alone."""
+        """Draw again: Line API widgets are not redrawn by scrolling alone."""
         super().watch_scroll_y(old_value, new_value)
         self.refresh()
