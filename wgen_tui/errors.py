@@ -7,6 +7,7 @@ and the command or edit that mends it. A traceback is a bug of ours.
 from __future__ import annotations
 
 from enum import IntEnum
+from pathlib import PurePath
 
 
 class ExitCode(IntEnum):
@@ -51,3 +52,28 @@ class BusyError(WgenError):
     """Something is locked by another process; the same command may work later (exit 3)."""
 
     exit_code = ExitCode.BUSY
+
+
+REMEDY = "Make room, or choose another home with --home DIR or WGEN_HOME."
+
+
+def disk_error(
+    error: OSError, home: PurePath | None = None, *, outcome: str = "", remedy: str = REMEDY
+) -> UsageError:
+    """The error for a file that the system refuses to read or to write.
+
+    Args:
+        error: What the system said.
+        home: The home that was being written; None when it may have been any file, or a reading.
+        outcome: A sentence on what was kept, such as "Nothing was started."
+        remedy: What to do.
+    """
+    place = error.filename if isinstance(error.filename, str | PurePath) else None
+    reason = error.strerror or str(error)
+    hint = f"{outcome} {remedy}".strip()
+    if home is None:
+        message = f"{place or 'The disk'} cannot be read or written: {reason}."
+        return UsageError(message, title="Disk error", hint=hint)
+    where = f" ({place})" if place is not None and PurePath(place) != home else ""
+    message = f"The home {home} cannot be written: {reason}{where}."
+    return UsageError(message, title="Home not writable", hint=hint)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from wgen_tui.errors import UsageError
+from wgen_tui.errors import UsageError, disk_error
 
 HOME_FORMAT = 1
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -295,11 +295,7 @@ class Home:
             for folder in reversed(missing):
                 with suppress(OSError):
                     folder.rmdir()
-            raise UsageError(
-                f"The home {self.root} cannot be written: {error.strerror or error}.",
-                title="Home not writable",
-                hint="Choose another with --home DIR or WGEN_HOME, or make room.",
-            ) from error
+            raise disk_error(error, self.root) from error
         return self
 
     def check_format(self) -> None:

@@ -17,7 +17,7 @@ import click
 from experiments.suggest import nearest
 from wgen_tui import __version__
 from wgen_tui.cli.output import REFUSED, Settings, show_error, show_usage_error, sound
-from wgen_tui.errors import ExitCode, UsageError, WgenError
+from wgen_tui.errors import ExitCode, UsageError, WgenError, disk_error
 from wgen_tui.paths import keep_private, resolve_home
 
 # The short help stands here so that listing the nouns loads none of them; a test compares it with
@@ -121,16 +121,10 @@ def main(args: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in REFUSED:
             raise  # ours: a traceback is right
-        where = f"{error.filename}: " if error.filename else ""
-        show_error(
-            WgenError(
-                f"{where}{error.strerror}.",
-                title="The disk refuses",
-                hint="Make room, or choose another home with --home DIR; `wgen-tui doctor` looks.",
-            ),
-            as_json=as_json,
-        )
-        return int(ExitCode.FAILED)
+        refused = disk_error(error)
+        refused.exit_code = ExitCode.FAILED  # the command had begun its work
+        show_error(refused, as_json=as_json)
+        return int(refused.exit_code)
     return code if isinstance(code, int) else int(ExitCode.OK)
 
 

@@ -20,7 +20,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
-from wgen_tui.errors import UsageError, WgenError
+from wgen_tui.errors import UsageError, WgenError, disk_error
 from wgen_tui.paths import Home
 
 P = ParamSpec("P")
@@ -86,11 +86,7 @@ def pass_writable_home(command: Callable[Concatenate[Home, P], R]) -> Callable[P
         except OSError as error:
             if not _in_home(error, settings.home):
                 raise
-            raise UsageError(
-                f"{error.filename}: {error.strerror}.",
-                title="Home not writable",
-                hint="Make room, or choose another with --home DIR or WGEN_HOME.",
-            ) from error
+            raise disk_error(error, settings.home.root) from error
 
     return wrapped
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from store.connect import REFUSALS, Connection, StoreBroken, StoreBusy, read
 from store.layout import StoreFiles
 from store.migrate import NewerDatabase
-from wgen_tui.errors import BusyError, UsageError, WgenError
+from wgen_tui.errors import BusyError, UsageError, WgenError, disk_error
 from wgen_tui.paths import Home
 
 
@@ -31,11 +31,7 @@ def store_errors() -> Iterator[None]:
     except OSError as error:
         if error.errno not in REFUSALS or error.filename is None:
             raise
-        raise UsageError(
-            f"{error.filename}: {error.strerror}.",
-            title="The disk refuses",
-            hint="Make room, or choose another home with --home DIR; nothing is lost.",
-        ) from error
+        raise disk_error(error, outcome="Nothing is lost.") from error
     except StoreBusy as error:
         raise BusyError(
             str(error),

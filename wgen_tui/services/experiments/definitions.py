@@ -6,6 +6,7 @@ file, line, key and the nearest right thing; nothing is written unless asked.
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 from collections import Counter
@@ -19,7 +20,7 @@ from experiments import catalogue
 from experiments.errors import DefinitionError, Problem
 from experiments.rows import Row, load_rows
 from experiments.schema import Arm, Definition
-from wgen_tui.errors import UsageError
+from wgen_tui.errors import UsageError, disk_error
 from wgen_tui.paths import Home, checked_id
 
 
@@ -182,7 +183,7 @@ def new(home: Home, slug: str) -> Path:
 
 @contextmanager
 def _written(home: Home) -> Iterator[None]:
-    """Say what the disk refused.
+    """Turn what the system refuses into the error that the user sees.
 
     Raises:
         UsageError: the home is full, or cannot be written.
@@ -190,15 +191,11 @@ def _written(home: Home) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
+        cause = error
         if isinstance(error, shutil.Error):  # copytree gathers them, each as a text
-            found = re.search(r"\[Errno \d+\] ([^:\]]+)", str(error))
-            reason = found[1] if found else "files cannot be copied"
-        raise UsageError(
-            f"The home {home.root} cannot be written: {reason}.",
-            title="Home not writable",
-            hint="Nothing was written. Make room, or choose another with --home DIR.",
-        ) from error
+            first = re.search(r"\[Errno \d+\] ([^:\]]+)", str(error))
+            cause = OSError(errno.EIO, first[1] if first else "files cannot be copied")
+        raise disk_error(cause, home.root, outcome="Nothing was written.") from error
 
 
 def json_schema() -> dict[str, Any]:

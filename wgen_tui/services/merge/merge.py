@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wgen_tui.errors import BusyError, UsageError
+from wgen_tui.errors import BusyError, disk_error
 from wgen_tui.paths import Home
 from wgen_tui.protocol.record import sync_folder
 from wgen_tui.services.data.ingest import ingest_now
@@ -70,10 +70,11 @@ def merge(
             sweep(home.runs, home.launches, home.experiments, home.journal)
             merging.run()
         except OSError as error:
-            raise UsageError(
-                f"{error.filename or home.root}: {error.strerror}.",
-                title="The disk refuses",
-                hint="What was copied is complete. Make room, and run the same command again.",
+            raise disk_error(
+                error,
+                home.root,
+                outcome="What was copied is complete.",
+                remedy="Make room, and run the same command again.",
             ) from error
         finally:
             sweep(home.runs, home.launches, home.experiments, home.journal)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wgen_tui.errors import UsageError
+from wgen_tui.errors import disk_error
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec, Stage
 from wgen_tui.protocol.record import sync_folder, write_durably, write_record
@@ -52,11 +52,7 @@ def write_atomically(
         _write(home, runs, launches, written)
     except OSError as error:
         written.take_back()
-        raise UsageError(
-            f"The home {home.root} cannot be written: {error.strerror or error}.",
-            title="Home not writable",
-            hint="Nothing was started. Make room, or choose another with --home DIR.",
-        ) from error
+        raise disk_error(error, home.root, outcome="Nothing was started.") from error
     except BaseException:
         written.take_back()
         raise
