@@ -21,7 +21,7 @@ import pyarrow as pa
 from store import parts
 from store.layout import StoreFiles
 from store.migrate import migrate, refuse_newer, version, view_statements
-from store.records import KEYS, TABLES
+from store.schema import KEYS, TABLES
 
 __all__ = ["Connection", "StoreBroken", "StoreBusy", "StoreFiles", "open_for_writing", "read"]
 

@@ -17,7 +17,7 @@ import duckdb
 from store import parts
 from store.connect import manifest_of, open_for_writing
 from store.layout import StoreFiles
-from store.records import KEYS, TABLES
+from store.schema import KEYS, TABLES
 
 PARTS_AT_ONCE = 200  # in one transaction
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from store import records
+from store import records, schema
 from store.layout import StoreFiles
 
 # Folder of a run -> (table, suffix of its parts).
@@ -143,7 +143,7 @@ def _read(path: Path, part: Part, start: int) -> records.Read:
     if part.table == "run":
         return records.read_spec(path)
     if part.table == "metric":
-        return records.read_jsonl(path, records.METRIC, records.metric_row(part.run_id), start)
+        return records.read_jsonl(path, schema.METRIC, records.metric_row(part.run_id), start)
     if part.table == "grade":
-        return records.read_jsonl(path, records.GRADE, records.grade_row, start)
-    return records.read_parquet(path, records.TABLES[part.table])
+        return records.read_jsonl(path, schema.GRADE, records.grade_row, start)
+    return records.read_parquet(path, schema.TABLES[part.table])

@@ -1,4 +1,4 @@
-"""The rows of the base tables as Arrow, and how each kind of file becomes them.
+"""How each kind of file becomes rows of the base tables, as Arrow.
 
 Promises: a file is read whole or named as damaged; the last line of a file that grows is left for
 the next time while it has no end; keys that a newer version added are ignored.
@@ -15,154 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-STAMP = pa.timestamp("us")  # UTC, without saying so: fetching zoned times needs pytz
-ZONED = pa.timestamp("us", tz="UTC")
-
-SAMPLE = pa.schema(
-    [
-        ("sample_id", pa.int64()),
-        ("blind_key", pa.uint64()),
-        ("run_id", pa.string()),
-        ("experiment", pa.string()),
-        ("model", pa.string()),
-        ("arm", pa.string()),
-        ("role", pa.string()),
-        ("seed", pa.int64()),
-        ("step", pa.int64()),
-        ("prompt_id", pa.string()),
-        ("question", pa.string()),
-        ("paraphrase", pa.int32()),
-        ("variant", pa.string()),
-        ("draw", pa.int32()),
-        ("completion", pa.string()),
-        ("finish_reason", pa.string()),
-        ("prompt_tokens", pa.int32()),
-        ("tokens", pa.int32()),
-        ("logprob", pa.float64()),
-        ("draw_seed", pa.int64()),
-        ("sampling", pa.string()),
-        ("engine", pa.string()),
-        ("launch_id", pa.string()),
-        ("created_at", STAMP),
-    ]
-)
-PROMPT = pa.schema(
-    [
-        ("prompt_id", pa.string()),
-        ("model", pa.string()),
-        ("experiment", pa.string()),
-        ("question", pa.string()),
-        ("paraphrase", pa.int32()),
-        ("variant", pa.string()),
-        ("messages", pa.string()),
-        ("text", pa.string()),
-    ]
-)
-SAMPLE_TOKEN = pa.schema(
-    [
-        ("sample_id", pa.int64()),
-        ("run_id", pa.string()),
-        ("token_ids", pa.list_(pa.int32())),
-        ("logprobs", pa.list_(pa.float32())),
-    ]
-)
-READOUT = pa.schema(
-    [
-        ("readout_id", pa.int64()),
-        ("reading_id", pa.int64()),
-        ("run_id", pa.string()),
-        ("experiment", pa.string()),
-        ("model", pa.string()),
-        ("arm", pa.string()),
-        ("role", pa.string()),
-        ("seed", pa.int64()),
-        ("step", pa.int64()),
-        ("prompt_id", pa.string()),
-        ("question", pa.string()),
-        ("type", pa.string()),
-        ("paraphrase", pa.int32()),
-        ("variant", pa.string()),
-        ("ordering", pa.int32()),
-        ("place", pa.int32()),
-        ("label", pa.string()),
-        ("continuation", pa.string()),
-        ("tokens", pa.int32()),
-        ("logprob", pa.float64()),
-        ("probability", pa.float64()),
-        ("mass", pa.float64()),
-        ("prompt_tokens", pa.int32()),
-        ("engine", pa.string()),
-        ("launch_id", pa.string()),
-        ("created_at", STAMP),
-    ]
-)
-GRADE = pa.schema(
-    [
-        ("grade_id", pa.int64()),
-        ("sample_id", pa.int64()),
-        ("run_id", pa.string()),
-        ("judge", pa.string()),
-        ("grader", pa.string()),
-        ("rubric", pa.string()),
-        ("label", pa.string()),
-        ("number", pa.float64()),
-        ("explanation", pa.string()),
-        ("signals", pa.string()),
-        ("seconds", pa.float64()),
-        ("retracts", pa.int64()),
-        ("created_at", STAMP),
-    ]
-)
-METRIC = pa.schema(
-    [
-        ("run_id", pa.string()),
-        ("step", pa.int64()),
-        ("steps", pa.int64()),
-        ("epoch", pa.float64()),
-        ("loss", pa.float64()),
-        ("learning_rate", pa.float64()),
-        ("grad_norm", pa.float64()),
-        ("tokens", pa.int64()),
-        ("tokens_per_second", pa.float64()),
-        ("memory_mb", pa.float64()),
-        ("recorded_at", STAMP),
-    ]
-)
-RUN = pa.schema(
-    [
-        ("run_id", pa.string()),
-        ("experiment", pa.string()),
-        ("definition_hash", pa.string()),
-        ("model", pa.string()),
-        ("arm", pa.string()),
-        ("role", pa.string()),
-        ("seed", pa.int64()),
-        ("data_rows", pa.int64()),
-        ("data_sha256", pa.string()),
-        ("training", pa.string()),
-        ("spec", pa.string()),
-        ("created_at", STAMP),
-    ]
-)
-TABLES: dict[str, pa.Schema] = {
-    "sample": SAMPLE,
-    "sample_token": SAMPLE_TOKEN,
-    "readout": READOUT,
-    "prompt": PROMPT,
-    "grade": GRADE,
-    "metric": METRIC,
-    "run": RUN,
-}
-# What makes two rows the same row.
-KEYS: dict[str, tuple[str, ...]] = {
-    "sample": ("sample_id",),
-    "sample_token": ("sample_id",),
-    "readout": ("readout_id",),
-    "prompt": ("prompt_id", "model", "experiment"),
-    "grade": ("grade_id",),
-    "metric": ("run_id", "step", "recorded_at"),
-    "run": ("run_id",),
-}
+from store.schema import RUN, STAMP, ZONED
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +42,9 @@ def read_parquet(path: Path, schema: pa.Schema) -> Read:
         Damaged: it is no Parquet file, or lacks a column.
     """
     try:
-        found = pq.read_table(path, partitioning=None, page_checksum_verification=True)
+        rows = pq.read_table(path, partitioning=None, page_checksum_verification=True)
         table = pa.table(
-            {field.name: found[field.name].cast(field.type) for field in schema}, schema=schema
+            {field.name: rows[field.name].cast(field.type) for field in schema}, schema=schema
         )
     except (pa.ArrowException, KeyError, OSError) as error:
         raise Damaged(f"{type(error).__name__}: {error}") from error

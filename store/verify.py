@@ -14,7 +14,7 @@ from store.connect import StoreBroken, manifest_of, open_for_writing
 from store.ingest import IngestReport, ingest_lock, take_in
 from store.layout import StoreFiles
 from store.migrate import NewerDatabase
-from store.records import KEYS, TABLES
+from store.schema import KEYS, TABLES
 
 FEW = 3  # ids named in a problem
 

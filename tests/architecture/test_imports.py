@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,15 @@ TORCH = {"torch", "transformers", "peft", "accelerate"}
 HEAVY = {"duckdb", "pyarrow", "numpy", "scipy"}
 
 
-def modules_after(code: str) -> set[str]:
-    """The top-level modules in sys.modules of a fresh interpreter after `code`."""
-    script = f"{code}\nimport sys, json\nprint(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
+def modules_after(code: str, of: str = "") -> set[str]:
+    """The top-level modules in sys.modules of a fresh interpreter after `code`.
+
+    With `of`, all modules of that package instead.
+    """
+    names = f"{{m for m in sys.modules if m.split('.')[0] == {of!r}}}"
+    if not of:
+        names = "{m.split('.')[0] for m in sys.modules}"
+    script = f"{code}\nimport sys, json\nprint(json.dumps(sorted({names})))"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
@@ -56,7 +63,19 @@ def test_workers_load_no_screen_and_no_database() -> None:
     code = "\n".join(f"import {name}" for name in all_modules("wgen_tui.workers"))
     loaded = modules_after(code)
     assert "torch" in loaded, "the test looks at the wrong modules"
-    assert not {"textual", "rich", "duckdb", "store"} & loaded
+    assert not {"textual", "rich", "duckdb"} & loaded
+    assert modules_after(code, of="store") == {"store", "store.schema"}
+
+
+def test_the_contract_of_workers_names_every_module_of_the_store_but_its_schema() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (forbidden,) = [
+        set(contract["forbidden_modules"])
+        for contract in contracts["contracts"]
+        if contract["name"].startswith("Workers never reach")
+    ]
+    own = {name for name in forbidden if name.split(".")[0] == "store"}
+    assert own == set(all_modules("store")) - {"store", "store.schema"}
 
 
 def test_judging_needs_no_torch() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from store import records
+from store.schema import PROMPT, SAMPLE, in_parts
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 QUESTIONS = ("travel", "light", "money")
@@ -138,11 +138,7 @@ def grade_line(
 def write_samples(root: Path, run: MadeRun, rows: Sequence[dict[str, Any]], name: str) -> Path:
     path = root / "runs" / run.run_id / "samples" / f"part-{name}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    zoned = records.SAMPLE.set(
-        records.SAMPLE.get_field_index("created_at"),
-        pa.field("created_at", pa.timestamp("us", tz="UTC")),
-    )
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=zoned), path)
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=in_parts(SAMPLE)), path)
     return path
 
 
@@ -172,9 +168,7 @@ def write_run(root: Path, run: MadeRun, n: int, *, graded: bool = True) -> list[
         }
         for question in QUESTIONS
     ]
-    pq.write_table(
-        pa.Table.from_pylist(listed, schema=records.PROMPT), prompts / "part-L1-00000.parquet"
-    )
+    pq.write_table(pa.Table.from_pylist(listed, schema=PROMPT), prompts / "part-L1-00000.parquet")
     if graded:
         grades = folder / "grades"
         grades.mkdir()

@@ -13,14 +13,12 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from store import parts, records
+from store import parts
 from store.connect import StoreBroken, open_for_writing, read
 from store.ingest import ingest, ingest_lock
 from store.layout import StoreFiles
 from store.verify import rebuild, verify
 from tests.builders import parts as maker
-from wgen_tui.protocol import columns
-from wgen_tui.protocol import runs as protocol
 
 TOTAL = 5 * 3 * 10
 
@@ -28,16 +26,6 @@ TOTAL = 5 * 3 * 10
 def rows(files: StoreFiles, sql: str) -> list[tuple[object, ...]]:
     with read(files) as con:
         return con.execute(sql).fetchall()
-
-
-def test_columns_are_those_that_workers_write() -> None:
-    assert [field.name for field in records.SAMPLE] == [name for name, _ in columns.SAMPLE_COLUMNS]
-    assert [field.name for field in records.PROMPT] == [name for name, _ in columns.PROMPT_COLUMNS]
-    assert records.SAMPLE_TOKEN.names == [name for name, _ in columns.TOKEN_COLUMNS]
-    assert records.READOUT.names == [name for name, _ in columns.READOUT_COLUMNS]
-    assert [field.name for field in records.GRADE] == list(protocol.GradeRow.model_fields)
-    metric = ["at" if f.name == "recorded_at" else f.name for f in records.METRIC][1:]
-    assert metric == list(protocol.MetricRow.model_fields)
 
 
 def test_readers_see_rows_before_and_after_ingest_alike(files: StoreFiles) -> None:

@@ -12,25 +12,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from store import records
 from store.connect import read
 from store.ingest import ingest
 from store.layout import StoreFiles
 from store.migrate import MIGRATIONS
 from store.readouts import means
+from store.schema import READOUT, SAMPLE_TOKEN, in_parts
 from store.verify import rebuild, verify
 from tests.builders import parts as maker
 
 LABELS = ("old", "new")
 
 
-def zoned(schema: pa.Schema) -> pa.Schema:
-    place = schema.get_field_index("created_at")
-    return schema.set(place, pa.field("created_at", pa.timestamp("us", tz="UTC")))
-
-
 def write(root: Path, run: maker.MadeRun, kind: str, rows: list[dict[str, Any]], name: str) -> Path:
-    schema = {"tokens": records.SAMPLE_TOKEN, "readouts": zoned(records.READOUT)}[kind]
+    schema = in_parts({"tokens": SAMPLE_TOKEN, "readouts": READOUT}[kind])
     path = root / "runs" / run.run_id / kind / f"part-{name}.parquet"
     path.parent.mkdir(exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)

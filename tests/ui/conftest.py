@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from experiments.schema import Message, SamplingConfig, TrainingConfig
+from store.schema import PROMPT, READOUT, SAMPLE, in_parts
 from wgen_tui.paths import Home
-from wgen_tui.protocol import columns
 from wgen_tui.protocol.ids import (
     digest,
     make_blind_key,
@@ -40,14 +40,6 @@ from wgen_tui.protocol.runs import (
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ESCAPES = "\x1b]0;owned\x07 \x1b[31mred\x1b[0m [bold]markup[/bold] \u202eback"
-TYPES = {
-    "int64": pa.int64(),
-    "int32": pa.int32(),
-    "uint64": pa.uint64(),
-    "double": pa.float64(),
-    "string": pa.string(),
-    "timestamp[us, tz=UTC]": pa.timestamp("us", tz="UTC"),
-}
 DEFINITION = """
 title: Birds in miniature
 hypothesis: Old names make old answers.
@@ -71,11 +63,6 @@ analysis:
   contrasts: [{arm: old, control: new}]
 """
 ROW = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
-
-
-def _table(columns: tuple[tuple[str, str], ...], rows: list[dict[str, object]]) -> pa.Table:
-    schema = pa.schema([(name, TYPES[kind]) for name, kind in columns])
-    return pa.Table.from_pylist(rows, schema=schema)
 
 
 class Maker:
@@ -203,7 +190,7 @@ class Maker:
             for place, (label, chance) in enumerate(chances.items())
         ]
         paths.readouts.mkdir(exist_ok=True)
-        table = _table(columns.READOUT_COLUMNS, rows)
+        table = pa.Table.from_pylist(rows, schema=in_parts(READOUT))
         pq.write_table(table, paths.readouts / "part-00000.parquet")
 
     def launch(
@@ -324,8 +311,12 @@ class Maker:
         for folder in (paths.prompts, paths.samples, paths.grades):
             folder.mkdir(exist_ok=True)
         part = f"part-{len(list(paths.samples.iterdir())):05d}"
-        pq.write_table(_table(columns.PROMPT_COLUMNS, prompts), paths.prompts / f"{part}.parquet")
-        pq.write_table(_table(columns.SAMPLE_COLUMNS, samples), paths.samples / f"{part}.parquet")
+        for table, rows, folder in (
+            (PROMPT, prompts, paths.prompts),
+            (SAMPLE, samples, paths.samples),
+        ):
+            written = pa.Table.from_pylist(rows, schema=in_parts(table))
+            pq.write_table(written, folder / f"{part}.parquet")
         lines = "".join(row.model_dump_json() + "\n" for row in grades)
         (paths.grades / f"{part}.jsonl").write_text(lines)
 

@@ -14,7 +14,7 @@ from typing import Any
 from experiments.schema import BROKEN_JUDGE, JudgeSpec
 from wgen_tui.paths import RunPaths
 from wgen_tui.protocol.ids import make_reading_id, make_sample_id, rule_hash
-from wgen_tui.protocol.launches import JudgeStage, SampleStage
+from wgen_tui.protocol.launches import JudgeStage, PromptSpec, ReadoutSpec, SampleStage
 
 
 def read_columns(folder: Path, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
@@ -48,12 +48,29 @@ def samples(run: RunPaths) -> dict[int, str]:
     return dict(read_columns(run.samples, ["sample_id", "question"]))
 
 
-def wanted_samples(run_id: str, steps: tuple[int, ...], stage: SampleStage) -> Iterator[int]:
-    """The id of every draw that a stage asks of a run."""
-    for step in steps:
-        for prompt in stage.prompts:
-            for draw in range(stage.draws(prompt)):
-                yield make_sample_id(run_id, step, prompt.prompt_id, draw, stage.sampling)
+def asked_draws(
+    run_id: str, step: int, stage: SampleStage
+) -> Iterator[tuple[int, PromptSpec, int]]:
+    """The id, the prompt and the number of every draw that a stage asks of a checkpoint."""
+    for prompt in stage.prompts:
+        for number in range(stage.draws(prompt)):
+            sample_id = make_sample_id(run_id, step, prompt.prompt_id, number, stage.sampling)
+            yield sample_id, prompt, number
+
+
+def asked_readings(run_id: str, step: int, stage: SampleStage) -> Iterator[tuple[int, ReadoutSpec]]:
+    """Every reading, by id, that a stage asks of a checkpoint."""
+    for readout in stage.readouts:
+        yield make_reading_id(run_id, step, readout), readout
+
+
+def missing_samples(run_id: str, run: RunPaths, steps: tuple[int, ...], stage: SampleStage) -> int:
+    """How many draws a stage asks of a run that are not on disk."""
+    done = read_ids(run.samples, "sample_id")
+    if not done:  # spares a hash for each draw
+        return len(steps) * sum(stage.draws(prompt) for prompt in stage.prompts)
+    asked = (draw for step in steps for draw in asked_draws(run_id, step, stage))
+    return sum(sample_id not in done for sample_id, _, _ in asked)
 
 
 def missing_readings(run_id: str, run: RunPaths, steps: tuple[int, ...], stage: SampleStage) -> int:
@@ -61,8 +78,8 @@ def missing_readings(run_id: str, run: RunPaths, steps: tuple[int, ...], stage: 
     if not stage.readouts:
         return 0
     done = read_ids(run.readouts, "reading_id")
-    wanted = (make_reading_id(run_id, step, item) for step in steps for item in stage.readouts)
-    return sum(reading not in done for reading in wanted)
+    asked = (reading for step in steps for reading in asked_readings(run_id, step, stage))
+    return sum(reading_id not in done for reading_id, _ in asked)
 
 
 def graded(run: RunPaths) -> set[tuple[int, str, str]]:

@@ -1,51 +1,35 @@
-"""Part files of samples, prompts and grades: written whole, under names that never meet.
+"""Part files of samples, tokens, readouts, prompts and grades: written whole or not at all.
 
 Promises: a part is on disk completely and durably, or not at all; ids are deterministic, so a part
-that repeats another's rows does no harm.
+that repeats another's rows does no harm. No two launches write to one name.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wgen_tui.protocol.columns import PROMPT_COLUMNS, READOUT_COLUMNS, SAMPLE_COLUMNS, TOKEN_COLUMNS
+from store.schema import PROMPT, READOUT, SAMPLE, SAMPLE_TOKEN, in_parts
 from wgen_tui.protocol.record import write_durably
 from wgen_tui.protocol.runs import GradeRow
 
-TYPES = {
-    "timestamp[us, tz=UTC]": pa.timestamp("us", tz="UTC"),
-    "list<int32>": pa.list_(pa.int32()),
-    "list<float>": pa.list_(pa.float32()),
-}
-
-
-def _schema(columns: Iterable[tuple[str, str]]) -> pa.Schema:
-    return pa.schema([(name, TYPES.get(kind) or pa.type_for_alias(kind)) for name, kind in columns])
-
-
-SAMPLE_SCHEMA = _schema(SAMPLE_COLUMNS)
-PROMPT_SCHEMA = _schema(PROMPT_COLUMNS)
-TOKEN_SCHEMA = _schema(TOKEN_COLUMNS)
-READOUT_SCHEMA = _schema(READOUT_COLUMNS)
-
 
 def _next_name(folder: Path, launch_id: str, suffix: str) -> Path:
-    folder.mkdir(mode=0o700, exist_ok=True)  # a run whose folder is gone is not made anew
+    folder.mkdir(mode=0o700, exist_ok=True)  # a run whose folder is gone stays away
     number = len(list(folder.glob(f"part-{launch_id}-*{suffix}")))
     return folder / f"part-{launch_id}-{number:05d}{suffix}"
 
 
 def _write_table(
-    folder: Path, launch_id: str, rows: list[Mapping[str, Any]], schema: pa.Schema
+    folder: Path, launch_id: str, rows: list[Mapping[str, Any]], columns: pa.Schema
 ) -> Path:
     buffer = io.BytesIO()
-    table = pa.Table.from_pylist(rows, schema=schema)
+    table = pa.Table.from_pylist(rows, schema=in_parts(columns))
     pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
     path = _next_name(folder, launch_id, ".parquet")
     write_durably(path, buffer.getvalue())
@@ -53,23 +37,23 @@ def _write_table(
 
 
 def write_samples(folder: Path, launch_id: str, rows: list[Mapping[str, Any]]) -> Path:
-    """Write a part of samples (keys: SAMPLE_COLUMNS)."""
-    return _write_table(folder, launch_id, rows, SAMPLE_SCHEMA)
+    """Write a part of samples (columns: store.schema.SAMPLE)."""
+    return _write_table(folder, launch_id, rows, SAMPLE)
 
 
 def write_prompts(folder: Path, launch_id: str, rows: list[Mapping[str, Any]]) -> Path:
-    """Write a part of prompts (keys: PROMPT_COLUMNS)."""
-    return _write_table(folder, launch_id, rows, PROMPT_SCHEMA)
+    """Write a part of prompts (columns: store.schema.PROMPT)."""
+    return _write_table(folder, launch_id, rows, PROMPT)
 
 
 def write_tokens(folder: Path, launch_id: str, rows: list[Mapping[str, Any]]) -> Path:
-    """Write a part of samples' tokens (keys: TOKEN_COLUMNS)."""
-    return _write_table(folder, launch_id, rows, TOKEN_SCHEMA)
+    """Write a part of samples' tokens (columns: store.schema.SAMPLE_TOKEN)."""
+    return _write_table(folder, launch_id, rows, SAMPLE_TOKEN)
 
 
 def write_readouts(folder: Path, launch_id: str, rows: list[Mapping[str, Any]]) -> Path:
-    """Write a part of read-outs (keys: READOUT_COLUMNS)."""
-    return _write_table(folder, launch_id, rows, READOUT_SCHEMA)
+    """Write a part of readouts (columns: store.schema.READOUT)."""
+    return _write_table(folder, launch_id, rows, READOUT)
 
 
 def write_grades(folder: Path, launch_id: str, rows: list[GradeRow]) -> Path:

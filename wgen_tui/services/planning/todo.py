@@ -100,10 +100,8 @@ def missing_stages(
     refuse_other_versions(run)
     kept = checkpoints(run)
     steps = steps_to_sample(kept, sample, spec.training, spec.trained_rows)
-    total = missing = len(steps) * sum(sample.draws(prompt) for prompt in sample.prompts)
-    if have := inventory.samples(run):
-        wanted = inventory.wanted_samples(spec.run_id, steps, sample)
-        missing = sum(sample_id not in have for sample_id in wanted)
+    total = len(steps) * sum(sample.draws(prompt) for prompt in sample.prompts)
+    missing = inventory.missing_samples(spec.run_id, run, steps, sample)
     todo: set[Stage] = set()
     if spec.training is not None and not any(item.final for item in kept.values()):
         todo |= _all_stages(sample)

@@ -15,8 +15,6 @@ import torch
 
 from wgen_tui.protocol.ids import make_readout_id
 from wgen_tui.protocol.launches import ReadoutSpec
-from wgen_tui.protocol.record import now
-from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.workers.runtime import WorkerError
 from wgen_tui.workers.sample.engine.forward import KVState, ModelRunner
 
@@ -175,39 +173,25 @@ def _rest(reader: ModelRunner, branch: KVState, tokens: Sequence[tuple[int, ...]
 
 
 def readout_rows(
-    spec: RunSpec,
-    step: int,
-    asked: ReadoutPrompt,
-    found: Sequence[Continuation],
-    reading_id: int,
-    **engine: str,
+    step: int, asked: ReadoutPrompt, found: Sequence[Continuation], reading_id: int
 ) -> list[dict[str, Any]]:
-    """The rows of one reading (READOUT_COLUMNS).
+    """The rows of one reading (store.schema.READOUT), less what the writer knows of the run.
 
     Args:
-        spec: The run.
         step: The checkpoint.
         asked: What was read.
         found: What came of it.
         reading_id: Its id.
-        engine: The columns engine and launch_id.
     """
     prompt = asked.spec.prompt
     logs = torch.tensor([item.logprob for item in found], dtype=torch.float64)
     mass = logs.exp().sum().item()
     given = bool(asked.continuations)
     shares = (logs.softmax(0) if given else logs.exp()).tolist()
-    moment = now()
     return [
         {
             "readout_id": make_readout_id(reading_id, place),
             "reading_id": reading_id,
-            "run_id": spec.run_id,
-            "experiment": spec.experiment,
-            "model": spec.model.name,
-            "arm": spec.arm,
-            "role": spec.role,
-            "seed": spec.seeds.seed,
             "step": step,
             "prompt_id": prompt.prompt_id,
             "question": prompt.question,
@@ -223,8 +207,6 @@ def readout_rows(
             "probability": share,
             "mass": mass,
             "prompt_tokens": len(asked.ids),
-            "created_at": moment,
-            **engine,
         }
         for place, (item, share) in enumerate(zip(found, shares, strict=True))
     ]

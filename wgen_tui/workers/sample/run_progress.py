@@ -6,19 +6,17 @@ Promises: a run's outcome is written once; whatever ends it, what was drawn is o
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from wgen_tui.paths import RunPaths
 from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import RunSpec
-from wgen_tui.run_files import parts
 from wgen_tui.run_files.manifests import checkpoints
-from wgen_tui.run_files.rows import Draw
+from wgen_tui.run_files.sample_writer import Draw, SampleWriter
 from wgen_tui.run_files.steps import steps_to_sample
 from wgen_tui.workers.runtime import Worker, WorkerError
-from wgen_tui.workers.sample.engine.decode import Request
+from wgen_tui.workers.sample.engine.decode import Completion, Request
 from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT
 from wgen_tui.workers.sample.readouts import ReadoutPrompt
 
@@ -37,14 +35,12 @@ class RunProgress:
     worker: Worker
     spec: RunSpec
     files: RunPaths
+    writer: SampleWriter
     total: int = 0
     done: int = 0
     open: int = 0
     over: bool = False
-    _made: int = 0
-    _rows: list[Mapping[str, Any]] = field(default_factory=list)
-    _tokens: list[Mapping[str, Any]] = field(default_factory=list)
-    _readouts: list[Mapping[str, Any]] = field(default_factory=list)
+    _drawn_now: int = 0
     _requests: list[Request] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
 
@@ -56,42 +52,18 @@ class RunProgress:
         """These are given up when the run ends early."""
         self._requests += requests
 
-    def keep(self, row: Mapping[str, Any], tokens: Mapping[str, Any] | None = None) -> None:
-        """Take a row to be written, and that of its tokens."""
-        self._rows.append(row)
-        if tokens is not None:
-            self._tokens.append(tokens)
-        self.add(1)
-
-    def keep_reading(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Take the rows of one reading."""
-        self._readouts += rows
-        self.add(1)
-
-    def add(self, count: int) -> None:
-        """So many more are done."""
-        self.done += count
-        self._made += count
-        rate = self._made / max(time.monotonic() - self._started, 1e-9)
+    def count(self) -> None:
+        """Report one more draw or reading as done."""
+        self.done += 1
+        self._drawn_now += 1
+        rate = self._drawn_now / max(time.monotonic() - self._started, 1e-9)
         self.worker.progress(self.run_id, self.done, self.total, "samples", rate=rate)
-
-    def flush(self) -> None:
-        """Write what was drawn and read."""
-        if self._readouts:
-            parts.write_readouts(self.files.readouts, self.worker.spec.launch_id, self._readouts)
-            self._readouts = []
-        if self._tokens:  # before their samples: a sample that is there is not drawn again
-            parts.write_tokens(self.files.tokens, self.worker.spec.launch_id, self._tokens)
-            self._tokens = []
-        if self._rows:
-            parts.write_samples(self.files.samples, self.worker.spec.launch_id, self._rows)
-            self._rows = []
 
     def close(self) -> None:
         """One of its checkpoints is finished; with the last, the run is."""
         self.open -= 1
         if self.open == 0 and not self.over:
-            self.flush()
+            self.writer.flush()
             self.over = True
             self.worker.end_run(self.run_id)
 
@@ -103,7 +75,7 @@ class RunProgress:
         for request in self._requests:
             request.wanted = False
         try:
-            self.flush()
+            self.writer.flush()
         finally:
             self.worker.record_error(self.run_id, error)
 
@@ -146,3 +118,18 @@ def steps_of(run: RunPaths, spec: RunSpec, job: SampleStage) -> tuple[int, ...]:
             hint="Give the same `run start` again: it trains what is missing.",
         )
     return steps_to_sample(kept, job, spec.training, spec.trained_rows)
+
+
+def add_completion(writer: SampleWriter, draw: Draw, completion: Completion, engine: str) -> None:
+    """Hand a completion of the local engine to a run's writer."""
+    writer.add(
+        draw,
+        completion.text,
+        completion.finish_reason,
+        engine=engine,
+        prompt_tokens=len(completion.request.prompt),
+        tokens=len(completion.tokens),
+        logprob=completion.logprob,
+        token_ids=completion.tokens,
+        logprobs=completion.logprobs,
+    )

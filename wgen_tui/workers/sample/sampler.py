@@ -9,17 +9,14 @@ way, alone.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import peft
 import torch
 from peft import PeftModel
 
-from wgen_tui.protocol.ids import make_reading_id, sampling_key
 from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.limits import (
     MAX_ROWS,
@@ -27,22 +24,25 @@ from wgen_tui.protocol.limits import (
     SAMPLED_ADAPTERS_SHARE,
 )
 from wgen_tui.protocol.runs import CheckpointManifest, RunSpec
-from wgen_tui.run_files import parts
-from wgen_tui.run_files.inventory import read_ids
 from wgen_tui.run_files.manifests import checkpoints
-from wgen_tui.run_files.rows import Draw, missing_draws, prompt_row, sample_row, token_row
+from wgen_tui.run_files.sample_writer import SampleWriter
 from wgen_tui.workers.adapters import Adapter, NotStackable, read_adapter
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.poly import read_task
 from wgen_tui.workers.runtime import Cancelled, Worker
 from wgen_tui.workers.sample.adapter_proof import LIMITS, Probe, check_files, prove, read_probe
-from wgen_tui.workers.sample.engine.decode import Completion, Request, SamplingParams, end_tokens
+from wgen_tui.workers.sample.engine.decode import Request, SamplingParams, end_tokens
 from wgen_tui.workers.sample.engine.engine import Engine
 from wgen_tui.workers.sample.engine.forward import free_memory, rows_that_fit
 from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, AdapterSlots
 from wgen_tui.workers.sample.prompts import prepare, prepare_readouts
 from wgen_tui.workers.sample.readouts import read_all, readout_rows
-from wgen_tui.workers.sample.run_progress import CheckpointWork, RunProgress, steps_of
+from wgen_tui.workers.sample.run_progress import (
+    CheckpointWork,
+    RunProgress,
+    add_completion,
+    steps_of,
+)
 
 PART_SECONDS = 3.0
 POLL_SECONDS = 0.2  # between two looks whether a run was cancelled
@@ -67,9 +67,11 @@ class Sampler:
         self._base = base
         self._job = job
         self._ready = prepare(base, job)
-        self._asked = prepare_readouts(base, job)
-        prompts = [item.ids for item in self._ready.values()] + [item.ids for item in self._asked]
-        self._first = prompts[0]
+        self._asked = {item.spec: item for item in prepare_readouts(base, job)}
+        self._first = [
+            *(p.ids for p in self._ready.values()),
+            *(r.ids for r in self._asked.values()),
+        ][0]
         self._rack = AdapterSlots(base.model)
         ends = end_tokens(base.model, base.tokenizer)
         self._style = SamplingParams(base.tokenizer, job.sampling, ends)
@@ -77,7 +79,6 @@ class Sampler:
         self._engine = Engine(base.model, self._style, self._rack, worker.note, most)
         self._limit = LIMITS["bf16" if rough else base.precision]
         self._versions = f"{base.engine} / peft {peft.__version__}"
-        self._sampling = json.dumps(sampling_key(job.sampling), sort_keys=True)
         self._live: list[RunProgress] = []
         self._looked = self._flushed = time.monotonic()
         self._pause = PART_SECONDS
@@ -94,7 +95,7 @@ class Sampler:
                 self._live = [run for run in self._live if not run.over]
         finally:
             for run in self._live:
-                run.flush()
+                run.writer.flush()
 
     def _waves(self, targets: Iterable[CheckpointWork]) -> Iterator[list[CheckpointWork]]:
         """As many checkpoints at once as there is room for on the base; at least one."""
@@ -114,7 +115,9 @@ class Sampler:
     def _targets(self, specs: Sequence[RunSpec]) -> Iterator[CheckpointWork]:
         """The checkpoints that lack draws; a run begins when its first is asked for."""
         for spec in specs:
-            run = RunProgress(self._worker, spec, self._worker.run_paths(spec.run_id))
+            files = self._worker.run_paths(spec.run_id)
+            writer = SampleWriter(spec, files, self._worker.spec.launch_id, self._job)
+            run = RunProgress(self._worker, spec, files, writer)
             self._worker.begin_run(spec.run_id)
             try:
                 self._worker.check_cancelled(spec.run_id)
@@ -131,15 +134,12 @@ class Sampler:
     def _lacking(self, run: RunProgress) -> list[CheckpointWork]:
         spec, job = run.spec, self._job
         steps = steps_of(run.files, spec, job)
-        have = read_ids(run.files.samples, "sample_id")
-        read = read_ids(run.files.readouts, "reading_id")
         found = []
         for step in steps:
-            ids = {make_reading_id(spec.run_id, step, a.spec): a for a in self._asked}
-            readings = {key: asked for key, asked in ids.items() if key not in read}
+            readings = {key: self._asked[spec] for key, spec in run.writer.missing_readings(step)}
             draws = {
                 Request(d.sample_id, self._ready[d.prompt.prompt_id].ids, d.seed): d
-                for d in missing_draws(spec, step, job, have)
+                for d in run.writer.missing(step)
             }
             if draws or readings:
                 found.append(CheckpointWork(run, step, draws, readings))
@@ -153,16 +153,9 @@ class Sampler:
         return found
 
     def _write_prompts(self, run: RunProgress) -> None:
-        have = read_ids(run.files.prompts, "prompt_id")
-        texts = [(p, self._ready[p.prompt_id].text) for p in self._job.prompts]
-        texts += [(asked.spec.prompt, asked.text) for asked in self._asked]
-        rows: list[Mapping[str, Any]] = [
-            prompt_row(run.spec, prompt, text)
-            for prompt, text in texts
-            if prompt.prompt_id not in have
-        ]
-        if rows:
-            parts.write_prompts(run.files.prompts, self._worker.spec.launch_id, rows)
+        drawn = ((prompt, self._ready[prompt.prompt_id].text) for prompt in self._job.prompts)
+        read = ((item.spec.prompt, item.text) for item in self._asked.values())
+        run.writer.write_prompts([*drawn, *read])
 
     def _wave(self, wave: Sequence[CheckpointWork]) -> None:
         """Draw from some checkpoints: those that sit on the base together, then the others."""
@@ -260,11 +253,9 @@ class Sampler:
         queues = [list(target.draws) for target in going if target.draws]
         for drawn, way in engine.draw(queues, self._poll):
             target = owners[drawn.request]
-            spec = target.run.spec
-            tokens = None
-            if self._job.sampling.logprobs:
-                tokens = token_row(spec, drawn.sample_id, drawn.tokens, drawn.logprobs)
-            target.run.keep(self._row(spec, target.draws[drawn.request], drawn, way), tokens)
+            engine_name = f"{self._versions} / {way}"
+            add_completion(target.run.writer, target.draws[drawn.request], drawn, engine_name)
+            target.run.count()
             left[target] -= 1
             if left[target] == 0:
                 target.run.close()
@@ -279,16 +270,9 @@ class Sampler:
             target, key = todo[number]
             if target.run.over:
                 continue
-            made = readout_rows(
-                target.run.spec,
-                target.step,
-                target.readings[key],
-                found,
-                key,
-                engine=self._versions,
-                launch_id=self._worker.spec.launch_id,
-            )
-            target.run.keep_reading(made)
+            rows_read = readout_rows(target.step, target.readings[key], found, key)
+            target.run.writer.add_reading(rows_read, engine=self._versions)
+            target.run.count()
             self._poll()
 
     def _poll(self) -> None:
@@ -304,24 +288,10 @@ class Sampler:
                         run.fail(stop)
         if moment - self._flushed > self._pause:
             for run in self._live:
-                run.flush()
+                run.writer.flush()
             self._flushed = time.monotonic()
             # Many runs, many files: writing takes a thirtieth of the time at most.
             self._pause = max(PART_SECONDS, 30 * (self._flushed - moment))
-
-    def _row(self, spec: RunSpec, draw: Draw, drawn: Completion, way: str) -> dict[str, Any]:
-        return sample_row(
-            spec,
-            draw,
-            self._worker.spec.launch_id,
-            completion=drawn.text,
-            finish_reason=drawn.finish_reason,
-            prompt_tokens=len(drawn.request.prompt),
-            tokens=len(drawn.tokens),
-            logprob=drawn.logprob,
-            sampling=self._sampling,
-            engine=f"{self._versions} / {way}",
-        )
 
 
 def _size(target: CheckpointWork) -> int:

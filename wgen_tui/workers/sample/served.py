@@ -8,19 +8,14 @@ One request for each draw, with the draw's own seed. Imports no torch.
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-from wgen_tui.protocol.ids import sampling_key
 from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import Endpoint, RunSpec
-from wgen_tui.run_files import parts
-from wgen_tui.run_files.inventory import read_ids
-from wgen_tui.run_files.rows import Draw, missing_draws, prompt_row, sample_row
+from wgen_tui.run_files.sample_writer import Draw, SampleWriter
 from wgen_tui.workers.runtime import Worker, WorkerError, launch_worker
 from wgen_tui.workers.sample.openai_client import Client
 from wgen_tui.workers.sample.openai_response import Answer
@@ -84,11 +79,9 @@ class Sampler:
         self._spec = spec
         self._job = job
         self._endpoint = endpoint
-        self._files = worker.run_paths(spec.run_id)
-        self._sampling = json.dumps(
-            {**sampling_key(job.sampling), **_extra(endpoint)}, sort_keys=True
-        )
-        self._rows: list[Mapping[str, Any]] = []
+        files = worker.run_paths(spec.run_id)
+        more = {"extra_body": endpoint.extra_body} if endpoint.extra_body else None
+        self._writer = SampleWriter(spec, files, worker.spec.launch_id, job, more)
         self._written = self._started = time.monotonic()
         self._usage = Usage(endpoint)
         self._repeats = Repeats()
@@ -103,12 +96,11 @@ class Sampler:
             WorkerError: the server refuses, or no longer answers.
             Cancelled: somebody asked for it.
         """
-        have = read_ids(self._files.samples, "sample_id")
-        todo = list(missing_draws(self._spec, 0, self._job, have))
+        todo = list(self._writer.missing(step=0))
         if not todo:
             return
         self._done = self._total - len(todo)
-        self._write_prompts()
+        self._writer.write_prompts((prompt, None) for prompt in self._job.prompts)
         try:
             asyncio.run(self._draw_all(iter(todo)))
         finally:
@@ -147,20 +139,15 @@ class Sampler:
             self._keep(draw, seed, answer)
 
     def _keep(self, draw: Draw, seed: int, answer: Answer) -> None:
-        self._rows.append(
-            sample_row(
-                self._spec,
-                draw,
-                self._worker.spec.launch_id,
-                draw_seed=seed,
-                completion=answer.text,
-                finish_reason=answer.finish_reason,
-                prompt_tokens=answer.prompt_tokens,
-                tokens=answer.tokens,
-                logprob=answer.logprob,
-                sampling=self._sampling,
-                engine=engine(self._endpoint, answer),
-            )
+        self._writer.add(
+            draw,
+            answer.text,
+            answer.finish_reason,
+            engine=engine(self._endpoint, answer),
+            prompt_tokens=answer.prompt_tokens,
+            tokens=answer.tokens,
+            logprob=answer.logprob,
+            draw_seed=seed,
         )
         self._usage.add(answer)
         self._repeats.add(draw, answer)
@@ -177,19 +164,7 @@ class Sampler:
 
     def _flush(self) -> None:
         self._written = time.monotonic()
-        if self._rows:
-            parts.write_samples(self._files.samples, self._worker.spec.launch_id, self._rows)
-            self._rows = []
-
-    def _write_prompts(self) -> None:
-        have = read_ids(self._files.prompts, "prompt_id")
-        rows: list[Mapping[str, Any]] = [
-            prompt_row(self._spec, prompt, None)
-            for prompt in self._job.prompts
-            if prompt.prompt_id not in have
-        ]
-        if rows:
-            parts.write_prompts(self._files.prompts, self._worker.spec.launch_id, rows)
+        self._writer.flush()
 
     def _trouble(self, what: str) -> None:
         """The first trouble is for people, the others for the log."""
@@ -212,10 +187,6 @@ class Sampler:
                 "(docs/endpoints.md)",
                 self._spec.run_id,
             )
-
-
-def _extra(endpoint: Endpoint) -> dict[str, Any]:
-    return {"extra_body": endpoint.extra_body} if endpoint.extra_body else {}
 
 
 def engine(endpoint: Endpoint, answer: Answer) -> str:

@@ -7,20 +7,16 @@ made twice.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import peft
 import torch
 
-from wgen_tui.protocol.ids import sampling_key
 from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import RunSpec
-from wgen_tui.run_files import parts
-from wgen_tui.run_files.inventory import read_ids
-from wgen_tui.run_files.rows import missing_draws, prompt_row, sample_row, token_row
+from wgen_tui.run_files.sample_writer import SampleWriter
 from wgen_tui.workers.adapters import Adapter
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.runtime import Worker
@@ -28,6 +24,7 @@ from wgen_tui.workers.sample.engine.decode import Request, SamplingParams, end_t
 from wgen_tui.workers.sample.engine.engine import Engine
 from wgen_tui.workers.sample.engine.multi_lora import AdapterSlots
 from wgen_tui.workers.sample.prompts import prepare
+from wgen_tui.workers.sample.run_progress import add_completion
 
 
 class CheckpointSampler:
@@ -41,7 +38,6 @@ class CheckpointSampler:
         ends = end_tokens(base.model, base.tokenizer)
         self._style = SamplingParams(base.tokenizer, job.sampling, ends)
         self._versions = f"{base.engine} / peft {peft.__version__}"
-        self._sampling = json.dumps(sampling_key(job.sampling), sort_keys=True)
 
     def sample_adapter(self, spec: RunSpec, step: int, adapter: Adapter) -> None:
         """Draw from an adapter laid on the base; whatever is on it is to be idle."""
@@ -60,49 +56,22 @@ class CheckpointSampler:
 
     def _draw(self, spec: RunSpec, step: int, model: Any, slots: AdapterSlots | None) -> None:
         run = self._worker.run_paths(spec.run_id)
-        have = read_ids(run.samples, "sample_id")
+        writer = SampleWriter(spec, run, self._worker.spec.launch_id, self._job)
         slot = -1 if slots is None else 0
         draws = {
             Request(d.sample_id, self._ready[d.prompt.prompt_id].ids, d.seed, slot=slot): d
-            for d in missing_draws(spec, step, self._job, have)
+            for d in writer.missing(step)
         }
         if not draws:
             return
-        self._write_prompts(spec)
+        writer.write_prompts(
+            (prompt, self._ready[prompt.prompt_id].text) for prompt in self._job.prompts
+        )
         engine = Engine(model, self._style, slots, self._worker.note)
-        made = list(engine.draw([list(draws)], lambda: None))
-        if self._job.sampling.logprobs:
-            tokens: list[Mapping[str, Any]] = [
-                token_row(spec, drawn.sample_id, drawn.tokens, drawn.logprobs) for drawn, _ in made
-            ]
-            parts.write_tokens(run.tokens, self._worker.spec.launch_id, tokens)
-        rows: list[Mapping[str, Any]] = [
-            sample_row(
-                spec,
-                draws[drawn.request],
-                self._worker.spec.launch_id,
-                completion=drawn.text,
-                finish_reason=drawn.finish_reason,
-                prompt_tokens=len(drawn.request.prompt),
-                tokens=len(drawn.tokens),
-                logprob=drawn.logprob,
-                sampling=self._sampling,
-                engine=f"{self._versions} / {way}",
-            )
-            for drawn, way in made
-        ]
-        parts.write_samples(run.samples, self._worker.spec.launch_id, rows)
-
-    def _write_prompts(self, spec: RunSpec) -> None:
-        run = self._worker.run_paths(spec.run_id)
-        have = read_ids(run.prompts, "prompt_id")
-        rows: list[Mapping[str, Any]] = [
-            prompt_row(spec, prompt, self._ready[prompt.prompt_id].text)
-            for prompt in self._job.prompts
-            if prompt.prompt_id not in have
-        ]
-        if rows:
-            parts.write_prompts(run.prompts, self._worker.spec.launch_id, rows)
+        for completion, batch in engine.draw([list(draws)], lambda: None):
+            draw = draws[completion.request]
+            add_completion(writer, draw, completion, f"{self._versions} / {batch}")
+        writer.flush()
 
 
 @contextmanager
