@@ -26,7 +26,6 @@ from experiments.suggest import did_you_mean
 from experiments.yaml_source import KeyPath
 
 Finding = tuple[KeyPath, str, str]
-LISTS = ("prefix", "exact", "choice", "lexicon")
 
 
 def check(definition: Definition, folder: Path) -> list[Finding]:
@@ -139,7 +138,7 @@ def _judge(judge: JudgeSpec) -> Iterator[Finding]:
             yield from _pattern(label, rule)
         elif not isinstance(rule, list) or not all(isinstance(w, str | int | float) for w in rule):
             yield ("labels", label), f"The label {label!r} needs a list.", f"{label}: [one, two]"
-        elif judge.type in LISTS and not all(isinstance(word, str) for word in rule):
+        elif judge.type != "json_field" and not all(isinstance(word, str) for word in rule):
             yield ("labels", label), f"The label {label!r} needs a list of texts.", "Quote them."
 
 
