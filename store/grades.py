@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import duckdb
 
+from store.samples import ids_of
+
 
 def blind_queue(
     con: duckdb.DuckDBPyConnection,
@@ -16,17 +18,14 @@ def blind_queue(
     questions: Sequence[str] = (),
 ) -> array[int]:
     """The samples of an experiment in blind order: the same for every grader, telling nothing."""
-    table = con.sql(
+    return ids_of(
+        con,
         "select sample_id from samples where experiment = ? "
         "and (len(?::varchar[]) = 0 or arm in (select unnest(?::varchar[]))) "
         "and (len(?::varchar[]) = 0 or question in (select unnest(?::varchar[]))) "
         "order by blind_key, sample_id",
-        params=[experiment, list(arms), list(arms), list(questions), list(questions)],
-    ).to_arrow_table()
-    ids = array("q")
-    for chunk in table["sample_id"].chunks:
-        ids.frombytes(chunk.to_numpy().tobytes())
-    return ids
+        [experiment, list(arms), list(arms), list(questions), list(questions)],
+    )
 
 
 def graded_by(

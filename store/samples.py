@@ -148,9 +148,13 @@ def sample_ids(
 ) -> array[int]:
     """The ids of every sample that the filter lets through, in order."""
     where, values = _where(found)
-    table = con.sql(
-        f"select sample_id from samples s{where} order by {ORDERS[order]}", params=values
-    ).to_arrow_table()
+    query = f"select sample_id from samples s{where} order by {ORDERS[order]}"
+    return ids_of(con, query, values)
+
+
+def ids_of(con: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> array[int]:
+    """The ids that a query selects as `sample_id`, without a Python object for each."""
+    table = con.sql(query, params=values).to_arrow_table()
     ids = array("q")
     for chunk in table["sample_id"].chunks:
         ids.frombytes(chunk.to_numpy().tobytes())

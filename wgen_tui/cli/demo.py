@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wgen_tui.cli.output import NOTHING, pass_writable_home, say, table
+from wgen_tui.cli.results import percent
 from wgen_tui.errors import ExitCode
 from wgen_tui.paths import Home
 
@@ -81,7 +82,7 @@ def _show(results: Results) -> None:
         [
             (
                 *(rate.arm, rate.seeds, rate.n, _share(rate)),
-                *(_percent(rate.unclear), _percent(rate.broken)),
+                *(percent(rate.unclear), percent(rate.broken)),
                 *(differences.get((arm, rate.arm)) for arm in treated),
             )
             for rate in overall
@@ -92,10 +93,6 @@ def _show(results: Results) -> None:
         say(f"Note: {warning}")
 
 
-def _percent(value: float | None) -> str:
-    return NOTHING if value is None else f"{100 * value:.1f}%"
-
-
 def _bound(value: float | None) -> str:
     """An end of an interval: two digits are as many as it deserves."""
     if value is None:
@@ -104,7 +101,7 @@ def _bound(value: float | None) -> str:
 
 
 def _share(rate: Rate) -> str:
-    return f"{_percent(rate.rate)} [{_bound(rate.low)}, {_bound(rate.high)}]"
+    return f"{percent(rate.rate)} [{_bound(rate.low)}, {_bound(rate.high)}]"
 
 
 def _difference(item: ContrastResult) -> str | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from wgen_tui.cli.main import NOUNS, group
+from wgen_tui.cli.main import group
 from wgen_tui.cli.shapes.base import example
 from wgen_tui.cli.shapes.catalogue import SHAPES
 
@@ -55,10 +55,7 @@ def render() -> str:
     """The whole page."""
     top = click.Context(group, info_name="wgen-tui", max_content_width=100, terminal_width=100)
     parts = [HEAD, *_section(top, group, 2)]
-    for name in NOUNS:
-        noun = group.get_command(top, name)
-        assert noun is not None
-        parts += _sections(top, noun, name)
+    parts += _below(top, group)
     return "\n".join([*parts, JSON, *_shapes()])
 
 
@@ -74,10 +71,14 @@ def _sections(parent: click.Context, item: click.Command, name: str) -> Iterator
     )
     yield from _section(context, item, 2 if parent.parent is None else 3)
     if isinstance(item, click.Group):
-        for child in item.list_commands(context):
-            command = item.get_command(context, child)
-            if command is not None and not command.hidden:
-                yield from _sections(context, command, child)
+        yield from _below(context, item)
+
+
+def _below(context: click.Context, item: click.Group) -> Iterator[str]:
+    for name in item.list_commands(context):
+        command = item.get_command(context, name)
+        if command is not None and not command.hidden:
+            yield from _sections(context, command, name)
 
 
 def _section(context: click.Context, item: click.Command, level: int) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wgen_tui.cli.options import runs_options
 from wgen_tui.cli.output import pass_writable_home, say
 from wgen_tui.paths import Home
 
@@ -44,9 +45,7 @@ def _say_begun(made: Sequence[LaunchSpec], chosen: Sequence[str], what: str) -> 
 
 
 @click.command()
-@click.argument("run_ids", metavar="[RUN]...", nargs=-1)
-@click.option("--experiment", metavar="SLUG", help="All live runs of this experiment.")
-@click.option("--all", "everything", is_flag=True, help="All live runs.")
+@runs_options("live runs")
 @click.option("--queue", "whole", is_flag=True, help="Start nothing more; what runs goes on.")
 @click.option("--why", default="", metavar="TEXT", help="Shown to all, with --queue.")
 @pass_writable_home
@@ -74,9 +73,7 @@ def pause(
 
 
 @click.command()
-@click.argument("run_ids", metavar="[RUN]...", nargs=-1)
-@click.option("--experiment", metavar="SLUG", help="All paused runs of this experiment.")
-@click.option("--all", "everything", is_flag=True, help="All paused runs.")
+@runs_options("paused runs")
 @click.option("--queue", "whole", is_flag=True, help="The queue as a whole.")
 @pass_writable_home
 def resume(
@@ -94,9 +91,7 @@ def resume(
 
 
 @click.command()
-@click.argument("run_ids", metavar="[RUN]...", nargs=-1)
-@click.option("--experiment", metavar="SLUG", help="All such runs of this experiment.")
-@click.option("--all", "everything", is_flag=True, help="All such runs.")
+@runs_options("such runs")
 @pass_writable_home
 def retry(home: Home, run_ids: tuple[str, ...], experiment: str | None, everything: bool) -> None:
     """Try runs again that failed, were lost or were cancelled.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from wgen_tui.cli.options import runs_options
 from wgen_tui.cli.output import emit_json, json_option, pass_home, pass_writable_home, say, table
 from wgen_tui.cli.queue import choose, pause, priority, resume, retry
 from wgen_tui.cli.start import start
@@ -94,8 +95,7 @@ def show(home: Home, run_id: str, as_json: bool) -> None:
 
     status = runs.get_run(home, run_id)
     run_id = status.run_id
-    spec = runs.read_spec(home, run_id)
-    assert spec is not None  # get_run has read it
+    spec = runs.get_spec(home, run_id)
     paths = home.run(run_id)
     facts: dict[str, Any] = {
         "folder": paths.root,
@@ -181,9 +181,7 @@ def logs(home: Home, run_id: str, lines: int, follow: bool) -> None:
 
 
 @command.command()
-@click.argument("run_ids", metavar="[RUN]...", nargs=-1)
-@click.option("--experiment", metavar="SLUG", help="All live runs of this experiment.")
-@click.option("--all", "everything", is_flag=True, help="All live runs.")
+@runs_options("live runs")
 @pass_writable_home
 def cancel(home: Home, run_ids: tuple[str, ...], experiment: str | None, everything: bool) -> None:
     """Cancel runs: what is written stays, and `run start` can take them up again."""

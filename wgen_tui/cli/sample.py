@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from wgen_tui.cli.options import (
+    checkpoints_option,
+    detach_option,
+    dry_run_option,
+    page_options,
+    split_names,
+    trust_option,
+)
 from wgen_tui.cli.output import emit_json, json_option, pass_home, say, table
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -98,8 +106,7 @@ def _listed(
 
 @command.command("list")
 @filter_options
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
-@click.option("--offset", type=click.IntRange(0), default=0, show_default=True)
+@page_options
 @json_option
 @pass_home
 def list_(home: Home, /, limit: int, offset: int, as_json: bool, **values: Any) -> None:
@@ -110,8 +117,7 @@ def list_(home: Home, /, limit: int, offset: int, as_json: bool, **values: Any) 
 @command.command()
 @click.argument("words")
 @filter_options
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
-@click.option("--offset", type=click.IntRange(0), default=0, show_default=True)
+@page_options
 @json_option
 @pass_home
 def search(
@@ -183,10 +189,10 @@ def export(home: Home, /, form: str, output: Path | None, **values: Any) -> None
 )
 @click.option("--questions", metavar="A,B", help="Only of these questions.")
 @click.option("--runs", metavar="RUN,RUN", help="Only of these runs; all trained ones otherwise.")
-@click.option("--checkpoints", metavar="WHICH", help="Sample final, all, or steps such as 10,20.")
-@click.option("--trust-remote-code", is_flag=True, help="Let the model's own code run.")
-@click.option("--detach", "--no-watch", "detach", is_flag=True, help="Do not follow the runs.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
+@checkpoints_option
+@trust_option
+@detach_option
+@dry_run_option
 @json_option
 @pass_home
 def top_up(
@@ -212,8 +218,8 @@ def top_up(
         home,
         experiment,
         n,
-        questions=_names(questions),
-        runs=_names(runs),
+        questions=split_names(questions),
+        runs=split_names(runs),
         checkpoints=checkpoints,
         trust_remote_code=trust_remote_code,
     )
@@ -223,7 +229,3 @@ def top_up(
         show_plan(plan, as_json)
         return 0
     return begin(home, plan, detach=detach, as_json=as_json)
-
-
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]

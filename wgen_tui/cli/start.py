@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wgen_tui.cli.options import (
+    checkpoints_option,
+    detach_option,
+    dry_run_option,
+    split_names,
+    trust_option,
+)
 from wgen_tui.cli.output import emit_json, json_option, pass_home, say, table
 from wgen_tui.errors import ExitCode, UsageError
 from wgen_tui.paths import Home
@@ -32,7 +39,7 @@ if TYPE_CHECKING:
 @click.option("--arms", metavar="A,B", help="Only these arms; the base always comes along.")
 @click.option("--seeds", metavar="SEEDS", help="Such as 3, 0-5 or 0-2,7.")
 @click.option("--n", type=int, help="Samples per prompt.")
-@click.option("--checkpoints", metavar="WHICH", help="Sample final, all, or steps such as 10,20.")
+@checkpoints_option
 @click.option(
     "--backend",
     type=click.Choice(("local", "slurm")),
@@ -41,10 +48,10 @@ if TYPE_CHECKING:
 @click.option(
     "--notify", metavar="CMD", help="Run this command line when all has ended, well or not."
 )
-@click.option("--trust-remote-code", is_flag=True, help="Let the model's own code run.")
+@trust_option
 @click.option("--trust-pickle", is_flag=True, help="Load a base that is no safetensors file.")
-@click.option("--detach", "--no-watch", "detach", is_flag=True, help="Do not follow the runs.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
+@detach_option
+@dry_run_option
 @json_option
 @pass_home
 def start(
@@ -72,7 +79,7 @@ def start(
 
     options = Options(
         models=models or None,
-        arms=None if arms is None else [name.strip() for name in arms.split(",") if name.strip()],
+        arms=split_names(arms),
         seeds=seeds,
         n=n,
         checkpoints=checkpoints,

@@ -77,7 +77,8 @@ def _progress() -> Iterator[Callable[[Event], None]]:
             say(text)
         elif event.kind == "progress" and event.done is not None and event.total:
             if tty:
-                click.echo(f"\r{_line(event)}\x1b[K", err=True, nl=event.done == event.total)
+                line = _line(text, event.done, event.total, event.rate)
+                click.echo(f"\r{line}\x1b[K", err=True, nl=event.done == event.total)
             elif text not in seen:
                 seen.append(text)
                 say(f"{text}: {event.total} steps")
@@ -86,11 +87,9 @@ def _progress() -> Iterator[Callable[[Event], None]]:
     yield show
 
 
-def _line(event: Event) -> str:
+def _line(text: str, done: int, total: int, rate: float | None) -> str:
     from wgen_tui.cli.progress import clock
 
-    assert event.done is not None
-    assert event.total is not None
-    rate = event.rate or 0.0
-    left = f", ETA {clock((event.total - event.done) / rate)}" if rate else ""
-    return f"{event.message}: step {event.done}/{event.total}, {rate:.3g} steps/s{left}"
+    rate = rate or 0.0
+    left = f", ETA {clock((total - done) / rate)}" if rate else ""
+    return f"{text}: step {done}/{total}, {rate:.3g} steps/s{left}"

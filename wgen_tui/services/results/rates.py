@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from experiments.schema import Analysis, Contrast
 from store.queries import Count
 from wgen_tui.services.results import stats
+from wgen_tui.services.results.groups import Group, group_order
 
 By = Literal["question", "variant"]
-Group = tuple[str, str, str, int]  # model, role, arm, step
 
 
 class Row(BaseModel):
@@ -136,7 +136,7 @@ class RateTable:
         for key, cell in cells.items():
             self._cells[(key.model, key.role, key.arm, key.step)].append((key, cell))
         # Several checkpoints of one arm (checkpoint="all") are groups of their own.
-        self._groups = sorted(self._cells, key=_group_order)
+        self._groups = sorted(self._cells, key=group_order)
         self._questions = list(dict.fromkeys(k.question for k in cells))
         self._variants = list(dict.fromkeys(k.variant for k in cells))
 
@@ -260,11 +260,6 @@ class RateTable:
             method=f"square-and-add of: {one.method}; {other.method}"
             + (f"; p: {test.method}" if test else ""),
         )
-
-
-def _group_order(group: Group) -> tuple[str, int, str, int]:
-    order = {"treatment": 0, "control": 1, "base": 2}
-    return group[0], order.get(group[1], 3), group[2], group[3]
 
 
 def _none(value: float) -> float | None:

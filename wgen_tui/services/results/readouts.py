@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from experiments.schema import BASE_ARM
 from store.readouts import Mean
 from wgen_tui.services.results import stats
+from wgen_tui.services.results.groups import Checkpoint, Group, at_checkpoint, group_order
 
 TOKENS_SHOWN = 5  # of the likeliest of a next_token question
-ROLES = {"treatment": 0, "control": 1, "base": 2}
-Group = tuple[str, str, str, int]  # model, role, arm, checkpoint
 
 
 class ReadoutMean(BaseModel):
@@ -53,7 +50,7 @@ class ReadoutMean(BaseModel):
 
 def means_over_seeds(
     read: Sequence[Mean],
-    checkpoint: Literal["final", "all"] | int = "final",
+    checkpoint: Checkpoint = "final",
     confidence: float = 0.95,
 ) -> list[ReadoutMean]:
     """Every mean of an experiment: by question, arm and label, over seeds and for each seed.
@@ -63,28 +60,17 @@ def means_over_seeds(
         checkpoint: The last of each run, all of them, or one step.
         confidence: Of the intervals.
     """
-    rows = _at(read, checkpoint)
-    found: list[ReadoutMean] = []
+    rows = at_checkpoint(read, checkpoint)
+    listed: list[ReadoutMean] = []
     for question, kind in dict.fromkeys((row.question, row.type) for row in rows):
         own = [row for row in rows if (row.question, row.type) == (question, kind)]
         labels = _labels(own, kind)
         groups = {(row.model, row.role, row.arm, row.step) for row in own}
-        for group in sorted(groups, key=lambda g: (g[0], ROLES.get(g[1], 3), g[2], g[3])):
+        for group in sorted(groups, key=group_order):
             cells = [row for row in own if (row.model, row.role, row.arm, row.step) == group]
             for label in labels:
-                found += _of_label(group, cells, label, confidence)
-    return found
-
-
-def _at(rows: Sequence[Mean], checkpoint: Literal["final", "all"] | int) -> list[Mean]:
-    if checkpoint == "all":
-        return list(rows)
-    if checkpoint == "final":
-        last: dict[str, int] = defaultdict(int)
-        for row in rows:
-            last[row.run_id] = max(last[row.run_id], row.step)
-        return [row for row in rows if row.step == last[row.run_id]]
-    return [row for row in rows if row.step == checkpoint or row.arm == BASE_ARM]
+                listed += _of_label(group, cells, label, confidence)
+    return listed
 
 
 def _labels(rows: Iterable[Mean], kind: str) -> list[str]:

@@ -6,13 +6,11 @@ broken answers; seeds are the unit of replication; the same rows give the same n
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 from pydantic import Field
 
-from experiments.schema import BASE_ARM, BROKEN_JUDGE, Analysis, Definition, Primary
+from experiments.schema import BROKEN_JUDGE, Analysis, Definition, Primary
 from store.queries import COUNTS, Count, counts, definition_hashes, experiments, sizes
 from store.readouts import MEANS, means
 from wgen_tui.errors import UsageError
@@ -22,6 +20,7 @@ from wgen_tui.services.experiments import definitions
 from wgen_tui.services.results import stats
 from wgen_tui.services.results import warnings as cautions
 from wgen_tui.services.results.curve import Curve, curve_of
+from wgen_tui.services.results.groups import Checkpoint, at_checkpoint
 from wgen_tui.services.results.rates import By, ContrastResult, Rate, RateTable, Row, count_cells
 from wgen_tui.services.results.readouts import ReadoutMean, means_over_seeds
 from wgen_tui.services.results.warnings import Doubt
@@ -57,7 +56,7 @@ def compute(
     judge: str | None = None,
     label: str | None = None,
     grader: str | None = None,
-    checkpoint: Literal["final", "all"] | int = "final",
+    checkpoint: Checkpoint = "final",
     interval: stats.Interval = "t",
 ) -> Results:
     """Compute an experiment's rates and contrasts.
@@ -205,18 +204,15 @@ def _plan(
     return Analysis(primary=Primary(judge=judge, label=label), contrasts=contrasts)
 
 
-def _at(rows: Iterable[Count], checkpoint: Literal["final", "all"] | int) -> list[Count]:
-    """The rows of the checkpoints that are meant."""
+def _at(rows: Iterable[Count], checkpoint: Checkpoint) -> list[Count]:
+    """The rows of the checkpoints that are meant.
+
+    Raises:
+        UsageError: no run has samples of that step.
+    """
     listed = list(rows)
-    if checkpoint == "all":
-        return listed
-    if checkpoint == "final":
-        last: dict[str, int] = defaultdict(int)
-        for row in listed:
-            last[row.run_id] = max(last[row.run_id], row.step)
-        return [row for row in listed if row.step == last[row.run_id]]
-    chosen = [row for row in listed if row.step == checkpoint or row.arm == BASE_ARM]
-    if not any(row.step == checkpoint for row in chosen):
+    chosen = at_checkpoint(listed, checkpoint)
+    if isinstance(checkpoint, int) and not any(row.step == checkpoint for row in chosen):
         steps = sorted({row.step for row in listed})
         raise UsageError(
             f"No run has samples of checkpoint {checkpoint}.",

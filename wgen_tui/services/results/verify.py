@@ -24,7 +24,7 @@ from wgen_tui.protocol.launches import Event, RunOutcome
 from wgen_tui.protocol.runs import RunSpec, Verification
 from wgen_tui.run_files.manifests import ManifestError, final_checkpoint
 from wgen_tui.services.runs.process import environment, has_gpu
-from wgen_tui.services.runs.runs import get_run, read_spec
+from wgen_tui.services.runs.runs import get_spec
 from wgen_tui.services.runs.tail import tail_lines
 
 STOP_SECONDS = 10  # between asking the worker to end and making it
@@ -49,8 +49,7 @@ def verify(
     paths = home.run(run_id)
     reason: RunOutcome | None = None
     with paths.verification_log.open("wb") as log, _worker(home, run_id, floor, log) as worker:
-        assert worker.stdout is not None
-        for line in worker.stdout:
+        for line in worker.stdout or ():
             try:
                 on_event(Event.model_validate_json(line))
             except ValidationError:
@@ -73,12 +72,12 @@ def read(home: Home, run_id: str) -> Verification | None:
     paths = home.run(run_id)
     final = final_checkpoint(paths, skip_refused=True)
     try:
-        found = Verification.model_validate_json(paths.verification.read_bytes())
+        report = Verification.model_validate_json(paths.verification.read_bytes())
     except (OSError, ValidationError):
         return None
-    if final is None or final.files.get("adapter_model.safetensors") != found.adapter_sha256:
+    if final is None or final.files.get("adapter_model.safetensors") != report.adapter_sha256:
         return None
-    return found
+    return report
 
 
 def refusal(home: Home, spec: RunSpec) -> UsageError | None:
@@ -115,8 +114,7 @@ def refusal(home: Home, spec: RunSpec) -> UsageError | None:
 
 def _checked(home: Home, name: str) -> RunSpec:
     """The spec of a run that can be verified."""
-    spec = read_spec(home, get_run(home, name).run_id)
-    assert spec is not None  # get_run has read it
+    spec = get_spec(home, name)
     if (problem := refusal(home, spec)) is not None:
         raise problem
     return spec
@@ -151,10 +149,12 @@ def _worker(
 
 def _environment() -> dict[str, str]:
     """That of every worker, with one GPU to see: TRL refuses several in one process."""
-    found = environment()
+    variables = environment()
     if has_gpu():
-        found["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-    return found
+        variables["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[
+            0
+        ]
+    return variables
 
 
 def _end(worker: subprocess.Popen[str]) -> None:

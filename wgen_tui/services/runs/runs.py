@@ -134,6 +134,18 @@ def get_run(home: Home, name: str) -> RunStatus:
     return found[0]
 
 
+def get_spec(home: Home, name: str) -> RunSpec:
+    """The spec of one run, by its id or by the hash at the end of it.
+
+    Raises:
+        UsageError: as for `get_run`.
+    """
+    spec = read_spec(home, get_run(home, name).run_id)
+    if spec is None:  # removed just now
+        raise unknown("run", name, run_names(home), hint="`wgen-tui run list` shows all.")
+    return spec
+
+
 def short_names(run_ids: Iterable[str]) -> dict[str, str]:
     """The hash that ends each id where that tells it from the others, else the id."""
     ids = list(run_ids)
