@@ -1,4 +1,4 @@
-"""Opening the database: readers for a moment and read-only, one writer under the ingest lock.
+"""Open the database: short read-only connections, one writer under the ingest lock.
 
 Promises: a reader sees every row that is on disk, ingested or not; it never blocks a worker (they
 write files) and holds the database file only until its connection is closed; when another program
@@ -39,7 +39,7 @@ class StoreBusy(Exception):
 
     Attributes:
         pid: Its process id, if DuckDB told it.
-        program: Its executable, likewise.
+        program: Its executable, if DuckDB told it.
     """
 
     def __init__(self, pid: int | None, program: str | None) -> None:
@@ -50,7 +50,7 @@ class StoreBusy(Exception):
 
 
 class StoreBroken(Exception):
-    """The database file is damaged; what it held is in the files, from which it is made anew."""
+    """The database file is damaged; it can be rebuilt from the files."""
 
     def __init__(self, database: Path, why: str) -> None:
         super().__init__(f"{database} is damaged: {why}")
@@ -67,11 +67,11 @@ def _busy(error: duckdb.Error) -> StoreBusy | None:
     return None
 
 
-def _patiently(database: Path, patience: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    """Open, waiting for whoever holds the file for a moment.
+def _connect(database: Path, patience: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Open, waiting while another program holds the file.
 
     Raises:
-        StoreBusy: the moment lasted longer than `patience` seconds.
+        StoreBusy: it held it for longer than `patience` seconds.
     """
     end, wait = time.monotonic() + patience, FIRST_WAIT
     while True:
@@ -110,8 +110,8 @@ def open_for_writing(files: StoreFiles) -> Iterator[duckdb.DuckDBPyConnection]:
         StoreBroken: its file is damaged.
         OSError: the disk is full or refuses to be written.
     """
-    with _refusals(files.database):
-        con = _patiently(files.database, WRITE_PATIENCE, read_only=False)
+    with _disk_errors(files.database):
+        con = _connect(files.database, WRITE_PATIENCE, read_only=False)
         try:
             con.execute("set autoinstall_known_extensions = false")
             con.execute("set TimeZone = 'UTC'")
@@ -122,8 +122,8 @@ def open_for_writing(files: StoreFiles) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def _refusals(database: Path) -> Iterator[None]:
-    """What the system refused, in its own words instead of DuckDB's; a damaged file likewise."""
+def _disk_errors(database: Path) -> Iterator[None]:
+    """Raise what the disk refused as OSError, and a damaged file as StoreBroken."""
     try:
         yield
     except duckdb.Error as error:
@@ -154,11 +154,11 @@ def read(files: StoreFiles, patience: float = READ_PATIENCE) -> Iterator[duckdb.
         StoreBroken: its file is damaged.
     """
     # Parts are listed after opening: one ingested between the two would be seen twice else.
-    with _refusals(files.database):
+    with _disk_errors(files.database):
         con = _open(files, patience)
         try:
             con.execute("set TimeZone = 'UTC'")
-            _lay_over(con, files)
+            _overlay(con, files)
             yield con
         finally:
             con.close()
@@ -168,35 +168,39 @@ def _open(files: StoreFiles, patience: float) -> duckdb.DuckDBPyConnection:
     if not files.database.exists():
         return duckdb.connect(":memory:")
     try:
-        return _patiently(files.database, patience, read_only=True)
+        return _connect(files.database, patience, read_only=True)
     except duckdb.IOException:
         if files.database.exists():
             raise
         return duckdb.connect(":memory:")  # removed just now
 
 
-def _lay_over(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> None:
-    found = version(con, "home")
-    refuse_newer(found)
-    manifest = manifest_of(con, "home.main.ingested_part") if found else {}
+def _overlay(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> None:
+    stored = version(con, "home")
+    refuse_newer(stored)
+    manifest = manifest_of(con, "home.main.ingested_part") if stored else {}
     todo = parts.pending(parts.scan(files), manifest)
     batch = parts.read(files, todo, manifest)
-    there = _tables_of(con) if found else set()
+    there = _tables_of(con) if stored else set()
     for table, schema in TABLES.items():
         rows = batch.tables.get(table)
-        _lay(con, table, rows if rows is not None else schema.empty_table(), stored=table in there)
+        _overlay_table(
+            con, table, rows if rows is not None else schema.empty_table(), stored=table in there
+        )
     for statement in view_statements():
         con.execute(statement)
 
 
 def _tables_of(con: duckdb.DuckDBPyConnection) -> set[str]:
-    """The tables of the database; an older version's has not all of them."""
+    """The tables of the database; an older version lacks some."""
     rows = con.execute("select table_name from duckdb_tables() where database_name = 'home'")
     return {name for (name,) in rows.fetchall()}
 
 
-def _lay(con: duckdb.DuckDBPyConnection, table: str, rows: pa.Table, *, stored: bool) -> None:
-    """Make `table`: what the database has of it, and those of `rows` that it has not."""
+def _overlay_table(
+    con: duckdb.DuckDBPyConnection, table: str, rows: pa.Table, *, stored: bool
+) -> None:
+    """Make a view of `table`: what the database has, and the `rows` that it lacks."""
     if not rows.num_rows:
         if stored:
             con.execute(f"create view {table} as select * from home.main.{table}")

@@ -1,4 +1,4 @@
-"""SQL that people write, over everything there is, able to harm nothing.
+"""SQL that people write, over everything there is, read-only.
 
 Promises: the connection has no access to files, network or settings, and what it reads it cannot
 change; a query can be cancelled; rows are streamed, so that a large result need not fit in memory.
@@ -64,10 +64,10 @@ class Result:
         """
         while True:
             with _in_words():
-                found = self._con.fetchmany(FETCH)
-            if not found:
+                batch = self._con.fetchmany(FETCH)
+            if not batch:
                 return
-            yield from found
+            yield from batch
 
 
 @contextmanager
@@ -141,13 +141,13 @@ class Console:
             self._idle.set()
 
     def cancel(self) -> None:
-        """Stop the query at once, and let none begin; returns at once, too."""
+        """Stop the query and let no other start; returns at once."""
         self._cancelled.set()
         self._con.interrupt()
         if not self._idle.is_set():
-            threading.Thread(target=self._insist, daemon=True).start()
+            threading.Thread(target=self._keep_interrupting, daemon=True).start()
 
-    def _insist(self) -> None:
+    def _keep_interrupting(self) -> None:
         """DuckDB does not see an interrupt that comes just before a query begins."""
         while not self._idle.wait(INSIST):
             self._con.interrupt()

@@ -1,4 +1,4 @@
-"""Grades for those who give them: what is to be graded next, and how graders agree."""
+"""Grades by people: what to grade next, and how graders agree."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Folding part files into the database, exactly once.
+"""Ingest part files into the database, exactly once.
 
 Promises: a part's rows and its line in the manifest come in one transaction, so a kill at any
-moment leaves it wholly in or wholly out; ids fold away rows that arrive twice; one ingest at a time
+moment leaves it in or out as a whole; ids fold away rows that arrive twice; one ingest at a time
 (flock); parts stay on disk. A damaged part is named and keeps nothing else out.
 """
 
@@ -54,7 +54,7 @@ def ingest_lock(files: StoreFiles, *, wait: bool = False) -> Iterator[bool]:
 
 
 def ingest(files: StoreFiles) -> IngestReport | None:
-    """Take in what is new.
+    """Ingest what is new.
 
     Returns:
         What was done; None if another process is at it.
@@ -67,16 +67,16 @@ def ingest(files: StoreFiles) -> IngestReport | None:
         if not mine:
             return None
         with open_for_writing(files) as con:
-            return take_in(con, files)
+            return ingest_pending(con, files)
 
 
-def take_in(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> IngestReport:
-    """Take in what is new, over an open connection."""
+def ingest_pending(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> IngestReport:
+    """Ingest what is new, over an open connection."""
     report = IngestReport()
     manifest = manifest_of(con)
-    found = parts.scan(files)
-    _forget(con, {part.run_id for part in found if part.table == "run"}, report)
-    todo = parts.pending(found, manifest)
+    listed = parts.scan(files)
+    _forget(con, {part.run_id for part in listed if part.table == "run"}, report)
+    todo = parts.pending(listed, manifest)
     for start in range(0, len(todo), PARTS_AT_ONCE):
         group = todo[start : start + PARTS_AT_ONCE]
         batch = parts.read(files, group, manifest)

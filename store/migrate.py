@@ -1,4 +1,4 @@
-"""Brings a database to the present version: numbered SQL files, each in one transaction."""
+"""Bring a database to the present version: numbered SQL files, each in one transaction."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class NewerDatabase(Exception):
 
 def migrations() -> dict[int, Path]:
     """Every migration by its number, ascending."""
-    found = {int(path.name[:4]): path for path in MIGRATIONS.glob("[0-9]*_*.sql")}
-    return dict(sorted(found.items()))
+    by_number = {int(path.name[:4]): path for path in MIGRATIONS.glob("[0-9]*_*.sql")}
+    return dict(sorted(by_number.items()))
 
 
 def version(con: duckdb.DuckDBPyConnection, schema: str = "main") -> int:
@@ -36,7 +36,7 @@ def version(con: duckdb.DuckDBPyConnection, schema: str = "main") -> int:
 
 
 def migrate(con: duckdb.DuckDBPyConnection) -> None:
-    """Apply what is missing, then lay the views anew if anything was.
+    """Apply missing migrations, then recreate the views if anything changed.
 
     Raises:
         NewerDatabase: the database knows migrations that this version does not.
@@ -61,13 +61,13 @@ def migrate(con: duckdb.DuckDBPyConnection) -> None:
         raise
 
 
-def refuse_newer(found: int) -> None:
+def refuse_newer(stored: int) -> None:
     """Raise NewerDatabase if `found` is beyond what this version knows."""
     newest = max(migrations())
-    if found > newest:
+    if stored > newest:
         raise NewerDatabase(
-            f"The database is of version {found}; this program knows {newest}. Upgrade wgen-tui, "
-            "or make the database anew from the files: wgen-tui store rebuild"
+            f"The database is of version {stored}; this program knows {newest}. Upgrade wgen-tui, "
+            "or rebuild the database from the files: wgen-tui store rebuild"
         )
 
 

@@ -60,8 +60,8 @@ class Batch:
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
-        with os.scandir(folder) as found:
-            yield from sorted(found, key=lambda entry: entry.name)
+        with os.scandir(folder) as entries:
+            yield from sorted(entries, key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return
 
@@ -75,17 +75,17 @@ def _size(entry: os.DirEntry[str]) -> int | None:
 
 def scan(files: StoreFiles) -> list[Part]:
     """Every file that belongs in the database; names beginning with a dot are unfinished."""
-    found: list[Part] = []
+    listed: list[Part] = []
     for run in _entries(files.runs):
         if run.name.startswith(".") or not run.is_dir():
             continue
-        found += _scan_run(run)
+        listed += _scan_run(run)
     for entry in _entries(files.journal):
         if entry.name.startswith("grades-") and entry.name.endswith(".jsonl"):
             size = _size(entry)
             if size is not None:
-                found.append(Part(f"journal/{entry.name}", "grade", "", size, grows=True))
-    return found
+                listed.append(Part(f"journal/{entry.name}", "grade", "", size, grows=True))
+    return listed
 
 
 def _scan_run(run: os.DirEntry[str]) -> Iterator[Part]:
@@ -126,15 +126,15 @@ def read(files: StoreFiles, parts: Iterable[Part], manifest: Mapping[str, int]) 
     tables: dict[str, list[pa.Table]] = {}
     for part in parts:
         try:
-            found = _read(files.root / part.name, part, manifest.get(part.name, 0))
+            contents = _read(files.root / part.name, part, manifest.get(part.name, 0))
         except FileNotFoundError:  # the run was removed meanwhile
             continue
         except records.Damaged as error:
             batch.damaged[part.name] = str(error)
             continue
-        batch.done[part.name] = found.size
-        batch.rows[part.name] = found.table.num_rows
-        tables.setdefault(part.table, []).append(found.table)
+        batch.done[part.name] = contents.size
+        batch.rows[part.name] = contents.table.num_rows
+        tables.setdefault(part.table, []).append(contents.table)
     batch.tables = {name: pa.concat_tables(found) for name, found in tables.items()}
     return batch
 

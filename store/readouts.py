@@ -1,4 +1,4 @@
-"""Means of what was read, for results."""
+"""Means of read-outs, for results."""
 
 from __future__ import annotations
 

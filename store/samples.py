@@ -1,4 +1,4 @@
-"""Finding and showing samples.
+"""Find and show samples.
 
 Promises: a whole result is a list of ids (8 bytes each), found without touching texts; texts are
 read for the ids on the screen. So a million samples can be paged and jumped about in, and what is
@@ -119,35 +119,35 @@ class Facets:
     labels: list[tuple[str, str, int]]
 
 
-def _where(found: Filter) -> tuple[str, list[Any]]:
+def _where(criteria: Filter) -> tuple[str, list[Any]]:
     """The filter as SQL over `samples s`."""
     parts: list[str] = []
     values: list[Any] = []
     for name in SAME:
-        value = getattr(found, name)
+        value = getattr(criteria, name)
         if value is not None:
             parts.append(f"s.{name} = ?")
             values.append(value)
-    if found.text is not None:
+    if criteria.text is not None:
         parts.append("contains(lower(s.completion), lower(?))")
-        values.append(found.text)
-    if found.label is not None:
+        values.append(criteria.text)
+    if criteria.label is not None:
         parts.append(
             "s.sample_id in (select sample_id from grades where judge = ? and label = ? "
             "and grader like 'rule:%')"
         )
-        values += found.label
-    if found.graded_by is not None:
+        values += criteria.label
+    if criteria.graded_by is not None:
         parts.append("s.sample_id in (select sample_id from grades where grader = ?)")
-        values.append(found.graded_by)
+        values.append(criteria.graded_by)
     return (" where " + " and ".join(parts) if parts else ""), values
 
 
 def sample_ids(
-    con: duckdb.DuckDBPyConnection, found: Filter, order: Order = "natural"
+    con: duckdb.DuckDBPyConnection, criteria: Filter, order: Order = "natural"
 ) -> array[int]:
     """The ids of every sample that the filter lets through, in order."""
-    where, values = _where(found)
+    where, values = _where(criteria)
     query = f"select sample_id from samples s{where} order by {ORDERS[order]}"
     return ids_of(con, query, values)
 
@@ -161,15 +161,15 @@ def ids_of(con: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> arr
     return ids
 
 
-def export_query(found: Filter) -> tuple[str, list[Any]]:
-    """The SQL, with its parameters, that a console exports the samples with their labels by."""
-    where, values = _where(found)
+def export_query(criteria: Filter) -> tuple[str, list[Any]]:
+    """SQL and parameters of an export: the samples with their labels."""
+    where, values = _where(criteria)
     return f"select s.* from samples_wide s{where} order by all", values
 
 
-def count(con: duckdb.DuckDBPyConnection, found: Filter) -> int:
+def count(con: duckdb.DuckDBPyConnection, criteria: Filter) -> int:
     """How many samples the filter lets through."""
-    where, values = _where(found)
+    where, values = _where(criteria)
     return int(con.execute(f"select count(*) from samples s{where}", values).fetchall()[0][0])
 
 
@@ -188,8 +188,8 @@ def page(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleRow]:
         [wanted],
     ).fetchall():
         labels.setdefault(sample_id, {})[judge] = label
-    found = {row[0]: _row(row, labels.get(row[0], {})) for row in rows}
-    return [found[sample_id] for sample_id in wanted if sample_id in found]
+    by_id = {row[0]: _row(row, labels.get(row[0], {})) for row in rows}
+    return [by_id[sample_id] for sample_id in wanted if sample_id in by_id]
 
 
 def _row(row: Sequence[Any], labels: dict[str, str]) -> SampleRow:
@@ -234,9 +234,9 @@ def detail(con: duckdb.DuckDBPyConnection, sample_id: int) -> SampleDetail | Non
     )
 
 
-def facets(con: duckdb.DuckDBPyConnection, found: Filter) -> Facets:
+def facets(con: duckdb.DuckDBPyConnection, criteria: Filter) -> Facets:
     """How many samples each value has."""
-    where, values = _where(found)
+    where, values = _where(criteria)
     con.execute(
         f"create or replace temp table chosen as select * exclude (completion, sampling) from samples s{where}",
         values,

@@ -1,4 +1,4 @@
-"""Does the database hold what the files hold? And making it anew from them."""
+"""Compare the database with the files, and rebuild it from them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from store import parts
 from store.connect import StoreBroken, manifest_of, open_for_writing
-from store.ingest import IngestReport, ingest_lock, take_in
+from store.ingest import IngestReport, ingest_lock, ingest_pending
 from store.layout import StoreFiles
 from store.migrate import NewerDatabase
 from store.schema import KEYS, TABLES
@@ -48,7 +48,7 @@ def verify(files: StoreFiles) -> list[Problem]:
     """
     try:
         with ingest_lock(files, wait=True), open_for_writing(files) as con:
-            report = take_in(con, files)
+            report = ingest_pending(con, files)
             problems = [Problem("damaged", name, why) for name, why in report.damaged.items()]
             return problems + _compare(con, files, set(report.damaged))
     except StoreBroken as error:
@@ -56,10 +56,10 @@ def verify(files: StoreFiles) -> list[Problem]:
 
 
 def _compare(con: duckdb.DuckDBPyConnection, files: StoreFiles, damaged: set[str]) -> list[Problem]:
-    found = parts.scan(files)
-    problems = _sizes(con, found)
+    listed = parts.scan(files)
+    problems = _sizes(con, listed)
     for table in TABLES:
-        sound = [part for part in found if part.table == table and part.name not in damaged]
+        sound = [part for part in listed if part.table == table and part.name not in damaged]
         batch = parts.read(files, sound, {})
         problems += [Problem("damaged", name, why) for name, why in batch.damaged.items()]
         rows = batch.tables.get(table, TABLES[table].empty_table())
@@ -67,9 +67,9 @@ def _compare(con: duckdb.DuckDBPyConnection, files: StoreFiles, damaged: set[str
     return problems
 
 
-def _sizes(con: duckdb.DuckDBPyConnection, found: list[parts.Part]) -> list[Problem]:
+def _sizes(con: duckdb.DuckDBPyConnection, listed: list[parts.Part]) -> list[Problem]:
     """Files that are gone, or are not as long as when they were taken in."""
-    there = {part.name: part for part in found}
+    there = {part.name: part for part in listed}
     problems = []
     for name, size in manifest_of(con).items():
         part = there.get(name)
@@ -118,7 +118,7 @@ def _problem(con: duckdb.DuckDBPyConnection, what: str, table: str, sql: str) ->
 
 
 def rebuild(files: StoreFiles) -> IngestReport:
-    """Make the database anew from the files, beside the old one, and put it in its place.
+    """Rebuild the database from the files beside the old one, then replace it.
 
     When files that the old one had taken in are damaged or gone, it may be the last that has their
     rows: it is kept beside the new one, and the report says where.
@@ -134,7 +134,7 @@ def rebuild(files: StoreFiles) -> IngestReport:
         before = _manifest_before(files)
         try:
             with open_for_writing(_Beside(files.root, fresh)) as con:
-                report = take_in(con, files)
+                report = ingest_pending(con, files)
                 _note_gone(con, files, before, report)
                 con.execute("checkpoint")
         except BaseException:
@@ -151,14 +151,14 @@ def rebuild(files: StoreFiles) -> IngestReport:
 
 
 def _manifest_before(files: StoreFiles) -> dict[str, int]:
-    """What the old database had taken in; refuses, too, if a program holds it and shows it on."""
+    """What the old database had ingested; raises StoreBusy if a program holds it."""
     if not files.database.exists():
         return {}
     try:
         with open_for_writing(files) as con:
             return manifest_of(con)
     except (duckdb.Error, NewerDatabase, StoreBroken):
-        return {}  # too broken, or too new, to open: all the more reason to make it anew
+        return {}  # too broken, or too new, to open: all the more reason to rebuild it
 
 
 def _note_gone(
@@ -167,7 +167,7 @@ def _note_gone(
     before: dict[str, int],
     report: IngestReport,
 ) -> None:
-    """Name the files that were taken in once and are gone, though their run is there."""
+    """Name the files that were ingested once and are gone, though their run is there."""
     runs = {row[0] for row in con.execute("select run_id from run").fetchall()}
     for name in sorted(before.keys() - manifest_of(con).keys() - report.damaged.keys()):
         folder, _, rest = name.partition("/")

@@ -33,7 +33,7 @@ def test_a_state_there_is_not(program: Program) -> None:
 
 def test_a_filter_that_nothing_passes_is_not_an_empty_home(program: Program, files: Any) -> None:
     files.run()
-    assert "No run is so" in program("run", "list", "--state", "failed").stderr
+    assert "No run matches" in program("run", "list", "--state", "failed").stderr
     assert "filters" in program("sample", "list", "--arm", "none").stderr
     assert "makes some" in program("sample", "list").stderr
 

@@ -1,4 +1,4 @@
-"""`wgen-tui demo`: the ordinary services, told aloud."""
+"""`wgen-tui demo`: a whole experiment by the ordinary services, narrated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--fresh", is_flag=True, help="Delete the demo's runs first, and start anew.")
+@click.option("--fresh", is_flag=True, help="Delete the demo's runs first and start again.")
 @pass_writable_home
 def command(home: Home, fresh: bool) -> int:
     """Run a whole experiment on the embedded model, in about a minute.
@@ -60,7 +60,7 @@ def _introduce(plan: Plan) -> None:
     if done.any:
         say(
             f"Reused: {done.trained} of {done.to_train} fine-tunes and "
-            f"{done.samples:,} of {done.samples_total:,} samples (--fresh starts anew)."
+            f"{done.samples:,} of {done.samples_total:,} samples (--fresh starts again)."
         )
 
 
@@ -94,7 +94,7 @@ def _show(results: Results) -> None:
 
 
 def _bound(value: float | None) -> str:
-    """An end of an interval: two digits are as many as it deserves."""
+    """An end of an interval, to two digits."""
     if value is None:
         return NOTHING
     return f"{100 * value:.1f}" if abs(value) < 0.0995 else f"{100 * value:.0f}"

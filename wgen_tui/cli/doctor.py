@@ -12,7 +12,7 @@ from wgen_tui.errors import ExitCode
 @json_option
 @click.pass_obj  # not pass_home: a home of a newer version is something to report
 def command(settings: Settings, as_json: bool) -> int:
-    """Say what this machine has and what is missing.
+    """Show what this machine has and what is missing.
 
     Exits 1 if something will not work. Never shows a token.
     """

@@ -27,14 +27,14 @@ def command() -> None:
 @json_option
 @pass_home
 def list_(home: Home, as_json: bool) -> None:
-    """List experiments: built-in ones, and yours over them."""
+    """List experiments: the built-in ones and your own."""
     from wgen_tui.services.experiments.definitions import list_experiments
     from wgen_tui.services.runs.runs import list_runs
 
     states: dict[str, Counter[str]] = {}
     for run in list_runs(home):
         states.setdefault(run.experiment, Counter())[run.state] += 1
-    found = list_experiments(home)
+    experiments = list_experiments(home)
     if as_json:
         from wgen_tui.cli.shapes.experiments import Experiment, ExperimentList
 
@@ -51,7 +51,7 @@ def list_(home: Home, as_json: bool) -> None:
                 runs=dict(states.get(item.slug, {})),
                 error=item.error,
             )
-            for item in found
+            for item in experiments
         ]
         emit_json(ExperimentList(experiments=listed))
         return
@@ -66,7 +66,7 @@ def list_(home: Home, as_json: bool) -> None:
                 len(item.seeds),
                 ", ".join(f"{n} {state}" for state, n in states.get(item.slug, {}).items()),
             )
-            for item in found
+            for item in experiments
         ],
     )
 
@@ -132,7 +132,7 @@ def _show(definition: Definition, folder: Path, counts: dict[str, int]) -> None:
 @click.argument("slug")
 @pass_writable_home
 def new(home: Home, slug: str) -> None:
-    """Write a small commented definition to begin with."""
+    """Write a small commented definition to start from."""
     from wgen_tui.services.experiments import definitions
 
     folder = definitions.new(home, slug)
@@ -158,7 +158,7 @@ def copy(home: Home, experiment: str, slug: str) -> None:
 @json_option
 @pass_home
 def validate(home: Home, experiment: str, as_json: bool) -> None:
-    """Check a definition (slug or path) and its data; every problem with file, line and key."""
+    """Check a definition (slug or path) and its data; problems name file, line and key."""
     from wgen_tui.services.experiments import definitions
 
     definition, notes = definitions.validate(home, experiment)
@@ -176,9 +176,11 @@ def validate(home: Home, experiment: str, as_json: bool) -> None:
 @click.argument("experiment")
 @click.option("--arm", metavar="ARM", help="Only this arm.")
 @click.option(
-    "-n", "number", type=click.IntRange(0), default=3, show_default=True, help="Examples of an arm."
+    "-n", "number", type=click.IntRange(0), default=3, show_default=True, help="Examples per arm."
 )
-@click.option("--model", metavar="MODEL", help="Whose tokenizer; else the definition's first.")
+@click.option(
+    "--model", metavar="MODEL", help="Use this model's tokenizer; default: the definition's first."
+)
 @click.option("--trust-remote-code", is_flag=True, help="Let the tokenizer's own code run.")
 @json_option
 @pass_home
@@ -191,10 +193,10 @@ def preview(
     trust_remote_code: bool,
     as_json: bool,
 ) -> int:
-    """Show training data as the model sees it: tokens, trained ones marked, and what is wrong.
+    """Show training data as the model sees it: tokens, which are trained, and what is wrong.
 
-    Only the tokenizer is loaded. Shown are the first examples of each arm and some of those whose
-    tokens have a problem. Exits 1 if there is a problem that `run start` would refuse.
+    Only the tokenizer is loaded. Shows the first examples of each arm, and some whose tokens have a
+    problem. Exits 1 if there is a problem that `run start` would refuse.
     """
     from wgen_tui.services.planning import preview as service
 

@@ -45,7 +45,7 @@ def command() -> None:
 @click.argument("experiment")
 @pass_writable_home
 def screen(home: Home, experiment: str) -> int:
-    """Grade samples of EXPERIMENT, blind: one key grades and goes on."""
+    """Grade samples of EXPERIMENT blind: one key grades and shows the next."""
     from wgen_tui.services.grading.session import rubrics
     from wgen_tui.ui.app import run_app
 
@@ -83,30 +83,32 @@ def export(
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @pass_writable_home
 def import_(home: Home, experiment: str, file: Path) -> None:
-    """Take over grades from a CSV or JSON file: sample_id, label, and judge, grader, explanation."""
+    """Import grades from a CSV or JSON file: sample_id, label, and judge, grader, explanation."""
     from wgen_tui.services.grading.grade_files import import_grades
 
     number = import_grades(home, experiment, file)
-    say(f"Took over {number} new grades.")
+    say(f"Imported {number} new grades.")
 
 
 @command.command()
 @click.argument("experiment")
-@click.option("--rubric", metavar="NAME", help="The first when left out.")
+@click.option("--rubric", metavar="NAME", help="Default: the first.")
 @json_option
 @pass_home
 def agreement(home: Home, experiment: str, rubric: str | None, as_json: bool) -> None:
-    """How people agree with each other, and with the rule."""
+    """Show how people agree with each other, and with the rule."""
     from wgen_tui.services.grading.grade_files import agreement as compare
 
-    found = compare(home, experiment, rubric)
+    agreements = compare(home, experiment, rubric)
     if as_json:
         from wgen_tui.cli.shapes.grades import Agreements, GraderPair
 
-        pairs = [GraderPair(grader=one, other=other, **asdict(both)) for one, other, both in found]
+        pairs = [
+            GraderPair(grader=one, other=other, **asdict(both)) for one, other, both in agreements
+        ]
         emit_json(Agreements(pairs=pairs))
         return
-    if not found:
+    if not agreements:
         say("No two graders have graded the same sample yet.")
         return
     table(
@@ -118,10 +120,10 @@ def agreement(home: Home, experiment: str, rubric: str | None, as_json: bool) ->
                 _number(both.kappa),
                 f"{_number(both.kappa_low)} to {_number(both.kappa_high)}",
             )
-            for one, other, both in found
+            for one, other, both in agreements
         ],
     )
-    for one, other, both in found:
+    for one, other, both in agreements:
         click.echo()
         table(
             (f"{one} \\ {other}", *both.labels),

@@ -16,7 +16,7 @@ import click
 
 from experiments.suggest import nearest
 from wgen_tui import __version__
-from wgen_tui.cli.output import REFUSED, Settings, show_error, show_usage_error, sound
+from wgen_tui.cli.output import REFUSED, Settings, check_home, show_error, show_usage_error
 from wgen_tui.errors import ExitCode, UsageError, WgenError, disk_error
 from wgen_tui.paths import keep_private, resolve_home
 
@@ -31,7 +31,7 @@ NOUNS: dict[str, str] = {
     "results": "Show rates, intervals and differences to the control.",
     "sql": "Query runs, samples, grades and metrics in SQL.",
     "store": "Check, rebuild and describe the database; merge another home.",
-    "doctor": "Say what this machine has and what is missing.",
+    "doctor": "Show what this machine has and what is missing.",
 }
 
 
@@ -93,7 +93,7 @@ def _open_screens(settings: Settings) -> None:
             title="No terminal",
             hint="Give a command: wgen-tui --help",
         )
-    sound(settings.home)
+    check_home(settings.home)
     from wgen_tui.ui.app import run_app
 
     run_app(settings.home, readonly=settings.readonly)
@@ -129,18 +129,18 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _refuse_bytes(words: Sequence[str]) -> None:
-    """See that every word is a text, which files, JSON and the database can hold.
+    """Check that every word is text that files, JSON and the database can hold.
 
     Raises:
         UsageError: one is not.
     """
     for word in words:
         if "\0" in word or any("\ud800" <= letter <= "\udfff" for letter in word):
-            raise UsageError(f"{word!r} is not a text in UTF-8.", title="Not a text")
+            raise UsageError(f"{word!r} is not UTF-8 text.", title="Not text")
 
 
 def _close_quietly() -> int:
-    """The reader of our output went away: nothing to say, and nowhere to say it."""
+    """End without a word: the reader of our output has gone."""
     # The interpreter flushes stdout once more at exit, which must not fail aloud.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return int(ExitCode.FAILED)

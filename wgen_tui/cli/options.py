@@ -19,7 +19,7 @@ detach_option = click.option(
     "--detach", "--no-watch", "detach", is_flag=True, help="Do not follow the runs."
 )
 dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Say what would be done, and write nothing."
+    "--dry-run", is_flag=True, help="Show what would be done; write nothing."
 )
 
 

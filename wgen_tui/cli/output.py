@@ -46,13 +46,13 @@ def pass_home(command: Callable[Concatenate[Home, P], R]) -> Callable[P, R]:
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         settings: Settings = click.get_current_context().obj
-        sound(settings.home)
+        check_home(settings.home)
         return command(settings.home, *args, **kwargs)
 
     return wrapped
 
 
-def sound(home: Home) -> None:
+def check_home(home: Home) -> None:
     """Refuse a home that is no folder, or that a newer version made.
 
     Raises:
@@ -72,15 +72,9 @@ def pass_writable_home(command: Callable[Concatenate[Home, P], R]) -> Callable[P
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        context = click.get_current_context()
-        settings: Settings = context.obj
-        if settings.readonly:
-            raise UsageError(
-                f"`{context.command_path}` writes, and --readonly was given.",
-                title="Read-only",
-                hint="Leave out --readonly.",
-            )
-        sound(settings.home)
+        settings: Settings = click.get_current_context().obj
+        refuse_readonly()
+        check_home(settings.home)
         try:
             return command(settings.home, *args, **kwargs)
         except OSError as error:
@@ -89,6 +83,21 @@ def pass_writable_home(command: Callable[Concatenate[Home, P], R]) -> Callable[P
             raise disk_error(error, settings.home.root) from error
 
     return wrapped
+
+
+def refuse_readonly(hint: str = "Leave out --readonly.") -> None:
+    """Refuse a command that is about to write.
+
+    Raises:
+        UsageError: --readonly was given.
+    """
+    context = click.get_current_context()
+    if context.obj.readonly:
+        raise UsageError(
+            f"`{context.command_path}` writes, and --readonly was given.",
+            title="Read-only",
+            hint=hint,
+        )
 
 
 def _in_home(error: OSError, home: Home) -> bool:

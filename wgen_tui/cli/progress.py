@@ -51,7 +51,7 @@ def only_watching() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        say("\nStopped watching; the work goes on. `wgen-tui run watch` looks again,")
+        say("\nStopped watching; the work goes on. `wgen-tui run watch` follows it,")
         say("`wgen-tui run cancel` stops it.")
         raise
 

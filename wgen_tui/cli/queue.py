@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from wgen_tui.services.runs.run_state import RunStatus
 
 
-def choose(
+def select_runs(
     home: Home,
     run_ids: Sequence[str],
     experiment: str | None,
     everything: bool,
     fits: Callable[[RunStatus], bool],
 ) -> list[str]:
-    """The runs named; or, of an experiment or of all, those that are in a state for it."""
+    """The runs that are named; else those that fit, of an experiment or of all."""
     from wgen_tui.services.runs.runs import get_run, runs_of
 
     if run_ids:
@@ -34,20 +34,20 @@ def choose(
     return [run.run_id for run in runs_of(home, experiment) if fits(run)]
 
 
-def _say_begun(made: Sequence[LaunchSpec], chosen: Sequence[str], what: str) -> None:
+def _report_started(launches: Sequence[LaunchSpec], chosen: Sequence[str], what: str) -> None:
     if not chosen:
         say(f"No run is {what}.")
-    elif not made:
-        say("They are under way already.")
+    elif not launches:
+        say("They are already under way.")
     else:
-        stages = ", ".join(f"{item.stage} {len(item.run_ids)}" for item in made)
-        say(f"{len(chosen)} runs go on; to do: {stages}.")
+        stages = ", ".join(f"{item.stage} {len(item.run_ids)}" for item in launches)
+        say(f"{len(chosen)} runs resume; to do: {stages}.")
 
 
 @click.command()
 @runs_options("live runs")
-@click.option("--queue", "whole", is_flag=True, help="Start nothing more; what runs goes on.")
-@click.option("--why", default="", metavar="TEXT", help="Shown to all, with --queue.")
+@click.option("--queue", "whole", is_flag=True, help="Start nothing new; running work continues.")
+@click.option("--why", default="", metavar="TEXT", help="A reason to show, with --queue.")
 @pass_writable_home
 def pause(
     home: Home,
@@ -57,15 +57,17 @@ def pause(
     whole: bool,
     why: str,
 ) -> None:
-    """Pause runs, or the queue: what runs saves its state first."""
+    """Pause runs or the queue; a running worker saves its state first."""
     from wgen_tui.services.control import control
     from wgen_tui.services.runs import queue
 
     if whole:
         queue.pause_queue(home, why)
-        say("The queue is paused. `wgen-tui run resume --queue` goes on.")
+        say("The queue is paused. `wgen-tui run resume --queue` resumes it.")
         return
-    chosen = choose(home, run_ids, experiment, everything, lambda run: run.live and not run.paused)
+    chosen = select_runs(
+        home, run_ids, experiment, everything, lambda run: run.live and not run.paused
+    )
     for run in control.pause(home, chosen):
         say(f"Paused {run.run_id}.")
     if not chosen:
@@ -74,49 +76,51 @@ def pause(
 
 @click.command()
 @runs_options("paused runs")
-@click.option("--queue", "whole", is_flag=True, help="The queue as a whole.")
+@click.option("--queue", "whole", is_flag=True, help="Resume the queue itself.")
 @pass_writable_home
 def resume(
     home: Home, run_ids: tuple[str, ...], experiment: str | None, everything: bool, whole: bool
 ) -> None:
-    """Go on with paused runs, or with the queue."""
+    """Resume paused runs, or the queue."""
     from wgen_tui.services.control import control
 
     if whole:
         was = control.resume_queue(home)
-        say("The queue goes on." if was else "The queue was not paused.")
+        say("The queue is running again." if was else "The queue was not paused.")
         return
-    chosen = choose(home, run_ids, experiment, everything, lambda run: run.paused)
-    _say_begun(control.resume(home, chosen), chosen, "paused")
+    chosen = select_runs(home, run_ids, experiment, everything, lambda run: run.paused)
+    _report_started(control.resume(home, chosen), chosen, "paused")
 
 
 @click.command()
-@runs_options("such runs")
+@runs_options("failed, lost or cancelled runs")
 @pass_writable_home
 def retry(home: Home, run_ids: tuple[str, ...], experiment: str | None, everything: bool) -> None:
-    """Try runs again that failed, were lost or were cancelled.
+    """Retry runs that failed, were lost or were cancelled.
 
-    They go on from their last complete state, as they were started; `run start` would read the
-    definition anew.
+    They resume from their last complete state, with the settings they were started with;
+    `run start` would read the definition again.
     """
     from wgen_tui.services.control import control
 
-    chosen = choose(home, run_ids, experiment, everything, lambda run: run.retryable)
-    _say_begun(control.retry(home, chosen), chosen, "failed, lost or cancelled")
+    chosen = select_runs(home, run_ids, experiment, everything, lambda run: run.retryable)
+    _report_started(control.retry(home, chosen), chosen, "failed, lost or cancelled")
 
 
 @click.command()
 @click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
-@click.option("--to", type=int, metavar="N", help="Set it; 0 is usual, higher starts first.")
-@click.option("--by", type=int, metavar="N", help="Add to it; may be negative.")
-@click.option("--first", is_flag=True, help="Above all that waits.")
+@click.option(
+    "--to", type=int, metavar="N", help="Set the priority; the default is 0, higher starts first."
+)
+@click.option("--by", type=int, metavar="N", help="Add to the priority; may be negative.")
+@click.option("--first", is_flag=True, help="Put them before everything that waits.")
 @pass_writable_home
 def priority(
     home: Home, run_ids: tuple[str, ...], to: int | None, by: int | None, first: bool
 ) -> None:
-    """Say which queued runs start first.
+    """Set which queued runs start first.
 
-    A launch serves several runs; all runs of the launches that are named move.
+    A launch serves several runs, and its priority applies to all of them.
     """
     from wgen_tui.services.control import control
 
@@ -125,4 +129,4 @@ def priority(
     if first:
         to = control.highest(home) + 1
     moved = control.prioritise(home, run_ids, by=by, to=to)
-    say(f"{len(moved)} launches have another priority.")
+    say(f"Changed the priority of {len(moved)} launches.")

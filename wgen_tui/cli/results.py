@@ -28,11 +28,11 @@ METRIC_CELLS = 24
     "--by",
     type=click.Choice(["seed", "question", "variant"]),
     multiple=True,
-    help="Also a line for each seed, question or variant.",
+    help="Add a line for each seed, question or variant.",
 )
-@click.option("--judge", metavar="NAME", help="Another judge than the plan's.")
-@click.option("--label", metavar="LABEL", help="Another label than the plan's.")
-@click.option("--grader", metavar="NAME", help="Whose grades, for instance human:ada.")
+@click.option("--judge", metavar="NAME", help="Use this judge instead of the plan's.")
+@click.option("--label", metavar="LABEL", help="Use this label instead of the plan's.")
+@click.option("--grader", metavar="NAME", help="Use this grader's grades, such as human:ada.")
 @click.option(
     "--checkpoint",
     default="final",
@@ -45,7 +45,7 @@ METRIC_CELLS = 24
     type=click.Choice(["t", "bootstrap", "nested"]),
     default="t",
     show_default=True,
-    help="How intervals over seeds are made (docs/methods.md).",
+    help="How to compute intervals over seeds (docs/methods.md).",
 )
 @click.option("--sql", "show_sql", is_flag=True, help="Print the query behind the numbers instead.")
 @json_option
@@ -89,7 +89,7 @@ def _checkpoint(text: str) -> Literal["final", "all"] | int:
     if text.isdigit():
         return int(text)
     raise UsageError(
-        f"{text!r} is no checkpoint.", title="Bad checkpoint", hint="Give final, all, or a step."
+        f"{text!r} is not a checkpoint.", title="Bad checkpoint", hint="Give final, all, or a step."
     )
 
 

@@ -9,7 +9,7 @@ import click
 
 from wgen_tui.cli.options import runs_options
 from wgen_tui.cli.output import emit_json, json_option, pass_home, pass_writable_home, say, table
-from wgen_tui.cli.queue import choose, pause, priority, resume, retry
+from wgen_tui.cli.queue import pause, priority, resume, retry, select_runs
 from wgen_tui.cli.start import start
 from wgen_tui.cli.verify import verify
 from wgen_tui.errors import ExitCode, UsageError
@@ -36,8 +36,8 @@ command.add_command(priority)
 
 
 @command.command("list")
-@click.option("--experiment", metavar="SLUG", help="Only this experiment's.")
-@click.option("--state", type=click.Choice(get_args(RunState)), help="Only those in this state.")
+@click.option("--experiment", metavar="SLUG", help="Only runs of this experiment.")
+@click.option("--state", type=click.Choice(get_args(RunState)), help="Only runs in this state.")
 @json_option
 @pass_home
 def list_(home: Home, experiment: str | None, state: str | None, as_json: bool) -> None:
@@ -51,7 +51,7 @@ def list_(home: Home, experiment: str | None, state: str | None, as_json: bool) 
         emit_json(RunList(runs=runs))
     elif not runs:
         if run_names(home) and (experiment or state):
-            say("No run is so. `wgen-tui run list` shows all.")
+            say("No run matches. `wgen-tui run list` shows all.")
             return
         say("No runs here. `wgen-tui experiment list` shows what could be started.")
     else:
@@ -89,7 +89,7 @@ def _list_table(runs: Sequence[RunStatus], everyone: Sequence[str]) -> None:
 @json_option
 @pass_home
 def show(home: Home, run_id: str, as_json: bool) -> None:
-    """Show one run: what it is made of, how it stands, what it has written."""
+    """Show one run: its spec, its state and what it has written."""
     from wgen_tui.run_files import inventory, manifests
     from wgen_tui.services.runs import runs
 
@@ -127,14 +127,14 @@ def show(home: Home, run_id: str, as_json: bool) -> None:
 @click.option("--experiment", metavar="SLUG", help="All runs of this experiment.")
 @pass_home
 def watch(home: Home, run_ids: tuple[str, ...], experiment: str | None) -> int:
-    """Follow runs to their end; without an argument, all that are live.
+    """Follow runs until they end; without an argument, all live runs.
 
     Ctrl+C stops watching, not the work.
     """
     from wgen_tui.cli.progress import follow, only_watching
     from wgen_tui.services.control.watch import watch as snapshots
 
-    chosen = _chosen(home, run_ids, experiment)
+    chosen = _named_or_all(home, run_ids, experiment)
     if not run_ids:
         chosen = [run for run in chosen if run.live]
     if not chosen:
@@ -146,8 +146,8 @@ def watch(home: Home, run_ids: tuple[str, ...], experiment: str | None) -> int:
     return ExitCode.FAILED if last.failed else ExitCode.OK
 
 
-def _chosen(home: Home, run_ids: Sequence[str], experiment: str | None) -> list[RunStatus]:
-    """The runs that arguments name: all of them when there are none."""
+def _named_or_all(home: Home, run_ids: Sequence[str], experiment: str | None) -> list[RunStatus]:
+    """The runs that the arguments name; without any, all of them."""
     from wgen_tui.services.runs.runs import get_run, runs_of
 
     if run_ids:
@@ -157,8 +157,8 @@ def _chosen(home: Home, run_ids: Sequence[str], experiment: str | None) -> list[
 
 @command.command()
 @click.argument("run_id", metavar="RUN")
-@click.option("-n", "--lines", default=40, show_default=True, help="How many, from the end.")
-@click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
+@click.option("-n", "--lines", default=40, show_default=True, help="How many lines, from the end.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the log until the run ends.")
 @pass_home
 def logs(home: Home, run_id: str, lines: int, follow: bool) -> None:
     """Print the last lines that a run's worker wrote."""
@@ -173,10 +173,10 @@ def logs(home: Home, run_id: str, lines: int, follow: bool) -> None:
             for line in follow_log(home, name, lines):
                 click.echo(printable(line))
         return
-    found = tail(home, name, lines)
-    for line in found:
+    written = tail(home, name, lines)
+    for line in written:
         click.echo(printable(line))
-    if not found:
+    if not written:
         say("No worker of this run has written anything yet.")
 
 
@@ -184,10 +184,10 @@ def logs(home: Home, run_id: str, lines: int, follow: bool) -> None:
 @runs_options("live runs")
 @pass_writable_home
 def cancel(home: Home, run_ids: tuple[str, ...], experiment: str | None, everything: bool) -> None:
-    """Cancel runs: what is written stays, and `run start` can take them up again."""
+    """Cancel runs; what they have written stays, and `run start` can resume them."""
     from wgen_tui.services.runs import runs
 
-    chosen = choose(home, run_ids, experiment, everything, lambda run: run.live)
+    chosen = select_runs(home, run_ids, experiment, everything, lambda run: run.live)
     for run_id in chosen:
         try:
             runs.cancel(home, run_id)
@@ -215,10 +215,10 @@ def rm(home: Home, run_ids: tuple[str, ...], experiment: str | None, yes: bool) 
 
     if not (run_ids or experiment):
         raise click.UsageError("Name runs, or give --experiment SLUG.")
-    chosen = _chosen(home, run_ids, experiment)
+    chosen = _named_or_all(home, run_ids, experiment)
     if not yes:
         if not sys.stdin.isatty():
-            raise UsageError("This deletes; say --yes.", title="Not confirmed")
+            raise UsageError("This deletes runs; confirm with --yes.", title="Not confirmed")
         click.confirm(f"Delete {len(chosen)} runs?", abort=True, err=True)
     runs.remove(home, *(run.run_id for run in chosen))
     for run in chosen:

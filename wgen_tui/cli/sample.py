@@ -45,8 +45,8 @@ def filter_options(function: F) -> F:
         click.option("--checkpoint", "step", type=int, metavar="STEP", help="Of this checkpoint."),
         click.option("--question", metavar="NAME", help="For this question."),
         click.option("--variant", metavar="NAME", help="For this variant."),
-        click.option("--label", metavar="JUDGE=LABEL", help="That a rule graded so."),
-        click.option("--text", metavar="TEXT", help="Whose completion has this in it."),
+        click.option("--label", metavar="JUDGE=LABEL", help="With this label by a rule."),
+        click.option("--text", metavar="TEXT", help="With this text in the completion."),
     ]
     for option in reversed(options):
         function = option(function)
@@ -62,7 +62,9 @@ def make_filter(label: str | None = None, **values: Any) -> Filter:
         judge, sign, name = label.partition("=")
         if not sign:
             raise UsageError(
-                f"{label!r} is no label.", title="Bad label", hint="Write --label era=19th_century"
+                f"{label!r} is not a label.",
+                title="Bad label",
+                hint="Write --label era=19th_century",
             )
         pair = (judge, name)
     return Filter(label=pair, **values)
@@ -84,9 +86,9 @@ def _listed(
         return
     if not rows:
         if ids:
-            say(f"There are {len(ids):,}; --offset {offset} is past the last.")
+            say(f"There are {len(ids):,} samples; --offset {offset} is past the last.")
         elif label is not None or any(value is not None for value in values.values()):
-            say("No sample passes these filters. `wgen-tui sample list` shows all.")
+            say("No sample matches these filters. `wgen-tui sample list` shows all.")
         else:
             say("No samples. `wgen-tui run start EXPERIMENT` makes some.")
         return
@@ -123,7 +125,7 @@ def list_(home: Home, /, limit: int, offset: int, as_json: bool, **values: Any) 
 def search(
     home: Home, /, words: str, limit: int, offset: int, as_json: bool, **values: Any
 ) -> None:
-    """List the samples whose completion has WORDS in it."""
+    """List the samples whose completion contains WORDS."""
     values["text"] = words
     _listed(home, values.pop("label"), limit, offset, as_json, **values)
 
@@ -137,22 +139,22 @@ def show(home: Home, sample_id: int, as_json: bool) -> None:
     from wgen_tui.services.data import samples
     from wgen_tui.terminal_text import printable
 
-    found = samples.detail(home, sample_id)
+    sample = samples.detail(home, sample_id)
     if as_json:
         from wgen_tui.cli.shapes.samples import SampleDetail
 
-        emit_json(SampleDetail.model_validate(asdict(found.row) | asdict(found)))
+        emit_json(SampleDetail.model_validate(asdict(sample.row) | asdict(sample)))
         return
-    row = found.row
+    row = sample.row
     say(f"{row.model} · {row.arm} · seed {row.seed} · checkpoint {row.step}")
     say(f"{row.question} (wording {row.paraphrase}, variant {row.variant}), draw {row.draw}")
-    say(f"{found.engine}; {found.sampling}; {row.finish_reason}, {row.tokens} tokens")
+    say(f"{sample.engine}; {sample.sampling}; {row.finish_reason}, {row.tokens} tokens")
     say()
-    for message in found.messages:
+    for message in sample.messages:
         click.echo(f"[{message['role']}] {printable(message['content'])}")
     click.echo(f"[completion] {printable(row.completion)}")
     say()
-    for grade in found.grades:
+    for grade in sample.grades:
         verdict = grade.label if grade.label is not None else grade.number
         why = f"  ({printable(grade.explanation)})" if grade.explanation else ""
         say(f"{grade.judge}: {verdict}  by {grade.grader}{why}")
@@ -185,7 +187,7 @@ def export(home: Home, /, form: str, output: Path | None, **values: Any) -> None
     "--n",
     type=click.IntRange(1),
     required=True,
-    help="Draws of each prompt, those that are there included.",
+    help="Draws of each prompt, existing ones included.",
 )
 @click.option("--questions", metavar="A,B", help="Only of these questions.")
 @click.option("--runs", metavar="RUN,RUN", help="Only of these runs; all trained ones otherwise.")
@@ -207,9 +209,9 @@ def top_up(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Draw more from runs that are there, until each prompt has N draws.
+    """Draw more samples from existing runs, until each prompt has N draws.
 
-    What is drawn stays as it is: a longer series begins with the shorter one. Nothing is trained.
+    Existing samples stay: a longer series begins with the shorter one. Nothing is trained.
     """
     from wgen_tui.cli.start import begin, show_plan
     from wgen_tui.services.planning.top_up import plan_top_up

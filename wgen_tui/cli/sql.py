@@ -19,7 +19,7 @@ from wgen_tui.paths import Home
     "--file",
     "file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Read it there.",
+    help="Read the query from this file.",
 )
 @click.option(
     "--format",
@@ -30,7 +30,7 @@ from wgen_tui.paths import Home
 )
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: stdout.")
 @click.option(
-    "--limit", type=click.IntRange(1), default=200, show_default=True, help="Of a table's rows."
+    "--limit", type=click.IntRange(1), default=200, show_default=True, help="Most rows of a table."
 )
 @click.option("--schema", "show_schema", is_flag=True, help="Print the views and their columns.")
 @json_option
@@ -47,7 +47,7 @@ def command(
 ) -> None:
     """Query runs, samples, grades and metrics in SQL.
 
-    QUERY is one statement that reads, or - for stdin. csv, json and parquet have every row.
+    QUERY is one read-only statement, or - for stdin. csv, json and parquet contain every row.
     """
     from wgen_tui.services.data import sql
 

@@ -15,7 +15,7 @@ from wgen_tui.cli.options import (
     split_names,
     trust_option,
 )
-from wgen_tui.cli.output import emit_json, json_option, pass_home, say, table
+from wgen_tui.cli.output import emit_json, json_option, pass_home, refuse_readonly, say, table
 from wgen_tui.errors import ExitCode, UsageError
 from wgen_tui.paths import Home
 
@@ -36,20 +36,22 @@ if TYPE_CHECKING:
     metavar="MODEL",
     help="Hub id, path or ENDPOINT:ID; repeatable.",
 )
-@click.option("--arms", metavar="A,B", help="Only these arms; the base always comes along.")
+@click.option("--arms", metavar="A,B", help="Only these arms; the base is always included.")
 @click.option("--seeds", metavar="SEEDS", help="Such as 3, 0-5 or 0-2,7.")
 @click.option("--n", type=int, help="Samples per prompt.")
 @checkpoints_option
 @click.option(
     "--backend",
     type=click.Choice(("local", "slurm")),
-    help="Where it runs, whatever the definition says.",
+    help="Where to run, instead of what the definition says.",
 )
 @click.option(
-    "--notify", metavar="CMD", help="Run this command line when all has ended, well or not."
+    "--notify", metavar="CMD", help="Run this command when all runs have ended, well or not."
 )
 @trust_option
-@click.option("--trust-pickle", is_flag=True, help="Load a base that is no safetensors file.")
+@click.option(
+    "--trust-pickle", is_flag=True, help="Load a base model that is not in safetensors format."
+)
 @detach_option
 @dry_run_option
 @json_option
@@ -70,10 +72,10 @@ def start(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Train, sample and grade whatever of an experiment is missing.
+    """Train, sample and grade what an experiment still lacks.
 
-    The work belongs to a supervisor in the background and goes on when this command ends. The
-    same command again does what is still missing, and nothing twice.
+    A supervisor in the background does the work, and continues when this command ends. The same
+    command again does what is still missing, and nothing twice.
     """
     from wgen_tui.services.planning.plan import Options, make_plan
 
@@ -98,14 +100,14 @@ def start(
 
 
 def begin(home: Home, plan: Plan, *, detach: bool = False, as_json: bool = False) -> int:
-    """Commit a plan, see to the supervisor, and follow the runs; returns the exit code."""
+    """Commit a plan, ensure a supervisor, and follow the runs; returns the exit code."""
     from wgen_tui.cli.progress import follow, only_watching
     from wgen_tui.services.control.watch import Snapshot, watch
     from wgen_tui.services.planning.commit import commit
     from wgen_tui.services.runs.runs import RunList
     from wgen_tui.services.supervisor import lifecycle
 
-    _refuse_readonly()
+    refuse_readonly("Leave out --readonly, or add --dry-run.")
     launches = commit(home, plan)
     run_ids = [run.spec.run_id for run in plan.runs]
     live = [run for run in RunList(home).refresh(run_ids=run_ids) if run.live]
@@ -133,28 +135,19 @@ def _words(command: str | None) -> list[str]:
         raise UsageError(
             f"--notify {command}: there is no such command.",
             title="Command not found",
-            hint="It is run as it stands, without a shell: sh -c '…' where you need one.",
+            hint="It runs without a shell; use sh -c '…' if you need one.",
         )
     return words
 
 
-def _refuse_readonly() -> None:
-    if click.get_current_context().obj.readonly:
-        raise UsageError(
-            "Runs cannot be started under --readonly.",
-            title="Read-only",
-            hint="Leave out --readonly, or add --dry-run.",
-        )
-
-
 def _opening(plan: Plan, launches: Sequence[LaunchSpec], live: Sequence[RunStatus]) -> str:
-    """What begins, in one line."""
+    """What is started, in one line."""
     total, slug = len(plan.runs), plan.definition.slug
     if launches:
         stages = ", ".join(f"{item.stage} {len(item.run_ids)}" for item in launches)
         return f"{slug}: {total} runs; to do: {stages}."
     if live:
-        return f"{slug}: {len(live)} of {total} runs are under way already."
+        return f"{slug}: {len(live)} of {total} runs are already under way."
     return f"{slug}: all {total} runs are done; nothing to do."
 
 

@@ -50,7 +50,7 @@ def planned_runs(plan: Plan) -> list[PlannedRun]:
 
 
 def planned(home: Home, plan: Plan) -> Planned:
-    """A plan that nothing has been done of: what another scheduler needs."""
+    """A plan that is not committed: what another scheduler needs."""
     launches = launches_for(plan)
     names = {item.launch_id: f"planned-{number}" for number, item in enumerate(launches)}
     slurm = plan.slurm

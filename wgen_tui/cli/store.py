@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wgen_tui.cli.output import emit_json, json_option, pass_home, pass_writable_home, say, table
-from wgen_tui.errors import ExitCode, UsageError
+from wgen_tui.cli.output import (
+    emit_json,
+    json_option,
+    pass_home,
+    pass_writable_home,
+    refuse_readonly,
+    say,
+    table,
+)
+from wgen_tui.errors import ExitCode
 from wgen_tui.paths import Home
 
 if TYPE_CHECKING:
@@ -19,7 +27,7 @@ if TYPE_CHECKING:
 def command() -> None:
     """Check, rebuild and describe the database; merge another home.
 
-    The database is derived from the files of runs and graders: nothing is lost with it.
+    The database is derived from the files of runs and graders; losing it loses no data.
     """
 
 
@@ -39,11 +47,11 @@ def verify(home: Home, as_json: bool) -> int:
     elif problems:
         table(("what", "where", "detail"), [(p.what, p.where, p.detail) for p in problems])
         if any(storage.of_a_file(problem) for problem in problems):
-            say("Files are damaged or gone. `wgen-tui run start` with the same experiment draws")
-            say("again what they held; what the database still has of them, a rebuild keeps aside.")
-        say("`wgen-tui store rebuild` makes the database anew from the files.")
+            say("Files are damaged or missing. `wgen-tui run start` with the same experiment draws")
+            say("their samples again; a rebuild keeps aside what the database still has of them.")
+        say("`wgen-tui store rebuild` rebuilds the database from the files.")
     else:
-        say("The database holds what the files hold.")
+        say("The database matches the files.")
     return ExitCode.FAILED if problems else ExitCode.OK
 
 
@@ -51,7 +59,7 @@ def verify(home: Home, as_json: bool) -> int:
 @json_option
 @pass_writable_home
 def rebuild(home: Home, as_json: bool) -> int:
-    """Make the database anew from the files; exit 1 if a file is damaged."""
+    """Rebuild the database from the files; exit 1 if a file is damaged."""
     from wgen_tui.services.data import storage
 
     report = storage.rebuild(home)
@@ -61,12 +69,12 @@ def rebuild(home: Home, as_json: bool) -> int:
         emit_json(StoreRebuilt.model_validate(report))
     else:
         counts = ", ".join(f"{count:,} of {name}" for name, count in report.rows.items())
-        say(f"Made anew from {report.parts:,} files; rows: {counts or 'none'}.")
+        say(f"Rebuilt from {report.parts:,} files; rows: {counts or 'none'}.")
         for name, why in report.damaged.items():
             say(f"Damaged: {name}: {why}")
         if report.kept:
             say(
-                f"The old database may be the last to hold their rows: it is kept as {report.kept}."
+                f"The old database may have the only copy of their rows; it is kept as {report.kept}."
             )
     return ExitCode.FAILED if report.damaged else ExitCode.OK
 
@@ -75,40 +83,36 @@ def rebuild(home: Home, as_json: bool) -> int:
 @json_option
 @pass_home
 def info(home: Home, as_json: bool) -> None:
-    """Say where the database is, how large, and how many rows it has."""
+    """Show where the database is, its size and how many rows it has."""
     from wgen_tui.services import doctor
     from wgen_tui.services.data import storage
 
-    found = storage.info(home)
+    stored = storage.info(home)
     if as_json:
         from wgen_tui.cli.shapes.store import StoreInfo
 
-        emit_json(StoreInfo(file=home.database, bytes=found.bytes, rows=found.rows))
+        emit_json(StoreInfo(file=home.database, bytes=stored.bytes, rows=stored.rows))
         return
-    where = f"{home.database} ({doctor.size(found.bytes)})" if found.bytes else "none yet"
-    table(("what", "found"), [("file", where), *found.rows.items()])
+    where = f"{home.database} ({doctor.size(stored.bytes)})" if stored.bytes else "none yet"
+    table(("what", "found"), [("file", where), *stored.rows.items()])
 
 
 @command.command()
 @click.argument("other_home", metavar="OTHER_HOME", type=click.Path(path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Say what would come, and write nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be merged; write nothing.")
 @json_option
 @pass_home
 def merge(home: Home, other_home: Path, dry_run: bool, as_json: bool) -> int:
-    """Bring the runs, grades and experiments of another home here; exit 1 at a conflict.
+    """Merge the runs, grades and experiments of another home into this one; exit 1 on a conflict.
 
-    OTHER_HOME is a folder, copied from another box or mounted, and is only read. Again brings only
-    what is new there. What is at work in either home is left out and named; so is what they
-    disagree on, and everything else comes.
+    OTHER_HOME is a folder, copied from another machine or mounted; it is only read. Merging again
+    brings only what is new there. Live runs of either home, and whatever the homes disagree on, are
+    left out and named; everything else is merged.
     """
     from wgen_tui.services.merge.merge import merge as merge_home
 
-    if not dry_run and click.get_current_context().obj.readonly:
-        raise UsageError(
-            "`wgen-tui store merge` writes, and --readonly was given.",
-            title="Read-only",
-            hint="Leave out --readonly, or add --dry-run.",
-        )
+    if not dry_run:
+        refuse_readonly("Leave out --readonly, or add --dry-run.")
     report = merge_home(home, other_home, dry_run=dry_run, on_run=_tell)
     if as_json:
         from wgen_tui.cli.shapes.store import Merged
@@ -155,4 +159,4 @@ def _show_merge(report: MergeReport) -> None:
     elif report.dry_run:
         say("Nothing was written: this was a dry run.")
     if not report.ingested:
-        say("The database is busy; it takes in what came as soon as it is free.")
+        say("The database is busy; what was merged is ingested as soon as it is free.")

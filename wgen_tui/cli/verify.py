@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run_id", metavar="RUN")
 @click.option(
-    "--no-floor", is_flag=True, help="Do not measure the floor: faster; in fp32 only 1e-4 passes."
+    "--no-floor", is_flag=True, help="Skip the floor: faster, but in fp32 only 1e-4 passes."
 )
 @json_option
 @pass_writable_home
@@ -36,33 +36,35 @@ def verify(home: Home, run_id: str, no_floor: bool, as_json: bool) -> int:
     from wgen_tui.services.results import verify as service
 
     with _progress() as show:
-        found = service.verify(home, run_id, show, floor=not no_floor)
+        report = service.verify(home, run_id, show, floor=not no_floor)
     if as_json:
         from wgen_tui.cli.shapes.runs import Verified
 
-        emit_json(Verified(**dict(found)).model_dump(mode="json", by_alias=True))
+        emit_json(Verified(**dict(report)).model_dump(mode="json", by_alias=True))
     else:
-        for line in lines(found):
+        for line in lines(report):
             click.echo(line)
-    return ExitCode.OK if found.passed else ExitCode.FAILED
+    return ExitCode.OK if report.passed else ExitCode.FAILED
 
 
-def lines(found: Verification) -> Iterator[str]:
+def lines(report: Verification) -> Iterator[str]:
     """The finding in words, the verdict first."""
-    floor = "not measured" if found.floor is None else f"{found.floor:.1e}"
+    floor = "not measured" if report.floor is None else f"{report.floor:.1e}"
     yield (
-        f"{'pass' if found.passed else 'FAIL'}: after {found.steps} steps the adapter differs from "
-        f"TRL's by {found.difference:.1e} of the update; floor {floor}, "
-        f"allowed {found.limit:.1e} ({found.precision})"
+        f"{'pass' if report.passed else 'FAIL'}: after {report.steps} steps the adapter differs from "
+        f"TRL's by {report.difference:.1e} of the update; floor {floor}, "
+        f"allowed {report.limit:.1e} ({report.precision})"
     )
-    yield f"worst module: {found.worst:.1e}, {found.worst_module}"
-    order = "the same examples in the same order" if found.same_order else "OTHER examples or order"
+    yield f"worst module: {report.worst:.1e}, {report.worst_module}"
+    order = (
+        "the same examples in the same order" if report.same_order else "OTHER examples or order"
+    )
     yield f"order: {order}"
-    yield found.mask
-    for note in found.notes:
+    yield report.mask
+    for note in report.notes:
         yield f"note: {note}"
     names = ("trl", "peft", "transformers", "torch")
-    yield f"with {', '.join(f'{n} {found.versions[n]}' for n in names if n in found.versions)}"
+    yield f"with {', '.join(f'{n} {report.versions[n]}' for n in names if n in report.versions)}"
 
 
 @contextmanager

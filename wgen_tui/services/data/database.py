@@ -1,4 +1,4 @@
-"""The way from services to the store: the home's files, and the store's errors as a user's."""
+"""Services reach the store here: a home's files, and the store's errors as a user sees them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def store_errors() -> Iterator[None]:
         raise WgenError(
             str(error),
             title="Database is damaged",
-            hint="`wgen-tui store rebuild` makes it anew from the files; nothing is lost.",
+            hint="`wgen-tui store rebuild` makes it again from the files; nothing is lost.",
         ) from error
 
 

@@ -61,14 +61,14 @@ def detail(home: Home, sample_id: int) -> SampleDetail:
         UsageError: there is no such sample.
     """
     with reading(home) as con:
-        found = stored.detail(con, sample_id)
-    if found is None:
+        sample = stored.detail(con, sample_id)
+    if sample is None:
         raise UsageError(
             f"There is no sample {sample_id}.",
             title="No such sample",
             hint="wgen-tui sample list shows ids.",
         )
-    return found
+    return sample
 
 
 def facets(home: Home, filter: Filter) -> Facets:  # noqa: A002

@@ -135,7 +135,7 @@ def export(
 ) -> int:
     """Write every row of a query to a file, or to stdout when `target` is None.
 
-    A file is there wholly or not at all.
+    A file is complete or absent.
 
     Returns:
         The number of rows.
@@ -144,7 +144,9 @@ def export(
         UsageError: as for `query`; or Parquet to stdout; or the file cannot be written.
     """
     if target is None and format == "parquet":
-        raise UsageError("Parquet is not for a terminal.", title="No file", hint="--output FILE")
+        raise UsageError(
+            "Parquet cannot be written to a terminal.", title="No file", hint="--output FILE"
+        )
     with _console(home, running) as con:
         if target is None:
             write = write_csv if format == "csv" else write_json

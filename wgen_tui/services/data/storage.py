@@ -1,4 +1,4 @@
-"""The derived database as a whole: compare it with the files, make it anew, describe it."""
+"""The derived database: compare it with the files, rebuild it, describe it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def of_a_file(problem: Problem) -> bool:
 
 
 def rebuild(home: Home) -> IngestReport:
-    """Make the database anew from the files.
+    """Rebuild the database from the files.
 
     Raises:
         BusyError: another program holds the database.

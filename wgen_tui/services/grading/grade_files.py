@@ -85,7 +85,7 @@ def _plain(value: Any) -> Any:
 
 
 def import_grades(home: Home, experiment: str, path: Path) -> int:
-    """Take over grades from a CSV or JSON file with `sample_id`, `label` and `grader`.
+    """Import grades from a CSV or JSON file with `sample_id`, `label` and `grader`.
 
     All of them or none: every line is checked first.
 
@@ -100,7 +100,7 @@ def import_grades(home: Home, experiment: str, path: Path) -> int:
     with reading(home) as con:
         runs = stored.samples_known(con, [row[1] for row in rows])
     problems: list[str] = []
-    made: dict[str, list[GradeRow]] = {}
+    rows_by_grader: dict[str, list[GradeRow]] = {}
     for line, sample_id, judge, grader, label, explanation, seconds in rows:
         rubric = known.get(judge) if judge else next(iter(known.values()))
         if rubric is None:
@@ -126,17 +126,18 @@ def import_grades(home: Home, experiment: str, path: Path) -> int:
                 seconds=seconds,
                 created_at=now(),
             )
-            made.setdefault(name, []).append(row)
+            rows_by_grader.setdefault(name, []).append(row)
     if problems:
         raise UsageError(
             f"{path}: " + "\n".join(problems[:10]),
-            title="Grades not taken over",
+            title="Grades not imported",
             hint="Nothing was written.",
         )
     with reading(home) as con:
         before = stored.human_grade_ids(con, experiment)
     fresh = {
-        name: [row for row in listed if row.grade_id not in before] for name, listed in made.items()
+        name: [row for row in listed if row.grade_id not in before]
+        for name, listed in rows_by_grader.items()
     }
     for name, listed in fresh.items():
         if listed:
@@ -157,7 +158,7 @@ def _read_import(path: Path) -> list[_Import]:
             listed = list(enumerate(json.loads(text)["grades"], start=1))
         except (ValueError, KeyError) as error:
             raise UsageError(
-                f"{path} is no export of grades: {error}.", title="Bad file"
+                f"{path} is not an export of grades: {error}.", title="Bad file"
             ) from error
     else:
         listed = list(enumerate(csv.DictReader(io.StringIO(text)), start=2))
@@ -200,11 +201,11 @@ def agreement(
         by_grader.setdefault(grader, {})[sample_id] = label
     people = sorted(name for name in by_grader if name.startswith("human:"))
     rules = sorted(name for name in by_grader if not name.startswith("human:"))
-    found = []
+    agreements = []
     for index, one in enumerate(people):
         for other in [*people[index + 1 :], *rules]:
             common = sorted(by_grader[one].keys() & by_grader[other].keys())
             if common:
                 labels = [(by_grader[one][i], by_grader[other][i]) for i in common]
-                found.append((one, other, stats.agreement(labels)))
-    return found
+                agreements.append((one, other, stats.agreement(labels)))
+    return agreements

@@ -55,25 +55,25 @@ def rubrics(home: Home, experiment: str) -> list[Rubric]:
     Raises:
         UsageError: it has none.
     """
-    found = list(definitions.load(home, experiment).rubrics)
-    if not found:
+    listed = list(definitions.load(home, experiment).rubrics)
+    if not listed:
         raise UsageError(
             f"Experiment {experiment} has no rubric to grade by.",
             title="No rubric",
             hint="Add one to experiment.yaml: rubrics: [{name: era, labels: {old: o, modern: m}}]",
         )
-    return found
+    return listed
 
 
 def rubric_named(home: Home, experiment: str, name: str | None) -> Rubric:
     """One rubric: the named one, or the first."""
-    found = rubrics(home, experiment)
+    listed = rubrics(home, experiment)
     if name is None:
-        return found[0]
-    for rubric in found:
+        return listed[0]
+    for rubric in listed:
         if rubric.name == name:
             return rubric
-    raise unknown("rubric", name, [rubric.name for rubric in found])
+    raise unknown("rubric", name, [rubric.name for rubric in listed])
 
 
 def rubric_hash(rubric: Rubric) -> str:
@@ -142,17 +142,17 @@ class GradingSession:
         self._place = place
         sample_id = self._queue[place]
         with reading(self._home) as con:
-            found = stored_samples.detail(con, sample_id)
-        if found is None:  # its run was removed while this session lasted
+            sample = stored_samples.detail(con, sample_id)
+        if sample is None:  # its run was removed while this session lasted
             self._done.setdefault(sample_id, 0)
             return self.next()
-        self._runs[sample_id] = found.row.run_id
+        self._runs[sample_id] = sample.row.run_id
         return BlindItem(
             sample_id=sample_id,
-            question_text=_question_of(found.messages),
-            prompt_text=found.prompt_text,
-            messages=tuple(found.messages),
-            completion=found.row.completion,
+            question_text=_question_of(sample.messages),
+            prompt_text=sample.prompt_text,
+            messages=tuple(sample.messages),
+            completion=sample.row.completion,
             position=place + 1,
             total=len(self._queue),
             label=label,
@@ -193,10 +193,10 @@ class GradingSession:
         seconds: float | None,
         retracts: int | None = None,
     ) -> GradeRow:
-        moment = now()
+        created = now()
         return GradeRow(
             grade_id=digest(
-                "human", sample_id, self.rubric.name, self.grader, moment.isoformat(), retracts
+                "human", sample_id, self.rubric.name, self.grader, created.isoformat(), retracts
             ),
             sample_id=sample_id,
             run_id=self._runs[sample_id],
@@ -207,7 +207,7 @@ class GradingSession:
             explanation=explanation,
             seconds=seconds,
             retracts=retracts,
-            created_at=moment,
+            created_at=created,
         )
 
 
@@ -241,7 +241,7 @@ class Journal:
             raise UsageError(
                 f"The grade cannot be written to {self._path}: {error.strerror or error}.",
                 title="Not saved",
-                hint="Make room; the sample stays as it was.",
+                hint="Free some disk space; the sample is unchanged.",
             ) from error
 
 
@@ -254,7 +254,7 @@ def session(
     arms: Sequence[str] = (),
     questions: Sequence[str] = (),
 ) -> GradingSession:
-    """Begin, or go on with, grading an experiment.
+    """Start or resume grading an experiment.
 
     Args:
         home: Where the samples are.

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from experiments.schema import BASE_ARM, Analysis
 from store.queries import Count
 from wgen_tui.services.results import stats
-from wgen_tui.services.results.rates import Asked, Rate, RateTable, Row, count_cells
+from wgen_tui.services.results.cells import Asked, count_cells
+from wgen_tui.services.results.rates import Rate, RateTable, Row
 
 
 class Curve(Row):

@@ -1,4 +1,4 @@
-"""How a run came about: what it was trained with, whether its adapter is proven, and verified.
+"""Provenance of a run: what it was trained with, and whether its adapter is proven and verified.
 
 Promises: all of it is read from the run's and its launches' files; asking writes nothing and loads
 no model; what was not recorded is not guessed.
@@ -73,12 +73,12 @@ class Archive:
         self._lock = Lock()
 
     def provenance(self, run_id: str) -> Provenance | None:
-        """How a run came about; None when it is gone, or of another version."""
+        """How a run was made; None when it is gone, or of another version."""
         spec = read_spec(self._home, run_id)
         if spec is None:
             return None
-        found = checkpoints(self._home.run(run_id), skip_refused=True)
-        newest = list(found.values())[-1] if found else None
+        saved = checkpoints(self._home.run(run_id), skip_refused=True)
+        newest = list(saved.values())[-1] if saved else None
         with self._lock:
             view = self._trainer(run_id)
             proof = self._proof(spec)
@@ -86,7 +86,7 @@ class Archive:
         return Provenance(
             spec=spec,
             short_name=short_names(run_names(self._home))[run_id],
-            steps=tuple(found),
+            steps=tuple(saved),
             final=newest is not None and newest.final,
             training=newest.provenance if newest is not None else {},
             trained_on=view.events.ready_message if view is not None else "",

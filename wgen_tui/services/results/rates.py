@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from experiments.schema import Analysis, Contrast
-from store.queries import Count
 from wgen_tui.services.results import stats
+from wgen_tui.services.results.cells import Asked, BySeed, Cell, Cells, Key
 from wgen_tui.services.results.groups import Group, group_order
 
 By = Literal["question", "variant"]
@@ -73,57 +72,6 @@ class ContrastResult(Row):
     n: int = Field(examples=[2880])
     seeds: int = Field(examples=[3])
     method: str = Field(examples=["how the interval was made"])
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """Samples of one run, checkpoint, question and variant."""
-
-    n: int
-    hits: int
-    unclear: int
-    broken: int
-    ungraded: int
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What the samples of a cell have in common."""
-
-    model: str
-    arm: str
-    role: str
-    seed: int
-    step: int
-    question: str
-    variant: str
-
-
-class Asked(NamedTuple):
-    """What was asked, and in which variant."""
-
-    question: str
-    variant: str
-
-
-Cells = dict[Key, Cell]
-BySeed = dict[int, dict[Asked, Cell]]
-
-
-def count_cells(rows: Iterable[Count], plan: Analysis) -> Cells:
-    """Count hits, unclear, broken and ungraded samples by what the plan says."""
-    tallies: dict[Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
-    for row in rows:
-        key = Key(row.model, row.arm, row.role, row.seed, row.step, row.question, row.variant)
-        cell = tallies[key]
-        if row.label is None:
-            cell[4] += row.n
-            continue
-        cell[0] += row.n
-        cell[1] += row.n if row.label == plan.primary.label else 0
-        cell[2] += row.n if row.label == plan.unclear else 0
-        cell[3] += row.broken
-    return {key: Cell(*cell) for key, cell in tallies.items()}
 
 
 class RateTable:

@@ -74,7 +74,7 @@ def means_over_seeds(
 
 
 def _labels(rows: Iterable[Mean], kind: str) -> list[str]:
-    """All that were asked about; of next tokens those that are likeliest anywhere."""
+    """The labels that were asked about; of next tokens, the likeliest."""
     best: dict[str, float] = defaultdict(float)
     for row in rows:
         best[row.label] = max(best[row.label], row.probability)

@@ -1,4 +1,4 @@
-"""Rates, intervals and contrasts of an experiment, with what to be wary of and the SQL behind them.
+"""Rates, intervals and contrasts of an experiment, with warnings and the SQL behind them.
 
 Promises: every rate carries its n, its number of seeds, its interval and the shares of unclear and
 broken answers; seeds are the unit of replication; the same rows give the same numbers.
@@ -19,9 +19,10 @@ from wgen_tui.services.data.database import reading
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.results import stats
 from wgen_tui.services.results import warnings as cautions
+from wgen_tui.services.results.cells import count_cells
 from wgen_tui.services.results.curve import Curve, curve_of
 from wgen_tui.services.results.groups import Checkpoint, at_checkpoint
-from wgen_tui.services.results.rates import By, ContrastResult, Rate, RateTable, Row, count_cells
+from wgen_tui.services.results.rates import By, ContrastResult, Rate, RateTable, Row
 from wgen_tui.services.results.readouts import ReadoutMean, means_over_seeds
 from wgen_tui.services.results.warnings import Doubt
 from wgen_tui.services.suggest import unknown
@@ -66,7 +67,7 @@ def compute(
         experiment: Slug.
         by: Also for each question, for each variant.
         judge: Instead of the plan's primary metric, together with `label`.
-        label: Likewise.
+        label: The label whose share is meant.
         grader: Whose grades; the rule's when None (`human:ada` for a person's).
         checkpoint: The last of each run, all of them, or one step.
         interval: How intervals over seeds are made.

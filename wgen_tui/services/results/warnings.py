@@ -1,4 +1,4 @@
-"""What a reader of results has to know beside the numbers.
+"""Warnings that a reader of results needs beside the numbers.
 
 Promises: each is one sentence without a full stop; nothing here changes a number.
 """
@@ -38,7 +38,7 @@ class Doubt:
 
     @property
     def sentence(self) -> str:
-        """As a caution beside the results."""
+        """As a warning beside the results."""
         return f"{self.arm}, seed {self.seed}: its samples are in doubt: {self.why}"
 
 
@@ -59,25 +59,27 @@ def of_rates(
 ) -> list[str]:
     """What stands out in the rates themselves."""
     overall = [r for r in rates if (r.seed, r.question, r.variant) == (None, None, None)]
-    found = [*_seeds(overall, definition)]
+    warnings = [*_seeds(overall, definition)]
     ungraded = sum(cell.ungraded for cell in cells)
     if ungraded:
-        found.append(f"{ungraded} samples have no grade by {plan.primary.judge} and do not count")
+        warnings.append(
+            f"{ungraded} samples have no grade by {plan.primary.judge} and do not count"
+        )
     controls = [r.broken for r in overall if r.role == "control" and r.broken is not None]
     for rate in overall:
         share = rate.broken or 0.0
         if share > MUCH_BROKEN or (controls and share > 0.02 and share > 3 * max(controls)):
-            found.append(f"{rate.arm}: {share:.1%} of the answers are broken: read some")
+            warnings.append(f"{rate.arm}: {share:.1%} of the answers are broken: read some")
     sizes = {cell.n + cell.ungraded for cell in cells}
     if len(sizes) > 1:
-        found.append(
+        warnings.append(
             f"draws per question differ ({min(sizes)} to {max(sizes)}): a run may be unfinished"
         )
     if definition is not None:
         missing = [name for name in definition.arms if not any(r.arm == name for r in overall)]
         if missing:
-            found.append(f"no samples yet of: {', '.join(missing)}")
-    return found
+            warnings.append(f"no samples yet of: {', '.join(missing)}")
+    return warnings
 
 
 def _seeds(overall: Sequence[Rate], definition: Definition | None) -> Iterable[str]:
@@ -100,15 +102,15 @@ def unproven(home: Home, experiment: str, counted: Collection[str] | None) -> li
         counted: Ids of the runs that the numbers come from; all when None.
     """
     launches = Launches(home)
-    found = []
+    doubts = []
     for run in list_runs(home, experiment):
         if counted is not None and run.run_id not in counted:
             continue
         _, outcome = last_loading(launches, home, run.run_id)
         if outcome is not None and outcome.title in (NO_EFFECT, NOT_TRAINED):
             why = f"{outcome.title.lower()}: {outcome.message.rstrip('.')}"
-            found.append(Doubt(run.run_id, run.model, run.arm, run.seed, why))
-    return found
+            doubts.append(Doubt(run.run_id, run.model, run.arm, run.seed, why))
+    return doubts
 
 
 def last_loading(
