@@ -172,7 +172,7 @@ def _aside(view: LaunchView | None, state: RunState, last: Event | None) -> str:
     silent = view.silent_seconds()
     words = [last.message] if last and last.message else []
     if silent >= SILENT and not view.held:
-        words.append(f"no word for {silent / 60:.0f} min; is its machine busy, or it stopped?")
+        words.append(f"no word for {silent / 60:.0f} min; is its machine busy, or has it stopped?")
     return "; ".join(words)
 
 
