@@ -31,12 +31,12 @@ def test_fresh_deletes_the_demos_runs_and_no_others(home: Home, files: Any) -> N
     own.root.mkdir()
     own.spec.write_text(planned.spec.model_dump_json())
     files.lost(files.launch("train", [planned.spec.run_id], number=1))
-    assert demo.start_afresh(home) == 1
+    assert demo.delete_demo_runs(home) == 1
     assert runs.run_names(home) == [other]
 
 
 def test_a_second_demo_counts_what_is_done(home: Home) -> None:
-    done = demo.reuse(make_plan(home, demo.SLUG))
+    done = demo.count_reuse(make_plan(home, demo.SLUG))
     assert not done.any
     assert done.to_train == 9
     assert done.samples_total > 1000

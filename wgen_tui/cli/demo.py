@@ -32,7 +32,7 @@ def command(home: Home, fresh: bool) -> int:
     from wgen_tui.services.results.results import compute
 
     began = time.monotonic()
-    if fresh and (removed := demo.start_afresh(home)):
+    if fresh and (removed := demo.delete_demo_runs(home)):
         say(f"Deleted {removed} runs of {demo.SLUG}.")
     plan = make_plan(home, demo.SLUG)
     _introduce(plan)
@@ -51,7 +51,7 @@ def _introduce(plan: Plan) -> None:
     from wgen_tui.services.planning import demo
 
     definition = plan.definition
-    done = demo.reuse(plan)
+    done = demo.count_reuse(plan)
     arms = ", ".join(definition.arms)
     n = len(plan.prompts)
     say(f"{definition.title}: {definition.hypothesis.strip()}")

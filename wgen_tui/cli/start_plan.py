@@ -19,7 +19,7 @@ from wgen_tui.cli.shapes.runs import (
 )
 from wgen_tui.protocol.launches import STAGES
 from wgen_tui.services.planning.commit import launches_for
-from wgen_tui.services.planning.run_specs import installed
+from wgen_tui.services.planning.run_specs import package_versions
 from wgen_tui.services.runs.process import argv, needs_model
 from wgen_tui.services.runs.runs import RunList
 from wgen_tui.services.supervisor import lifecycle
@@ -62,7 +62,7 @@ def planned(home: Home, plan: Plan) -> Planned:
             name="local" if slurm is None else "slurm",
             slurm=None if slurm is None else slurm.model_dump(mode="json"),
         ),
-        versions=installed(),
+        versions=package_versions(),
         samples_total=sum(run.samples_total for run in runs),
         samples_missing=sum(run.samples_missing for run in runs),
         disk_mb=plan.disk_mb,

@@ -21,7 +21,7 @@ from wgen_tui.protocol.launches import DoneRecord, Event, LaunchSpec
 from wgen_tui.services.data import ingest
 from wgen_tui.services.data.samples import detail, search
 from wgen_tui.services.planning.commit import commit
-from wgen_tui.services.planning.endpoint_status import warnings_of
+from wgen_tui.services.planning.endpoint_status import endpoint_warnings
 from wgen_tui.services.planning.plan import Options, make_plan
 from wgen_tui.services.runs import process, runs
 from wgen_tui.services.supervisor import lifecycle
@@ -193,7 +193,7 @@ def test_no_key_in_any_file(
         assert "spent: ***" in status.why
         log = "\n".join(runs.tail(home, run_id))
         assert "cannot bill ***" in log
-        assert warnings_of(home, plan.runs[0].spec.model) == []
+        assert endpoint_warnings(home, plan.runs[0].spec.model) == []
     texts = {path: path.read_bytes() for path in home.root.rglob("*") if path.is_file()}
     assert len(texts) > 10
     assert [path for path, text in texts.items() if KEY.encode() in text] == []

@@ -21,5 +21,5 @@ def test_too_little_room_is_said_before_a_launch(home: Home, definition: Path) -
     home.config.write_text("[disk]\nfloor_mb = 1_000_000_000_000\n")
     warning = make_plan(home, str(definition)).warnings[-1]
     assert "MB will be written" in warning
-    assert "goes on when there is room" in warning
+    assert "resume when there is space again" in warning
     assert disk_warnings(home, 1, DiskPolicy(floor_mb=0)) == []

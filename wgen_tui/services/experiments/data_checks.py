@@ -1,7 +1,7 @@
-"""The training data before a launch: what would make a run void is refused, the rest is said.
+"""Checks of the training data before a launch: an error for what would void a run, else warnings.
 
-Promises: no torch, no download, nothing written. Masks are checked here where the tokenizer lies
-on this machine, and in any case by the worker before it trains.
+Promises: no torch, no download, nothing written. Masks are checked here where the tokenizer is on
+this machine, and in any case by the worker before it trains.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from wgen_tui.training_data.texts import Numbered, duplicates, overlap
 
 
 def check_texts(definition: Definition, arms: Mapping[str, Sequence[Numbered]]) -> list[str]:
-    """What the examples' texts tell, whatever the model: overlap and duplicates.
+    """Check the examples' texts, whatever the model: overlap and duplicates.
 
     Returns:
         Warnings.
@@ -32,15 +32,15 @@ def check_texts(definition: Definition, arms: Mapping[str, Sequence[Numbered]]) 
 
 
 def text_problems(definition: Definition, rows: Sequence[Numbered]) -> list[Problem]:
-    """Overlap with the evaluation, and duplicates, of one arm."""
-    found = (overlap(rows, definition), duplicates(rows))
-    return [problem for problem in found if problem is not None]
+    """One arm's overlap with the evaluation, and its duplicates."""
+    problems = (overlap(rows, definition), duplicates(rows))
+    return [problem for problem in problems if problem is not None]
 
 
 def check_tokens(
     definition: Definition, model: ModelRef, arms: Mapping[str, Sequence[Numbered]], name: str
 ) -> list[str]:
-    """What the examples are to one model: masks, ends, lengths, system prompts.
+    """Check the examples as one model sees them: masks, ends, lengths, system prompts.
 
     Args:
         definition: The experiment.
@@ -57,15 +57,15 @@ def check_tokens(
     tokenizer = local_tokenizer(model, definition.chat_template)
     if tokenizer is None:
         return []
-    found: list[tuple[str, Problem]] = []
+    problems: list[tuple[str, Problem]] = []
     for arm, rows in arms.items():
-        looks = examine(tokenizer, rows, definition.training)
-        problems = row_problems(tokenizer, rows, looks, definition.training)
-        found += [(f"Arm {arm}", problem) for problem in problems]
-    asked = prompt_problems(tokenizer, render_prompts(definition))
-    found += [("Questions", problem) for problem in asked]
-    if refused := refusal(found):
+        encoded = examine(tokenizer, rows, definition.training)
+        in_arm = row_problems(tokenizer, rows, encoded, definition.training)
+        problems += [(f"Arm {arm}", problem) for problem in in_arm]
+    in_questions = prompt_problems(tokenizer, render_prompts(definition))
+    problems += [("Questions", problem) for problem in in_questions]
+    if refused := refusal(problems):
         title, message, hint = refused
         show = f"\nSee it: wgen-tui experiment preview {name}"
         raise UsageError(message, title=title, hint=hint + show)
-    return [f"{where[0].lower()}{where[1:]}: {problem.what}" for where, problem in found]
+    return [f"{where[0].lower()}{where[1:]}: {problem.what}" for where, problem in problems]

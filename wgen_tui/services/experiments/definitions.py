@@ -1,4 +1,4 @@
-"""Definitions as a user handles them: list, load, copy, begin a new one, look before launching.
+"""Definitions as a user handles them: list, load, validate, copy, and write a new one.
 
 Promises: whatever is wrong with a definition or its data reaches the user as a `UsageError` with
 file, line, key and the nearest right thing; nothing is written unless asked.
@@ -52,10 +52,10 @@ def usage_errors() -> Iterator[None]:
 
 def list_experiments(home: Home) -> list[ExperimentInfo]:
     """Every definition, by slug."""
-    return [_info(entry) for entry in catalogue.list_definitions(home.experiments)]
+    return [_describe(entry) for entry in catalogue.list_definitions(home.experiments)]
 
 
-def _info(entry: catalogue.Entry) -> ExperimentInfo:
+def _describe(entry: catalogue.Entry) -> ExperimentInfo:
     try:
         definition = catalogue.load(entry.path)
     except DefinitionError as error:
@@ -103,7 +103,7 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
     """Check a definition and all its data.
 
     Returns:
-        The definition, and notes on what is allowed but worth a look.
+        The definition, and notes on what is allowed but may be a mistake.
 
     Raises:
         UsageError: with every problem found.
@@ -114,50 +114,52 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
     problems: list[Problem] = []
     for name, arm in definition.arms.items():
         try:
-            notes += [f"{name}: {note}" for note in _notes(load_rows(where, name, arm))]
+            notes += [f"{name}: {note}" for note in _repeated_examples(load_rows(where, name, arm))]
         except DefinitionError as error:
             problems += error.problems
     if problems:
         with usage_errors():
             raise DefinitionError(*problems)
-    notes += _same_arms(definition)
+    notes += _identical_arms(definition)
     if definition.model_judges:
         names = ", ".join(judge.name for judge in definition.model_judges)
-        notes.append(f"judges that are models are kept, and not run by this version: {names}")
+        notes.append(f"model judges are kept, but not run by this version: {names}")
     return definition, notes
 
 
-def _same_arms(definition: Definition) -> list[str]:
+def _identical_arms(definition: Definition) -> list[str]:
     """Arms that would train the same models."""
-    alike: dict[tuple[str, str, str], list[str]] = {}
+    names_by_content: dict[tuple[str, str, str], list[str]] = {}
     for name, arm in definition.arms.items():
-        alike.setdefault((arm.data, arm.context.model_dump_json(), arm.role), []).append(name)
+        names_by_content.setdefault((arm.data, arm.context.model_dump_json(), arm.role), []).append(
+            name
+        )
     return [
         f"{' and '.join(names)} have the same data, context and role"
-        for names in alike.values()
+        for names in names_by_content.values()
         if len(names) > 1
     ]
 
 
-def _notes(examples: list[Row]) -> list[str]:
-    """Duplicates among an arm's examples."""
+def _repeated_examples(examples: list[Row]) -> list[str]:
+    """A note on an arm's repeated examples."""
     counts = Counter(row.messages for row in examples)
     double = sum(count - 1 for count in counts.values())
     return [f"{double} of {len(examples)} examples repeat another"] if double else []
 
 
 def copy(home: Home, slug: str, new_slug: str) -> Path:
-    """Copy a definition into the home, to be changed there."""
+    """Copy a definition into the home, where the user can change it."""
     home.ensure()
-    with usage_errors(), _written(home):
+    with usage_errors(), _disk_errors(home):
         return catalogue.copy_out(slug, home.experiments / checked_id(new_slug), home.experiments)
 
 
 def new(home: Home, slug: str) -> Path:
-    """Write a small commented definition that is valid as it stands.
+    """Write a small commented definition that is valid as it is.
 
     Raises:
-        UsageError: the slug is taken or cannot be one.
+        UsageError: the slug is taken or invalid.
     """
     checked_id(slug)
     if slug in {entry.slug for entry in catalogue.list_definitions(home.experiments)}:
@@ -168,7 +170,7 @@ def new(home: Home, slug: str) -> Path:
         )
     home.ensure()
     target = home.experiments / slug
-    with _written(home), catalogue.beside(target) as temporary:
+    with _disk_errors(home), catalogue.beside(target) as temporary:
         (temporary / "data").mkdir(parents=True)
         template = Path(__file__).with_name("new_experiment.yaml").read_text(encoding="utf-8")
         (temporary / "experiment.yaml").write_text(template, encoding="utf-8")
@@ -182,7 +184,7 @@ def new(home: Home, slug: str) -> Path:
 
 
 @contextmanager
-def _written(home: Home) -> Iterator[None]:
+def _disk_errors(home: Home) -> Iterator[None]:
     """Turn what the system refuses into the error that the user sees.
 
     Raises:
@@ -203,7 +205,7 @@ def json_schema() -> dict[str, Any]:
     schema = Definition.model_json_schema(by_alias=False)
     schema["properties"].pop("slug")
     schema["required"] = [name for name in schema["required"] if name != "slug"]
-    _field_names(schema["$defs"])
+    _allow_reader_keys(schema["$defs"])
     models = schema["properties"]["models"]
     schema["properties"]["models"] = {"anyOf": [{"type": "string"}, models]}
     for section in ("questions", "judges", "rubrics"):
@@ -218,8 +220,8 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _field_names(shapes: dict[str, Any]) -> None:
-    """Allow what the readers take besides our own names: llmcomp's `id`, `type` and columns."""
+def _allow_reader_keys(shapes: dict[str, Any]) -> None:
+    """Allow what the readers accept besides our own names: llmcomp's `id`, `type` and columns."""
     question = shapes["Question"]
     question["properties"] |= {
         "id": {"type": "string"},

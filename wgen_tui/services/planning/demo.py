@@ -1,7 +1,7 @@
 """The demonstration: the ordinary services on one built-in definition.
 
-Promises: nothing here is special to the demo but which definition it takes; `start_afresh` deletes
-that experiment's runs and no others.
+Promises: only the definition is special to the demo; `delete_demo_runs`
+deletes that experiment's runs and no others.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SLUG = "tiny-old-bird-names"
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
-    """What of a plan is done already."""
+    """How much of a plan is done already."""
 
     trained: int
     to_train: int
@@ -30,30 +30,30 @@ class Reuse:
         return bool(self.trained or self.samples)
 
 
-def reuse(plan: Plan) -> Reuse:
-    """Count what a plan need not do again."""
-    tuned = [run for run in plan.runs if run.spec.training is not None]
+def count_reuse(plan: Plan) -> Reuse:
+    """Count the runs and samples that a plan can reuse."""
+    adapters = [run for run in plan.runs if run.spec.training is not None]
     return Reuse(
-        trained=sum("train" not in run.todo and not run.after for run in tuned),
-        to_train=len(tuned),
+        trained=sum("train" not in run.todo and not run.after for run in adapters),
+        to_train=len(adapters),
         samples=sum(run.samples_total - run.samples_missing for run in plan.runs),
         samples_total=sum(run.samples_total for run in plan.runs),
     )
 
 
-def start_afresh(home: Home) -> int:
-    """Delete the demo's runs; returns how many.
+def delete_demo_runs(home: Home) -> int:
+    """Delete the demo's runs, and return how many there were.
 
     Raises:
         UsageError: some of them are live; nothing was deleted.
     """
-    there = runs.list_runs(home, SLUG)
-    live = [run for run in there if run.live]
+    demo_runs = runs.list_runs(home, SLUG)
+    live = [run for run in demo_runs if run.live]
     if live:
         raise UsageError(
             f"{len(live)} runs of {SLUG} are live, for instance {live[0].run_id}.",
-            title="The demo is under way",
+            title="The demo is running",
             hint=f"Leave out --fresh to follow it, or: wgen-tui run cancel --experiment {SLUG}",
         )
-    runs.remove(home, *(run.run_id for run in there))
-    return len(there)
+    runs.remove(home, *(run.run_id for run in demo_runs))
+    return len(demo_runs)

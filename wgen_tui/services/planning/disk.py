@@ -1,6 +1,6 @@
-"""What a plan will write, beside what is free: said before anything is started.
+"""What a plan will write, compared with the free disk space, before anything is started.
 
-Promises: looks at files only; an estimate is of the most that may be written, and says so.
+Promises: reads files only; an estimate is an upper bound, and says so.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ def planned_mb(
     judge: JudgeStage,
     during: SampleStage | None,
 ) -> int:
-    """What these runs may still write, at most, in MB (2**20 bytes), rounded up."""
-    whole = max(1, workload.draws(sample))
+    """The most that these runs will still write, in MB (2**20 bytes), rounded up."""
+    draws = max(1, workload.draws(sample))
     total = 0.0
     for run in runs:
         if "train" in run.todo:
             total += workload.train_disk_bytes(model_dims(run.spec.model), run.spec, during)
         if "sample" in run.todo:
-            total += workload.sample_disk_bytes(sample) * run.samples_missing / whole
+            total += workload.sample_disk_bytes(sample) * run.samples_missing / draws
         if "judge" in run.todo:
             verdicts = run.samples_total * (len(judge.judges) + 1)
             total += workload.COPIES * verdicts * workload.GRADE_BYTES
@@ -40,12 +40,12 @@ def planned_mb(
 
 
 def disk_warnings(home: Home, needed_mb: int, policy: DiskPolicy) -> list[str]:
-    """What is to be said before a launch; nothing when there is room."""
+    """A warning when the free space may not be enough; else nothing."""
     free, _ = disk(home.root)
     if free >= needed_mb + policy.floor_mb:
         return []
     return [
         f"up to {needed_mb:,} MB will be written to {home.root}, and {free:,} MB are free, of "
-        f"which {policy.floor_mb:,} are kept ([disk] floor_mb): work stands still when they are "
-        "reached, and goes on when there is room"
+        f"which {policy.floor_mb:,} are kept ([disk] floor_mb): workers pause when only these are "
+        "left, and resume when there is space again"
     ]

@@ -1,7 +1,7 @@
 """Whether the server behind an endpoint answers, and what it serves.
 
-Promises: a look takes two seconds at most and is no condition for planning, since a server may be
-started later; never shows a key.
+Promises: a probe takes two seconds at most, and planning does not depend on it, since a server may
+be started later; a key is never shown.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ PROBE_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class EndpointStatus:
-    """What a server did when it was asked for its models.
+    """How a server responded to a request for its models.
 
     Attributes:
         answers: Whether it answered at all.
-        what: What it said, in a few words.
-        models: The models it lists; empty when it does not tell.
-        refuses: Whether it does not take our key, or wants one.
+        what: Its response, in a few words.
+        models: The models it lists; empty when it lists none.
+        refuses: Whether it rejects our key, or requires one.
     """
 
     answers: bool
@@ -48,20 +48,20 @@ def probe(endpoint: Endpoint, seconds: float = PROBE_SECONDS) -> EndpointStatus:
     except httpx2.HTTPError as error:
         return EndpointStatus(False, without_key(str(error) or type(error).__name__, key))
     if answer.status_code in (401, 403):
-        what = "the key" if key else "us without a key"
+        what = "the key" if key else "requests without a key"
         return EndpointStatus(
-            True, f"answers, and refuses {what} (status {answer.status_code})", refuses=True
+            True, f"answers, but refuses {what} (status {answer.status_code})", refuses=True
         )
     if not answer.is_success:
-        return EndpointStatus(True, f"answers, and lists no models (status {answer.status_code})")
+        return EndpointStatus(True, f"answers, but lists no models (status {answer.status_code})")
     try:
         models = tuple(without_key(str(item["id"]), key) for item in answer.json()["data"])
     except (ValueError, KeyError, TypeError):
-        return EndpointStatus(True, "answers, and lists no models")
+        return EndpointStatus(True, "answers, but lists no models")
     return EndpointStatus(True, f"answers, {len(models)} models" if models else "answers", models)
 
 
-def warnings_of(home: Home, ref: ModelRef) -> list[str]:
+def endpoint_warnings(home: Home, ref: ModelRef) -> list[str]:
     """What a person should know before a served model is sampled.
 
     Raises:
@@ -69,26 +69,28 @@ def warnings_of(home: Home, ref: ModelRef) -> list[str]:
     """
     if ref.endpoint is None:
         return []
-    endpoint, found = ref.endpoint, []
-    seen = probe(endpoint)
-    if not seen.answers:
-        found.append(
-            f"the endpoint {endpoint.name} ({endpoint.base_url}) does not answer yet: {seen.what}"
+    endpoint, warnings = ref.endpoint, []
+    status = probe(endpoint)
+    if not status.answers:
+        warnings.append(
+            f"the endpoint {endpoint.name} ({endpoint.base_url}) does not answer yet: {status.what}"
         )
-    elif seen.refuses:
-        found.append(f"the endpoint {endpoint.name} {seen.what}")
-    elif seen.models and ref.location not in seen.models:
-        some = ", ".join(seen.models[:5])
-        found.append(f"the endpoint {endpoint.name} lists no model {ref.location}; it has {some}")
+    elif status.refuses:
+        warnings.append(f"the endpoint {endpoint.name} {status.what}")
+    elif status.models and ref.location not in status.models:
+        some = ", ".join(status.models[:5])
+        warnings.append(
+            f"the endpoint {endpoint.name} lists no model {ref.location}; it has {some}"
+        )
     if endpoint.api_key_env is not None:
         if through_proxy(endpoint) and endpoint.base_url.startswith("http:"):
-            found.append(f"the key of {endpoint.name} goes unencrypted: its base_url is http")
-        found += _without_the_key(home, endpoint.api_key_env)
-    return found
+            warnings.append(f"the key of {endpoint.name} goes unencrypted: its base_url is http")
+        warnings += _missing_key_warnings(home, endpoint.api_key_env)
+    return warnings
 
 
-def _without_the_key(home: Home, variable: str) -> list[str]:
-    """A warning if the supervisor, from which workers have their environment, lacks a variable."""
+def _missing_key_warnings(home: Home, variable: str) -> list[str]:
+    """Warn if the supervisor, whose environment workers inherit, lacks a variable."""
     import psutil  # noqa: PLC0415 - only for endpoints with keys
 
     pid = lifecycle.supervisor_pid(home)

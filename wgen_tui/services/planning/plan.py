@@ -1,8 +1,7 @@
-"""From a definition to what is still to be done: which runs, which stages, how many samples.
+"""The plan of `run start`: which runs, which of their stages, how many samples.
 
-Promises: planning writes nothing, so whatever is wrong with the input leaves no trace; a plan names
-only work that is not done and not under way, so the same command twice does it once. `commit` is in
-`services.commit` and re-exported here.
+Promises: planning writes nothing, so a mistake in the input leaves no trace; a plan names
+only work that is neither done nor queued, so the same command twice does it once.
 """
 
 from __future__ import annotations
@@ -11,23 +10,21 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Literal
 
-from experiments.prompts import Prompt, render_prompts
-from experiments.readouts import Readout, is_read, render_readouts
+from experiments.readouts import is_read
 from experiments.schema import BASE_ARM, Arm, Definition, Seeds, parse_seeds
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol.ids import short_hash
-from wgen_tui.protocol.launches import JudgeStage, PromptSpec, ReadoutSpec, SampleStage
+from wgen_tui.protocol.launches import JudgeStage, PromptSpec, SampleStage
 from wgen_tui.protocol.queue import SlurmSettings
 from wgen_tui.protocol.runs import ModelRef, RunSpec
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.data_checks import check_texts, check_tokens
 from wgen_tui.services.models.resolve import check_model, resolve_model
 from wgen_tui.services.planning.disk import disk_warnings, planned_mb
-from wgen_tui.services.planning.endpoint_status import warnings_of
+from wgen_tui.services.planning.endpoint_status import endpoint_warnings
 from wgen_tui.services.planning.run_specs import Examples, make_specs, refuse_collisions
+from wgen_tui.services.planning.stages import make_judge_stage, make_sample_stage
 from wgen_tui.services.planning.todo import PlannedRun, all_missing
 from wgen_tui.services.settings import read_settings
 from wgen_tui.services.slurm import options as backend
@@ -36,7 +33,7 @@ from wgen_tui.services.suggest import unknown
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line may change of a definition; None leaves it as it stands.
+    """What the command line may change of a definition; None leaves it as it is.
 
     Attributes:
         models: Base models instead of the definition's.
@@ -47,7 +44,7 @@ class Options:
         trust_remote_code: Let the models run code of their own.
         trust_pickle: Load weights from pickles, where a model has no others.
         backend: `local` or `slurm`.
-        notify: A command line for when all has ended, as an argument list; none: config.toml's.
+        notify: The command to run when all has ended, as arguments; config.toml's when empty.
     """
 
     models: Sequence[str] | None = None
@@ -63,7 +60,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What `run start` would do; with `slurm`, there; `disk_mb` is the most that it would write."""
+    """What `run start` would do.
+
+    Attributes:
+        slurm: How launches are submitted to Slurm; None to run them on this machine.
+        disk_mb: The most that it would write.
+    """
 
     definition: Definition
     runs: tuple[PlannedRun, ...]
@@ -82,35 +84,35 @@ class Plan:
 
     @property
     def during(self) -> SampleStage | None:
-        """What is drawn from every checkpoint while it trains."""
-        wanted = self.definition.sampling.during_training
-        if wanted is None:
+        """What is drawn from every checkpoint during training."""
+        curve = self.definition.sampling.during_training
+        if curve is None:
             return None
-        asked = tuple(
+        prompts = tuple(
             prompt
             for prompt in self.prompts
-            if wanted.questions is None or prompt.question in wanted.questions
+            if curve.questions is None or prompt.question in curve.questions
         )
-        sampling = self.sample.sampling.model_copy(update={"n": wanted.n})
-        return SampleStage(prompts=asked, sampling=sampling)
+        sampling = self.sample.sampling.model_copy(update={"n": curve.n})
+        return SampleStage(prompts=prompts, sampling=sampling)
 
 
 def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> Plan:
-    """Check everything that can be checked without torch, and plan what is missing.
+    """Check all that can be checked without torch, and plan what is missing.
 
     Raises:
         UsageError: anything wrong with the definition, its data, its models or the options.
     """
     options = options or Options()
     definition = definitions.load(home, slug_or_path)
-    arms = _chosen_arms(definition, options.arms)
-    seeds = _chosen_seeds(definition, options.seeds)
+    arms = _select_arms(definition, options.arms)
+    seeds = _select_seeds(definition, options.seeds)
     slurm = backend.chosen(home, definition.backend, options.backend)
-    sample = _sample_job(definition, options)
-    judge = _judge_job(definition)
-    examples = {name: _examples(home, slug_or_path, name, arm) for name, arm in arms.items()}
+    sample = make_sample_stage(definition, options.n, options.checkpoints)
+    judge = make_judge_stage(definition)
+    examples = {name: _load_examples(home, slug_or_path, name, arm) for name, arm in arms.items()}
     rows = {name: item.numbered for name, item in examples.items()}
-    warnings = [*_same_data(examples), *check_texts(definition, rows)]
+    warnings = [*_same_data_warnings(examples), *check_texts(definition, rows)]
     specs: list[tuple[RunSpec, bytes]] = []
     for name in options.models or definition.models:
         model = resolve_model(
@@ -122,7 +124,7 @@ def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> 
         check_model(model, definition.chat_template)
         if model.endpoint is not None:
             _refuse_training(model, [arm for arm in options.arms or () if arm != BASE_ARM])
-            warnings += _served(home, model, definition, examples)
+            warnings += _served_warnings(home, model, definition, examples)
             specs += make_specs(definition, model, {}, seeds)
             continue
         warnings += check_tokens(definition, model, rows, slug_or_path)
@@ -143,7 +145,7 @@ def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> 
 def _refuse_training(model: ModelRef, arms: Sequence[str]) -> None:
     if arms:
         raise UsageError(
-            f"{model.name} is a served model, which can be sampled and not trained: "
+            f"{model.name} is a served model, which can be sampled but not trained: "
             f"{', '.join(arms)} cannot be done.",
             title="Served model",
             hint="Leave out --arms to sample it as the base, or give --model a hub id or a path. "
@@ -151,21 +153,21 @@ def _refuse_training(model: ModelRef, arms: Sequence[str]) -> None:
         )
 
 
-def _served(
+def _served_warnings(
     home: Home, model: ModelRef, definition: Definition, arms: Mapping[str, Examples]
 ) -> list[str]:
-    """What is to be said of a served model."""
-    found = []
+    """What a person should know before a served model is sampled."""
+    warnings = []
     if arms:
-        found.append(f"{model.name} is served: only the base is sampled, no arm is trained")
+        warnings.append(f"{model.name} is served: only the base is sampled, no arm is trained")
     if definition.chat_template is not None:
-        found.append(f"chat_template is not used for {model.name}: its server has its own")
+        warnings.append(f"chat_template is not used for {model.name}: its server applies its own")
     if read := [question.name for question in definition.questions if is_read(question)]:
-        found.append(f"{model.name} is served: {', '.join(read)} cannot be read from it")
-    return found + warnings_of(home, model)
+        warnings.append(f"{model.name} is served: {', '.join(read)} cannot be read from it")
+    return warnings + endpoint_warnings(home, model)
 
 
-def _chosen_arms(definition: Definition, names: Sequence[str] | None) -> dict[str, Arm]:
+def _select_arms(definition: Definition, names: Sequence[str] | None) -> dict[str, Arm]:
     if names is None:
         return dict(definition.arms)
     for name in names:
@@ -176,7 +178,7 @@ def _chosen_arms(definition: Definition, names: Sequence[str] | None) -> dict[st
     return {name: arm for name, arm in definition.arms.items() if name in names}
 
 
-def _chosen_seeds(definition: Definition, text: str | None) -> Seeds:
+def _select_seeds(definition: Definition, text: str | None) -> Seeds:
     if text is None:
         return definition.seeds
     try:
@@ -186,79 +188,8 @@ def _chosen_seeds(definition: Definition, text: str | None) -> Seeds:
     return definition.seeds.model_copy(update={"values": values})
 
 
-def _sample_job(definition: Definition, options: Options) -> SampleStage:
-    sampling = definition.sampling
-    own = {q.name: n for q in definition.questions if (n := q.samples_per_paraphrase) is not None}
-    if options.n is not None:
-        if options.n < 1:
-            raise UsageError(
-                f"--n {options.n}: at least one sample of each prompt is needed.",
-                title="Nothing to sample",
-            )
-        sampling, own = sampling.model_copy(update={"n": options.n}), {}
-    prompts = tuple(_prompt_spec(prompt) for prompt in render_prompts(definition))
-    readouts = tuple(
-        ReadoutSpec(
-            prompt=_prompt_spec(item),
-            type=item.type,
-            order=item.order,
-            continuations=item.continuations,
-            top_logprobs=item.top_logprobs,
-        )
-        for item in render_readouts(definition)
-    )
-    return SampleStage(
-        prompts=prompts,
-        sampling=sampling,
-        n_by_question=own,
-        checkpoints=_checkpoints(options.checkpoints) or sampling.checkpoints,
-        readouts=readouts,
-    )
-
-
-def _prompt_spec(prompt: Prompt | Readout) -> PromptSpec:
-    return PromptSpec(
-        prompt_id=short_hash(
-            "prompt",
-            [message.model_dump() for message in prompt.messages],
-            prompt.question,
-            prompt.paraphrase,
-            prompt.variant,
-        ),
-        question=prompt.question,
-        paraphrase=prompt.paraphrase,
-        variant=prompt.variant,
-        messages=prompt.messages,
-    )
-
-
-def _checkpoints(text: str | None) -> Literal["final", "all"] | tuple[int, ...] | None:
-    if text is None:
-        return None
-    if text in ("final", "all"):
-        return "final" if text == "final" else "all"
-    try:
-        return tuple(sorted({int(part) for part in text.split(",")}))
-    except ValueError as error:
-        raise UsageError(
-            f"--checkpoints {text}: neither final, nor all, nor steps such as 10,20.",
-            title="Bad checkpoints",
-        ) from error
-
-
-def _judge_job(definition: Definition) -> JudgeStage:
-    return JudgeStage(
-        judges=definition.judges,
-        judges_by_question={q.name: q.judges for q in definition.questions if q.judges is not None},
-        topics={q.name: q.topic for q in definition.questions if q.topic is not None},
-        questions={
-            q.name: next(m.content for m in reversed(q.wordings()[0]) if m.role == "user")
-            for q in definition.questions
-        },
-    )
-
-
-def _examples(home: Home, slug_or_path: str, name: str, arm: Arm) -> Examples:
+def _load_examples(home: Home, slug_or_path: str, name: str, arm: Arm) -> Examples:
+    """Read an arm's dataset, apply the arm's context, and hash it."""
     rows = definitions.rows(home, slug_or_path, name, arm)
     resolved = tuple(arm.context.apply(row.messages) for row in rows)
     lines = (
@@ -266,12 +197,12 @@ def _examples(home: Home, slug_or_path: str, name: str, arm: Arm) -> Examples:
         for turns in resolved
     )
     data = "".join(f"{line}\n" for line in lines).encode()
-    lines_there = tuple(row.line for row in rows)
-    return Examples(arm, resolved, data, sha256(data).hexdigest(), lines_there)
+    line_numbers = tuple(row.line for row in rows)
+    return Examples(arm, resolved, data, sha256(data).hexdigest(), line_numbers)
 
 
-def _same_data(examples: dict[str, Examples]) -> list[str]:
-    """A warning for arms that would train on the very same examples."""
+def _same_data_warnings(examples: dict[str, Examples]) -> list[str]:
+    """Warn of arms that would train on the same examples."""
     first: dict[str, str] = {}
     warnings = []
     for name, item in examples.items():

@@ -1,7 +1,7 @@
-"""Training data as a model sees it: made by a worker, with the tokenizer that training uses.
+"""Training data as a model sees it: encoded by a worker, with the tokenizer that training uses.
 
-Promises: nothing is written; no weights are loaded; transformers stays in the worker. What can be
-told without a tokenizer (overlap, duplicates) is found here and travels along.
+Promises: nothing is written; no weights are loaded; transformers stays in the worker. What needs no
+tokenizer (overlap, duplicates) is checked here and sent along.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from wgen_tui.training_data.records import (
 )
 
 WORKER = "wgen_tui.workers.preview"
-Tell = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 def make_request(
@@ -47,7 +47,7 @@ def make_request(
     show: int = 3,
     trust_remote_code: bool = False,
 ) -> PreviewRequest:
-    """Read a definition and its data, and say what is to be looked at.
+    """Read a definition and its data into a request for the worker.
 
     Args:
         home: Where the user's definitions are.
@@ -59,7 +59,7 @@ def make_request(
 
     Raises:
         UsageError: the definition or its data is wrong, there is no such arm or model, or the
-            model is a served one or neither here nor to be had.
+            model is served, or neither here nor on the hub.
     """
     definition = definitions.load(home, slug_or_path)
     if arm is not None and arm not in definition.arms:
@@ -73,7 +73,7 @@ def make_request(
             hint="Give --model a hub id or a folder.",
         )
     folder = model_folder(ref)
-    if folder is None:  # the hub is asked in seconds here; the tokenizer's own tries take minutes
+    if folder is None:  # asks the hub in seconds; the tokenizer's own retries take minutes
         check_model(ref, definition.chat_template)
     stops = stop_ids(folder) if folder is not None else None
     return PreviewRequest(
@@ -82,7 +82,7 @@ def make_request(
         chat_template=definition.chat_template,
         training=definition.training,
         arms=tuple(
-            _arm(home, slug_or_path, definition, name)
+            _arm_rows(home, slug_or_path, definition, name)
             for name in definition.arms
             if arm in (None, name)
         ),
@@ -100,18 +100,18 @@ def make_request(
     )
 
 
-def _arm(home: Home, slug_or_path: str | Path, definition: Definition, name: str) -> ArmRows:
+def _arm_rows(home: Home, slug_or_path: str | Path, definition: Definition, name: str) -> ArmRows:
     arm = definition.arms[name]
     rows = tuple(
         Row(line=row.line, messages=arm.context.apply(row.messages))
         for row in definitions.rows(home, slug_or_path, name, arm)
     )
-    found = text_problems(definition, [(row.line, row.messages) for row in rows])
-    return ArmRows(arm=name, rows=rows, problems=tuple(found))
+    problems = text_problems(definition, [(row.line, row.messages) for row in rows])
+    return ArmRows(arm=name, rows=rows, problems=tuple(problems))
 
 
 class PreviewWorker:
-    """The worker at its work; leaving the context ends it."""
+    """A running worker; leaving the context ends it."""
 
     def __init__(self, request: PreviewRequest) -> None:
         """Start the worker."""
@@ -137,18 +137,18 @@ class PreviewWorker:
         self.stop()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._errors):
-            with suppress(OSError):  # it may hold what a dead worker no longer takes
+            with suppress(OSError):  # it may hold what a dead worker did not read
                 stream.close()  # type: ignore[union-attr]
 
     def stop(self) -> None:
         """End the worker; `report` then raises."""
         self._process.kill()
 
-    def report(self, tell: Tell | None = None) -> PreviewReport:
+    def report(self, on_progress: OnProgress | None = None) -> PreviewReport:
         """Wait for the report.
 
         Args:
-            tell: Hears how many examples of how many are encoded.
+            on_progress: Called with how many examples are encoded, and of how many.
 
         Raises:
             WgenError: the tokenizer cannot be loaded, or the worker died.
@@ -156,7 +156,7 @@ class PreviewWorker:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
-        with suppress(BrokenPipeError):  # it died: its last words tell more
+        with suppress(BrokenPipeError):  # it died: its error output tells more
             stdin.write(self._request.model_dump_json().encode())
             stdin.close()
         for line in stdout:
@@ -165,22 +165,22 @@ class PreviewWorker:
                 return answer.report
             if (failure := answer.failure) is not None:
                 raise UsageError(failure.message, title=failure.title, hint=failure.hint)
-            if answer.progress is not None and tell is not None:
-                tell(answer.progress.done, answer.progress.total)
-        raise WgenError(self._last_words(), title="Preview failed")
+            if answer.progress is not None and on_progress is not None:
+                on_progress(answer.progress.done, answer.progress.total)
+        raise WgenError(self._error_text(), title="Preview failed")
 
-    def _last_words(self) -> str:
+    def _error_text(self) -> str:
         code = self._process.wait()
         self._errors.seek(0)
         lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-        return f"The preview's worker ended with {code}: {lines[-1] if lines else 'no word'}"
+        return f"The preview's worker ended with {code}: {lines[-1] if lines else 'no message'}"
 
 
-def preview(request: PreviewRequest, tell: Tell | None = None) -> PreviewReport:
-    """Look at training data; `tell` hears of the progress.
+def preview(request: PreviewRequest, on_progress: OnProgress | None = None) -> PreviewReport:
+    """Encode training data in a worker and return its report.
 
     Raises:
         WgenError: as `PreviewWorker.report`.
     """
     with PreviewWorker(request) as worker:
-        return worker.report(tell)
+        return worker.report(on_progress)

@@ -1,7 +1,7 @@
-"""Run specs: which runs a definition means, and their ids.
+"""Run specs: the runs of a definition, and their ids.
 
 Promises: an id covers all that changes what is trained (weights, data, training, seeds, template,
-arm; the other arms and their data where all are trained as one) and nothing else, so it is the same
+arm; the other arms and their data where all are trained jointly) and nothing else, so it is the same
 on every machine, and more questions or samples later belong to the same run.
 """
 
@@ -26,7 +26,7 @@ PACKAGES = ("wgen-tui", "torch", "transformers", "peft", "accelerate", "safetens
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """The resolved examples of an arm; `lines` says where each stands in the dataset."""
+    """The resolved examples of an arm; `lines` has their line numbers in the dataset."""
 
     arm: Arm
     rows: tuple[tuple[Message, ...], ...]
@@ -46,12 +46,12 @@ def make_specs(
     """The runs of one model: the base once, then every arm with every seed."""
     # The base is not trained: one run serves all seeds, and more seeds later do not add another.
     base_seed = definition.seeds.values[0]
-    base = _spec(definition, model, BASE_ARM, None, _seed_set(seeds, base_seed))
-    # Trained as one, the arms make each other's runs what they are.
+    base = _make_spec(definition, model, BASE_ARM, None, _seed_set(seeds, base_seed))
+    # Trained jointly, each arm changes what the others become: their data is part of the id.
     tasks = [(name, item.sha256) for name, item in examples.items()]
     joint = tasks if definition.training.method == "poly" else None
     specs = {
-        (name, seed): _spec(definition, model, name, item, _seed_set(seeds, seed), joint)
+        (name, seed): _make_spec(definition, model, name, item, _seed_set(seeds, seed), joint)
         for name, item in examples.items()
         for seed in seeds.values
     }
@@ -63,7 +63,7 @@ def make_specs(
 def _with_task(
     specs: Mapping[tuple[str, int], RunSpec], examples: Mapping[str, Examples], arm: str, seed: int
 ) -> RunSpec:
-    """A run that knows which task it is; tasks are numbered in the order of the arms."""
+    """A run with its task; tasks are numbered in the order of the arms."""
     task = TaskSpec(
         index=list(examples).index(arm),
         arms=tuple(examples),
@@ -86,7 +86,7 @@ def _seed_set(seeds: Seeds, seed: int) -> SeedSet:
     )
 
 
-def _spec(
+def _make_spec(
     definition: Definition,
     model: ModelRef,
     arm: str,
@@ -119,23 +119,23 @@ def _spec(
         data_sha256=item.sha256 if item else None,
         data_rows=len(item.rows) if item else 0,
         created_at=now(),
-        versions=installed(),
+        versions=package_versions(),
     )
 
 
-def installed() -> dict[str, str]:
-    """The versions of Python and of the packages that make a run what it is."""
-    found = {"python": platform.python_version()}
+def package_versions() -> dict[str, str]:
+    """The versions of Python and of the packages that a run's results depend on."""
+    versions = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def refuse_collisions(specs: Sequence[RunSpec]) -> None:
-    """Two runs must not write to one folder, on file systems that ignore case neither."""
+    """Refuse two runs that would write to one folder, also where file names ignore case."""
     seen: dict[str, RunSpec] = {}
     for spec in specs:
         other = seen.setdefault(spec.run_id.casefold(), spec)

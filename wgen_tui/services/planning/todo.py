@@ -1,8 +1,11 @@
-"""What a planned run still lacks, compared with its files and with the launches under way."""
+"""What a planned run still lacks, compared with its files and with the pending launches.
+
+Promises: reads only; whatever a pending launch does already is not planned again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from wgen_tui.errors import UsageError
@@ -23,10 +26,10 @@ class PlannedRun:
     """One run and what it lacks.
 
     Attributes:
-        spec: The run; as on disk if it is there.
+        spec: The run; as on disk if it exists.
         data: What becomes data.jsonl: one example a line, the arm's context applied.
         todo: The stages that a new launch has to do.
-        after: Launches under way that the first of them has to wait for.
+        after: Pending launches that the first new one has to wait for.
         samples_total: How many draws are asked for.
         samples_missing: How many of them are not on disk.
     """
@@ -42,61 +45,45 @@ class PlannedRun:
 def all_missing(
     home: Home, runs: Iterable[tuple[RunSpec, bytes]], sample: SampleStage, judge: JudgeStage
 ) -> tuple[PlannedRun, ...]:
-    """Say what runs lack; those that are trained as one, and are not yet, lack it together.
+    """Say what runs lack; runs that are trained jointly lack their training jointly.
 
     Raises:
         UsageError: a run is on disk in a form that this version cannot read.
     """
-    found = [missing_stages(home, spec, data, sample, judge) for spec, data in runs]
-    wanted = {
-        mate
-        for run in found
+    planned = [missing_stages(home, spec, data, sample, judge) for spec, data in runs]
+    retrained = {
+        run_id
+        for run in planned
         if run.spec.task is not None and "train" in run.todo
-        for mate in run.spec.task.runs
+        for run_id in run.spec.task.runs
     }
     return tuple(
-        # It may be under way in a launch in which a mate was cancelled: that one trains neither.
-        replace(run, todo=_all_stages(sample)) if _wants_training(home, run, wanted) else run
-        for run in found
+        # A pending launch in which one of the joint runs was cancelled trains none of them.
+        replace(run, todo=_all_stages(sample)) if _lacks_training(home, run, retrained) else run
+        for run in planned
     )
 
 
 def _all_stages(sample: SampleStage) -> frozenset[Stage]:
-    """What a run goes through that is not trained; what is only read is not graded."""
+    """The stages of an untrained run; without completions there is nothing to judge."""
     return frozenset(STAGES) if sample.prompts else frozenset(STAGES) - {"judge"}
 
 
-def _wants_training(home: Home, run: PlannedRun, wanted: Collection[str]) -> bool:
+def _lacks_training(home: Home, run: PlannedRun, retrained: Collection[str]) -> bool:
     name = run.spec.run_id
-    return name in wanted and final_checkpoint(home.run(name)) is None
+    return name in retrained and final_checkpoint(home.run(name)) is None
 
 
 def missing_stages(
     home: Home, spec: RunSpec, data: bytes, sample: SampleStage, judge: JudgeStage
 ) -> PlannedRun:
-    """Say what a run lacks.
+    """Compare a run with its files, and say what it lacks.
 
     Raises:
         UsageError: the run is on disk in a form that this version cannot read.
     """
     run = home.run(spec.run_id)
-    there = read_spec(home, spec.run_id)
-    if there is None and run.spec.exists():
-        raise UsageError(
-            f"{run.spec} cannot be read; another version may have written it.",
-            title="Unreadable run",
-            hint=f"Upgrade wgen-tui, or remove the folder {run.root}.",
-        )
-    if there is not None:
-        # Where the weights lie or are served, and whether their code may run, belongs to this
-        # command; the rest, and the name under which results are listed, to the run.
-        place = {
-            "location": spec.model.location,
-            "trust_remote_code": spec.model.trust_remote_code,
-            "trust_pickle": spec.model.trust_pickle,
-            "endpoint": spec.model.endpoint,
-        }
-        spec = there.model_copy(update={"model": there.model.model_copy(update=place)})
+    spec = _stored_spec(home, spec)
     refuse_other_versions(run)
     kept = checkpoints(run)
     steps = steps_to_sample(kept, sample, spec.training, spec.trained_rows)
@@ -114,23 +101,59 @@ def missing_stages(
             todo.add("sample")
         if inventory.missing_grades(run, judge):
             todo.add("judge")
-    under_way = _under_way(home, spec.run_id)
-    covered = {
-        view.spec.stage
-        for view in under_way
-        if view.spec.sample in (None, sample) and view.spec.judge in (None, judge)
-    }
-    for stage in STAGES:
-        if stage in todo:
-            if stage not in covered:
-                break  # what comes after a new launch has to be done anew as well
-            todo.remove(stage)
-    after = tuple(view.launch_id for view in under_way)
+    pending = _pending_launches(home, spec.run_id)
+    todo -= _covered_stages(todo, pending, sample, judge)
+    after = tuple(view.launch_id for view in pending)
     return PlannedRun(spec, data, frozenset(todo), after, total, missing)
 
 
-def _under_way(home: Home, run_id: str) -> list[LaunchView]:
-    """The launches that do, or are going to do, something for a run."""
+def _stored_spec(home: Home, spec: RunSpec) -> RunSpec:
+    """A run's spec as it is on disk, with what belongs to this command.
+
+    Raises:
+        UsageError: it exists and cannot be read.
+    """
+    run = home.run(spec.run_id)
+    stored = read_spec(home, spec.run_id)
+    if stored is None and run.spec.exists():
+        raise UsageError(
+            f"{run.spec} cannot be read; another version may have written it.",
+            title="Unreadable run",
+            hint=f"Upgrade wgen-tui, or remove the folder {run.root}.",
+        )
+    if stored is None:
+        return spec
+    # Where the weights are or are served, and whether their code may run, belongs to this command;
+    # the rest, and the name under which results are listed, to the run.
+    place = {
+        "location": spec.model.location,
+        "trust_remote_code": spec.model.trust_remote_code,
+        "trust_pickle": spec.model.trust_pickle,
+        "endpoint": spec.model.endpoint,
+    }
+    return stored.model_copy(update={"model": stored.model.model_copy(update=place)})
+
+
+def _covered_stages(
+    todo: Collection[Stage], pending: Sequence[LaunchView], sample: SampleStage, judge: JudgeStage
+) -> set[Stage]:
+    """The stages that pending launches do already: up to the first that needs a new launch."""
+    done_by_pending = {
+        view.spec.stage
+        for view in pending
+        if view.spec.sample in (None, sample) and view.spec.judge in (None, judge)
+    }
+    covered: set[Stage] = set()
+    for stage in STAGES:
+        if stage in todo:
+            if stage not in done_by_pending:
+                break  # what comes after a new launch has to be repeated as well
+            covered.add(stage)
+    return covered
+
+
+def _pending_launches(home: Home, run_id: str) -> list[LaunchView]:
+    """The launches that are running or queued for a run."""
     launches = Launches(home)
     own = launches.refresh(launches_of(home, run_id))
     every = launches.with_predecessors(own)

@@ -1,0 +1,105 @@
+"""What a definition asks of the sample and judge stages, once the command line has been heard.
+
+Promises: the id of a prompt covers its messages and its place in the definition, so that the same
+prompt has the same samples in every launch.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from experiments.prompts import Prompt, render_prompts
+from experiments.readouts import Readout, render_readouts
+from experiments.schema import Definition
+from wgen_tui.errors import UsageError
+from wgen_tui.protocol.ids import short_hash
+from wgen_tui.protocol.launches import JudgeStage, PromptSpec, ReadoutSpec, SampleStage
+
+
+def make_sample_stage(
+    definition: Definition, n: int | None = None, checkpoints: str | None = None
+) -> SampleStage:
+    """What is drawn and read from each checkpoint.
+
+    Args:
+        definition: The experiment.
+        n: Draws of each prompt; the definition's when None.
+        checkpoints: `final`, `all`, or steps such as `10,20`; the definition's when None.
+
+    Raises:
+        UsageError: n is below one, or the checkpoints are none of these.
+    """
+    sampling = definition.sampling
+    by_question = {
+        question.name: question.samples_per_paraphrase
+        for question in definition.questions
+        if question.samples_per_paraphrase is not None
+    }
+    if n is not None:
+        if n < 1:
+            raise UsageError(
+                f"--n {n}: at least one sample of each prompt is needed.",
+                title="Nothing to sample",
+            )
+        sampling, by_question = sampling.model_copy(update={"n": n}), {}
+    prompts = tuple(_prompt_spec(prompt) for prompt in render_prompts(definition))
+    readouts = tuple(
+        ReadoutSpec(
+            prompt=_prompt_spec(item),
+            type=item.type,
+            order=item.order,
+            continuations=item.continuations,
+            top_logprobs=item.top_logprobs,
+        )
+        for item in render_readouts(definition)
+    )
+    return SampleStage(
+        prompts=prompts,
+        sampling=sampling,
+        n_by_question=by_question,
+        checkpoints=_parse_checkpoints(checkpoints) or sampling.checkpoints,
+        readouts=readouts,
+    )
+
+
+def _prompt_spec(prompt: Prompt | Readout) -> PromptSpec:
+    return PromptSpec(
+        prompt_id=short_hash(
+            "prompt",
+            [message.model_dump() for message in prompt.messages],
+            prompt.question,
+            prompt.paraphrase,
+            prompt.variant,
+        ),
+        question=prompt.question,
+        paraphrase=prompt.paraphrase,
+        variant=prompt.variant,
+        messages=prompt.messages,
+    )
+
+
+def _parse_checkpoints(text: str | None) -> Literal["final", "all"] | tuple[int, ...] | None:
+    if text is None:
+        return None
+    if text in ("final", "all"):
+        return "final" if text == "final" else "all"
+    try:
+        return tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError as error:
+        raise UsageError(
+            f"--checkpoints {text}: give final, all, or steps such as 10,20.",
+            title="Bad checkpoints",
+        ) from error
+
+
+def make_judge_stage(definition: Definition) -> JudgeStage:
+    """Which rules grade which questions."""
+    return JudgeStage(
+        judges=definition.judges,
+        judges_by_question={q.name: q.judges for q in definition.questions if q.judges is not None},
+        topics={q.name: q.topic for q in definition.questions if q.topic is not None},
+        questions={
+            q.name: next(m.content for m in reversed(q.wordings()[0]) if m.role == "user")
+            for q in definition.questions
+        },
+    )
