@@ -17,7 +17,7 @@ Program = Callable[..., subprocess.CompletedProcess[str]]
 def test_fresh_refuses_while_the_demo_is_live(program: Program, home: Home) -> None:
     program("run", "start", demo.SLUG, "--arms", "old_birds", "--seeds", "0", "--detach")
     shown = program("demo", "--fresh", code=2).stderr
-    assert "under way" in shown
+    assert "The demo is running" in shown
     assert f"--experiment {demo.SLUG}" in shown
     assert len(runs.run_names(home)) == 2
     program("run", "cancel", "--experiment", demo.SLUG)
