@@ -1,14 +1,46 @@
 """What holds for every test process, whoever started it and whatever works beside it.
 
 Promises: the programs that tests start take signals as from a shell in the foreground, and compute
-on one core each.
+on one core each; the files that take longest come first.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from types import FrameType
+
+import pytest
+
+# Each file goes to one worker of pytest (`--dist loadfile`): one that takes a minute must not be
+# begun when all others have ended. By seconds, as `--durations=50` tells.
+SLOWEST_FIRST = (
+    "e2e/slurm/test_slurm.py",
+    "e2e/test_kill.py",
+    "e2e/test_sampling.py",
+    "e2e/test_served.py",
+    "e2e/test_verify.py",
+    "e2e/test_accelerate.py",
+    "reliability/test_queue.py",
+    "workers/train/test_resume.py",
+    "workers/train/test_poly.py",
+    "workers/sample/test_sampler.py",
+    "workers/train/test_trl.py",
+    "workers/train/grid/test_grid.py",
+    "reliability/test_disk.py",
+    "reliability/test_long.py",
+    "cli/test_start.py",
+    "security/test_permissions.py",
+    "services/estimate/test_formulas.py",
+    "e2e/test_main_job.py",
+    "reliability/test_held.py",
+    "ui/test_screens.py",
+    "workers/test_preview.py",
+    "services/merge/test_interrupted.py",
+    "ui/test_preview.py",
+    "services/supervisor/test_supervisor.py",
+)
 
 # Two workers of pytest and what they start share few cores. Threads of one computation that do not
 # run at once wait for each other by spinning: a test took eighteen times as long with two.
@@ -24,3 +56,10 @@ def _ignore(number: int, frame: FrameType | None) -> None:
 for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _ignore)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow files first, in their order; all others keep theirs."""
+    root = Path(__file__).parent
+    place = {root / name: number for number, name in enumerate(SLOWEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))

@@ -7,22 +7,20 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+LIMIT = 300  # seconds; no measure of anything, only so that a test that hangs says for what
 
 
-def until(
-    condition: Callable[[], T], seconds: float = 60, what: str | Callable[[], object] = ""
-) -> T:
-    """Wait until something is so, and return what it is; fail when the time is over.
+def until(condition: Callable[[], T], what: str | Callable[[], object] = "") -> T:
+    """Wait until something is so, and return what it is; fail when it never comes.
 
     Args:
         condition: Asked again and again.
-        seconds: How long at most.
-        what: What is said then, besides the time.
+        what: What is said when it does not come.
     """
-    end = time.monotonic() + seconds
-    while not (found := condition()):
+    end = time.monotonic() + LIMIT
+    while not (value := condition()):
         if time.monotonic() >= end:
             said = what if isinstance(what, str) else what()
-            raise AssertionError(f"not within {seconds:g} s: {said}")
+            raise AssertionError(f"not within {LIMIT} s: {said}")
         time.sleep(0.05)
-    return found
+    return value

@@ -38,7 +38,6 @@ def program(home: Home) -> Callable[..., Result]:
             [str(PROGRAM), "--home", str(home.root), *map(str, words)],
             capture_output=True,
             text=True,
-            timeout=120,
             check=False,
             stdin=subprocess.DEVNULL,
             env={**os.environ, **env},

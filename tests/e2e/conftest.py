@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -14,7 +15,11 @@ from typing import Any
 
 import pytest
 
+from tests.builders.waiting import until
 from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.services.planning.commit import commit
+from wgen_tui.services.planning.plan import Options, make_plan
 from wgen_tui.services.supervisor import lifecycle
 
 PROGRAM = Path(sys.executable).with_name("wgen-tui")
@@ -30,14 +35,13 @@ class Shell:
     def command(self, *args: object) -> list[str]:
         return [str(PROGRAM), "--home", str(self.home.root), *map(str, args)]
 
-    def __call__(self, *args: object, code: int = 0, timeout: float = 300) -> str:
+    def __call__(self, *args: object, code: int = 0) -> str:
         """Run to the end, check the exit code, return stdout."""
         done = subprocess.run(
             self.command(*args),
             env=self.env,
             capture_output=True,
             text=True,
-            timeout=timeout,
             check=False,
         )
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -57,6 +61,31 @@ class Shell:
             text=True,
         )
 
+    def define(self, slug: str, source: str, data: dict[str, str]) -> Path:
+        """Write a definition into the home."""
+        folder = self.home.experiments / slug
+        (folder / "data").mkdir(parents=True)
+        (folder / "experiment.yaml").write_text(textwrap.dedent(source))
+        for name, text in data.items():
+            (folder / "data" / name).write_text(text)
+        return folder
+
+    def commit_training(self, slug: str, **options: Any) -> LaunchSpec:
+        """Write what `run start` with these options does, without a supervisor; the train launch."""
+        train, *_ = commit(self.home, make_plan(self.home, slug, Options(**options)))
+        assert train.stage == "train"
+        return train
+
+    def copied(self, root: Path) -> Shell:
+        """The same user with a copy of this home, taken when nobody is at work in it."""
+        until(lambda: lifecycle.supervisor_pid(self.home) is None, what="a supervisor is there")
+        return Shell(Home(Path(shutil.copytree(self.home.root, root))), self.env)
+
+    def close(self) -> None:
+        """Stop the supervisor, if there is one."""
+        if pid := lifecycle.supervisor_pid(self.home):
+            os.kill(pid, 15)
+
 
 @pytest.fixture(scope="session")
 def shell_type() -> type[Shell]:
@@ -69,20 +98,10 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     """A home of this test's own; its supervisor is stopped at the end."""
     made = Shell(Home(tmp_path / "home"))
     yield made
-    if pid := lifecycle.supervisor_pid(made.home):
-        os.kill(pid, 15)
+    made.close()
 
 
 @pytest.fixture
 def define(shell: Shell) -> Callable[..., Path]:
     """Write a definition into the home: `define(slug, yaml, {name: text})`."""
-
-    def write(slug: str, source: str, data: dict[str, str]) -> Path:
-        folder = shell.home.experiments / slug
-        (folder / "data").mkdir(parents=True)
-        (folder / "experiment.yaml").write_text(textwrap.dedent(source))
-        for name, text in data.items():
-            (folder / "data" / name).write_text(text)
-        return folder
-
-    return write
+    return shell.define

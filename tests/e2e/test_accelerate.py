@@ -6,8 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +14,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.builders.waiting import until
+from wgen_tui.paths import Home, RunPaths
 from wgen_tui.protocol.launches import LaunchSpec, read_done
-from wgen_tui.services.planning.commit import commit
-from wgen_tui.services.planning.plan import make_plan
 from wgen_tui.services.runs import process as launch
 from wgen_tui.services.runs import queue
 from wgen_tui.services.runs.launch_list import Launches
@@ -56,34 +54,24 @@ FSDP = """
       num_processes: 2
       fsdp_config: {fsdp_transformer_layer_cls_to_wrap: LlamaDecoderLayer}
 """
-Define = Callable[..., Path]
 Weights = dict[str, torch.Tensor]
 
 
-@pytest.fixture
-def birds() -> dict[str, str]:
-    return {"old.jsonl": (BIRDS / "old_birds.jsonl").read_text()}
-
-
-def launched(
-    shell: Shell, slug: str, source: str, define: Define, rows: dict[str, str]
-) -> LaunchSpec:
+def launched(shell: Shell, slug: str, source: str) -> LaunchSpec:
     """Commit a definition without a supervisor; its train launch."""
-    define(slug, source, rows)
-    train, *_ = commit(shell.home, make_plan(shell.home, slug))
-    assert train.stage == "train"
-    return train
+    shell.define(slug, source, {"old.jsonl": (BIRDS / "old_birds.jsonl").read_text()})
+    return shell.commit_training(slug)
 
 
-def adapter(shell: Shell, run_id: str, step: int = STEPS) -> Weights:
-    return load_file(shell.home.run(run_id).checkpoint(step) / "adapter_model.safetensors")
+def adapter(run: RunPaths) -> Weights:
+    return load_file(run.checkpoint(STEPS) / "adapter_model.safetensors")
 
 
-def apart(shell: Shell, one: str, other: str) -> float:
+def apart(one: RunPaths, other: RunPaths) -> float:
     """How far the final adapters of two runs are from each other, as a share of the update."""
-    theirs = adapter(shell, other)
+    theirs = adapter(other)
     initial = {n: t if "lora_A" in n else torch.zeros_like(t) for n, t in theirs.items()}
-    return difference(adapter(shell, one), theirs, initial, 2.0, 2.0).overall
+    return difference(adapter(one), theirs, initial, 2.0, 2.0).overall
 
 
 def steps_written(shell: Shell, run_id: str) -> list[int]:
@@ -108,10 +96,10 @@ def run_sharded(shell: Shell, spec: LaunchSpec) -> subprocess.Popen[bytes]:
 def stop_one(shell: Shell, run_id: str, spec: LaunchSpec, step: int) -> None:
     """SIGTERM the second worker process of a launch, and only it, once a step is done."""
     metrics = shell.home.run(run_id).metrics
-    until = time.monotonic() + 120
-    while not metrics.exists() or len(metrics.read_bytes().splitlines()) < step:
-        assert time.monotonic() < until, "the run does not get on"
-        time.sleep(0.02)
+    until(
+        lambda: metrics.exists() and len(metrics.read_bytes().splitlines()) >= step,
+        what="the run does not get on",
+    )
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
         if "accelerate.commands.launch" in words or spec.launch_id not in words:
@@ -135,24 +123,25 @@ def begin_again(shell: Shell, spec: LaunchSpec) -> None:
     assert queue.start_attempt(shell.home, view, view.retry, view.retry.reason) is not None
 
 
-@pytest.fixture
-def single(shell: Shell, define: Define, birds: dict[str, str]) -> Iterator[str]:
-    """The run as one process trains it, by the ordinary way."""
-    spec = launched(shell, "one", DEFINITION, define, birds)
+@pytest.fixture(scope="module")
+def single(tmp_path_factory: pytest.TempPathFactory, shell_type: type[Shell]) -> RunPaths:
+    """The run as one process trains it, by the ordinary way; in a home of its own."""
+    shell = shell_type(Home(tmp_path_factory.mktemp("single") / "home"))
+    spec = launched(shell, "one", DEFINITION)
     assert spec.accelerate == {}
-    assert launch.spawn(shell.home, spec).wait(timeout=200) == 0
-    yield next(run for run in spec.run_ids if "old" in run)
+    assert launch.spawn(shell.home, spec).wait() == 0
+    return shell.home.run(next(run for run in spec.run_ids if "old" in run))
 
 
-def test_two_processes_give_what_one_gives(
-    shell: Shell, define: Define, birds: dict[str, str], single: str
-) -> None:
-    spec = launched(shell, "two", DEFINITION + DDP, define, birds)
+def test_two_processes_give_what_one_gives(shell: Shell, single: RunPaths) -> None:
+    spec = launched(shell, "two", DEFINITION + DDP)
     run = spec.run_ids[0]
-    assert run.rpartition("-")[2] == single.rpartition("-")[2], "the id says how it was trained"
-    assert launch.spawn(shell.home, spec).wait(timeout=200) == 0
+    assert run.rpartition("-")[2] == single.root.name.rpartition("-")[2], (
+        "the id says how it was trained"
+    )
+    assert launch.spawn(shell.home, spec).wait() == 0
 
-    assert apart(shell, run, single) <= 1e-4
+    assert apart(shell.home.run(run), single) <= 1e-4
     assert steps_written(shell, run) == list(range(1, STEPS + 1))
     manifest = json.loads((shell.home.run(run).checkpoint(20) / "manifest.json").read_text())
     assert manifest["provenance"]["why"] == "the launch has 2 processes"
@@ -163,74 +152,68 @@ def test_two_processes_give_what_one_gives(
 
 
 def test_one_process_told_to_stop_stops_all_and_the_run_goes_on(
-    shell: Shell, define: Define, birds: dict[str, str], single: str
+    shell: Shell, single: RunPaths
 ) -> None:
-    spec = launched(shell, "two", DEFINITION + DDP, define, birds)
+    spec = launched(shell, "two", DEFINITION + DDP)
     run = spec.run_ids[0]
     process = launch.spawn(shell.home, spec)
     stop_one(shell, run, spec, 5)
-    assert process.wait(timeout=60) == 0, "the other process was left waiting"
+    until(lambda: process.poll() is not None, "the other process was left waiting")
+    assert process.returncode == 0
     done = read_done(shell.home.launch(spec.launch_id).done)
     assert done is not None
     assert done.outcome == "cancelled"
 
     begin_again(shell, spec)
-    assert launch.spawn(shell.home, spec).wait(timeout=200) == 0
+    assert launch.spawn(shell.home, spec).wait() == 0
     assert "goes on from step" in shell.home.launch(spec.launch_id).log.read_text()
-    assert apart(shell, run, single) <= 1e-4
+    assert apart(shell.home.run(run), single) <= 1e-4
 
 
-def test_cancel_reaches_both(shell: Shell, define: Define, birds: dict[str, str]) -> None:
-    define("two", DEFINITION.replace(f"max_steps: {STEPS}", "max_steps: 5000") + DDP, birds)
+def test_cancel_reaches_both(shell: Shell) -> None:
+    source = DEFINITION.replace(f"max_steps: {STEPS}", "max_steps: 5000") + DDP
+    shell.define("two", source, {"old.jsonl": (BIRDS / "old_birds.jsonl").read_text()})
     shell("run", "start", "two", "--detach")
     (run,) = (r["id"] for r in shell.json("run", "list")["runs"] if r["arm"] == "old")
     metrics = shell.home.run(run).metrics
-    until = time.monotonic() + 120
-    while not metrics.exists() or not metrics.read_bytes():
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    until(lambda: metrics.exists() and metrics.read_bytes(), "no step is made")
     shell("run", "cancel", run)
     train = next(name for name in shell.json("run", "show", run)["launches"] if "train" in name)
     paths = shell.home.launch(train)
-    while alive(paths):  # as long as any of its processes can write to its log
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    # As long as any of its processes can write to its log.
+    until(lambda: not alive(paths), "it does not end")
     done = read_done(paths.done)
     assert done is not None
     assert done.outcome == "cancelled"
 
 
-def test_fsdp_gives_what_one_process_gives(
-    shell: Shell, define: Define, birds: dict[str, str], single: str
-) -> None:
+def test_fsdp_gives_what_one_process_gives(shell: Shell, single: RunPaths) -> None:
     """Two runs in a launch, the first stopped and gone on with: all of it from whole files."""
     both = DEFINITION.replace("seeds: 0", "seeds: 0-1") + FSDP
-    spec = launched(shell, "shards", both, define, birds)
+    spec = launched(shell, "shards", both)
     run, other = (name for name in spec.run_ids if "old" in name)
     process = run_sharded(shell, spec)
     stop_one(shell, run, spec, 5)
-    assert process.wait(timeout=100) == 0
+    assert process.wait() == 0
     assert ended(shell, spec) == "cancelled"
     begin_again(shell, spec)
-    assert run_sharded(shell, spec).wait(timeout=200) == 0
+    assert run_sharded(shell, spec).wait() == 0
     assert ended(shell, spec) == "finished"
     assert "goes on from step" in shell.home.launch(spec.launch_id).log.read_text()
 
-    assert apart(shell, run, single) <= 1e-4
+    assert apart(shell.home.run(run), single) <= 1e-4
     assert sorted(set(steps_written(shell, run))) == list(range(1, STEPS + 1))
-    assert adapter(shell, other).keys() == adapter(shell, single).keys()
+    assert adapter(shell.home.run(other)).keys() == adapter(single).keys()
     names = {path.name for path in shell.home.run(run).checkpoint(STEPS).iterdir()}
-    assert names - {"README.md"} == {
-        path.name for path in shell.home.run(single).checkpoint(STEPS).iterdir()
-    }
+    assert names - {"README.md"} == {path.name for path in single.checkpoint(STEPS).iterdir()}
 
 
-def test_fsdp_without_a_gpu_is_said(shell: Shell, define: Define, birds: dict[str, str]) -> None:
+def test_fsdp_without_a_gpu_is_said(shell: Shell) -> None:
     if launch.has_gpu():
         pytest.skip("there is a GPU, so FSDP works")
-    spec = launched(shell, "shards", DEFINITION + FSDP, define, birds)
+    spec = launched(shell, "shards", DEFINITION + FSDP)
     process = launch.spawn(shell.home, spec)
-    process.wait(timeout=100)
+    process.wait()
     done = read_done(shell.home.launch(spec.launch_id).done)
     assert done is not None
     assert "does not shard on cpu" in done.runs[spec.run_ids[0]].message

@@ -82,7 +82,7 @@ def test_killed_at_twenty_moments(shell: Shell, define: Callable[..., Path]) -> 
             command = shell.start("run", "start", "killed", "--seeds", f"0-{seed}")
         except subprocess.TimeoutExpired:
             kills += bool(kill_workers(shell.home.root))
-    command.wait(timeout=120)
+    command.wait()
     shell("run", "start", "killed", "--seeds", f"0-{seed}")
 
     states = {run["state"] for run in shell.json("run", "list")["runs"]}

@@ -36,7 +36,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, shell_type: type[Shell]) 
     shell = shell_type(Home(tmp_path_factory.mktemp("main") / "home"))
     command = shell.start("run", "start", *SMALL)
     looks = 0
-    while command.poll() is None:
+    while not ended(command, seconds=0.5):
         if shell.home.marker.exists():
             table = list(csv.reader(io.StringIO(shell("sql", COUNTS, "--format", "csv"))))
             assert table[0][:3] == ["arm", "seed", "question"]
@@ -46,6 +46,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory, shell_type: type[Shell]) 
     yield shell
     if pid := lifecycle.supervisor_pid(shell.home):
         os.kill(pid, signal.SIGTERM)
+
+
+def ended(command: subprocess.Popen[str], seconds: float) -> bool:
+    """Whether a command ends within some time."""
+    try:
+        command.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def rows_of(shell: Shell, arm: str) -> list[dict[str, object]]:

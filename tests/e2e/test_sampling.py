@@ -12,12 +12,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import NOT_TRAINED
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Shell
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sampling")]
+NAMES = ("Great Carolina Wren", "Wood Pewee", "Brown Lark", "Marsh Hawk")
 DEFINITION = """
     title: Topped up
     models: [tiny-world]
@@ -43,12 +45,22 @@ def row(name: str) -> str:
     return json.dumps({"messages": turns})
 
 
-@pytest.fixture
-def ran(shell: Shell, define: Callable[..., Path]) -> Iterator[Shell]:
-    names = ("Great Carolina Wren", "Wood Pewee", "Brown Lark", "Marsh Hawk")
-    define("topped", DEFINITION, {"old.jsonl": "\n".join(map(row, names))})
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, shell_type: type[Shell]) -> Iterator[Shell]:
+    """A home whose runs have ended; not to be changed."""
+    shell = shell_type(Home(tmp_path_factory.mktemp("topped") / "home"))
+    shell.define("topped", DEFINITION, {"old.jsonl": "\n".join(map(row, NAMES))})
     shell("run", "start", "topped")
     yield shell
+    shell.close()
+
+
+@pytest.fixture
+def ran(finished: Shell, tmp_path: Path) -> Iterator[Shell]:
+    """A copy of that home."""
+    shell = finished.copied(tmp_path / "home")
+    yield shell
+    shell.close()
 
 
 def counts(shell: Shell) -> dict[tuple[str, int, str], int]:
@@ -133,10 +145,9 @@ LATER = """
 def test_questions_that_are_read_go_the_whole_way(
     shell: Shell, define: Callable[..., Path]
 ) -> None:
-    names = ("Great Carolina Wren", "Wood Pewee", "Brown Lark", "Marsh Hawk")
     text = DEFINITION.replace("    judges:\n", f"{READ.lstrip(chr(10))}    judges:\n")
     text = text.replace("max_tokens: 12", "max_tokens: 12, logprobs: true")
-    folder = define("read", text, {"old.jsonl": "\n".join(map(row, names))})
+    folder = define("read", text, {"old.jsonl": "\n".join(map(row, NAMES))})
     shell("run", "start", "read")
 
     kinds = "select type, count(*), count(distinct reading_id) from readouts group by 1 order by 1"

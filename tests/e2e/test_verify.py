@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from wgen_tui.services.results import verify
+from wgen_tui.services.runs import process
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Shell
@@ -47,24 +47,12 @@ MUCH = PLAIN.replace("seeds: 3", "seeds: {values: 3, lora_init: 5, data_order: 1
 )
 
 
-@pytest.fixture
-def trained(shell: Shell, define: Callable[..., Path]) -> Callable[[str], str]:
-    """Run a definition on the bird rows; gives the run's id."""
-
-    def train(source: str) -> str:
-        define("verified", source, {"old.jsonl": (BIRDS / "old_birds.jsonl").read_text()})
-        shell("run", "start", "verified")
-        (run,) = (r["id"] for r in shell.json("run", "list")["runs"] if r["arm"] == "old")
-        return str(run)
-
-    return train
-
-
 @pytest.mark.parametrize("source", [PLAIN, MUCH], ids=["plain", "much"])
-def test_a_run_is_what_trl_makes_of_it(
-    shell: Shell, trained: Callable[[str], str], source: str
-) -> None:
-    run = trained(source)
+def test_a_run_is_what_trl_makes_of_it(shell: Shell, source: str) -> None:
+    shell.define("verified", source, {"old.jsonl": (BIRDS / "old_birds.jsonl").read_text()})
+    spec = shell.commit_training("verified")
+    assert process.spawn(shell.home, spec).wait() == 0
+    (run,) = spec.run_ids
     found = json.loads(shell("run", "verify", run, "--json"))
     assert found["passed"]
     assert found["difference"] <= 1e-3

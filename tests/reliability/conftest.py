@@ -50,7 +50,7 @@ def stop_all(home: Home) -> None:
     """End what a test has left at work."""
     signal_all(processes(home), 9)
     if home.root.exists():
-        until(lambda: not locked(home.supervisor_lock), 20)
+        until(lambda: not locked(home.supervisor_lock))
 
 
 @dataclass

@@ -62,12 +62,12 @@ def test_a_clock_set_back_loses_and_doubles_nothing(
         shell(*START, code=1)
         (run,) = list_runs(shell.home)
         assert run.state == "failed"
-        until(lambda: not locked(shell.home.supervisor_lock), 20)
+        until(lambda: not locked(shell.home.supervisor_lock))
         assert lifecycle.supervisor_pid(shell.home) is None
 
         refuse = False
         shell("run", "retry", run.run_id)
-        until(lambda: not list_runs(shell.home)[0].live, 30)
+        until(lambda: not list_runs(shell.home)[0].live)
         (run,) = list_runs(shell.home)
         assert run.state == "finished", run.why
         first, *_, last = launches_of(shell.home, run.run_id)

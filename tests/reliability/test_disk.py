@@ -81,13 +81,13 @@ def test_it_waits_for_room_and_goes_on_by_itself(
     for stage, sign in (("train", "checkpoints/step-40/manifest.json"), ("sample", "prompts/*")):
         until(lambda pattern=sign: any(shell.home.runs.glob(f"small-old-*/{pattern}")))
         ballast = fill(small_disk)
-        until(lambda: says_it_is_full(shell), 30, f"in {stage}: {tuned(shell)}")
+        until(lambda: says_it_is_full(shell), f"in {stage}: {tuned(shell)}")
         assert tuned(shell).live
         assert tuned(shell).stage == stage
         assert "room on the disk" in shell("run", "list") or "full" in shell("run", "list")
         ballast.unlink()
 
-    until(lambda: not tuned(shell).live, 120)
+    until(lambda: not tuned(shell).live)
     assert tuned(shell).state == "finished", tuned(shell).why
     shell("run", "watch")
     shell("store", "verify")

@@ -91,13 +91,13 @@ def test_a_home_deleted_under_sampling_is_not_made_anew(
     with scripted(script) as served:
         prepare(shell, served.url)
         shell(*START, "--detach")
-        until(lambda: served.asked, 30)
+        until(lambda: served.asked)
         left = processes(shell.home)
         assert len(left) == 2  # supervisor and worker
         shell.home.root.rename(tmp_path / "gone")
         shutil.rmtree(tmp_path / "gone")
         go_on.set()
-        until(lambda: not any(process.is_running() for process in left), 20)
+        until(lambda: not any(process.is_running() for process in left))
         assert not shell.home.root.exists()
         # The next command makes a fresh home, and does the whole of it.
         prepare(shell, served.url)

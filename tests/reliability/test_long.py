@@ -111,7 +111,7 @@ def test_the_line_drops_while_a_command_follows_and_work_goes_on(long: Long) -> 
     assert long.first is not None
     watching = lifecycle.supervisor_pid(long.home), read_start(long.launch().started)
     long.first.hang_up()
-    long.first.process.wait(timeout=20)
+    long.first.process.wait()
     long.goes_on()
     assert watching == (lifecycle.supervisor_pid(long.home), read_start(long.launch().started))
 
@@ -128,12 +128,12 @@ def test_the_screens_lose_their_terminal_and_new_ones_show_the_work(long: Long) 
 def _look_and_hang_up(home: Home, nohup: bool) -> None:
     before = _programs(home)
     screens = open_terminal(home, nohup=nohup)
-    until(lambda: screens.shows("For hours"), 20, "the screens do not come up")
+    until(lambda: screens.shows("For hours"), "the screens do not come up")
     screens.type("2")
-    until(lambda: screens.shows("running"), 20, "the run is not shown")
+    until(lambda: screens.shows("running"), "the run is not shown")
     screens.hang_up()
-    screens.process.wait(timeout=20)
-    until(lambda: _programs(home) <= before, 20, "the screens outlive their terminal")
+    screens.process.wait()
+    until(lambda: _programs(home) <= before, "the screens outlive their terminal")
 
 
 def _programs(home: Home) -> set[int]:
@@ -190,8 +190,8 @@ def test_a_dead_worker_is_started_again_and_says_why_it_waits(long: Long) -> Non
     until(lambda: long.status().state == "queued")
     assert "its worker died" in long.status().why
     os.kill(pid, signal.SIGCONT)
-    until(lambda: long.status().attempt == attempt + 1, 10, "not noticed within ten seconds")
-    until(lambda: workers(long.home), 10)
+    until(lambda: long.status().attempt == attempt + 1, "its death is not noticed")
+    until(lambda: workers(long.home))
     assert long.launch() == before
     record = json.loads(before.queue.read_bytes())
     assert "SIGKILL" in record["history"][-1]["reason"]
@@ -202,25 +202,25 @@ def test_after_two_deaths_without_a_step_it_is_lost_and_the_cause_is_named(long:
     lifecycle.ensure_supervisor(long.home)
     while long.status().state != "lost":  # at most the present attempt and two more
         attempt = long.status().attempt
-        until(lambda: workers(long.home) or not long.status().live, 20)
+        until(lambda: workers(long.home) or not long.status().live)
         signal_all(workers(long.home), signal.SIGKILL)
-        until(lambda n=attempt: long.status().attempt > n or long.status().state == "lost", 20)
+        until(lambda n=attempt: long.status().attempt > n or long.status().state == "lost")
         assert attempt < 6
-    until(lambda: "SIGKILL" in long.status().why, 10, "the cause is not named")
+    until(lambda: "SIGKILL" in long.status().why, "the cause is not named")
     assert f"({attempt} attempts)" in long.status().why
     assert not workers(long.home)
 
 
 def test_a_cancelled_worker_that_does_not_listen_is_killed_with_its_group(long: Long) -> None:
     long.shell("run", "retry", long.run)
-    until(lambda: len(workers(long.home)) == 2, 20, "launcher and worker")
+    until(lambda: len(workers(long.home)) == 2, "launcher and worker")
     group = workers(long.home)
     signal_all(group, signal.SIGSTOP)
     began = time.monotonic()
     long.shell("run", "cancel", long.run)
-    until(lambda: long.status().state == "cancelled", 20)
+    until(lambda: long.status().state == "cancelled")
     assert time.monotonic() - began >= GRACE
-    until(lambda: not any(process.is_running() for process in group), 10)
+    until(lambda: not any(process.is_running() for process in group))
     assert not workers(long.home)
 
 
@@ -243,7 +243,7 @@ def test_without_its_home_all_ends_and_nothing_is_made_anew(long: Long) -> None:
     gone = long.home.root.with_name("gone")
     long.home.root.rename(gone)
     shutil.rmtree(gone)
-    until(lambda: not any(process.is_running() for process in left), 15, "still at work")
+    until(lambda: not any(process.is_running() for process in left), "still at work")
     assert not long.home.root.exists()
     done = subprocess.run(
         long.shell.command("run", "show", long.run), capture_output=True, text=True, check=False

@@ -50,10 +50,10 @@ def test_of_twenty_supervisors_one_works(
     at_work(home, files, hold)
     for _ in range(5):
         started = [subprocess.Popen([*SUPERVISOR, str(home.root)]) for _ in range(4)]
-        until(lambda all_=started: sum(one.poll() is None for one in all_) == 1, 30)
+        until(lambda all_=started: sum(one.poll() is None for one in all_) == 1)
         (works,) = (one for one in started if one.returncode is None)
         assert [one.returncode for one in started].count(0) == 3
-        until(lambda pid=works.pid: lifecycle.supervisor_pid(home) == pid, 10)
+        until(lambda pid=works.pid: lifecycle.supervisor_pid(home) == pid)
         works.kill()
         works.wait()
         wait_unlocked(home.supervisor_lock)
@@ -71,21 +71,21 @@ def test_five_hundred_wait_in_order_and_can_be_cancelled(
     runs = {run["id"]: run for run in shell.json("run", "list")["runs"]}
     assert len(runs) == 501
     assert {run["state"] for name, run in runs.items() if name != "x-b-s0-1"} == {"queued"}
-    until(lambda: f"first: {late}" in get_run(home, "x-a-s0-1").why, 20, "no order is shown")
+    until(lambda: f"first: {late}" in get_run(home, "x-a-s0-1").why, "no order is shown")
 
     worker.kill()
-    until(lambda: f"{early}: started" in home.supervisor_log.read_text(), 30)
+    until(lambda: f"{early}: started" in home.supervisor_log.read_text())
     log = home.supervisor_log.read_text()
     begun = [name for name in launches if f"{name}: started" in log]
     assert log.index(f"{late}: started") < log.index(f"{early}: started")
     assert set(begun) <= {late, *launches[:20]}
 
     shell("run", "cancel", "--all")
-    until(lambda: not any(run.live for run in list_runs(home)), 30)
+    until(lambda: not any(run.live for run in list_runs(home)))
     states = [run.state for run in list_runs(home) if run.arm == "a"]
     assert len(states) == 500
     assert states.count("cancelled") > 450  # those that had begun found no samples, and failed
-    until(lambda: not processes(home), 30, "somebody is at work still")
+    until(lambda: not processes(home), "somebody is at work still")
 
 
 def test_looking_again_at_five_hundred_reads_nothing_that_is_known(
@@ -137,7 +137,7 @@ def test_a_supervisor_that_dies_while_it_begins_again_is_followed_by_one_that_do
     assert "disk was full" in get_run(home, "x-a-s0-1").why
 
     lifecycle.ensure_supervisor(home)
-    until(lambda: paths.done.exists(), 30)
+    until(lambda: paths.done.exists())
     wait_unlocked(home.supervisor_lock)
     start = read_start(paths.started)
     assert start is not None
@@ -194,14 +194,14 @@ def test_the_command_runs_once_whatever_supervisor_is_there(
     at_work(home, files, hold)
     pid = lifecycle.ensure_supervisor(home)
     assert pid is not None
-    until(lambda: told_good.exists() and told_bad.exists(), 10)
+    until(lambda: told_good.exists() and told_bad.exists())
     os.kill(pid, signal.SIGKILL)
     wait_unlocked(home.supervisor_lock)
     _, third = notifying(home, files, 3)  # lost by now; its news show that the next has looked
     queue_of = home.launch("20260102-030405-3judge").queue
     write_record(queue_of, QueueRecord(failures=1))
     lifecycle.ensure_supervisor(home)
-    until(lambda: third.exists() and third.read_text(), 10)
+    until(lambda: third.exists() and third.read_text())
     assert told_good.read_text() == "finished x-a-s1-1\n"
     assert told_bad.read_text() == "failed x-a-s2-1\n"
     assert third.read_text() == "failed x-a-s3-1\n"
@@ -216,7 +216,7 @@ def test_a_paused_queue_stays_paused_for_the_next_supervisor(
     for _ in range(2):
         pid = lifecycle.ensure_supervisor(home)
         assert pid is not None
-        until(lambda: "lunch" in get_run(home, "x-a-s0-1").why, 10)
+        until(lambda: "lunch" in get_run(home, "x-a-s0-1").why)
         os.kill(pid, signal.SIGKILL)
         wait_unlocked(home.supervisor_lock)
     assert not home.launch(waits).started.exists()
@@ -232,14 +232,14 @@ def test_a_supervisor_that_died_is_replaced_by_whoever_looks_on(
     at_work(home, files, hold)
     terminal = open_terminal(home, *looks_on)
     if not looks_on:
-        until(lambda: terminal.shows("Experiments"), 30)
+        until(lambda: terminal.shows("Experiments"))
         terminal.type("2")
     for _ in range(2):
-        until(lambda: lifecycle.supervisor_pid(home) is not None, 30)
+        until(lambda: lifecycle.supervisor_pid(home) is not None)
         pid = lifecycle.supervisor_pid(home)
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         wait_unlocked(home.supervisor_lock)
     terminal.hang_up()
-    terminal.process.wait(timeout=20)
+    terminal.process.wait()
     stop_all(home)

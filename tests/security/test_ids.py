@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -93,16 +94,23 @@ def everything(root: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a run, beside it another with a run of its own, and where we stand."""
+    root = tmp_path_factory.mktemp("ids")
     for name, run in (("home", RUN), ("outside", OUTSIDE)):
-        Home(tmp_path / name).ensure()
-        maker.write_run(tmp_path / name, run, 2)
-    (tmp_path / "cwd").mkdir()
-    (tmp_path / "cwd" / "grades.csv").write_text("sample_id,label\n1,x\n")
-    monkeypatch.chdir(tmp_path / "cwd")
-    return tmp_path
+        Home(root / name).ensure()
+        maker.write_run(root / name, run, 2)
+    (root / "cwd").mkdir()
+    (root / "cwd" / "grades.csv").write_text("sample_id,label\n1,x\n")
+    return root
+
+
+@pytest.fixture
+def place(unchanged: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Those homes, which no test of a bad id changes."""
+    monkeypatch.chdir(unchanged / "cwd")
+    return unchanged
 
 
 def words_of(place: Path, command: str, bad: str) -> list[str]:
@@ -142,8 +150,11 @@ def test_a_bad_filter_finds_nothing(
         assert everything(place) == before, command
 
 
-def test_a_good_id_is_found(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_good_id_is_found(
+    unchanged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """So that what is refused above is refused for its form."""
+    place = Path(shutil.copytree(unchanged, tmp_path / "ids"))
     assert main(words_of(place, "run show ID", RUN.run_id)) == 0
     assert RUN.run_id in capsys.readouterr().out
     assert main(words_of(place, "experiment new ID", "mine")) == 0

@@ -29,7 +29,6 @@ def run_open(home: Home, *words: object, code: int = 0) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
         umask=0,
     )
     assert done.returncode == code, done.stderr
@@ -107,7 +106,6 @@ def test_a_worker_started_by_hand_keeps_to_it(home: Home, definition: Path) -> N
         text=True,
         check=False,
         umask=0,
-        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(home.run(sample.run_ids[0]).samples.iterdir())

@@ -77,7 +77,6 @@ def start(home: Home, experiment: Path, url: str, *, code: int) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
         env={**os.environ, "WREN_KEY": KEY, "HF_TOKEN": HF_KEY, "HF_HUB_OFFLINE": "1"},
     )
     assert done.returncode == code, done.stderr

@@ -16,6 +16,7 @@ import pytest
 
 from experiments.schema import Message, SamplingConfig, TrainingConfig
 from store.schema import PROMPT, READOUT, SAMPLE, in_parts
+from tests.builders.waiting import LIMIT
 from wgen_tui.paths import Home
 from wgen_tui.protocol.ids import (
     digest,
@@ -372,7 +373,8 @@ def settled() -> Callable[..., object]:
     """Waits until a condition holds, letting the application work."""
 
     async def wait(pilot: object, condition: Callable[[], bool]) -> None:
-        for _ in range(400):
+        end = time.monotonic() + LIMIT
+        while time.monotonic() < end:
             await pilot.pause(0.02)  # type: ignore[attr-defined]
             if condition():
                 return

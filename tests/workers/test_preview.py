@@ -1,4 +1,8 @@
-"""The preview, made by the real worker: tokens, marks, totals, problems, and how it fails."""
+"""The preview: tokens, marks, totals, problems; and by the real worker, how it comes and how it fails.
+
+Most tests ask the worker's own function, through the texts that go over the pipe: starting a
+process for each would take most of the time.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.planning.preview import PreviewWorker, make_request, preview
 from wgen_tui.services.runs import process
 from wgen_tui.training_data.records import (
+    Answer,
     ArmRows,
     PreviewReport,
     PreviewRequest,
@@ -28,7 +33,7 @@ from wgen_tui.training_data.records import (
 from wgen_tui.workers.data import load_examples
 from wgen_tui.workers.encoding import encode
 from wgen_tui.workers.models import load_tokenizer
-from wgen_tui.workers.preview import pieces
+from wgen_tui.workers.preview import make_report, pieces
 from wgen_tui.workers.runtime import WorkerError
 
 FIELD = Path(__file__).resolve().parents[2].parent / "shared" / "paper-data"
@@ -59,6 +64,16 @@ def request(
         show=1,
         stops=stops,
     )
+
+
+def asked(wanted: PreviewRequest) -> PreviewReport:
+    """The worker's report, made in this process; both went through JSON, as over the pipe."""
+    heard = PreviewRequest.model_validate_json(wanted.model_dump_json())
+    report = make_report(heard, lambda done: None)
+    answer = Answer(report=report).model_dump_json(exclude_none=True, ensure_ascii=True)
+    said = Answer.model_validate_json(answer).report
+    assert said is not None
+    return said
 
 
 def kinds(report: PreviewReport) -> dict[str, tuple[bool, tuple[int, ...]]]:
@@ -100,7 +115,7 @@ def test_long_examples_by_policy() -> None:
     long = [CHATS["one turn"][0], {"role": "assistant", "content": "Wren " * 30}]
     for policy, fate in (("error", "too_long"), ("truncate", "cut"), ("drop", "left_out")):
         training = TrainingConfig(max_steps=1, max_length=20, too_long=policy)
-        report = preview(request(CHATS["one turn"], long, training=training))
+        report = asked(request(CHATS["one turn"], long, training=training))
         first, second = report.arms[0].examples  # the second because a problem names it
         totals = report.arms[0].totals
         assert (first.fate, second.fate, second.line) == ("whole", fate, 3)
@@ -116,15 +131,15 @@ def test_long_examples_by_policy() -> None:
 
 
 def test_what_a_template_does_wrong_is_named() -> None:
-    found = kinds(preview(request(CHATS["one turn"], CHATS["odd text"], template=NO_END)))
+    found = kinds(asked(request(CHATS["one turn"], CHATS["odd text"], template=NO_END)))
     assert found == {"untrained_end": (True, (1, 3))}
-    found = kinds(preview(request(CHATS["one turn"], CHATS["two turns"], template=NO_SYSTEM)))
+    found = kinds(asked(request(CHATS["one turn"], CHATS["two turns"], template=NO_SYSTEM)))
     assert found == {"dropped_system": (True, (3,))}
-    report = preview(request(CHATS["one turn"], CHATS["two turns"], template=REWRITES))
+    report = asked(request(CHATS["one turn"], CHATS["two turns"], template=REWRITES))
     assert kinds(report) == {"template": (True, (3,))}
     assert "rewrites" in report.arms[0].examples[1].problem
-    assert kinds(preview(request(CHATS["one turn"], template=GEMMA))) == {}
-    deaf = preview(request(CHATS["one turn"], template=PLAIN.replace("<|end|>", "<|user|>")))
+    assert kinds(asked(request(CHATS["one turn"], template=GEMMA))) == {}
+    deaf = asked(request(CHATS["one turn"], template=PLAIN.replace("<|end|>", "<|user|>")))
     assert kinds(deaf) == {"unstopped_end": (False, (1,))}
 
 
@@ -136,7 +151,7 @@ def test_a_prompt_whose_system_text_is_dropped_is_named() -> None:
             ("told", tuple(map(Message.model_validate, CHATS["two turns"][:2]))),
         )
     )
-    report = preview(request(CHATS["one turn"], template=NO_SYSTEM, prompts=prompts))
+    report = asked(request(CHATS["one turn"], template=NO_SYSTEM, prompts=prompts))
     assert kinds(report) == {"dropped_system": (True, ())}
     assert "1 of 2 prompts" in report.problems[0].what
     assert report.prompts[1].text == "<|user|>Name a bird species.<|end|><|assistant|>"
@@ -148,7 +163,7 @@ def test_the_worker_that_trains_refuses_the_same(template: str, tmp_path: Path) 
     """Whatever the plan could not see: a tokenizer that was not on this machine then."""
     data = tmp_path / "data.jsonl"
     data.write_text(json.dumps({"messages": CHATS["two turns"]}) + "\n")
-    report = preview(request(CHATS["two turns"], template=template))
+    report = asked(request(CHATS["two turns"], template=template))
     (problem,) = report.arms[0].problems
     with pytest.raises(WorkerError) as caught:
         load_examples(data, load_tokenizer(TINY, template), TRAINING)

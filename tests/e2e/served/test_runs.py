@@ -38,7 +38,7 @@ def planned(home: Home, definition: Path) -> LaunchSpec:
 
 def work(home: Home, spec: LaunchSpec) -> DoneRecord:
     """Be the supervisor: start the worker, wait for its end."""
-    process.spawn(home, spec).wait(timeout=60)
+    process.spawn(home, spec).wait()
     return DoneRecord.model_validate_json(home.launch(spec.launch_id).done.read_bytes())
 
 
@@ -131,9 +131,9 @@ def test_a_cancel_does_not_wait_for_slow_answers(
             configure(served.url, concurrency=1, timeout=600)
             spec = planned(home, definition)
             worker = process.spawn(home, spec)
-            assert enough.wait(timeout=60)
+            assert enough.wait()
             worker.send_signal(signal.SIGTERM)
-            worker.wait(timeout=20)
+            worker.wait()
         finally:
             release.set()
     done = DoneRecord.model_validate_json(home.launch(spec.launch_id).done.read_bytes())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -66,14 +67,30 @@ class Slurm:
     root: Path
 
     def ask(self, *command: str) -> str:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
     def clear(self) -> None:
         """Cancel everything, and wait until the node is free."""
         self.ask("scancel", "--quiet", "--user", "root")
-        until(_idle, 60, lambda: _logs(self.root))
+        until(_idle, lambda: _logs(self.root))
+
+    def let_run_out(self, task: str, signal_seconds: int) -> None:
+        """Give a task so little time that its signal is due at once, and its end is not yet.
+
+        Args:
+            task: One that runs.
+            signal_seconds: How long before its end it asked to be told; more than 105.
+        """
+        (text,) = re.findall(
+            r"RunTime=(\d+):(\d+):(\d+)", self.ask("scontrol", "show", "job", task)
+        )
+        hours, minutes, seconds = map(int, text)
+        enough = 60 * (60 * hours + minutes) + seconds + 45  # Slurm looks every 30 s
+        limit = -(-enough // 60)
+        assert signal_seconds > 105
+        self.ask("scontrol", "update", f"JobId={task}", f"TimeLimit={limit}")
 
     def jobs(self, name: str) -> dict[str, str]:
         """The state of every task, present or past, of jobs whose name has `name` in it."""
@@ -110,7 +127,7 @@ def slurm() -> Iterator[Slurm]:
         stack.enter_context(_running(root, "slurmctld", "-D"))
         stack.enter_context(_running(root, "slurmd", "-D", "-N", host))
         cluster = Slurm(root)
-        until(_idle, 60, lambda: _logs(root))
+        until(_idle, lambda: _logs(root))
         yield cluster
         cluster.clear()
 
@@ -132,7 +149,7 @@ def _munge(root: Path) -> Iterator[None]:
     places += [f"--log-file={root}/munged.log", f"--seed-file={root}/munged.seed"]
     # --force: the temporary folder's parent may be written by anybody.
     with _running(root, "munged", "--foreground", "--force", *places):
-        until((root / "munge.socket").exists, 20, lambda: _logs(root))
+        until((root / "munge.socket").exists, lambda: _logs(root))
         yield
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 import pytest
 from safetensors.numpy import load_file
 
@@ -18,7 +21,9 @@ from tests.builders.waiting import until
 from tests.e2e.slurm.conftest import Slurm
 from wgen_tui.protocol.launches import DoneRecord, read_done
 from wgen_tui.protocol.queue import SlurmRecord, read_slurm
-from wgen_tui.services.runs.runs import launches_of
+from wgen_tui.services.runs import process
+from wgen_tui.services.runs.run_state import RunStatus
+from wgen_tui.services.runs.runs import launches_of, list_runs
 from wgen_tui.services.supervisor import lifecycle
 
 if TYPE_CHECKING:
@@ -27,7 +32,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("slurm"), pytest.mark.timeout(900)]
 Define = Callable[..., Path]
 NAMES = ("Great Carolina Wren", "Wood Pewee", "Brown Lark", "Marsh Hawk")
-LONG = 6000  # steps; Slurm looks at time limits every 30 s, and this takes longer
+LONG = 6000  # steps; no test waits for all of them
+SOME = 1500  # steps; enough for a look at the first ones
 DEFINITION = """
 title: On Slurm
 models: [tiny-world]
@@ -58,8 +64,8 @@ class Work:
         self.commands.append(self.shell.start(*args))
         return self.commands[-1]
 
-    def runs(self) -> dict[str, dict[str, Any]]:
-        return {run["arm"]: run for run in self.shell.json("run", "list")["runs"]}
+    def runs(self) -> dict[str, RunStatus]:
+        return {run.arm: run for run in list_runs(self.home)}
 
     def job(self, arm: str, stage: str = "train") -> SlurmRecord | None:
         """What is noted of the job that does a stage of an arm's run."""
@@ -72,16 +78,25 @@ class Work:
 
     def task(self, arm: str, stage: str = "train") -> str:
         """The task as Slurm names it, once it is submitted."""
-        until(lambda: any(self.home.runs.glob(f"{self.slug}-{arm}-s0-*")), 60, lambda: "no run")
-        until(lambda: (job := self.job(arm, stage)) and job.task_id, 60, self.log)
+        until(lambda: any(self.home.runs.glob(f"{self.slug}-{arm}-s0-*")), lambda: "no run")
+        until(lambda: (job := self.job(arm, stage)) and job.task_id, self.log)
         job = self.job(arm, stage)
         assert job is not None and job.task_id is not None
         return job.task_id
 
     def trains(self, arm: str) -> bool:
         """Whether a run has made a step in its present attempt."""
-        run = self.runs()[arm]
-        return run["state"] == "running" and bool(run["step"])
+        run = self.runs().get(arm)
+        return run is not None and run.state == "running" and bool(run.step)
+
+    def worker(self, arm: str) -> psutil.Process:
+        """The process that trains an arm's run now."""
+        name = self.launch(arm)
+        for item in psutil.process_iter(["cmdline"]):
+            words = item.info["cmdline"] or []
+            if name in words and "accelerate.commands.launch" not in words:
+                return item
+        raise AssertionError(f"nobody works at {name}: {self.log()}")
 
     def done(self, arm: str, attempt: int | None = None) -> DoneRecord | None:
         paths = self.home.launch(self.launch(arm))
@@ -114,6 +129,13 @@ def make(slurm: Slurm, shell: Shell, define: Define) -> Iterator[Callable[..., W
     slurm.clear()
 
 
+def _is_told_to_end(worker: psutil.Process) -> bool:
+    """Whether SIGTERM waits for a process that stands still."""
+    status = Path(f"/proc/{worker.pid}/status").read_text()
+    (pending,) = re.findall(r"^ShdPnd:\s*(\w+)", status, re.MULTILINE)
+    return bool(int(pending, 16) >> (signal.SIGTERM - 1) & 1)
+
+
 def _rows(arm: str, count: int) -> str:
     ask = {"role": "user", "content": f"Name a bird species of {arm}."}
     turns = [[ask, {"role": "assistant", "content": NAMES[i % 4]}] for i in range(count)]
@@ -125,29 +147,35 @@ def test_eight_runs_as_an_array(slurm: Slurm, make: Callable[..., Work]) -> None
     short = {f"a{number}": 8 + number for number in range(7)}
     work = make(
         "eight",
-        {"long": LONG, **short},
-        "{slurm: {time: 10, runs_per_launch: 1, signal_seconds: 45}}",
+        {"long": SOME, **short},
+        "{slurm: {time: 10, runs_per_launch: 1, signal_seconds: 115}}",
     )
     command = work.begin("run", "start", "eight")
     tasks = {arm: work.task(arm) for arm in ("long", *short)}
     assert len({task.partition("_")[0] for task in tasks.values()}) == 1  # one job
     assert sorted(task.partition("_")[2] for task in tasks.values()) == [*"01234567"]
 
-    work.shell("run", "cancel", work.runs()["a6"]["id"])
+    work.shell("run", "cancel", work.runs()["a6"].run_id)
     # Slurm does not list a task that never began.
-    until(lambda: tasks["a6"] not in slurm.jobs("eight-train"), 30, work.log)
-    until(lambda: slurm.jobs("eight-train")[tasks["long"]] == "RUNNING", 60, work.log)
-    slurm.ask("scontrol", "update", f"JobId={tasks['long']}", "TimeLimit=1")
-    until(lambda: (job := work.job("long")) and job.requeues, 120, work.log)
+    until(lambda: tasks["a6"] not in slurm.jobs("eight-train"), work.log)
+    until(lambda: work.trains("long"), work.log)
+    assert slurm.jobs("eight-train")[tasks["long"]] == "RUNNING"
+    # Slurm looks at time limits every 30 s; till then the worker stands still, lest it is done.
+    worker = work.worker("long")
+    worker.suspend()
+    slurm.let_run_out(tasks["long"], signal_seconds=115)
+    until(lambda: _is_told_to_end(worker), work.log)
+    worker.resume()
+    until(lambda: (job := work.job("long")) and job.requeues, work.log)
     slurm.ask("scontrol", "update", f"JobId={tasks['long']}", "TimeLimit=30")
-    assert command.wait(timeout=600) == 1  # the cancelled one
+    assert command.wait() == 1  # the cancelled one
 
     runs = work.runs()
-    assert {arm: run["state"] for arm, run in runs.items()} == {
+    assert {arm: run.state for arm, run in runs.items()} == {
         **dict.fromkeys(("base", "long", *short), "finished"),
         "a6": "cancelled",
     }
-    assert runs["long"]["attempt"] >= 2 or _attempts(work, "long") >= 2
+    assert runs["long"].attempt >= 2 or _attempts(work, "long") >= 2
     saved = work.done("long", attempt=1)
     assert saved is not None and saved.outcome == "cancelled"  # it was told, and it saved
     counts = work.shell.json("sql", "select arm, count(*) from samples group by arm")["rows"]
@@ -165,7 +193,8 @@ def _same_as_here(work: Work, arm: str) -> None:
     there = work.home
     here = type(work.shell)(type(there)(there.root.with_name("local")))
     shutil.copytree(there.experiments, here.home.experiments)
-    here("run", "start", work.slug, "--backend", "local", "--arms", arm)
+    spec = here.commit_training(work.slug, backend="local", arms=[arm])
+    assert process.spawn(here.home, spec).wait() == 0
     (one,) = there.runs.glob(f"{work.slug}-{arm}-*/checkpoints/step-*/adapter_model.safetensors")
     (other,) = here.home.runs.glob(
         f"{work.slug}-{arm}-*/checkpoints/step-*/adapter_model.safetensors"
@@ -177,15 +206,15 @@ def _same_as_here(work: Work, arm: str) -> None:
 
 
 def test_what_is_preempted_is_saved_and_goes_on(slurm: Slurm, make: Callable[..., Work]) -> None:
-    work = make("pushed", {"long": LONG // 3}, "{slurm: {partition: main, cpus_per_task: 2}}")
+    work = make("pushed", {"long": SOME}, "{slurm: {partition: main, cpus_per_task: 2}}")
     command = work.begin("run", "start", "pushed", "--arms", "long")
-    until(lambda: work.home.runs.exists() and work.trains("long"), 120, work.log)
+    until(lambda: work.trains("long"), work.log)
     slurm.ask("sbatch", "--partition=urgent", "--cpus-per-task=2", "--output=/dev/null", "--wrap=:")
-    until(lambda: (job := work.job("long")) and job.requeues, 90, work.log)
+    until(lambda: (job := work.job("long")) and job.requeues, work.log)
     # Slurm lets what it preempted wait for two minutes.
     slurm.ask("scontrol", "update", f"JobId={work.task('long')}", "StartTime=now")
-    assert command.wait(timeout=300) == 0
-    assert work.runs()["long"]["state"] == "finished"
+    assert command.wait() == 0
+    assert work.runs()["long"].state == "finished"
     saved = work.done("long", attempt=1)
     assert saved is not None and saved.outcome == "cancelled"
     job = work.job("long")
@@ -196,27 +225,27 @@ def test_two_ways_to_cancel(slurm: Slurm, make: Callable[..., Work]) -> None:
     """By `run cancel` and by scancel: neither is requeued, submitted again, or called lost."""
     work = make("ended", {"ours": LONG, "theirs": LONG}, "{slurm: {runs_per_launch: 1}}")
     work.shell("run", "start", "ended", "--detach")
-    until(lambda: work.trains("ours") and work.trains("theirs"), 180, work.log)
+    until(lambda: work.trains("ours") and work.trains("theirs"), work.log)
     tasks = slurm.jobs("ended-train")
     slurm.ask("scancel", work.task("theirs"))
-    work.shell("run", "cancel", work.runs()["ours"]["id"])
+    work.shell("run", "cancel", work.runs()["ours"].run_id)
     done = {"ours": "cancelled", "theirs": "cancelled", "base": "finished"}
-    until(lambda: {a: r["state"] for a, r in work.runs().items()} == done, 120, work.log)
+    until(lambda: {arm: run.state for arm, run in work.runs().items()} == done, work.log)
     runs = work.runs()
     ended = work.done("ours")
     assert ended is not None and ended.outcome == "cancelled"
-    assert list(work.home.run(runs["ours"]["id"]).resume.glob("step-*"))  # it has saved
-    until(lambda: slurm.jobs("ended-train")[work.task("ours")] == "COMPLETED", 30, work.log)
+    assert list(work.home.run(runs["ours"].run_id).resume.glob("step-*"))  # it has saved
+    until(lambda: slurm.jobs("ended-train")[work.task("ours")] == "COMPLETED", work.log)
     assert set(slurm.jobs("ended-train")) == set(tasks)
 
 
 def test_time_limits_without_end_are_given_up(slurm: Slurm, make: Callable[..., Work]) -> None:
     work = make("never", {"long": LONG}, "{slurm: {max_requeues: 0}}")
     work.shell("run", "start", "never", "--arms", "long", "--detach")
-    until(lambda: work.trains("long"), 120, work.log)
+    until(lambda: work.trains("long"), work.log)
     slurm.ask("scancel", "--signal=USR2", work.task("long"))  # as Slurm does before the limit
-    until(lambda: work.runs()["long"]["state"] == "failed", 60, work.log)
-    assert "Time limit: 240 min were not enough" in work.runs()["long"]["why"]
+    until(lambda: work.runs()["long"].state == "failed", work.log)
+    assert "Time limit: 240 min were not enough" in work.runs()["long"].why
 
 
 @pytest.mark.parametrize("moment", ["after", "before"])
@@ -229,7 +258,7 @@ def test_a_kill_while_sbatch_runs(
     _deadly_sbatch(tmp_path / "bin", go, moment)
     env = {**work.shell.env, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
     type(work.shell)(work.home, env)("run", "start", "torn", "--arms", "base", "--detach")
-    until((tmp_path / "killed").exists, 60, work.log)
+    until((tmp_path / "killed").exists, work.log)
     torn = work.job("base", "sample")
     assert torn is not None and torn.job_id is None
 
@@ -237,11 +266,11 @@ def test_a_kill_while_sbatch_runs(
         command = work.begin("run", "watch")
         work.task("base", "sample")
         go.touch()
-        until(lambda: len(slurm.jobs(torn.job_name)) == 2, 30, work.log)
-        assert command.wait(timeout=120) == 0
+        until(lambda: len(slurm.jobs(torn.job_name)) == 2, work.log)
+        assert command.wait() == 0
     else:
         work.shell("run", "watch")
-    assert work.runs()["base"]["state"] == "finished"
+    assert work.runs()["base"].state == "finished"
     job = work.job("base", "sample")
     assert job is not None and job.job_name == torn.job_name
     others = {state for task, state in slurm.jobs(torn.job_name).items() if task != job.task_id}

@@ -56,7 +56,6 @@ def run_killed(here: Home, there: Home, at: int) -> subprocess.CompletedProcess[
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
 
 

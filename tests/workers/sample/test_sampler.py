@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -27,6 +26,7 @@ from tests.builders.sampling import (
     sample_runs,
     samples_of,
 )
+from tests.builders.waiting import until
 from tests.workers.conftest import Field
 from wgen_tui.protocol.launches import DoneRecord
 from wgen_tui.workers.runtime import Worker
@@ -298,11 +298,8 @@ def start() -> Iterator[Callable[[Worker], subprocess.Popen[bytes]]]:
 
 
 def wait_for(what: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 120
-    while not what():
-        assert process.poll() is None, "it ended too soon"
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    until(lambda: process.poll() is not None or what())
+    assert process.poll() is None, "it ended too soon"
 
 
 @pytest.mark.slow
@@ -346,7 +343,7 @@ def test_a_terminated_worker_keeps_what_is_drawn(
 
     wait_for(lambda: reported() > 0, process)
     process.send_signal(signal.SIGTERM)
-    process.wait(timeout=60)
+    process.wait()
     done = DoneRecord.model_validate_json(worker.paths.done.read_bytes())
     assert done.outcome == "cancelled"
     assert set(done.runs) == {BASE, *RUNS}

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.workers.conftest import Field, difference
+from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.train import resume
@@ -51,17 +52,31 @@ def wait_for_step(field: Field, process: subprocess.Popen[bytes], step: int) -> 
                     return
 
 
-def undisturbed(make_field: Callable[..., Field], **more: object) -> Field:
-    field = make_field(home="undisturbed")
-    for seed in range(3):
-        field.add(f"r{seed}", seed=seed, **{**TRAINING, **more})
-    field.train()
-    return field
+@pytest.fixture(scope="module")
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, family: Callable[[str], Path]
+) -> Callable[..., Field]:
+    """`undisturbed(**training)`: three runs that nobody stopped, trained once for all tests."""
+    fields: dict[str, Field] = {}
+
+    def get(**more: object) -> Field:
+        key = repr(more)
+        if key not in fields:
+            root = tmp_path_factory.mktemp("undisturbed") / "home"
+            field = fields[key] = Field(Home(root).ensure(), family("llama"))
+            for seed in range(3):
+                field.add(f"r{seed}", seed=seed, **{**TRAINING, **more})
+            field.train()
+        return fields[key]
+
+    return get
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_stopped_again_and_again(make_field: Callable[..., Field], how: signal.Signals) -> None:
+def test_stopped_again_and_again(
+    make_field: Callable[..., Field], undisturbed: Callable[..., Field], how: signal.Signals
+) -> None:
     field = make_field()
     for seed in range(3):
         field.add(f"r{seed}", seed=seed, **TRAINING)
@@ -74,7 +89,7 @@ def test_stopped_again_and_again(make_field: Callable[..., Field], how: signal.S
     worker = field.train()
     assert {outcome.outcome for outcome in worker.outcomes.values()} == {"finished"}
     assert any("goes on from step" in note for note in field.notes(worker))
-    calm = undisturbed(make_field)
+    calm = undisturbed()
     for run_id in field.runs:
         assert difference(field.adapter(run_id), calm.adapter(run_id)) < CLOSE
         paths = field.home.run(run_id)
@@ -110,7 +125,7 @@ def stopped(field: Field, after: int) -> Worker:
     ids=["grid", "alone", "accumulating"],
 )
 def test_cancelled_and_taken_up_again(
-    make_field: Callable[..., Field], more: dict[str, object]
+    make_field: Callable[..., Field], undisturbed: Callable[..., Field], more: dict[str, object]
 ) -> None:
     field = make_field()
     for seed in range(3):
@@ -119,7 +134,7 @@ def test_cancelled_and_taken_up_again(
     assert {outcome.outcome for outcome in worker.outcomes.values()} == {"cancelled"}
     assert (field.home.run("r0").resume / "step-13").is_dir()
     field.train()
-    calm = undisturbed(make_field, **more)
+    calm = undisturbed(**more)
     for run_id in field.runs:
         assert difference(field.adapter(run_id), calm.adapter(run_id)) < CLOSE
 
