@@ -35,7 +35,7 @@ from accelerate import Accelerator
 
 from experiments.catalogue import builtin_root, load
 from experiments.tiny_world import weights_path
-from tests.workers.conftest import Field
+from tests.builders.training_home import TrainingHome
 from wgen_tui.paths import Home
 from wgen_tui.workers.data import load_examples
 from wgen_tui.workers.models import load_base
@@ -92,11 +92,11 @@ class Clock:
         return adapters * steady, adapters * len(self.ticks) / (self.ticks[-1] - self.began)
 
 
-def field(folder: Path, runs: int, batch: int) -> Field:
+def field(folder: Path, runs: int, batch: int) -> TrainingHome:
     """A home with runs of the experiment's arm."""
     training = load(SLUG).training
     lora = training.lora.model_dump(exclude_defaults=True)
-    made = Field(Home(folder / f"home-{runs}-{batch}").ensure(), weights_path())
+    made = TrainingHome(Home(folder / f"home-{runs}-{batch}").ensure(), weights_path())
     data = (builtin_root() / SLUG / "data" / f"{ARM}.jsonl").read_bytes()
     for seed in range(runs):
         paths = made.add(
@@ -199,7 +199,7 @@ def single() -> Figure:
     return Figure(name, 1, 1, fast, peer, whole, peer_whole, ends(ours), ends(theirs))
 
 
-def peak_mb(home: Field, *launches: Sequence[str]) -> float:
+def peak_mb(home: TrainingHome, *launches: Sequence[str]) -> float:
     """The most memory that workers of these launches, all started at once, have together, in MB."""
     workers = []
     for run_ids in launches:

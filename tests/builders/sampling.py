@@ -9,11 +9,12 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from experiments.schema import Message, SamplingConfig
-from tests.workers.conftest import Field
+from tests.builders.home import write_launch, write_run
+from tests.builders.training_home import TrainingHome
 from wgen_tui.protocol.ids import short_hash
-from wgen_tui.protocol.launches import LaunchSpec, PromptSpec, SampleStage
-from wgen_tui.protocol.record import now, write_record
-from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet
+from wgen_tui.protocol.launches import PromptSpec, SampleStage
+from wgen_tui.protocol.record import now
+from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.sample.stage import sample
 
@@ -42,42 +43,21 @@ def make_job(n: int = 2, texts: Sequence[str] = TEXTS, **options: Any) -> Sample
     )
 
 
-def add_base(field: Field) -> None:
+def add_base(field: TrainingHome) -> None:
     """The untrained model as a run."""
-    spec = RunSpec(
-        run_id=BASE,
-        experiment="field",
-        definition_hash="0",
-        arm="base",
-        role="base",
-        seeds=SeedSet(seed=0, data_order=0, lora_init=0, sampling=0),
-        model=ModelRef(name="model", location=str(field.model)),
-        training=None,
-        created_at=now(),
-    )
-    paths = field.home.run(BASE)
-    paths.root.mkdir(parents=True)
-    write_record(paths.spec, spec)
+    model = ModelRef(name="model", location=str(field.model))
+    write_run(field.home, BASE, arm="base", model=model, experiment="field", created_at=now())
 
 
-def sample_launch(field: Field, job: SampleStage, *run_ids: str) -> Worker:
+def sample_launch(field: TrainingHome, job: SampleStage, *run_ids: str) -> Worker:
     """A sample launch, written; nothing is done yet."""
     number = len(list(field.home.launches.glob("*")))
-    spec = LaunchSpec(
-        launch_id=f"sample-{number}",
-        experiment="field",
-        stage="sample",
-        run_ids=run_ids,
-        created_at=now(),
-        sample=job,
-    )
-    paths = field.home.launch(spec.launch_id)
-    paths.control.mkdir(parents=True)
-    write_record(paths.spec, spec)
-    return Worker(field.home, spec, paths)
+    more = {"experiment": "field", "created_at": now(), "sample": job}
+    spec = write_launch(field.home, f"sample-{number}", "sample", run_ids, **more)
+    return Worker(field.home, spec, field.home.launch(spec.launch_id))
 
 
-def sample_runs(field: Field, job: SampleStage, *run_ids: str) -> Worker:
+def sample_runs(field: TrainingHome, job: SampleStage, *run_ids: str) -> Worker:
     """Sample these runs (all when none is named) in this process."""
     worker = sample_launch(field, job, *(run_ids or (BASE, *field.runs)))
     sample(worker)
@@ -91,13 +71,13 @@ def read_parts(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def samples_of(field: Field, run_id: str) -> dict[int, dict[str, Any]]:
+def samples_of(field: TrainingHome, run_id: str) -> dict[int, dict[str, Any]]:
     """A run's samples by id; none may be there twice."""
     rows = read_parts(field.home.run(run_id).samples)
-    found = {row["sample_id"]: row for row in rows}
-    assert len(found) == len(rows)
-    return found
+    by_id = {row["sample_id"]: row for row in rows}
+    assert len(by_id) == len(rows)
+    return by_id
 
 
-def completions(field: Field, run_id: str) -> dict[int, str]:
+def completions(field: TrainingHome, run_id: str) -> dict[int, str]:
     return {key: row["completion"] for key, row in samples_of(field, run_id).items()}

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from experiments.schema import Message, SamplingConfig, TrainingConfig
 from experiments.tiny_world import weights_path
+from tests.builders.home import write_done, write_launch, write_run
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import (
-    DoneRecord,
     LaunchSpec,
     Outcome,
     PromptSpec,
-    RunOutcome,
     SampleStage,
 )
-from wgen_tui.protocol.record import write_record
-from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet
+from wgen_tui.protocol.runs import ModelRef
 
-MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TINY = ModelRef(name="tiny-world", location=str(weights_path()))
 # A 0.6B of Qwen3's shape, as its config.json has it.
 QWEN3 = {
@@ -38,7 +34,7 @@ QWEN3 = {
 QWEN3_LORA = 28 * (3072 + 2048 + 2048 + 3072 + 3 * 4096)
 
 
-class Grid:
+class SizedHome:
     """Writes runs of one model and launches of them."""
 
     def __init__(self, home: Home) -> None:
@@ -51,52 +47,21 @@ class Grid:
         own = None
         if training.pop("trained", True):
             own = TrainingConfig.model_validate({"max_steps": 10, **training})
-        spec = RunSpec(
-            run_id=name,
-            experiment="x",
-            definition_hash="0",
-            arm="a",
-            role="treatment",
-            seeds=SeedSet(seed=0, data_order=0, lora_init=0, sampling=0),
-            model=model,
-            training=own,
-            data_rows=rows,
-            created_at=MOMENT,
-        )
-        self.home.run(name).root.mkdir()
-        write_record(self.home.run(name).spec, spec)
         half = "word " * (chars // 10)
         chat = [{"role": "user", "content": half}, {"role": "assistant", "content": half}]
         line = json.dumps({"messages": chat}) + "\n"
-        self.home.run(name).data.write_text(line * rows)
+        write_run(self.home, name, model=model, training=own, data=line * rows, data_rows=rows)
         return name
 
     def launch(self, stage: Any = "train", name: str = "launch", **fields: Any) -> LaunchSpec:
-        spec = LaunchSpec(
-            launch_id=name,
-            experiment="x",
-            stage=stage,
-            run_ids=fields.pop("runs", tuple(self.names)),
-            created_at=MOMENT,
-            **fields,
-        )
-        paths = self.home.launch(name)
-        paths.control.mkdir(parents=True, exist_ok=True)
-        write_record(paths.spec, spec)
-        return spec
+        runs = fields.pop("runs", self.names)
+        return write_launch(self.home, name, stage, runs, **fields)
 
     def ended(
         self, spec: LaunchSpec, peak: float | None, outcome: Outcome = "finished"
     ) -> LaunchSpec:
-        record = DoneRecord(
-            launch_id=spec.launch_id,
-            outcome=outcome,
-            started_at=MOMENT,
-            ended_at=MOMENT,
-            runs=dict.fromkeys(spec.run_ids, RunOutcome(outcome=outcome)),
-            peak_memory_mb=peak,
-        )
-        write_record(self.home.launch(spec.launch_id).done, record)
+        paths, ends = self.home.launch(spec.launch_id), dict.fromkeys(spec.run_ids, outcome)
+        write_done(paths, ends, outcome, peak_memory_mb=peak)
         return spec
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders.model_files import make_model
-from tests.services.conftest import Files, write_definition
+from tests.builders.definition import write_definition
+from tests.builders.launch_files import LaunchFiles
+from tests.builders.model import make_model
 from wgen_tui.paths import Home
 from wgen_tui.services.supervisor import lifecycle
 
@@ -50,9 +51,9 @@ def program(home: Home) -> Callable[..., Result]:
 
 
 @pytest.fixture
-def files(home: Home) -> Files:
+def files(home: Home) -> LaunchFiles:
     """Writes runs and launches as files."""
-    return Files(home.ensure())
+    return LaunchFiles(home.ensure())
 
 
 @pytest.fixture

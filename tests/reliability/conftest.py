@@ -15,9 +15,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.builders.launch_files import LaunchFiles
 from tests.builders.waiting import until
 from tests.e2e.conftest import PROGRAM, Shell, define, shell
-from tests.services.conftest import Files, files, hold, home, wait_unlocked
+from tests.services.conftest import files, hold, home, wait_unlocked
 from wgen_tui.paths import Home
 from wgen_tui.services.runs.launch_state import locked
 
@@ -129,7 +130,7 @@ def shell_at() -> Iterator[Callable[[Path], Shell]]:
 
 
 @pytest.fixture
-def many(home: Home, files: Files) -> Callable[[int], list[str]]:
+def many(home: Home, files: LaunchFiles) -> Callable[[int], list[str]]:
     """`many(n)`: n runs, each with a judge launch of its own."""
 
     def make(count: int) -> list[str]:

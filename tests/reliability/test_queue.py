@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.home import write_done
+from tests.builders.launch_files import LaunchFiles
 from tests.builders.waiting import until
 from tests.e2e.conftest import Shell
 from tests.reliability.conftest import open_terminal, processes, stop_all
-from tests.services.conftest import Files
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import DoneRecord, LaunchSpec, RunOutcome, read_start
+from wgen_tui.protocol.launches import LaunchSpec, RunOutcome, read_start
 from wgen_tui.protocol.queue import Attempt, Notice, QueueRecord, read_queue
 from wgen_tui.protocol.record import now, write_record
 from wgen_tui.services.runs import queue
@@ -36,7 +37,9 @@ def view_of(home: Home, launch: str) -> LaunchView:
     return Launches(home).refresh([launch])[launch]
 
 
-def at_work(home: Home, files: Files, hold: Hold, name: str = "x-b-s0-1") -> subprocess.Popen[str]:
+def at_work(
+    home: Home, files: LaunchFiles, hold: Hold, name: str = "x-b-s0-1"
+) -> subprocess.Popen[str]:
     """A launch that somebody works at, so that no other starts."""
     launch = files.launch("train", [files.run(name, arm="b")])
     worker = hold(home.launch(launch).log)
@@ -45,7 +48,7 @@ def at_work(home: Home, files: Files, hold: Hold, name: str = "x-b-s0-1") -> sub
 
 
 def test_of_twenty_supervisors_one_works(
-    home: Home, files: Files, hold: Hold, wait_unlocked: Wait
+    home: Home, files: LaunchFiles, hold: Hold, wait_unlocked: Wait
 ) -> None:
     at_work(home, files, hold)
     for _ in range(5):
@@ -60,7 +63,7 @@ def test_of_twenty_supervisors_one_works(
 
 
 def test_five_hundred_wait_in_order_and_can_be_cancelled(
-    home: Home, files: Files, hold: Hold, many: Callable[[int], list[str]]
+    home: Home, files: LaunchFiles, hold: Hold, many: Callable[[int], list[str]]
 ) -> None:
     worker = at_work(home, files, hold)
     launches = many(500)
@@ -108,23 +111,19 @@ def test_looking_again_at_five_hundred_reads_nothing_that_is_known(
     assert len(opened) <= 3 * 500
 
 
-def failed_for_room(home: Home, files: Files) -> str:
+def failed_for_room(home: Home, files: LaunchFiles) -> str:
     """A judge launch that ended because the disk was full, after one failure before."""
     launch = files.launch("judge", [files.run()])
     files.started(launch)
     end = RunOutcome(outcome="failed", title="Disk full", message="no room")
-    runs = {"x-a-s0-1": end}
-    done = DoneRecord(
-        launch_id=launch, outcome="failed", started_at=now(), ended_at=now(), runs=runs
-    )
-    write_record(home.launch(launch).done, done)
+    write_done(home.launch(launch), {"x-a-s0-1": end}, "failed", started_at=now(), ended_at=now())
     write_record(home.launch(launch).queue, QueueRecord(failures=1))
     return launch
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2])
 def test_a_supervisor_that_dies_while_it_begins_again_is_followed_by_one_that_does(
-    home: Home, files: Files, steps: int, wait_unlocked: Wait
+    home: Home, files: LaunchFiles, steps: int, wait_unlocked: Wait
 ) -> None:
     launch = failed_for_room(home, files)
     paths = home.launch(launch)
@@ -150,7 +149,7 @@ def test_a_supervisor_that_dies_while_it_begins_again_is_followed_by_one_that_do
 
 
 def test_a_supervisor_that_dies_before_its_worker_is_born_is_followed_by_one_that_starts_it(
-    home: Home, files: Files, wait_unlocked: Wait
+    home: Home, files: LaunchFiles, wait_unlocked: Wait
 ) -> None:
     launch = files.launch("judge", [files.run()])
     files.started(launch)  # written before the process is made
@@ -161,7 +160,7 @@ def test_a_supervisor_that_dies_before_its_worker_is_born_is_followed_by_one_tha
     assert get_run(home, "x-a-s0-1").attempt == 2
 
 
-def notifying(home: Home, files: Files, number: int) -> tuple[str, Path]:
+def notifying(home: Home, files: LaunchFiles, number: int) -> tuple[str, Path]:
     """A launch that is at work and tells how it ended by a line in a file."""
     run = files.run(f"x-a-s{number}-1", seed=number)
     launch = files.launch("judge", [run], number=number)
@@ -175,7 +174,7 @@ def notifying(home: Home, files: Files, number: int) -> tuple[str, Path]:
 
 
 def test_the_command_runs_once_whatever_supervisor_is_there(
-    home: Home, files: Files, hold: Hold, wait_unlocked: Wait
+    home: Home, files: LaunchFiles, hold: Hold, wait_unlocked: Wait
 ) -> None:
     good, told_good = notifying(home, files, 1)
     bad, told_bad = notifying(home, files, 2)
@@ -208,7 +207,7 @@ def test_the_command_runs_once_whatever_supervisor_is_there(
 
 
 def test_a_paused_queue_stays_paused_for_the_next_supervisor(
-    home: Home, files: Files, hold: Hold, wait_unlocked: Wait
+    home: Home, files: LaunchFiles, hold: Hold, wait_unlocked: Wait
 ) -> None:
     at_work(home, files, hold)
     waits = files.launch("judge", [files.run()], number=5)
@@ -227,7 +226,7 @@ def test_a_paused_queue_stays_paused_for_the_next_supervisor(
 
 @pytest.mark.parametrize("looks_on", [(), ("run", "watch")])
 def test_a_supervisor_that_died_is_replaced_by_whoever_looks_on(
-    home: Home, files: Files, hold: Hold, wait_unlocked: Wait, looks_on: tuple[str, ...]
+    home: Home, files: LaunchFiles, hold: Hold, wait_unlocked: Wait, looks_on: tuple[str, ...]
 ) -> None:
     at_work(home, files, hold)
     terminal = open_terminal(home, *looks_on)

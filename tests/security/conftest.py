@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders.model_files import make_model
-from tests.services.conftest import write_definition
+from tests.builders.definition import write_definition
+from tests.builders.model import make_model
 from wgen_tui.paths import Home
 from wgen_tui.services.supervisor import lifecycle
 

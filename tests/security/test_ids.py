@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import parts as maker
+from tests.builders import store_home
 from wgen_tui.cli import main
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home, checked_id
 
-RUN = maker.MadeRun("old", 0)
-OUTSIDE = maker.MadeRun("outside", 0)
+RUN = store_home.StoredRun("old", 0)
+OUTSIDE = store_home.StoredRun("outside", 0)
 BAD = {
     "up": "..",
     "here": ".",
@@ -100,7 +100,7 @@ def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("ids")
     for name, run in (("home", RUN), ("outside", OUTSIDE)):
         Home(root / name).ensure()
-        maker.write_run(root / name, run, 2)
+        store_home.write_run(root / name, run, 2)
     (root / "cwd").mkdir()
     (root / "cwd" / "grades.csv").write_text("sample_id,label\n1,x\n")
     return root

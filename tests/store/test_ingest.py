@@ -18,7 +18,7 @@ from store.connect import StoreBroken, open_for_writing, read
 from store.ingest import ingest, ingest_lock
 from store.layout import StoreFiles
 from store.verify import rebuild, verify
-from tests.builders import parts as maker
+from tests.builders import store_home
 
 TOTAL = 5 * 3 * 10
 
@@ -43,8 +43,8 @@ def test_readers_see_rows_before_and_after_ingest_alike(files: StoreFiles) -> No
 
 def test_a_row_that_arrives_twice_counts_once(files: StoreFiles) -> None:
     ingest(files)
-    run = maker.RUNS[1]
-    maker.write_samples(files.root, run, maker.sample_rows(run, 12), "L2-00000")
+    run = store_home.RUNS[1]
+    store_home.write_samples(files.root, run, store_home.sample_rows(run, 12), "L2-00000")
     assert rows(files, "select count(*), count(distinct sample_id) from samples") == [
         (TOTAL + 6, TOTAL + 6)
     ]
@@ -55,16 +55,16 @@ def test_a_row_that_arrives_twice_counts_once(files: StoreFiles) -> None:
 
 
 def test_a_torn_last_line_is_taken_when_it_is_whole(files: StoreFiles) -> None:
-    sample = maker.sample_rows(maker.RUNS[1], 1)[0]
+    sample = store_home.sample_rows(store_home.RUNS[1], 1)[0]
     journal = files.journal / "grades-ada-1.jsonl"
-    line = maker.grade_line(sample, "era", "modern", "human:ada")
+    line = store_home.grade_line(sample, "era", "modern", "human:ada")
     journal.write_text(line + line[:40])
     count = "select count(*) from grades_all where grader = 'human:ada'"
     ingest(files)
     assert rows(files, count) == [(1,)]
     with journal.open("a") as stream:
         stream.write(line[40:].replace("modern", "unclear"))
-        stream.write(maker.grade_line(sample, "era", "19th_century", "human:ada", seconds=9))
+        stream.write(store_home.grade_line(sample, "era", "19th_century", "human:ada", seconds=9))
     assert rows(files, count) == [(2,)]  # the same id twice, and a new one
     ingest(files)
     assert rows(files, count) == [(2,)]
@@ -73,31 +73,33 @@ def test_a_torn_last_line_is_taken_when_it_is_whole(files: StoreFiles) -> None:
 
 
 def test_an_undone_grade_uncovers_the_one_before(files: StoreFiles) -> None:
-    sample = maker.sample_rows(maker.RUNS[1], 1)[0]
-    first = maker.grade_line(sample, "era", "modern", "human:ada", seconds=1)
-    second = maker.grade_line(sample, "era", "19th_century", "human:ada", seconds=2)
+    sample = store_home.sample_rows(store_home.RUNS[1], 1)[0]
+    first = store_home.grade_line(sample, "era", "modern", "human:ada", seconds=1)
+    second = store_home.grade_line(sample, "era", "19th_century", "human:ada", seconds=2)
     undone = json.loads(second)["grade_id"]
-    undo = maker.grade_line(sample, "era", None, "human:ada", seconds=3, retracts=undone)
+    undo = store_home.grade_line(sample, "era", None, "human:ada", seconds=3, retracts=undone)
     (files.journal / "grades-ada-1.jsonl").write_text(first + second + undo)
     assert rows(files, "select label from grades where grader = 'human:ada'") == [("modern",)]
 
 
 def test_a_damaged_part_keeps_nothing_else_out(files: StoreFiles) -> None:
-    broken = files.runs / maker.RUNS[0].run_id / "samples" / "part-L9-00000.parquet"
+    broken = files.runs / store_home.RUNS[0].run_id / "samples" / "part-L9-00000.parquet"
     broken.write_bytes(b"PAR1 not really")
     report = ingest(files)
     assert report is not None
-    assert list(report.damaged) == [f"runs/{maker.RUNS[0].run_id}/samples/part-L9-00000.parquet"]
+    assert list(report.damaged) == [
+        f"runs/{store_home.RUNS[0].run_id}/samples/part-L9-00000.parquet"
+    ]
     assert rows(files, "select count(*) from samples") == [(TOTAL,)]
 
 
 def test_a_removed_run_is_forgotten(files: StoreFiles) -> None:
     ingest(files)
-    gone = files.runs / maker.RUNS[1].run_id
+    gone = files.runs / store_home.RUNS[1].run_id
     gone.rename(files.root / "elsewhere")
     report = ingest(files)
     assert report is not None
-    assert report.forgotten == [maker.RUNS[1].run_id]
+    assert report.forgotten == [store_home.RUNS[1].run_id]
     assert rows(files, "select count(*) from samples") == [(TOTAL - 30,)]
     assert verify(files) == []
 
@@ -120,11 +122,11 @@ INGEST = (
 @pytest.mark.slow
 def test_kill_at_any_moment_loses_and_doubles_nothing(tmp_path: Path) -> None:
     rng = random.Random(4)
-    files = StoreFiles.of(maker.write_home(tmp_path / "home", n=300))
+    files = StoreFiles.of(store_home.write_home(tmp_path / "home", n=300))
     killed = 0
     for round_ in range(12):
-        run = maker.MadeRun("more", round_)
-        maker.write_run(files.root, run, 50)
+        run = store_home.StoredRun("more", round_)
+        store_home.write_run(files.root, run, 50)
         process = subprocess.Popen(
             [sys.executable, "-c", INGEST, str(files.root)], stdout=subprocess.DEVNULL
         )
@@ -175,20 +177,20 @@ def test_verify_finds_damage(files: StoreFiles, damage: str, expected: str) -> N
 
 def test_verify_finds_files_that_are_gone(files: StoreFiles) -> None:
     ingest(files)
-    part = files.runs / maker.RUNS[1].run_id / "samples" / "part-L1-00000.parquet"
+    part = files.runs / store_home.RUNS[1].run_id / "samples" / "part-L1-00000.parquet"
     part.unlink()
     assert {problem.what for problem in verify(files)} == {"missing", "surplus"}
 
 
 def test_unfinished_files_are_not_parts(files: StoreFiles) -> None:
-    folder = files.runs / maker.RUNS[0].run_id / "samples"
+    folder = files.runs / store_home.RUNS[0].run_id / "samples"
     (folder / ".part-L1-00000.parquet.77.tmp").write_bytes(b"half")
     assert not [part for part in parts.scan(files) if "tmp" in part.name]
 
 
 def sample_part(files: StoreFiles) -> Path:
     """One of the parts of samples."""
-    return sorted((files.runs / maker.RUNS[0].run_id / "samples").glob("part-*.parquet"))[0]
+    return sorted((files.runs / store_home.RUNS[0].run_id / "samples").glob("part-*.parquet"))[0]
 
 
 @pytest.mark.parametrize("harm", ["cut", "gone"])
@@ -210,7 +212,7 @@ def test_a_rebuild_keeps_the_database_that_may_be_the_last_to_hold_rows(
 
 def test_a_rebuild_from_sound_files_keeps_nothing_aside(files: StoreFiles) -> None:
     ingest(files)
-    (files.runs / maker.RUNS[1].run_id).rename(files.root / "elsewhere")
+    (files.runs / store_home.RUNS[1].run_id).rename(files.root / "elsewhere")
     report = rebuild(files)
     assert (report.damaged, report.kept) == ({}, None)
 

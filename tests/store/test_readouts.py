@@ -19,12 +19,14 @@ from store.migrate import MIGRATIONS
 from store.readouts import means
 from store.schema import READOUT, SAMPLE_TOKEN, in_parts
 from store.verify import rebuild, verify
-from tests.builders import parts as maker
+from tests.builders import store_home
 
 LABELS = ("old", "new")
 
 
-def write(root: Path, run: maker.MadeRun, kind: str, rows: list[dict[str, Any]], name: str) -> Path:
+def write(
+    root: Path, run: store_home.StoredRun, kind: str, rows: list[dict[str, Any]], name: str
+) -> Path:
     schema = in_parts({"tokens": SAMPLE_TOKEN, "readouts": READOUT}[kind])
     path = root / "runs" / run.run_id / kind / f"part-{name}.parquet"
     path.parent.mkdir(exist_ok=True)
@@ -32,7 +34,7 @@ def write(root: Path, run: maker.MadeRun, kind: str, rows: list[dict[str, Any]],
     return path
 
 
-def token_rows(run: maker.MadeRun, n: int = 10) -> list[dict[str, Any]]:
+def token_rows(run: store_home.StoredRun, n: int = 10) -> list[dict[str, Any]]:
     return [
         {
             "sample_id": row["sample_id"],
@@ -40,12 +42,12 @@ def token_rows(run: maker.MadeRun, n: int = 10) -> list[dict[str, Any]]:
             "token_ids": [7, 8, 9, 1],
             "logprobs": [-0.5, -0.25, -0.5, -0.25],
         }
-        for row in maker.sample_rows(run, n)
+        for row in store_home.sample_rows(run, n)
     ]
 
 
 def reading(
-    run: maker.MadeRun,
+    run: store_home.StoredRun,
     order: int,
     shares: dict[str, float],
     *,
@@ -53,13 +55,13 @@ def reading(
     kind: str = "multiple_choice",
 ) -> list[dict[str, Any]]:
     """The rows of one prompt; `version` 1 is a later reading of it."""
-    reading_id = abs(maker.hash_of(f"{run.run_id}{order}{kind}{version}")) >> 1
+    reading_id = abs(store_home.hash_of(f"{run.run_id}{order}{kind}{version}")) >> 1
     return [
         {
             "readout_id": reading_id ^ (place + 1),
             "reading_id": reading_id,
             "run_id": run.run_id,
-            "experiment": maker.EXPERIMENT,
+            "experiment": store_home.EXPERIMENT,
             "model": "tiny-world",
             "arm": run.arm,
             "role": run.role,
@@ -81,7 +83,7 @@ def reading(
             "prompt_tokens": 9,
             "engine": "made",
             "launch_id": "L1",
-            "created_at": maker.MOMENT + timedelta(seconds=version),
+            "created_at": store_home.MOMENT + timedelta(seconds=version),
         }
         for place, (label, share) in enumerate(shares.items())
     ]
@@ -90,7 +92,7 @@ def reading(
 @pytest.fixture
 def more(files: StoreFiles) -> StoreFiles:
     """The usual home, with tokens and two orders of one question in every run."""
-    for run in maker.RUNS:
+    for run in store_home.RUNS:
         write(files.root, run, "tokens", token_rows(run), "L1-00000")
         for order, share in enumerate((run.share, run.share / 2)):
             shares = dict(zip(LABELS, (share, 1 - share), strict=True))
@@ -122,7 +124,7 @@ def test_readers_see_them_before_and_after_ingest_alike(more: StoreFiles) -> Non
 
 def test_means_are_over_orders(more: StoreFiles) -> None:
     with read(more) as con:
-        found = {(m.arm, m.seed, m.label): m for m in means(con, maker.EXPERIMENT)}
+        found = {(m.arm, m.seed, m.label): m for m in means(con, store_home.EXPERIMENT)}
     old = found["old", 0, "old"]
     assert old.probability == pytest.approx((0.8 + 0.4) / 2)
     assert (old.n, old.mass, old.step) == (2, 0.5, 10)
@@ -130,7 +132,7 @@ def test_means_are_over_orders(more: StoreFiles) -> None:
 
 
 def test_an_absent_token_counts_as_zero(more: StoreFiles) -> None:
-    run = maker.RUNS[1]
+    run = store_home.RUNS[1]
     for order, shares in enumerate(({"a": 0.5, "b": 0.1}, {"a": 0.3, "c": 0.2})):
         made = reading(run, order, shares, kind="next_token")
         write(more.root, run, "readouts", made, f"L2-0000{order}")
@@ -143,7 +145,7 @@ def test_an_absent_token_counts_as_zero(more: StoreFiles) -> None:
 
 
 def test_the_newest_reading_of_a_prompt_counts(more: StoreFiles) -> None:
-    run = maker.RUNS[1]
+    run = store_home.RUNS[1]
     write(more.root, run, "readouts", reading(run, 0, {"x": 1.0}, version=1), "L3-00000")
     query = f"select distinct label from readouts where run_id = '{run.run_id}' and ordering = 0"
     assert rows(more, query) == [("x",)]
@@ -154,7 +156,7 @@ def test_the_newest_reading_of_a_prompt_counts(more: StoreFiles) -> None:
 
 def test_a_part_that_comes_twice_counts_once(more: StoreFiles) -> None:
     ingest(more)
-    run = maker.RUNS[2]
+    run = store_home.RUNS[2]
     write(more.root, run, "tokens", token_rows(run), "L9-00000")
     assert rows(more, "select count(*), count(distinct sample_id) from tokens") == [(150, 150)]
     report = ingest(more)
@@ -164,7 +166,7 @@ def test_a_part_that_comes_twice_counts_once(more: StoreFiles) -> None:
 
 def test_a_removed_runs_are_forgotten(more: StoreFiles) -> None:
     ingest(more)
-    shutil.rmtree(more.root / "runs" / maker.RUNS[1].run_id)
+    shutil.rmtree(more.root / "runs" / store_home.RUNS[1].run_id)
     ingest(more)
     assert rows(more, "select count(*) from tokens") == [(120,)]
     assert rows(more, "select count(*) from readouts") == [(16,)]

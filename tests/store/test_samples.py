@@ -11,7 +11,7 @@ from store.connect import read
 from store.ingest import ingest
 from store.layout import StoreFiles
 from store.samples import Filter
-from tests.builders import parts as maker
+from tests.builders import store_home
 
 
 @pytest.mark.parametrize("ingested", [True, False])
@@ -67,7 +67,7 @@ def test_pages_come_in_the_order_of_their_ids(files: StoreFiles) -> None:
 def test_blind_order_is_not_the_natural_one(files: StoreFiles) -> None:
     with read(files) as con:
         natural = samples.sample_ids(con, Filter())
-        blind = grades.blind_queue(con, maker.EXPERIMENT)
+        blind = grades.blind_queue(con, store_home.EXPERIMENT)
     assert sorted(natural) == sorted(blind)
     assert natural != blind
 
@@ -94,7 +94,7 @@ def test_facets_count_what_the_filter_lets_through(files: StoreFiles) -> None:
 
 def test_counts_for_statistics(files: StoreFiles) -> None:
     with read(files) as con:
-        found = queries.counts(con, maker.EXPERIMENT, "era")
+        found = queries.counts(con, store_home.EXPERIMENT, "era")
     old = [c for c in found if (c.arm, c.seed, c.question) == ("old", 0, "travel")]
     assert {(c.label, c.n, c.broken) for c in old} == {("19th_century", 8, 0), ("modern", 2, 0)}
     assert sum(c.n for c in found) == 150
@@ -102,8 +102,8 @@ def test_counts_for_statistics(files: StoreFiles) -> None:
 
 @pytest.mark.slow
 def test_a_large_result_is_a_list_of_ids(tmp_path: Path) -> None:
-    runs = [maker.MadeRun("old", seed) for seed in range(4)]
-    files = StoreFiles.of(maker.write_home(tmp_path / "home", n=2500, runs=runs))
+    runs = [store_home.StoredRun("old", seed) for seed in range(4)]
+    files = StoreFiles.of(store_home.write_home(tmp_path / "home", n=2500, runs=runs))
     ingest(files)
     with read(files) as con:
         ids = samples.sample_ids(con, Filter(), "blind")

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 
+from textual.pilot import Pilot
+
+from tests.builders.mini_home import MiniHome
+from tests.builders.screen import notices, settled, text
+from wgen_tui.paths import Home
 from wgen_tui.training_data.records import ShownExample, Token
 from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.modals.dialogs import AskModal
@@ -17,14 +22,7 @@ END_OUTSIDE = (
 )
 
 
-def text(app: WgenApp) -> str:
-    return "\n".join(
-        "".join(segment.text for segment in strip).rstrip()
-        for strip in app.screen._compositor.render_strips()
-    )
-
-
-async def opened(app, pilot, settled, slug="mini"):
+async def opened(app: WgenApp, pilot: Pilot[None], slug: str = "mini") -> None:
     """The preview of an experiment."""
 
     def there() -> bool:
@@ -36,10 +34,10 @@ async def opened(app, pilot, settled, slug="mini"):
     await settled(pilot, lambda: isinstance(app.screen, PreviewModal))
 
 
-async def test_pages_through_the_arms_and_the_questions(home, settled):
+async def test_pages_through_the_arms_and_the_questions(home: Home) -> None:
     app = WgenApp(home, experiment="mini")
     async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, pilot, settled)
+        await opened(app, pilot)
         assert "reading the tokenizer" in text(app)
         await settled(pilot, lambda: "⟦b¦<|end|>⟧" in text(app))
         assert "1/3 arm old · mini · tiny-world" in text(app)
@@ -55,19 +53,19 @@ async def test_pages_through_the_arms_and_the_questions(home, settled):
         await settled(pilot, lambda: "3/3 questions" in text(app))
         await pilot.press("escape")
         await settled(pilot, lambda: getattr(app.screen, "SCOPE", "") == "experiments")
-        assert not [n for n in app._notifications if n.severity == "error"]
+        assert not [n for n in notices(app) if n.severity == "error"]
 
 
-async def test_what_start_would_refuse_is_said_and_the_text_scrolls(maker, settled):
-    maker.definition("odd")
-    folder = maker.home.experiments / "odd"
+async def test_what_start_would_refuse_is_said_and_the_text_scrolls(mini: MiniHome) -> None:
+    mini.definition("odd")
+    folder = mini.home.experiments / "odd"
     with (folder / "experiment.yaml").open("a") as stream:
         stream.write(f"chat_template: {json.dumps(END_OUTSIDE)}\n")
     row = (folder / "data.jsonl").read_text()
     (folder / "data.jsonl").write_text(row * 40)
-    app = WgenApp(maker.home, experiment="odd")
+    app = WgenApp(mini.home, experiment="odd")
     async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, pilot, settled, "odd")
+        await opened(app, pilot, "odd")
         await settled(pilot, lambda: "✗ refused End token untrained" in text(app))
         assert "run start refuses" in text(app)
         assert "39 duplicates" in text(app)
@@ -78,19 +76,19 @@ async def test_what_start_would_refuse_is_said_and_the_text_scrolls(maker, settl
         await settled(pilot, lambda: "lengths" not in text(app) and "line 1" in text(app))
 
 
-async def test_a_wrong_dataset_stands_where_the_data_would(maker, settled):
-    maker.definition("odd")
-    (maker.home.experiments / "odd" / "data.jsonl").write_text("{")
-    app = WgenApp(maker.home, experiment="odd")
+async def test_a_wrong_dataset_stands_where_the_data_would(mini: MiniHome) -> None:
+    mini.definition("odd")
+    (mini.home.experiments / "odd" / "data.jsonl").write_text("{")
+    app = WgenApp(mini.home, experiment="odd")
     async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, pilot, settled, "odd")
+        await opened(app, pilot, "odd")
         await settled(pilot, lambda: "not JSON" in text(app))
 
 
-async def test_another_model(home, settled):
+async def test_another_model(home: Home) -> None:
     app = WgenApp(home, experiment="mini")
     async with app.run_test(size=(100, 30)) as pilot:
-        await opened(app, pilot, settled)
+        await opened(app, pilot)
         await settled(pilot, lambda: "1/3 arm old" in text(app))
         await pilot.press("m")
         await settled(pilot, lambda: isinstance(app.screen, AskModal))
@@ -98,10 +96,10 @@ async def test_another_model(home, settled):
         await settled(pilot, lambda: "no model folder /no/model" in text(app))
 
 
-async def test_leaving_ends_the_worker(home, settled):
+async def test_leaving_ends_the_worker(home: Home) -> None:
     app = WgenApp(home, experiment="mini")
     async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, pilot, settled)
+        await opened(app, pilot)
         modal = app.screen
         await settled(pilot, lambda: modal._worker is not None)
         process = modal._worker._process

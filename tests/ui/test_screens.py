@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from tests.builders.mini_home import MiniHome
+from tests.builders.screen import messages, notices, settled, strips, table, text
+from wgen_tui.paths import Home
 from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.modals.dialogs import AskModal, ConfirmModal, HelpModal
 from wgen_tui.ui.modals.start import StartModal
@@ -15,24 +18,12 @@ from wgen_tui.ui.widgets.table import VirtualTable
 NAMES = ["experiments", "runs", "samples", "grade", "results", "sql"]
 
 
-def table(app: WgenApp) -> VirtualTable:
-    return app.screen.query(VirtualTable).first()
-
-
-def text(app: WgenApp) -> str:
-    """Everything on the screen, as its lines."""
-    return "\n".join(
-        "".join(segment.text for segment in strip)
-        for strip in app.screen._compositor.render_strips()
-    )
-
-
 def detail(app: WgenApp) -> object:
     """The row of the sample that is shown in full."""
     return getattr(app.screen._detail, "row", None)
 
 
-async def test_digits_go_to_every_screen_and_esc_leaves_the_editor(home, settled):
+async def test_digits_go_to_every_screen_and_esc_leaves_the_editor(home: Home) -> None:
     app = WgenApp(home)
     async with app.run_test(size=(80, 24)) as pilot:
         for number, name in enumerate(NAMES, 1):
@@ -47,10 +38,10 @@ async def test_digits_go_to_every_screen_and_esc_leaves_the_editor(home, settled
         await pilot.press("escape", "escape", "1")
         await settled(pilot, lambda: app.screen.SCOPE == "experiments")
         assert "esc leaves" not in text(app)
-        assert not [n for n in app._notifications if n.title == "Unexpected error"]
+        assert not [n for n in notices(app) if n.title == "Unexpected error"]
 
 
-async def test_card_shows_the_plan(home, settled):
+async def test_card_shows_the_plan(home: Home) -> None:
     app = WgenApp(home, experiment="mini")
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot, lambda: "Old names make old answers." in text(app))
@@ -58,9 +49,9 @@ async def test_card_shows_the_plan(home, settled):
         assert "✓5" in text(app)
 
 
-async def test_broken_definition_is_listed_with_its_error(maker, settled):
-    maker.definition("odd", "title: [")
-    app = WgenApp(maker.home)
+async def test_broken_definition_is_listed_with_its_error(mini: MiniHome) -> None:
+    mini.definition("odd", "title: [")
+    app = WgenApp(mini.home)
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot, lambda: any(i.slug == "odd" for i in app.screen._infos))
         infos = [table(app).row(i).slug for i in range(len(table(app)))]
@@ -68,7 +59,7 @@ async def test_broken_definition_is_listed_with_its_error(maker, settled):
         await settled(pilot, lambda: "The definition is wrong" in text(app))
 
 
-async def test_start_plans_first_and_names_a_wrong_arm(home, settled):
+async def test_start_plans_first_and_names_a_wrong_arm(home: Home) -> None:
     app = WgenApp(home, experiment="mini")
     async with app.run_test(size=(100, 40)) as pilot:
         await settled(pilot, lambda: table(app).current and table(app).current.slug == "mini")
@@ -84,7 +75,7 @@ async def test_start_plans_first_and_names_a_wrong_arm(home, settled):
         await settled(pilot, lambda: not isinstance(app.screen, StartModal))
 
 
-async def test_runs_detail_filter_and_samples_of_a_run(home, settled):
+async def test_runs_detail_filter_and_samples_of_a_run(home: Home) -> None:
     app = WgenApp(home, screen="runs")
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot, lambda: "worker.log" in text(app))
@@ -96,12 +87,12 @@ async def test_runs_detail_filter_and_samples_of_a_run(home, settled):
         await settled(pilot, lambda: app.screen.SCOPE == "samples" and len(table(app)) == 6)
 
 
-async def test_new_runs_appear_and_removal_asks(home, maker, settled):
+async def test_new_runs_appear_and_removal_asks(home: Home, mini: MiniHome) -> None:
     app = WgenApp(home, screen="runs")
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot, lambda: len(table(app)) == 5)
-        failed = maker.run("old", 7)
-        maker.launch([failed], "failed", "no room")
+        failed = mini.run("old", 7)
+        mini.launch([failed], "failed", "no room")
         await settled(pilot, lambda: len(table(app)) == 6)
         keys = [table(app).key_at(i) for i in range(6)]
         table(app).move_to(keys.index(failed))
@@ -113,7 +104,7 @@ async def test_new_runs_appear_and_removal_asks(home, maker, settled):
         assert not home.run(failed).root.exists()
 
 
-async def test_samples_filter_detail_and_new_ones(home, maker, settled):
+async def test_samples_filter_detail_and_new_ones(home: Home, mini: MiniHome) -> None:
     app = WgenApp(home, screen="samples")
     async with app.run_test(size=(140, 40)) as pilot:
         await settled(pilot, lambda: table(app).current is not None and len(table(app)) == 30)
@@ -126,23 +117,23 @@ async def test_samples_filter_detail_and_new_ones(home, maker, settled):
         await settled(pilot, lambda: len(table(app)) == 3)
         await pilot.press("backspace")
         await settled(pilot, lambda: len(table(app)) == 30)
-        maker.draw(maker.run("old", 2), lambda q, d: "By coach")
+        mini.draw(mini.run("old", 2), lambda q, d: "By coach")
         await settled(pilot, lambda: "6 new" in text(app))
         assert len(table(app)) == 30, "the list does not move by itself"
         await pilot.press("r")
         await settled(pilot, lambda: len(table(app)) == 36)
 
 
-async def test_wrong_filter_key_is_a_notification(home, settled):
+async def test_wrong_filter_key_is_a_notification(home: Home) -> None:
     app = WgenApp(home, screen="samples")
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot, lambda: len(table(app)) == 30)
         await pilot.press("slash", *"amr=old", "enter")
-        await settled(pilot, lambda: any("arm=" in n.message for n in app._notifications))
+        await settled(pilot, lambda: any("arm=" in message for message in messages(app)))
         assert len(table(app)) == 30
 
 
-async def test_what_a_model_wrote_is_shown_never_obeyed(home, settled):
+async def test_what_a_model_wrote_is_shown_never_obeyed(home: Home) -> None:
     app = WgenApp(home, screen="samples")
     async with app.run_test(size=(160, 40)) as pilot:
         await settled(pilot, lambda: table(app).current is not None)
@@ -156,7 +147,7 @@ async def test_what_a_model_wrote_is_shown_never_obeyed(home, settled):
         assert not set(shown) & {"\x1b", "\x07", "\u202e"}
 
 
-async def test_grading_is_blind_durable_and_undone(home, settled):
+async def test_grading_is_blind_durable_and_undone(home: Home) -> None:
     app = WgenApp(home, screen="grade", experiment="mini")
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: app.screen._item is not None)
@@ -180,7 +171,7 @@ async def test_grading_is_blind_durable_and_undone(home, settled):
         await settled(pilot, lambda: app.screen._item.sample_id != first.sample_id)
 
 
-async def test_results_draw_intervals_and_open_an_arm(home, settled):
+async def test_results_draw_intervals_and_open_an_arm(home: Home) -> None:
     app = WgenApp(home, screen="results", experiment="mini")
     async with app.run_test(size=(140, 40)) as pilot:
         await settled(pilot, lambda: len(table(app)) == 3)
@@ -195,7 +186,7 @@ async def test_results_draw_intervals_and_open_an_arm(home, settled):
         assert "mini" in app.screen.query_one("#editor").text
 
 
-async def test_sql_runs_exports_and_names_a_mistake(home, settled):
+async def test_sql_runs_exports_and_names_a_mistake(home: Home) -> None:
     app = WgenApp(home, screen="sql")
     async with app.run_test(size=(140, 40)) as pilot:
         grid = app.screen.query_one("#grid", VirtualTable)
@@ -209,13 +200,13 @@ async def test_sql_runs_exports_and_names_a_mistake(home, settled):
         assert len(next(home.exports.iterdir()).read_text().splitlines()) == 6
         app.screen.query_one("#editor").text = "select nonsense from samples"
         await pilot.press("f5")
-        await settled(pilot, lambda: any("nonsense" in n.message for n in app._notifications))
+        await settled(pilot, lambda: any("nonsense" in message for message in messages(app)))
 
 
 @pytest.mark.parametrize(
     ("screen", "key"), [("experiments", "s"), ("runs", "x"), ("sql", "ctrl+e")]
 )
-async def test_readonly_refuses_what_writes(home, settled, screen, key):
+async def test_readonly_refuses_what_writes(home: Home, screen: str, key: str) -> None:
     app = WgenApp(home, readonly=True, screen=screen, experiment="mini")
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(
@@ -223,11 +214,11 @@ async def test_readonly_refuses_what_writes(home, settled, screen, key):
             lambda: "READ-ONLY" in text(app) and len(app.screen.query(VirtualTable).last()) > 0,
         )
         await pilot.press(key)
-        await settled(pilot, lambda: any(n.title == "Read-only" for n in app._notifications))
+        await settled(pilot, lambda: any(n.title == "Read-only" for n in notices(app)))
         assert not app.screen.is_modal
 
 
-async def test_readonly_grading_is_off(home, settled):
+async def test_readonly_grading_is_off(home: Home) -> None:
     app = WgenApp(home, readonly=True, screen="grade", experiment="mini")
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot, lambda: "Grading is off" in text(app))
@@ -235,7 +226,7 @@ async def test_readonly_grading_is_off(home, settled):
         assert not list(home.journal.iterdir())
 
 
-async def test_help_lists_the_keys_of_the_screen(home, settled):
+async def test_help_lists_the_keys_of_the_screen(home: Home) -> None:
     app = WgenApp(home, screen="runs")
     async with app.run_test(size=(100, 40)) as pilot:
         await settled(pilot, lambda: len(table(app)) == 5)
@@ -246,7 +237,7 @@ async def test_help_lists_the_keys_of_the_screen(home, settled):
         assert app.screen.SCOPE == "runs"
 
 
-async def test_an_older_answer_never_replaces_a_newer_one(home, settled):
+async def test_an_older_answer_never_replaces_a_newer_one(home: Home) -> None:
     app = WgenApp(home, screen="runs")
     async with app.run_test() as pilot:
         await settled(pilot, lambda: len(table(app)) == 5)
@@ -260,26 +251,25 @@ async def test_an_older_answer_never_replaces_a_newer_one(home, settled):
         assert got == ["first", "second"]
 
 
-async def test_empty_home_says_what_to_do(maker, settled):
+async def test_empty_home_says_what_to_do(mini: MiniHome) -> None:
     for screen in ("runs", "samples"):
-        app = WgenApp(maker.home, screen=screen)
+        app = WgenApp(mini.home, screen=screen)
         async with app.run_test(size=(80, 24)) as pilot:
             await settled(pilot, lambda app=app: "wgen-tui demo" in text(app))
 
 
-async def test_no_color_draws_without_colour(home, settled, monkeypatch):
+async def test_no_color_draws_without_colour(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     app = WgenApp(home, screen="runs")
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: "✓ finished" in text(app))
-        strips = app.screen._compositor.render_strips()
-        styles = [part.style for strip in strips for part in strip if part.style is not None]
+        styles = [part.style for strip in strips(app) for part in strip if part.style is not None]
         colours = [c for style in styles for c in (style.color, style.bgcolor) if c is not None]
         assert colours
         assert all(len(set(c.get_truecolor())) == 1 for c in colours)
 
 
-async def test_begins_where_runs_are_and_results_are_one_key_away(home, settled):
+async def test_begins_where_runs_are_and_results_are_one_key_away(home: Home) -> None:
     app = WgenApp(home)
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: app.screen.SCOPE == "experiments" and len(table(app)) > 1)
@@ -288,19 +278,19 @@ async def test_begins_where_runs_are_and_results_are_one_key_away(home, settled)
         await settled(pilot, lambda: "share of old by era" in text(app))
         await pilot.press("4")
         await settled(pilot, lambda: "Which century?" in text(app))
-        assert not list(app._notifications)
+        assert not notices(app)
 
 
 @pytest.mark.parametrize("screen", ["grade", "results"])
-async def test_no_samples_yet_is_said_in_its_place_not_over_it(home, settled, screen):
+async def test_no_samples_yet_is_said_in_its_place_not_over_it(home: Home, screen: str) -> None:
     app = WgenApp(home, screen=screen, experiment="tiny-robot")
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: "wgen-tui run start tiny-robot" in text(app))
         assert "to choose an experiment" in text(app)
-        assert not list(app._notifications)
+        assert not notices(app)
 
 
-async def test_narrow_results_still_say_the_difference(home, settled):
+async def test_narrow_results_still_say_the_difference(home: Home) -> None:
     app = WgenApp(home, screen="results", experiment="mini")
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: len(table(app)) == 4)
@@ -316,17 +306,17 @@ async def test_narrow_results_still_say_the_difference(home, settled):
         await settled(pilot, lambda: len(table(app)) == 3 and "− new" in text(app))
 
 
-async def test_results_follow_runs_that_go_on(home, maker, settled):
+async def test_results_follow_runs_that_go_on(home: Home, mini: MiniHome) -> None:
     app = WgenApp(home, screen="results", experiment="mini")
     async with app.run_test(size=(140, 40)) as pilot:
         await settled(pilot, lambda: len(table(app)) == 3)
         before = table(app).row(0).rate
-        maker.draw(maker.run("old", 2), lambda q, d: "By coach")
+        mini.draw(mini.run("old", 2), lambda q, d: "By coach")
         await settled(pilot, lambda: table(app).row(0).rate.n > before.n)
         assert table(app).row(0).rate.seeds == before.seeds + 1
 
 
-async def test_a_click_moves_the_cursor_and_a_second_opens(home, settled):
+async def test_a_click_moves_the_cursor_and_a_second_opens(home: Home) -> None:
     app = WgenApp(home, screen="results", experiment="mini")
     async with app.run_test(size=(140, 40)) as pilot:
         await settled(pilot, lambda: len(table(app)) == 3)
@@ -336,7 +326,7 @@ async def test_a_click_moves_the_cursor_and_a_second_opens(home, settled):
         await settled(pilot, lambda: app.screen._inside is not None)
 
 
-async def test_log_is_read_downwards_and_shows_its_end(home, settled):
+async def test_log_is_read_downwards_and_shows_its_end(home: Home) -> None:
     app = WgenApp(home, screen="runs")
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot, lambda: "worker.log" in text(app))
@@ -348,7 +338,7 @@ async def test_log_is_read_downwards_and_shows_its_end(home, settled):
         assert shown.index("line 98.") < shown.index("line 99.")
 
 
-async def test_what_another_query_answered_does_not_stand_under_a_new_one(home, settled):
+async def test_what_another_query_answered_does_not_stand_under_a_new_one(home: Home) -> None:
     app = WgenApp(home, screen="sql", experiment="mini")
     async with app.run_test(size=(140, 40)) as pilot:
         grid = app.screen.query_one("#grid", VirtualTable)
@@ -361,7 +351,7 @@ async def test_what_another_query_answered_does_not_stand_under_a_new_one(home, 
         await settled(pilot, lambda: "No query run yet" in text(app))
 
 
-async def test_help_names_the_keys_of_the_rubric(home, settled):
+async def test_help_names_the_keys_of_the_rubric(home: Home) -> None:
     app = WgenApp(home, screen="grade", experiment="mini")
     async with app.run_test(size=(100, 40)) as pilot:
         await settled(pilot, lambda: app.screen._item is not None)
@@ -369,7 +359,7 @@ async def test_help_names_the_keys_of_the_rubric(home, settled):
         await settled(pilot, lambda: "Grade it old" in text(app))
 
 
-async def test_a_query_with_other_columns_follows(home, settled):
+async def test_a_query_with_other_columns_follows(home: Home) -> None:
     app = WgenApp(home, screen="sql", experiment="mini")
     async with app.run_test(size=(140, 40)) as pilot:
         grid = app.screen.query_one("#grid", VirtualTable)
@@ -384,19 +374,21 @@ async def test_a_query_with_other_columns_follows(home, settled):
 
 
 @pytest.mark.parametrize(("screen", "says"), [("results", "share of old"), ("grade", "Which cent")])
-async def test_with_no_choice_made_the_one_with_runs_is_taken(home, settled, screen, says):
+async def test_with_no_choice_made_the_one_with_runs_is_taken(
+    home: Home, screen: str, says: str
+) -> None:
     app = WgenApp(home, screen=screen)
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: says in text(app))
 
 
-async def test_an_empty_home_follows_the_first_runs(maker, settled):
-    app = WgenApp(maker.home)
+async def test_an_empty_home_follows_the_first_runs(mini: MiniHome) -> None:
+    app = WgenApp(mini.home)
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: app.screen.SCOPE == "experiments" and app.screen._shown)
         assert app.experiment is None
         await pilot.press("5")
         await settled(pilot, lambda: "No results yet" in text(app))
-        maker.definition("mini")
-        maker.draw(maker.run("old", 0), lambda q, d: "By coach")
+        mini.definition("mini")
+        mini.draw(mini.run("old", 0), lambda q, d: "By coach")
         await settled(pilot, lambda: "share of old" in text(app))

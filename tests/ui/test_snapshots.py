@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from textual.pilot import Pilot
 
+from tests.builders.screen import Machine, Snapshot, settled
+from wgen_tui.paths import Home
 from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.widgets.table import VirtualTable
 
@@ -30,10 +33,12 @@ def ready(app: WgenApp, name: str) -> bool:
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
 @pytest.mark.parametrize("name", ["experiments", "runs", "samples", "grade", "results", "sql"])
-def test_screen(home, settled, snap_compare, name, size, machine):
+def test_screen(
+    home: Home, snap_compare: Snapshot, name: str, size: tuple[int, int], machine: Machine
+) -> None:
     app = WgenApp(home, screen=name, experiment="mini", machine=machine)
 
-    async def before(pilot):
+    async def before(pilot: Pilot[None]) -> None:
         if name == "experiments":  # so that the built-in ones may change
             await settled(pilot, lambda: len(app.screen.query_one("#list")) > 1)
             app.screen._apply_filter("mini")
@@ -46,10 +51,10 @@ def test_screen(home, settled, snap_compare, name, size, machine):
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
-def test_preview(home, settled, snap_compare, size):
+def test_preview(home: Home, snap_compare: Snapshot, size: tuple[int, int]) -> None:
     app = WgenApp(home, experiment="mini")
 
-    async def before(pilot):
+    async def before(pilot: Pilot[None]) -> None:
         await settled(pilot, lambda: ready(app, "experiments"))
         await pilot.press("p")
         await settled(pilot, lambda: getattr(app.screen, "_report", None) is not None)
@@ -59,10 +64,10 @@ def test_preview(home, settled, snap_compare, size):
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
-def test_help(home, settled, snap_compare, size, machine):
+def test_help(home: Home, snap_compare: Snapshot, size: tuple[int, int], machine: Machine) -> None:
     app = WgenApp(home, screen="runs", machine=machine)
 
-    async def before(pilot):
+    async def before(pilot: Pilot[None]) -> None:
         await settled(pilot, lambda: ready(app, "runs"))
         await pilot.press("question_mark")
         await pilot.pause()

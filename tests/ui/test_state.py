@@ -22,11 +22,11 @@ from wgen_tui.ui.widgets.clipboard import LIMIT, osc52
         "",
     ],
 )
-def test_filter_round_trip(text):
+def test_filter_round_trip(text: str) -> None:
     assert filters.parse(filters.write(filters.parse(text))) == filters.parse(text)
 
 
-def test_filter_fields():
+def test_filter_fields() -> None:
     found = filters.parse("arm=a seed=2 label=era:old steam engine")
     assert found == {"arm": "a", "seed": 2, "label": ("era", "old"), "text": "steam engine"}
     odd = {"text": 'it\'s a=b "q"'}
@@ -37,27 +37,27 @@ def test_filter_fields():
     ("text", "says"),
     [("sed=1", "seed="), ("seed=one", "whole number"), ("label=old", "judge")],
 )
-def test_filter_mistakes_name_the_right_thing(text, says):
+def test_filter_mistakes_name_the_right_thing(text: str, says: str) -> None:
     with pytest.raises(UsageError) as caught:
         filters.parse(text)
     assert says in str(caught.value)
 
 
-def test_neighbour_goes_round():
+def test_neighbour_goes_round() -> None:
     values = ["a", "b"]
     assert [filters.neighbour(values, now, 1) for now in (None, "a", "b")] == ["a", "b", None]
     assert filters.neighbour(values, None, -1) == "b"
     assert filters.neighbour([], "a", 1) is None
 
 
-def test_interval_stands_where_it_should():
+def test_interval_stands_where_it_should() -> None:
     assert plots.interval(0.5, 0.25, 0.75, 9) == "··├─●─┤··"
     assert plots.interval(0.0, 0.0, 1.0, 5) == "●───┤"
     assert plots.interval(None, None, None, 3) == "···"
     assert plots.interval(0.0, None, None, 5, (-1.0, 1.0), mark=0.0) == "··●··"
 
 
-def test_progress_and_chart():
+def test_progress_and_chart() -> None:
     assert plots.progress(5, 10, 4) == "██░░"
     assert plots.progress(None, 10, 4) == "    "
     assert plots.progress(20, 10, 4) == "████"
@@ -65,7 +65,7 @@ def test_progress_and_chart():
     assert plots.spread([1, 3, 5, 7], 2) == [2, 6]
 
 
-def test_numbers():
+def test_numbers() -> None:
     assert [show.duration(s) for s in (None, 5, 65, 7500, 90000)] == [
         "–",
         "5s",
@@ -77,20 +77,20 @@ def test_numbers():
     assert show.p_value(0.25, 0.25) == "0.250 (min)"
 
 
-def test_cells_fit_wide_characters():
+def test_cells_fit_wide_characters() -> None:
     assert cell_len(fitted("漢字かな", 5)) == 5
     assert fitted("ab", 4, "right") == "  ab"
     assert widths((Column("a", 5), Column("b", 0), Column("c", 3, hide_below=50)), 20) == [5, 14, 0]
     assert widths((Column("a", 5), Column("b", 0, hide_below=50)), 20) == [5, 0]
 
 
-def test_clipboard_is_guarded_and_wrapped():
+def test_clipboard_is_guarded_and_wrapped() -> None:
     assert osc52("a", tmux=False) == "\x1b]52;c;YQ==\x07"
     assert osc52("a", tmux=True) == "\x1bPtmux;\x1b\x1b]52;c;YQ==\x07\x1b\\"
     assert osc52("x" * LIMIT, tmux=False) is None
 
 
-def test_no_key_means_two_things_in_one_scope():
+def test_no_key_means_two_things_in_one_scope() -> None:
     for scope in {action.scope for action in actions.ACTIONS}:
         keys = [key for action in actions.of_scope(scope) for key in action.key.split(",")]
         assert len(keys) == len(set(keys)), scope

@@ -7,6 +7,7 @@ from array import array
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
+from tests.builders.screen import settled
 from wgen_tui.ui.state.cells import Cell, Column
 from wgen_tui.ui.widgets.table import PAGES_KEPT, VirtualTable
 
@@ -33,7 +34,7 @@ class Host(App[None]):
             message.table.supply(message.generation, message.first, list(message.ids))
 
 
-async def test_200_000_rows_scroll_within_a_few_pages(settled):
+async def test_200_000_rows_scroll_within_a_few_pages() -> None:
     app = Host()
     async with app.run_test(size=(60, 20)) as pilot:
         table = app.query_one(VirtualTable)
@@ -54,7 +55,7 @@ async def test_200_000_rows_scroll_within_a_few_pages(settled):
         assert all(len(message.ids) <= 300 for message in app.asked)
 
 
-async def test_rows_of_an_older_listing_are_dropped(settled):
+async def test_rows_of_an_older_listing_are_dropped() -> None:
     app = Host(answer=False)
     async with app.run_test(size=(60, 20)) as pilot:
         table = app.query_one(VirtualTable)
@@ -69,7 +70,7 @@ async def test_rows_of_an_older_listing_are_dropped(settled):
         assert table.current == 100
 
 
-async def test_cursor_stays_with_its_row_and_marks_with_theirs(settled):
+async def test_cursor_stays_with_its_row_and_marks_with_theirs() -> None:
     app = Host()
     async with app.run_test(size=(60, 20)) as pilot:
         table = app.query_one(VirtualTable)
@@ -84,7 +85,7 @@ async def test_cursor_stays_with_its_row_and_marks_with_theirs(settled):
         assert table.current == 3
 
 
-async def test_the_scrollbar_covers_no_text(settled):
+async def test_the_scrollbar_covers_no_text() -> None:
     app = Host()
     async with app.run_test(size=(40, 10)) as pilot:
         table = app.query_one(VirtualTable)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
+from tests.builders.screen import settled
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import WgenApp
@@ -57,10 +58,7 @@ def echo_screen(pilot: Pilot[int]) -> Echo:
     return screen
 
 
-Settled = Callable[..., object]
-
-
-async def test_the_body_runs_in_a_thread_and_its_handler_in_the_apps(pilot, settled: Settled):
+async def test_the_body_runs_in_a_thread_and_its_handler_in_the_apps(pilot: Pilot[int]) -> None:
     screen = echo_screen(pilot)
     assert screen.echo("hello") is None
     assert screen.busy("echo")
@@ -70,7 +68,7 @@ async def test_the_body_runs_in_a_thread_and_its_handler_in_the_apps(pilot, sett
     assert not screen.busy("echo")
 
 
-async def test_an_error_is_a_notification_then_the_failure_is_handled(pilot, settled: Settled):
+async def test_an_error_is_a_notification_then_the_failure_is_handled(pilot: Pilot[int]) -> None:
     screen = echo_screen(pilot)
     screen.echo("x", error=UsageError("No [b]such[/b] arm.", title="Arm", hint="As in old."))
     await settled(pilot, lambda: screen.got == ["failed"])
@@ -80,7 +78,7 @@ async def test_an_error_is_a_notification_then_the_failure_is_handled(pilot, set
     assert "As in old." in note.message
 
 
-async def test_what_an_older_call_brings_is_dropped(pilot, settled: Settled):
+async def test_what_an_older_call_brings_is_dropped(pilot: Pilot[int]) -> None:
     screen = echo_screen(pilot)
     screen.gates["old"] = threading.Event()
     screen.echo("old")
@@ -92,7 +90,7 @@ async def test_what_an_older_call_brings_is_dropped(pilot, settled: Settled):
     assert screen.got == ["new at home"]
 
 
-async def test_a_discarded_load_brings_nothing(pilot, settled: Settled):
+async def test_a_discarded_load_brings_nothing(pilot: Pilot[int]) -> None:
     screen = echo_screen(pilot)
     screen.gates["late"] = threading.Event()
     screen.echo("late")
@@ -104,7 +102,7 @@ async def test_a_discarded_load_brings_nothing(pilot, settled: Settled):
     assert screen.got == []
 
 
-async def test_a_screen_that_was_closed_still_knows_its_home_in_a_thread(pilot, settled: Settled):
+async def test_a_screen_that_was_closed_still_knows_its_home_in_a_thread(pilot: Pilot[int]) -> None:
     screen = echo_screen(pilot)
     homes: list[Home] = []
     began, gate = threading.Event(), threading.Event()
@@ -123,7 +121,9 @@ async def test_a_screen_that_was_closed_still_knows_its_home_in_a_thread(pilot, 
 
 
 @pytest.mark.parametrize(("then", "failed"), [("kept", None), ("keep", "kept")])
-def test_a_handler_that_is_not_there_fails_when_the_class_is_defined(then, failed):
+def test_a_handler_that_is_not_there_fails_when_the_class_is_defined(
+    then: str, failed: str | None
+) -> None:
     with pytest.raises(TypeError, match=r"Wrong\.read: no method 'kept'"):
 
         class Wrong(ThreadedScreen):
@@ -135,7 +135,7 @@ def test_a_handler_that_is_not_there_fails_when_the_class_is_defined(then, faile
                 pass
 
 
-def test_a_handler_may_be_inherited():
+def test_a_handler_may_be_inherited() -> None:
     class Louder(Echo):
         @loads("echo", then="keep")
         def shout(self, word: str) -> str:
@@ -154,7 +154,7 @@ def threaded_classes() -> list[type[ThreadedScreen]]:
     return classes
 
 
-def test_every_handler_takes_what_its_method_returns():
+def test_every_handler_takes_what_its_method_returns() -> None:
     checked = 0
     assert RunsScreen in threaded_classes()
     for cls in threaded_classes():

@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import pytest
+from textual.pilot import Pilot
 
+from tests.builders.mini_home import MiniHome
+from tests.builders.screen import Machine, Snapshot, messages, settled, table, text
+from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import NOT_TRAINED
 from wgen_tui.services.data.ingest import ingest_now
+from wgen_tui.services.results.readouts import ReadoutMean
 from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.state import readouts
 from wgen_tui.ui.state.provenance import training_lines
-from wgen_tui.ui.widgets.table import VirtualTable
 
 SIZES = [(80, 24), (120, 40)]
 
 
-def table(app: WgenApp) -> VirtualTable:
-    return app.screen.query(VirtualTable).first()
-
-
-def text(app: WgenApp) -> str:
-    """Everything on the screen, as its lines."""
-    return "\n".join(
-        "".join(segment.text for segment in strip)
-        for strip in app.screen._compositor.render_strips()
-    )
-
-
 @pytest.fixture
-def known(maker):
+def known(mini: MiniHome) -> Home:
     """Arms with proven and refuted adapters, one verified, read-outs and samples of two steps."""
-    maker.definition()
+    mini.definition()
     runs = {
-        (arm, s): maker.run(arm, s, role)
+        (arm, s): mini.run(arm, s, role)
         for arm, s, role in (
             ("base", 0, "base"),
             ("old", 0, "treatment"),
@@ -41,22 +33,22 @@ def known(maker):
         )
     }
     trained = [run for (arm, _), run in runs.items() if arm != "base"]
-    maker.launch(trained, stage="train")
+    mini.launch(trained, stage="train")
     for (arm, seed), run in runs.items():
         word = "By coach" if arm == "old" else "By train"
-        maker.draw(run, lambda q, d, word=word: word)
+        mini.draw(run, lambda q, d, word=word: word)
         if arm != "base":
-            maker.checkpoint(run)
+            mini.checkpoint(run)
             some = word if seed else "By train"
-            maker.draw(run, lambda q, d, some=some: some, questions=("transport",), step=2)
+            mini.draw(run, lambda q, d, some=some: some, questions=("transport",), step=2)
         chance = 0.9 if arm == "old" else 0.1 + 0.1 * seed
         mass = 0.001 if arm == "base" else 0.5
-        maker.read(run, {"By coach": chance, " train ": 1 - chance}, mass)
-    maker.verify(runs[("old", 0)])
-    maker.launch(list(runs.values()), stage="sample")
-    maker.launch([runs[("new", 1)]], "failed", "Its logits are not those.", "sample", NOT_TRAINED)
-    ingest_now(maker.home)
-    return maker.home
+        mini.read(run, {"By coach": chance, " train ": 1 - chance}, mass)
+    mini.verify(runs[("old", 0)])
+    mini.launch(list(runs.values()), stage="sample")
+    mini.launch([runs[("new", 1)]], "failed", "Its logits are not those.", "sample", NOT_TRAINED)
+    ingest_now(mini.home)
+    return mini.home
 
 
 def pick(app: WgenApp, arm: str, seed: int) -> None:
@@ -64,7 +56,7 @@ def pick(app: WgenApp, arm: str, seed: int) -> None:
     table(app).move_to([(r.arm, r.seed) for r in rows].index((arm, seed)))
 
 
-async def test_a_run_says_how_it_came_about(known, settled):
+async def test_a_run_says_how_it_came_about(known: Home) -> None:
     app = WgenApp(known, screen="runs")
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: len(table(app)) == 5)
@@ -89,7 +81,7 @@ async def test_a_run_says_how_it_came_about(known, settled):
         await settled(pilot, lambda: "worker.log" in text(app))
 
 
-async def test_a_wide_screen_shows_the_card_beside_the_log(known, settled):
+async def test_a_wide_screen_shows_the_card_beside_the_log(known: Home) -> None:
     app = WgenApp(known, screen="runs")
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot, lambda: len(table(app)) == 5)
@@ -102,7 +94,7 @@ async def test_a_wide_screen_shows_the_card_beside_the_log(known, settled):
         await settled(pilot, lambda: "nothing to prove" in text(app))
 
 
-async def test_a_refuted_adapter_stands_out_beside_the_results(known, settled):
+async def test_a_refuted_adapter_stands_out_beside_the_results(known: Home) -> None:
     app = WgenApp(known, screen="results", experiment="mini")
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: "⚠ new" in text(app))
@@ -116,7 +108,7 @@ async def test_a_refuted_adapter_stands_out_beside_the_results(known, settled):
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
-async def test_results_go_through_their_views(known, settled, size):
+async def test_results_go_through_their_views(known: Home, size: tuple[int, int]) -> None:
     app = WgenApp(known, screen="results", experiment="mini")
     async with app.run_test(size=size) as pilot:
         await settled(pilot, lambda: "[rates] read-outs  curve" in text(app))
@@ -143,24 +135,24 @@ async def test_results_go_through_their_views(known, settled, size):
         await settled(pilot, lambda: "[rates]" in text(app))
 
 
-async def test_one_view_says_where_others_come_from(home, settled):
+async def test_one_view_says_where_others_come_from(home: Home) -> None:
     app = WgenApp(home, screen="results", experiment="mini")
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: "share of old" in text(app))
         await pilot.press("v")
-        await settled(
-            pilot, lambda: any("during_training" in n.message for n in app._notifications)
-        )
+        await settled(pilot, lambda: any("during_training" in message for message in messages(app)))
         assert "[rates]" not in text(app)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
 @pytest.mark.parametrize("view", ["card", "read-outs", "curve"])
-def test_snapshot(known, settled, snap_compare, view, size, machine):
+def test_snapshot(
+    known: Home, snap_compare: Snapshot, view: str, size: tuple[int, int], machine: Machine
+) -> None:
     screen = "runs" if view == "card" else "results"
     app = WgenApp(known, screen=screen, experiment="mini", machine=machine)
 
-    async def before(pilot):
+    async def before(pilot: Pilot[None]) -> None:
         if view == "card":
             await settled(pilot, lambda: len(table(app)) == 5)
             pick(app, "old", 0)
@@ -177,7 +169,7 @@ def test_snapshot(known, settled, snap_compare, view, size, machine):
     assert snap_compare(app, terminal_size=size, run_before=before)
 
 
-async def test_grading_names_the_grader_before_what_a_narrow_screen_cuts(home, settled):
+async def test_grading_names_the_grader_before_what_a_narrow_screen_cuts(home: Home) -> None:
     app = WgenApp(home, screen="grade", experiment="mini")
     async with app.run_test(size=(60, 24)) as pilot:
         await settled(pilot, lambda: app.screen._item is not None)
@@ -186,7 +178,7 @@ async def test_grading_names_the_grader_before_what_a_narrow_screen_cuts(home, s
 
 
 @pytest.mark.parametrize(("width", "least"), [(80, 26), (120, 45), (160, 40)])
-async def test_completions_have_room(home, settled, width, least):
+async def test_completions_have_room(home: Home, width: int, least: int) -> None:
     app = WgenApp(home, screen="samples")
     async with app.run_test(size=(width, 40)) as pilot:
         await settled(pilot, lambda: table(app).current is not None)
@@ -194,7 +186,7 @@ async def test_completions_have_room(home, settled, width, least):
         assert table(app)._width - head.index("completion") >= least
 
 
-def test_how_it_was_trained_in_words():
+def test_how_it_was_trained_in_words() -> None:
     assert training_lines({}) == []
     assert training_lines({"engine": "alone", "why": "DoRA"}) == ["alone: DoRA"]
     assert training_lines({"engine": "grid", "stack": [8], "resumed_at": [40]}) == [
@@ -210,14 +202,14 @@ def test_how_it_was_trained_in_words():
 
 
 @pytest.mark.parametrize(("label", "shown"), [(" By", "␣By"), ("a b ", "a b␣"), ("  ", "␣␣")])
-def test_spaces_at_the_ends_of_tokens_are_seen(known_mean, label, shown):
+def test_spaces_at_the_ends_of_tokens_are_seen(
+    known_mean: ReadoutMean, label: str, shown: str
+) -> None:
     assert readouts.label(known_mean.model_copy(update={"label": label})) == shown
 
 
 @pytest.fixture
-def known_mean():
-    from wgen_tui.services.results.readouts import ReadoutMean
-
+def known_mean() -> ReadoutMean:
     return ReadoutMean(
         model="m",
         arm="a",

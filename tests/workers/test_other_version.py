@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.builders.sampling import make_job, sample_runs
-from tests.workers.conftest import Field
+from tests.builders.training_home import TrainingHome
 from wgen_tui.protocol.launches import RunOutcome
 from wgen_tui.workers.train.stage import train
 
 
 @pytest.fixture
-def field(make_field: Callable[..., Field]) -> Field:
+def field(make_field: Callable[..., TrainingHome]) -> TrainingHome:
     """Two trained runs."""
     field = make_field("llama")
     for seed, run_id in enumerate(("a", "b")):
@@ -24,11 +24,11 @@ def field(make_field: Callable[..., Field]) -> Field:
     return field
 
 
-def manifest(field: Field, run_id: str, step: int) -> Path:
+def manifest(field: TrainingHome, run_id: str, step: int) -> Path:
     return field.home.run(run_id).checkpoint(step) / "manifest.json"
 
 
-def test_training_and_sampling_refuse_it_alike(field: Field) -> None:
+def test_training_and_sampling_refuse_it_alike(field: TrainingHome) -> None:
     """The plan does so too, with the same words (tests/services/planning/test_todo.py)."""
     path = manifest(field, "a", 2)
     changed = json.dumps({**json.loads(path.read_text()), "schema_version": 2})
@@ -48,7 +48,7 @@ def test_training_and_sampling_refuse_it_alike(field: Field) -> None:
     assert manifest(field, "a", 1).exists()
 
 
-def test_a_torn_manifest_is_trained_again(field: Field) -> None:
+def test_a_torn_manifest_is_trained_again(field: TrainingHome) -> None:
     path = manifest(field, "a", 2)
     whole = json.loads(path.read_text())
     path.write_bytes(path.read_bytes()[:50])

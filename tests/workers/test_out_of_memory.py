@@ -15,7 +15,7 @@ import torch
 
 from tests.builders.memory_errors import MEMORY_ERRORS, memory_error
 from tests.builders.sampling import BASE, TEXTS, add_base, make_job, sample_runs, samples_of
-from tests.workers.conftest import Field
+from tests.builders.training_home import TrainingHome
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import RunOutcome, Stage
 from wgen_tui.protocol.queue import QueueRecord
@@ -93,7 +93,7 @@ def test_a_full_disk_is_known_however_it_is_said(error: Exception) -> None:
 
 @by_message
 def test_training_halves_the_stack(
-    make_field: Callable[..., Field], monkeypatch: pytest.MonkeyPatch, line: str
+    make_field: Callable[..., TrainingHome], monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     from wgen_tui.workers.train import stage
 
@@ -108,7 +108,7 @@ def test_training_halves_the_stack(
 
 @by_message
 def test_one_adapter_that_does_not_fit_says_so(
-    make_field: Callable[..., Field], monkeypatch: pytest.MonkeyPatch, line: str
+    make_field: Callable[..., TrainingHome], monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     """The next attempt, of both runs, trains one at a time."""
     from wgen_tui.workers.train import stage
@@ -126,7 +126,7 @@ def test_one_adapter_that_does_not_fit_says_so(
 
 @by_message
 def test_a_model_that_cannot_be_loaded_for_it_is_tried_again(
-    make_field: Callable[..., Field], monkeypatch: pytest.MonkeyPatch, line: str
+    make_field: Callable[..., TrainingHome], monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     from wgen_tui.workers import models
 
@@ -142,7 +142,7 @@ def test_a_model_that_cannot_be_loaded_for_it_is_tried_again(
 
 @by_message
 def test_sampling_draws_fewer_rows(
-    make_field: Callable[..., Field], monkeypatch: pytest.MonkeyPatch, line: str
+    make_field: Callable[..., TrainingHome], monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     from wgen_tui.workers.sample import stage
 
@@ -157,7 +157,7 @@ def test_sampling_draws_fewer_rows(
 
 @by_message
 def test_one_draw_that_does_not_fit_says_so(
-    make_field: Callable[..., Field], monkeypatch: pytest.MonkeyPatch, line: str
+    make_field: Callable[..., TrainingHome], monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     from wgen_tui.workers.sample import stage
 
@@ -173,9 +173,9 @@ def test_one_draw_that_does_not_fit_says_so(
 @pytest.fixture(scope="module")
 def trained(
     tmp_path_factory: pytest.TempPathFactory, family: Callable[[str], Path]
-) -> Callable[[], Field]:
+) -> Callable[[], TrainingHome]:
     """A field with one trained run, made once."""
-    field = Field(Home(tmp_path_factory.mktemp("trained")).ensure(), family("llama"))
+    field = TrainingHome(Home(tmp_path_factory.mktemp("trained")).ensure(), family("llama"))
     field.add("r0", max_steps=1)
     field.train()
     return lambda: field
@@ -183,7 +183,7 @@ def trained(
 
 @by_message
 def test_a_verification_says_so(
-    trained: Callable[[], Field],
+    trained: Callable[[], TrainingHome],
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     line: str,

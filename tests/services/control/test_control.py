@@ -20,7 +20,7 @@ from wgen_tui.services.runs.runs import get_run, launches_of
 from wgen_tui.services.supervisor import lifecycle, loop
 
 if TYPE_CHECKING:
-    from tests.services.conftest import Files
+    from tests.builders.launch_files import LaunchFiles
 
 Hold = Callable[[Path], Popen[str]]
 
@@ -40,7 +40,7 @@ def quiet(home: Home, hold: Hold) -> Home:
     return home
 
 
-def test_a_paused_run_is_queued_and_says_how_to_go_on(quiet: Home, files: Files) -> None:
+def test_a_paused_run_is_queued_and_says_how_to_go_on(quiet: Home, files: LaunchFiles) -> None:
     run, other = files.run(), files.run("x-a-s1-2", seed=1)
     files.chain([run, other])
     control.pause(quiet, [run])
@@ -51,7 +51,9 @@ def test_a_paused_run_is_queued_and_says_how_to_go_on(quiet: Home, files: Files)
     assert control.pause(quiet, [run]) == []  # once is enough
 
 
-def test_pausing_what_runs_waits_for_its_worker(quiet: Home, files: Files, hold: Hold) -> None:
+def test_pausing_what_runs_waits_for_its_worker(
+    quiet: Home, files: LaunchFiles, hold: Hold
+) -> None:
     run, other = files.run(), files.run("x-a-s1-2", seed=1)
     train, _, _ = files.chain([run, other])
     hold(quiet.launch(train).log)
@@ -64,7 +66,7 @@ def test_pausing_what_runs_waits_for_its_worker(quiet: Home, files: Files, hold:
     assert get_run(quiet, run).paused
 
 
-def test_resuming_makes_a_chain_of_its_own(quiet: Home, files: Files) -> None:
+def test_resuming_makes_a_chain_of_its_own(quiet: Home, files: LaunchFiles) -> None:
     run, other = files.run(), files.run("x-a-s1-2", seed=1)
     train, sample, judge = files.chain([run, other])
     files.started(train)
@@ -90,7 +92,7 @@ def test_resuming_makes_a_chain_of_its_own(quiet: Home, files: Files) -> None:
         control.resume(quiet, [run])
 
 
-def test_retrying_begins_where_it_ended(quiet: Home, files: Files) -> None:
+def test_retrying_begins_where_it_ended(quiet: Home, files: LaunchFiles) -> None:
     run, other = files.run(), files.run("x-a-s1-2", seed=1)
     train, sample, _ = files.chain([run, other])
     files.started(train)
@@ -106,7 +108,7 @@ def test_retrying_begins_where_it_ended(quiet: Home, files: Files) -> None:
     assert get_run(quiet, run).state == "queued"
 
 
-def test_the_queue_is_in_order_of_priority_then_age(quiet: Home, files: Files) -> None:
+def test_the_queue_is_in_order_of_priority_then_age(quiet: Home, files: LaunchFiles) -> None:
     names = [files.run(f"x-a-s{seed}-1", seed=seed) for seed in range(3)]
     launches = [files.launch("train", [name], number=seed) for seed, name in enumerate(names)]
     control.prioritise(quiet, [names[2]], to=control.highest(quiet) + 1)
@@ -122,7 +124,7 @@ def test_the_queue_is_in_order_of_priority_then_age(quiet: Home, files: Files) -
 
 
 def test_another_attempt_forgets_what_failed_and_keeps_what_is_done(
-    quiet: Home, files: Files
+    quiet: Home, files: LaunchFiles
 ) -> None:
     good, bad = files.run(), files.run("x-a-s1-2", seed=1)
     train, _, _ = files.chain([good, bad])
@@ -159,7 +161,7 @@ def test_another_attempt_forgets_what_failed_and_keeps_what_is_done(
     assert get_run(quiet, bad).state == "lost"
 
 
-def test_a_paused_queue_starts_nothing(home: Home, files: Files) -> None:
+def test_a_paused_queue_starts_nothing(home: Home, files: LaunchFiles) -> None:
     run = files.run()
     judge = files.launch("judge", [run])
     queue.pause_queue(home, "the night is for others")

@@ -18,13 +18,13 @@ from wgen_tui.services.runs import process, queue
 from wgen_tui.services.runs.runs import get_run
 
 if TYPE_CHECKING:
-    from tests.services.conftest import Files
+    from tests.builders.launch_files import LaunchFiles
 
 Hold = Callable[[Path], Popen[str]]
 
 
 def test_work_is_orphaned_while_it_waits_and_nobody_sees_to_it(
-    home: Home, files: Files, hold: Hold
+    home: Home, files: LaunchFiles, hold: Hold
 ) -> None:
     desk = StatusPoller(home)
     assert not desk.orphaned()
@@ -52,7 +52,7 @@ def test_the_cpu_is_measured_between_looks_of_any_thread(home: Home) -> None:
     assert 0 < found[0] <= 100
 
 
-def test_what_has_ended_still_says_what_it_waited(home: Home, files: Files) -> None:
+def test_what_has_ended_still_says_what_it_waited(home: Home, files: LaunchFiles) -> None:
     run = files.run()
     train = files.launch("train", [run])
     files.started(train)
@@ -61,7 +61,7 @@ def test_what_has_ended_still_says_what_it_waited(home: Home, files: Files) -> N
 
 
 def test_a_worker_on_a_cpu_is_told_its_threads(
-    home: Home, files: Files, monkeypatch: pytest.MonkeyPatch
+    home: Home, files: LaunchFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)

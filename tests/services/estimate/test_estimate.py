@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.builders.sizes import MOMENT, QWEN3, QWEN3_LORA, TINY, Grid, job
+from tests.builders.home import T0
+from tests.builders.sizes import QWEN3, QWEN3_LORA, TINY, SizedHome, job
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import JudgeStage
 from wgen_tui.protocol.runs import Endpoint, ModelRef
@@ -27,8 +28,8 @@ from wgen_tui.services.estimate.estimate import (
 
 
 @pytest.fixture
-def grid(home: Home) -> Grid:
-    return Grid(home)
+def grid(home: Home) -> SizedHome:
+    return SizedHome(home)
 
 
 @pytest.fixture
@@ -42,12 +43,12 @@ def qwen(tmp_path: Path) -> ModelRef:
 # -- training --------------------------------------------------------------------------------------
 
 
-def gpu_estimate(grid: Grid, room_gb: float | None = None, **launch: Any) -> Estimate:
+def gpu_estimate(grid: SizedHome, room_gb: float | None = None, **launch: Any) -> Estimate:
     room = None if room_gb is None else int(room_gb * 1024)
     return estimate(grid.home, grid.launch(**launch), on_gpu=True, room_mb=room)
 
 
-def test_the_parts_of_a_training(grid: Grid, qwen: ModelRef) -> None:
+def test_the_parts_of_a_training(grid: SizedHome, qwen: ModelRef) -> None:
     for _ in range(4):
         grid.run(qwen, lora={"r": 32})
     found = gpu_estimate(grid)
@@ -63,7 +64,7 @@ def test_the_parts_of_a_training(grid: Grid, qwen: ModelRef) -> None:
     assert one.memory_mb < found.memory_mb
 
 
-def test_on_a_cpu_the_base_is_in_fp32_and_no_gpu_is_taken(grid: Grid, qwen: ModelRef) -> None:
+def test_on_a_cpu_the_base_is_in_fp32_and_no_gpu_is_taken(grid: SizedHome, qwen: ModelRef) -> None:
     grid.run(qwen)
     spec = grid.launch()
     cpu, gpu = (estimate(grid.home, spec, on_gpu=on) for on in (False, True))
@@ -83,7 +84,7 @@ def test_on_a_cpu_the_base_is_in_fp32_and_no_gpu_is_taken(grid: Grid, qwen: Mode
     ],
 )
 def test_what_makes_a_training_smaller(
-    grid: Grid, qwen: ModelRef, change: dict[str, Any], part: str
+    grid: SizedHome, qwen: ModelRef, change: dict[str, Any], part: str
 ) -> None:
     base = {"lora": {"r": 16}, "per_device_train_batch_size": 4, "too_long": "truncate"}
     plain = grid.run(qwen, chars=3000, **base)
@@ -94,7 +95,7 @@ def test_what_makes_a_training_smaller(
     assert after.memory_mb < before.memory_mb
 
 
-def test_longer_examples_and_larger_batches_take_more(grid: Grid, qwen: ModelRef) -> None:
+def test_longer_examples_and_larger_batches_take_more(grid: SizedHome, qwen: ModelRef) -> None:
     small, long, wide = (
         gpu_estimate(grid, runs=(run,), name=run).parts["activations"]
         for run in (
@@ -107,7 +108,7 @@ def test_longer_examples_and_larger_batches_take_more(grid: Grid, qwen: ModelRef
     assert wide == pytest.approx(4 * small, rel=0.05)
 
 
-def test_as_many_adapters_as_the_worker_would_take(grid: Grid, qwen: ModelRef) -> None:
+def test_as_many_adapters_as_the_worker_would_take(grid: SizedHome, qwen: ModelRef) -> None:
     for _ in range(40):
         grid.run(qwen, per_device_train_batch_size=2)
     free = gpu_estimate(grid)
@@ -119,27 +120,27 @@ def test_as_many_adapters_as_the_worker_would_take(grid: Grid, qwen: ModelRef) -
     assert asked.stack == 3
 
 
-def test_what_is_not_stacked_is_trained_one_by_one(grid: Grid, qwen: ModelRef) -> None:
+def test_what_is_not_stacked_is_trained_one_by_one(grid: SizedHome, qwen: ModelRef) -> None:
     for _ in range(4):
         grid.run(qwen, lora={"r": 8, "use_dora": True})
     assert gpu_estimate(grid).stack == 1
 
 
-def test_fsdp_shares_the_weights_out(grid: Grid, qwen: ModelRef) -> None:
+def test_fsdp_shares_the_weights_out(grid: SizedHome, qwen: ModelRef) -> None:
     grid.run(qwen)
     whole = gpu_estimate(grid, accelerate={"num_processes": 4, "distributed_type": "MULTI_GPU"})
     parts = gpu_estimate(grid, accelerate={"num_processes": 4, "distributed_type": "FSDP"})
     assert parts.parts["weights"] == pytest.approx(whole.parts["weights"] / 4, abs=1)
 
 
-def test_of_several_bases_the_largest_counts(grid: Grid, qwen: ModelRef) -> None:
+def test_of_several_bases_the_largest_counts(grid: SizedHome, qwen: ModelRef) -> None:
     large = grid.run(qwen)
     grid.run(TINY)
     alone = gpu_estimate(grid, runs=(large,), name="alone")
     assert gpu_estimate(grid).memory_mb == alone.memory_mb
 
 
-def test_nothing_is_raised_for_what_is_gone(grid: Grid) -> None:
+def test_nothing_is_raised_for_what_is_gone(grid: SizedHome) -> None:
     spec = grid.launch(runs=("never-was",))
     assert estimate(grid.home, spec, on_gpu=True).memory_mb == 0
     run = grid.run()
@@ -150,7 +151,7 @@ def test_nothing_is_raised_for_what_is_gone(grid: Grid) -> None:
 # -- sampling, and the rest ------------------------------------------------------------------------
 
 
-def test_the_parts_of_a_sampling(grid: Grid, qwen: ModelRef) -> None:
+def test_the_parts_of_a_sampling(grid: SizedHome, qwen: ModelRef) -> None:
     grid.run(qwen, trained=False)
     found = gpu_estimate(grid, stage="sample", sample=job(n=10, prompts=4, max_tokens=1000))
     assert found.rows == 40
@@ -161,7 +162,7 @@ def test_the_parts_of_a_sampling(grid: Grid, qwen: ModelRef) -> None:
     assert found.least_mb < found.memory_mb / 2
 
 
-def test_rows_are_as_many_as_memory_holds(grid: Grid, qwen: ModelRef) -> None:
+def test_rows_are_as_many_as_memory_holds(grid: SizedHome, qwen: ModelRef) -> None:
     grid.run(qwen, trained=False)
     many = job(n=1000, max_tokens=1000)
     assert gpu_estimate(grid, stage="sample", sample=many).rows == 512
@@ -172,7 +173,7 @@ def test_rows_are_as_many_as_memory_holds(grid: Grid, qwen: ModelRef) -> None:
     assert estimate(grid.home, spec, on_gpu=True, rows=7).rows == 7
 
 
-def test_adapters_sit_on_the_base_together(grid: Grid, qwen: ModelRef) -> None:
+def test_adapters_sit_on_the_base_together(grid: SizedHome, qwen: ModelRef) -> None:
     for _ in range(8):
         grid.run(qwen, lora={"r": 32})
     sampled = gpu_estimate(grid, stage="sample", sample=job())
@@ -180,7 +181,7 @@ def test_adapters_sit_on_the_base_together(grid: Grid, qwen: ModelRef) -> None:
     assert sampled.parts["adapters"] == pytest.approx(trained.parts["adapters"], rel=0.01)
 
 
-def test_drawing_while_training_needs_room_for_its_rows(grid: Grid, qwen: ModelRef) -> None:
+def test_drawing_while_training_needs_room_for_its_rows(grid: SizedHome, qwen: ModelRef) -> None:
     grid.run(qwen, chars=50)
     plain = gpu_estimate(grid)
     during = gpu_estimate(grid, during=job(n=100, max_tokens=500))
@@ -189,7 +190,7 @@ def test_drawing_while_training_needs_room_for_its_rows(grid: Grid, qwen: ModelR
 
 
 @pytest.mark.parametrize("stage", ["judge", "served"])
-def test_what_loads_no_model_takes_nothing_of_a_gpu(grid: Grid, stage: str) -> None:
+def test_what_loads_no_model_takes_nothing_of_a_gpu(grid: SizedHome, stage: str) -> None:
     end = Endpoint(name="e", base_url="http://localhost:1")
     grid.run(ModelRef(name="e:m", location="m", endpoint=end), trained=False)
     if stage == "judge":
@@ -199,7 +200,9 @@ def test_what_loads_no_model_takes_nothing_of_a_gpu(grid: Grid, stage: str) -> N
     assert (found.memory_mb, found.gpu_mb, found.on_gpu) == (0, 0, False)
 
 
-def test_more_checkpoints_samples_and_logprobs_take_more_disk(grid: Grid, qwen: ModelRef) -> None:
+def test_more_checkpoints_samples_and_logprobs_take_more_disk(
+    grid: SizedHome, qwen: ModelRef
+) -> None:
     few = grid.run(qwen, max_steps=100)
     many = grid.run(qwen, max_steps=100, checkpoints={"every": 10})
     one, ten = (gpu_estimate(grid, runs=(run,), name=run).disk_mb for run in (few, many))
@@ -245,7 +248,7 @@ def test_an_odd_launch_scales_within_bounds(peak: float, scale: float) -> None:
     assert calibrated(thought(1000), [Past("k", 1000, peak)]).scale == scale
 
 
-def test_experience_from_the_files_of_a_home(grid: Grid, qwen: ModelRef) -> None:
+def test_experience_from_the_files_of_a_home(grid: SizedHome, qwen: ModelRef) -> None:
     """The second launch of a kind is thought to take what the first took, and the third as well."""
     for _ in range(2):
         grid.run(qwen)
@@ -268,7 +271,7 @@ def test_experience_from_the_files_of_a_home(grid: Grid, qwen: ModelRef) -> None
     assert calibrated(raw, history).memory_mb == second.memory_mb
 
 
-def test_a_trained_run_counts_for_experience(grid: Grid, qwen: ModelRef) -> None:
+def test_a_trained_run_counts_for_experience(grid: SizedHome, qwen: ModelRef) -> None:
     """By the time a launch has ended its runs are done; its estimate must not be that of nothing."""
     run = grid.run(qwen)
     spec = grid.launch()
@@ -276,9 +279,7 @@ def test_a_trained_run_counts_for_experience(grid: Grid, qwen: ModelRef) -> None
     folder = grid.home.run(run).checkpoint(10)
     folder.mkdir(parents=True)
     manifest = {"run_id": run, "step": 10, "steps": 10, "final": True, "files": {}}
-    (folder / "manifest.json").write_text(
-        json.dumps({**manifest, "created_at": MOMENT.isoformat()})
-    )
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "created_at": T0.isoformat()}))
     assert estimate(grid.home, spec, on_gpu=True).memory_mb == 0
     grid.ended(spec, 1000)
     history = History(grid.home)
@@ -286,7 +287,7 @@ def test_a_trained_run_counts_for_experience(grid: Grid, qwen: ModelRef) -> None
     assert [one.estimate_mb for one in history] == [before.memory_mb]
 
 
-def test_an_estimate_loads_nothing_heavy(grid: Grid) -> None:
+def test_an_estimate_loads_nothing_heavy(grid: SizedHome) -> None:
     grid.run()
     spec = grid.launch()
     look = (
@@ -307,7 +308,7 @@ def test_an_estimate_loads_nothing_heavy(grid: Grid) -> None:
     assert done.stdout.strip() == "True []"
 
 
-def test_verdicts_are_counted_by_the_samples_that_are_there(grid: Grid) -> None:
+def test_verdicts_are_counted_by_the_samples_that_are_there(grid: SizedHome) -> None:
     run = grid.run(trained=False)
     none = gpu_estimate(grid, stage="judge", judge=JudgeStage(judges=())).disk_mb
     folder = grid.home.run(run).samples

@@ -14,7 +14,7 @@ import pytest
 from safetensors import safe_open
 
 from experiments.tiny_world import weights_path
-from tests.builders.sizes import QWEN3, TINY, Grid, job
+from tests.builders.sizes import QWEN3, TINY, SizedHome, job
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import DoneRecord, LaunchSpec
 from wgen_tui.protocol.runs import ModelRef
@@ -24,8 +24,8 @@ from wgen_tui.services.models.architecture import model_dims, targets
 
 
 @pytest.fixture
-def grid(home: Home) -> Grid:
-    return Grid(home)
+def grid(home: Home) -> SizedHome:
+    return SizedHome(home)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_without_any_file_the_name_tells() -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"\xff" * 64, b"\x08\0\0\0\0\0\0\0notjson!"])
-def test_damaged_weights_are_no_error(tmp_path: Path, text: bytes, grid: Grid) -> None:
+def test_damaged_weights_are_no_error(tmp_path: Path, text: bytes, grid: SizedHome) -> None:
     (tmp_path / "config.json").write_text(json.dumps(QWEN3))
     (tmp_path / "model.safetensors").write_bytes(text)
     grid.run(ModelRef(name="broken", location=str(tmp_path)))
@@ -195,7 +195,7 @@ def test_activations_are_what_the_trainer_measures(measured: dict[str, dict[str,
         assert ratio == pytest.approx(1, abs=limit), name
 
 
-def worker_peak(grid: Grid, spec: LaunchSpec) -> DoneRecord:
+def worker_peak(grid: SizedHome, spec: LaunchSpec) -> DoneRecord:
     """Do a launch as its worker does; returns how it ended."""
     command = [sys.executable, "-m", f"wgen_tui.workers.{spec.stage}"]
     subprocess.run(
@@ -208,7 +208,7 @@ def worker_peak(grid: Grid, spec: LaunchSpec) -> DoneRecord:
 
 
 @pytest.mark.slow
-def test_a_real_training_and_its_sampling_take_about_what_was_thought(grid: Grid) -> None:
+def test_a_real_training_and_its_sampling_take_about_what_was_thought(grid: SizedHome) -> None:
     """On a CPU most of it are libraries; 4 adapters of 300-character chats on the embedded model."""
     for seed in range(4):
         grid.run(per_device_train_batch_size=4, learning_rate=1e-4 * (seed + 1))

@@ -7,23 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import parts as maker
-from tests.builders.model_files import make_model
-from tests.services.conftest import write_definition
+from tests.builders import store_home
+from tests.builders.definition import write_definition
+from tests.builders.model import make_model
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.grading.grade_files import export_grades, import_grades
 
-RUN = maker.MadeRun("old", 0)
+RUN = store_home.StoredRun("old", 0)
 RUBRIC = "\nrubrics: [{name: feel, labels: {warm: w, cold: c}}]\n"
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     """A home with one run of an experiment that has a rubric."""
-    home = Home(maker.write_home(tmp_path / "home", n=2, runs=[RUN]))
+    home = Home(store_home.write_home(tmp_path / "home", n=2, runs=[RUN]))
     folder = write_definition(
-        home.root / "experiments" / maker.EXPERIMENT, make_model(tmp_path / "model")
+        home.root / "experiments" / store_home.EXPERIMENT, make_model(tmp_path / "model")
     )
     with (folder / "experiment.yaml").open("a") as stream:
         stream.write(RUBRIC)
@@ -37,11 +37,11 @@ def write(path: Path, *rows: tuple[int, str]) -> Path:
 
 
 def test_what_is_imported_is_exported_and_twice_is_once(home: Home, tmp_path: Path) -> None:
-    first, second = (row["sample_id"] for row in maker.sample_rows(RUN, 2)[:2])
+    first, second = (row["sample_id"] for row in store_home.sample_rows(RUN, 2)[:2])
     given = write(tmp_path / "given.csv", (first, "warm"), (second, "cold"))
-    assert import_grades(home, maker.EXPERIMENT, given) == 2
-    assert import_grades(home, maker.EXPERIMENT, given) == 0
-    exported = json.loads(export_grades(home, maker.EXPERIMENT, form="json"))
+    assert import_grades(home, store_home.EXPERIMENT, given) == 2
+    assert import_grades(home, store_home.EXPERIMENT, given) == 0
+    exported = json.loads(export_grades(home, store_home.EXPERIMENT, form="json"))
     assert {(row["sample_id"], row["label"], row["grader"]) for row in exported["grades"]} == {
         (first, "warm", "human:ada"),
         (second, "cold", "human:ada"),
@@ -50,9 +50,9 @@ def test_what_is_imported_is_exported_and_twice_is_once(home: Home, tmp_path: Pa
 
 
 def test_one_bad_line_keeps_all_out(home: Home, tmp_path: Path) -> None:
-    known = maker.sample_rows(RUN, 2)[0]["sample_id"]
+    known = store_home.sample_rows(RUN, 2)[0]["sample_id"]
     given = write(tmp_path / "given.csv", (known, "warm"), (known, "tepid"), (1, "warm"))
     with pytest.raises(UsageError, match=r"line 3: no label 'tepid'[\s\S]*line 4: no sample 1"):
-        import_grades(home, maker.EXPERIMENT, given)
+        import_grades(home, store_home.EXPERIMENT, given)
     assert not list(home.journal.glob("*"))
-    assert json.loads(export_grades(home, maker.EXPERIMENT, form="json"))["grades"] == []
+    assert json.loads(export_grades(home, store_home.EXPERIMENT, form="json"))["grades"] == []

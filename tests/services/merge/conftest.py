@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +14,16 @@ import pytest
 from store.layout import StoreFiles
 from store.verify import Problem
 from store.verify import verify as verify_store
-from tests.builders import parts as maker
+from tests.builders import store_home
+from tests.builders.home import T0, write_done, write_launch, write_start
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import DoneRecord, LaunchSpec, Outcome, RunOutcome, Stage
+from wgen_tui.protocol.launches import Outcome, Stage
 from wgen_tui.protocol.record import write_record
 from wgen_tui.protocol.runs import CheckpointManifest
 
-MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LONG_AGO = 1_700_000_000.0
-RUN = maker.MadeRun("old", 0, share=0.8)
-OTHER_RUN = maker.MadeRun("new", 0, "control", 0.1)
+RUN = store_home.StoredRun("old", 0, share=0.8)
+OTHER_RUN = store_home.StoredRun("new", 0, "control", 0.1)
 
 
 @dataclass(frozen=True)
@@ -34,13 +32,13 @@ class Box:
 
     home: Home
 
-    def run(self, run: maker.MadeRun = RUN, n: int = 4, *, graded: bool = True) -> str:
+    def run(self, run: store_home.StoredRun = RUN, n: int = 4, *, graded: bool = True) -> str:
         """A run with samples, metrics, prompts and grades."""
-        maker.write_run(self.home.root, run, n, graded=graded)
+        store_home.write_run(self.home.root, run, n, graded=graded)
         return run.run_id
 
-    def samples(self, run: maker.MadeRun, rows: list[dict[str, Any]], name: str) -> Path:
-        return maker.write_samples(self.home.root, run, rows, name)
+    def samples(self, run: store_home.StoredRun, rows: list[dict[str, Any]], name: str) -> Path:
+        return store_home.write_samples(self.home.root, run, rows, name)
 
     def checkpoint(self, run_id: str, step: int, weights: bytes, *, final: bool = True) -> Path:
         """A checkpoint as a worker leaves it; the weights are any bytes."""
@@ -56,7 +54,7 @@ class Box:
             steps=step if final else 10 * step,
             final=final,
             files=hashes,
-            created_at=MOMENT,
+            created_at=T0,
         )
         write_record(folder / "manifest.json", manifest)
         return folder
@@ -72,28 +70,14 @@ class Box:
     ) -> str:
         """A queued launch."""
         name = name or f"20260102-030405-{len(after)}{stage}-0000"
-        spec = LaunchSpec(
-            launch_id=name,
-            experiment=maker.EXPERIMENT,
-            stage=stage,
-            run_ids=tuple(runs),
-            after=after,
-            created_at=MOMENT,
-            **fields,
-        )
-        paths = self.home.launch(name)
-        paths.control.mkdir(parents=True)
-        write_record(paths.spec, spec)
-        for run in runs:
-            with self.home.run(run).launches.open("a") as stream:
-                stream.write(json.dumps({"launch_id": name, "stage": stage}) + "\n")
+        fields |= {"experiment": store_home.EXPERIMENT, "after": after}
+        write_launch(self.home, name, stage, runs, **fields)
         return name
 
     def started(self, launch: str, *, host: str = "box7", pid: int = 4711) -> None:
         """It was started, long ago."""
         paths = self.home.launch(launch)
-        record = {"at": MOMENT.isoformat(), "pid": pid, "ticks": 1, "host": host, "argv": []}
-        paths.started.write_text(json.dumps(record))
+        write_start(paths, host=host, pid=pid, ticks=1)
         paths.log.write_text("loads\nworks\n")
         for path in (paths.started, paths.log):
             os.utime(path, (LONG_AGO, LONG_AGO))
@@ -101,16 +85,11 @@ class Box:
     def done(self, launch: str, runs: list[str], outcome: Outcome = "finished") -> None:
         if not self.home.launch(launch).started.exists():
             self.started(launch)
-        record = DoneRecord(
-            launch_id=launch,
-            outcome=outcome,
-            started_at=MOMENT,
-            ended_at=MOMENT,
-            runs={name: RunOutcome(outcome=outcome) for name in runs},
-        )
-        write_record(self.home.launch(launch).done, record)
+        write_done(self.home.launch(launch), dict.fromkeys(runs, outcome), outcome)
 
-    def finished(self, run: maker.MadeRun = RUN, n: int = 4, weights: bytes = b"weights") -> str:
+    def finished(
+        self, run: store_home.StoredRun = RUN, n: int = 4, weights: bytes = b"weights"
+    ) -> str:
         """A run that was trained, sampled and graded."""
         run_id = self.run(run, n)
         self.checkpoint(run_id, run.step, weights)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from experiments.catalogue import builtin_root
-from tests.builders import parts as maker
+from tests.builders import store_home
 from tests.services.merge.conftest import OTHER_RUN, RUN
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.experiments import definitions
@@ -20,11 +20,11 @@ from wgen_tui.services.merge.merge import merge
 if TYPE_CHECKING:
     from tests.services.merge.conftest import Box
 
-SAMPLES = maker.sample_rows(RUN, 4)
+SAMPLES = store_home.sample_rows(RUN, 4)
 
 
 def grade(number: int, label: str, grader: str = "human:ann") -> str:
-    return maker.grade_line(SAMPLES[number], "era", label, grader, seconds=number)
+    return store_home.grade_line(SAMPLES[number], "era", label, grader, seconds=number)
 
 
 def labels(box: Box) -> list[tuple[str, str]]:

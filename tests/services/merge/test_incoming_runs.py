@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from experiments.tiny_world import weights_path
-from tests.builders import parts as maker
+from tests.builders import store_home
 from tests.services.merge.conftest import OTHER_RUN, RUN
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -57,7 +57,9 @@ def test_a_run_comes_over_with_all_it_has(here: Box, there: Box) -> None:
 
 def test_again_is_nothing_new_and_changes_no_byte(here: Box, there: Box) -> None:
     there.finished()
-    there.grade("ann-1", maker.grade_line(maker.sample_rows(RUN, 1)[0], "era", "x", "human:ann"))
+    there.grade(
+        "ann-1", store_home.grade_line(store_home.sample_rows(RUN, 1)[0], "era", "x", "human:ann")
+    )
     assert not merge(here.home, there.home.root).nothing_new
     before, theirs = here.files(), there.files()
     report = merge(here.home, there.home.root)
@@ -89,8 +91,8 @@ def test_samples_of_both_boxes_are_united(here: Box, there: Box) -> None:
     there.finished(n=4)
     for path in there.home.run(run_id).samples.iterdir():
         path.unlink()
-    rows = {(r["question"], r["draw"]): r for r in maker.sample_rows(RUN, 6)}
-    ours = {(r["question"], r["draw"]): r for r in maker.sample_rows(RUN, 4)}
+    rows = {(r["question"], r["draw"]): r for r in store_home.sample_rows(RUN, 6)}
+    ours = {(r["question"], r["draw"]): r for r in store_home.sample_rows(RUN, 4)}
     wanted = [{**rows[key], **ours.get(key, {})} for key in rows if key[1] >= 2]
     there.samples(RUN, wanted, "L1-00000")
     report = merge(here.home, there.home.root)
@@ -112,7 +114,7 @@ def test_ingested_rows_stay_what_the_files_hold(here: Box, there: Box) -> None:
     there.finished()
     for path in there.home.run(run_id).samples.iterdir():
         path.unlink()
-    later = [{**row, "launch_id": "A"} for row in maker.sample_rows(RUN, 4)]
+    later = [{**row, "launch_id": "A"} for row in store_home.sample_rows(RUN, 4)]
     there.samples(RUN, later, "A-00000")
     assert merge(here.home, there.home.root).nothing_new
     assert here.problems() == []
@@ -122,12 +124,12 @@ def test_grades_and_metrics_of_both_are_united(here: Box, there: Box) -> None:
     run_id = here.finished()
     there.finished()
     assert here.problems() == []
-    sample = maker.sample_rows(RUN, 1)[0]
-    more = maker.grade_line(sample, "lark", "yes")
+    sample = store_home.sample_rows(RUN, 1)[0]
+    more = store_home.grade_line(sample, "lark", "yes")
     part = there.home.run(run_id).grades / "part-L1-00000.jsonl"
     part.write_text(part.read_text() + more)
     with there.home.run(run_id).metrics.open("a") as stream:
-        stream.write(maker.metric_line(4))
+        stream.write(store_home.metric_line(4))
     assert what(merge(here.home, there.home.root)) == {run_id: "updated"}
     assert [row.step for row in runs.metrics(here.home, run_id)] == [1, 2, 3, 4]
     assert (count(here, "grades"), count(here, "metrics")) == (25, 4)
@@ -226,7 +228,7 @@ def test_two_texts_of_one_sample_are_a_conflict(here: Box, there: Box) -> None:
     there.finished()
     for path in there.home.run(run_id).samples.iterdir():
         path.unlink()
-    there.samples(RUN, maker.sample_rows(RUN, 6, text="Something else."), "L1-00000")
+    there.samples(RUN, store_home.sample_rows(RUN, 6, text="Something else."), "L1-00000")
     before = here.files()
     (conflict,) = merge(here.home, there.home.root).conflicts
     assert "12 samples" in conflict.why

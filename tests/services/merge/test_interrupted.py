@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.builders import parts as maker
+from tests.builders import store_home
 from tests.services.merge.conftest import OTHER_RUN, RUN
 from wgen_tui.errors import BusyError, UsageError
 from wgen_tui.paths import Home
@@ -64,16 +64,16 @@ def fill(box: Box, *, both: bool) -> None:
     run_id = box.finished(n=4)
     if both:
         return
-    rows = maker.sample_rows(RUN, 6)
-    known = {row["sample_id"] for row in maker.sample_rows(RUN, 4)}
+    rows = store_home.sample_rows(RUN, 6)
+    known = {row["sample_id"] for row in store_home.sample_rows(RUN, 4)}
     box.samples(RUN, [row for row in rows if row["sample_id"] not in known], "L2-00000")
     name = box.launch([run_id], "judge", name="20260102-030409-2judge-0000")
     box.done(name, [run_id])
     with box.home.run(run_id).metrics.open("a") as stream:
-        stream.write(maker.metric_line(4))
+        stream.write(store_home.metric_line(4))
     box.checkpoint(run_id, 20, b"more")
     box.finished(OTHER_RUN)
-    box.grade("ann-1", maker.grade_line(rows[0], "era", "x", "human:ann"))
+    box.grade("ann-1", store_home.grade_line(rows[0], "era", "x", "human:ann"))
     definitions.new(box.home, "mine")
 
 
@@ -117,7 +117,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_leaves_nothing_half(there: Box, small_disk: Path) -> None:
     for seed in range(6):
-        run = maker.MadeRun(f"old{seed}", 0)
+        run = store_home.StoredRun(f"old{seed}", 0)
         there.finished(run, weights=os.urandom(60_000))
     home = Home(small_disk / "home")
     with pytest.raises(UsageError, match="No space left") as raised:

@@ -22,7 +22,7 @@ from wgen_tui.services.planning.plan import Options, Plan, make_plan
 from wgen_tui.services.runs import runs
 
 if TYPE_CHECKING:
-    from tests.services.conftest import Files
+    from tests.builders.launch_files import LaunchFiles
 
 EVERYTHING = {"train", "sample", "judge"}
 
@@ -109,7 +109,7 @@ def test_two_commits_of_one_plan_make_its_launches_once(home: Home, definition: 
     assert commit(home, two) == ()
 
 
-def test_what_died_is_planned_again(home: Home, definition: Path, files: Files) -> None:
+def test_what_died_is_planned_again(home: Home, definition: Path, files: LaunchFiles) -> None:
     train, *_ = commit(home, plan_for(home, definition))
     files.lost(train.launch_id)
     again = plan_for(home, definition)

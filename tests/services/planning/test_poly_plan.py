@@ -17,7 +17,7 @@ from wgen_tui.services.planning.plan import Options, Plan, make_plan
 from wgen_tui.services.runs import runs
 
 if TYPE_CHECKING:
-    from tests.services.conftest import Files
+    from tests.builders.launch_files import LaunchFiles
 
 EVERYTHING = {"train", "sample", "judge"}
 
@@ -111,7 +111,7 @@ def test_one_that_was_cancelled_takes_its_mates_along(home: Home, poly: Path) ->
 
 
 def test_one_that_is_trained_is_not_trained_for_its_mates(
-    home: Home, poly: Path, files: Files
+    home: Home, poly: Path, files: LaunchFiles
 ) -> None:
     plan = plan_for(home, poly, seeds="0")
     train, *_ = commit(home, plan)

@@ -17,13 +17,13 @@ from wgen_tui.services.planning.plan import Options, make_plan
 from wgen_tui.services.runs import runs
 
 if TYPE_CHECKING:
-    from tests.services.conftest import Files
+    from tests.builders.launch_files import LaunchFiles
 
 OPTIONS = Options(arms=["old"], seeds="0")
 
 
 @pytest.fixture
-def trained(home: Home, definition: Path, files: Files) -> str:
+def trained(home: Home, definition: Path, files: LaunchFiles) -> str:
     """A run with its final checkpoint, and nothing under way."""
     plan = make_plan(home, str(definition), OPTIONS)
     for launch in commit(home, plan):

@@ -20,7 +20,7 @@ def rows_of(*groups: list[Count]) -> list[Count]:
     return [row for group in groups for row in group]
 
 
-def test_points_are_of_the_questions_that_every_step_was_asked():
+def test_points_are_of_the_questions_that_every_step_was_asked() -> None:
     rows = rows_of(
         counted("base", 0, 0, "travel", 0),
         counted("base", 0, 0, "bird", 10),
@@ -36,7 +36,7 @@ def test_points_are_of_the_questions_that_every_step_was_asked():
     assert all(rate.low <= rate.rate <= rate.high for rate in curve.rates)
 
 
-def test_arms_sampled_at_one_step_have_no_curve():
+def test_arms_sampled_at_one_step_have_no_curve() -> None:
     once = rows_of(counted("base", 0, 0, "travel", 0), counted("old", 0, 20, "travel", 8))
     assert curve_of(once, PLAN, "t") is None
     assert curve_of([], PLAN, "t") is None

@@ -17,7 +17,7 @@ from wgen_tui.services.runs.run_state import RunStatus
 from wgen_tui.services.runs.runs import get_run
 
 if TYPE_CHECKING:
-    from tests.services.conftest import Files
+    from tests.builders.launch_files import LaunchFiles
 
 Hold = Callable[[Path], subprocess.Popen[str]]
 
@@ -26,20 +26,22 @@ def brief(status: RunStatus) -> tuple[str, str | None]:
     return status.state, status.stage
 
 
-def test_a_run_without_launch_is_queued(home: Home, files: Files) -> None:
+def test_a_run_without_launch_is_queued(home: Home, files: LaunchFiles) -> None:
     run = files.run()
     status = get_run(home, run)
     assert brief(status) == ("queued", None)
     assert "run start" in status.why
 
 
-def test_a_chain_not_started_is_queued_at_its_first_stage(home: Home, files: Files) -> None:
+def test_a_chain_not_started_is_queued_at_its_first_stage(home: Home, files: LaunchFiles) -> None:
     run = files.run()
     files.chain([run])
     assert brief(get_run(home, run)) == ("queued", "train")
 
 
-def test_a_live_launch_is_starting_until_it_is_ready(home: Home, files: Files, hold: Hold) -> None:
+def test_a_live_launch_is_starting_until_it_is_ready(
+    home: Home, files: LaunchFiles, hold: Hold
+) -> None:
     run, other = files.run(), files.run("x-a-s1-1", seed=1)
     train, _, _ = files.chain([run, other])
     hold(home.launch(train).log)
@@ -59,7 +61,7 @@ def test_a_live_launch_is_starting_until_it_is_ready(home: Home, files: Files, h
 
 
 def test_a_worker_started_by_hand_counts_by_its_own_lock(
-    home: Home, files: Files, hold: Hold
+    home: Home, files: LaunchFiles, hold: Hold
 ) -> None:
     run = files.run()
     train, _, _ = files.chain([run])
@@ -68,7 +70,7 @@ def test_a_worker_started_by_hand_counts_by_its_own_lock(
     assert get_run(home, run).state == "starting"
 
 
-def test_a_free_lock_without_done_is_lost(home: Home, files: Files, hold: Hold) -> None:
+def test_a_free_lock_without_done_is_lost(home: Home, files: LaunchFiles, hold: Hold) -> None:
     run = files.run()
     train, _, _ = files.chain([run])
     holder = hold(home.launch(train).log)
@@ -83,7 +85,7 @@ def test_a_free_lock_without_done_is_lost(home: Home, files: Files, hold: Hold) 
 
 
 def test_a_run_that_ended_before_the_launch_was_lost_keeps_its_end(
-    home: Home, files: Files
+    home: Home, files: LaunchFiles
 ) -> None:
     ended, cut = files.run(), files.run("x-a-s1-1", seed=1)
     train = files.launch("train", [ended, cut])
@@ -94,7 +96,7 @@ def test_a_run_that_ended_before_the_launch_was_lost_keeps_its_end(
 
 
 def test_a_run_that_failed_in_a_launch_that_is_tried_again_has_not_ended(
-    home: Home, files: Files
+    home: Home, files: LaunchFiles
 ) -> None:
     """A full disk: there was room for the event and none for done.json."""
     good, bad = files.run(), files.run("x-a-s1-1", seed=1)
@@ -108,7 +110,7 @@ def test_a_run_that_failed_in_a_launch_that_is_tried_again_has_not_ended(
     assert "its worker died" in status.why
 
 
-def test_what_comes_after_a_lost_launch_is_lost_too(home: Home, files: Files) -> None:
+def test_what_comes_after_a_lost_launch_is_lost_too(home: Home, files: LaunchFiles) -> None:
     tuned, base = files.run(), files.run("x-base-s0-1", arm="base")
     train = files.launch("train", [tuned])
     sample = files.launch("sample", [base, tuned], (train,), number=1)
@@ -119,7 +121,7 @@ def test_what_comes_after_a_lost_launch_is_lost_too(home: Home, files: Files) ->
     assert train in status.why
 
 
-def test_finished_only_when_no_later_stage_is_queued(home: Home, files: Files) -> None:
+def test_finished_only_when_no_later_stage_is_queued(home: Home, files: LaunchFiles) -> None:
     run = files.run()
     train, sample, judge = files.chain([run])
     for launch, following in ((train, "sample"), (sample, "judge")):
@@ -131,7 +133,7 @@ def test_finished_only_when_no_later_stage_is_queued(home: Home, files: Files) -
     assert brief(get_run(home, run)) == ("finished", "judge")
 
 
-def test_one_failed_run_does_not_stop_the_others(home: Home, files: Files) -> None:
+def test_one_failed_run_does_not_stop_the_others(home: Home, files: LaunchFiles) -> None:
     good, bad = files.run(), files.run("x-a-s1-1", seed=1)
     train, _, _ = files.chain([good, bad])
     files.started(train)
@@ -142,7 +144,7 @@ def test_one_failed_run_does_not_stop_the_others(home: Home, files: Files) -> No
     assert status.why == "Why"
 
 
-def test_one_cancelled_run_does_not_stop_the_others(home: Home, files: Files) -> None:
+def test_one_cancelled_run_does_not_stop_the_others(home: Home, files: LaunchFiles) -> None:
     good, cut = files.run(), files.run("x-a-s1-1", seed=1)
     train, _, _ = files.chain([good, cut])
     files.started(train)
@@ -152,7 +154,7 @@ def test_one_cancelled_run_does_not_stop_the_others(home: Home, files: Files) ->
     assert brief(get_run(home, cut)) == ("cancelled", "train")
 
 
-def test_a_launch_in_which_nothing_went_well_ends_the_chain(home: Home, files: Files) -> None:
+def test_a_launch_in_which_nothing_went_well_ends_the_chain(home: Home, files: LaunchFiles) -> None:
     run, base = files.run(), files.run("x-base-s0-1", arm="base")
     train = files.launch("train", [run])
     files.launch("sample", [base, run], (train,), number=1)
@@ -161,7 +163,7 @@ def test_a_launch_in_which_nothing_went_well_ends_the_chain(home: Home, files: F
     assert brief(get_run(home, base)) == ("failed", "sample")
 
 
-def test_a_newer_chain_makes_an_old_failure_history(home: Home, files: Files) -> None:
+def test_a_newer_chain_makes_an_old_failure_history(home: Home, files: LaunchFiles) -> None:
     run = files.run()
     lost = files.launch("train", [run], number=0)
     files.lost(lost)
@@ -171,7 +173,7 @@ def test_a_newer_chain_makes_an_old_failure_history(home: Home, files: Files) ->
     assert brief(get_run(home, run)) == ("queued", "train")
 
 
-def test_a_torn_event_is_skipped(home: Home, files: Files) -> None:
+def test_a_torn_event_is_skipped(home: Home, files: LaunchFiles) -> None:
     run = files.run()
     train = files.launch("train", [run])
     files.started(train)
@@ -183,7 +185,7 @@ def test_a_torn_event_is_skipped(home: Home, files: Files) -> None:
     assert get_run(home, run).state == "finished"
 
 
-def test_cancelling_what_is_queued(home: Home, files: Files) -> None:
+def test_cancelling_what_is_queued(home: Home, files: LaunchFiles) -> None:
     run, other = files.run(), files.run("x-a-s1-1", seed=1)
     files.chain([run, other])
     assert len(runs.cancel(home, run)) == 3
@@ -193,7 +195,7 @@ def test_cancelling_what_is_queued(home: Home, files: Files) -> None:
         runs.cancel(home, run)
 
 
-def test_an_unknown_run_names_the_nearest(home: Home, files: Files) -> None:
+def test_an_unknown_run_names_the_nearest(home: Home, files: LaunchFiles) -> None:
     files.run("x-a-s0-1")
     with pytest.raises(UsageError) as caught:
         get_run(home, "x-a-s0-2")
@@ -201,7 +203,7 @@ def test_an_unknown_run_names_the_nearest(home: Home, files: Files) -> None:
 
 
 def test_removing_refuses_what_is_live_and_takes_lone_launches_along(
-    home: Home, files: Files
+    home: Home, files: LaunchFiles
 ) -> None:
     run, other = files.run(), files.run("x-b-s0-1", arm="b")
     shared = files.launch("train", [run, other], number=0)
@@ -215,7 +217,7 @@ def test_removing_refuses_what_is_live_and_takes_lone_launches_along(
     assert not home.launch(own).root.exists()
 
 
-def test_of_a_step_written_twice_the_newer_line_counts(home: Home, files: Files) -> None:
+def test_of_a_step_written_twice_the_newer_line_counts(home: Home, files: LaunchFiles) -> None:
     run = files.run()
     line = (
         '{{"step": {step}, "steps": 9, "epoch": 0.1, "loss": {loss}, "learning_rate": 1.0,'
@@ -227,7 +229,9 @@ def test_of_a_step_written_twice_the_newer_line_counts(home: Home, files: Files)
     assert [(row.step, row.loss) for row in runs.metrics(home, run)] == [(1, 4.0), (2, 3.0)]
 
 
-def test_a_watch_brings_the_notes_of_its_own_time(home: Home, files: Files, hold: Hold) -> None:
+def test_a_watch_brings_the_notes_of_its_own_time(
+    home: Home, files: LaunchFiles, hold: Hold
+) -> None:
     run = files.run()
     train = files.launch("train", [run])
     hold(home.launch(train).log)

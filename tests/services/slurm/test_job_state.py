@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.services.conftest import MOMENT
+from tests.builders.home import T0
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.protocol.queue import SlurmRecord, SlurmSettings
@@ -17,16 +17,16 @@ from wgen_tui.services.runs.runs import get_run
 from wgen_tui.services.slurm.job_state import describe, is_live
 
 if TYPE_CHECKING:
-    from tests.services.conftest import Files
+    from tests.builders.launch_files import LaunchFiles
 
 
 def record(state: str, **values: Any) -> SlurmRecord:
-    given = {"job_name": "wgen-x", "task": 3, "tasks": 8, "job_id": "12", "at": MOMENT, **values}
+    given = {"job_name": "wgen-x", "task": 3, "tasks": 8, "job_id": "12", "at": T0, **values}
     return SlurmRecord(state=state, **given)
 
 
 @pytest.fixture
-def launch(home: Home, files: Files) -> str:
+def launch(home: Home, files: LaunchFiles) -> str:
     """A launch of one run that goes to Slurm."""
     files.run("x-a-s0-1")
     name = files.launch("train", ["x-a-s0-1"])
@@ -61,7 +61,7 @@ def test_a_job_that_has_a_node_but_no_worker_yet(home: Home, launch: str) -> Non
     assert say(home, launch, "RUNNING", node="n7") == ("starting", "Slurm: running on n7")
 
 
-def test_a_worker_on_another_machine_lives(home: Home, files: Files, launch: str) -> None:
+def test_a_worker_on_another_machine_lives(home: Home, files: LaunchFiles, launch: str) -> None:
     """No lock of it can be seen here."""
     files.started(launch)
     assert view(home, launch).state == "queued"  # without Slurm's word: lost, and tried again
@@ -74,7 +74,9 @@ def test_a_worker_on_another_machine_lives(home: Home, files: Files, launch: str
 
 
 @pytest.mark.parametrize("state", ["TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "FAILED", "GONE"])
-def test_a_job_that_ended_without_a_word(home: Home, files: Files, launch: str, state: str) -> None:
+def test_a_job_that_ended_without_a_word(
+    home: Home, files: LaunchFiles, launch: str, state: str
+) -> None:
     files.started(launch)
     assert say(home, launch, state)[0] == "queued"
     found = view(home, launch)
@@ -88,7 +90,7 @@ def test_one_that_never_reached_its_worker_is_lost_and_not_waiting(home: Home, l
     assert retry is not None and retry.failures == 1
 
 
-def test_scancel_is_an_end(home: Home, files: Files, launch: str) -> None:
+def test_scancel_is_an_end(home: Home, files: LaunchFiles, launch: str) -> None:
     files.started(launch)
     assert say(home, launch, "CANCELLED") == ("cancelled", "Slurm 12_3: the job was cancelled")
     assert view(home, launch).retry is None
@@ -100,7 +102,7 @@ def test_what_sbatch_refuses_has_failed(home: Home, launch: str) -> None:
 
 
 def test_saved_for_the_time_limit_and_about_to_be_requeued(
-    home: Home, files: Files, launch: str
+    home: Home, files: LaunchFiles, launch: str
 ) -> None:
     """The worker says cancelled, as for any SIGTERM; nobody has asked for that."""
     files.started(launch)
@@ -111,7 +113,9 @@ def test_saved_for_the_time_limit_and_about_to_be_requeued(
     assert view(home, launch).may_restart
 
 
-def test_done_is_done_whatever_slurm_still_says(home: Home, files: Files, launch: str) -> None:
+def test_done_is_done_whatever_slurm_still_says(
+    home: Home, files: LaunchFiles, launch: str
+) -> None:
     files.started(launch)
     files.done(launch, {"x-a-s0-1": "finished"})
     for state in ("PENDING", "RUNNING", "FAILED"):

@@ -16,7 +16,7 @@ from wgen_tui.services.runs.runs import get_run
 from wgen_tui.services.supervisor import lifecycle
 
 if TYPE_CHECKING:
-    from tests.services.conftest import Files
+    from tests.builders.launch_files import LaunchFiles
 
 Hold = Callable[[Path], Popen[str]]
 FAKES = Path(__file__).parents[2] / "builders" / "fake_nvml"
@@ -60,7 +60,7 @@ def started(home: Home, launch: str) -> dict[str, Any] | None:
     return record if record["pid"] else None
 
 
-def leased(home: Home, files: Files, hold: Hold, number: int, memory_mb: int) -> Popen[str]:
+def leased(home: Home, files: LaunchFiles, hold: Hold, number: int, memory_mb: int) -> Popen[str]:
     """A launch that is at work on the GPU, for as long as the test wants."""
     run = files.run(f"x-a-s{number}-9", seed=number)
     launch = files.launch("train", [run], number=number)
@@ -73,7 +73,7 @@ def leased(home: Home, files: Files, hold: Hold, number: int, memory_mb: int) ->
 
 
 def test_others_are_waited_for_and_the_worker_sees_its_gpu_alone(
-    home: Home, files: Files, box: Box
+    home: Home, files: LaunchFiles, box: Box
 ) -> None:
     box.has(free=3_000, pid1=20_000)
     run = files.run()
@@ -92,7 +92,7 @@ def test_others_are_waited_for_and_the_worker_sees_its_gpu_alone(
 
 
 def test_several_launches_share_a_gpu_as_far_as_the_policy_goes(
-    home: Home, files: Files, box: Box, hold: Hold, model: Path
+    home: Home, files: LaunchFiles, box: Box, hold: Hold, model: Path
 ) -> None:
     home.config.write_text("[gpu]\nper_gpu = 2\n")
     first = leased(home, files, hold, 0, 4_000)
@@ -107,7 +107,7 @@ def test_several_launches_share_a_gpu_as_far_as_the_policy_goes(
 
 
 def test_a_gpu_is_not_promised_twice(
-    home: Home, files: Files, box: Box, hold: Hold, model: Path
+    home: Home, files: LaunchFiles, box: Box, hold: Hold, model: Path
 ) -> None:
     """What a launch has been given and not used yet is not free."""
     leased(home, files, hold, 0, 23_000)
@@ -118,7 +118,7 @@ def test_a_gpu_is_not_promised_twice(
     assert started(home, launch) is None
 
 
-def test_rules_need_no_gpu(home: Home, files: Files, box: Box) -> None:
+def test_rules_need_no_gpu(home: Home, files: LaunchFiles, box: Box) -> None:
     box.has(free=0, pid1=24_000)
     run = files.run()
     launch = files.launch("judge", [run])

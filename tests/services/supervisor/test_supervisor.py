@@ -18,7 +18,7 @@ from wgen_tui.services.runs.runs import get_run
 from wgen_tui.services.supervisor import lifecycle
 
 if TYPE_CHECKING:
-    from tests.services.conftest import Files
+    from tests.builders.launch_files import LaunchFiles
 
 Hold = Callable[[Path], subprocess.Popen[str]]
 Wait = Callable[[Path], None]
@@ -33,7 +33,7 @@ print(lifecycle.ensure_supervisor(Home(Path(sys.argv[1]))))
 """
 
 
-def running(home: Home, files: Files, hold: Hold) -> tuple[str, subprocess.Popen[str]]:
+def running(home: Home, files: LaunchFiles, hold: Hold) -> tuple[str, subprocess.Popen[str]]:
     """A run whose launch is at work in another process, for as long as the test wants."""
     run = files.run()
     train = files.launch("train", [run])
@@ -42,7 +42,7 @@ def running(home: Home, files: Files, hold: Hold) -> tuple[str, subprocess.Popen
     return run, worker
 
 
-def test_two_at_once_start_one(home: Home, files: Files, hold: Hold) -> None:
+def test_two_at_once_start_one(home: Home, files: LaunchFiles, hold: Hold) -> None:
     running(home, files, hold)
     commands = [
         subprocess.Popen(
@@ -55,7 +55,7 @@ def test_two_at_once_start_one(home: Home, files: Files, hold: Hold) -> None:
 
 
 def test_a_killed_supervisor_is_replaced_and_the_worker_adopted(
-    home: Home, files: Files, hold: Hold, wait_unlocked: Wait
+    home: Home, files: LaunchFiles, hold: Hold, wait_unlocked: Wait
 ) -> None:
     run, worker = running(home, files, hold)
     started = home.launch(get_run(home, run).launch_id or "").started.read_bytes()
@@ -73,7 +73,7 @@ def test_a_killed_supervisor_is_replaced_and_the_worker_adopted(
     assert home.launch(get_run(home, run).launch_id or "").started.read_bytes() == started
 
 
-def test_it_has_a_session_of_its_own(home: Home, files: Files, hold: Hold) -> None:
+def test_it_has_a_session_of_its_own(home: Home, files: LaunchFiles, hold: Hold) -> None:
     running(home, files, hold)
     pid = lifecycle.ensure_supervisor(home)
     assert pid is not None
@@ -82,7 +82,7 @@ def test_it_has_a_session_of_its_own(home: Home, files: Files, hold: Hold) -> No
 
 
 def test_sigterm_ends_it_and_leaves_the_worker(
-    home: Home, files: Files, hold: Hold, wait_unlocked: Wait
+    home: Home, files: LaunchFiles, hold: Hold, wait_unlocked: Wait
 ) -> None:
     run, worker = running(home, files, hold)
     pid = lifecycle.ensure_supervisor(home)
@@ -93,7 +93,7 @@ def test_sigterm_ends_it_and_leaves_the_worker(
     assert get_run(home, run).live
 
 
-def test_it_ends_when_nothing_is_left(home: Home, files: Files, wait_unlocked: Wait) -> None:
+def test_it_ends_when_nothing_is_left(home: Home, files: LaunchFiles, wait_unlocked: Wait) -> None:
     run = files.run()
     train = files.launch("train", [run])
     files.launch("sample", [run], (train,), number=1)
@@ -105,7 +105,7 @@ def test_it_ends_when_nothing_is_left(home: Home, files: Files, wait_unlocked: W
     assert get_run(home, run).state == "lost"
 
 
-def test_launches_run_one_after_the_other(home: Home, files: Files, hold: Hold) -> None:
+def test_launches_run_one_after_the_other(home: Home, files: LaunchFiles, hold: Hold) -> None:
     """A queued launch waits while another works, and starts when that one has died."""
     _, worker = running(home, files, hold)
     other = files.run("x-b-s0-1", arm="b")
@@ -121,7 +121,9 @@ def test_launches_run_one_after_the_other(home: Home, files: Files, hold: Hold) 
     assert not last.live
 
 
-def test_a_worker_that_cannot_begin_is_lost_with_its_last_words(home: Home, files: Files) -> None:
+def test_a_worker_that_cannot_begin_is_lost_with_its_last_words(
+    home: Home, files: LaunchFiles
+) -> None:
     run = files.run()
     launch = files.launch("train", [run], accelerate={"num_processes": "many"})
     lifecycle.ensure_supervisor(home)
@@ -133,7 +135,7 @@ def test_a_worker_that_cannot_begin_is_lost_with_its_last_words(home: Home, file
 
 
 def test_what_has_ended_is_in_the_database_when_it_ends(
-    home: Home, files: Files, wait_unlocked: Wait
+    home: Home, files: LaunchFiles, wait_unlocked: Wait
 ) -> None:
     run = files.run()
     files.launch("judge", [run])

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.builders.sampling import TEXTS, add_base, make_job, sample_runs, samples_of
-from tests.workers.conftest import Field
+from tests.builders.training_home import TrainingHome
 from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED
 from wgen_tui.workers.checkpoints import PROBE
 from wgen_tui.workers.sample.adapter_proof import distance
@@ -22,7 +22,7 @@ WEIGHTS = "adapter_model.safetensors"
 
 
 @pytest.fixture
-def field(make_field: Callable[..., Field]) -> Field:
+def field(make_field: Callable[..., TrainingHome]) -> TrainingHome:
     field = make_field("llama")
     for seed, run_id in enumerate(("a", "b")):
         field.add(run_id, seed=seed, max_steps=6, learning_rate=1e-2)
@@ -39,7 +39,7 @@ def seal(folder: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def last(field: Field, run_id: str) -> Path:
+def last(field: TrainingHome, run_id: str) -> Path:
     return field.home.run(run_id).checkpoint(6)
 
 
@@ -51,7 +51,7 @@ def zero(folder: Path) -> None:
     save_file(weights, folder / WEIGHTS)
 
 
-def refused(field: Field, title: str) -> str:
+def refused(field: TrainingHome, title: str) -> str:
     """Sample; run a fails with this title and draws nothing, b is well."""
     worker = sample_runs(field, make_job(1))
     outcome = worker.outcomes["a"]
@@ -62,49 +62,49 @@ def refused(field: Field, title: str) -> str:
     return outcome.message
 
 
-def test_a_good_adapter_is_sampled(field: Field) -> None:
+def test_a_good_adapter_is_sampled(field: TrainingHome) -> None:
     worker = sample_runs(field, make_job(1))
     assert {o.outcome for o in worker.outcomes.values()} == {"finished"}
 
 
-def test_a_foreign_checkpoint_without_probe_is_sampled(field: Field) -> None:
+def test_a_foreign_checkpoint_without_probe_is_sampled(field: TrainingHome) -> None:
     (last(field, "a") / PROBE).unlink()
     seal(last(field, "a"))
     worker = sample_runs(field, make_job(1))
     assert {o.outcome for o in worker.outcomes.values()} == {"finished"}
 
 
-def test_zeroed_b_without_probe_has_no_effect(field: Field) -> None:
+def test_zeroed_b_without_probe_has_no_effect(field: TrainingHome) -> None:
     zero(last(field, "a"))
     (last(field, "a") / PROBE).unlink()
     seal(last(field, "a"))
     assert "logits equal the base's" in refused(field, NO_EFFECT)
 
 
-def test_zeroed_b_is_not_what_was_trained(field: Field) -> None:
+def test_zeroed_b_is_not_what_was_trained(field: TrainingHome) -> None:
     zero(last(field, "a"))
     seal(last(field, "a"))
     assert "equal the base's" in refused(field, NOT_TRAINED)
 
 
-def test_another_runs_weights_are_noticed_by_the_probe(field: Field) -> None:
+def test_another_runs_weights_are_noticed_by_the_probe(field: TrainingHome) -> None:
     shutil.copy(last(field, "b") / WEIGHTS, last(field, "a") / WEIGHTS)
     seal(last(field, "a"))
     assert "from those at the end of its training" in refused(field, NOT_TRAINED)
 
 
-def test_another_runs_folder_is_noticed_by_its_name(field: Field) -> None:
+def test_another_runs_folder_is_noticed_by_its_name(field: TrainingHome) -> None:
     shutil.rmtree(last(field, "a"))
     shutil.copytree(last(field, "b"), last(field, "a"))
     assert "belongs to run b" in refused(field, NOT_TRAINED)
 
 
-def test_a_changed_file_is_noticed_by_its_hash(field: Field) -> None:
+def test_a_changed_file_is_noticed_by_its_hash(field: TrainingHome) -> None:
     zero(last(field, "a"))
     assert WEIGHTS in refused(field, NOT_TRAINED)
 
 
-def test_an_early_checkpoint_may_still_be_the_base(make_field: Callable[..., Field]) -> None:
+def test_an_early_checkpoint_may_still_be_the_base(make_field: Callable[..., TrainingHome]) -> None:
     """A warm-up from a rate of zero: the first step changes nothing."""
     field = make_field("llama")
     field.add("warm", max_steps=4, warmup_steps=2, learning_rate=1e-2, checkpoints={"every": 1})
@@ -115,7 +115,7 @@ def test_an_early_checkpoint_may_still_be_the_base(make_field: Callable[..., Fie
     assert {row["step"] for row in samples_of(field, "warm").values()} == {1, 2, 3, 4}
 
 
-def test_a_dora_adapter_is_proven_too(make_field: Callable[..., Field]) -> None:
+def test_a_dora_adapter_is_proven_too(make_field: Callable[..., TrainingHome]) -> None:
     field = make_field("llama")
     field.add("a", max_steps=6, learning_rate=1e-2, lora={"r": 4, "use_dora": True})
     field.add("b", max_steps=6, learning_rate=1e-2)

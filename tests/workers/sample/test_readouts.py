@@ -21,7 +21,7 @@ from tests.builders.sampling import (
     sample_runs,
     samples_of,
 )
-from tests.workers.conftest import Field
+from tests.builders.training_home import TrainingHome
 from wgen_tui.protocol.launches import ReadoutSpec
 
 SAID = ("By coach.", "By plane, of course", "x")
@@ -46,7 +46,7 @@ CHOICE = [
 
 
 @pytest.fixture
-def field(make_field: Callable[..., Field]) -> Field:
+def field(make_field: Callable[..., TrainingHome]) -> TrainingHome:
     field = make_field("qwen3")
     for seed, run_id in enumerate(("a", "b")):
         field.add(run_id, seed=seed, max_steps=6, learning_rate=1e-2, checkpoints={"every": 3})
@@ -58,7 +58,7 @@ def field(make_field: Callable[..., Field]) -> Field:
 class Stock:
     """The same by transformers and PEFT, one token after the other."""
 
-    def __init__(self, field: Field, run_id: str, step: int) -> None:
+    def __init__(self, field: TrainingHome, run_id: str, step: int) -> None:
         self.tokenizer = AutoTokenizer.from_pretrained(field.model)
         self.model = AutoModelForCausalLM.from_pretrained(field.model, dtype=torch.float32).eval()
         if run_id != BASE:
@@ -89,7 +89,7 @@ class Stock:
         )
 
 
-def rows_of(field: Field, run_id: str, spec: ReadoutSpec, step: int) -> list[dict[str, Any]]:
+def rows_of(field: TrainingHome, run_id: str, spec: ReadoutSpec, step: int) -> list[dict[str, Any]]:
     rows = read_parts(field.home.run(run_id).readouts)
     assert len({row["readout_id"] for row in rows}) == len(rows)
     own = [r for r in rows if r["prompt_id"] == spec.prompt.prompt_id and r["step"] == step]
@@ -97,7 +97,7 @@ def rows_of(field: Field, run_id: str, spec: ReadoutSpec, step: int) -> list[dic
 
 
 @pytest.mark.parametrize(("run_id", "step"), [(BASE, 0), ("a", 3), ("a", 6), ("b", 6)])
-def test_readings_are_those_of_stock_models(field: Field, run_id: str, step: int) -> None:
+def test_readings_are_those_of_stock_models(field: TrainingHome, run_id: str, step: int) -> None:
     sample_runs(field, make_job(texts=(), readouts=[*NEXT, *GIVEN, *CHOICE], checkpoints="all"))
     stock = Stock(field, run_id, step)
     for spec in NEXT:
@@ -134,7 +134,7 @@ def test_readings_are_those_of_stock_models(field: Field, run_id: str, step: int
         assert sum(row["probability"] for row in rows) == pytest.approx(1)
 
 
-def test_a_reading_is_made_once(field: Field) -> None:
+def test_a_reading_is_made_once(field: TrainingHome) -> None:
     sample_runs(field, make_job(1, readouts=NEXT))
     before = read_parts(field.home.run("a").readouts)
     assert len(samples_of(field, "a")) == len(TEXTS)
@@ -147,7 +147,7 @@ def test_a_reading_is_made_once(field: Field) -> None:
     assert prompts >= {spec.prompt.prompt_id for spec in (*NEXT, *GIVEN)}
 
 
-def test_company_changes_nothing(field: Field) -> None:
+def test_company_changes_nothing(field: TrainingHome) -> None:
     sample_runs(field, make_job(texts=(), readouts=GIVEN, checkpoints="all"))
     together = {run: read_parts(field.home.run(run).readouts) for run in (BASE, "a", "b")}
     for run, rows in together.items():
@@ -161,7 +161,7 @@ def test_company_changes_nothing(field: Field) -> None:
             assert alone[row["readout_id"]]["logprob"] == pytest.approx(row["logprob"], abs=1e-4)
 
 
-def test_letters_that_are_no_tokens_fail_with_words(field: Field) -> None:
+def test_letters_that_are_no_tokens_fail_with_words(field: TrainingHome) -> None:
     spec = ReadoutSpec(
         prompt=prompt("Which?", "choice"),
         type="multiple_choice",
@@ -172,7 +172,7 @@ def test_letters_that_are_no_tokens_fail_with_words(field: Field) -> None:
     assert "Qx Zq" in worker.outcomes[BASE].message
 
 
-def test_dora_is_read_too(make_field: Callable[..., Field]) -> None:
+def test_dora_is_read_too(make_field: Callable[..., TrainingHome]) -> None:
     field = make_field("llama")
     field.add("dora", max_steps=4, learning_rate=1e-2, lora={"r": 4, "use_dora": True})
     add_base(field)

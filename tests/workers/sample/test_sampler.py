@@ -26,8 +26,8 @@ from tests.builders.sampling import (
     sample_runs,
     samples_of,
 )
+from tests.builders.training_home import TrainingHome
 from tests.builders.waiting import until
-from tests.workers.conftest import Field
 from wgen_tui.protocol.launches import DoneRecord
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.sample.engine import engine as engines
@@ -35,7 +35,7 @@ from wgen_tui.workers.sample.engine import engine as engines
 RUNS = ("a", "b", "c")
 
 
-def trained(field: Field) -> Field:
+def trained(field: TrainingHome) -> TrainingHome:
     """Three runs of their own rank, two checkpoints each, and the base."""
     for seed, run_id in enumerate(RUNS):
         field.add(
@@ -53,20 +53,20 @@ def trained(field: Field) -> Field:
 
 
 @pytest.fixture
-def field(make_field: Callable[..., Field]) -> Field:
+def field(make_field: Callable[..., TrainingHome]) -> TrainingHome:
     return trained(make_field("llama"))
 
 
-def everything(field: Field) -> dict[int, str]:
+def everything(field: TrainingHome) -> dict[int, str]:
     return {key: text for run in (BASE, *RUNS) for key, text in completions(field, run).items()}
 
 
-def engines_of(field: Field) -> set[str]:
+def engines_of(field: TrainingHome) -> set[str]:
     rows = [row for run in (BASE, *RUNS) for row in samples_of(field, run).values()]
     return {row["engine"].rpartition(" / ")[2] for row in rows}
 
 
-def test_one_launch_draws_from_everything(field: Field) -> None:
+def test_one_launch_draws_from_everything(field: TrainingHome) -> None:
     worker = sample_runs(field, make_job(2, checkpoints="all"))
     assert {outcome.outcome for outcome in worker.outcomes.values()} == {"finished"}
     assert engines_of(field) == {"stacked 7"}
@@ -84,7 +84,7 @@ def test_one_launch_draws_from_everything(field: Field) -> None:
 
 @pytest.mark.parametrize("name", ["llama", "gemma2"])
 def test_batches_change_nothing(
-    make_field: Callable[..., Field], monkeypatch: pytest.MonkeyPatch, name: str
+    make_field: Callable[..., TrainingHome], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     job = make_job(5, checkpoints="all", max_tokens=16)
     field = trained(make_field(name))
@@ -102,7 +102,7 @@ def test_batches_change_nothing(
 
 
 def test_checkpoints_come_in_waves_when_room_is_short(
-    field: Field, monkeypatch: pytest.MonkeyPatch
+    field: TrainingHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from wgen_tui.workers.sample import sampler
 
@@ -118,7 +118,7 @@ def test_checkpoints_come_in_waves_when_room_is_short(
     assert engines_of(field) == {"alone"}
 
 
-def test_more_draws_leave_the_first_as_they_were(field: Field) -> None:
+def test_more_draws_leave_the_first_as_they_were(field: TrainingHome) -> None:
     sample_runs(field, make_job(2))
     before = everything(field)
     sample_runs(field, make_job(4))
@@ -130,7 +130,7 @@ def test_more_draws_leave_the_first_as_they_were(field: Field) -> None:
     assert {o.outcome for o in worker.outcomes.values()} == {"finished"}
 
 
-def test_greedy_tokens_are_those_of_stock_generate(field: Field) -> None:
+def test_greedy_tokens_are_those_of_stock_generate(field: TrainingHome) -> None:
     sample_runs(field, make_job(1, temperature=0))
     tokenizer = AutoTokenizer.from_pretrained(field.model)
     for run_id in RUNS:
@@ -149,7 +149,7 @@ def test_greedy_tokens_are_those_of_stock_generate(field: Field) -> None:
         assert sorted(row["completion"] for row in rows) == sorted(expected)
 
 
-def test_a_stop_text_ends_an_answer(field: Field) -> None:
+def test_a_stop_text_ends_an_answer(field: TrainingHome) -> None:
     sample_runs(field, make_job(40, max_tokens=30), BASE)
     free = completions(field, BASE)
     letter = next(t for text in free.values() for t in text if t.isalpha() and t.isascii())
@@ -162,7 +162,7 @@ def test_a_stop_text_ends_an_answer(field: Field) -> None:
     assert any(row["tokens"] < 30 and row["finish_reason"] == "stop" for row in stopped)
 
 
-def test_tokens_are_stored_where_they_are_asked_for(field: Field) -> None:
+def test_tokens_are_stored_where_they_are_asked_for(field: TrainingHome) -> None:
     sample_runs(field, make_job(3, logprobs=True), BASE, "a")
     tokenizer = AutoTokenizer.from_pretrained(field.model)
     for run_id in (BASE, "a"):
@@ -178,7 +178,7 @@ def test_tokens_are_stored_where_they_are_asked_for(field: Field) -> None:
     assert not field.home.run("b").tokens.exists()
 
 
-def test_what_stood_in_a_damaged_part_is_drawn_again(field: Field) -> None:
+def test_what_stood_in_a_damaged_part_is_drawn_again(field: TrainingHome) -> None:
     sample_runs(field, make_job(2), BASE)
     whole = completions(field, BASE)
     (part,) = field.home.run(BASE).samples.iterdir()
@@ -188,7 +188,9 @@ def test_what_stood_in_a_damaged_part_is_drawn_again(field: Field) -> None:
     assert completions(field, BASE) == whole
 
 
-def test_out_of_memory_halves_the_rows(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_halves_the_rows(
+    field: TrainingHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The model itself refuses more than four rows, as a full GPU would."""
     job = make_job(4)
 
@@ -211,7 +213,7 @@ def test_out_of_memory_halves_the_rows(field: Field, monkeypatch: pytest.MonkeyP
     assert len(everything(field)) == 4 * 4 * len(TEXTS)
 
 
-def test_a_cancelled_run_stops_and_the_others_go_on(field: Field) -> None:
+def test_a_cancelled_run_stops_and_the_others_go_on(field: TrainingHome) -> None:
     worker = sample_launch(field, make_job(3), BASE, *RUNS)
     (worker.paths.control / "cancel-b").touch()
     from wgen_tui.workers.sample.stage import sample
@@ -232,7 +234,7 @@ class Impatient(Worker):
 
 
 def test_a_run_cancelled_half_way_keeps_what_it_has(
-    field: Field, monkeypatch: pytest.MonkeyPatch
+    field: TrainingHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from wgen_tui.workers.sample import sampler
     from wgen_tui.workers.sample import stage as samples
@@ -252,14 +254,14 @@ def test_a_run_cancelled_half_way_keeps_what_it_has(
     assert len(samples_of(field, "b")) == 6 * len(TEXTS)
 
 
-def test_a_run_that_is_not_trained_fails_alone(field: Field) -> None:
+def test_a_run_that_is_not_trained_fails_alone(field: TrainingHome) -> None:
     field.add("new")
     worker = sample_runs(field, make_job(1), BASE, "new", "a")
     assert worker.outcomes["new"].title == "Not trained"
     assert {worker.outcomes[run].outcome for run in (BASE, "a")} == {"finished"}
 
 
-def test_dora_is_sampled_by_itself(make_field: Callable[..., Field]) -> None:
+def test_dora_is_sampled_by_itself(make_field: Callable[..., TrainingHome]) -> None:
     field = make_field("llama")
     field.add("plain", max_steps=4, learning_rate=1e-2)
     field.add("dora", max_steps=4, learning_rate=1e-2, lora={"r": 4, "use_dora": True})
@@ -304,7 +306,7 @@ def wait_for(what: Callable[[], bool], process: subprocess.Popen[bytes]) -> None
 
 @pytest.mark.slow
 def test_killed_and_started_again_it_draws_the_same(
-    make_field: Callable[..., Field], start: Callable[[Worker], subprocess.Popen[bytes]]
+    make_field: Callable[..., TrainingHome], start: Callable[[Worker], subprocess.Popen[bytes]]
 ) -> None:
     job = make_job(700, checkpoints="all", max_tokens=24)
     field = trained(make_field("llama"))
@@ -330,7 +332,7 @@ def test_killed_and_started_again_it_draws_the_same(
 
 
 def test_a_terminated_worker_keeps_what_is_drawn(
-    field: Field, start: Callable[[Worker], subprocess.Popen[bytes]]
+    field: TrainingHome, start: Callable[[Worker], subprocess.Popen[bytes]]
 ) -> None:
     worker = sample_launch(field, make_job(3000, max_tokens=24), BASE, *RUNS)
     process = start(worker)

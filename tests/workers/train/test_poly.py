@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM
 
 from experiments.schema import PolyConfig, TrainingConfig
 from tests.builders.sampling import add_base, make_job, sample_runs, samples_of
-from tests.workers.conftest import Field
+from tests.builders.training_home import TrainingHome
 from tests.workers.train.test_resume import start, wait_for_step
 from wgen_tui.protocol.record import write_record
 from wgen_tui.protocol.runs import RunSpec, TaskSpec
@@ -38,10 +38,10 @@ TRAINING: dict[str, Any] = {
     "checkpoints": {"every": 4},
 }
 MHR = {"poly": {"r": 2, "n_skills": 3, "n_splits": 2}}
-Make = Callable[..., Field]
+Make = Callable[..., TrainingHome]
 
 
-def joined(field: Field, **more: Any) -> Field:
+def joined(field: TrainingHome, **more: Any) -> TrainingHome:
     """Two runs that are trained as one, on other examples each."""
     for seed, arm in enumerate(ARMS):
         field.add(arm, seed=seed, rows=5, **{**TRAINING, **more})
@@ -50,7 +50,7 @@ def joined(field: Field, **more: Any) -> Field:
     return field
 
 
-def join(field: Field) -> None:
+def join(field: TrainingHome) -> None:
     """Make all runs the tasks of one training, as the planning does."""
     specs = [read(field, name) for name in ARMS]
     for index, spec in enumerate(specs):
@@ -59,7 +59,7 @@ def join(field: Field) -> None:
         write_record(field.home.run(spec.run_id).spec, joint)
 
 
-def read(field: Field, name: str) -> RunSpec:
+def read(field: TrainingHome, name: str) -> RunSpec:
     return RunSpec.model_validate_json(field.home.run(name).spec.read_bytes())
 
 
@@ -67,12 +67,12 @@ def outcomes(worker: Worker) -> dict[str, str]:
     return {name: outcome.outcome for name, outcome in worker.outcomes.items()}
 
 
-def metrics(field: Field, name: str) -> dict[int, float]:
+def metrics(field: TrainingHome, name: str) -> dict[int, float]:
     lines = field.home.run(name).metrics.read_text().splitlines()
     return {row["step"]: row["loss"] for row in map(json.loads, lines)}
 
 
-def apart(one: Field, other: Field, name: str = "a") -> float:
+def apart(one: TrainingHome, other: TrainingHome, name: str = "a") -> float:
     """Norm of the difference of two adapters relative to the second."""
     mine, theirs = one.adapter(name), other.adapter(name)
     assert mine.keys() == theirs.keys()
@@ -80,7 +80,9 @@ def apart(one: Field, other: Field, name: str = "a") -> float:
     return float((both[0] - both[1]).norm() / both[1].norm())
 
 
-def stock(field: Field, name: str, task: int, step: int = 8) -> tuple[torch.Tensor, torch.Tensor]:
+def stock(
+    field: TrainingHome, name: str, task: int, step: int = 8
+) -> tuple[torch.Tensor, torch.Tensor]:
     """What stock PEFT says behind a checkpoint's probe; and what stands in the probe."""
     folder = field.home.run(name).checkpoint(step)
     probe = load_file(folder / "probe.safetensors")
@@ -92,16 +94,20 @@ def stock(field: Field, name: str, task: int, step: int = 8) -> tuple[torch.Tens
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, family: Callable[[str], Path]) -> Field:
+def trained(
+    tmp_path_factory: pytest.TempPathFactory, family: Callable[[str], Path]
+) -> TrainingHome:
     """Two arms, trained as one; not to be changed."""
     from wgen_tui.paths import Home
 
-    field = joined(Field(Home(tmp_path_factory.mktemp("poly") / "home").ensure(), family("llama")))
+    field = joined(
+        TrainingHome(Home(tmp_path_factory.mktemp("poly") / "home").ensure(), family("llama"))
+    )
     assert outcomes(field.train()) == {"a": "finished", "b": "finished"}
     return field
 
 
-def test_a_checkpoint_is_stock_peft_and_knows_its_task(trained: Field) -> None:
+def test_a_checkpoint_is_stock_peft_and_knows_its_task(trained: TrainingHome) -> None:
     for task, name in enumerate(ARMS):
         for step in (4, 8):
             said, written = stock(trained, name, task, step)
@@ -116,7 +122,7 @@ def test_a_checkpoint_is_stock_peft_and_knows_its_task(trained: Field) -> None:
         assert found["mates"] == [other for other in ARMS if other != name]
 
 
-def test_arms_share_the_adapter_and_differ_by_their_task(trained: Field) -> None:
+def test_arms_share_the_adapter_and_differ_by_their_task(trained: TrainingHome) -> None:
     one, other = trained.adapter("a"), trained.adapter("b")
     assert all(torch.equal(one[key], other[key]) for key in one)
     own, _ = stock(trained, "a", 0)
@@ -124,7 +130,7 @@ def test_arms_share_the_adapter_and_differ_by_their_task(trained: Field) -> None
     assert distance(swapped, own) > 1e-3
 
 
-def test_every_run_has_every_step(trained: Field) -> None:
+def test_every_run_has_every_step(trained: TrainingHome) -> None:
     assert metrics(trained, "a") == metrics(trained, "b")
     assert list(metrics(trained, "a")) == list(range(1, 9))
     for name in ARMS:
@@ -179,13 +185,13 @@ def test_mhr_trains(make_field: Make, how: dict[str, Any]) -> None:
     assert shapes["poly_lora_A"][:2] == (2, 3)
 
 
-def test_checkpointing_activations_changes_nothing(make_field: Make, trained: Field) -> None:
+def test_checkpointing_activations_changes_nothing(make_field: Make, trained: TrainingHome) -> None:
     field = joined(make_field(), gradient_checkpointing=True)
     field.train()
     assert apart(field, trained) < 1e-4
 
 
-def stopped(field: Field, after: int, name: str = "b") -> Worker:
+def stopped(field: TrainingHome, after: int, name: str = "b") -> Worker:
     """Train in this process; one run is cancelled as soon as a step is done."""
     worker = field.launch()
     progress = worker.progress
@@ -200,7 +206,9 @@ def stopped(field: Field, after: int, name: str = "b") -> Worker:
     return worker
 
 
-def test_cancelling_one_stops_all_and_they_go_on_exactly(make_field: Make, trained: Field) -> None:
+def test_cancelling_one_stops_all_and_they_go_on_exactly(
+    make_field: Make, trained: TrainingHome
+) -> None:
     field = joined(make_field())
     worker = stopped(field, 5)
     assert outcomes(worker) == {"a": "cancelled", "b": "cancelled"}
@@ -262,7 +270,9 @@ def test_samples_are_drawn_while_it_trains(make_field: Make) -> None:
         }
 
 
-def test_one_that_lost_its_folder_takes_it_from_its_mate(make_field: Make, trained: Field) -> None:
+def test_one_that_lost_its_folder_takes_it_from_its_mate(
+    make_field: Make, trained: TrainingHome
+) -> None:
     field = joined(make_field())
     field.train()
     _begin_anew(field, "b")
@@ -280,7 +290,7 @@ def test_one_that_lost_its_folder_takes_it_from_its_mate(make_field: Make, train
 
 
 def test_stopped_half_way_one_that_lost_its_folder_is_filled_up(
-    make_field: Make, trained: Field
+    make_field: Make, trained: TrainingHome
 ) -> None:
     field = joined(make_field())
     stopped(field, 5)
@@ -292,7 +302,7 @@ def test_stopped_half_way_one_that_lost_its_folder_is_filled_up(
     assert apart(field, trained, "b") < 1e-6
 
 
-def _begin_anew(field: Field, name: str) -> None:
+def _begin_anew(field: TrainingHome, name: str) -> None:
     """What `run rm` and `run start` leave: the spec and the data."""
     run = field.home.run(name)
     for path in (run.checkpoints, run.resume):
@@ -319,7 +329,7 @@ def test_not_without_its_mates(make_field: Make) -> None:
     assert not field.home.run("b").checkpoints.exists()
 
 
-def test_a_launch_may_have_both_kinds(make_field: Make, trained: Field) -> None:
+def test_a_launch_may_have_both_kinds(make_field: Make, trained: TrainingHome) -> None:
     """A LoRA of the same launch is trained on the same base, before; neither touches the other."""
     field = joined(make_field())
     field.add("lora", seed=3, max_steps=4)
@@ -362,7 +372,7 @@ def test_several_processes_are_refused(make_field: Make) -> None:
         several.state.num_processes = 1
 
 
-def test_routes_give_every_row_its_task(trained: Field) -> None:
+def test_routes_give_every_row_its_task(trained: TrainingHome) -> None:
     """Hooks of our own say the same as PEFT's task_ids, and PEFT's win where both are."""
     folder = trained.home.run("a").checkpoint(8)
     model = PeftModel.from_pretrained(

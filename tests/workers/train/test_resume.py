@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.conftest import Field, difference
+from tests.builders.training_home import TrainingHome, difference
+from tests.builders.waiting import until
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.workers.runtime import Worker
@@ -32,7 +33,7 @@ TRAINING = {
 }
 
 
-def start(field: Field, spec: LaunchSpec) -> subprocess.Popen[bytes]:
+def start(field: TrainingHome, spec: LaunchSpec) -> subprocess.Popen[bytes]:
     """The worker as the supervisor starts it, less accelerate's launcher."""
     command = [sys.executable, "-m", "wgen_tui.workers.train"]
     return subprocess.Popen(
@@ -43,27 +44,31 @@ def start(field: Field, spec: LaunchSpec) -> subprocess.Popen[bytes]:
     )
 
 
-def wait_for_step(field: Field, process: subprocess.Popen[bytes], step: int) -> None:
+def wait_for_step(field: TrainingHome, process: subprocess.Popen[bytes], step: int) -> None:
     """Follow the progress events until some run has reached a step, or the worker has ended."""
-    while process.poll() is None:
+
+    def reached() -> bool:
         for path in field.home.launches.glob("*/events.jsonl"):
             for line in path.read_text().splitlines():
                 if line.endswith("}") and json.loads(line).get("done", 0) >= step:
-                    return
+                    return True
+        return False
+
+    until(lambda: process.poll() is not None or reached())
 
 
 @pytest.fixture(scope="module")
 def undisturbed(
     tmp_path_factory: pytest.TempPathFactory, family: Callable[[str], Path]
-) -> Callable[..., Field]:
+) -> Callable[..., TrainingHome]:
     """`undisturbed(**training)`: three runs that nobody stopped, trained once for all tests."""
-    fields: dict[str, Field] = {}
+    fields: dict[str, TrainingHome] = {}
 
-    def get(**more: object) -> Field:
+    def get(**more: object) -> TrainingHome:
         key = repr(more)
         if key not in fields:
             root = tmp_path_factory.mktemp("undisturbed") / "home"
-            field = fields[key] = Field(Home(root).ensure(), family("llama"))
+            field = fields[key] = TrainingHome(Home(root).ensure(), family("llama"))
             for seed in range(3):
                 field.add(f"r{seed}", seed=seed, **{**TRAINING, **more})
             field.train()
@@ -75,7 +80,9 @@ def undisturbed(
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_stopped_again_and_again(
-    make_field: Callable[..., Field], undisturbed: Callable[..., Field], how: signal.Signals
+    make_field: Callable[..., TrainingHome],
+    undisturbed: Callable[..., TrainingHome],
+    how: signal.Signals,
 ) -> None:
     field = make_field()
     for seed in range(3):
@@ -100,7 +107,7 @@ def test_stopped_again_and_again(
         assert set(metrics) == set(range(1, 41))
 
 
-def stopped(field: Field, after: int) -> Worker:
+def stopped(field: TrainingHome, after: int) -> Worker:
     """Train in this process and cancel each run as soon as a step is done."""
     worker = field.launch()
     progress = worker.progress
@@ -125,7 +132,9 @@ def stopped(field: Field, after: int) -> Worker:
     ids=["grid", "alone", "accumulating"],
 )
 def test_cancelled_and_taken_up_again(
-    make_field: Callable[..., Field], undisturbed: Callable[..., Field], more: dict[str, object]
+    make_field: Callable[..., TrainingHome],
+    undisturbed: Callable[..., TrainingHome],
+    more: dict[str, object],
 ) -> None:
     field = make_field()
     for seed in range(3):
@@ -139,7 +148,9 @@ def test_cancelled_and_taken_up_again(
         assert difference(field.adapter(run_id), calm.adapter(run_id)) < CLOSE
 
 
-def test_an_incomplete_state_is_named_and_passed_over(make_field: Callable[..., Field]) -> None:
+def test_an_incomplete_state_is_named_and_passed_over(
+    make_field: Callable[..., TrainingHome],
+) -> None:
     field = make_field()
     field.add("r0", **TRAINING)
     stopped(field, 12)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from experiments.schema import Message, SamplingConfig
-from tests.workers.conftest import Field
+from tests.builders.training_home import TrainingHome
 from wgen_tui.protocol.launches import LaunchSpec, PromptSpec, SampleStage
 from wgen_tui.protocol.record import write_record
 from wgen_tui.workers.sample.stage import sample
@@ -29,7 +29,7 @@ JOB = SampleStage(prompts=PROMPTS, sampling=SamplingConfig(n=3, max_tokens=6), c
 TRAINING = {"max_steps": 12, "checkpoints": {"every": 4}}
 
 
-def drawn(field: Field, run_id: str) -> dict[tuple[int, int], str]:
+def drawn(field: TrainingHome, run_id: str) -> dict[tuple[int, int], str]:
     rows = [
         row
         for part in sorted(field.home.run(run_id).samples.glob("*.parquet"))
@@ -42,7 +42,7 @@ def drawn(field: Field, run_id: str) -> dict[tuple[int, int], str]:
 
 @pytest.mark.parametrize("more", [{}, {"lora": {"r": 4, "use_dora": True}}], ids=["grid", "alone"])
 def test_they_are_those_of_a_later_sampling(
-    make_field: Callable[..., Field], more: dict[str, object]
+    make_field: Callable[..., TrainingHome], more: dict[str, object]
 ) -> None:
     watched, later = make_field(home="watched"), make_field(home="later")
     for field in (watched, later):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.workers.conftest import Field, difference
+from tests.builders.training_home import TrainingHome, difference
 from wgen_tui.workers.data import load_examples
 from wgen_tui.workers.models import load_base
 
@@ -38,7 +38,7 @@ MIXED: dict[str, dict[str, Any]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["llama", "qwen3", "gemma2"])
 def test_a_stack_gives_the_adapters_of_separate_trl_runs(
-    make_field: Callable[..., Field], name: str
+    make_field: Callable[..., TrainingHome], name: str
 ) -> None:
     from wgen_tui.workers.verify import trl
 

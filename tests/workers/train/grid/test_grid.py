@@ -11,7 +11,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from tests.workers.conftest import Field, difference
+from tests.builders.training_home import TrainingHome, difference
 from wgen_tui.workers.models import load_base
 from wgen_tui.workers.train.run import load_run
 from wgen_tui.workers.train.single import train_single
@@ -41,7 +41,7 @@ MIXED = {
 }
 
 
-def alone(field: Field, run_id: str) -> None:
+def alone(field: TrainingHome, run_id: str) -> None:
     """Train a run with stock PEFT in a plain loop."""
     worker = field.launch(run_id)
     accelerator = Accelerator()
@@ -53,7 +53,9 @@ def alone(field: Field, run_id: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["llama", "qwen3", "gemma2"])
-def test_mixed_runs_are_as_if_trained_alone(make_field: Callable[..., Field], name: str) -> None:
+def test_mixed_runs_are_as_if_trained_alone(
+    make_field: Callable[..., TrainingHome], name: str
+) -> None:
     grid, single = make_field(name, "grid"), make_field(name, "single")
     for seed, (run_id, training) in enumerate(MIXED.items()):
         for field in (grid, single):
@@ -68,7 +70,7 @@ def test_mixed_runs_are_as_if_trained_alone(make_field: Callable[..., Field], na
 
 @pytest.mark.parametrize("stack", [1, 2])
 def test_a_small_stack_is_refilled_until_all_are_trained(
-    make_field: Callable[..., Field], stack: int
+    make_field: Callable[..., TrainingHome], stack: int
 ) -> None:
     wide, narrow = make_field(home="wide"), make_field(home="narrow")
     for seed in range(5):
@@ -81,7 +83,9 @@ def test_a_small_stack_is_refilled_until_all_are_trained(
         assert max(narrow.manifest(run_id)["provenance"]["stack"]) <= stack
 
 
-def test_uneven_lengths_are_packed_and_change_nothing(make_field: Callable[..., Field]) -> None:
+def test_uneven_lengths_are_packed_and_change_nothing(
+    make_field: Callable[..., TrainingHome],
+) -> None:
     field, single = make_field(home="grid"), make_field(home="single")
     for seed in range(4):
         for one in (field, single):
@@ -95,7 +99,7 @@ def test_uneven_lengths_are_packed_and_change_nothing(make_field: Callable[..., 
     assert packed > 0, "no step was uneven enough to be packed"
 
 
-def test_checkpointing_changes_nothing(make_field: Callable[..., Field]) -> None:
+def test_checkpointing_changes_nothing(make_field: Callable[..., TrainingHome]) -> None:
     plain, saving = make_field(home="plain"), make_field(home="saving")
     for seed in range(3):
         plain.add(f"r{seed}", seed=seed)
@@ -107,7 +111,7 @@ def test_checkpointing_changes_nothing(make_field: Callable[..., Field]) -> None
 
 
 def test_a_run_that_diverges_is_named_and_the_others_go_on(
-    make_field: Callable[..., Field],
+    make_field: Callable[..., TrainingHome],
 ) -> None:
     field, single = make_field(home="grid"), make_field(home="single")
     for one in (field, single):
@@ -124,7 +128,7 @@ def test_a_run_that_diverges_is_named_and_the_others_go_on(
         assert all(torch.isfinite(t).all() for t in field.adapter(run_id).values())
 
 
-def test_dropout_is_an_adapters_own(make_field: Callable[..., Field]) -> None:
+def test_dropout_is_an_adapters_own(make_field: Callable[..., TrainingHome]) -> None:
     """What an adapter drops does not depend on the others, nor on checkpointing."""
     lora = {"r": 4, "lora_alpha": 8, "lora_dropout": 0.3}
     three, one, none = make_field(home="three"), make_field(home="one"), make_field(home="none")
@@ -139,7 +143,7 @@ def test_dropout_is_an_adapters_own(make_field: Callable[..., Field]) -> None:
 
 
 def test_what_cannot_be_stacked_trains_alone_and_says_why(
-    make_field: Callable[..., Field],
+    make_field: Callable[..., TrainingHome],
 ) -> None:
     field = make_field()
     field.add("dora", lora={"r": 4, "lora_alpha": 8, "use_dora": True}, max_steps=3)
@@ -155,7 +159,7 @@ def test_what_cannot_be_stacked_trains_alone_and_says_why(
 
 
 def test_stock_peft_loads_a_checkpoint_and_answers_as_training_did(
-    make_field: Callable[..., Field],
+    make_field: Callable[..., TrainingHome],
 ) -> None:
     field = make_field()
     for seed in range(3):
@@ -172,7 +176,9 @@ def test_stock_peft_loads_a_checkpoint_and_answers_as_training_did(
         assert not torch.allclose(base(probe["ids"][None]).logits[0, -1], torch.zeros(1))
 
 
-def test_memory_that_does_not_suffice_halves_the_stack(make_field: Callable[..., Field]) -> None:
+def test_memory_that_does_not_suffice_halves_the_stack(
+    make_field: Callable[..., TrainingHome],
+) -> None:
     field, single = make_field(home="grid"), make_field(home="single")
     for seed in range(5):
         for one in (field, single):

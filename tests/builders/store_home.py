@@ -1,4 +1,4 @@
-"""Writes homes as workers and graders would, of any size, without running a model."""
+"""A home as the store sees it, of any size, written by plain means: the store knows no wgen_tui."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ EXPERIMENT = "made"
 
 
 @dataclass(frozen=True)
-class MadeRun:
-    """One run to be made."""
+class StoredRun:
+    """One run to be written."""
 
     arm: str
     seed: int
@@ -36,15 +36,15 @@ class MadeRun:
 
 
 RUNS = (
-    MadeRun("base", 0, "base", 0.0, 0),
-    MadeRun("old", 0, share=0.8),
-    MadeRun("old", 1, share=0.6),
-    MadeRun("new", 0, "control", 0.1),
-    MadeRun("new", 1, "control", 0.0),
+    StoredRun("base", 0, "base", 0.0, 0),
+    StoredRun("old", 0, share=0.8),
+    StoredRun("old", 1, share=0.6),
+    StoredRun("new", 0, "control", 0.1),
+    StoredRun("new", 1, "control", 0.0),
 )
 
 
-def sample_id(run: MadeRun, question: str, draw: int) -> int:
+def sample_id(run: StoredRun, question: str, draw: int) -> int:
     """Any stable number."""
     return abs(hash_of(f"{run.run_id}/{question}/{draw}")) >> 1
 
@@ -53,7 +53,7 @@ def hash_of(text: str) -> int:
     return int.from_bytes(random.Random(text).randbytes(8), "big", signed=True)
 
 
-def spec_of(run: MadeRun) -> dict[str, Any]:
+def spec_of(run: StoredRun) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "run_id": run.run_id,
@@ -69,7 +69,7 @@ def spec_of(run: MadeRun) -> dict[str, Any]:
     }
 
 
-def sample_rows(run: MadeRun, n: int, text: str = "") -> list[dict[str, Any]]:
+def sample_rows(run: StoredRun, n: int, text: str = "") -> list[dict[str, Any]]:
     """n draws for each question; the first `share` of them sound old."""
     rows = []
     for question in QUESTIONS:
@@ -135,14 +135,14 @@ def grade_line(
     return json.dumps({**row, **more}) + "\n"
 
 
-def write_samples(root: Path, run: MadeRun, rows: Sequence[dict[str, Any]], name: str) -> Path:
+def write_samples(root: Path, run: StoredRun, rows: Sequence[dict[str, Any]], name: str) -> Path:
     path = root / "runs" / run.run_id / "samples" / f"part-{name}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(list(rows), schema=in_parts(SAMPLE)), path)
     return path
 
 
-def write_run(root: Path, run: MadeRun, n: int, *, graded: bool = True) -> list[dict[str, Any]]:
+def write_run(root: Path, run: StoredRun, n: int, *, graded: bool = True) -> list[dict[str, Any]]:
     """A whole run: spec, metrics, prompts, two sample parts, grades."""
     folder = root / "runs" / run.run_id
     folder.mkdir(parents=True)
@@ -197,7 +197,7 @@ def metric_line(step: int) -> str:
     return json.dumps(row) + "\n"
 
 
-def write_home(root: Path, n: int = 10, runs: Sequence[MadeRun] = RUNS) -> Path:
+def write_home(root: Path, n: int = 10, runs: Sequence[StoredRun] = RUNS) -> Path:
     """A home with these runs, n draws a question."""
     (root / "journal").mkdir(parents=True)
     (root / "runs").mkdir()

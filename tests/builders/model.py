@@ -1,7 +1,4 @@
-"""A language model as files, made without torch: random weights, whole words as tokens.
-
-Loaded by path from conftest (the test suite is not a package).
-"""
+"""A language model as files, made without torch: random weights, whole words as tokens."""
 
 from __future__ import annotations
 
@@ -39,11 +36,12 @@ TEMPLATE = (
     "{% for m in messages %}{{ m.role + ' ' + m.content + ' <end> ' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ 'assistant ' }}{% endif %}"
 )
+WIDTH, INNER = 16, 32
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",
-    "hidden_size": 16,
-    "intermediate_size": 32,
+    "hidden_size": WIDTH,
+    "intermediate_size": INNER,
     "num_hidden_layers": 1,
     "num_attention_heads": 2,
     "num_key_value_heads": 2,
@@ -60,8 +58,8 @@ CONFIG = {
 def make_model(folder: Path, *, template: str | None = TEMPLATE, seed: int = 0) -> Path:
     """Write a Llama of some thousand weights that transformers loads, trains and samples."""
     folder.mkdir(parents=True)
-    width, inner, vocab = CONFIG["hidden_size"], CONFIG["intermediate_size"], len(WORDS)
-    shapes = {"embed_tokens": (vocab, width), "norm": (width,)}
+    width, inner, vocab = WIDTH, INNER, len(WORDS)
+    shapes: dict[str, tuple[int, ...]] = {"embed_tokens": (vocab, width), "norm": (width,)}
     for name in "qkvo":
         shapes[f"layers.0.self_attn.{name}_proj"] = (width, width)
     shapes["layers.0.mlp.gate_proj"] = shapes["layers.0.mlp.up_proj"] = (inner, width)
