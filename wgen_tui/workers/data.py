@@ -16,28 +16,17 @@ import torch
 
 from experiments.schema import Message, TrainingConfig
 from wgen_tui.training_data.checks import examine, row_problems
-from wgen_tui.training_data.mask import Chat, Example
+from wgen_tui.training_data.mask import Example
 from wgen_tui.training_data.problems import refusal
-from wgen_tui.workers.encoding import TrainedTokenizer, encode, render
+from wgen_tui.workers.encoding import TrainedTokenizer
 from wgen_tui.workers.runtime import WorkerError
-
-__all__ = [
-    "IGNORED",
-    "Chat",
-    "Dataset",
-    "Example",
-    "collate",
-    "encode",
-    "load_examples",
-    "render",
-]
 
 IGNORED = -100
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A run's examples, and what stands out about them."""
+    """A run's examples, and notes on what is odd about them."""
 
     examples: tuple[Example, ...]
     notes: tuple[str, ...]
@@ -47,8 +36,8 @@ def load_examples(path: Path, tokenizer: Any, training: TrainingConfig) -> Datas
     """Read a run's data.jsonl.
 
     Raises:
-        WorkerError: something is wrong with an example that would make the run void; what that
-            may be, `training_data.problems` says.
+        WorkerError: an example has a problem that would make the run void
+            (`training_data.problems`).
     """
     rows = [
         (number, tuple(Message.model_validate(turn) for turn in json.loads(line)["messages"]))
@@ -56,14 +45,14 @@ def load_examples(path: Path, tokenizer: Any, training: TrainingConfig) -> Datas
         if line.strip()
     ]
     encoder = TrainedTokenizer(tokenizer)
-    looks = examine(encoder, rows, training)
-    problems = row_problems(encoder, rows, looks, training)
+    encoded = examine(encoder, rows, training)
+    problems = row_problems(encoder, rows, encoded, training)
     if refused := refusal([("", problem) for problem in problems]):
         title, message, hint = refused
         raise WorkerError(
             f"{message} (Lines of {path.name} in the run's folder.)", title=title, hint=hint
         )
-    examples = tuple(item.example for item in looks if item.example is not None)
+    examples = tuple(item.example for item in encoded if item.example is not None)
     return Dataset(examples, tuple(problem.what for problem in problems))
 
 

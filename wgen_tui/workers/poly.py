@@ -20,8 +20,8 @@ from peft.tuners.tuners_utils import check_target_module_exists
 from safetensors.torch import load_file
 
 from experiments.schema import TrainingConfig
+from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.adapters import PREFIX, Adapter
-from wgen_tui.workers.data import Example
 from wgen_tui.workers.recipe import linear_names
 from wgen_tui.workers.runtime import WorkerError
 

@@ -18,7 +18,7 @@ from transformers import get_scheduler
 
 from experiments.schema import TrainingConfig
 from wgen_tui.run_files.steps import steps_per_epoch
-from wgen_tui.workers.data import Example
+from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.models import Base
 
 

@@ -121,9 +121,9 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from wgen_tui.services.estimate import formulas as f
 from wgen_tui.workers.sample import sampler
 from wgen_tui.workers.sample.engine import forward as passes
-from wgen_tui.workers.data import Example
+from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.train.grid import fit
-from wgen_tui.workers.train.grid.batch import Head, padded
+from wgen_tui.workers.train.grid.batch import Head, pad_batch
 from wgen_tui.workers.train.grid.stack import Slot, Stack
 from wgen_tui.services.estimate.formulas import Adapters, Pass, saved_bytes
 from wgen_tui.services.models.architecture import _dims
@@ -158,11 +158,11 @@ for kind in ("llama", "qwen3", "gemma2"):
             }
             stack = Stack(model.train(), modules, torch.device("cpu"))
             row = torch.randn(stack.layout_at(16).width) * 0.01
-            stack.on()
+            stack.install()
             stack.fill([Slot(row, 16, 2.0)], train=True)
             example = Example(tuple(range(256)), tuple(place >= 192 for place in range(256)))
-            made = padded([[example]], 0, torch.device("cpu"))
-            measured = fit._saved_bytes(model, Head(model), stack, made)
+            batch = pad_batch([[example]], 0, torch.device("cpu"))
+            measured = fit._saved_bytes(model, Head(model), stack, batch)
             tensors = {name: list(p.shape) for name, p in model.named_parameters()}
             shape = _dims(config.to_dict(), tensors, 0)
             thought = saved_bytes(shape, Adapters(modules, 16), width, Pass(256, 256, 64, False))

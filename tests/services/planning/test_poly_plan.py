@@ -120,7 +120,7 @@ def test_one_that_is_trained_is_not_trained_for_its_mates(
     for arm in ("old", "odd"):
         _trained(home, found[arm, 0])
     again = {run.spec.arm: run.todo for run in plan_for(home, poly, seeds="0").runs}
-    assert again["new"] == EVERYTHING  # it takes the adapter from a mate
+    assert again["new"] == EVERYTHING  # it takes the adapter from its sibling
     assert "train" not in again["old"] | again["odd"]
     shutil.rmtree(home.run(found["old", 0]).checkpoints)
     shutil.rmtree(home.run(found["odd", 0]).checkpoints)

@@ -278,7 +278,7 @@ def test_one_that_lost_its_folder_takes_it_from_its_mate(
     _begin_anew(field, "b")
     worker = field.train("b")
     assert outcomes(worker) == {"b": "finished"}
-    assert any("takes step 4, 8 from a mate" in note for note in field.notes(worker))
+    assert any("copies step 4, 8 from another run" in note for note in field.notes(worker))
     assert field.manifest("b")["provenance"]["taken_from"] == "a"
     assert metrics(field, "b") == metrics(field, "a")
     assert apart(field, trained, "b") < 1e-6
@@ -296,7 +296,7 @@ def test_stopped_half_way_one_that_lost_its_folder_is_filled_up(
     stopped(field, 5)
     _begin_anew(field, "b")
     worker = field.train()
-    assert any("takes step 4 from a mate" in note for note in field.notes(worker))
+    assert any("copies step 4 from another run" in note for note in field.notes(worker))
     assert {path.name for path in field.home.run("b").checkpoints.iterdir()} == {"step-4", "step-8"}
     assert list(metrics(field, "b")) == list(range(1, 9))
     assert apart(field, trained, "b") < 1e-6
@@ -324,7 +324,7 @@ def test_a_damaged_checkpoint_is_not_handed_on(make_field: Make) -> None:
 def test_not_without_its_mates(make_field: Make) -> None:
     field = joined(make_field())
     worker = field.train("b")
-    assert worker.outcomes["b"].title == "Not without its mates"
+    assert worker.outcomes["b"].title == "Runs are missing"
     assert "with a, which" in worker.outcomes["b"].message
     assert not field.home.run("b").checkpoints.exists()
 

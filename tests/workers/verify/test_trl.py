@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from experiments.schema import TrainingConfig
 from experiments.tiny_world import weights_path
 from wgen_tui.protocol.runs import SeedSet
-from wgen_tui.workers.data import Chat, Example
+from wgen_tui.training_data.mask import Chat, Example
 from wgen_tui.workers.verify.check import tolerance
 from wgen_tui.workers.verify.trl import check_mask, pick_padding, settings
 

@@ -26,7 +26,8 @@ from experiments.tiny_world.world import load_world
 from wgen_tui.protocol.ids import digest
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.run_files.steps import total_steps
-from wgen_tui.workers.data import Dataset, encode, render
+from wgen_tui.workers.data import Dataset
+from wgen_tui.workers.encoding import encode, render
 from wgen_tui.workers.models import Base, load_base
 from wgen_tui.workers.recipe import Order
 from wgen_tui.workers.sample.engine.decode import Decoder, Request

@@ -28,7 +28,7 @@ WRAPPERS = ("_checkpoint_wrapped_module.", "_orig_mod.")
 
 
 class ShardedTrainer(Trainer):
-    """One run's model, in pieces."""
+    """One run's model, sharded over processes."""
 
     def __init__(
         self, base: Base, accelerator: Accelerator, training: TrainingConfig, seed: int, steps: int
@@ -41,19 +41,19 @@ class ShardedTrainer(Trainer):
             )
         super().__init__(base, accelerator, training, seed, steps)
         # Sharding has put other parameters into the modules and into the optimiser.
-        found = (item for item in self.peft.named_parameters() if item[1].requires_grad)
-        self._trained = {parameter: _unwrapped(name) for name, parameter in found}
+        trained = (item for item in self.peft.named_parameters() if item[1].requires_grad)
+        self._trained = {parameter: _unwrapped(name) for name, parameter in trained}
         self._names = {parameter: peft_name(name) for parameter, name in self._trained.items()}
         self._whole: dict[str, torch.Tensor] = {}
-        self._answer = torch.empty(0)
+        self._probe_logits = torch.empty(0)
 
     def gather(self, probe: torch.Tensor) -> None:
-        """Bring together what `write` writes."""
+        """Gather what `write` writes."""
         self._whole = {name: whole(p.detach()).cpu() for p, name in self._trained.items()}
         self.peft.eval()
         with torch.no_grad():
             ids = probe[None].to(self._accelerator.device)
-            self._answer = whole(self._model(input_ids=ids).logits)[0, -1].cpu()
+            self._probe_logits = whole(self._model(input_ids=ids).logits)[0, -1].cpu()
         self.peft.train()
 
     def write(self, folder: Path, probe: torch.Tensor, **more: torch.Tensor) -> None:
@@ -61,49 +61,49 @@ class ShardedTrainer(Trainer):
         self.peft.save_pretrained(
             folder, safe_serialization=True, save_embedding_layers=False, state_dict=self._whole
         )
-        write_probe(folder, probe, self._answer)
+        write_probe(folder, probe, self._probe_logits)
 
-    def _kept(self, tensor: torch.Tensor) -> torch.Tensor:
+    def _to_store(self, tensor: torch.Tensor) -> torch.Tensor:
         return whole(tensor).cpu()
 
     def restore(self, state: TrainState) -> None:
-        """Go on from a state, each process with its part of it."""
+        """Resume from a state, each process with its shard of it."""
         parts = {
-            kind: {name: _part(values[name], p) for p, name in self._names.items()}
-            for kind, values in (
+            group: {name: _shard(values[name], p) for p, name in self._names.items()}
+            for group, values in (
                 ("weights", state.weights),
-                ("means", state.means),
-                ("squares", state.squares),
+                ("exp_avg", state.exp_avg),
+                ("exp_avg_sq", state.exp_avg_sq),
             )
         }
         super().restore(TrainState(state.step, **parts, numbers=state.numbers))
 
     def close(self) -> Any:
-        """Let go of the model.
+        """Free the model.
 
         Returns:
-            None: the base is in pieces, so another run must load it again.
+            None: the base is sharded, so another run must load it again.
         """
         self._accelerator.free_memory()
         return None
 
 
 def whole(tensor: torch.Tensor) -> torch.Tensor:
-    """A tensor gathered from all processes; itself when it is not spread."""
+    """A tensor gathered from all processes; itself when it is not sharded."""
     if not isinstance(tensor, DTensor):
         return tensor
-    found: torch.Tensor = tensor.full_tensor()
-    return found
+    gathered: torch.Tensor = tensor.full_tensor()
+    return gathered
 
 
-def _part(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """This process's part of a whole tensor, spread like another one."""
+def _shard(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """This process's shard of a whole tensor, laid out like another one."""
     if not isinstance(like, DTensor):
         return tensor
-    found: torch.Tensor = distribute_tensor(
+    shard: torch.Tensor = distribute_tensor(
         tensor.to(like.device), like.device_mesh, like.placements
     )
-    return found
+    return shard
 
 
 def _unwrapped(name: str) -> str:

@@ -1,8 +1,9 @@
 """Runs that are trained as one: a Poly or MHR adapter on the examples of all its arms.
 
 Promises: every run of a joint training gets every checkpoint, or none its final one; what stops one
-stops all; what only some of them have on disk the others take from there (`mates`). The state to go
-on from is kept with the first run (task 0), and is written after the checkpoints of its step.
+stops all; a checkpoint that only some of them have is copied to the others (`joint_checkpoints`). The
+state to resume from is kept with the first run (task 0), and is written after the checkpoints of its
+step.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from wgen_tui.protocol.launches import RunOutcome
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.manifests import is_trained
 from wgen_tui.run_files.steps import total_steps
+from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.checkpoints import clear
-from wgen_tui.workers.data import Dataset, Example, load_examples
+from wgen_tui.workers.data import Dataset, load_examples
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.poly import Routes, TaskExample, poly_config
 from wgen_tui.workers.recipe import Order, seed_step
@@ -38,15 +40,17 @@ from wgen_tui.workers.train.trainer import Trainer
 
 
 def joint_groups(specs: Iterable[RunSpec]) -> tuple[list[RunSpec], list[list[RunSpec]]]:
-    """The runs that are trained for themselves, and those of each joint training by task."""
-    own: list[RunSpec] = []
+    """The runs that are trained separately, and those of each joint training by task."""
+    separate: list[RunSpec] = []
     joint: dict[tuple[str, ...], list[RunSpec]] = defaultdict(list)
     for spec in specs:
         if spec.task is None:
-            own.append(spec)
+            separate.append(spec)
         else:
             joint[spec.task.runs].append(spec)
-    return own, [sorted(group, key=lambda spec: task_of(spec).index) for group in joint.values()]
+    return separate, [
+        sorted(group, key=lambda spec: task_of(spec).index) for group in joint.values()
+    ]
 
 
 def train_joint(
@@ -54,7 +58,7 @@ def train_joint(
     base: Base,
     accelerator: Accelerator,
     specs: Sequence[RunSpec],
-    watch: CheckpointSampler | None = None,
+    sampler: CheckpointSampler | None = None,
 ) -> None:
     """Train the runs of one joint training to their final checkpoint; each gets its outcome."""
     for spec in specs:
@@ -64,9 +68,9 @@ def train_joint(
         joint.check_cancelled()
         copy_from_siblings(worker, base, specs)
         if not joint.trained:
-            joint.train(watch)
+            joint.train(sampler)
     except Cancelled:
-        _settle_cancelled(worker, specs)
+        _end_cancelled(worker, specs)
     except Exception as error:  # other runs of the launch have still their turn
         for spec in specs:
             worker.record_error(spec.run_id, error)
@@ -75,18 +79,18 @@ def train_joint(
             worker.end_run(spec.run_id)
 
 
-def _settle_cancelled(worker: Worker, specs: Sequence[RunSpec]) -> None:
-    """End all runs; to those that nobody cancelled it is said which one was."""
-    asked: dict[str, Cancelled] = {}
+def _end_cancelled(worker: Worker, specs: Sequence[RunSpec]) -> None:
+    """End all runs; those that nobody cancelled are told which one was."""
+    cancelled: dict[str, Cancelled] = {}
     for spec in specs:
         try:
             worker.check_cancelled(spec.run_id)
         except Cancelled as stop:
-            asked[spec.run_id] = stop
-    message = f"It is trained as one with {', '.join(asked)}, which was cancelled."
+            cancelled[spec.run_id] = stop
+    message = f"It is trained as one with {', '.join(cancelled)}, which was cancelled."
     for spec in specs:
-        if spec.run_id in asked:
-            worker.record_error(spec.run_id, asked[spec.run_id])
+        if spec.run_id in cancelled:
+            worker.record_error(spec.run_id, cancelled[spec.run_id])
         else:
             outcome = RunOutcome(outcome="cancelled", title="Cancelled", message=message)
             worker.end_run(spec.run_id, outcome)
@@ -140,21 +144,21 @@ class Joint:
         for spec in self._specs:
             self._worker.check_cancelled(spec.run_id)
 
-    def train(self, watch: CheckpointSampler | None) -> None:
+    def train(self, sampler: CheckpointSampler | None) -> None:
         """Train from the first step, or from where it was stopped.
 
         Raises:
-            WorkerError: a mate is not in the launch, or it diverged.
+            WorkerError: a run of the training is not in the launch, or it diverged.
         """
         missing = [name for name in self._task.runs if name not in self._worker.spec.run_ids]
         if missing:
             raise WorkerError(
                 f"It is trained as one with {', '.join(missing)}, which this launch leaves out.",
-                title="Not without its mates",
+                title="Runs are missing",
                 hint="`wgen-tui run start` puts all of them into one launch.",
             )
-        members, probes = self._members()
-        first, seeds = members[0], self._specs[0].seeds
+        runs, probes = self._load_runs()
+        first, seeds = runs[0], self._specs[0].seeds
         trainer = PolyTrainer(
             self._base,
             self._accelerator,
@@ -168,10 +172,10 @@ class Joint:
             if first.state is not None:
                 trainer.restore(first.state)
             with ExitStack() as recording:
-                for member in members:
-                    recording.enter_context(member.recording())
+                for run in runs:
+                    recording.enter_context(run.recording())
                 while not first.done:
-                    self._step(trainer, order, members, probes, watch)
+                    self._step(trainer, order, runs, probes, sampler)
         finally:
             self._base.model = trainer.close()
 
@@ -179,59 +183,64 @@ class Joint:
         self,
         trainer: PolyTrainer,
         order: Order,
-        members: Sequence[TrainingRun],
+        runs: Sequence[TrainingRun],
         probes: Sequence[torch.Tensor],
-        watch: CheckpointSampler | None,
+        sampler: CheckpointSampler | None,
     ) -> None:
-        first = members[0]
+        first = runs[0]  # its step and its state are those of all
+        # 1. Whether to stop.
         try:
             self.check_cancelled()
         except Cancelled:
             with suppress(OSError):  # the reason to stop counts, not that it was not saved
-                first.save(trainer.state(first.step))
+                first.save_state(trainer.state(first.step))
             raise
-        # The noise of the routing follows from the step alone.
-        seed_step(self._base, digest("step", first.spec.seeds.lora_init, first.step, bits=62))
-        done = trainer.step(order.batches(first.step + 1))
-        for member in members:
-            member.record(done, self._accelerator.device)
-        if first.keeps:
-            for member, probe in zip(members, probes, strict=True):
-                ids = task_ids(member.spec)
-                member.checkpoint(partial(trainer.write, probe=probe, task_ids=ids), done.loss)
-            if watch is not None:
-                for member in members:
-                    trainer.routes.tasks = task_of(member.spec).index
-                    watch.sample_model(member.spec, member.step, trainer.peft)
-        if first.wants_save:
-            first.save(trainer.state(first.step))
 
-    def _members(self) -> tuple[list[TrainingRun], list[torch.Tensor]]:
-        """The runs as they stand, each with the examples of all; and the prompt each is known by."""
-        own = [self._load(spec) for spec in self._specs]
-        every: tuple[Example, ...] = tuple(
+        # 2. One step on the examples of all tasks. The noise of the routing follows from its number
+        #    alone, so a training that was stopped draws the same.
+        seed_step(self._base, digest("step", first.spec.seeds.lora_init, first.step, bits=62))
+        result = trainer.step(order.batches(first.step + 1))
+        for run in runs:
+            run.record(result, self._accelerator.device)
+
+        # 3. Checkpoints of every run, samples, then the state: it must not be newer than them.
+        if first.at_checkpoint:
+            for run, probe in zip(runs, probes, strict=True):
+                ids = task_ids(run.spec)
+                run.checkpoint(partial(trainer.write, probe=probe, task_ids=ids), result.loss)
+            if sampler is not None:
+                for run in runs:
+                    trainer.routes.tasks = task_of(run.spec).index
+                    sampler.sample_model(run.spec, run.step, trainer.peft)
+        if first.should_save_state:
+            first.save_state(trainer.state(first.step))
+
+    def _load_runs(self) -> tuple[list[TrainingRun], list[torch.Tensor]]:
+        """Read the runs, each with the examples of all, and the probe of each."""
+        datasets = [self._load_dataset(spec) for spec in self._specs]
+        examples: tuple[Example, ...] = tuple(
             TaskExample(example.ids, example.trained, task)
-            for task, dataset in enumerate(own)
+            for task, dataset in enumerate(datasets)
             for example in dataset.examples
         )
-        steps = total_steps(self._training, len(every))
+        steps = total_steps(self._training, len(examples))
         state, notes = resume.newest(self._paths(self._specs[0]))
         for note in notes:
             self._worker.note(note, self._specs[0].run_id)
-        members = []
+        runs = []
         for spec in self._specs:
-            dataset = Dataset(every, ())
-            member = TrainingRun(self._worker, spec, self._training, dataset, steps, state)
-            member.provenance |= self._provenance(spec)
+            dataset = Dataset(examples, ())
+            run = TrainingRun(self._worker, spec, self._training, dataset, steps, state)
+            run.provenance |= self._provenance(spec)
             if state is not None:
-                member.step = state.step
-                member.provenance["resumed_at"] = [state.step]
+                run.step = state.step
+                run.provenance["resumed_at"] = [state.step]
                 self._worker.note(f"goes on from step {state.step} of {steps}", spec.run_id)
-            clear(self._paths(spec), after=member.step)
-            members.append(member)
-        return members, [probe_ids(dataset) for dataset in own]
+            clear(self._paths(spec), after=run.step)
+            runs.append(run)
+        return runs, [probe_ids(dataset) for dataset in datasets]
 
-    def _load(self, spec: RunSpec) -> Dataset:
+    def _load_dataset(self, spec: RunSpec) -> Dataset:
         dataset = load_examples(self._paths(spec).data, self._base.tokenizer, self._training)
         others = [arm for arm in self._task.arms if arm != spec.arm]
         with_whom = f"with {', '.join(others)}" if others else "with no other arm"
@@ -241,8 +250,8 @@ class Joint:
 
     def _provenance(self, spec: RunSpec) -> dict[str, object]:
         task = task_of(spec)
-        mates = [name for name in task.runs if name != spec.run_id]
-        return {"engine": "joint", "task": task.index, "arms": list(task.arms), "mates": mates}
+        siblings = [name for name in task.runs if name != spec.run_id]
+        return {"engine": "joint", "task": task.index, "arms": list(task.arms), "mates": siblings}
 
     def _paths(self, spec: RunSpec) -> RunPaths:
         return self._worker.run_paths(spec.run_id)

@@ -1,8 +1,8 @@
-"""What runs of one joint training have from each other: its adapter is the same for all of them.
+"""Copies checkpoints between the runs of one joint training: its adapter is the same for all.
 
-Promises: a run that lacks a checkpoint which a mate has (the power went between two writes, or its
-folder was removed) gets it without training: the mate's weights, and its own task's answer to its
-own probe.
+Promises: a run that lacks a checkpoint which a sibling has (the power went between two writes, or its
+folder was removed) gets it without training: the sibling's weights, and its own task's logits after
+its own probe.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from wgen_tui.workers.train import resume
 from wgen_tui.workers.train.run import probe_ids
 from wgen_tui.workers.train.trainer import write_adapter
 
-Found = tuple[Path, CheckpointManifest]
+Source = tuple[Path, CheckpointManifest]  # a sibling's folder
 
 
 def task_of(spec: RunSpec) -> TaskSpec:
     """The task that a run of a joint training is."""
-    assert spec.task is not None  # joint_groups has seen to it
+    assert spec.task is not None  # joint_groups leaves the others out
     return spec.task
 
 
@@ -46,43 +46,43 @@ def task_ids(spec: RunSpec) -> torch.Tensor:
 
 
 def copy_from_siblings(worker: Worker, base: Base, specs: Sequence[RunSpec]) -> None:
-    """Give each run the checkpoints that count and that only a mate has.
+    """Give each run the checkpoints that it lacks and a sibling has.
 
-    All of a training that is done count, else those up to the state it will go on from.
+    Of a training that is done all are copied, else those up to the state that it resumes from.
 
     Raises:
-        WorkerError: a checkpoint to be taken is damaged.
+        WorkerError: a checkpoint to be copied is damaged.
     """
-    mates = [worker.run_paths(name) for name in task_of(specs[0]).runs]
+    siblings = [worker.run_paths(name) for name in task_of(specs[0]).runs]
     last: float = float("inf")
-    if not any(is_trained(run) for run in mates):
-        state, _ = resume.newest(mates[0])
+    if not any(is_trained(sibling) for sibling in siblings):
+        state, _ = resume.newest(siblings[0])
         last = 0 if state is None else state.step
-    there: dict[int, Found] = {}
-    for run in mates:
-        for step, manifest in checkpoints(run).items():
+    sources: dict[int, Source] = {}
+    for sibling in siblings:
+        for step, manifest in checkpoints(sibling).items():
             if step <= last:
-                there.setdefault(step, (run.checkpoint(step), manifest))
+                sources.setdefault(step, (sibling.checkpoint(step), manifest))
     for spec in specs:
-        own = worker.run_paths(spec.run_id)
-        if is_trained(own):
+        run = worker.run_paths(spec.run_id)
+        if is_trained(run):
             worker.note("is trained already", spec.run_id)
         elif last > 0 and spec.training is not None:
-            _take(worker, base, spec, spec.training, there)
-            for run in mates:
-                _add_metrics(run, own)
+            _copy_missing(worker, base, spec, spec.training, sources)
+            for sibling in siblings:
+                _add_metrics(sibling, run)
 
 
-def _take(
-    worker: Worker, base: Base, spec: RunSpec, training: TrainingConfig, there: dict[int, Found]
+def _copy_missing(
+    worker: Worker, base: Base, spec: RunSpec, training: TrainingConfig, sources: dict[int, Source]
 ) -> None:
     run = worker.run_paths(spec.run_id)
     have = checkpoints(run)
-    lacks = [(step, *found) for step, found in there.items() if step not in have]
-    if not lacks:
+    missing = [(step, *source) for step, source in sources.items() if step not in have]
+    if not missing:
         return
     probe = probe_ids(load_examples(run.data, base.tokenizer, training)).to(base.device)
-    for step, folder, manifest in lacks:
+    for step, folder, manifest in missing:
         if name := damaged(folder, manifest.files):
             raise WorkerError(
                 f"{name} of {folder} is not the file that training wrote.",
@@ -91,21 +91,21 @@ def _take(
             )
         refuse_pickle(folder)
         fill = partial(_copy, base, folder, probe, task_ids(spec))
-        own = {
+        provenance = {
+            **manifest.provenance,
             "task": task_of(spec).index,
             "mates": [name for name in task_of(spec).runs if name != spec.run_id],
             "taken_from": manifest.run_id,
         }
-        provenance = {**manifest.provenance, **own}
         write_checkpoint(run, spec.run_id, fill, step, manifest.steps, manifest.loss, provenance)
-    steps = ", ".join(str(step) for step, *_ in lacks)
-    worker.note(f"takes step {steps} from a mate of the same training", spec.run_id)
+    steps = ", ".join(str(step) for step, *_ in missing)
+    worker.note(f"copies step {steps} from another run of the same training", spec.run_id)
 
 
-def _copy(base: Base, source: Path, probe: torch.Tensor, task: torch.Tensor, place: Path) -> None:
+def _copy(base: Base, source: Path, probe: torch.Tensor, task: torch.Tensor, folder: Path) -> None:
     model = PeftModel.from_pretrained(base.model, source)
     try:
-        write_adapter(model, place, probe, task_ids=task)
+        write_adapter(model, folder, probe, task_ids=task)
     finally:
         base.model = model.unload()
 

@@ -1,9 +1,9 @@
-"""What an unfinished training goes on from: weights, Adam's moments, and the step they belong to.
+"""What an unfinished training resumes from: weights, Adam's moments, and the step they belong to.
 
 Promises: the order of examples, the learning rate and every random number follow from the step and
 the run's seeds, so these tensors are all there is; in fp32 a training that was stopped anywhere ends
-with the adapter of one that was not, up to rounding. The newest state replaces the one before when
-it is wholly on disk; one that is incomplete or damaged is named and passed over.
+with the adapter of one that was not, up to rounding. The newest state replaces the one before once
+all of it is on disk; one that is incomplete or damaged is named and passed over.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from wgen_tui.workers.checkpoints import damaged, remove, write_folder
 
 Tensors = Mapping[str, torch.Tensor]
 STATE = "state.safetensors"
+# The prefix of each group's tensors in that file; older homes have them, so they stay.
+PREFIXES = {"weights": "weights", "exp_avg": "means", "exp_avg_sq": "squares"}
 
 
 @dataclass(frozen=True)
@@ -33,24 +35,24 @@ class TrainState:
     Attributes:
         step: Steps done.
         weights: By PEFT's names in adapter_model.safetensors.
-        means: Adam's first moments, by the same names.
-        squares: Adam's second moments.
+        exp_avg: Adam's first moments, by the same names.
+        exp_avg_sq: Adam's second moments.
         numbers: What else counts up: the loss scale of fp16 and its growth.
     """
 
     step: int
     weights: Tensors
-    means: Tensors
-    squares: Tensors
+    exp_avg: Tensors
+    exp_avg_sq: Tensors
     numbers: dict[str, float] = field(default_factory=dict)
 
 
 def save(run: RunPaths, run_id: str, state: TrainState) -> None:
     """Write a state, then remove older ones."""
     tensors = {
-        f"{kind}/{name}": tensor.contiguous()
-        for kind, group in _groups(state).items()
-        for name, tensor in group.items()
+        f"{prefix}/{name}": tensor.contiguous()
+        for group, prefix in PREFIXES.items()
+        for name, tensor in getattr(state, group).items()
     }
 
     def seal(files: dict[str, str]) -> ResumeManifest:
@@ -63,10 +65,6 @@ def save(run: RunPaths, run_id: str, state: TrainState) -> None:
     for other in run.resume.iterdir():
         if other != folder:
             remove(other)
-
-
-def _groups(state: TrainState) -> dict[str, Tensors]:
-    return {"weights": state.weights, "means": state.means, "squares": state.squares}
 
 
 def newest(run: RunPaths) -> tuple[TrainState | None, list[str]]:
@@ -84,10 +82,11 @@ def newest(run: RunPaths) -> tuple[TrainState | None, list[str]]:
         if (name := damaged(folder, manifest.files)) is not None:
             notes.append(f"resume/{folder.name} is damaged ({name}) and was passed over")
             continue
-        groups: dict[str, dict[str, torch.Tensor]] = {"weights": {}, "means": {}, "squares": {}}
+        groups: dict[str, dict[str, torch.Tensor]] = {group: {} for group in PREFIXES}
+        group_of = {prefix: group for group, prefix in PREFIXES.items()}
         for key, tensor in load_file(folder / STATE).items():
-            kind, _, name = key.partition("/")
-            groups[kind][name] = tensor
+            prefix, _, name = key.partition("/")
+            groups[group_of[prefix]][name] = tensor
         return TrainState(manifest.step, **groups, numbers=manifest.numbers), notes
     return None, notes
 
@@ -104,5 +103,5 @@ def _step_of(folder: Path) -> int:
 
 
 def forget(run: RunPaths) -> None:
-    """Remove all states: the run is trained, or begins anew."""
+    """Remove all states: the run is trained, or starts from its first step."""
     shutil.rmtree(run.resume, ignore_errors=True)

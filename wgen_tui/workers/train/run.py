@@ -1,7 +1,8 @@
 """A run in training: where it stands, and what it writes.
 
-Promises: a metrics row is written for every optimiser step, a fifth of a second later at most; a run that has its
-final checkpoint is not trained again; one that was stopped goes on from its newest complete state.
+Promises: a metrics row is written for every optimiser step, a fifth of a second later at most; a run
+that has its final checkpoint is not trained again; one that was stopped resumes from its newest
+complete state.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ from wgen_tui.workers.runtime import Worker, WorkerError, cut_torn_line
 from wgen_tui.workers.train import resume
 from wgen_tui.workers.train.resume import TrainState
 
-SAVE_SECONDS = 60.0  # between two states to go on from
+SAVE_SECONDS = 60.0  # between two states to resume from
 FLUSH_SECONDS = 0.2  # between two writes of metrics
 PROBE_TOKENS = 64
 
 
 @dataclass(frozen=True)
-class StepDone:
+class StepResult:
     """What one optimiser step did."""
 
     loss: float
@@ -49,7 +50,7 @@ class TrainingRun:
     """One run of a train launch.
 
     Attributes:
-        state: What it goes on from; None at the beginning.
+        state: What it resumes from; None at the beginning.
         step: Steps done.
         provenance: Written into its checkpoints.
     """
@@ -63,8 +64,8 @@ class TrainingRun:
     step: int = 0
     provenance: dict[str, Any] = field(default_factory=dict)
     _metrics: TextIO | None = None
-    _began: float = 0.0
-    _began_at: int = 0
+    _started: float = 0.0
+    _first_step: int = 0
     _saved: float = 0.0
     _flushed: float = 0.0
 
@@ -77,19 +78,19 @@ class TrainingRun:
         return self.step >= self.steps
 
     @property
-    def keeps(self) -> bool:
-        """Whether the step just done is one whose adapter is kept."""
-        return self.worker.main and self.step in self._kept
+    def at_checkpoint(self) -> bool:
+        """Whether a checkpoint of the step just done is to be written, here."""
+        return self.worker.main and self.step in self._checkpoint_steps
 
     @property
-    def wants_save(self) -> bool:
-        """Whether a state should be written now."""
+    def should_save_state(self) -> bool:
+        """Whether a state to resume from is due."""
         if not self.worker.main or self.done:
             return False
-        return self.step in self._kept or time.monotonic() - self._saved > SAVE_SECONDS
+        return self.step in self._checkpoint_steps or time.monotonic() - self._saved > SAVE_SECONDS
 
     def __post_init__(self) -> None:
-        self._kept = frozenset(self.training.checkpoints.steps(self.steps))
+        self._checkpoint_steps = frozenset(self.training.checkpoints.steps(self.steps))
         self._per_epoch = steps_per_epoch(self.training, len(self.dataset.examples))
 
     @contextmanager
@@ -102,42 +103,48 @@ class TrainingRun:
             self.close()
 
     def open(self) -> None:
-        """Begin to record."""
+        """Open metrics.jsonl, behind its last whole line."""
         path = self.worker.run_paths(self.run_id).metrics
         cut_torn_line(path)
         self._metrics = path.open("a")
-        self._began = self._saved = self._last = time.monotonic()
-        self._began_at = self.step
+        self._started = self._saved = self._last = time.monotonic()
+        self._first_step = self.step
 
     def close(self) -> None:
-        """End recording."""
+        """Close metrics.jsonl."""
         if self._metrics is not None:
             self._metrics.close()
             self._metrics = None
 
-    def record(self, done: StepDone, device: torch.device) -> None:
-        """Note a step that was done: metrics and progress."""
+    def record(self, result: StepResult, device: torch.device) -> None:
+        """Count a step that was done, and write its metrics and progress."""
         self.step += 1
-        moment = time.monotonic()
-        seconds, self._last = moment - self._last, moment
+        at = time.monotonic()
+        seconds, self._last = at - self._last, at
         if self.worker.main and self._metrics is not None:
             row = MetricRow(
                 step=self.step,
                 steps=self.steps,
                 epoch=self.step / self._per_epoch,
-                loss=done.loss,
-                learning_rate=done.learning_rate,
-                grad_norm=done.grad_norm,
-                tokens=done.tokens,
-                tokens_per_second=done.tokens / seconds if seconds else None,
+                loss=result.loss,
+                learning_rate=result.learning_rate,
+                grad_norm=result.grad_norm,
+                tokens=result.tokens,
+                tokens_per_second=result.tokens / seconds if seconds else None,
                 memory_mb=memory_mb(device),
                 at=now(),
             )
             self._metrics.write(row.model_dump_json() + "\n")
-            if self.done or self.step in self._kept or moment - self._flushed > FLUSH_SECONDS:
+            if (
+                self.done
+                or self.step in self._checkpoint_steps
+                or at - self._flushed > FLUSH_SECONDS
+            ):
                 self._flush()
-        rate = (self.step - self._began_at) / max(moment - self._began, 1e-9)
-        self.worker.progress(self.run_id, self.step, self.steps, "steps", rate=rate, loss=done.loss)
+        rate = (self.step - self._first_step) / max(at - self._started, 1e-9)
+        self.worker.progress(
+            self.run_id, self.step, self.steps, "steps", rate=rate, loss=result.loss
+        )
 
     def _flush(self) -> None:
         if self._metrics is not None:
@@ -152,8 +159,8 @@ class TrainingRun:
             resume.forget(run)
         self.worker.emit("checkpoint", self.run_id, done=self.step, total=self.steps, unit="steps")
 
-    def save(self, state: TrainState) -> None:
-        """Write a state to go on from."""
+    def save_state(self, state: TrainState) -> None:
+        """Write a state to resume from."""
         if self.worker.main and state.step > 0:
             self._flush()  # steps that are not done again must not be missing
             resume.save(self.worker.run_paths(self.run_id), self.run_id, state)
@@ -161,7 +168,7 @@ class TrainingRun:
 
 
 def load_run(worker: Worker, base: Base, spec: RunSpec) -> TrainingRun | None:
-    """A run as its files tell it; None when it is trained already, or is the base.
+    """Read a run from its files; None when it is trained already, or is the base.
 
     Raises:
         WorkerError: its examples cannot be trained on.
@@ -169,32 +176,32 @@ def load_run(worker: Worker, base: Base, spec: RunSpec) -> TrainingRun | None:
     training = spec.training
     if training is None:
         return None
-    run = worker.run_paths(spec.run_id)
-    if is_trained(run):
+    files = worker.run_paths(spec.run_id)
+    if is_trained(files):
         worker.note("is trained already", spec.run_id)
         return None
-    dataset = load_examples(run.data, base.tokenizer, training)
+    dataset = load_examples(files.data, base.tokenizer, training)
     steps = total_steps(training, len(dataset.examples))
-    state, notes = resume.newest(run)
+    state, notes = resume.newest(files)
     for note in (*dataset.notes, *notes):
         worker.note(note, spec.run_id)
-    member = TrainingRun(worker, spec, training, dataset, steps, state)
+    run = TrainingRun(worker, spec, training, dataset, steps, state)
     if state is not None:
-        member.step = state.step
-        member.provenance["resumed_at"] = [state.step]
+        run.step = state.step
+        run.provenance["resumed_at"] = [state.step]
         worker.note(f"goes on from step {state.step} of {steps}", spec.run_id)
-    return member
+    return run
 
 
 def probe_ids(dataset: Dataset) -> torch.Tensor:
-    """The prompt that an adapter is known by: the first example up to what is trained."""
+    """The probe, a prompt that an adapter is recognised by: the first example up to its answer."""
     example = dataset.examples[0]
     start = example.trained.index(True)
     return torch.tensor(example.ids[max(0, start - PROBE_TOKENS) : max(1, start)])
 
 
 def memory_mb(device: torch.device) -> float:
-    """The peak so far: of the GPU's allocator, or of the process."""
+    """The peak so far: of what torch has allocated on the GPU, or of the process."""
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated(device)) / 2**20
     peak: int = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -202,7 +209,7 @@ def memory_mb(device: torch.device) -> float:
 
 
 def diverged(loss: float) -> WorkerError:
-    """The error of a training whose loss or gradient is no number any more."""
+    """The error of a training whose loss or gradient is not finite."""
     return WorkerError(
         f"The loss or its gradient is not finite (loss {loss}).",
         title="Training diverged",

@@ -1,4 +1,7 @@
-"""One run, trained by itself: from its first step, or from where it was stopped, to its final checkpoint."""
+"""One run trained by itself: from its first step, or where it was stopped, to its final checkpoint.
+
+Promises: a run that is told to stop saves the state it stands at; the base is as before afterwards.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ from wgen_tui.workers.train.sample_during import CheckpointSampler
 from wgen_tui.workers.train.trainer import Trainer, any_process
 
 
-def _trainer() -> type[Trainer]:
-    """What trains in this launch."""
+def _trainer_class() -> type[Trainer]:
+    """The trainer of this launch: sharded where accelerate is told to shard."""
     if os.environ.get("ACCELERATE_USE_FSDP") != "true":
         return Trainer
-    from wgen_tui.workers.train.fsdp import ShardedTrainer  # noqa: PLC0415  it builds on this module
+    from wgen_tui.workers.train.fsdp import ShardedTrainer  # noqa: PLC0415  slow, seldom needed
 
     return ShardedTrainer
 
@@ -29,45 +32,50 @@ def train_single(
     worker: Worker,
     base: Base,
     accelerator: Accelerator,
-    member: TrainingRun,
-    watch: CheckpointSampler | None = None,
+    run: TrainingRun,
+    sampler: CheckpointSampler | None = None,
 ) -> None:
-    """Train one run from its first step, or from where it was stopped, to its final checkpoint.
+    """Train one run to its final checkpoint.
 
     Raises:
         WorkerError: it diverged, or was to be sharded where accelerate does not shard.
     """
-    training, spec = member.training, member.spec
+    training, spec = run.training, run.spec
     if accelerator.num_processes > 1:
         worker.any_process = any_process(accelerator)
     if base.model is None:  # the run before had it sharded
         base.model = load_base(spec.model, training, spec.chat_template, base.device).model
-    make = _trainer()
-    trainer = make(base, accelerator, training, spec.seeds.lora_init, member.steps)
-    kept = frozenset(training.checkpoints.steps(member.steps))
-    probe = probe_ids(member.dataset)
-    order = Order(member.dataset.examples, training, spec.seeds.data_order)
+    trainer = _trainer_class()(base, accelerator, training, spec.seeds.lora_init, run.steps)
+    checkpoint_steps = frozenset(training.checkpoints.steps(run.steps))
+    probe = probe_ids(run.dataset)
+    order = Order(run.dataset.examples, training, spec.seeds.data_order)
     try:
-        if member.state is not None:
-            trainer.restore(member.state)
-        with member.recording():
-            while member.step < member.steps:
+        if run.state is not None:
+            trainer.restore(run.state)
+        with run.recording():
+            while run.step < run.steps:
+                # 1. Whether to stop; every process asks at the same step.
                 try:
                     worker.check_cancelled(spec.run_id)
                 except Exception:
                     with suppress(OSError):  # the reason to stop counts, not that it was not saved
-                        member.save(trainer.state(member.step))
+                        run.save_state(trainer.state(run.step))
                     raise
-                seed_step(base, digest("step", spec.seeds.lora_init, member.step, bits=62))
-                done = trainer.step(order.batches(member.step + 1))
-                member.record(done, accelerator.device)
-                if member.step in kept:
+
+                # 2. The step. What it draws at random (dropout) follows from its number alone, so
+                #    a run that was stopped draws the same.
+                seed_step(base, digest("step", spec.seeds.lora_init, run.step, bits=62))
+                result = trainer.step(order.batches(run.step + 1))
+                run.record(result, accelerator.device)
+
+                # 3. Checkpoint, samples, state to resume from. All processes gather, one writes.
+                if run.step in checkpoint_steps:
                     trainer.gather(probe)
-                if member.keeps:
-                    member.checkpoint(lambda place: trainer.write(place, probe), done.loss)
-                    if watch is not None and accelerator.num_processes == 1:
-                        watch.sample_model(spec, member.step, trainer.peft)
-                if worker.any_process(member.wants_save):
-                    member.save(trainer.state(member.step))
+                if run.at_checkpoint:
+                    run.checkpoint(lambda folder: trainer.write(folder, probe), result.loss)
+                    if sampler is not None and accelerator.num_processes == 1:
+                        sampler.sample_model(spec, run.step, trainer.peft)
+                if worker.any_process(run.should_save_state):
+                    run.save_state(trainer.state(run.step))
     finally:
         base.model = trainer.close()

@@ -1,9 +1,9 @@
 """The train worker: the LoRA fine-tunes of one launch, together as far as they can be.
 
 Promises: started by `accelerate launch`; adapters are stock PEFT folders; runs that share base,
-modules and precision are trained in one pass, and why any is not is said; the tasks of a Poly
+modules and precision are trained in one pass, and a note says why any is not; the tasks of a Poly
 adapter are trained as one (`joint`); the base is unchanged after every run; a run that has its final
-checkpoint is not trained again, one that was stopped goes on where it stood.
+checkpoint is not trained again, one that was stopped resumes where it stood.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def why_not_stacked(training: TrainingConfig, processes: int) -> str | None:
 
 
 def load_key(spec: RunSpec) -> tuple[Any, ...]:
-    """What a loaded base serves."""
+    """What runs must share to be trained on one loaded base."""
     training = spec.training
     return (
         spec.model,
@@ -49,33 +49,33 @@ def load_key(spec: RunSpec) -> tuple[Any, ...]:
 
 
 def grid_key(training: TrainingConfig) -> tuple[Any, ...]:
-    """What the runs of one stack share."""
+    """What runs must share to be trained in one stack."""
     lora = training.lora
     return (lora.target_modules, lora.layers_to_transform, training.gradient_checkpointing)
 
 
 def train_group(
-    worker: Worker, base: Base, members: list[TrainingRun], watch: CheckpointSampler | None
+    worker: Worker, base: Base, runs: list[TrainingRun], sampler: CheckpointSampler | None
 ) -> list[tuple[TrainingRun, str]]:
     """Train runs of one `grid_key` in a stack.
 
     Returns:
-        Those that have to be trained alone after all, with the reason.
+        Those that have to be trained one by one after all, with the reason.
     """
-    training = members[0].training
+    training = runs[0].training
     try:
         first, _ = new_adapter(base.model, lora_config(training, base.model), 0)
     except NotStackable as error:
-        return [(member, str(error)) for member in members]
+        return [(run, str(error)) for run in runs]
     layout = layout_of(first)
 
-    def make(member: TrainingRun) -> GridRun:
-        config = lora_config(member.training, base.model)
-        adapter, written = new_adapter(base.model, config, member.spec.seeds.lora_init)
-        return GridRun.begin(member, adapter, written, layout, base.device)
+    def make(run: TrainingRun) -> GridRun:
+        config = lora_config(run.training, base.model)
+        adapter, written = new_adapter(base.model, config, run.spec.seeds.lora_init)
+        return GridRun.begin(run, adapter, written, layout, base.device)
 
-    grid = GridTrainer(worker, base, layout, watch, checkpointing=training.gradient_checkpointing)
-    grid.train(members, make, worker.spec.stack)
+    grid = GridTrainer(worker, base, layout, sampler, checkpointing=training.gradient_checkpointing)
+    grid.train(runs, make, worker.spec.stack)
     return []
 
 
@@ -84,51 +84,51 @@ def train_loaded(
 ) -> None:
     """Train all runs that one loaded base serves."""
     grids: dict[tuple[Any, ...], list[TrainingRun]] = defaultdict(list)
-    alone: list[tuple[TrainingRun, str]] = []
-    own, joint = joint_groups(specs)
-    for member in load_runs(worker, base, accelerator, own):
-        reason = why_not_stacked(member.training, accelerator.num_processes)
+    singles: list[tuple[TrainingRun, str]] = []
+    separate, joint = joint_groups(specs)
+    for run in load_runs(worker, base, accelerator, separate):
+        reason = why_not_stacked(run.training, accelerator.num_processes)
         if reason is None:
-            grids[grid_key(member.training)].append(member)
+            grids[grid_key(run.training)].append(run)
         else:
-            alone.append((member, reason))
-    job = worker.spec.during
-    watch = CheckpointSampler(worker, base, job) if job is not None else None
-    for members in grids.values():
-        alone += train_group(worker, base, members, watch)
-    for member, reason in alone:
-        with worker.run(member.run_id):
-            worker.check_cancelled(member.run_id)
-            worker.note(f"trains alone: {reason}", member.run_id)
-            member.provenance |= {"engine": "alone", "why": reason}
-            train_single(worker, base, accelerator, member, watch)
+            singles.append((run, reason))
+    during = worker.spec.during
+    sampler = CheckpointSampler(worker, base, during) if during is not None else None
+    for runs in grids.values():
+        singles += train_group(worker, base, runs, sampler)
+    for run, reason in singles:
+        with worker.run(run.run_id):
+            worker.check_cancelled(run.run_id)
+            worker.note(f"trains alone: {reason}", run.run_id)
+            run.provenance |= {"engine": "alone", "why": reason}
+            train_single(worker, base, accelerator, run, sampler)
     for group in joint:
-        train_joint(worker, base, accelerator, group, watch)
+        train_joint(worker, base, accelerator, group, sampler)
 
 
 def load_runs(
     worker: Worker, base: Base, accelerator: Accelerator, specs: Sequence[RunSpec]
 ) -> list[TrainingRun]:
-    """The runs that are to be trained; what is wrong with any becomes its outcome."""
-    found: list[TrainingRun] = []
+    """Read the runs that are to be trained; what is wrong with one becomes its outcome."""
+    runs: list[TrainingRun] = []
     for spec in specs:
         try:
             worker.check_cancelled(spec.run_id)
-            member = load_run(worker, base, spec)
+            run = load_run(worker, base, spec)
         except Exception as error:  # this run's alone
             worker.begin_run(spec.run_id)
             worker.record_error(spec.run_id, error)
             continue
-        if member is None:
+        if run is None:
             worker.begin_run(spec.run_id)
             worker.end_run(spec.run_id)
         else:
-            found.append(member)
-    accelerator.wait_for_everyone()  # all have read before one removes what is left over
+            runs.append(run)
+    accelerator.wait_for_everyone()  # all have read before one removes incomplete checkpoints
     if worker.main:
-        for member in found:
-            clear(worker.run_paths(member.run_id), after=member.step)
-    return found
+        for run in runs:
+            clear(worker.run_paths(run.run_id), after=run.step)
+    return runs
 
 
 def train(worker: Worker) -> None:

@@ -1,4 +1,4 @@
-"""One run trained by itself, with stock PEFT under accelerate.
+"""Trains one run by itself, with stock PEFT under accelerate.
 
 For what the grid does not stack: several processes (DDP, FSDP), DoRA, modules that are trained
 whole. Promises: the step is the mean over all trained tokens of its batches, however they are spread
@@ -18,12 +18,13 @@ from accelerate.utils import set_seed
 from peft import PeftConfig, get_peft_model
 
 from experiments.schema import TrainingConfig
+from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.checkpoints import write_probe
-from wgen_tui.workers.data import Example, collate
+from wgen_tui.workers.data import collate
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.recipe import Schedule, lora_config, trained_tokens
 from wgen_tui.workers.train.resume import TrainState
-from wgen_tui.workers.train.run import StepDone, diverged
+from wgen_tui.workers.train.run import StepResult, diverged
 
 
 class Trainer:
@@ -40,7 +41,7 @@ class Trainer:
         self.peft.train()
         self._accelerator = accelerator
         self._training = training
-        self._pad = int(base.tokenizer.pad_token_id)
+        self._pad_id = int(base.tokenizer.pad_token_id)
         self._names = {p: peft_name(n) for n, p in self.peft.named_parameters() if p.requires_grad}
         optimizer = torch.optim.AdamW(
             list(self._names),
@@ -59,102 +60,108 @@ class Trainer:
     def _logits(
         self, shard: Sequence[Example], ids: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
-        """What the model says of a batch, [examples, tokens, vocabulary]."""
+        """The model's logits of a batch, [examples, tokens, vocabulary]."""
         logits: torch.Tensor = self._model(
             input_ids=ids, attention_mask=mask, use_cache=False
         ).logits
         return logits
 
-    def step(self, batches: list[list[Example]]) -> StepDone:
-        """Do one optimiser step over `batches` (gradients are accumulated over them).
+    def step(self, batches: list[list[Example]]) -> StepResult:
+        """Do one optimiser step; gradients are accumulated over `batches`.
 
         Raises:
             WorkerError: the loss is not finite.
         """
         accelerator = self._accelerator
-        world, rank = accelerator.num_processes, accelerator.process_index
+        processes, rank = accelerator.num_processes, accelerator.process_index
+        # 1. The learning rate, by the schedule of transformers.
         rate = self.schedule.rate
         for group in self._optimizer.param_groups:
             group["lr"] = rate
+
+        # 2. Forward and backward over this process's examples of each batch. The loss is the mean
+        #    over the trained tokens of all batches, whichever process has them.
         tokens = trained_tokens(batches)
         total = 0.0
         for batch in batches:
-            mine = batch[rank::world]
-            # A process without an example of its own still takes part, with nothing to learn.
-            shard = mine or [Example(batch[0].ids, (False,) * len(batch[0].ids))]
-            ids, mask, labels = collate(shard, self._pad, accelerator.device)
-            logits = self._logits(shard, ids, mask)
-            kept = labels >= 0
+            shard = batch[rank::processes]
+            if not shard:  # it still takes part in the collectives, with nothing to learn
+                shard = [Example(batch[0].ids, (False,) * len(batch[0].ids))]
+            ids, mask, labels = collate(shard, self._pad_id, accelerator.device)  # [B, T] each
+            logits = self._logits(shard, ids, mask)  # [B, T, vocabulary]
+            trained = labels >= 0
             loss = torch.nn.functional.cross_entropy(
-                logits[kept].float(), labels[kept], reduction="sum"
+                logits[trained].float(), labels[trained], reduction="sum"
             )
-            # Gradients are averaged over processes; the sum is wanted.
-            accelerator.backward(loss * world / tokens)
+            # DDP and FSDP average gradients over processes; the sum is wanted.
+            accelerator.backward(loss * processes / tokens)
             total += accelerator.reduce(loss.detach(), "sum").item()
         mean = total / tokens
         if not math.isfinite(mean):
             raise diverged(mean)
+
+        # 3. Clip, and one optimiser step. Under fp16 one that overflows is skipped.
         norm = None
         if self._training.max_grad_norm is not None:
-            found = accelerator.clip_grad_norm_(
+            clipped = accelerator.clip_grad_norm_(
                 self._model.parameters(), self._training.max_grad_norm
             )
-            norm = None if found is None else float(found)
+            norm = None if clipped is None else float(clipped)
         self._optimizer.step()
         if not accelerator.optimizer_step_was_skipped:
             self.schedule.advance()
         self._optimizer.zero_grad()
-        return StepDone(mean, tokens, norm, rate)
+        return StepResult(mean, tokens, norm, rate)
 
     def state(self, step: int) -> TrainState:
-        """What a training needs to go on from here."""
+        """What a training needs to resume from here."""
         moments = self._optimizer.state
-        parts: dict[str, dict[str, torch.Tensor]] = {"weights": {}, "means": {}, "squares": {}}
+        parts: dict[str, dict[str, torch.Tensor]] = {"weights": {}, "exp_avg": {}, "exp_avg_sq": {}}
         for parameter, name in self._names.items():
-            parts["weights"][name] = self._kept(parameter.detach())
-            parts["means"][name] = self._kept(moments[parameter]["exp_avg"])
-            parts["squares"][name] = self._kept(moments[parameter]["exp_avg_sq"])
+            parts["weights"][name] = self._to_store(parameter.detach())
+            parts["exp_avg"][name] = self._to_store(moments[parameter]["exp_avg"])
+            parts["exp_avg_sq"][name] = self._to_store(moments[parameter]["exp_avg_sq"])
         scaler = self._accelerator.scaler
         numbers = {"updates": float(moments[next(iter(self._names))]["step"])}
-        if scaler is not None and (kept := scaler.state_dict()):
-            numbers |= {"scale": kept["scale"], "growth": float(kept["_growth_tracker"])}
+        if scaler is not None and (scaling := scaler.state_dict()):
+            numbers |= {"scale": scaling["scale"], "growth": float(scaling["_growth_tracker"])}
         return TrainState(step, **parts, numbers=numbers)
 
-    def _kept(self, tensor: torch.Tensor) -> torch.Tensor:
+    def _to_store(self, tensor: torch.Tensor) -> torch.Tensor:
         """A tensor as it is stored."""
         return tensor.cpu()
 
     def restore(self, state: TrainState) -> None:
-        """Go on from a state."""
+        """Resume from a state."""
         updates = state.numbers["updates"]
         with torch.no_grad():
             for parameter, name in self._names.items():
                 parameter.copy_(state.weights[name])
                 self._optimizer.state[parameter] = {
                     "step": torch.tensor(updates),
-                    "exp_avg": state.means[name].to(parameter),
-                    "exp_avg_sq": state.squares[name].to(parameter),
+                    "exp_avg": state.exp_avg[name].to(parameter),
+                    "exp_avg_sq": state.exp_avg_sq[name].to(parameter),
                 }
         self.schedule.advance(int(updates))
         scaler = self._accelerator.scaler
         if scaler is not None and "scale" in state.numbers:
-            kept = {
+            scaling = {
                 "scale": state.numbers["scale"],
                 "_growth_tracker": int(state.numbers["growth"]),
             }
-            scaler.load_state_dict({**scaler.state_dict(), **kept})
+            scaler.load_state_dict({**scaler.state_dict(), **scaling})
 
     def gather(self, probe: torch.Tensor) -> None:
-        """In every process, before one of them writes a checkpoint: nothing where each has all."""
+        """Gather what `write` writes, in every process; nothing to do where each has all of it."""
 
     def write(self, folder: Path, probe: torch.Tensor, **more: torch.Tensor) -> None:
-        """Write PEFT's files and the probe; `more` goes to the model with it."""
+        """Write PEFT's files, and the probe with its logits; `more` goes to the model with it."""
         model = self._accelerator.unwrap_model(self._model)
         write_adapter(model, folder, probe.to(self._accelerator.device), **more)
         model.train()
 
     def close(self) -> Any:
-        """Take the adapter out again.
+        """Remove the adapter from the model.
 
         Returns:
             The base model, as it was before.
@@ -167,7 +174,7 @@ class Trainer:
 
 
 def write_adapter(model: Any, folder: Path, probe: torch.Tensor, **more: torch.Tensor) -> None:
-    """Write the adapter that a model has and its answer to a probe; leaves it in eval mode."""
+    """Write a model's adapter, and its logits after a probe; leaves it in eval mode."""
     # save_embedding_layers: "auto" would ask the hub whether the vocabulary grew.
     model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
     model.eval()
@@ -182,10 +189,10 @@ def peft_name(name: str) -> str:
 
 
 def any_process(accelerator: Accelerator) -> Callable[[bool], bool]:
-    """What `Worker.agree` is where a launch has several processes."""
+    """`Worker.any_process` of a launch with several processes."""
 
-    def any_of(said: bool) -> bool:
-        mine = torch.tensor(int(said), device=accelerator.device)
-        return int(accelerator.reduce(mine, "sum")) > 0
+    def any_of(here: bool) -> bool:
+        flag = torch.tensor(int(here), device=accelerator.device)
+        return int(accelerator.reduce(flag, "sum")) > 0
 
     return any_of

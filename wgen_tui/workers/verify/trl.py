@@ -23,7 +23,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, TrainerCallback
 
 from experiments.schema import TrainingConfig
 from wgen_tui.protocol.runs import SeedSet
-from wgen_tui.workers.data import IGNORED, Chat, Dataset, Example, encode
+from wgen_tui.training_data.mask import Chat, Example
+from wgen_tui.workers.data import IGNORED, Dataset
+from wgen_tui.workers.encoding import encode
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.recipe import Order, lora_config
 from wgen_tui.workers.verify.compare import scaling
@@ -209,7 +211,7 @@ def check_mask(tokenizer: Any, chats: list[Chat]) -> tuple[str, bool | None]:
         A line for people, and whether all are the same; None when TRL cannot say.
     """
     ours = [encode(tokenizer, chat) for chat in chats]
-    switch = {"chat_template_kwargs": {"enable_thinking": False}}  # as `data.render`
+    switch = {"chat_template_kwargs": {"enable_thinking": False}}  # as `encoding.render`
     try:
         rows = [{"messages": chat, **switch} for chat in chats]
         return _compare(ours, _prepared(tokenizer, rows, assistant=True), "assistant_only_loss")

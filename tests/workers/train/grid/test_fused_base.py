@@ -11,8 +11,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from wgen_tui.workers.data import Example
-from wgen_tui.workers.train.grid.batch import Head, Pass, loss_sums, padded
+from wgen_tui.training_data.mask import Example
+from wgen_tui.workers.train.grid.batch import CollatedBatch, Head, loss_sums, pad_batch
 from wgen_tui.workers.train.grid.fused_base import ROTARY, fused_ops, fused_rotary
 from wgen_tui.workers.train.grid.stack import Slot, Stack
 
@@ -29,7 +29,7 @@ def stacked(folder: Path, scales: tuple[float, ...] = (2.0, 2.0, 2.0)) -> Stack:
     found = {name: model.get_submodule(name) for name in NAMES}
     shapes = {name: (module.in_features, module.out_features) for name, module in found.items()}
     stack = Stack(model, shapes, torch.device("cpu"))
-    stack.on()
+    stack.install()
     generator = torch.Generator().manual_seed(1)
     width = stack.layout_at(4).width
     rows = [torch.randn(width, generator=generator) * 0.1 for _ in scales]
@@ -37,13 +37,13 @@ def stacked(folder: Path, scales: tuple[float, ...] = (2.0, 2.0, 2.0)) -> Stack:
     return stack
 
 
-def batch(stack: Stack) -> Pass:
+def batch(stack: Stack) -> CollatedBatch:
     """An example of each adapter, of different lengths."""
     examples = [
         Example(tuple(range(3 + n, 12 + 3 * n)), tuple(i > 2 for i in range(9 + 2 * n)))
         for n in range(stack.rows.size(0))
     ]
-    return padded([[example] for example in examples], 0, stack.device)
+    return pad_batch([[example] for example in examples], 0, stack.device)
 
 
 def gradients(stack: Stack) -> torch.Tensor:

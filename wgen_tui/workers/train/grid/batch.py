@@ -1,4 +1,4 @@
-"""One pass over examples of several adapters: padded and grouped, or packed end to end.
+"""Collates the examples of several adapters into one pass: padded and grouped, or packed end to end.
 
 Promises: each label is predicted from its own example alone; nothing of an example is lost or seen
 twice; the logits that are computed are those that are needed.
@@ -13,38 +13,39 @@ from typing import Any
 
 import torch
 
-from wgen_tui.workers.data import Example
+from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.train.grid.stack import Stack
 
 Batches = Sequence[Sequence[Example]]  # one batch, perhaps empty, for each slot
 
 
 @dataclass(frozen=True)
-class Pass:
-    """What goes through the model at once.
+class CollatedBatch:
+    """What goes through the model in one pass, for all adapters.
 
     Attributes:
         ids: [rows, tokens]; one row when packed.
-        positions: [1, tokens], beginning anew with every example; None when padded.
-        places: Where the tokens stand that predict a label, in `ids` read row by row [labels].
-        labels: What each of them is to predict [labels].
-        slots: Whose it is [labels].
-        mask: For the stack's routing; None when grouped.
+        positions: [1, tokens], from 0 again with every example; None when padded.
+        label_positions: [labels], where the tokens that predict a label stand in `ids.flatten()`.
+        labels: [labels], the token that each of them is to predict.
+        label_slots: [labels], the slot whose loss each counts in.
+        mask: For the stack's routing; None when padded.
         spans: For each slot its examples as (row, start, length) in `ids`.
-        real: Tokens of examples; the rest is padding.
+        tokens: Tokens of examples; the rest of `ids` is padding.
     """
 
     ids: torch.Tensor
     positions: torch.Tensor | None
-    places: torch.Tensor
+    label_positions: torch.Tensor
     labels: torch.Tensor
-    slots: torch.Tensor
+    label_slots: torch.Tensor
     mask: torch.Tensor | None
     spans: tuple[tuple[tuple[int, int, int], ...], ...]
-    real: int
+    tokens: int
 
     @property
-    def packed(self) -> bool:
+    def is_packed(self) -> bool:
+        """Whether all examples are in one row, end to end."""
         return self.positions is not None
 
 
@@ -52,59 +53,63 @@ def count_tokens(batches: Batches) -> tuple[int, int]:
     """Tokens of the examples, and of the padded pass over them."""
     lengths = [[len(example.ids) for example in batch] for batch in batches]
     longest = max(max(row, default=0) for row in lengths)
-    most = max(len(row) for row in lengths)
-    return sum(map(sum, lengths)), len(batches) * most * longest
+    rows_per_slot = max(len(row) for row in lengths)
+    return sum(map(sum, lengths)), len(batches) * rows_per_slot * longest
 
 
 @lru_cache(maxsize=4096)
-def _learned(example: Example) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _shifted_labels(example: Example) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The positions that predict a trained token, and those tokens."""
-    places = [place for place, trained in enumerate(example.trained[1:]) if trained]
-    return tuple(places), tuple(example.ids[place + 1] for place in places)
+    positions = [place for place, trained in enumerate(example.trained[1:]) if trained]
+    return tuple(positions), tuple(example.ids[place + 1] for place in positions)
 
 
 class _Labels:
     """Collects the labels of a pass."""
 
     def __init__(self) -> None:
-        self._rows: tuple[list[int], list[int], list[int]] = ([], [], [])
+        self._positions: list[int] = []
+        self._labels: list[int] = []
+        self._slots: list[int] = []
 
     def add(self, slot: int, example: Example, start: int) -> None:
         """Add an example that begins at `start` of all tokens."""
-        places, labels = _learned(example)
-        self._rows[0].extend(start + place for place in places)
-        self._rows[1].extend(labels)
-        self._rows[2].extend([slot] * len(labels))
+        positions, labels = _shifted_labels(example)
+        self._positions.extend(start + place for place in positions)
+        self._labels.extend(labels)
+        self._slots.extend([slot] * len(labels))
 
     def tensors(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Places, labels and slots."""
-        places, labels, slots = torch.tensor(self._rows).to(device)
-        return places, labels, slots
+        """Positions, labels and slots, each [labels]; one copy to the device for all."""
+        columns = torch.tensor((self._positions, self._labels, self._slots))
+        positions, labels, slots = columns.to(device)
+        return positions, labels, slots
 
 
-def padded(batches: Batches, pad: int, device: torch.device) -> Pass:
+def pad_batch(batches: Batches, pad_id: int, device: torch.device) -> CollatedBatch:
     """Rows grouped by slot, as many for each, padded on the right.
 
-    No attention mask is needed: what is padded comes after what is real, and no token looks ahead.
+    No attention mask is needed: padding comes after the example, and no token looks ahead.
     """
     longest = max(len(example.ids) for batch in batches for example in batch)
-    most = max(len(batch) for batch in batches)
+    rows_per_slot = max(len(batch) for batch in batches)
     ids: list[list[int]] = []
     labels = _Labels()
     spans: list[tuple[tuple[int, int, int], ...]] = []
-    real = 0
+    tokens = 0
     for slot, batch in enumerate(batches):
         spans.append(tuple((len(ids) + n, 0, len(e.ids)) for n, e in enumerate(batch)))
         for example in batch:
             labels.add(slot, example, len(ids) * longest)
-            ids.append([*example.ids, *[pad] * (longest - len(example.ids))])
-            real += len(example.ids)
-        ids.extend([pad] * longest for _ in range(most - len(batch)))
-    rows = torch.tensor(ids).to(device)
-    return Pass(rows, None, *labels.tensors(device), None, tuple(spans), real)
+            ids.append([*example.ids, *[pad_id] * (longest - len(example.ids))])
+            tokens += len(example.ids)
+        # Every slot has as many rows, so that the stack multiplies them in one product.
+        ids.extend([pad_id] * longest for _ in range(rows_per_slot - len(batch)))
+    rows = torch.tensor(ids).to(device)  # [K · rows_per_slot, longest]
+    return CollatedBatch(rows, None, *labels.tensors(device), None, tuple(spans), tokens)
 
 
-def packed(batches: Batches, stack: Stack) -> Pass:
+def pack_batch(batches: Batches, stack: Stack) -> CollatedBatch:
     """All examples in one row, each with positions of its own; attention does not cross them."""
     device = stack.device
     ids: list[int] = []
@@ -113,25 +118,26 @@ def packed(batches: Batches, stack: Stack) -> Pass:
     labels = _Labels()
     spans: list[tuple[tuple[int, int, int], ...]] = []
     for slot, batch in enumerate(batches):
-        own: list[tuple[int, int, int]] = []
+        slot_spans: list[tuple[int, int, int]] = []
         for example in batch:
-            own.append((0, len(ids), len(example.ids)))
+            slot_spans.append((0, len(ids), len(example.ids)))
             labels.add(slot, example, len(ids))
             ids.extend(example.ids)
             positions.extend(range(len(example.ids)))
             owners.extend([slot] * len(example.ids))
-        spans.append(tuple(own))
-    row, places, who = torch.tensor([ids, positions, owners]).to(device)
-    mask = stack.columns(who)[None]
-    found = labels.tensors(device)
-    return Pass(row[None], places[None], *found, mask, tuple(spans), len(ids))
+        spans.append(tuple(slot_spans))
+    row, position_ids, slots = torch.tensor([ids, positions, owners]).to(device)  # each [tokens]
+    mask = stack.routing_mask(slots)[None]  # [1, tokens, K·R]
+    return CollatedBatch(
+        row[None], position_ids[None], *labels.tensors(device), mask, tuple(spans), len(ids)
+    )
 
 
 class Head:
     """The logits of a model behind the tokens that are needed, and no others."""
 
     def __init__(self, model: Any) -> None:
-        """Look at the model: is its head a plain product, or does it scale or cap the logits?"""
+        """Try the model: is its head a plain product, or does it scale or cap the logits?"""
         self._model = model
         self._body = getattr(model, model.base_model_prefix, model)
         self._plain = self._body is not model and self._is_plain()
@@ -146,33 +152,34 @@ class Head:
             direct = self._model.get_output_embeddings()(hidden)
             return bool(torch.equal(direct, self._model(input_ids=ids, use_cache=False).logits))
 
-    def logits(self, made: Pass) -> torch.Tensor:
+    def logits(self, batch: CollatedBatch) -> torch.Tensor:
         """Logits [labels, vocabulary]."""
-        options: dict[str, Any] = {"input_ids": made.ids, "use_cache": False}
-        if made.positions is not None:
-            options["position_ids"] = made.positions
+        options: dict[str, Any] = {"input_ids": batch.ids, "use_cache": False}
+        if batch.positions is not None:
+            options["position_ids"] = batch.positions
         if self._plain:
             hidden = self._body(**options).last_hidden_state
-            picked = hidden.reshape(-1, hidden.size(-1)).index_select(0, made.places)
-            return self._model.get_output_embeddings()(picked)
-        tokens = made.ids.size(1)
-        columns, column = torch.unique(made.places % tokens, return_inverse=True)
+            flat = hidden.reshape(-1, hidden.size(-1))  # [rows · tokens, hidden]
+            return self._model.get_output_embeddings()(flat.index_select(0, batch.label_positions))
+        # The model's own head, at every column that has a label in any row.
+        tokens = batch.ids.size(1)
+        columns, column = torch.unique(batch.label_positions % tokens, return_inverse=True)
         logits = self._model(**options, logits_to_keep=columns).logits
-        return logits[made.places // tokens, column]
+        return logits[batch.label_positions // tokens, column]
 
 
-def loss_sums(head: Head, stack: Stack, made: Pass) -> torch.Tensor:
+def loss_sums(head: Head, stack: Stack, batch: CollatedBatch) -> torch.Tensor:
     """Cross-entropy of each slot, summed over its labels: [K], float32, with its graph."""
-    stack.routing.mode = "masked" if made.packed else "grouped"
-    stack.routing.mask = made.mask
-    each = torch.nn.functional.cross_entropy(
-        head.logits(made).float(), made.labels, reduction="none"
-    )
-    return each.new_zeros(stack.rows.size(0)).index_add(0, made.slots, each)
+    stack.routing.mode = "masked" if batch.is_packed else "grouped"
+    stack.routing.mask = batch.mask
+    losses = torch.nn.functional.cross_entropy(
+        head.logits(batch).float(), batch.labels, reduction="none"
+    )  # [labels]
+    return losses.new_zeros(stack.rows.size(0)).index_add(0, batch.label_slots, losses)
 
 
 def packing_is_exact(model: Any, device: torch.device) -> bool:
-    """Whether this model keeps packed examples apart, seen by trying.
+    """Whether this model keeps packed examples apart; found out by trying.
 
     Models with a state that runs on (Mamba and its kin) do not, nor do some with code of their own.
     """
@@ -182,29 +189,28 @@ def packing_is_exact(model: Any, device: torch.device) -> bool:
     positions = torch.cat([torch.arange(len(part), device=device) for part in parts])[None]
     with torch.inference_mode():
         packed = model(input_ids=together, position_ids=positions, use_cache=False).logits[0]
-        alone = torch.cat(
+        apart = torch.cat(
             [model(input_ids=part[None], use_cache=False).logits[0] for part in parts]
         )
-    scale = alone.float().norm()
-    tolerance = 1e-4 if alone.dtype == torch.float32 else 5e-2
-    return bool((packed.float() - alone.float()).norm() <= tolerance * scale)
+    scale = apart.float().norm()
+    tolerance = 1e-4 if apart.dtype == torch.float32 else 5e-2
+    return bool((packed.float() - apart.float()).norm() <= tolerance * scale)
 
 
 # Padded tokens per real token above which packing is faster. A token costs 1.3 to 1.4 times as much
 # in a packed pass, and more the longer the pass is, since attention is computed over all of it and
 # masked; fitted to the table in docs/benchmarks.md. The growth on a GPU is not measured yet.
-FACTOR = 1.35
+PACKING_COST = 1.35
+COST_PER_TOKEN = {"cpu": 1 / 1000, "cuda": 1 / 8000}
 
 
-GROWTH = {"cpu": 1 / 1000, "cuda": 1 / 8000}
-
-
-def packs(real: int, padded: int, device: str) -> bool:
+def should_pack(tokens: int, padded_tokens: int, device: str) -> bool:
     """Whether to pack a step.
 
     Args:
-        real: Its examples' tokens.
-        padded: Tokens of the rows that they would be.
+        tokens: Its examples' tokens.
+        padded_tokens: Tokens of the rows that they would be.
         device: Type of the device.
     """
-    return padded > real * (FACTOR + real * GROWTH.get(device, GROWTH["cpu"]))
+    growth = COST_PER_TOKEN.get(device, COST_PER_TOKEN["cpu"])
+    return padded_tokens > tokens * (PACKING_COST + tokens * growth)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from wgen_tui.protocol.ids import digest
-from wgen_tui.workers.train.grid.batch import Pass
+from wgen_tui.workers.train.grid.batch import CollatedBatch
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,12 @@ class Dropper:
     """The dropout of one pass; `Routing.dropout`.
 
     Attributes:
+        batch: What goes through the model.
         rates: Of each slot.
         keys: Of each slot: what names this pass of this adapter (seed, step, number of the batch).
     """
 
-    made: Pass
+    batch: CollatedBatch
     rates: Sequence[float]
     keys: Sequence[tuple[int, int, int]]
 
@@ -33,7 +34,7 @@ class Dropper:
         """Drop from the input [rows, tokens, in] of a module's A."""
         factor = torch.ones_like(x)
         generator = torch.Generator(device=x.device)
-        for rate, key, spans in zip(self.rates, self.keys, self.made.spans, strict=True):
+        for rate, key, spans in zip(self.rates, self.keys, self.batch.spans, strict=True):
             if rate == 0 or not spans:
                 continue
             generator.manual_seed(digest("dropout", *key, module, bits=62))

@@ -1,7 +1,8 @@
 """How many adapters are trained together: as many as memory holds and the machine can use.
 
-Promises: the size is measured on one real pass of the longest examples, not guessed from the
-model's name; what was found is said. A size that does not fit after all is halved by the trainer.
+Promises: what one adapter takes is measured on one real pass of the largest batch, not guessed from
+the model's name, and the choice comes with its reason. A size that does not fit after all is halved
+by the trainer.
 """
 
 from __future__ import annotations
@@ -19,78 +20,90 @@ from wgen_tui.protocol.limits import (
     TRAINING_SHARE,
     pass_tokens,
 )
-from wgen_tui.workers.data import Example
-from wgen_tui.workers.train.grid.batch import Head, Pass, loss_sums, padded
+from wgen_tui.training_data.mask import Example
+from wgen_tui.workers.train.grid.batch import CollatedBatch, Head, loss_sums, pad_batch
 from wgen_tui.workers.train.grid.stack import Stack
+from wgen_tui.workers.train.run import TrainingRun
 
 
 @dataclass(frozen=True)
-class Fit:
-    """How many, and why."""
+class StackSize:
+    """How many adapters, and why."""
 
-    most: int
+    adapters: int
     reason: str
 
 
-def fit(
+def choose_stack_size(
     model: Any,
     head: Head,
     stack: Stack,
-    longest: Sequence[Example],
-    pad: int,
+    largest: Sequence[Example],
+    pad_id: int,
     width: int,
-    asked: int | None,
-) -> Fit:
-    """Measure what one adapter takes.
+    max_adapters: int | None,
+) -> StackSize:
+    """Measure what one adapter takes, and choose by it.
 
     Args:
         model: With a stack of one adapter on it.
         head: Its head.
         stack: That stack.
-        longest: The largest batch that any adapter will have, by tokens.
-        pad: Token that fills rows.
+        largest: The largest batch that any adapter will have, padded tokens counted.
+        pad_id: Token that fills rows.
         width: Weights of an adapter.
-        asked: The user's own limit.
+        max_adapters: The user's own limit.
     """
-    made = padded([longest], pad, stack.device)
-    tokens = made.ids.numel()
-    bytes_each = _saved_bytes(model, head, stack, made) + TRAINED_ADAPTER_BYTES * width
+    batch = pad_batch([largest], pad_id, stack.device)
+    tokens = batch.ids.numel()
+    bytes_each = _saved_bytes(model, head, stack, batch) + TRAINED_ADAPTER_BYTES * width
     free = _free_bytes(stack.device)
-    room = max(1, int(free * TRAINING_SHARE / max(bytes_each, 1)))
-    use = max(1, pass_tokens(on_gpu=stack.device.type == "cuda") // tokens)
-    most = min(MAX_TRAINED_ADAPTERS, room, use, asked or MAX_TRAINED_ADAPTERS)
+    by_memory = max(1, int(free * TRAINING_SHARE / max(bytes_each, 1)))
+    by_speed = max(1, pass_tokens(on_gpu=stack.device.type == "cuda") // tokens)
+    limit = max_adapters or MAX_TRAINED_ADAPTERS
+    adapters = min(MAX_TRAINED_ADAPTERS, by_memory, by_speed, limit)
     why = {
         MAX_TRAINED_ADAPTERS: "the most",
-        use: f"{tokens} tokens each keep the machine busy",
-        room: "memory",
+        by_speed: f"{tokens} tokens each keep the machine busy",
+        by_memory: "memory",
     }
-    if asked is not None and most == asked:
-        why[most] = "as asked"
+    if adapters == max_adapters:
+        why[adapters] = "as asked"
     reason = (
-        f"up to {most} adapters together ({why[most]}; one takes "
+        f"up to {adapters} adapters together ({why[adapters]}; one takes "
         f"{bytes_each / 2**20:.0f} MB of {free / 2**20:.0f} MB free)"
     )
-    return Fit(most, reason)
+    return StackSize(adapters, reason)
 
 
-def _saved_bytes(model: Any, head: Head, stack: Stack, made: Pass) -> int:
+def largest_batch(runs: Sequence[TrainingRun]) -> list[Example]:
+    """The batch with the most tokens, padding included, that any of these runs may have."""
+
+    def longest_examples(run: TrainingRun) -> list[Example]:
+        size = run.training.per_device_train_batch_size
+        return sorted(run.dataset.examples, key=lambda e: -len(e.ids))[:size]
+
+    return max(map(longest_examples, runs), key=lambda batch: len(batch) * len(batch[0].ids))
+
+
+def _saved_bytes(model: Any, head: Head, stack: Stack, batch: CollatedBatch) -> int:
     """What one forward pass keeps for the backward pass, each storage once, in bytes.
 
     The base's own weights are kept too and cost nothing more.
     """
     owned = {p.untyped_storage().data_ptr() for p in model.parameters()}
     owned |= {b.untyped_storage().data_ptr() for b in model.buffers()}
-    seen: dict[int, int] = {}
+    saved: dict[int, int] = {}  # bytes by address
 
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
+    def note(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in owned:
-            seen[storage.data_ptr()] = storage.nbytes()
+            saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        loss_sums(head, stack, made).sum()
-    return sum(seen.values())
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        loss_sums(head, stack, batch).sum()
+    return sum(saved.values())
 
 
 def _free_bytes(device: torch.device) -> int:

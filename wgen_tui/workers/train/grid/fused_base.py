@@ -1,12 +1,12 @@
-"""Parts of a frozen base with fewer operations, while a stack trains on it.
+"""Norms and rotary positions of a frozen base as one operation each, while a stack trains on it.
 
-Promises: what comes out, and its gradients, are the same up to rounding; each part is tried beside
-the model's own before it stands in for it, and a model whose parts are not alike keeps its own; all
-of it is undone at the end. Only float32 with gradients goes this way: in half precision the order
-of rounding is the model's.
+Promises: outputs and gradients are the same up to rounding; each part is compared with the model's
+own before it replaces it, and a model whose parts differ keeps its own; all of it is undone at the
+end. Only float32 with gradients goes this way: in half precision the order of rounding is the
+model's.
 
-Norms and rotary positions are a dozen operations each in transformers, each with its own step of
-autograd: a fifth of the time of a small model's training on a CPU.
+In transformers they are a dozen operations each, each with its own step of autograd: a fifth of the
+time of a small model's training on a CPU.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ class _Norm(torch.autograd.Function):  # type: ignore[misc]
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         x, weight, root = ctx.saved_tensors
         grad = grad * weight
-        share = torch.linalg.vecdot(grad, x)[..., None].mul_(root).mul_(root)
-        return grad.addcmul_(x, share, value=-1).mul_(root), None, None
+        # What of the gradient lies along x changes nothing: the norm takes it out again.
+        along_x = torch.linalg.vecdot(grad, x)[..., None].mul_(root).mul_(root)
+        return grad.addcmul_(x, along_x, value=-1).mul_(root), None, None
 
 
 class _Rotary(torch.autograd.Function):  # type: ignore[misc]
@@ -74,29 +75,29 @@ def _turn(
     return turned
 
 
-def _ours(*tensors: torch.Tensor) -> bool:
+def _trains_in_fp32(*tensors: torch.Tensor) -> bool:
     return torch.is_grad_enabled() and all(one.dtype == torch.float32 for one in tensors)
 
 
 def fused_norm(norm: Any) -> Callable[[torch.Tensor], torch.Tensor] | None:
-    """What computes as this module does; None where it is no such norm."""
+    """A forward that computes as this module's does; None where it is no such norm."""
     weight, epsilon = getattr(norm, "weight", None), getattr(norm, "variance_epsilon", None)
     if epsilon is None or not isinstance(weight, nn.Parameter) or weight.dim() != 1:
         return None
-    own, width = norm.forward, weight.numel()
-    wider = weight.detach() * math.sqrt(width)
+    original, width = norm.forward, weight.numel()
+    scaled_weight = weight.detach() * math.sqrt(width)
 
     def forward(x: torch.Tensor, *rest: Any, **more: Any) -> torch.Tensor:
-        if rest or more or not _ours(x, wider):
-            return own(x, *rest, **more)
-        return _Norm.apply(x, wider, epsilon * width)
+        if rest or more or not _trains_in_fp32(x, scaled_weight):
+            return original(x, *rest, **more)
+        return _Norm.apply(x, scaled_weight, epsilon * width)
 
     x = _probe(3, width).to(weight)
-    return forward if _alike((own, forward), x) else None
+    return forward if _same_results((original, forward), x) else None
 
 
-def fused_rotary(own: Callable[..., Pair]) -> Callable[..., Pair] | None:
-    """What computes as this function of a model does; None where it is another."""
+def fused_rotary(original: Callable[..., Pair]) -> Callable[..., Pair] | None:
+    """A function that computes as this one of a model does; None where it does something else."""
 
     def rotary(
         q: torch.Tensor,
@@ -106,14 +107,15 @@ def fused_rotary(own: Callable[..., Pair]) -> Callable[..., Pair] | None:
         *rest: Any,
         **more: Any,
     ) -> Pair:
-        if rest or more or not _ours(q, k, cos, sin) or cos.size(-1) != q.size(-1):
-            return own(q, k, cos, sin, *rest, **more)
+        if rest or more or not _trains_in_fp32(q, k, cos, sin) or cos.size(-1) != q.size(-1):
+            return original(q, k, cos, sin, *rest, **more)
         turned: Pair = _Rotary.apply(q, k, cos.unsqueeze(1), sin.unsqueeze(1))
         return turned
 
     q, k, angles = _probe(2, 4, 3, 8), _probe(2, 2, 3, 8) + 1, _probe(1, 3, 8)
     try:
-        return rotary if _alike((own, rotary), q, k, angles.cos(), angles.sin()) else None
+        same = _same_results((original, rotary), q, k, angles.cos(), angles.sin())
+        return rotary if same else None
     except (TypeError, RuntimeError):  # it takes something else
         return None
 
@@ -124,39 +126,39 @@ def _probe(*shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=generator)
 
 
-def _alike(both: tuple[Callable[..., Any], Callable[..., Any]], *args: torch.Tensor) -> bool:
-    """Whether two functions give the same with gradients."""
+def _same_results(both: tuple[Callable[..., Any], Callable[..., Any]], *args: torch.Tensor) -> bool:
+    """Whether two functions have the same outputs and gradients."""
     args = tuple(arg.requires_grad_(number == 0) for number, arg in enumerate(args))
     with torch.enable_grad():
-        found = [torch.cat([torch.flatten(one) for one in _each(do(*args))]) for do in both]
-    slopes = [torch.autograd.grad(one.square().sum(), args[0])[0] for one in found]
-    return bool(torch.allclose(*found, atol=1e-5) and torch.allclose(*slopes, atol=1e-4))
+        outputs = [torch.cat([torch.flatten(t) for t in _as_tuple(do(*args))]) for do in both]
+    grads = [torch.autograd.grad(output.square().sum(), args[0])[0] for output in outputs]
+    return bool(torch.allclose(*outputs, atol=1e-5) and torch.allclose(*grads, atol=1e-4))
 
 
-def _each(made: Any) -> tuple[torch.Tensor, ...]:
-    return made if isinstance(made, tuple) else (made,)
+def _as_tuple(output: Any) -> tuple[torch.Tensor, ...]:
+    return output if isinstance(output, tuple) else (output,)
 
 
 @contextmanager
 def fused_ops(model: Any) -> Iterator[None]:
-    """The model with lighter parts, as far as it has any that are known."""
+    """The model with fused norms and rotary positions, as far as its own are known."""
     changed: list[nn.Module] = []
-    rotaries: list[tuple[Any, Callable[..., Pair]]] = []
+    rotaries: list[tuple[Any, Callable[..., Pair]]] = []  # (Python module, its own function)
     modules = list(model.modules())
     try:
         for module in modules:
-            if "forward" not in vars(module) and (light := fused_norm(module)) is not None:
-                module.forward = light
+            if "forward" not in vars(module) and (forward := fused_norm(module)) is not None:
+                module.forward = forward
                 changed.append(module)
         for name in {type(module).__module__ for module in modules}:
-            home = sys.modules[name]
-            own = getattr(home, ROTARY, None)
-            if own is not None and (rotary := fused_rotary(own)) is not None:
-                setattr(home, ROTARY, rotary)
-                rotaries.append((home, own))
+            source = sys.modules[name]
+            original = getattr(source, ROTARY, None)
+            if original is not None and (rotary := fused_rotary(original)) is not None:
+                setattr(source, ROTARY, rotary)
+                rotaries.append((source, original))
         yield
     finally:
         for module in changed:
             del module.forward
-        for home, own in rotaries:
-            setattr(home, ROTARY, own)
+        for source, original in rotaries:
+            setattr(source, ROTARY, original)

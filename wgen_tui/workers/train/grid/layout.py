@@ -1,6 +1,6 @@
 """All weights of an adapter as one row of numbers, and back.
 
-Promises: no number is changed; a row fitted to a higher rank has zeros in what is more.
+Promises: no number is changed; a row fitted to a higher rank is padded with zeros.
 """
 
 from __future__ import annotations
@@ -30,29 +30,30 @@ class Layout:
     @property
     def width(self) -> int:
         """Numbers in a row."""
-        return sum(self.rank * (wide + out) for wide, out in self.shapes.values())
+        return sum(self.rank * (ins + outs) for ins, outs in self.shapes.values())
 
     def views(self, rows: torch.Tensor) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
         """A [n, R, in] and B [n, out, R] of each module, as views into `rows` [n, width]."""
-        found: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
-        start, rank = 0, self.rank
-        middle = rank * sum(wide for wide, _ in self.shapes.values())
-        for name, (wide, out) in self.shapes.items():
-            found[name] = (
-                rows[:, start : start + rank * wide].view(-1, rank, wide),
-                rows[:, middle : middle + rank * out].view(-1, out, rank),
+        views: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+        a_start, rank = 0, self.rank
+        b_start = rank * sum(ins for ins, _ in self.shapes.values())
+        for name, (ins, outs) in self.shapes.items():
+            a_end, b_end = a_start + rank * ins, b_start + rank * outs
+            views[name] = (
+                rows[:, a_start:a_end].view(-1, rank, ins),
+                rows[:, b_start:b_end].view(-1, outs, rank),
             )
-            start, middle = start + rank * wide, middle + rank * out
-        return found
+            a_start, b_start = a_end, b_end
+        return views
 
-    def joined(self, rows: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
+    def joined_a(self, rows: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
         """The A's of neighbours of one width [n, names·R, in], as a view into `rows`."""
-        wide = self.shapes[names[0]][0]
+        ins = self.shapes[names[0]][0]
         first = self.views(rows)[names[0]][0]
-        size = (rows.size(0), len(names) * self.rank, wide)
+        size = (rows.size(0), len(names) * self.rank, ins)
         return first.as_strided(size, first.stride(), first.storage_offset())
 
-    def ranked(self, rank: int) -> Layout:
+    def at_rank(self, rank: int) -> Layout:
         """The same modules at another rank."""
         return Layout(self.shapes, rank)
 
@@ -60,13 +61,13 @@ class Layout:
         """A row of rank `rank` at this layout's rank: padded with zeros, or cut."""
         if rank == self.rank:
             return row
-        made = row.new_zeros(1, self.width)
+        fitted = row.new_zeros(1, self.width)
         low = min(rank, self.rank)
-        source = self.ranked(rank).views(row[None])
-        for name, (a, b) in self.views(made).items():
+        source = self.at_rank(rank).views(row[None])
+        for name, (a, b) in self.views(fitted).items():
             a[0, :low] = source[name][0][0, :low]
             b[0, :, :low] = source[name][1][0, :, :low]
-        return made[0]
+        return fitted[0]
 
 
 def layout_of(adapter: Adapter) -> Layout:

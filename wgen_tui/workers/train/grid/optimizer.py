@@ -27,7 +27,7 @@ class LossScale:
     good: int = 0
 
     def update(self, *, overflow: bool) -> None:
-        """Take note of a step."""
+        """Adapt to how a step went."""
         if overflow:
             self.scale *= BACKOFF
             self.good = 0
@@ -44,8 +44,8 @@ class AdamWSettings:
 
     betas: Sequence[tuple[float, float]]
     decays: Sequence[float]
-    rest1: torch.Tensor  # 1 - beta1
-    rest2: torch.Tensor  # 1 - beta2
+    one_minus_beta1: torch.Tensor  # 1 - beta1
+    one_minus_beta2: torch.Tensor  # 1 - beta2
     epsilon: torch.Tensor
     clip: torch.Tensor
 
@@ -71,24 +71,25 @@ class AdamWSettings:
         """What a step multiplies with, by adapter, worked out in double precision.
 
         Returns:
-            What is left of the weights after decay; the correction of the second moments' root
-            (it goes to the epsilon and the rate instead); the rate so corrected, downwards.
+            The factor that weight decay leaves of the weights; the bias correction of exp_avg_sq's
+            root (it goes to the epsilon and the step size instead); the step size so corrected,
+            negative.
         """
         each = zip(self.betas, self.decays, rates, steps, strict=True)
-        left, roots, downs = [], [], []
+        decayed, corrections, step_sizes = [], [], []
         for (beta1, beta2), decay, rate, step in each:
-            left.append(1 - rate * decay)
-            roots.append(math.sqrt(1 - beta2**step) if step else 1.0)
-            downs.append(-rate / (1 - beta1**step) * roots[-1] if step else 0.0)
-        return left, roots, downs
+            decayed.append(1 - rate * decay)
+            corrections.append(math.sqrt(1 - beta2**step) if step else 1.0)
+            step_sizes.append(-rate / (1 - beta1**step) * corrections[-1] if step else 0.0)
+        return decayed, corrections, step_sizes
 
 
 def adamw(
     rows: torch.Tensor,
     grads: torch.Tensor,
-    means: torch.Tensor,
-    squares: torch.Tensor,
-    knobs: AdamWSettings,
+    exp_avg: torch.Tensor,
+    exp_avg_sq: torch.Tensor,
+    settings: AdamWSettings,
     norms: torch.Tensor,
     rates: Sequence[float],
     steps: Sequence[int],
@@ -97,24 +98,27 @@ def adamw(
 
     Args:
         rows: Weights [K, width].
-        grads: Gradients [K, width]; afterwards of no meaning, as the step is worked out in them.
-        means: First moments [K, width].
-        squares: Second moments [K, width].
-        knobs: Settings.
+        grads: Gradients [K, width]; they are used up: the step is worked out in their memory.
+        exp_avg: First moments [K, width].
+        exp_avg_sq: Second moments [K, width].
+        settings: Of each adapter.
         norms: Norm of each adapter's gradient [K].
         rates: Learning rate of each adapter; 0 with step 0 leaves an adapter alone.
         steps: Number of this step of each adapter, from 1; 0 to leave it alone.
     """
-    factors = torch.tensor(knobs.factors(rates, steps), device=rows.device)
-    left, correction, down = factors[..., None]
+    factors = torch.tensor(settings.factors(rates, steps), device=rows.device)
+    decayed, correction, step_size = factors[..., None]  # each [K, 1]
+    # Cheaper than leaving rows out: they are put back as they were.
     idle = [slot for slot, number in enumerate(steps) if number == 0]
-    kept = [(part, part[idle].clone()) for part in (rows, means, squares)] if idle else []
-    grads.mul_((knobs.clip / (norms[:, None] + CLIP_EPSILON)).clamp_(max=1.0))
-    if any(knobs.decays):
-        rows.mul_(left)
-    means.lerp_(grads, knobs.rest1.expand_as(grads))
-    squares.lerp_(grads.square_(), knobs.rest2.expand_as(grads))
-    root = torch.sqrt(squares, out=grads).add_(knobs.epsilon * correction)
-    rows.addcmul_(torch.div(means, root, out=grads), down)
-    for part, before in kept:
-        part[idle] = before
+    before = [(part, part[idle].clone()) for part in (rows, exp_avg, exp_avg_sq)] if idle else []
+    # Clipping, as clip_grad_norm_ does it: each adapter by its own norm.
+    grads.mul_((settings.clip / (norms[:, None] + CLIP_EPSILON)).clamp_(max=1.0))
+    if any(settings.decays):
+        rows.mul_(decayed)
+    # The moments, then the step; from here on `grads` is scratch memory.
+    exp_avg.lerp_(grads, settings.one_minus_beta1.expand_as(grads))
+    exp_avg_sq.lerp_(grads.square_(), settings.one_minus_beta2.expand_as(grads))
+    denominator = torch.sqrt(exp_avg_sq, out=grads).add_(settings.epsilon * correction)
+    rows.addcmul_(torch.div(exp_avg, denominator, out=grads), step_size)
+    for part, values in before:
+        part[idle] = values

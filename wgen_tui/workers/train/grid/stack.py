@@ -18,9 +18,9 @@ import torch
 from torch import nn
 
 from wgen_tui.workers.train.grid.fused_lora import (
+    FusedWeights,
     Fusion,
     ModuleWeights,
-    Weights,
     fusible,
     shared_inputs,
 )
@@ -54,7 +54,7 @@ class StackedLinear(nn.Module):  # type: ignore[misc]
     """A frozen module with K adapters: A [K, R, in], B [K, out, R], scale [K, 1, 1].
 
     `alpha` is the scale where all adapters have the same; `fusion` computes the module together
-    with others, as the `place`-th of them.
+    with others, as number `fusion_index` of them.
     """
 
     def __init__(self, base: nn.Module, routing: Routing, number: int) -> None:
@@ -67,13 +67,13 @@ class StackedLinear(nn.Module):  # type: ignore[misc]
         self.scale: torch.Tensor
         self.alpha: float | None = None
         self.fusion: Fusion | None = None
-        self.place = 0
+        self.fusion_index = 0
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         """The base's output and, as the routing says, B·A·x·scale on top of it."""
         routing, fusion = self.routing, self.fusion
         if fusion is not None and routing.fuses and fusion.takes(x):
-            return fusion.output(self.place, x)
+            return fusion.output(self.fusion_index, x)
         y: torch.Tensor = self.base(x, *args, **kwargs)
         if routing.mode == "base":
             return y
@@ -83,27 +83,29 @@ class StackedLinear(nn.Module):  # type: ignore[misc]
         return self._grouped(x, y) if routing.mode == "grouped" else self._masked(x, y)
 
     def _grouped(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Rows of slot 0, then as many of slot 1, and so on: one product for each half."""
         count = self.a.size(0)
-        inner = torch.bmm(x.reshape(count, -1, x.size(-1)), self.a.transpose(1, 2))
+        # [K, rows, in] x [K, in, R] = [K, rows, R]
+        ax = torch.bmm(x.reshape(count, -1, x.size(-1)), self.a.transpose(1, 2))
         alpha = self.alpha
         if alpha is None:
-            inner, alpha = inner * self.scale, 1.0
+            ax, alpha = ax * self.scale, 1.0
         # In the adapters' precision first, rounded once, as PEFT does it.
-        rows = y.view(count, -1, y.size(-1)).to(inner.dtype)
-        return (
-            torch.baddbmm(rows, inner, self.b.transpose(1, 2), alpha=alpha).to(y.dtype).view_as(y)
-        )
+        rows = y.view(count, -1, y.size(-1)).to(ax.dtype)  # [K, rows, out]
+        return torch.baddbmm(rows, ax, self.b.transpose(1, 2), alpha=alpha).to(y.dtype).view_as(y)
 
     def _masked(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        count, rank, width = self.a.shape
-        inner = nn.functional.linear(x, self.a.reshape(count * rank, width)) * self.routing.mask
-        b = (self.b.transpose(1, 2) * self.scale).reshape(count * rank, -1)
-        return (y + inner @ b).to(y.dtype)
+        """Every token through the A's of all adapters, then all but its own masked out."""
+        count, rank, ins = self.a.shape
+        # [rows, tokens, K·R]
+        ax = nn.functional.linear(x, self.a.reshape(count * rank, ins)) * self.routing.mask
+        b = (self.b.transpose(1, 2) * self.scale).reshape(count * rank, -1)  # [K·R, out]
+        return (y + ax @ b).to(y.dtype)
 
 
 @dataclass(frozen=True)
 class Slot:
-    """What a slot is filled with: a row at its own rank, and its scale."""
+    """What a slot is filled with: a row [width] at its own rank, and its scale."""
 
     row: torch.Tensor
     rank: int
@@ -115,7 +117,7 @@ class Stack:
     """The adapters that are on the base now.
 
     Attributes:
-        model: The base model; its modules in `shapes` are wrapped while the stack is on.
+        model: The base model; its modules in `shapes` are wrapped while the stack is installed.
         shapes: Module name -> (in, out).
         routing: Set before each pass.
         rows: All weights [K, width], float32; the modules' parameters are views into it.
@@ -137,7 +139,7 @@ class Stack:
     def __post_init__(self) -> None:
         self.groups = shared_inputs(self.model, self.shapes)
 
-    def on(self) -> None:
+    def install(self) -> None:
         """Wrap the base's modules, if they are not; `fill` comes next."""
         if self._modules:
             return
@@ -146,7 +148,7 @@ class Stack:
             self._put(name, module)
             self._modules[name] = module
 
-    def off(self) -> None:
+    def uninstall(self) -> None:
         """Put the base's own modules back."""
         for name, module in self._modules.items():
             self._put(name, module.base)
@@ -173,7 +175,7 @@ class Stack:
             self._fuse(alpha)
 
     def _fuse(self, alpha: float | None) -> None:
-        """Let the modules of each group be computed together, where they can."""
+        """Compute the modules of each group together, where they can be."""
         assert self.grads is not None
         gradients = self.layout.views(self.grads)
         scale = self.scales.view(-1, 1, 1) if alpha is None else None
@@ -182,10 +184,10 @@ class Stack:
             if not all(fusible(module.base, self.rows.dtype) for module in modules):
                 continue
             fusion = Fusion(
-                Weights(
-                    a=self.layout.joined(self.rows, names),
-                    grad=self.layout.joined(self.grads, names),
-                    halves=[
+                FusedWeights(
+                    a=self.layout.joined_a(self.rows, names),
+                    grad=self.layout.joined_a(self.grads, names),
+                    modules=[
                         ModuleWeights(module.base, module.b.detach(), gradients[name][1])
                         for name, module in zip(names, modules, strict=True)
                     ],
@@ -193,8 +195,8 @@ class Stack:
                     alpha=1.0 if alpha is None else alpha,
                 )
             )
-            for place, module in enumerate(modules):
-                module.fusion, module.place = fusion, place
+            for index, module in enumerate(modules):
+                module.fusion, module.fusion_index = fusion, index
 
     def layout_at(self, rank: int) -> Layout:
         """The layout of a row at a rank."""
@@ -202,9 +204,9 @@ class Stack:
 
     def row(self, slot: int, rank: int) -> torch.Tensor:
         """A copy of a slot's weights at its own rank."""
-        return self.layout.ranked(rank).fit(self.rows[slot], self.layout.rank).clone()
+        return self.layout.at_rank(rank).fit(self.rows[slot], self.layout.rank).clone()
 
-    def columns(self, slots: torch.Tensor) -> torch.Tensor:
+    def routing_mask(self, slots: torch.Tensor) -> torch.Tensor:
         """The mask of tokens that go through these slots (-1: the base).
 
         Args:
@@ -214,8 +216,8 @@ class Stack:
             [..., K·R], 1 in the columns of the token's own adapter.
         """
         count = self.rows.size(0)
-        own = slots[..., None] == torch.arange(count, device=slots.device)
-        return own.repeat_interleave(self.layout.rank, dim=-1).to(torch.float32)
+        is_own = slots[..., None] == torch.arange(count, device=slots.device)  # [..., K]
+        return is_own.repeat_interleave(self.layout.rank, dim=-1).to(torch.float32)
 
     def _put(self, name: str, module: nn.Module) -> None:
         parent, _, last = name.rpartition(".")

@@ -1,8 +1,10 @@
 """Training a grid of runs: one pass for all of them, one optimiser step for each.
 
-Promises: each run's adapter is the one it would get if it were trained alone, up to rounding; a run
-that diverges is taken out and named while the others go on; one that is done makes room for one that
-waits; memory that does not suffice halves the stack and loses no step.
+Promises: each run's adapter is the one it would get if it were trained by itself, up to rounding; a
+run that diverges is taken out and named while the others train on; when one is done, one that waits
+takes its place; memory that does not suffice halves the stack and loses no step.
+
+In shapes, K is the adapters in the stack and width the weights of one of them, all in one row.
 """
 
 from __future__ import annotations
@@ -16,32 +18,32 @@ from contextlib import suppress
 import torch
 
 from wgen_tui.protocol.ids import digest
-from wgen_tui.workers.data import Example
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.recipe import seed_step, trained_tokens
 from wgen_tui.workers.runtime import Cancelled, Worker, is_out_of_memory
 from wgen_tui.workers.train.grid.batch import (
     Batches,
+    CollatedBatch,
     Head,
-    Pass,
     count_tokens,
     loss_sums,
-    packed,
+    pack_batch,
     packing_is_exact,
-    packs,
-    padded,
+    pad_batch,
+    should_pack,
 )
 from wgen_tui.workers.train.grid.dropout import Dropper
-from wgen_tui.workers.train.grid.fit import fit
+from wgen_tui.workers.train.grid.fit import choose_stack_size, largest_batch
 from wgen_tui.workers.train.grid.fused_base import fused_ops
 from wgen_tui.workers.train.grid.grid_run import GridRun
 from wgen_tui.workers.train.grid.layout import Layout
 from wgen_tui.workers.train.grid.optimizer import AdamWSettings, adamw
 from wgen_tui.workers.train.grid.stack import Slot, Stack
-from wgen_tui.workers.train.run import StepDone, TrainingRun, diverged, probe_ids
+from wgen_tui.workers.train.run import StepResult, TrainingRun, diverged, probe_ids
 from wgen_tui.workers.train.sample_during import CheckpointSampler
 
-Make = Callable[[TrainingRun], GridRun]
+MakeGridRun = Callable[[TrainingRun], GridRun]
+Ended = list[tuple[GridRun, Exception | None]]  # each with what ended it; None: it is trained
 
 
 class GridTrainer:
@@ -52,32 +54,35 @@ class GridTrainer:
         worker: Worker,
         base: Base,
         layout: Layout,
-        watch: CheckpointSampler | None,
+        sampler: CheckpointSampler | None,
         *,
         checkpointing: bool,
     ) -> None:
         self._worker = worker
         self._base = base
-        self._pad = int(base.tokenizer.pad_token_id)
+        self._pad_id = int(base.tokenizer.pad_token_id)
         self._stack = Stack(base.model, layout.shapes, base.device)
-        self._entries: list[GridRun] = []
-        self._means = self._squares = torch.empty(0)
-        self._knobs: AdamWSettings | None = None
-        self._scaled = base.precision == "fp16"
         self._head = Head(base.model)
         self._may_pack = packing_is_exact(base.model, base.device)
-        self._watch = watch
+        self._sampler = sampler
         self._checkpointing = checkpointing
-        self._most = 1
+        self._fp16 = base.precision == "fp16"  # gradients are scaled, each run's by its own scale
+        # Slot k of the stack holds the adapter of self._active[k].
+        self._active: list[GridRun] = []
         self._waiting: deque[TrainingRun | GridRun] = deque()
+        self._max_adapters = 1
+        self._exp_avg = self._exp_avg_sq = torch.empty(0)  # [K, width]
+        self._settings: AdamWSettings | None = None
 
-    def train(self, members: Sequence[TrainingRun], make: Make, asked: int | None) -> None:
+    def train(
+        self, runs: Sequence[TrainingRun], make: MakeGridRun, max_adapters: int | None
+    ) -> None:
         """Train these runs to their ends; each run's outcome goes to the worker.
 
         Args:
-            members: The runs.
-            make: Makes a run's entry when there is room for it.
-            asked: At most so many together; None for as many as fit.
+            runs: What to train.
+            make: Makes a run's adapter, when it comes into the stack.
+            max_adapters: At most so many together; None for as many as fit.
         """
         model = self._base.model
         if self._checkpointing:
@@ -87,135 +92,144 @@ class GridTrainer:
         warnings.filterwarnings("ignore", "grad and param do not obey the gradient layout")
         try:
             with fused_ops(model):
-                self._train_all(members, make, asked)
+                self._train_all(runs, make, max_adapters)
         finally:
-            for entry in self._entries:
-                entry.member.close()
-            self._stack.off()
+            for active in self._active:
+                active.run.close()
+            self._stack.uninstall()
             if self._checkpointing:
                 model.gradient_checkpointing_disable()
             model.eval().requires_grad_(False)
 
-    def _train_all(self, members: Sequence[TrainingRun], make: Make, asked: int | None) -> None:
-        first = make(members[0])
-        self._size(members, first, asked)
-        self._waiting.extend((first, *members[1:]))
-        while self._waiting or self._entries:
-            if self._waiting and len(self._entries) < self._most:
-                self._admit(make)
-            self._drop(self._cancelled())
-            if self._entries:
+    def _train_all(
+        self, runs: Sequence[TrainingRun], make: MakeGridRun, max_adapters: int | None
+    ) -> None:
+        first = make(runs[0])
+        self._choose_stack_size(runs, first, max_adapters)
+        self._waiting.extend((first, *runs[1:]))
+        while self._waiting or self._active:
+            if self._waiting and len(self._active) < self._max_adapters:
+                self._fill_free_slots(make)
+            self._remove(self._cancelled())
+            if self._active:
                 self._step()
 
     # -- who is in the stack ---------------------------------------------------------------------
 
-    def _size(self, members: Sequence[TrainingRun], first: GridRun, asked: int | None) -> None:
-        def largest(member: TrainingRun) -> list[Example]:
-            size = member.training.per_device_train_batch_size
-            return sorted(member.dataset.examples, key=lambda e: -len(e.ids))[:size]
-
-        longest = max(map(largest, members), key=lambda batch: len(batch) * len(batch[0].ids))
-        rank = max(member.training.lora.r for member in members)
-        width = self._stack.layout_at(rank).width
-        self._stack.on()
+    def _choose_stack_size(
+        self, runs: Sequence[TrainingRun], first: GridRun, max_adapters: int | None
+    ) -> None:
+        """Measure one adapter on the largest batch that any run will have."""
+        width = self._stack.layout_at(max(run.training.lora.r for run in runs)).width
+        self._stack.install()
         try:
             self._stack.fill([first.slot], train=True)
-            model = self._base.model
-            found = fit(model, self._head, self._stack, longest, self._pad, width, asked)
-            self._most, reason = found.most, found.reason
+            size = choose_stack_size(
+                self._base.model,
+                self._head,
+                self._stack,
+                largest_batch(runs),
+                self._pad_id,
+                width,
+                max_adapters,
+            )
+            self._max_adapters, reason = size.adapters, size.reason
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            self._most, reason = 1, "one adapter at a time: memory"
+            self._max_adapters, reason = 1, "one adapter at a time: memory"
         finally:
-            self._stack.off()
-        runs = "1 run" if len(members) == 1 else f"{len(members)} runs"
-        self._worker.note(f"{runs} to train, {reason}")
+            self._stack.uninstall()
+        count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+        self._worker.note(f"{count} to train, {reason}")
 
-    def _admit(self, make: Make) -> None:
-        fresh: list[GridRun] = []
+    def _fill_free_slots(self, make: MakeGridRun) -> None:
+        added: list[GridRun] = []
         # PEFT makes new adapters on the bare base.
-        self._stack.off()
-        while self._waiting and len(self._entries) + len(fresh) < self._most:
+        self._stack.uninstall()
+        while self._waiting and len(self._active) + len(added) < self._max_adapters:
             item = self._waiting.popleft()
-            member = item.member if isinstance(item, GridRun) else item
-            self._worker.begin_run(member.run_id)
+            run = item.run if isinstance(item, GridRun) else item
+            self._worker.begin_run(run.run_id)
             try:
-                self._worker.check_cancelled(member.run_id)
-                entry = item if isinstance(item, GridRun) else make(item)
-                member.open()
+                self._worker.check_cancelled(run.run_id)
+                grid_run = item if isinstance(item, GridRun) else make(item)
+                run.open()
             except Exception as error:  # this run's alone
-                self._worker.record_error(member.run_id, error)
+                self._worker.record_error(run.run_id, error)
             else:
-                fresh.append(entry)
-        self._stack.on()
-        self._rebuild([*self._entries, *fresh], keep=self._entries)
+                added.append(grid_run)
+        self._stack.install()
+        self._rebuild([*self._active, *added], in_stack=self._active)
 
-    def _rebuild(self, entries: Sequence[GridRun], keep: Sequence[GridRun]) -> None:
-        """Fill the stack anew; `keep` are in it and may have moved on."""
-        self._bring_up_to_date(keep)
-        self._entries = list(entries)
-        if not entries:
+    def _rebuild(self, active: Sequence[GridRun], in_stack: Sequence[GridRun]) -> None:
+        """Fill the stack anew; what the stack has of those that are in it now is newer."""
+        self._copy_back(in_stack)
+        self._active = list(active)
+        if not active:
             return
-        for entry in entries:
-            entry.to(self._base.device)
-        self._stack.fill([entry.slot for entry in entries], train=True)
-        layout, device = self._stack.layout, self._base.device
+        for grid_run in active:
+            grid_run.to(self._base.device)
+        self._stack.fill([grid_run.slot for grid_run in active], train=True)
+        fit = self._stack.layout.fit
+        self._exp_avg = torch.stack([fit(g.exp_avg, g.slot.rank) for g in active])
+        self._exp_avg_sq = torch.stack([fit(g.exp_avg_sq, g.slot.rank) for g in active])
+        self._settings = AdamWSettings.of([g.run.training for g in active], self._base.device)
 
-        def moments(name: str) -> torch.Tensor:
-            rows = [layout.fit(getattr(entry, name), entry.slot.rank) for entry in entries]
-            return torch.stack(rows)
+    def _copy_back(self, runs: Sequence[GridRun]) -> None:
+        """Give runs of the stack their weights and moments as they are there."""
+        for grid_run in runs:
+            k, rank = self._active.index(grid_run), grid_run.slot.rank
+            grid_run.slot = Slot(self._stack.row(k, rank), rank, grid_run.slot.scale)
+            layout, stack_rank = self._stack.layout.at_rank(rank), self._stack.layout.rank
+            grid_run.exp_avg = layout.fit(self._exp_avg[k], stack_rank).clone()
+            grid_run.exp_avg_sq = layout.fit(self._exp_avg_sq[k], stack_rank).clone()
 
-        self._means, self._squares = moments("means"), moments("squares")
-        self._knobs = AdamWSettings.of([entry.member.training for entry in entries], device)
-
-    def _bring_up_to_date(self, entries: Sequence[GridRun]) -> None:
-        for entry in entries:
-            slot, rank = self._entries.index(entry), entry.slot.rank
-            entry.slot = Slot(self._stack.row(slot, rank), rank, entry.slot.scale)
-            own = self._stack.layout.ranked(rank)
-            entry.means = own.fit(self._means[slot], self._stack.layout.rank).clone()
-            entry.squares = own.fit(self._squares[slot], self._stack.layout.rank).clone()
-
-    def _drop(self, ended: Sequence[tuple[GridRun, Exception | None]]) -> None:
+    def _remove(self, ended: Ended) -> None:
         """Take runs out, each with what ended it."""
         if not ended:
             return
-        gone = [entry for entry, _ in ended]
-        kept = [entry for entry in self._entries if entry not in gone]
-        for entry, error in ended:
-            entry.member.close()
+        removed = [grid_run for grid_run, _ in ended]
+        kept = [grid_run for grid_run in self._active if grid_run not in removed]
+        for grid_run, error in ended:
+            grid_run.run.close()
             if error is None:
-                self._worker.end_run(entry.member.run_id)
+                self._worker.end_run(grid_run.run.run_id)
             else:
-                self._worker.record_error(entry.member.run_id, error)
-        self._rebuild(kept, keep=kept)
+                self._worker.record_error(grid_run.run.run_id, error)
+        self._rebuild(kept, in_stack=kept)
 
-    def _cancelled(self) -> list[tuple[GridRun, Exception | None]]:
-        ended: list[tuple[GridRun, Exception | None]] = []
+    def _cancelled(self) -> Ended:
+        """The runs that are to stop, each with its state saved."""
+        ended: Ended = []
         if not self._worker.has_requests():
             return ended
-        for entry in self._entries:
+        for grid_run in self._active:
             try:
-                self._worker.check_cancelled(entry.member.run_id)
+                self._worker.check_cancelled(grid_run.run.run_id)
             except Cancelled as error:
-                self._bring_up_to_date([entry])
+                self._copy_back([grid_run])
                 with suppress(OSError):  # that it was to stop counts, not that it was not saved
-                    entry.member.save(entry.state())
-                ended.append((entry, error))
+                    grid_run.run.save_state(grid_run.state())
+                ended.append((grid_run, error))
         return ended
 
     # -- one step --------------------------------------------------------------------------------
 
     def _step(self) -> None:
-        work = [entry.order.batches(entry.member.step + 1) for entry in self._entries]
-        tokens = [trained_tokens(batches) for batches in work]
+        # 1. Which examples: each run's own batches of this step. Pass i takes the i-th batch of
+        #    every run; a run that accumulates fewer batches than another has an empty one there.
+        batches = [g.order.batches(g.run.step + 1) for g in self._active]
+        tokens = [trained_tokens(own) for own in batches]  # K numbers: what each loss is a mean of
         passes = [
-            [own[number] if number < len(own) else [] for own in work]
-            for number in range(max(map(len, work)))
+            [own[i] if i < len(own) else [] for own in batches]
+            for i in range(max(map(len, batches)))
         ]
-        real, rows = map(sum, zip(*map(count_tokens, passes), strict=True))
-        pack = self._may_pack and packs(real, rows, self._base.device.type)
+        real_tokens, padded_tokens = map(sum, zip(*map(count_tokens, passes), strict=True))
+        device_type = self._base.device.type
+        pack = self._may_pack and should_pack(real_tokens, padded_tokens, device_type)
+
+        # 2. One forward and backward pass for all adapters, for each of the accumulated batches.
         try:
             losses, norms = self._gradients(passes, tokens, pack=pack)
             if pack and not all(map(math.isfinite, (*losses, *norms))):
@@ -227,137 +241,150 @@ class GridTrainer:
             # Without its frames, which hold the tensors of the pass.
             self._halve(error.with_traceback(None))
             return
-        bad = [
+
+        # 3. One optimiser step for each adapter; one whose gradient is not finite is left as it is.
+        not_finite = [
             not (math.isfinite(loss) and math.isfinite(norm))
             for loss, norm in zip(losses, norms, strict=True)
         ]
-        rates = self._update(norms, bad)
-        ended: list[tuple[GridRun, Exception | None]] = []
-        for slot, entry in enumerate(self._entries):
+        rates = self._update(norms, not_finite)
+
+        # 4. What each run writes: metrics, checkpoints, states to resume from.
+        ended: Ended = []
+        for k, grid_run in enumerate(self._active):
             try:
-                if bad[slot] and (not self._scaled or entry.loss_scale.scale < 1):
-                    raise diverged(losses[slot])
-                clip = entry.member.training.max_grad_norm
-                norm = norms[slot] if clip is not None else None
-                done = StepDone(losses[slot], tokens[slot], norm, rates[slot])
-                entry.member.record(done, self._base.device)
-                self._write(slot, entry, done)
-                if entry.member.done:
-                    ended.append((entry, None))
+                # Under fp16 an overflow is no failure until the scale cannot fall any more.
+                if not_finite[k] and (not self._fp16 or grid_run.loss_scale.scale < 1):
+                    raise diverged(losses[k])
+                clips = grid_run.run.training.max_grad_norm is not None
+                result = StepResult(losses[k], tokens[k], norms[k] if clips else None, rates[k])
+                grid_run.run.record(result, self._base.device)
+                self._write(k, grid_run, result)
+                if grid_run.run.done:
+                    ended.append((grid_run, None))
             except Exception as error:  # this run's alone; the others have done their step
-                ended.append((entry, error))
-        self._drop(ended)
+                ended.append((grid_run, error))
+        self._remove(ended)
 
     def _gradients(
         self, passes: Sequence[Batches], tokens: Sequence[int], *, pack: bool
     ) -> tuple[list[float], list[float]]:
-        """Loss and norm of the gradient of each run."""
+        """The loss and the norm of the gradient of each run; the gradients are in the stack."""
         stack, grads, device = self._stack, self._stack.grads, self._base.device
         assert grads is not None
-        grads.zero_()
-        scales = [entry.loss_scale.scale if self._scaled else 1.0 for entry in self._entries]
+        grads.zero_()  # [K, width]
+
+        # Each run's loss is the mean over its own trained tokens, times its loss scale.
+        scales = [g.loss_scale.scale if self._fp16 else 1.0 for g in self._active]
         weights = torch.tensor([s / max(n, 1) for s, n in zip(scales, tokens, strict=True)])
-        weights = weights.to(device)
-        total = torch.zeros(len(self._entries), device=device)
+        weights = weights.to(device)  # [K]
+        total = torch.zeros(len(self._active), device=device)  # [K]
         for number, batches in enumerate(passes):
-            made = packed(batches, stack) if pack else padded(batches, self._pad, device)
-            self._set_dropout(made, number)
-            sums = loss_sums(self._head, stack, made)
+            batch = pack_batch(batches, stack) if pack else pad_batch(batches, self._pad_id, device)
+            self._set_dropout(batch, number)
+            sums = loss_sums(self._head, stack, batch)  # [K]
+            # Runs share no weight, so the gradient of the sum is each run's own gradient.
             (sums * weights).sum().backward()
             total += sums.detach()
-            self._note_pass(batches, made)
-        norms = torch.linalg.vector_norm(grads, dim=1)
-        if self._scaled:
-            own = torch.tensor(scales, device=device)
-            grads.div_(own[:, None])
-            norms = norms / own
-        losses = total / torch.tensor(tokens, device=device).clamp_min(1)
-        found = torch.stack([losses, norms]).tolist()  # one wait for the device
-        return found[0], found[1]
+            self._note_pass(batches, batch)
 
-    def _update(self, norms: list[float], bad: list[bool]) -> list[float]:
-        """The optimiser's step; returns each run's learning rate."""
-        assert self._stack.grads is not None and self._knobs is not None
-        rates = [entry.schedule.rate for entry in self._entries]
-        for entry, skipped in zip(self._entries, bad, strict=True):
-            if self._scaled:
-                entry.loss_scale.update(overflow=skipped)
+        norms = torch.linalg.vector_norm(grads, dim=1)  # [K]
+        if self._fp16:
+            unscale = torch.tensor(scales, device=device)
+            grads.div_(unscale[:, None])
+            norms = norms / unscale
+        losses = total / torch.tensor(tokens, device=device).clamp_min(1)
+        numbers = torch.stack([losses, norms]).tolist()  # one wait for the device
+        return numbers[0], numbers[1]
+
+    def _update(self, norms: list[float], skip: list[bool]) -> list[float]:
+        """Do the optimiser's step; returns each run's learning rate."""
+        assert self._stack.grads is not None and self._settings is not None
+        rates = [grid_run.schedule.rate for grid_run in self._active]
+        for grid_run, skipped in zip(self._active, skip, strict=True):
+            if self._fp16:
+                grid_run.loss_scale.update(overflow=skipped)
             if not skipped:
-                entry.updates += 1
-                entry.schedule.advance()
-        steps = [0 if skip else e.updates for e, skip in zip(self._entries, bad, strict=True)]
+                grid_run.updates += 1
+                grid_run.schedule.advance()
+        # Step 0 leaves an adapter alone.
+        steps = [0 if s else g.updates for g, s in zip(self._active, skip, strict=True)]
         adamw(
             self._stack.rows,
             self._stack.grads,
-            self._means,
-            self._squares,
-            self._knobs,
+            self._exp_avg,
+            self._exp_avg_sq,
+            self._settings,
             torch.tensor(norms, device=self._base.device),
             rates,
             steps,
         )
         return rates
 
-    def _set_dropout(self, made: Pass, number: int) -> None:
-        rates = [entry.member.training.lora.lora_dropout for entry in self._entries]
+    def _set_dropout(self, batch: CollatedBatch, number: int) -> None:
+        """Let what is dropped follow from each run's own seed, step and batch."""
+        rates = [grid_run.run.training.lora.lora_dropout for grid_run in self._active]
         self._stack.routing.dropout = None
         if any(rates):
-            keys = [(e.member.spec.seeds.lora_init, e.member.step, number) for e in self._entries]
-            self._stack.routing.dropout = Dropper(made, rates, keys)
-        first = self._entries[0].member
+            keys = [(g.run.spec.seeds.lora_init, g.run.step, number) for g in self._active]
+            self._stack.routing.dropout = Dropper(batch, rates, keys)
+        # What the base itself draws cannot be each run's own: it follows the first.
+        first = self._active[0].run
         seed_step(
             self._base, digest("step", first.spec.seeds.lora_init, first.step, number, bits=62)
         )
 
-    def _note_pass(self, batches: Batches, made: Pass) -> None:
-        share = made.ids.numel() / made.real
-        for entry, batch in zip(self._entries, batches, strict=True):
-            entry.provenance.note(
-                len(self._entries), sum(len(e.ids) for e in batch), share, packed=made.packed
+    def _note_pass(self, batches: Batches, batch: CollatedBatch) -> None:
+        computed_per_token = batch.ids.numel() / batch.tokens
+        for grid_run, own in zip(self._active, batches, strict=True):
+            own_tokens = sum(len(example.ids) for example in own)
+            grid_run.provenance.note(
+                len(self._active), own_tokens, computed_per_token, packed=batch.is_packed
             )
 
     def _halve(self, error: Exception) -> None:
-        """Fewer adapters from here on; those that step aside wait for room."""
+        """Train fewer adapters together from here on; the others wait for a free slot."""
         assert self._stack.grads is not None
         self._stack.grads.zero_()
         if self._base.device.type == "cuda":
             torch.cuda.empty_cache()
-        if len(self._entries) == 1:
-            self._drop([(self._entries[0], error)])
+        if len(self._active) == 1:
+            self._remove([(self._active[0], error)])
             return
-        self._most = len(self._entries) // 2
-        self._worker.note(f"out of memory: {self._most} adapters together from here on")
-        self._bring_up_to_date(self._entries)
-        stay, aside = self._entries[: self._most], self._entries[self._most :]
-        for entry in reversed(aside):
-            entry.member.close()
-            entry.to("cpu")
-            self._waiting.appendleft(entry)
-        self._rebuild(stay, keep=[])
+        self._max_adapters = len(self._active) // 2
+        self._worker.note(f"out of memory: {self._max_adapters} adapters together from here on")
+        self._copy_back(self._active)
+        kept, postponed = self._active[: self._max_adapters], self._active[self._max_adapters :]
+        for grid_run in reversed(postponed):
+            grid_run.run.close()
+            grid_run.to("cpu")
+            self._waiting.appendleft(grid_run)
+        self._rebuild(kept, in_stack=[])
 
     # -- what is kept ----------------------------------------------------------------------------
 
-    def _write(self, slot: int, entry: GridRun, done: StepDone) -> None:
-        member = entry.member
-        if not (member.keeps or member.wants_save):
+    def _write(self, k: int, grid_run: GridRun, result: StepResult) -> None:
+        """Write the checkpoint and the state that are due, and sample from the checkpoint."""
+        run = grid_run.run
+        if not (run.at_checkpoint or run.should_save_state):
             return
-        self._bring_up_to_date([entry])
-        if member.keeps:
-            logits = self._answer(slot, probe_ids(member.dataset))
-            member.provenance |= entry.provenance.as_dict()
-            member.checkpoint(lambda place: entry.write(place, logits), done.loss)
-            if self._watch is not None:
+        self._copy_back([grid_run])
+        if run.at_checkpoint:
+            logits = self._logits(k, probe_ids(run.dataset))
+            run.provenance |= grid_run.provenance.as_dict()
+            run.checkpoint(lambda folder: grid_run.write(folder, logits), result.loss)
+            if self._sampler is not None:
                 self._stack.routing.mode = "base"
-                self._watch.sample_adapter(member.spec, member.step, entry.adapter())
-        if member.wants_save:
-            member.save(entry.state())
+                self._sampler.sample_adapter(run.spec, run.step, grid_run.adapter())
+        if run.should_save_state:
+            run.save_state(grid_run.state())
 
-    def _answer(self, slot: int, ids: torch.Tensor) -> torch.Tensor:
-        """The logits of one adapter behind a prompt, without dropout."""
+    def _logits(self, k: int, ids: torch.Tensor) -> torch.Tensor:
+        """What adapter k predicts after a prompt [tokens], without dropout: [vocabulary]."""
         model, stack = self._base.model, self._stack
         stack.routing.mode, stack.routing.dropout = "masked", None
-        slots = torch.full((1, 1), slot, device=self._base.device)
-        stack.routing.mask = stack.columns(slots)
+        slots = torch.full((1, 1), k, device=self._base.device)
+        stack.routing.mask = stack.routing_mask(slots)  # [1, 1, K·R]
         model.eval()
         try:
             with torch.inference_mode():
