@@ -118,9 +118,6 @@ MEASURE = """
 import json, sys
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
-from wgen_tui.services.estimate import formulas as f
-from wgen_tui.workers.sample import sampler
-from wgen_tui.workers.sample.engine import forward as passes
 from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.train.grid import fit
 from wgen_tui.workers.train.grid.batch import Head, pad_batch
@@ -128,18 +125,7 @@ from wgen_tui.workers.train.grid.stack import Slot, Stack
 from wgen_tui.services.estimate.formulas import Adapters, Pass, saved_bytes
 from wgen_tui.services.models.architecture import _dims
 
-constants = {
-    "adapters": (f.MOST_ADAPTERS, fit.MOST),
-    "bytes of an adapter": (f.ADAPTER_BYTES, fit.OPTIMISER_BYTES),
-    "share of a fit": (f.FIT_SHARE, fit.SHARE),
-    "tokens of a pass on a GPU": (f.PASS_TOKENS[True], fit.TOKENS["cuda"]),
-    "tokens of a pass on a CPU": (f.PASS_TOKENS[False], fit.TOKENS["cpu"]),
-    "rows": (f.MOST_ROWS, passes.MOST_ROWS),
-    "share of rows": (f.ROWS_SHARE, passes.SHARE),
-    "seats": (f.SEATS, sampler.SEATS),
-    "share of seats": (f.SEATS_SHARE, sampler.SHARE),
-}
-assert len(f.PASS_TOKENS) == 2
+
 torch.manual_seed(0)
 torch.set_num_threads(1)
 ratios = {}
@@ -167,30 +153,24 @@ for kind in ("llama", "qwen3", "gemma2"):
             shape = _dims(config.to_dict(), tensors, 0)
             thought = saved_bytes(shape, Adapters(modules, 16), width, Pass(256, 256, 64, False))
             ratios[f"{kind} {width} {names}"] = thought / measured
-print(json.dumps({"constants": constants, "ratios": ratios}))
+print(json.dumps(ratios))
 """
 
 
 @pytest.fixture(scope="module")
-def measured() -> dict[str, dict[str, Any]]:
-    """What the workers' modules say and measure, in a process of their own."""
+def measured() -> dict[str, float]:
+    """Estimated over measured bytes of activations, measured in a process of their own."""
     done = subprocess.run(
         [sys.executable, "-c", MEASURE], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    numbers: dict[str, dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-    return numbers
+    ratios: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return ratios
 
 
-def test_the_workers_choose_by_the_same_constants(measured: dict[str, dict[str, Any]]) -> None:
-    assert len(measured["constants"]) == 9
-    for name, (ours, theirs) in measured["constants"].items():
-        assert ours == theirs, name
-
-
-def test_activations_are_what_the_trainer_measures(measured: dict[str, dict[str, Any]]) -> None:
-    assert len(measured["ratios"]) == 12
-    for name, ratio in measured["ratios"].items():
+def test_activations_are_what_the_trainer_measures(measured: dict[str, float]) -> None:
+    assert len(measured) == 12
+    for name, ratio in measured.items():
         limit = 0.08 if name.startswith("gemma2") else 0.03
         assert ratio == pytest.approx(1, abs=limit), name
 
