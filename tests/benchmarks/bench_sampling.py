@@ -82,7 +82,7 @@ class Rivals:
         self.stock = self._stock(make())
         self.base = make()
         self.rack = AdapterSlots(self.base)
-        self.rack.put([self._adapter(f"a{number}") for number in range(ADAPTERS)])
+        self.rack.load([self._adapter(f"a{number}") for number in range(ADAPTERS)])
         self.ends = frozenset() if endless else end_tokens(self.base, self.tokenizer)
         self.endless = endless
         self.prompts = [self._prompt(text) for text in QUESTIONS]

@@ -175,7 +175,7 @@ class Sampler:
                     adapters.append(adapter)
                     seated.append(target)
         try:
-            self._rack.put(adapters)
+            self._rack.load(adapters)
             self._prove(seated)
             self._work(seated, self._engine)
         finally:
@@ -203,12 +203,12 @@ class Sampler:
     def _alone(self, target: CheckpointWork) -> Iterator[Engine]:
         """A checkpoint with PEFT itself, proven; the base is as before afterwards."""
         probe = self._probe(target)
-        base = self._engine.reader.prefill([probe.ids]).logits[0]
+        base = self._engine.runner.prefill([probe.ids]).logits[0]
         folder = target.run.files.checkpoint(target.step)
         model = PeftModel.from_pretrained(self._base.model, folder).eval()
         try:
-            engine = Engine(model, self._style, None, self._worker.note, self._engine.rows)
-            own = engine.reader.prefill([probe.ids]).logits[0]
+            engine = Engine(model, self._style, None, self._worker.note, self._engine.max_rows)
+            own = engine.runner.prefill([probe.ids]).logits[0]
             self._judge(target, probe, own, base)
             yield engine
         finally:
@@ -227,7 +227,7 @@ class Sampler:
         for start in range(0, len(probes), PROVEN_AT_ONCE):
             group = probes[start : start + PROVEN_AT_ONCE]
             prompts = list(dict.fromkeys(probe.ids for _, probe in group))
-            found = self._engine.reader.prefill(
+            found = self._engine.runner.prefill(
                 [*prompts, *(probe.ids for _, probe in group)],
                 [*(NO_SLOT for _ in prompts), *(target.slot for target, _ in group)],
             ).logits
@@ -266,7 +266,7 @@ class Sampler:
         asked = [(target.readings[key], target.slot) for target, key in todo]
         longest = max((len(item.ids) for item, _ in asked), default=1)
         rows = rows_that_fit(self._base.model, longest, self._base.device)
-        for number, found in read_all(engine.reader, self._base.tokenizer, asked, rows):
+        for number, found in read_all(engine.runner, self._base.tokenizer, asked, rows):
             target, key = todo[number]
             if target.run.over:
                 continue

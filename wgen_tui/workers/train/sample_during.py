@@ -43,7 +43,7 @@ class CheckpointSampler:
         """Draw from an adapter laid on the base; whatever is on it is to be idle."""
         rack = AdapterSlots(self._base.model)
         with _eval_mode(self._base.model):
-            rack.put([adapter])
+            rack.load([adapter])
             try:
                 self._draw(spec, step, self._base.model, rack)
             finally:

@@ -61,7 +61,7 @@ def test_each_row_gets_its_own_adapter(
 ) -> None:
     base, made = load(family(name)), folders(name)
     rack = AdapterSlots(base)
-    rack.put([read_adapter(folder) for folder in made])
+    rack.load([read_adapter(folder) for folder in made])
     reader = ModelRunner(base, 0, rack)
     rows = [(slot, prompt) for slot in (NO_SLOT, 0, 1, 2) for prompt in PROMPTS]
 
@@ -81,7 +81,7 @@ def test_half_precision_is_rounded_as_peft_does(
 ) -> None:
     base, made = load(family("llama"), torch.bfloat16), folders("llama")
     rack = AdapterSlots(base)
-    rack.put([read_adapter(folder) for folder in made])
+    rack.load([read_adapter(folder) for folder in made])
     found = ModelRunner(base, 0, rack).prefill([PROMPTS[1]], [0]).logits[0]
     stock = PeftModel.from_pretrained(load(family("llama"), torch.bfloat16), made[0])
     assert torch.equal(found, logits(stock, PROMPTS[1]))
@@ -94,7 +94,7 @@ def test_the_base_is_the_base(
     names = [name for name, _ in base.named_modules()]
     before = ModelRunner(base, 0).prefill([PROMPTS[0]]).logits
     rack = AdapterSlots(base)
-    rack.put([read_adapter(folder) for folder in folders("llama")])
+    rack.load([read_adapter(folder) for folder in folders("llama")])
     assert torch.equal(ModelRunner(base, 0, rack).prefill([PROMPTS[0]]).logits, before)
     rack.clear()
     assert [name for name, _ in base.named_modules()] == names
@@ -106,7 +106,7 @@ def test_rows_that_go_on_keep_their_adapters(
 ) -> None:
     base = load(family("llama"))
     rack = AdapterSlots(base)
-    rack.put([read_adapter(folder) for folder in folders("llama")])
+    rack.load([read_adapter(folder) for folder in folders("llama")])
     reader = ModelRunner(base, 0, rack)
     reading = reader.prefill(PROMPTS, [2, NO_SLOT, 0])
     reader.select(reading, [2, 0, 0])

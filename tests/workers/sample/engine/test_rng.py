@@ -8,24 +8,24 @@ import torch
 from scipy.stats import chisquare, kstest
 
 from wgen_tui.workers.sample.engine import rng
-from wgen_tui.workers.sample.engine.rng import Keys, choose, keys_of
+from wgen_tui.workers.sample.engine.rng import Keys, sample_tokens, make_keys
 
 MANY = 100_000
 
 
 def keys(count: int, position: int = 0) -> Keys:
-    return keys_of(np.arange(count, dtype=np.uint64), position)
+    return make_keys(np.arange(count, dtype=np.uint64), position)
 
 
 def test_keys_are_splitmix64() -> None:
     """0xE220A8397B1DCDAF and 0x6E789E6AA1B965F4 are the published outputs of seed 0."""
     for position, output in enumerate((0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4)):
-        ((high, low),) = keys_of(np.array([0], dtype=np.uint64), position).tolist()
+        ((high, low),) = make_keys(np.array([0], dtype=np.uint64), position).tolist()
         assert (high << 32) + low == output
 
 
 def test_numbers_are_exponential_along_tokens_and_along_draws() -> None:
-    found = -rng._logs(keys(300), 2000, torch.device("cpu")).double().numpy()
+    found = -rng._negative_exponentials(keys(300), 2000, torch.device("cpu")).double().numpy()
     assert kstest(found.ravel()[::7], "expon").pvalue > 1e-3
     for token in (0, 1, 1999):
         assert kstest(found[:, token], "expon").pvalue > 1e-3
@@ -44,7 +44,7 @@ def test_a_device_makes_the_same_numbers_as_numpy() -> None:
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 def test_shares_are_the_softmax(temperature: float) -> None:
     logits = torch.tensor([[0.0, 1.0, -torch.inf, 2.0, -1.0, -6.0]])
-    tokens, logs = choose(logits.expand(MANY, -1), keys(MANY), temperature, 1.0)
+    tokens, logs = sample_tokens(logits.expand(MANY, -1), keys(MANY), temperature, 1.0)
     expected = (logits[0].double() / temperature).softmax(-1)
     counts = torch.bincount(tokens, minlength=6).numpy()
     keep = expected.numpy() > 0
@@ -58,7 +58,7 @@ def test_shares_are_right_over_a_large_vocabulary() -> None:
     logits = torch.full((1, 50_000), -9.0)
     logits[0, ::10_000] = 2.0
     expected = logits[0].double().softmax(-1)
-    tokens, _ = choose(logits.expand(4000, -1), keys(4000), 1.0, 1.0)
+    tokens, _ = sample_tokens(logits.expand(4000, -1), keys(4000), 1.0, 1.0)
     likely = torch.bincount(tokens, minlength=50_000)[::10_000]
     counts = np.array([*likely.tolist(), 4000 - int(likely.sum())])
     shares = [*expected[::10_000].tolist(), 1 - float(expected[::10_000].sum())]
@@ -67,7 +67,7 @@ def test_shares_are_right_over_a_large_vocabulary() -> None:
 
 def test_zero_temperature_takes_the_likeliest_under_the_models_own_distribution() -> None:
     logits = torch.randn(50, 300, generator=torch.Generator().manual_seed(0))
-    tokens, logs = choose(logits, keys(50), 0, 1.0)
+    tokens, logs = sample_tokens(logits, keys(50), 0, 1.0)
     assert torch.equal(tokens, logits.argmax(-1))
     own = logits.double().log_softmax(-1).gather(1, tokens[:, None])[:, 0]
     torch.testing.assert_close(logs, own, rtol=1e-6, atol=1e-6)
@@ -79,7 +79,7 @@ def test_a_nucleus_is_the_smallest_set_of_that_probability(top_p: float) -> None
     logits[:20] *= 0.01  # flat rows: the nucleus is large
     weights = logits.double().softmax(-1)
     for position in range(5):
-        tokens, logs = choose(logits, keys(40, position), 1.0, top_p)
+        tokens, logs = sample_tokens(logits, keys(40, position), 1.0, top_p)
         for row, token in enumerate(tokens.tolist()):
             larger = weights[row][weights[row] > weights[row, token]].sum()
             assert larger < top_p + 1e-6
@@ -93,8 +93,8 @@ def test_company_changes_nothing() -> None:
     logits = torch.randn(64, 5000, generator=torch.Generator().manual_seed(2))
     every = keys(64, 5)
     for top_p in (1.0, 0.7):
-        together, _ = choose(logits, every, 1.0, top_p)
-        alone = [choose(logits[i : i + 1], every[i : i + 1], 1.0, top_p)[0] for i in range(64)]
+        together, _ = sample_tokens(logits, every, 1.0, top_p)
+        alone = [sample_tokens(logits[i : i + 1], every[i : i + 1], 1.0, top_p)[0] for i in range(64)]
         assert together.tolist() == torch.cat(alone).tolist()
 
 
@@ -105,7 +105,7 @@ def test_rounding_of_the_logits_hardly_ever_shows() -> None:
     for position in range(20):
         logits = torch.randn(1000, 2000, generator=generator) * 0.3
         moved = logits * (1 + 1e-6 * torch.randn(1000, 2000, generator=generator))
-        one, _ = choose(logits, keys(1000, position), 1.0, 1.0)
-        other, _ = choose(moved, keys(1000, position), 1.0, 1.0)
+        one, _ = sample_tokens(logits, keys(1000, position), 1.0, 1.0)
+        other, _ = sample_tokens(moved, keys(1000, position), 1.0, 1.0)
         changed += int((one != other).sum())
     assert changed <= 1  # of 20,000

@@ -1,8 +1,8 @@
-"""Decoding many draws at once: prompts read once, finished rows dropped, each row its own adapter.
+"""Decoding a batch of requests token by token: one prefill, then a step for each token of each row.
 
-Promises: a row's completion depends on its prompt, its adapter and its own seed; how rows are put
-together changes nothing but rounding. A draw is handed over as soon as it is finished, so whatever
-ends a batch early loses only what was unfinished.
+Promises: a row's completion depends on its prompt, its adapter and its own seed; how rows are batched
+changes nothing but rounding. A completion is handed over as soon as it is finished, so whatever ends
+a batch early loses only what was unfinished.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import torch
 from experiments.schema import SamplingConfig
 from wgen_tui.workers.sample.engine.forward import KVState, ModelRunner
 from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT
-from wgen_tui.workers.sample.engine.rng import choose, keys_of
+from wgen_tui.workers.sample.engine.rng import make_keys, sample_tokens
 
-DROP = 0.8  # finished rows are dropped when fewer than this share are still going
-LOOK_BACK = 8  # tokens, beyond a stop text's own bytes, in which it is looked for
+COMPACT_BELOW = 0.8  # finished rows are dropped when fewer than this share still run
+STOP_WINDOW = 8  # tokens, beyond a stop text's own bytes, that are searched for it
 
 
 @dataclass(eq=False)
@@ -32,19 +32,19 @@ class Request:
         prompt: Token ids of the rendered prompt.
         seed: Its own seed.
         slot: The adapter it is drawn from.
-        wanted: Turned off when nobody waits for it any more; its row is then given up.
+        aborted: Set when nobody waits for it any more; its row is then given up.
     """
 
     sample_id: int
     prompt: tuple[int, ...]
     seed: int
     slot: int = NO_SLOT
-    wanted: bool = True
+    aborted: bool = False
 
 
 @dataclass
 class Completion:
-    """One draw that was made.
+    """What was drawn for one request.
 
     Attributes:
         tokens: What was drawn, the end token included.
@@ -79,115 +79,129 @@ class SamplingParams:
 
     tokenizer: Any
     sampling: SamplingConfig
-    ends: frozenset[int]
+    stop_ids: frozenset[int]
 
 
 class Decoding:
-    """One batch under way: `step` until `over`."""
+    """One batch under way: call `step` until `done`."""
 
     def __init__(
-        self, reader: ModelRunner, style: SamplingParams, requests: Sequence[Request]
+        self, runner: ModelRunner, params: SamplingParams, requests: Sequence[Request]
     ) -> None:
-        self._reader = reader
-        self._style = style
+        """Prefill the prompts of a batch."""
+        self._runner = runner
+        self._params = params
         self._requests = requests
-        self._going = list(range(len(requests)))  # the request of each row
-        self._alive = np.ones(len(requests), dtype=bool)  # by row
+        self._stop_ids = np.array(sorted(params.stop_ids), dtype=np.int64)
+
+        # By request; a finished request keeps its line.
+        shape = (len(requests), params.sampling.max_tokens)
         self._seeds = np.array([request.seed for request in requests], dtype=np.uint64)
-        self._ends = np.array(sorted(style.ends), dtype=np.int64)
-        shape = (len(requests), style.sampling.max_tokens)
-        self._tokens = np.zeros(shape, dtype=np.int64)
-        self._logs = np.zeros(shape, dtype=np.float64)
-        self._position = 0
-        self._reading = self._read()
+        self._tokens = np.zeros(shape, dtype=np.int64)  # [requests, max_tokens]
+        self._logprobs = np.zeros(shape, dtype=np.float64)  # [requests, max_tokens]
+        self._position = 0  # tokens drawn of every running request
+
+        # By row of the KV cache; rows of finished requests are compacted away.
+        self._row_requests = list(range(len(requests)))
+        self._running = np.ones(len(requests), dtype=bool)  # [rows]
+        self._state = self._prefill()
 
     @property
-    def over(self) -> bool:
+    def done(self) -> bool:
         """Whether every row is finished or given up."""
-        return not self._alive.any()
+        return not self._running.any()
 
-    def _read(self) -> KVState:
-        """Read each adapter's prompts once, then give every draw a row of its own."""
+    def _prefill(self) -> KVState:
+        """Prefill each adapter's prompts once, then give every request a row of its own."""
         keys = [(request.prompt, request.slot) for request in self._requests]
-        places = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-        reading = self._reader.prefill([key[0] for key in places], [key[1] for key in places])
-        rows = [places[key] for key in keys]
-        if rows != list(range(len(places))):
-            self._reader.select(reading, rows)
-        return reading
+        distinct = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        state = self._runner.prefill([key[0] for key in distinct], [key[1] for key in distinct])
+        rows = [distinct[key] for key in keys]
+        if rows != list(range(len(distinct))):
+            self._runner.select(state, rows)
+        return state
 
     def step(self) -> list[Completion]:
-        """Draw the next token of every row; returns the draws that are finished by it."""
+        """Draw the next token of every row; returns the completions that it finishes."""
         with torch.inference_mode():
             return self._step()
 
     def _step(self) -> list[Completion]:
-        sampling = self._style.sampling
-        tokens, logs = choose(
-            self._reading.logits,
-            keys_of(self._seeds[self._going], self._position),
+        # 1. A token for each row, by its request's own random numbers.
+        sampling = self._params.sampling
+        tokens, logprobs = sample_tokens(  # [rows], [rows]
+            self._state.logits,
+            make_keys(self._seeds[self._row_requests], self._position),
             sampling.temperature,
             sampling.top_p,
         )
+
+        # 2. Keep the tokens, on the CPU, and hand over what they finish.
         drawn = tokens.cpu().numpy()
-        self._tokens[self._going, self._position] = drawn
-        self._logs[self._going, self._position] = logs.cpu().numpy()
+        self._tokens[self._row_requests, self._position] = drawn
+        self._logprobs[self._row_requests, self._position] = logprobs.cpu().numpy()
         self._position += 1
-        finished = list(self._finish(drawn))
-        if not self.over:
-            tokens = self._drop(tokens)
-            self._reader.decode(self._reading, tokens[:, None])
+        finished = list(self._take_finished(drawn))
+
+        # 3. Drop finished rows once they are many, and decode the logits of the next token.
+        if not self.done:
+            tokens = self._compact(tokens)
+            self._runner.decode(self._state, tokens[:, None])
         return finished
 
-    def _finish(self, drawn: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[Completion]:
-        """Take out of the living what has ended, or is not wanted any more."""
-        for row, number in enumerate(self._going):
-            if not self._requests[number].wanted:
-                self._alive[row] = False
-        ended = np.isin(drawn, self._ends)
-        if self._style.sampling.stop:
-            for row in np.flatnonzero(self._alive & ~ended).tolist():
-                ended[row] = self._stopped(self._going[row])
-        full = self._position == self._style.sampling.max_tokens
-        for row in np.flatnonzero(self._alive & (ended | full)).tolist():
-            self._alive[row] = False
-            yield self._made(self._going[row], stopped=bool(ended[row]))
+    def _take_finished(
+        self, drawn: np.ndarray[Any, np.dtype[np.int64]]
+    ) -> Iterator[Completion]:
+        """End the rows that have finished, or whose request was aborted; yield what has finished."""
+        for row, number in enumerate(self._row_requests):
+            if self._requests[number].aborted:
+                self._running[row] = False
+        stopped = np.isin(drawn, self._stop_ids)  # [rows]
+        if self._params.sampling.stop:
+            for row in np.flatnonzero(self._running & ~stopped).tolist():
+                stopped[row] = self._hit_stop_text(self._row_requests[row])
+        full = self._position == self._params.sampling.max_tokens
+        for row in np.flatnonzero(self._running & (stopped | full)).tolist():
+            self._running[row] = False
+            yield self._completion(self._row_requests[row], stopped=bool(stopped[row]))
 
-    def _drop(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Give up the rows that have ended, once they are many; returns the others' tokens."""
-        if self._alive.mean() >= DROP:
+    def _compact(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Drop the rows that have ended, once they are many; returns the others' tokens."""
+        # Each time copies the whole KV cache, so a few idle rows are the cheaper way.
+        if self._running.mean() >= COMPACT_BELOW:
             return tokens
-        keep = np.flatnonzero(self._alive).tolist()
-        self._reader.select(self._reading, keep)
-        self._going = [self._going[row] for row in keep]
-        self._alive = np.ones(len(keep), dtype=bool)
-        return tokens[torch.tensor(keep, device=tokens.device)]
+        rows = np.flatnonzero(self._running).tolist()
+        self._runner.select(self._state, rows)
+        self._row_requests = [self._row_requests[row] for row in rows]
+        self._running = np.ones(len(rows), dtype=bool)
+        return tokens[torch.tensor(rows, device=tokens.device)]
 
-    def _made(self, number: int, *, stopped: bool) -> Completion:
+    def _completion(self, number: int, *, stopped: bool) -> Completion:
         tokens: list[int] = self._tokens[number, : self._position].tolist()
-        logs: list[float] = self._logs[number, : self._position].tolist()
-        text = self._decode(tokens)
-        found = [text.index(stop) for stop in self._style.sampling.stop if stop in text]
+        logprobs: list[float] = self._logprobs[number, : self._position].tolist()
+        text = self._text(tokens)
+        cuts = [text.index(stop) for stop in self._params.sampling.stop if stop in text]
         return Completion(
             self._requests[number],
             tokens,
             "stop" if stopped else "length",
-            sum(logs),
-            logs if self._style.sampling.logprobs else [],
-            text[: min(found)] if found else text,
+            sum(logprobs),
+            logprobs if self._params.sampling.logprobs else [],
+            text[: min(cuts)] if cuts else text,
         )
 
-    def _decode(self, tokens: list[int]) -> str:
-        ids = tokens[:-1] if tokens and tokens[-1] in self._style.ends else tokens
-        text: str = self._style.tokenizer.decode(ids, skip_special_tokens=True)
+    def _text(self, tokens: list[int]) -> str:
+        ids = tokens[:-1] if tokens and tokens[-1] in self._params.stop_ids else tokens
+        text: str = self._params.tokenizer.decode(ids, skip_special_tokens=True)
         return text
 
-    def _stopped(self, number: int) -> bool:
-        """Whether a stop text has come, by the last tokens; they are looked at anew each time."""
-        stops = self._style.sampling.stop
-        window = max(len(stop.encode()) for stop in stops) + LOOK_BACK
+    def _hit_stop_text(self, number: int) -> bool:
+        """Whether a stop text stands among the last tokens."""
+        # One may begin inside a token and end inside another, so the text is decoded each time.
+        stops = self._params.sampling.stop
+        window = max(len(stop.encode()) for stop in stops) + STOP_WINDOW
         start = max(0, self._position - window)
-        text = self._decode(self._tokens[number, start : self._position].tolist())
+        text = self._text(self._tokens[number, start : self._position].tolist())
         return any(stop in text for stop in stops)
 
 
@@ -195,13 +209,13 @@ class Decoder:
     """Draws completions from one model that brings its own adapter, if any."""
 
     def __init__(self, model: Any, tokenizer: Any, sampling: SamplingConfig) -> None:
-        self._reader = ModelRunner(model, int(tokenizer.pad_token_id))
-        self._style = SamplingParams(tokenizer, sampling, end_tokens(model, tokenizer))
+        self._runner = ModelRunner(model, int(tokenizer.pad_token_id))
+        self._params = SamplingParams(tokenizer, sampling, end_tokens(model, tokenizer))
 
     def draw(self, requests: Sequence[Request]) -> list[Completion]:
-        """Make these draws in one batch, in their order."""
-        decoding = Decoding(self._reader, self._style, requests)
-        made: dict[int, Completion] = {}
-        while not decoding.over:
-            made |= {id(item.request): item for item in decoding.step()}
-        return [made[id(request)] for request in requests]
+        """Complete these requests in one batch, in their order."""
+        decoding = Decoding(self._runner, self._params, requests)
+        completions: dict[int, Completion] = {}
+        while not decoding.done:
+            completions |= {id(item.request): item for item in decoding.step()}
+        return [completions[id(request)] for request in requests]

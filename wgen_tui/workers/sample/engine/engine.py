@@ -1,7 +1,7 @@
-"""Makes draws off one model, batch after batch, in whichever way costs less.
+"""Completes requests off one model, batch after batch, in whichever mode costs less.
 
-Promises: each request is made once, or given up when nobody wants it any more; a batch that does not
-fit into memory is cut, and what it had drawn by then is kept.
+Promises: each request is completed once, or given up when it is aborted; a batch that does not fit
+into memory is cut, and what it had drawn by then is kept.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ from wgen_tui.protocol.limits import MAX_ROWS
 from wgen_tui.workers.runtime import is_out_of_memory
 from wgen_tui.workers.sample.engine.batching import Batch, DrawQueue
 from wgen_tui.workers.sample.engine.decode import Completion, Decoding, Request, SamplingParams
-from wgen_tui.workers.sample.engine.forward import (
-    ModelRunner,
-    rows_that_fit,
-)
+from wgen_tui.workers.sample.engine.forward import ModelRunner, rows_that_fit
 from wgen_tui.workers.sample.engine.multi_lora import AdapterSlots
 
 
@@ -27,75 +24,77 @@ class Engine:
     """Draws from one model and the adapters on it.
 
     Attributes:
-        rows: Most draws made together; halved when memory runs out.
+        runner: Runs the model.
+        max_rows: Most requests in a batch; halved when memory runs out.
     """
 
     def __init__(
         self,
         model: Any,
-        style: SamplingParams,
-        rack: AdapterSlots | None,
+        params: SamplingParams,
+        slots: AdapterSlots | None,
         note: Callable[[str], None],
-        rows: int = MAX_ROWS,
+        max_rows: int = MAX_ROWS,
     ) -> None:
-        """Get ready.
+        """Take a loaded model.
 
         Args:
             model: The base, or a model that brings its own adapter.
-            style: How to draw.
-            rack: The adapters on the base; None for a model that brings its own.
+            params: How to draw.
+            slots: The adapters on the base; None for a model that brings its own.
             note: Told what a person should know.
-            rows: Most draws made together.
+            max_rows: Most requests in a batch.
         """
-        self.reader = ModelRunner(model, int(style.tokenizer.pad_token_id), rack)
-        self.rows = rows
+        self.runner = ModelRunner(model, int(params.tokenizer.pad_token_id), slots)
+        self.max_rows = max_rows
         self._model = model
-        self._style = style
-        self._rack = rack
+        self._params = params
+        self._slots = slots
         self._note = note
 
     def draw(
         self, queues: Sequence[Sequence[Request]], poll: Callable[[], None]
     ) -> Iterator[tuple[Completion, str]]:
-        """Make these draws; yields each as soon as it is made, with how it was batched.
+        """Complete requests; yields each as soon as it is done, with how it was batched.
 
         Args:
             queues: One for each checkpoint.
-            poll: Called before every token; may turn requests off.
+            poll: Called before every token; may abort requests.
         """
         prompts = [len(request.prompt) for queue in queues for request in queue]
-        length = max(prompts, default=1) + self._style.sampling.max_tokens
-        self.rows = min(self.rows, rows_that_fit(self._model, length, self.reader.device))
+        length = max(prompts, default=1) + self._params.sampling.max_tokens
+        fitting = rows_that_fit(self._model, length, self.runner.device)
+        self.max_rows = min(self.max_rows, fitting)
         # Beyond the model's own width, a pass over more adapters costs more than it saves.
-        widest = int(self._model.config.get_text_config().hidden_size)
-        pool = DrawQueue([list(queue) for queue in queues], self._rack, widest)
-        while batch := pool.next(self.rows):
-            for drawn in self._batch(pool, batch, poll):
-                yield drawn, batch.name
+        max_columns = int(self._model.config.get_text_config().hidden_size)
+        waiting = DrawQueue([list(queue) for queue in queues], self._slots, max_columns)
+        while batch := waiting.next_batch(self.max_rows):
+            for completion in self._run_batch(waiting, batch, poll):
+                yield completion, batch.name
 
-    def _batch(
-        self, pool: DrawQueue, batch: Batch, poll: Callable[[], None]
+    def _run_batch(
+        self, waiting: DrawQueue, batch: Batch, poll: Callable[[], None]
     ) -> Iterator[Completion]:
-        waiting = {id(request): request for request in batch.draws}
+        unfinished = {id(request): request for request in batch.requests}
         started, tokens = time.perf_counter(), 0
         decoding: Decoding | None = None
         try:
-            decoding = Decoding(self.reader, self._style, batch.draws)
-            while not decoding.over:
+            decoding = Decoding(self.runner, self._params, batch.requests)
+            while not decoding.done:
                 poll()
-                for drawn in decoding.step():
-                    tokens += len(drawn.tokens)
-                    del waiting[id(drawn.request)]
-                    yield drawn
+                for completion in decoding.step():
+                    tokens += len(completion.tokens)
+                    del unfinished[id(completion.request)]
+                    yield completion
         except Exception as error:
-            if not is_out_of_memory(error) or len(batch.draws) == 1:
+            if not is_out_of_memory(error) or len(batch.requests) == 1:
                 raise
-            self.rows = max(1, len(batch.draws) // 2)
-            self._note(f"out of memory: {self.rows} draws at once from here")
-            pool.put_back(list(waiting.values()))
+            self.max_rows = max(1, len(batch.requests) // 2)
+            self._note(f"out of memory: {self.max_rows} draws at once from here")
+            waiting.put_back(list(unfinished.values()))
         else:
-            pool.count(batch, tokens, time.perf_counter() - started)
+            waiting.record_cost(batch, tokens, time.perf_counter() - started)
             return
-        decoding = None  # frees its keys and values, as the error's frames are by now
-        if self.reader.device.type == "cuda":
+        decoding = None  # frees its KV cache, as the error's frames are by now
+        if self.runner.device.type == "cuda":
             torch.cuda.empty_cache()

@@ -1,11 +1,11 @@
-"""LoRA adapters on one frozen base, for reading and sampling: each row goes through its own.
+"""LoRA adapters on one frozen base, for sampling: each row of a batch goes through its own.
 
 Promises: a row's numbers are, up to rounding, what PEFT computes for its adapter alone (adapters in
 fp32, added to the base's output and rounded once); a row without an adapter gets exactly the base's;
-taking the rack off leaves the base as it was.
+taking the adapters off leaves the base as it was.
 
-Training has its own stack (`grid.stack`); here nothing has a gradient, so scales are multiplied in,
-ranks need no padding, and the product is added in place.
+Training has its own stack (`train.grid.stack`); here nothing has a gradient, so scales are multiplied
+in, ranks need no padding, and the product is added in place.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NO_SLOT = -1
 
 @dataclass(frozen=True)
 class Routing:
-    """Which columns of the rack the rows of a pass go through.
+    """Which columns of the adapters the rows of a pass go through.
 
     Attributes:
         start: First column.
@@ -40,7 +40,7 @@ class Routing:
 
 
 class _SharedRouting:
-    """What the modules of a rack share: the routing of the pass at hand."""
+    """What the layers of one base share: the routing of the pass at hand."""
 
     def __init__(self) -> None:
         self.routing = Routing()
@@ -50,29 +50,34 @@ class MultiLoraLinear(nn.Module):  # type: ignore[misc]
     """A frozen module with adapters beside it: A [columns, in] and scaled B [columns, out]."""
 
     def __init__(
-        self, base: nn.Module, seat: _SharedRouting, a: torch.Tensor, b: torch.Tensor
+        self, base: nn.Module, shared: _SharedRouting, a: torch.Tensor, b: torch.Tensor
     ) -> None:
         super().__init__()
         self.base = base
-        self.seat = seat
+        self.shared = shared
         self.a = a
         self.b = b
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """The base's output plus what each row's adapter adds."""
-        y: torch.Tensor = self.base(x, *args, **kwargs)
-        routing = self.seat.routing
+        """The base's output plus what each row's adapter adds; x is [rows, tokens, in]."""
+        y: torch.Tensor = self.base(x, *args, **kwargs)  # [rows, tokens, out]
+        routing = self.shared.routing
         if routing.start == routing.stop:
             return y
-        inner = nn.functional.linear(x.to(self.a.dtype), self.a[routing.start : routing.stop])
+
+        # Down: all columns of the pass at once; the mask leaves each row its own adapter's.
+        a = self.a[routing.start : routing.stop]  # [columns, in]
+        hidden = nn.functional.linear(x.to(a.dtype), a)  # [rows, tokens, columns]
         if routing.mask is not None:
-            inner *= routing.mask
-        b = self.b[routing.start : routing.stop]
+            hidden *= routing.mask
+
+        # Up: added to the base's output, in place where the precision is the same.
+        b = self.b[routing.start : routing.stop]  # [columns, out]
         if y.dtype == b.dtype and y.is_contiguous():
-            y.view(-1, y.size(-1)).addmm_(inner.view(-1, inner.size(-1)), b)
+            y.view(-1, y.size(-1)).addmm_(hidden.view(-1, hidden.size(-1)), b)
             return y
         # In the adapters' precision first, rounded once, as PEFT does it.
-        return (y + inner @ b).to(y.dtype)
+        return (y + hidden @ b).to(y.dtype)
 
 
 class AdapterSlots:
@@ -80,57 +85,58 @@ class AdapterSlots:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._seat = _SharedRouting()
+        self._shared = _SharedRouting()
         self._bases: dict[str, nn.Module] = {}
-        self._edges: list[int] = [0]
+        self._offsets: list[int] = [0]  # where each slot's columns begin, and the last end
 
-    def put(self, adapters: Sequence[Adapter]) -> None:
-        """Put these on, the first in slot 0; what was on before is taken off."""
+    def load(self, adapters: Sequence[Adapter]) -> None:
+        """Put adapters on the base, the first in slot 0; those before are taken off."""
         self.clear()
-        self._edges = [0, *accumulate(adapter.rank for adapter in adapters)]
+        self._offsets = [0, *accumulate(adapter.rank for adapter in adapters)]
         for name in dict.fromkeys(name for adapter in adapters for name in adapter.weights):
             base = self._model.get_submodule(name)
             device = next(base.parameters()).device
-            halves = [_halves(adapter, name, adapters) for adapter in adapters]
-            a = torch.cat([half[0] for half in halves]).to(device)
-            b = torch.cat([half[1] for half in halves]).to(device)
+            weights = [_module_weights(adapter, name, adapters) for adapter in adapters]
+            a = torch.cat([one for one, _ in weights]).to(device)  # [columns, in]
+            b = torch.cat([other for _, other in weights]).to(device)  # [columns, out]
             self._bases[name] = base
-            self._set(name, MultiLoraLinear(base, self._seat, a, b))
+            self._replace(name, MultiLoraLinear(base, self._shared, a, b))
 
     def clear(self) -> None:
-        """Take all off; the base is as it was."""
-        self._seat.routing = Routing()
+        """Take all adapters off; the base is as it was."""
+        self._shared.routing = Routing()
         for name, base in self._bases.items():
-            self._set(name, base)
+            self._replace(name, base)
         self._bases.clear()
-        self._edges = [0]
+        self._offsets = [0]
 
     def columns(self, slot: int) -> int:
         """How many columns an adapter takes: its rank."""
-        return 0 if slot == NO_SLOT else self._edges[slot + 1] - self._edges[slot]
+        return 0 if slot == NO_SLOT else self._offsets[slot + 1] - self._offsets[slot]
 
     def routing(self, slots: Sequence[int], device: torch.device) -> Routing:
         """The routing of a pass whose rows have these slots (NO_SLOT: the base)."""
         used = sorted(set(slots) - {NO_SLOT})
         if not used:
             return Routing()
-        start, stop = self._edges[used[0]], self._edges[used[-1] + 1]
+        start, stop = self._offsets[used[0]], self._offsets[used[-1] + 1]
         if len(used) == 1 and NO_SLOT not in slots:
             return Routing(start, stop)
-        owner = np.repeat(np.arange(len(self._edges) - 1), np.diff(self._edges))[start:stop]
-        mask = torch.from_numpy(np.asarray(slots)[:, None] == owner)
+        sizes = np.diff(self._offsets)
+        owner = np.repeat(np.arange(len(sizes)), sizes)[start:stop]  # [columns]: whose each is
+        mask = torch.from_numpy(np.asarray(slots)[:, None] == owner)  # [rows, columns]
         return Routing(start, stop, mask[:, None, :].to(device, torch.float32))
 
-    def use(self, routing: Routing) -> None:
+    def set_routing(self, routing: Routing) -> None:
         """Send the next pass through this routing."""
-        self._seat.routing = routing
+        self._shared.routing = routing
 
-    def _set(self, name: str, module: nn.Module) -> None:
+    def _replace(self, name: str, module: nn.Module) -> None:
         parent, _, last = name.rpartition(".")
         setattr(self._model.get_submodule(parent), last, module)
 
 
-def _halves(
+def _module_weights(
     adapter: Adapter, name: str, adapters: Sequence[Adapter]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """A [r, in] and scale·Bᵀ [r, out] of a module; zeros where the adapter leaves it alone."""

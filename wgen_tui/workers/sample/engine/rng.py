@@ -1,8 +1,8 @@
 """Random numbers that belong to a draw, and the choice of a token by them.
 
 Promises: the numbers for the p-th token of a draw depend on the draw's seed and p alone (a counter
-through a mixing function), never on other draws: a job that is resumed, cut into other batches or
-topped up draws the same completions, up to the rounding of the logits.
+through a mixing function), never on other draws: sampling that is resumed, cut into other batches
+or topped up draws the same completions, up to the rounding of the logits.
 
 A token is chosen by a race: every token waits an exponential time with its probability as the rate,
 and the first wins. Rounding can change the winner only where two finish within rounding of each
@@ -19,12 +19,12 @@ import torch
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 SPREAD = 0x9E3779B9  # between the counters of neighbouring tokens
 MIX = (0x7FEB352D, 0x846CA68B)  # lowbias32, Wellons 2018
-FIRST_LOOK = 64  # tokens in which a nucleus is first sought
-CACHED = 100_000  # numbers that a CPU keeps near while it works on them
+FIRST_TOP_K = 64  # likeliest tokens in which a nucleus is first sought
+CACHED_NUMBERS = 100_000  # numbers that a CPU keeps near while it works on them
 Keys = npt.NDArray[np.uint32]
 
 
-def keys_of(seeds: npt.NDArray[np.uint64], position: int) -> Keys:
+def make_keys(seeds: npt.NDArray[np.uint64], position: int) -> Keys:
     """64 random bits for each seed at this position, as [seeds, 2].
 
     The finaliser of SplitMix64 (Steele, Lea and Flood 2014, doi:10.1145/2660193.2660195).
@@ -38,14 +38,14 @@ def keys_of(seeds: npt.NDArray[np.uint64], position: int) -> Keys:
     return np.stack([high, low], axis=1).astype(np.uint32)
 
 
-def choose(
+def sample_tokens(
     logits: torch.Tensor, keys: Keys, temperature: float, top_p: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Choose a token for each row.
+    """Draw a token for each row.
 
     Args:
         logits: [rows, vocabulary].
-        keys: [rows, 2], from `keys_of`.
+        keys: [rows, 2], from `make_keys`.
         temperature: 0 takes the likeliest token.
         top_p: The smallest set of tokens with at least this probability is kept.
 
@@ -55,9 +55,9 @@ def choose(
     """
     rows = len(logits)
     if logits.device.type == "cpu":
-        rows = max(1, CACHED // logits.size(1))
+        rows = max(1, CACHED_NUMBERS // logits.size(1))
     parts = [
-        _choose(logits[start : start + rows], keys[start : start + rows], temperature, top_p)
+        _sample_tokens(logits[start : start + rows], keys[start : start + rows], temperature, top_p)
         for start in range(0, len(logits), rows)
     ]
     if len(parts) == 1:
@@ -65,23 +65,23 @@ def choose(
     return torch.cat([tokens for tokens, _ in parts]), torch.cat([logs for _, logs in parts])
 
 
-def _choose(
+def _sample_tokens(
     logits: torch.Tensor, keys: Keys, temperature: float, top_p: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     scores = logits.float()
     if temperature == 0:
-        tokens = _largest(scores)
+        tokens = _argmax(scores)
         return tokens, _gather(scores, tokens) - scores.logsumexp(-1).double()
-    weights = (scores if temperature == 1 else scores / temperature).softmax(-1)
+    weights = (scores if temperature == 1 else scores / temperature).softmax(-1)  # [rows, vocab]
     total = 1.0
     if top_p < 1:
-        weights = weights.masked_fill(weights < _edge(weights, top_p)[:, None], 0.0)
+        weights = weights.masked_fill(weights < _nucleus_threshold(weights, top_p)[:, None], 0.0)
         total = weights.sum(-1).double()
-    tokens = _largest(_logs(keys, weights.size(1), weights.device).div_(weights))
+    tokens = _argmax(_negative_exponentials(keys, weights.size(1), weights.device).div_(weights))
     return tokens, (_gather(weights, tokens) / total).log()
 
 
-def _logs(keys: Keys, count: int, device: torch.device) -> torch.Tensor:
+def _negative_exponentials(keys: Keys, count: int, device: torch.device) -> torch.Tensor:
     """Minus `count` standard exponential numbers for each key, float32 [keys, count]."""
     bits = _bits(keys, count) if device.type == "cpu" else _bits_of_torch(keys, count, device)
     return bits.to(torch.float32).add_(0.5).mul_(-(2.0**-31)).log1p_()
@@ -114,8 +114,8 @@ def _bits_of_torch(keys: Keys, count: int, device: torch.device) -> torch.Tensor
     return (x >> 1) & 0x7FFFFFFF
 
 
-def _largest(values: torch.Tensor) -> torch.Tensor:
-    """The place of each row's largest value (NumPy's argmax is twenty times torch's on a CPU)."""
+def _argmax(values: torch.Tensor) -> torch.Tensor:
+    """The index of each row's largest value (NumPy's argmax is twenty times torch's on a CPU)."""
     if values.device.type == "cpu":
         return torch.from_numpy(values.numpy().argmax(1))
     return values.argmax(-1)
@@ -125,17 +125,18 @@ def _gather(values: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     return values.gather(1, tokens[:, None])[:, 0].double()
 
 
-def _edge(weights: torch.Tensor, top_p: float) -> torch.Tensor:
+def _nucleus_threshold(weights: torch.Tensor, top_p: float) -> torch.Tensor:
     """The least probability in each row's nucleus (Holtzman et al. 2020, arXiv 1904.09751).
 
     Tokens that tie with it are in the nucleus too, so that it does not depend on how a batch was
     sorted.
     """
-    looked = min(FIRST_LOOK, weights.size(1))
+    # Most nuclei are small: the top of the distribution is enough, and cheaper than sorting it all.
+    count = min(FIRST_TOP_K, weights.size(1))
     while True:
-        top = weights.topk(looked, dim=-1).values
+        top = weights.topk(count, dim=-1).values  # [rows, count], descending
         before = top.cumsum(-1, dtype=torch.float64) - top
-        if looked == weights.size(1) or bool((before[:, -1] >= top_p).all()):
+        if count == weights.size(1) or bool((before[:, -1] >= top_p).all()):
             inside = before < top_p
             return top.masked_fill(~inside, torch.inf).amin(-1)
-        looked = min(looked * 8, weights.size(1))
+        count = min(count * 8, weights.size(1))
