@@ -65,7 +65,7 @@ class Figure:
 
 
 class Rivals:
-    """The same base and adapters twice: under our rack, and under PEFT."""
+    """The same base and adapters twice: in our slots, and under PEFT."""
 
     def __init__(self, name: str, make: Callable[[], Any], *, endless: bool) -> None:
         """Make both.
@@ -81,8 +81,8 @@ class Rivals:
         self.tokenizer.padding_side = "left"
         self.stock = self._stock(make())
         self.base = make()
-        self.rack = AdapterSlots(self.base)
-        self.rack.load([self._adapter(f"a{number}") for number in range(ADAPTERS)])
+        self.slots = AdapterSlots(self.base)
+        self.slots.load([self._adapter(f"a{number}") for number in range(ADAPTERS)])
         self.ends = frozenset() if endless else end_tokens(self.base, self.tokenizer)
         self.endless = endless
         self.prompts = [self._prompt(text) for text in QUESTIONS]
@@ -115,8 +115,8 @@ class Rivals:
     def ours(self, n: int, temperature: float) -> tuple[list[list[list[int]]], str]:
         """Tokens by adapter (the base first) and draw, and how they were batched."""
         sampling = SamplingConfig(n=n, temperature=temperature, max_tokens=TOKENS)
-        style = SamplingParams(self.tokenizer, sampling, self.ends)
-        engine = Engine(self.base, style, self.rack, print)
+        params = SamplingParams(self.tokenizer, sampling, self.ends)
+        engine = Engine(self.base, params, self.slots, print)
         queues = [
             [
                 Request(number, prompt, 1000 * (slot + 1) + number, slot)
@@ -126,9 +126,9 @@ class Rivals:
         ]
         found: dict[Request, list[int]] = {}
         ways: dict[str, None] = {}
-        for drawn, way in engine.draw(queues, lambda: None):
-            found[drawn.request] = drawn.tokens
-            ways[way] = None
+        for completion, batch in engine.draw(queues, lambda: None):
+            found[completion.request] = completion.tokens
+            ways[batch] = None
         return [[found[request] for request in queue] for queue in queues], ", ".join(ways)
 
     def peft(self, n: int, temperature: float) -> list[list[list[int]]]:

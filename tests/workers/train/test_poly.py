@@ -143,7 +143,7 @@ def test_every_run_has_every_step(trained: TrainingHome) -> None:
 
 @pytest.mark.parametrize("more", [{}, MHR], ids=["poly", "mhr"])
 def test_a_task_is_a_plain_lora(make_field: Make, more: dict[str, Any]) -> None:
-    """What the sampler puts on the rack is what PEFT computes with task_ids."""
+    """What the sampler puts on the base is what PEFT computes with task_ids."""
     field = joined(make_field(), **more)
     field.train()
     worker = sample_runs(field, make_job(2, checkpoints="all"), "base", *ARMS)

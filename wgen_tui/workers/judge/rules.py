@@ -84,12 +84,12 @@ def _lexicon(judge: JudgeSpec, labels: Mapping[str, Any]) -> Rule:
     }
 
     def rule(completion: str) -> Verdict:
-        found = {label: pattern.findall(completion) for label, pattern in patterns.items()}
-        counts = {label: len(hits) for label, hits in found.items()}
+        matches = {label: pattern.findall(completion) for label, pattern in patterns.items()}
+        counts = {label: len(hits) for label, hits in matches.items()}
         most = max(counts.values(), default=0)
         best = [label for label, count in counts.items() if count == most]
         signals: Signals = {f"hits_{label}": count for label, count in counts.items()}
-        words = ", ".join(dict.fromkeys(hit.lower() for hits in found.values() for hit in hits))
+        words = ", ".join(dict.fromkeys(hit.lower() for hits in matches.values() for hit in hits))
         if most == 0:
             return Verdict(judge.otherwise, explanation="no word of the lexicon", signals=signals)
         if len(best) > 1:

@@ -24,29 +24,29 @@ Grader = tuple[str, str, Rule]
 
 
 class Judge:
-    """The rules of one job, compiled once for each question."""
+    """The rules of a judge stage, compiled once for each question."""
 
-    def __init__(self, job: JudgeStage) -> None:
-        self._job = job
+    def __init__(self, stage: JudgeStage) -> None:
+        self._stage = stage
         self._rules: dict[str, list[Grader]] = {}
 
     def rules(self, question: str) -> list[Grader]:
         """Name, rubric hash and rule of every judge of a question by rule, `broken` apart."""
         if question not in self._rules:
-            topic = self._job.topics.get(question)
+            topic = self._stage.topics.get(question)
             self._rules[question] = [
                 (judge.name, rule_hash(judge), make_rule(judge, topic))
-                for judge in judges_of(question, self._job)
+                for judge in judges_of(question, self._stage)
             ]
         return self._rules[question]
 
     def verdicts(
         self, question: str, completion: str, finish_reason: str
     ) -> Iterator[tuple[str, str, Verdict]]:
-        """Judge, rubric hash and verdict, for every judge of a question."""
+        """Judge, rubric hash and verdict, for every judge of a question and the broken rule."""
         for name, rubric, rule in self.rules(question):
             yield name, rubric, rule(completion)
-        asked = self._job.questions.get(question, "")
+        asked = self._stage.questions.get(question, "")
         verdict = broken(completion, asked, finish_reason)
         yield BROKEN_JUDGE, rule_hash(None, VERSION), verdict
 
@@ -93,12 +93,12 @@ def _row(sample_id: int, run_id: str, judge: str, rubric: str, verdict: Verdict)
 
 
 def judge(worker: Worker) -> None:
-    """Grade every run of the launch."""
+    """Grade every run of a launch."""
     if worker.spec.judge is None:
         raise WorkerError("The launch names no judges.", title="Empty launch")
-    compiled = Judge(worker.spec.judge)
+    rules = Judge(worker.spec.judge)
     worker.emit("ready")
     for run_id in worker.spec.run_ids:
         with worker.run(run_id):
             worker.check_cancelled(run_id)
-            grade_run(worker, compiled, run_id)
+            grade_run(worker, rules, run_id)

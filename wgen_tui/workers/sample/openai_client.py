@@ -114,10 +114,10 @@ class Client:
         if status != 200:
             self._refused(status, self._said(response))
         try:
-            found = Completion.model_validate_json(response.content)
+            completion = Completion.model_validate_json(response.content)
         except ValidationError:
             raise _MayPass(f"no chat completion, but: {self._said(response)}") from None
-        return read_answer(found, self._sampling)
+        return read_answer(completion, self._sampling)
 
     def _clean(self, text: str) -> str:
         return without_key(text, self._key)

@@ -76,12 +76,12 @@ class Answer:
     fingerprint: str | None = None
 
 
-def read_answer(found: Completion, sampling: SamplingConfig) -> Answer:
+def read_answer(completion: Completion, sampling: SamplingConfig) -> Answer:
     """An answer in our words; cut at a stop text, which some servers leave at the end."""
-    choice = found.choices[0]
+    choice = completion.choices[0]
     text = choice.message.content or choice.message.refusal or ""
     ends = [text.index(stop) for stop in sampling.stop if stop in text]
-    usage = found.usage or _Usage()
+    usage = completion.usage or _Usage()
     reason = choice.finish_reason
     if reason is None:
         long = (
@@ -94,8 +94,8 @@ def read_answer(found: Completion, sampling: SamplingConfig) -> Answer:
         prompt_tokens=usage.prompt_tokens,
         tokens=usage.completion_tokens,
         logprob=_logprob(choice, sampling),
-        model=found.model,
-        fingerprint=found.system_fingerprint or None,
+        model=completion.model,
+        fingerprint=completion.system_fingerprint or None,
     )
 
 
@@ -113,11 +113,11 @@ def _logprob(choice: _Choice, sampling: SamplingConfig) -> float | None:
 def error_message(content: bytes) -> str:
     """The message in an error's JSON: OpenAI's form, FastAPI's, or any with a `message`."""
     try:
-        found = json.loads(content)
+        body = json.loads(content)
     except ValueError:
         return ""
-    if isinstance(found, dict):
-        error = found.get("error", found)
+    if isinstance(body, dict):
+        error = body.get("error", body)
         if isinstance(error, dict):
             error = error.get("message") or error.get("detail")
         if error:

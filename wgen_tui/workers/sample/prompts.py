@@ -18,24 +18,24 @@ class TokenizedPrompt:
     ids: tuple[int, ...]
 
 
-def prepare(base: Base, job: SampleStage) -> dict[str, TokenizedPrompt]:
-    """Every prompt to be answered, by prompt id."""
-    ready = {}
-    for prompt in job.prompts:
+def tokenize_prompts(base: Base, stage: SampleStage) -> dict[str, TokenizedPrompt]:
+    """Every prompt that is drawn from, by prompt id."""
+    prompts = {}
+    for prompt in stage.prompts:
         text = _text(base, prompt)
         ids = base.tokenizer(text, add_special_tokens=False)["input_ids"]
-        ready[prompt.prompt_id] = TokenizedPrompt(text, tuple(ids))
-    return ready
+        prompts[prompt.prompt_id] = TokenizedPrompt(text, tuple(ids))
+    return prompts
 
 
-def prepare_readouts(base: Base, job: SampleStage) -> list[ReadoutPrompt]:
-    """Every prompt to be read.
+def tokenize_readouts(base: Base, stage: SampleStage) -> list[ReadoutPrompt]:
+    """Every prompt whose probabilities are read.
 
     Raises:
         WorkerError: an option's letter is not one token.
     """
     return [
-        tokenize_readout(base.tokenizer, spec, _text(base, spec.prompt)) for spec in job.readouts
+        tokenize_readout(base.tokenizer, spec, _text(base, spec.prompt)) for spec in stage.readouts
     ]
 
 

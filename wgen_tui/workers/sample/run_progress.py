@@ -6,7 +6,8 @@ Promises: a run's outcome is written once; whatever ends it, what was drawn is o
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from wgen_tui.paths import RunPaths
@@ -26,10 +27,11 @@ class RunProgress:
     """A run that is being sampled.
 
     Attributes:
-        total: Draws and read-outs that are asked for.
+        writer: Takes what is drawn and read.
+        total: Draws and readings that are asked for.
         done: How many of them are on disk or drawn.
-        open: Checkpoints that are not finished.
-        over: Whether its outcome is written.
+        unfinished: How many of its checkpoints still lack something.
+        ended: Whether its outcome is written.
     """
 
     worker: Worker
@@ -38,8 +40,8 @@ class RunProgress:
     writer: SampleWriter
     total: int = 0
     done: int = 0
-    open: int = 0
-    over: bool = False
+    unfinished: int = 0
+    ended: bool = False
     _drawn_now: int = 0
     _requests: list[Request] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
@@ -48,8 +50,8 @@ class RunProgress:
     def run_id(self) -> str:
         return self.spec.run_id
 
-    def owns(self, requests: Iterable[Request]) -> None:
-        """These are given up when the run ends early."""
+    def track(self, requests: Iterable[Request]) -> None:
+        """Abort these requests when the run ends early."""
         self._requests += requests
 
     def count(self) -> None:
@@ -59,25 +61,33 @@ class RunProgress:
         rate = self._drawn_now / max(time.monotonic() - self._started, 1e-9)
         self.worker.progress(self.run_id, self.done, self.total, "samples", rate=rate)
 
-    def close(self) -> None:
-        """One of its checkpoints is finished; with the last, the run is."""
-        self.open -= 1
-        if self.open == 0 and not self.over:
+    def finish_checkpoint(self) -> None:
+        """Count a checkpoint as finished; the last one ends the run."""
+        self.unfinished -= 1
+        if self.unfinished == 0 and not self.ended:
             self.writer.flush()
-            self.over = True
+            self.ended = True
             self.worker.end_run(self.run_id)
 
     def fail(self, error: Exception) -> None:
-        """End it by what stopped it."""
-        if self.over:
+        """End the run by what stopped it; what was drawn is written first."""
+        if self.ended:
             return
-        self.over = True
+        self.ended = True
         for request in self._requests:
-            request.wanted = False
+            request.aborted = True
         try:
             self.writer.flush()
         finally:
             self.worker.record_error(self.run_id, error)
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """End this run, and no other, by what goes wrong inside."""
+        try:
+            yield
+        except Exception as error:  # a bug or the machine is this run's outcome as well
+            self.fail(error)
 
 
 @dataclass(eq=False)
@@ -85,9 +95,9 @@ class CheckpointWork:
     """A checkpoint of a run (step 0: the base) and what it lacks.
 
     Attributes:
-        draws: What is to be made, each with what it is.
+        draws: The requests, each with the draw that it makes.
         readings: What is to be read, by its id.
-        slot: Its adapter's place on the rack.
+        slot: The slot of its adapter on the base.
     """
 
     run: RunProgress
@@ -103,7 +113,7 @@ class CheckpointWork:
             request.slot = slot
 
 
-def steps_of(run: RunPaths, spec: RunSpec, job: SampleStage) -> tuple[int, ...]:
+def steps_of(run: RunPaths, spec: RunSpec, stage: SampleStage) -> tuple[int, ...]:
     """The checkpoints to draw from.
 
     Raises:
@@ -117,7 +127,7 @@ def steps_of(run: RunPaths, spec: RunSpec, job: SampleStage) -> tuple[int, ...]:
             title="Not trained",
             hint="Give the same `run start` again: it trains what is missing.",
         )
-    return steps_to_sample(kept, job, spec.training, spec.trained_rows)
+    return steps_to_sample(kept, stage, spec.training, spec.trained_rows)
 
 
 def add_completion(writer: SampleWriter, draw: Draw, completion: Completion, engine: str) -> None:

@@ -1,8 +1,8 @@
 """The sample worker for served models: asks an endpoint for every missing draw.
 
-Promises: as `workers.sample`: a draw that is on disk is never asked for again, parts reach the disk
-every few seconds, and whatever ends the work (a cancel, a dead server), what was drawn is kept.
-One request for each draw, with the draw's own seed. Imports no torch.
+Promises: as `sampler`: a draw that is on disk is never asked for again, parts reach the disk every
+few seconds, and whatever ends the work (a cancel, a dead server), what was drawn is kept. One request
+for each draw, with the draw's own seed. Imports no torch.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from wgen_tui.workers.runtime import Worker, WorkerError, launch_worker
 from wgen_tui.workers.sample.openai_client import Client
 from wgen_tui.workers.sample.openai_response import Answer
 
-PART_SECONDS = 3.0
-POLL_SECONDS = 0.2  # between two looks whether the run was cancelled
+PART_SECONDS = 3.0  # between two parts
+POLL_SECONDS = 0.2  # between two checks whether the run was cancelled
 SEED_BITS = 31  # all that every server takes
 ENOUGH = 8  # draws of one prompt that should not all be the same
 
@@ -74,19 +74,21 @@ class Repeats:
 class Sampler:
     """Draws what one run lacks."""
 
-    def __init__(self, worker: Worker, spec: RunSpec, job: SampleStage, endpoint: Endpoint) -> None:
+    def __init__(
+        self, worker: Worker, spec: RunSpec, stage: SampleStage, endpoint: Endpoint
+    ) -> None:
         self._worker = worker
         self._spec = spec
-        self._job = job
+        self._stage = stage
         self._endpoint = endpoint
         files = worker.run_paths(spec.run_id)
         more = {"extra_body": endpoint.extra_body} if endpoint.extra_body else None
-        self._writer = SampleWriter(spec, files, worker.spec.launch_id, job, more)
+        self._writer = SampleWriter(spec, files, worker.spec.launch_id, stage, more)
         self._written = self._started = time.monotonic()
         self._usage = Usage(endpoint)
         self._repeats = Repeats()
-        self._troubles = 0
-        self._total = sum(job.draws(prompt) for prompt in job.prompts)
+        self._failures = 0
+        self._total = sum(stage.draws(prompt) for prompt in stage.prompts)
         self._done = 0
 
     def run(self) -> None:
@@ -96,24 +98,24 @@ class Sampler:
             WorkerError: the server refuses, or no longer answers.
             Cancelled: somebody asked for it.
         """
-        todo = list(self._writer.missing(step=0))
-        if not todo:
+        missing = list(self._writer.missing(step=0))
+        if not missing:
             return
-        self._done = self._total - len(todo)
-        self._writer.write_prompts((prompt, None) for prompt in self._job.prompts)
+        self._done = self._total - len(missing)
+        self._writer.write_prompts((prompt, None) for prompt in self._stage.prompts)
         try:
-            asyncio.run(self._draw_all(iter(todo)))
+            asyncio.run(self._draw_all(iter(missing)))
         finally:
             self._flush()
-            self._say_at_the_end()
+            self._note_usage()
 
-    async def _draw_all(self, todo: Iterator[Draw]) -> None:
-        """Ask for all draws, so many at once; the first that fails ends the others."""
-        model, sampling = self._spec.model.location, self._job.sampling
-        client = Client(self._endpoint, model, sampling, on_trouble=self._trouble)
+    async def _draw_all(self, missing: Iterator[Draw]) -> None:
+        """Ask for all draws, several at once; the first that fails ends the others."""
+        model, sampling = self._spec.model.location, self._stage.sampling
+        client = Client(self._endpoint, model, sampling, on_trouble=self._on_trouble)
         async with client:
             tasks = {
-                asyncio.create_task(self._draw_some(client, todo))
+                asyncio.create_task(self._draw_some(client, missing))
                 for _ in range(self._endpoint.concurrency)
             }
             pending = tasks
@@ -132,8 +134,8 @@ class Sampler:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _draw_some(self, client: Client, todo: Iterator[Draw]) -> None:
-        for draw in todo:  # shared: each draw goes to one task
+    async def _draw_some(self, client: Client, missing: Iterator[Draw]) -> None:
+        for draw in missing:  # shared: each draw goes to one task
             seed = draw.seed >> (63 - SEED_BITS)
             answer = await client.chat(draw.prompt.messages, seed)
             self._keep(draw, seed, answer)
@@ -166,22 +168,22 @@ class Sampler:
         self._written = time.monotonic()
         self._writer.flush()
 
-    def _trouble(self, what: str) -> None:
-        """The first trouble is for people, the others for the log."""
-        self._troubles += 1
-        if self._troubles == 1:
+    def _on_trouble(self, what: str) -> None:
+        """Tell people of the first failure; the others are for the log."""
+        self._failures += 1
+        if self._failures == 1:
             self._worker.note(what, self._spec.run_id)
         else:
             print(what, flush=True)
 
-    def _say_at_the_end(self) -> None:
+    def _note_usage(self) -> None:
         if not self._usage.answers:
             return
         name = self._endpoint.name
         self._worker.note(
             f"{self._usage.answers:,} answers of {name}: {self._usage}", self._spec.run_id
         )
-        if self._job.sampling.temperature > 0 and self._repeats.suspicious:
+        if self._stage.sampling.temperature > 0 and self._repeats.suspicious:
             self._worker.note(
                 f"every draw of a prompt is the same text: {name} may ignore temperature and seed "
                 "(docs/endpoints.md)",
@@ -190,15 +192,15 @@ class Sampler:
 
 
 def engine(endpoint: Endpoint, answer: Answer) -> str:
-    """Who drew: the endpoint, and what it said of itself."""
-    said = [answer.model, answer.fingerprint]
-    return " / ".join([f"{endpoint.name} {endpoint.base_url}", *(part for part in said if part)])
+    """The column `engine`: the endpoint, and what it says of itself."""
+    names = [answer.model, answer.fingerprint]
+    return " / ".join([f"{endpoint.name} {endpoint.base_url}", *(name for name in names if name)])
 
 
 def sample(worker: Worker) -> None:
-    """Draw for every run of the launch."""
-    job = worker.spec.sample
-    if job is None:
+    """Sample every run of a launch."""
+    stage = worker.spec.sample
+    if stage is None:
         raise WorkerError("The launch names nothing to sample.", title="Empty launch")
     for run_id in worker.spec.run_ids:
         spec = worker.run_spec(run_id)
@@ -210,7 +212,7 @@ def sample(worker: Worker) -> None:
             what = f"{spec.model.location} at {endpoint.base_url}, {endpoint.concurrency} at once"
             worker.emit("ready", message=what)
             print(what, flush=True)
-            Sampler(worker, spec, job, endpoint).run()
+            Sampler(worker, spec, stage, endpoint).run()
 
 
 if __name__ == "__main__":

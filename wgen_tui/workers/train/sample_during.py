@@ -1,8 +1,8 @@
-"""Samples during training: chosen questions at every checkpoint, off the model that is training.
+"""Samples while a run trains: chosen questions at every checkpoint, off the model that trains.
 
-Promises: no second model is loaded, and the training goes on as if nothing had been drawn; the draws
-are those that a sample launch makes from that checkpoint later (same ids, same seeds), so none is
-made twice.
+Promises: no second model is loaded, and the training continues as if nothing had been drawn; the
+draws are those that a sample launch makes from that checkpoint later (same ids, same seeds), so none
+is made twice.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from wgen_tui.workers.models import Base
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.sample.engine.decode import Request, SamplingParams, end_tokens
 from wgen_tui.workers.sample.engine.engine import Engine
-from wgen_tui.workers.sample.engine.multi_lora import AdapterSlots
-from wgen_tui.workers.sample.prompts import prepare
+from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, AdapterSlots
+from wgen_tui.workers.sample.prompts import tokenize_prompts
 from wgen_tui.workers.sample.run_progress import add_completion
 
 
 class CheckpointSampler:
-    """What is asked of every checkpoint while its run trains."""
+    """Draws from every checkpoint while its run trains."""
 
-    def __init__(self, worker: Worker, base: Base, job: SampleStage) -> None:
+    def __init__(self, worker: Worker, base: Base, stage: SampleStage) -> None:
         self._worker = worker
         self._base = base
-        self._job = job
-        self._ready = prepare(base, job)
+        self._stage = stage
+        self._prompts = tokenize_prompts(base, stage)
         ends = end_tokens(base.model, base.tokenizer)
-        self._style = SamplingParams(base.tokenizer, job.sampling, ends)
+        self._params = SamplingParams(base.tokenizer, stage.sampling, ends)
         self._versions = f"{base.engine} / peft {peft.__version__}"
 
     def sample_adapter(self, spec: RunSpec, step: int, adapter: Adapter) -> None:
-        """Draw from an adapter laid on the base; whatever is on it is to be idle."""
-        rack = AdapterSlots(self._base.model)
+        """Draw from an adapter on the bare base; what the base trains must be switched off."""
+        slots = AdapterSlots(self._base.model)
         with _eval_mode(self._base.model):
-            rack.load([adapter])
+            slots.load([adapter])
             try:
-                self._draw(spec, step, self._base.model, rack)
+                self._draw(spec, step, self._base.model, slots)
             finally:
-                rack.clear()
+                slots.clear()
 
     def sample_model(self, spec: RunSpec, step: int, model: Any) -> None:
         """Draw from a model that brings its own adapter."""
@@ -56,18 +56,18 @@ class CheckpointSampler:
 
     def _draw(self, spec: RunSpec, step: int, model: Any, slots: AdapterSlots | None) -> None:
         run = self._worker.run_paths(spec.run_id)
-        writer = SampleWriter(spec, run, self._worker.spec.launch_id, self._job)
-        slot = -1 if slots is None else 0
+        writer = SampleWriter(spec, run, self._worker.spec.launch_id, self._stage)
+        slot = NO_SLOT if slots is None else 0
         draws = {
-            Request(d.sample_id, self._ready[d.prompt.prompt_id].ids, d.seed, slot=slot): d
+            Request(d.sample_id, self._prompts[d.prompt.prompt_id].ids, d.seed, slot=slot): d
             for d in writer.missing(step)
         }
         if not draws:
             return
         writer.write_prompts(
-            (prompt, self._ready[prompt.prompt_id].text) for prompt in self._job.prompts
+            (prompt, self._prompts[prompt.prompt_id].text) for prompt in self._stage.prompts
         )
-        engine = Engine(model, self._style, slots, self._worker.note)
+        engine = Engine(model, self._params, slots, self._worker.note)
         for completion, batch in engine.draw([list(draws)], lambda: None):
             draw = draws[completion.request]
             add_completion(writer, draw, completion, f"{self._versions} / {batch}")
@@ -76,7 +76,7 @@ class CheckpointSampler:
 
 @contextmanager
 def _eval_mode(model: Any) -> Iterator[None]:
-    """A model in training, in eval mode for a while; random numbers go on where they were."""
+    """Have a model in training in eval mode; its random numbers continue afterwards."""
     state = torch.get_rng_state()
     model.eval()
     try:

@@ -76,7 +76,7 @@ def test_what_is_given_back_comes_again_and_what_nobody_wants_does_not() -> None
     assert first is not None
     pool.put_back(first.requests)
     for item in pool.queues[-1]:
-        item.wanted = False
+        item.aborted = True
     handed = [item for batch in drain(pool, 8) for item in batch.requests]
     assert {id(item) for item in first.requests} <= {id(item) for item in handed}
     assert {item.slot for item in handed} == {NO_SLOT}

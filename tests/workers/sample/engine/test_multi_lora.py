@@ -60,19 +60,19 @@ def test_each_row_gets_its_own_adapter(
     family: Callable[[str], Path], folders: Callable[[str], list[Path]], name: str
 ) -> None:
     base, made = load(family(name)), folders(name)
-    rack = AdapterSlots(base)
-    rack.load([read_adapter(folder) for folder in made])
-    reader = ModelRunner(base, 0, rack)
+    slots = AdapterSlots(base)
+    slots.load([read_adapter(folder) for folder in made])
+    runner = ModelRunner(base, 0, slots)
     rows = [(slot, prompt) for slot in (NO_SLOT, 0, 1, 2) for prompt in PROMPTS]
 
-    found = reader.prefill([p for _, p in rows], [s for s, _ in rows]).logits
+    found = runner.prefill([p for _, p in rows], [s for s, _ in rows]).logits
 
     for number, (slot, prompt) in enumerate(rows):
         stock = load(family(name))
         if slot != NO_SLOT:
             stock = PeftModel.from_pretrained(stock, made[slot])
         torch.testing.assert_close(found[number], logits(stock, prompt), rtol=1e-4, atol=1e-5)
-    alone = reader.prefill([PROMPTS[1]], [1]).logits[0]
+    alone = runner.prefill([PROMPTS[1]], [1]).logits[0]
     torch.testing.assert_close(alone, found[rows.index((1, PROMPTS[1]))], rtol=1e-4, atol=1e-5)
 
 
@@ -80,9 +80,9 @@ def test_half_precision_is_rounded_as_peft_does(
     family: Callable[[str], Path], folders: Callable[[str], list[Path]]
 ) -> None:
     base, made = load(family("llama"), torch.bfloat16), folders("llama")
-    rack = AdapterSlots(base)
-    rack.load([read_adapter(folder) for folder in made])
-    found = ModelRunner(base, 0, rack).prefill([PROMPTS[1]], [0]).logits[0]
+    slots = AdapterSlots(base)
+    slots.load([read_adapter(folder) for folder in made])
+    found = ModelRunner(base, 0, slots).prefill([PROMPTS[1]], [0]).logits[0]
     stock = PeftModel.from_pretrained(load(family("llama"), torch.bfloat16), made[0])
     assert torch.equal(found, logits(stock, PROMPTS[1]))
 
@@ -93,10 +93,10 @@ def test_the_base_is_the_base(
     base = load(family("llama"))
     names = [name for name, _ in base.named_modules()]
     before = ModelRunner(base, 0).prefill([PROMPTS[0]]).logits
-    rack = AdapterSlots(base)
-    rack.load([read_adapter(folder) for folder in folders("llama")])
-    assert torch.equal(ModelRunner(base, 0, rack).prefill([PROMPTS[0]]).logits, before)
-    rack.clear()
+    slots = AdapterSlots(base)
+    slots.load([read_adapter(folder) for folder in folders("llama")])
+    assert torch.equal(ModelRunner(base, 0, slots).prefill([PROMPTS[0]]).logits, before)
+    slots.clear()
     assert [name for name, _ in base.named_modules()] == names
     assert torch.equal(ModelRunner(base, 0).prefill([PROMPTS[0]]).logits, before)
 
@@ -105,11 +105,11 @@ def test_rows_that_go_on_keep_their_adapters(
     family: Callable[[str], Path], folders: Callable[[str], list[Path]]
 ) -> None:
     base = load(family("llama"))
-    rack = AdapterSlots(base)
-    rack.load([read_adapter(folder) for folder in folders("llama")])
-    reader = ModelRunner(base, 0, rack)
-    reading = reader.prefill(PROMPTS, [2, NO_SLOT, 0])
-    reader.select(reading, [2, 0, 0])
-    found = reader.decode(reading, torch.tensor([[3], [4], [5]]))[:, -1]
-    whole = reader.prefill([[20, 3], [5, 6, 7, 4], [5, 6, 7, 5]], [0, 2, 2]).logits
+    slots = AdapterSlots(base)
+    slots.load([read_adapter(folder) for folder in folders("llama")])
+    runner = ModelRunner(base, 0, slots)
+    state = runner.prefill(PROMPTS, [2, NO_SLOT, 0])
+    runner.select(state, [2, 0, 0])
+    found = runner.decode(state, torch.tensor([[3], [4], [5]]))[:, -1]
+    whole = runner.prefill([[20, 3], [5, 6, 7, 4], [5, 6, 7, 5]], [0, 2, 2]).logits
     torch.testing.assert_close(found, whole, rtol=1e-4, atol=1e-5)

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import chisquare, kstest
 
 from wgen_tui.workers.sample.engine import rng
-from wgen_tui.workers.sample.engine.rng import Keys, sample_tokens, make_keys
+from wgen_tui.workers.sample.engine.rng import Keys, make_keys, sample_tokens
 
 MANY = 100_000
 
@@ -94,7 +94,9 @@ def test_company_changes_nothing() -> None:
     every = keys(64, 5)
     for top_p in (1.0, 0.7):
         together, _ = sample_tokens(logits, every, 1.0, top_p)
-        alone = [sample_tokens(logits[i : i + 1], every[i : i + 1], 1.0, top_p)[0] for i in range(64)]
+        alone = [
+            sample_tokens(logits[i : i + 1], every[i : i + 1], 1.0, top_p)[0] for i in range(64)
+        ]
         assert together.tolist() == torch.cat(alone).tolist()
 
 

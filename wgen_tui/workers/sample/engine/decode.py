@@ -149,9 +149,7 @@ class Decoding:
             self._runner.decode(self._state, tokens[:, None])
         return finished
 
-    def _take_finished(
-        self, drawn: np.ndarray[Any, np.dtype[np.int64]]
-    ) -> Iterator[Completion]:
+    def _take_finished(self, drawn: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[Completion]:
         """End the rows that have finished, or whose request was aborted; yield what has finished."""
         for row, number in enumerate(self._row_requests):
             if self._requests[number].aborted:
