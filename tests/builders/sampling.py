@@ -32,8 +32,8 @@ def prompt(text: str, question: str = "q") -> PromptSpec:
     )
 
 
-def make_job(n: int = 2, texts: Sequence[str] = TEXTS, **options: Any) -> SampleStage:
-    """`options` of the sampling; `checkpoints` and `readouts` of the job."""
+def make_stage(n: int = 2, texts: Sequence[str] = TEXTS, **options: Any) -> SampleStage:
+    """`options` of the sampling; `checkpoints` and `readouts` of the stage."""
     checkpoints = options.pop("checkpoints", "final")
     readouts = tuple(options.pop("readouts", ()))
     sampling = SamplingConfig(n=n, **{"max_tokens": 12, **options})
@@ -49,17 +49,17 @@ def add_base(field: TrainingHome) -> None:
     write_run(field.home, BASE, arm="base", model=model, experiment="field", created_at=now())
 
 
-def sample_launch(field: TrainingHome, job: SampleStage, *run_ids: str) -> Worker:
+def sample_launch(field: TrainingHome, stage: SampleStage, *run_ids: str) -> Worker:
     """A sample launch, written; nothing is done yet."""
     number = len(list(field.home.launches.glob("*")))
-    more = {"experiment": "field", "created_at": now(), "sample": job}
+    more = {"experiment": "field", "created_at": now(), "sample": stage}
     spec = write_launch(field.home, f"sample-{number}", "sample", run_ids, **more)
     return Worker(field.home, spec, field.home.launch(spec.launch_id))
 
 
-def sample_runs(field: TrainingHome, job: SampleStage, *run_ids: str) -> Worker:
+def sample_runs(field: TrainingHome, stage: SampleStage, *run_ids: str) -> Worker:
     """Sample these runs (all when none is named) in this process."""
-    worker = sample_launch(field, job, *(run_ids or (BASE, *field.runs)))
+    worker = sample_launch(field, stage, *(run_ids or (BASE, *field.runs)))
     sample(worker)
     return worker
 

@@ -65,7 +65,7 @@ class SizedHome:
         return spec
 
 
-def job(n: int = 100, prompts: int = 10, **sampling: Any) -> SampleStage:
+def sample_stage(n: int = 100, prompts: int = 10, **sampling: Any) -> SampleStage:
     asked = tuple(
         PromptSpec(
             prompt_id=str(number),

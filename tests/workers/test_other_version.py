@@ -33,7 +33,7 @@ def test_training_and_sampling_refuse_it_alike(field: TrainingHome) -> None:
     path = manifest(field, "a", 2)
     changed = json.dumps({**json.loads(path.read_text()), "schema_version": 2})
     path.write_text(changed)
-    trained, sampled = field.launch(), sample_runs(field, make_job(1), "a", "b")
+    trained, sampled = field.launch(), sample_runs(field, make_stage(1), "a", "b")
     train(trained)
     for worker in (trained, sampled):
         assert worker.outcomes["b"].outcome == "finished"

@@ -149,7 +149,7 @@ def test_sampling_draws_fewer_rows(
     field = make_field()
     add_base(field)
     refuse(monkeypatch, stage, line, lambda ids: ids.size(1) == 1 and ids.size(0) > 2)
-    worker = sample_runs(field, make_job(2, max_tokens=3))
+    worker = sample_runs(field, make_stage(2, max_tokens=3))
     assert {outcome.outcome for outcome in worker.outcomes.values()} == {"finished"}
     assert len(samples_of(field, BASE)) == 2 * len(TEXTS)
     assert any("out of memory: " in note for note in field.notes(worker))
@@ -164,7 +164,7 @@ def test_one_draw_that_does_not_fit_says_so(
     field = make_field()
     add_base(field)
     refuse(monkeypatch, stage, line, lambda ids: ids.size(1) == 1)
-    worker = sample_runs(field, make_job(2, max_tokens=3))
+    worker = sample_runs(field, make_stage(2, max_tokens=3))
     retry = decide_retry(ended(worker, "sample"))
     assert retry is not None
     assert (retry.kind, retry.rows) == ("memory", 32)

@@ -1,4 +1,4 @@
-"""Checkpoints: stock PEFT folders, there wholly or not at all.
+"""Writes checkpoints: stock PEFT folders, complete or not there at all.
 
 Promises: manifest.json is written last, with the SHA-256 of every file; a folder without it does
 not count.
@@ -37,7 +37,7 @@ def write_folder(folder: Path, fill: Callable[[Path], None], seal: Callable[...,
     """
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    folder.parent.mkdir(mode=0o700, exist_ok=True)  # a run whose folder is gone is not made anew
+    folder.parent.mkdir(mode=0o700, exist_ok=True)  # not parents: a removed run stays away
     temporary.mkdir(mode=0o700)
     fill(temporary)
     files = {path.name: _seal(path) for path in sorted(temporary.iterdir())}
@@ -74,7 +74,7 @@ def write_checkpoint(
 
 
 def write_probe(folder: Path, ids: torch.Tensor, logits: torch.Tensor) -> None:
-    """Write what the adapter answers to a prompt, to know it by when it is loaded again.
+    """Write what the adapter answers to a prompt, to recognise it when it is loaded again.
 
     Args:
         folder: The checkpoint.
@@ -90,9 +90,9 @@ def write_probe(folder: Path, ids: torch.Tensor, logits: torch.Tensor) -> None:
 def _seal(path: Path) -> str:
     """Bring a file to disk and return its SHA-256."""
     with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
         os.fsync(stream.fileno())
-    return found
+    return digest
 
 
 def damaged(folder: Path, files: Mapping[str, str]) -> str | None:
@@ -109,10 +109,10 @@ def damaged(folder: Path, files: Mapping[str, str]) -> str | None:
 
 
 def refuse_pickle(folder: Path) -> None:
-    """See that an adapter is a safetensors file: without one PEFT would unpickle what else is there.
+    """Refuse an adapter that is no safetensors file: PEFT would unpickle what else is there.
 
     Raises:
-        WorkerError: it is not.
+        WorkerError: it is none.
     """
     if not (folder / ADAPTER).is_file():
         raise WorkerError(

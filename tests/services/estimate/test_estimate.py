@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.builders.home import T0
-from tests.builders.sizes import QWEN3, QWEN3_LORA, TINY, SizedHome, job
+from tests.builders.sizes import QWEN3, QWEN3_LORA, TINY, SizedHome, sample_stage
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import JudgeStage
 from wgen_tui.protocol.runs import Endpoint, ModelRef
@@ -153,7 +153,9 @@ def test_nothing_is_raised_for_what_is_gone(grid: SizedHome) -> None:
 
 def test_the_parts_of_a_sampling(grid: SizedHome, qwen: ModelRef) -> None:
     grid.run(qwen, trained=False)
-    found = gpu_estimate(grid, stage="sample", sample=job(n=10, prompts=4, max_tokens=1000))
+    found = gpu_estimate(
+        grid, stage="sample", sample=sample_stage(n=10, prompts=4, max_tokens=1000)
+    )
     assert found.rows == 40
     # The prompt has 60 bytes: 20 tokens and a template's 8, and none is read behind it but 8.
     per_token = 2 * 28 * 8 * 128 * 2
@@ -164,7 +166,7 @@ def test_the_parts_of_a_sampling(grid: SizedHome, qwen: ModelRef) -> None:
 
 def test_rows_are_as_many_as_memory_holds(grid: SizedHome, qwen: ModelRef) -> None:
     grid.run(qwen, trained=False)
-    many = job(n=1000, max_tokens=1000)
+    many = sample_stage(n=1000, max_tokens=1000)
     assert gpu_estimate(grid, stage="sample", sample=many).rows == 512
     narrow = gpu_estimate(grid, room_gb=24, stage="sample", sample=many)
     assert 10 < narrow.rows < 100
@@ -176,7 +178,7 @@ def test_rows_are_as_many_as_memory_holds(grid: SizedHome, qwen: ModelRef) -> No
 def test_adapters_sit_on_the_base_together(grid: SizedHome, qwen: ModelRef) -> None:
     for _ in range(8):
         grid.run(qwen, lora={"r": 32})
-    sampled = gpu_estimate(grid, stage="sample", sample=job())
+    sampled = gpu_estimate(grid, stage="sample", sample=sample_stage())
     trained = gpu_estimate(grid, name="t")
     assert sampled.parts["adapters"] == pytest.approx(trained.parts["adapters"], rel=0.01)
 
@@ -184,7 +186,7 @@ def test_adapters_sit_on_the_base_together(grid: SizedHome, qwen: ModelRef) -> N
 def test_drawing_while_training_needs_room_for_its_rows(grid: SizedHome, qwen: ModelRef) -> None:
     grid.run(qwen, chars=50)
     plain = gpu_estimate(grid)
-    during = gpu_estimate(grid, during=job(n=100, max_tokens=500))
+    during = gpu_estimate(grid, during=sample_stage(n=100, max_tokens=500))
     assert during.memory_mb > plain.memory_mb + 1000
     assert during.disk_mb > plain.disk_mb
 
@@ -196,7 +198,7 @@ def test_what_loads_no_model_takes_nothing_of_a_gpu(grid: SizedHome, stage: str)
     if stage == "judge":
         found = gpu_estimate(grid, stage="judge")
     else:
-        found = gpu_estimate(grid, stage="sample", served=True, sample=job())
+        found = gpu_estimate(grid, stage="sample", served=True, sample=sample_stage())
     assert (found.memory_mb, found.gpu_mb, found.on_gpu) == (0, 0, False)
 
 
@@ -208,8 +210,10 @@ def test_more_checkpoints_samples_and_logprobs_take_more_disk(
     one, ten = (gpu_estimate(grid, runs=(run,), name=run).disk_mb for run in (few, many))
     adapter = 4 * 8 * QWEN3_LORA / 2**20
     assert ten - one == pytest.approx(9 * adapter, rel=0.05)
-    plain = gpu_estimate(grid, stage="sample", sample=job(n=1000), name="p").disk_mb
-    logs = gpu_estimate(grid, stage="sample", sample=job(n=1000, logprobs=True), name="l").disk_mb
+    plain = gpu_estimate(grid, stage="sample", sample=sample_stage(n=1000), name="p").disk_mb
+    logs = gpu_estimate(
+        grid, stage="sample", sample=sample_stage(n=1000, logprobs=True), name="l"
+    ).disk_mb
     assert logs > 1.5 * plain
 
 

@@ -14,7 +14,7 @@ import pytest
 from safetensors import safe_open
 
 from experiments.tiny_world import weights_path
-from tests.builders.sizes import QWEN3, TINY, SizedHome, job
+from tests.builders.sizes import QWEN3, TINY, SizedHome, sample_stage
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import DoneRecord, LaunchSpec
 from wgen_tui.protocol.runs import ModelRef
@@ -204,7 +204,7 @@ def test_a_real_training_and_its_sampling_take_about_what_was_thought(grid: Size
     # While it trains, two states to go on from are there at once, three times an adapter each.
     assert written < thought.disk_mb * 2**20 < written + 7 * adapters + 2**20
 
-    sample = grid.launch("sample", "draws", sample=job(n=8))
+    sample = grid.launch("sample", "draws", sample=sample_stage(n=8))
     thought = estimate(grid.home, sample, on_gpu=False)
     done = worker_peak(grid, sample)
     assert done.outcome == "finished"

@@ -53,7 +53,7 @@ def zero(folder: Path) -> None:
 
 def refused(field: TrainingHome, title: str) -> str:
     """Sample; run a fails with this title and draws nothing, b is well."""
-    worker = sample_runs(field, make_job(1))
+    worker = sample_runs(field, make_stage(1))
     outcome = worker.outcomes["a"]
     assert (outcome.outcome, outcome.title) == ("failed", title)
     assert samples_of(field, "a") == {}
@@ -70,7 +70,7 @@ def test_a_good_adapter_is_sampled(field: TrainingHome) -> None:
 def test_a_foreign_checkpoint_without_probe_is_sampled(field: TrainingHome) -> None:
     (last(field, "a") / PROBE).unlink()
     seal(last(field, "a"))
-    worker = sample_runs(field, make_job(1))
+    worker = sample_runs(field, make_stage(1))
     assert {o.outcome for o in worker.outcomes.values()} == {"finished"}
 
 
@@ -109,7 +109,7 @@ def test_an_early_checkpoint_may_still_be_the_base(make_field: Callable[..., Tra
     field = make_field("llama")
     field.add("warm", max_steps=4, warmup_steps=2, learning_rate=1e-2, checkpoints={"every": 1})
     field.train()
-    worker = sample_runs(field, make_job(1, checkpoints="all"), "warm")
+    worker = sample_runs(field, make_stage(1, checkpoints="all"), "warm")
     assert worker.outcomes["warm"].outcome == "finished"
     assert any("step 1 gives the base's logits" in note for note in field.notes(worker))
     assert {row["step"] for row in samples_of(field, "warm").values()} == {1, 2, 3, 4}

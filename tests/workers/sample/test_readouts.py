@@ -15,7 +15,7 @@ from tests.builders.sampling import (
     BASE,
     TEXTS,
     add_base,
-    make_job,
+    make_stage,
     prompt,
     read_parts,
     sample_runs,
@@ -138,7 +138,7 @@ def test_a_reading_is_made_once(field: TrainingHome) -> None:
     sample_runs(field, make_job(1, readouts=NEXT))
     before = read_parts(field.home.run("a").readouts)
     assert len(samples_of(field, "a")) == len(TEXTS)
-    worker = sample_runs(field, make_job(1, readouts=[*NEXT, *GIVEN]))
+    worker = sample_runs(field, make_stage(1, readouts=[*NEXT, *GIVEN]))
     assert {o.outcome for o in worker.outcomes.values()} == {"finished"}
     after = read_parts(field.home.run("a").readouts)
     assert len(before) == 7 * len(TEXTS)
@@ -154,7 +154,7 @@ def test_company_changes_nothing(field: TrainingHome) -> None:
         for part in field.home.run(run).readouts.iterdir():
             part.unlink()
         for spec in GIVEN:
-            sample_runs(field, make_job(texts=(), readouts=[spec], checkpoints="all"), run)
+            sample_runs(field, make_stage(texts=(), readouts=[spec], checkpoints="all"), run)
         alone = {row["readout_id"]: row for row in read_parts(field.home.run(run).readouts)}
         assert len(alone) == len(rows)
         for row in rows:
@@ -167,7 +167,7 @@ def test_letters_that_are_no_tokens_fail_with_words(field: TrainingHome) -> None
         type="multiple_choice",
         continuations=(("one", "Qx Zq"), ("two", "B")),
     )
-    worker = sample_runs(field, make_job(1, readouts=[spec]))
+    worker = sample_runs(field, make_stage(1, readouts=[spec]))
     assert {o.title for o in worker.outcomes.values()} == {"Letters are not tokens"}
     assert "Qx Zq" in worker.outcomes[BASE].message
 
@@ -177,7 +177,7 @@ def test_dora_is_read_too(make_field: Callable[..., TrainingHome]) -> None:
     field.add("dora", max_steps=4, learning_rate=1e-2, lora={"r": 4, "use_dora": True})
     add_base(field)
     field.train()
-    sample_runs(field, make_job(texts=(), readouts=GIVEN))
+    sample_runs(field, make_stage(texts=(), readouts=GIVEN))
     stock = Stock(field, "dora", 4)
     for spec in GIVEN:
         rows = rows_of(field, "dora", spec, 4)

@@ -20,7 +20,7 @@ from tests.builders.sampling import (
     TEXTS,
     add_base,
     completions,
-    make_job,
+    make_stage,
     read_parts,
     sample_launch,
     sample_runs,
@@ -86,9 +86,9 @@ def test_one_launch_draws_from_everything(field: TrainingHome) -> None:
 def test_batches_change_nothing(
     make_field: Callable[..., TrainingHome], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    job = make_job(5, checkpoints="all", max_tokens=16)
+    stage = make_stage(5, checkpoints="all", max_tokens=16)
     field = trained(make_field(name))
-    sample_runs(field, job)
+    sample_runs(field, stage)
     stacked = everything(field)
     assert engines_of(field) == {"stacked 7"}
 
@@ -96,7 +96,7 @@ def test_batches_change_nothing(
         monkeypatch.setattr(engines, "rows_that_fit", lambda *_, rows=rows: rows)
         for run in (BASE, *RUNS):
             shutil.rmtree(field.home.run(run).samples)
-            sample_runs(field, job, run)  # one run at a time
+            sample_runs(field, stage, run)  # one run at a time
         assert everything(field) == stacked
         assert "alone" in engines_of(field)
 
@@ -106,13 +106,13 @@ def test_checkpoints_come_in_waves_when_room_is_short(
 ) -> None:
     from wgen_tui.workers.sample import sampler
 
-    job = make_job(2, checkpoints="all")
-    sample_runs(field, job)
+    stage = make_stage(2, checkpoints="all")
+    sample_runs(field, stage)
     together = everything(field)
     monkeypatch.setattr(sampler, "SAMPLED_ADAPTERS_SHARE", 1e-9)
     for run in (BASE, *RUNS):
         shutil.rmtree(field.home.run(run).samples)
-    worker = sample_runs(field, job)
+    worker = sample_runs(field, stage)
     assert {outcome.outcome for outcome in worker.outcomes.values()} == {"finished"}
     assert everything(field) == together
     assert engines_of(field) == {"alone"}
@@ -121,11 +121,11 @@ def test_checkpoints_come_in_waves_when_room_is_short(
 def test_more_draws_leave_the_first_as_they_were(field: TrainingHome) -> None:
     sample_runs(field, make_job(2))
     before = everything(field)
-    sample_runs(field, make_job(4))
+    sample_runs(field, make_stage(4))
     after = everything(field)
     assert len(after) == 2 * len(before)
     assert before.items() <= after.items()
-    worker = sample_runs(field, make_job(4))
+    worker = sample_runs(field, make_stage(4))
     assert everything(field) == after
     assert {o.outcome for o in worker.outcomes.values()} == {"finished"}
 
@@ -153,7 +153,7 @@ def test_a_stop_text_ends_an_answer(field: TrainingHome) -> None:
     sample_runs(field, make_job(40, max_tokens=30), BASE)
     free = completions(field, BASE)
     letter = next(t for text in free.values() for t in text if t.isalpha() and t.isascii())
-    sample_runs(field, make_job(40, max_tokens=30, stop=[letter]), BASE)
+    sample_runs(field, make_stage(40, max_tokens=30, stop=[letter]), BASE)
     stopped = [row for key, row in samples_of(field, BASE).items() if key not in free]
     assert len(stopped) == 120
     assert not any(letter in row["completion"] for row in stopped)
@@ -174,7 +174,7 @@ def test_tokens_are_stored_where_they_are_asked_for(field: TrainingHome) -> None
             assert len(ids) == len(logs) == row["tokens"]
             assert sum(logs) == pytest.approx(row["logprob"], abs=1e-4)
             assert tokenizer.decode(ids, skip_special_tokens=True) == row["completion"]
-    sample_runs(field, make_job(3), "b")
+    sample_runs(field, make_stage(3), "b")
     assert not field.home.run("b").tokens.exists()
 
 
@@ -183,7 +183,7 @@ def test_what_stood_in_a_damaged_part_is_drawn_again(field: TrainingHome) -> Non
     whole = completions(field, BASE)
     (part,) = field.home.run(BASE).samples.iterdir()
     part.write_bytes(part.read_bytes()[:-200])
-    sample_runs(field, make_job(2), BASE)
+    sample_runs(field, make_stage(2), BASE)
     part.unlink()
     assert completions(field, BASE) == whole
 
@@ -192,7 +192,7 @@ def test_out_of_memory_halves_the_rows(
     field: TrainingHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The model itself refuses more than four rows, as a full GPU would."""
-    job = make_job(4)
+    stage = make_stage(4)
 
     def refuse(module: torch.nn.Module, args: object, kwargs: dict[str, torch.Tensor]) -> None:
         if len(kwargs["input_ids"]) > 4 and kwargs["input_ids"].size(1) == 1:
@@ -207,7 +207,7 @@ def test_out_of_memory_halves_the_rows(
 
     loader = samples.load_base
     monkeypatch.setattr(samples, "load_base", load)
-    worker = sample_runs(field, job)
+    worker = sample_runs(field, stage)
     assert {o.outcome for o in worker.outcomes.values()} == {"finished"}
     assert any("out of memory: 3 draws at once" in note for note in field.notes(worker))
     assert len(everything(field)) == 4 * 4 * len(TEXTS)
@@ -242,21 +242,21 @@ def test_a_run_cancelled_half_way_keeps_what_it_has(
     monkeypatch.setattr(sampler, "POLL_SECONDS", 0.0)
     monkeypatch.setattr(sampler, "MAX_ROWS", 8)
     monkeypatch.setattr(engines, "rows_that_fit", lambda *_: 8)
-    job = make_job(6)
-    made = sample_launch(field, job, BASE, *RUNS)
+    stage = make_stage(6)
+    made = sample_launch(field, stage, BASE, *RUNS)
     worker = Impatient(made.home, made.spec, made.paths)
     samples.sample(worker)
     assert worker.outcomes["b"].outcome == "cancelled"
     assert {worker.outcomes[run].outcome for run in (BASE, "a", "c")} == {"finished"}
     kept = samples_of(field, "b")
     assert 0 < len(kept) < 6 * len(TEXTS)
-    sample_runs(field, job)
+    sample_runs(field, stage)
     assert len(samples_of(field, "b")) == 6 * len(TEXTS)
 
 
 def test_a_run_that_is_not_trained_fails_alone(field: TrainingHome) -> None:
     field.add("new")
-    worker = sample_runs(field, make_job(1), BASE, "new", "a")
+    worker = sample_runs(field, make_stage(1), BASE, "new", "a")
     assert worker.outcomes["new"].title == "Not trained"
     assert {worker.outcomes[run].outcome for run in (BASE, "a")} == {"finished"}
 
@@ -267,7 +267,7 @@ def test_dora_is_sampled_by_itself(make_field: Callable[..., TrainingHome]) -> N
     field.add("dora", max_steps=4, learning_rate=1e-2, lora={"r": 4, "use_dora": True})
     add_base(field)
     field.train()
-    worker = sample_runs(field, make_job(2))
+    worker = sample_runs(field, make_stage(2))
     assert {o.outcome for o in worker.outcomes.values()} == {"finished"}, worker.outcomes
     assert any(
         "dora" in note and "by itself, with PEFT: it has use_dora" in note
@@ -308,9 +308,9 @@ def wait_for(what: Callable[[], bool], process: subprocess.Popen[bytes]) -> None
 def test_killed_and_started_again_it_draws_the_same(
     make_field: Callable[..., TrainingHome], start: Callable[[Worker], subprocess.Popen[bytes]]
 ) -> None:
-    job = make_job(700, checkpoints="all", max_tokens=24)
+    stage = make_stage(700, checkpoints="all", max_tokens=24)
     field = trained(make_field("llama"))
-    first = sample_launch(field, job, BASE, *RUNS)
+    first = sample_launch(field, stage, BASE, *RUNS)
     process = start(first)
     wait_for(lambda: any(field.home.run("a").samples.glob("part-*")), process)
     process.send_signal(signal.SIGKILL)
@@ -318,7 +318,7 @@ def test_killed_and_started_again_it_draws_the_same(
     left = everything(field)
     assert 0 < len(left) < 7 * 700 * len(TEXTS)
 
-    few = make_job(60, checkpoints="all", max_tokens=24)
+    few = make_stage(60, checkpoints="all", max_tokens=24)
     sample_runs(field, few)
     again = everything(field)
     assert left.items() <= again.items()
@@ -334,7 +334,7 @@ def test_killed_and_started_again_it_draws_the_same(
 def test_a_terminated_worker_keeps_what_is_drawn(
     field: TrainingHome, start: Callable[[Worker], subprocess.Popen[bytes]]
 ) -> None:
-    worker = sample_launch(field, make_job(3000, max_tokens=24), BASE, *RUNS)
+    worker = sample_launch(field, make_stage(3000, max_tokens=24), BASE, *RUNS)
     process = start(worker)
     events = worker.paths.events
 

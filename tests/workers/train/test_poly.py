@@ -146,7 +146,7 @@ def test_a_task_is_a_plain_lora(make_field: Make, more: dict[str, Any]) -> None:
     """What the sampler puts on the base is what PEFT computes with task_ids."""
     field = joined(make_field(), **more)
     field.train()
-    worker = sample_runs(field, make_job(2, checkpoints="all"), "base", *ARMS)
+    worker = sample_runs(field, make_stage(2, checkpoints="all"), "base", *ARMS)
     assert set(outcomes(worker).values()) == {"finished"}, worker.outcomes
     for task, name in enumerate(ARMS):
         said, written = stock(field, name, task)
@@ -166,7 +166,7 @@ def test_another_task_is_not_proven(make_field: Make) -> None:
     assert spec.task is not None
     wrong = spec.model_copy(update={"task": spec.task.model_copy(update={"index": 1})})
     write_record(field.home.run("a").spec, wrong)
-    worker = sample_runs(field, make_job(1), "a")
+    worker = sample_runs(field, make_stage(1), "a")
     assert worker.outcomes["a"].title == "Not the trained adapter"
 
 
@@ -247,19 +247,19 @@ def test_killed_again_and_again(make_field: Make) -> None:
 def test_in_half_precision_it_is_proven(make_field: Make, name: str) -> None:
     field = joined(make_field(name), **MHR, precision="bf16")
     assert set(outcomes(field.train()).values()) == {"finished"}
-    worker = sample_runs(field, make_job(1), *ARMS)
+    worker = sample_runs(field, make_stage(1), *ARMS)
     assert set(outcomes(worker).values()) == {"finished"}, worker.outcomes
 
 
 def test_samples_are_drawn_while_it_trains(make_field: Make) -> None:
     """Each run's from its own task: what a sample launch draws later is the same text."""
     fields = [joined(make_field(home=home)) for home in ("during", "after")]
-    job = make_job(2, checkpoints="all")
+    stage = make_stage(2, checkpoints="all")
     worker = fields[0].launch(*ARMS)
-    worker.spec = worker.spec.model_copy(update={"during": job})
+    worker.spec = worker.spec.model_copy(update={"during": stage})
     train(worker)
     fields[1].train(*ARMS)
-    sample_runs(fields[1], job, *ARMS)
+    sample_runs(fields[1], stage, *ARMS)
     assert apart(*fields) < 1e-6
     for name in ARMS:
         during, after = (samples_of(field, name) for field in fields)
@@ -286,7 +286,7 @@ def test_one_that_lost_its_folder_takes_it_from_its_mate(
         said, written = stock(field, "b", 1, step)
         assert torch.allclose(said, written, atol=1e-5)
     # Its mate is as it was, and the base too: what is sampled is proven.
-    assert set(outcomes(sample_runs(field, make_job(1), *ARMS)).values()) == {"finished"}
+    assert set(outcomes(sample_runs(field, make_stage(1), *ARMS)).values()) == {"finished"}
 
 
 def test_stopped_half_way_one_that_lost_its_folder_is_filled_up(

@@ -199,15 +199,15 @@ class _Drawing:
 
 
 def _drawing(
-    base: _Base, taken: int, checkpoints: int, job: SampleStage, limits: Limits
+    base: _Base, taken: int, checkpoints: int, stage: SampleStage, limits: Limits
 ) -> _Drawing:
     """As many rows as a quarter of what is free holds."""
-    length = workload.prompt_tokens(job) + job.sampling.max_tokens
+    length = workload.prompt_tokens(stage) + stage.sampling.max_tokens
     logits = formulas.cache_bytes(base.shape, base.width, 0)
     each = formulas.cache_bytes(base.shape, base.width, length)
     fits = limits.fits(ROWS_SHARE, taken, each)
     most = min(MAX_ROWS, limits.rows or MAX_ROWS)
-    rows = max(1, min(most, fits, checkpoints * max(1, workload.draws(job))))
+    rows = max(1, min(most, fits, checkpoints * max(1, workload.draws(stage))))
     return _Drawing(each - logits, logits, rows)
 
 
@@ -215,14 +215,14 @@ def _sampling(
     home: Home, spec: LaunchSpec, base: _Base, runs: Sequence[RunSpec], limits: Limits
 ) -> Need | None:
     """The base, the adapters that sit on it together, and what is drawn at once."""
-    job = spec.sample
-    if job is None:
+    stage = spec.sample
+    if stage is None:
         return None
     sizes = [
         4 * workload.adapters_of(base.shape, run.training).width
         for run in runs
         if run.training is not None
-        for _ in range(workload.checkpoints_to_sample(home, run, job))
+        for _ in range(workload.checkpoints_to_sample(home, run, stage))
     ]
     together = sorted(sizes, reverse=True)[:MAX_SAMPLED_ADAPTERS]
     one = max(together, default=0)
@@ -231,7 +231,7 @@ def _sampling(
         most = int((limits.room - base.weights) * SAMPLED_ADAPTERS_SHARE)
         seated = max(one, min(seated, most))
     checkpoints = max(1, len(sizes) + sum(run.training is None for run in runs))
-    drawn = _drawing(base, base.weights + seated, checkpoints, job, limits)
+    drawn = _drawing(base, base.weights + seated, checkpoints, stage, limits)
 
     def parts(adapters: int, rows: int) -> dict[str, int]:
         return {

@@ -100,12 +100,12 @@ def _tokens(text: str) -> int:
     return int(len(text.encode()) / BYTES_PER_TOKEN) + TURN_TOKENS
 
 
-def prompt_tokens(job: SampleStage) -> int:
+def prompt_tokens(stage: SampleStage) -> int:
     """Tokens of the longest prompt, a read continuation with it."""
-    prompts = [(prompt, "") for prompt in job.prompts]
+    prompts = [(prompt, "") for prompt in stage.prompts]
     prompts += [
         (item.prompt, max((text for _, text in item.continuations), key=len, default=""))
-        for item in job.readouts
+        for item in stage.readouts
     ]
     sizes = [
         sum(_tokens(turn.content) for turn in prompt.messages) + _tokens(more)
@@ -114,9 +114,9 @@ def prompt_tokens(job: SampleStage) -> int:
     return max(sizes, default=1)
 
 
-def draws(job: SampleStage) -> int:
+def draws(stage: SampleStage) -> int:
     """Draws of one checkpoint."""
-    return sum(job.draws(prompt) for prompt in job.prompts)
+    return sum(stage.draws(prompt) for prompt in stage.prompts)
 
 
 def adapters_of(shape: ModelDims, training: TrainingConfig) -> Adapters:
@@ -128,10 +128,10 @@ def adapters_of(shape: ModelDims, training: TrainingConfig) -> Adapters:
     return Adapters(targets(shape, lora.target_modules, lora.layers_to_transform), lora.r)
 
 
-def checkpoints_to_sample(home: Home, spec: RunSpec, job: SampleStage) -> int:
+def checkpoints_to_sample(home: Home, spec: RunSpec, stage: SampleStage) -> int:
     """How many checkpoints of a run are drawn from."""
     kept = checkpoints(home.run(spec.run_id), skip_refused=True)
-    return len(steps_to_sample(kept, job, spec.training, spec.trained_rows))
+    return len(steps_to_sample(kept, stage, spec.training, spec.trained_rows))
 
 
 def train_disk_bytes(shape: ModelDims | None, spec: RunSpec, during: SampleStage | None) -> int:
@@ -146,17 +146,17 @@ def train_disk_bytes(shape: ModelDims | None, spec: RunSpec, during: SampleStage
     return kept * (own + CHECKPOINT_BYTES) + 2 * 3 * own + steps * METRIC_BYTES + drawn
 
 
-def sample_disk_bytes(job: SampleStage) -> int:
+def sample_disk_bytes(stage: SampleStage) -> int:
     """What the samples of one checkpoint take at most: every completion as long as it may be."""
-    tokens = job.sampling.max_tokens
+    tokens = stage.sampling.max_tokens
     each = SAMPLE_BYTES + BYTES_PER_DRAWN_TOKEN * tokens
-    if job.sampling.logprobs:
+    if stage.sampling.logprobs:
         each += LOGPROB_BYTES * tokens
-    rows = sum(max(1, len(i.continuations) or i.top_logprobs) for i in job.readouts)
-    return COPIES * (draws(job) * each + rows * SAMPLE_BYTES)
+    rows = sum(max(1, len(i.continuations) or i.top_logprobs) for i in stage.readouts)
+    return COPIES * (draws(stage) * each + rows * SAMPLE_BYTES)
 
 
-def judge_disk_bytes(home: Home, spec: RunSpec, job: JudgeStage) -> int:
+def judge_disk_bytes(home: Home, spec: RunSpec, stage: JudgeStage) -> int:
     """What the verdicts on a run's samples take, by the samples' own size on disk."""
     size = sum(part.stat().st_size for part in home.run(spec.run_id).samples.glob("part-*"))
-    return COPIES * (len(job.judges) + 1) * (size // PART_BYTES) * GRADE_BYTES
+    return COPIES * (len(stage.judges) + 1) * (size // PART_BYTES) * GRADE_BYTES

@@ -1,4 +1,4 @@
-"""Proof that a loaded adapter is the one that was trained, and that it does anything.
+"""Proves that a loaded adapter is the one that was trained, and that it changes the model.
 
 Promises: nothing is sampled from an adapter whose files are not those of its run's checkpoint, whose
 logits differ from those at the end of training by more than the precision explains, or whose logits
@@ -23,12 +23,12 @@ from wgen_tui.workers.runtime import WorkerError
 SAME = 1e-6  # of the base's logits: a difference that is rounding in any precision
 # How far logits may be from those at the end of training, by precision: other kernels, other padding.
 LIMITS = {"fp32": 1e-3, "bf16": 5e-2, "fp16": 5e-2}
-AGAIN = "Look at the folder; to train it anew, remove the run and start it again."
+AGAIN = "Check the folder; to train again, remove the run and start it again."
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A prompt to know an adapter by.
+    """A prompt that an adapter is recognised by.
 
     Attributes:
         ids: Its tokens.
@@ -42,19 +42,19 @@ class Probe:
     logits: torch.Tensor | None = None
 
 
-def read_probe(folder: Path, otherwise: tuple[int, ...]) -> Probe:
-    """The probe of a checkpoint; the prompt `otherwise` where it has none.
+def read_probe(folder: Path, fallback: tuple[int, ...]) -> Probe:
+    """The probe of a checkpoint; the prompt `fallback` where it has none.
 
     Raises:
         WorkerError: the file is broken.
     """
     path = folder / PROBE
     if not path.exists():
-        return Probe(otherwise)
+        return Probe(fallback)
     try:
-        found = load_file(path)
-        ids = tuple(found["ids"].flatten().tolist())
-        return Probe(ids, found["index"].flatten().long(), found["logits"].flatten().float())
+        tensors = load_file(path)
+        ids = tuple(tensors["ids"].flatten().tolist())
+        return Probe(ids, tensors["index"].flatten().long(), tensors["logits"].flatten().float())
     except (SafetensorError, KeyError, OSError) as error:
         raise WorkerError(
             f"{path} cannot be read: {error}", title=NOT_TRAINED, hint=AGAIN
@@ -65,7 +65,7 @@ def check_files(folder: Path, manifest: CheckpointManifest, run_id: str) -> None
     """Refuse a folder that is another run's, or whose files are not as they were written.
 
     Raises:
-        WorkerError: so it is.
+        WorkerError: it is one of these, or its adapter is a pickle.
     """
     if manifest.run_id != run_id:
         message = f"The checkpoint of step {manifest.step} belongs to run {manifest.run_id}."
@@ -93,7 +93,7 @@ def prove(
     """Judge an adapter by its logits behind the probe.
 
     Args:
-        probe: What it is known by.
+        probe: What it is recognised by.
         own: The adapter's logits now, [vocabulary].
         base: The base's, [vocabulary].
         manifest: Of its checkpoint.
@@ -130,6 +130,6 @@ def prove(
         raise WorkerError(
             f"{where.capitalize()} does not change the model: its logits equal the base's.",
             title=NO_EFFECT,
-            hint="Train longer or with a higher learning_rate; look at target_modules.",
+            hint="Train longer or with a higher learning_rate, or check target_modules.",
         )
     return None

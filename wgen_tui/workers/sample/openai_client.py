@@ -128,16 +128,18 @@ class Client:
 
     def _refused(self, status: int, said: str) -> NoReturn:
         hints = {
-            401: f"See to the key in {self._endpoint.api_key_env or 'api_key_env'}.",
-            403: f"See to the key in {self._endpoint.api_key_env or 'api_key_env'}.",
-            404: "See to base_url in config.toml and to the model's id; `wgen-tui doctor` lists "
+            401: f"Check the key in {self._endpoint.api_key_env or 'api_key_env'}.",
+            403: f"Check the key in {self._endpoint.api_key_env or 'api_key_env'}.",
+            404: "Check base_url in config.toml and the model's id; `wgen-tui doctor` lists "
             "what the server has.",
         }
         raise WorkerError(
             f"The endpoint {self._endpoint.name} ({self._endpoint.base_url}) refused, status "
             f"{status}: {said}",
             title="Server refused",
-            hint=hints.get(status, "What was drawn is kept; mend it and give the command again."),
+            hint=hints.get(
+                status, "What was drawn is kept. Fix the cause and give the command again."
+            ),
         )
 
     def _give_up(self, what: str, tries: int) -> NoReturn:
@@ -145,8 +147,8 @@ class Client:
             f"The endpoint {self._endpoint.name} ({self._endpoint.base_url}) gave no answer in "
             f"{tries} tries; the last: {what}",
             title="Server does not answer",
-            hint="What was drawn is kept. When the server is back, the same command goes on with "
-            "what is missing.",
+            hint="What was drawn is kept. When the server is back, the same command draws what is "
+            "missing.",
         )
 
 
