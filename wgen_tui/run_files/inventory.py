@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 from experiments.schema import BROKEN_JUDGE, JudgeSpec
@@ -91,7 +92,8 @@ def graded(run: RunPaths) -> set[tuple[int, str, str]]:
                 row = json.loads(line)
             except ValueError:
                 continue
-            grades.add((row["sample_id"], row["judge"], row["rubric"]))
+            # One string for each judge and wording, not one for each of a million lines.
+            grades.add((row["sample_id"], intern(row["judge"]), intern(row["rubric"])))
     return grades
 
 

@@ -1,6 +1,6 @@
 """The judge worker: grades every sample of its runs by the definition's rules and the broken rule.
 
-Promises: needs no torch; a sample that a rule of this very wording has graded is not graded again.
+Promises: needs no torch; a sample that a rule of the same wording has graded is not graded again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Judge:
         self._rules: dict[str, list[Grader]] = {}
 
     def rules(self, question: str) -> list[Grader]:
-        """Name, rubric hash and rule of every judge of a question by rule, `broken` apart."""
+        """Name, rubric hash and rule of a question's judges; the broken rule is not one of them."""
         if question not in self._rules:
             topic = self._stage.topics.get(question)
             self._rules[question] = [
@@ -52,7 +52,7 @@ class Judge:
 
 
 def grade_run(worker: Worker, judge: Judge, run_id: str) -> None:
-    """Grade what is not graded yet of one run."""
+    """Grade the samples of a run that are not graded yet."""
     files = worker.run_paths(run_id)
     samples = list(read_columns(files.samples, COLUMNS))
     if not samples:
