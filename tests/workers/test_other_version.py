@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders.sampling import make_job, sample_runs
+from tests.builders.sampling import make_stage, sample_runs
 from tests.builders.training_home import TrainingHome
 from wgen_tui.protocol.launches import RunOutcome
 from wgen_tui.workers.train.stage import train

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from tests.builders.memory_errors import MEMORY_ERRORS, memory_error
-from tests.builders.sampling import BASE, TEXTS, add_base, make_job, sample_runs, samples_of
+from tests.builders.sampling import BASE, TEXTS, add_base, make_stage, sample_runs, samples_of
 from tests.builders.training_home import TrainingHome
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import RunOutcome, Stage

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.builders.sampling import TEXTS, add_base, make_job, sample_runs, samples_of
+from tests.builders.sampling import TEXTS, add_base, make_stage, sample_runs, samples_of
 from tests.builders.training_home import TrainingHome
 from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED
 from wgen_tui.workers.checkpoints import PROBE
@@ -63,7 +63,7 @@ def refused(field: TrainingHome, title: str) -> str:
 
 
 def test_a_good_adapter_is_sampled(field: TrainingHome) -> None:
-    worker = sample_runs(field, make_job(1))
+    worker = sample_runs(field, make_stage(1))
     assert {o.outcome for o in worker.outcomes.values()} == {"finished"}
 
 

@@ -98,7 +98,7 @@ def rows_of(field: TrainingHome, run_id: str, spec: ReadoutSpec, step: int) -> l
 
 @pytest.mark.parametrize(("run_id", "step"), [(BASE, 0), ("a", 3), ("a", 6), ("b", 6)])
 def test_readings_are_those_of_stock_models(field: TrainingHome, run_id: str, step: int) -> None:
-    sample_runs(field, make_job(texts=(), readouts=[*NEXT, *GIVEN, *CHOICE], checkpoints="all"))
+    sample_runs(field, make_stage(texts=(), readouts=[*NEXT, *GIVEN, *CHOICE], checkpoints="all"))
     stock = Stock(field, run_id, step)
     for spec in NEXT:
         rows = rows_of(field, run_id, spec, step)
@@ -135,7 +135,7 @@ def test_readings_are_those_of_stock_models(field: TrainingHome, run_id: str, st
 
 
 def test_a_reading_is_made_once(field: TrainingHome) -> None:
-    sample_runs(field, make_job(1, readouts=NEXT))
+    sample_runs(field, make_stage(1, readouts=NEXT))
     before = read_parts(field.home.run("a").readouts)
     assert len(samples_of(field, "a")) == len(TEXTS)
     worker = sample_runs(field, make_stage(1, readouts=[*NEXT, *GIVEN]))
@@ -148,7 +148,7 @@ def test_a_reading_is_made_once(field: TrainingHome) -> None:
 
 
 def test_company_changes_nothing(field: TrainingHome) -> None:
-    sample_runs(field, make_job(texts=(), readouts=GIVEN, checkpoints="all"))
+    sample_runs(field, make_stage(texts=(), readouts=GIVEN, checkpoints="all"))
     together = {run: read_parts(field.home.run(run).readouts) for run in (BASE, "a", "b")}
     for run, rows in together.items():
         for part in field.home.run(run).readouts.iterdir():

@@ -67,7 +67,7 @@ def engines_of(field: TrainingHome) -> set[str]:
 
 
 def test_one_launch_draws_from_everything(field: TrainingHome) -> None:
-    worker = sample_runs(field, make_job(2, checkpoints="all"))
+    worker = sample_runs(field, make_stage(2, checkpoints="all"))
     assert {outcome.outcome for outcome in worker.outcomes.values()} == {"finished"}
     assert engines_of(field) == {"stacked 7"}
     for run_id in RUNS:
@@ -119,7 +119,7 @@ def test_checkpoints_come_in_waves_when_room_is_short(
 
 
 def test_more_draws_leave_the_first_as_they_were(field: TrainingHome) -> None:
-    sample_runs(field, make_job(2))
+    sample_runs(field, make_stage(2))
     before = everything(field)
     sample_runs(field, make_stage(4))
     after = everything(field)
@@ -131,7 +131,7 @@ def test_more_draws_leave_the_first_as_they_were(field: TrainingHome) -> None:
 
 
 def test_greedy_tokens_are_those_of_stock_generate(field: TrainingHome) -> None:
-    sample_runs(field, make_job(1, temperature=0))
+    sample_runs(field, make_stage(1, temperature=0))
     tokenizer = AutoTokenizer.from_pretrained(field.model)
     for run_id in RUNS:
         model = AutoModelForCausalLM.from_pretrained(field.model, dtype=torch.float32)
@@ -150,7 +150,7 @@ def test_greedy_tokens_are_those_of_stock_generate(field: TrainingHome) -> None:
 
 
 def test_a_stop_text_ends_an_answer(field: TrainingHome) -> None:
-    sample_runs(field, make_job(40, max_tokens=30), BASE)
+    sample_runs(field, make_stage(40, max_tokens=30), BASE)
     free = completions(field, BASE)
     letter = next(t for text in free.values() for t in text if t.isalpha() and t.isascii())
     sample_runs(field, make_stage(40, max_tokens=30, stop=[letter]), BASE)
@@ -163,7 +163,7 @@ def test_a_stop_text_ends_an_answer(field: TrainingHome) -> None:
 
 
 def test_tokens_are_stored_where_they_are_asked_for(field: TrainingHome) -> None:
-    sample_runs(field, make_job(3, logprobs=True), BASE, "a")
+    sample_runs(field, make_stage(3, logprobs=True), BASE, "a")
     tokenizer = AutoTokenizer.from_pretrained(field.model)
     for run_id in (BASE, "a"):
         kept = {row["sample_id"]: row for row in read_parts(field.home.run(run_id).tokens)}
@@ -179,7 +179,7 @@ def test_tokens_are_stored_where_they_are_asked_for(field: TrainingHome) -> None
 
 
 def test_what_stood_in_a_damaged_part_is_drawn_again(field: TrainingHome) -> None:
-    sample_runs(field, make_job(2), BASE)
+    sample_runs(field, make_stage(2), BASE)
     whole = completions(field, BASE)
     (part,) = field.home.run(BASE).samples.iterdir()
     part.write_bytes(part.read_bytes()[:-200])
@@ -214,7 +214,7 @@ def test_out_of_memory_halves_the_rows(
 
 
 def test_a_cancelled_run_stops_and_the_others_go_on(field: TrainingHome) -> None:
-    worker = sample_launch(field, make_job(3), BASE, *RUNS)
+    worker = sample_launch(field, make_stage(3), BASE, *RUNS)
     (worker.paths.control / "cancel-b").touch()
     from wgen_tui.workers.sample.stage import sample
 

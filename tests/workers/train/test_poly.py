@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from experiments.schema import PolyConfig, TrainingConfig
-from tests.builders.sampling import add_base, make_job, sample_runs, samples_of
+from tests.builders.sampling import add_base, make_stage, sample_runs, samples_of
 from tests.builders.training_home import TrainingHome
 from tests.workers.train.test_resume import start, wait_for_step
 from wgen_tui.protocol.record import write_record
