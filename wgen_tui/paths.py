@@ -149,7 +149,7 @@ class RunPaths:
 
     @property
     def verification(self) -> Path:
-        """What `run verify` found."""
+        """The result of `run verify`."""
         return self.root / "verify.json"
 
     @property
@@ -246,7 +246,7 @@ class Home:
 
     @property
     def waiting(self) -> Path:
-        """Why launches wait, by launch; what the supervisor found last."""
+        """Why launches wait, by launch; what the supervisor wrote last."""
         return self.root / "waiting.json"
 
     @property
@@ -305,7 +305,7 @@ class Home:
             UsageError: its format is newer than this version knows, or its marker is unreadable.
         """
         try:
-            found = json.loads(self.marker.read_text())["format"]
+            version = json.loads(self.marker.read_text())["format"]
         except (FileNotFoundError, NotADirectoryError):
             return
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -314,10 +314,10 @@ class Home:
                 title="Not a home",
                 hint=f'A home of this version holds {{"format": {HOME_FORMAT}}} there.',
             ) from error
-        if not isinstance(found, int) or found > HOME_FORMAT:
+        if not isinstance(version, int) or version > HOME_FORMAT:
             raise UsageError(
                 f"The home {self.root} was made by a newer version "
-                f"(format {found}; this version knows {HOME_FORMAT}).",
+                f"(format {version}; this version knows {HOME_FORMAT}).",
                 title="Home is newer",
                 hint="Upgrade wgen-tui, or choose another home with --home DIR.",
             )

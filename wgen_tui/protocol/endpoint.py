@@ -1,4 +1,4 @@
-"""What planning and workers both need to talk to an endpoint: its key, headers, way to it.
+"""How planning and workers talk to an endpoint: its key, headers and proxy.
 
 Promises: a key lives in the environment and in the header of a request; no text that passes
 `without_key` has it in it, and no error raised here repeats one.

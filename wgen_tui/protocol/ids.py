@@ -1,4 +1,4 @@
-"""Ids: hashes of what they name, the same on every machine, so that what arrives twice counts once."""
+"""Ids: hashes of what they name, equal on every machine; what arrives twice counts once."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class SlurmSettings(SlurmOptions):
 class SlurmRecord(Record):
     """launches/<id>/slurm.json: the job that does a launch, and what Slurm said of it last.
 
-    It is there from the moment before the job is given to Slurm until the launch is made startable
+    It is there from just before the job is given to Slurm until the launch is made ready to start
     again. Only the supervisor writes it.
 
     Attributes:
@@ -38,7 +38,7 @@ class SlurmRecord(Record):
         node: Where it runs, or ran last.
         reason: Slurm's reason, or what the job's own output ended with.
         requeues: How often it was requeued.
-        at: When this was found; what Slurm keeps saying is not written again.
+        at: When Slurm first said this; a repetition is not written again.
     """
 
     schema_version: int = SCHEMA
@@ -88,7 +88,7 @@ class QueueRecord(Record):
         attempt: The present one; what an earlier one left (started.json, the lock) says nothing.
         failures: Attempts in a row that ended without getting further than those before.
         stack: Most adapters trained together, after memory did not suffice.
-        rows: Most draws made together, likewise.
+        rows: Most draws made together, after memory did not suffice.
         done: How far the attempts before had come, by run.
         history: The attempts that ended, oldest first.
     """

@@ -1,6 +1,6 @@
 """What every record is, and how one is written.
 
-Promises: a file is there wholly or not at all, survives power loss, and is its owner's alone.
+Promises: a file is there complete or not at all, survives power loss, and is its owner's alone.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ class Record(BaseModel):
 
 
 def now() -> datetime:
-    """The present moment, UTC, to the microsecond."""
+    """The time now, UTC, to the microsecond."""
     return datetime.now(UTC)
 
 
 def write_record(path: Path, record: Record) -> None:
-    """Write a record so that it is there wholly or not at all, and survives power loss."""
+    """Write a record so that it is there complete or not at all, and survives power loss."""
     write_durably(path, record.model_dump_json(indent=2).encode() + b"\n")
 
 

@@ -146,7 +146,7 @@ class Verification(Record):
             when it was not measured.
         limit: What `difference` may be at most.
         same_order: Whether TRL saw the same batches in the same order.
-        mask: What was found when TRL tokenised the chats itself, a line.
+        mask: How TRL's own tokens and masks of the chats compare, in a line.
         mask_equal: Whether it gave the same tokens and the same mask; None when it cannot say.
         adapter_sha256: As the checkpoint's manifest has it; after another training, look again.
     """

@@ -1,6 +1,6 @@
 """What this machine has, and what would go wrong.
 
-Promises: looks only; never imports torch; never shows a token, only whether there is one.
+Promises: reads only; never imports torch; never shows a token, only whether there is one.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Finding:
 
     Attributes:
         topic: The part of the report.
-        name: What was looked at.
-        value: What was found.
+        name: What was checked.
+        value: What it is.
         verdict: `problem` means that something will not work.
         hint: What to do about it.
     """
@@ -62,8 +62,8 @@ class Finding:
 
 
 def examine(home: Home) -> list[Finding]:
-    """Look at everything."""
-    looks: tuple[Callable[[], Iterator[Finding]], ...] = (
+    """Check everything."""
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         _versions,
         lambda: _home(home),
         lambda: _database(home),
@@ -72,7 +72,7 @@ def examine(home: Home) -> list[Finding]:
         lambda: _endpoints(home),
         _terminal,
     )
-    return [finding for look in looks for finding in look()]
+    return [finding for check in checks for finding in check()]
 
 
 def _versions() -> Iterator[Finding]:
@@ -93,7 +93,7 @@ def _home(home: Home) -> Iterator[Finding]:
         return
     there = next(folder for folder in (home.root, *home.root.parents) if folder.exists())
     if there != home.root:
-        yield Finding("home", "state", "not made yet; the first run makes it", "note")
+        yield Finding("home", "state", "not created yet; the first run creates it", "note")
     else:
         yield Finding("home", "format", str(HOME_FORMAT))
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
@@ -120,7 +120,7 @@ def _home(home: Home) -> Iterator[Finding]:
 
 
 def _private(home: Home) -> Iterator[Finding]:
-    """Whether others on this machine can read the home; below a closed folder they cannot."""
+    """Whether other users can read the home; below a closed folder they cannot."""
     mend = f"chmod -R go-rwx {shlex.quote(str(home.root))}"
     if home.root.stat().st_mode & OTHERS:
         yield Finding("home", "privacy", "other users can look into it", "problem", mend)
@@ -150,7 +150,7 @@ def _other_versions(home: Home) -> Iterator[Finding]:
 
 def _database(home: Home) -> Iterator[Finding]:
     if not home.database.exists():
-        yield Finding("database", "file", "none yet; it is made from the files", "note")
+        yield Finding("database", "file", "none yet; it is built from the files", "note")
         return
     # It loads duckdb and pyarrow.
     from wgen_tui.services.data import storage  # noqa: PLC0415
@@ -198,12 +198,12 @@ def _version(name: str) -> str:
 
 def _gpus() -> Iterator[Finding]:
     """Each GPU that launches are placed on: what is free, and who computes on it."""
-    found = gpus.probe()
+    devices = gpus.probe()
     if (driver := gpus.driver()) is not None:
         yield Finding("machine", "driver", f"NVIDIA {driver}")
     for trouble in gpus.troubles():
         yield Finding("machine", "NVML", trouble, "problem", "Look at `nvidia-smi` and `dmesg`.")
-    for gpu in found:
+    for gpu in devices:
         users = [
             f"{gpu.who(pid)} uses {'some memory' if mb is None else f'{gb(mb)} GB'}"
             for pid, mb in gpu.processes.items()
@@ -212,11 +212,11 @@ def _gpus() -> Iterator[Finding]:
         yield Finding("machine", f"GPU {gpu.index}", "; ".join([free, *users]))
     numbered = re.match(r"\s*\d", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
     by_bus = os.environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID"
-    if numbered and not by_bus and len({gpu.name for gpu in found}) > 1:
+    if numbered and not by_bus and len({gpu.name for gpu in devices}) > 1:
         what = "CUDA_VISIBLE_DEVICES has numbers, which CUDA gives to the fastest GPUs first"
         mend = "export CUDA_DEVICE_ORDER=PCI_BUS_ID, or name the GPUs by UUID (nvidia-smi -L)."
         yield Finding("machine", "GPU numbers", what, "note", mend)
-    if has_gpu() and not found:
+    if has_gpu() and not devices:
         what = "NVML knows none that may be used; launches take CPU slots one after the other"
         yield Finding("machine", "GPU", what, "note", "AMD's are used this way too.")
 
@@ -253,28 +253,32 @@ def _is_on(value: str | None) -> bool:
 def _endpoints(home: Home) -> Iterator[Finding]:
     """Each endpoint of config.toml: does it answer, what does it serve, is its key there."""
     try:
-        found = endpoints.read_endpoints(home)
+        configured = endpoints.read_endpoints(home)
     except WgenError as error:
         yield Finding("endpoints", "config.toml", error.message, "problem", error.hint)
         return
-    if not found:
+    if not configured:
         yield Finding("endpoints", "config.toml", "none; docs/endpoints.md says how", "note")
-    for name, endpoint in found.items():
+    for name, endpoint in configured.items():
         try:
-            seen = endpoint_status.probe(endpoint)
+            status = endpoint_status.probe(endpoint)
         except WgenError as error:
             yield Finding("endpoints", name, error.message, "problem", error.hint)
             continue
         key = f"; key in {endpoint.api_key_env}" if endpoint.api_key_env else ""
-        models = f": {', '.join(seen.models[:MOST_MODELS])}" if seen.models else ""
-        what = seen.what if seen.answers else f"does not answer: {seen.what}"
-        hint = "" if seen.answers else "Start the server, or see to base_url in config.toml."
-        hint = "See to api_key_env in config.toml and to its variable." if seen.refuses else hint
+        models = f": {', '.join(status.models[:MOST_MODELS])}" if status.models else ""
+        what = status.what if status.answers else f"does not answer: {status.what}"
+        hint = "" if status.answers else "Start the server, or correct base_url in config.toml."
+        hint = (
+            "Correct api_key_env in config.toml, or the variable that it names."
+            if status.refuses
+            else hint
+        )
         yield Finding(
             "endpoints",
             name,
             f"{endpoint.base_url} {what}{models}{key}",
-            "problem" if seen.refuses else "ok" if seen.answers else "note",
+            "problem" if status.refuses else "ok" if status.answers else "note",
             hint,
         )
 

@@ -52,7 +52,7 @@ class GpuPolicy(_Policy):
 
 
 class DiskPolicy(_Policy):
-    """`[disk]`. Below `floor_mb` of free room nothing is started and workers pause."""
+    """`[disk]`. Below `floor_mb` of free space nothing is started and workers hold."""
 
     floor_mb: int = Field(default=1024, ge=0)
 
@@ -79,24 +79,24 @@ def read_settings(home: Home) -> Settings:
     Raises:
         UsageError: the file cannot be read, or has a mistake in it.
     """
-    found = read_config(home)
-    for name in found:
+    config = read_config(home)
+    for name in config:
         if name not in TABLES:
             hint = did_you_mean(name, TABLES, form="[{}]")
-            raise wrong(home, name, "there is no such table", hint)
-    parts = {name: table for name, table in found.items() if name != "endpoints"}
+            raise wrong(home, name, "no such table", hint)
+    parts = {name: table for name, table in config.items() if name != "endpoints"}
     fields = Settings.model_fields
     return Settings(**{n: _table(home, n, t, type(fields[n].default)) for n, t in parts.items()})
 
 
 def _table(home: Home, name: str, table: object, model: type[Table]) -> Table:
     if not isinstance(table, dict):
-        raise wrong(home, name, "is no table", f"Write [{name}] above its keys.")
+        raise wrong(home, name, "is not a table", f"Write [{name}] above its keys.")
     known = list(model.model_fields)
     for key in table:
         if key not in known:
             hint = did_you_mean(key, known)
-            raise wrong(home, f"{name}.{key}", "there is no such key", hint)
+            raise wrong(home, f"{name}.{key}", "no such key", hint)
     try:
         return model.model_validate(table)
     except ValidationError as error:
@@ -122,5 +122,5 @@ def read_config(home: Home) -> dict[str, Any]:
 
 
 def wrong(home: Home, key: str, what: str, hint: str = "") -> UsageError:
-    """What is said of a mistake in config.toml."""
+    """The error for a mistake in config.toml."""
     return UsageError(f"{home.config}: {key}: {what}.", title="Wrong configuration", hint=hint)

@@ -119,7 +119,7 @@ def test_the_queue_is_in_order_of_priority_then_age(quiet: Home, files: LaunchFi
     assert get_run(quiet, names[2]).priority == 1
     files.started(launches[2])
     files.done(launches[2], {names[2]: "finished"})
-    with pytest.raises(UsageError, match="nothing of it waits"):
+    with pytest.raises(UsageError, match="none of its launches waits"):
         control.prioritise(quiet, [names[2]], by=1)
 
 

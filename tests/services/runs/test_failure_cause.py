@@ -263,7 +263,7 @@ def test_colours_and_progress_bars_are_stripped() -> None:
 @pytest.mark.parametrize("lines", [[], ["", "  \n"], ["----\n"]])
 def test_a_log_without_a_word(lines: list[str]) -> None:
     found = nearest_cause(lines, None, oom_killed=False)
-    assert (found.title, found.message) == ("Worker lost", "It ended without a word.")
+    assert (found.title, found.message) == ("Worker lost", "It ended without a message.")
 
 
 def test_a_very_long_line_is_cut() -> None:

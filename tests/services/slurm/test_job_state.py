@@ -98,7 +98,7 @@ def test_scancel_is_an_end(home: Home, files: LaunchFiles, launch: str) -> None:
 
 def test_what_sbatch_refuses_has_failed(home: Home, launch: str) -> None:
     state, why = say(home, launch, "REFUSED", job_id=None, reason="Invalid qos specification.")
-    assert (state, why) == ("failed", "Slurm: sbatch refuses: Invalid qos specification.")
+    assert (state, why) == ("failed", "Slurm: sbatch refused the job: Invalid qos specification.")
 
 
 def test_saved_for_the_time_limit_and_about_to_be_requeued(

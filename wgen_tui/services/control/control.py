@@ -1,4 +1,4 @@
-"""What people do to runs and to the queue: pause, go on, try again, put first.
+"""What people do to runs and to the queue: pause, resume, retry, prioritise.
 
 Promises: every wish is on disk before it is answered, and a supervisor is there to follow it; what
 a run is not in a state for is refused with the state and the command that fits.
@@ -39,7 +39,7 @@ def pause(home: Home, names: Iterable[str]) -> list[RunStatus]:
 
 
 def resume(home: Home, names: Iterable[str]) -> tuple[LaunchSpec, ...]:
-    """Go on with paused runs.
+    """Resume paused runs.
 
     Raises:
         UsageError: there is no such run, or it is not paused; nothing was resumed.
@@ -73,10 +73,10 @@ def retry(home: Home, names: Iterable[str]) -> tuple[LaunchSpec, ...]:
 
 
 def _begin(home: Home, chosen: Sequence[RunStatus]) -> tuple[LaunchSpec, ...]:
-    made = restart_runs(home, [run.run_id for run in chosen])
-    if made:
+    launches = restart_runs(home, [run.run_id for run in chosen])
+    if launches:
         lifecycle.ensure_supervisor(home)
-    return made
+    return launches
 
 
 def prioritise(
@@ -93,18 +93,18 @@ def prioritise(
         UsageError: there is no such run, or none of its launches waits.
     """
     launches = Launches(home)
-    found: dict[str, None] = {}
+    launch_ids: dict[str, None] = {}
     for name in names:
         run = get_run(home, name)
         views = launches.refresh(launches_of(home, run.run_id)).values()
         waiting = [view.launch_id for view in views if view.state == "queued"]
         if not waiting:
             raise UsageError(
-                f"Run {run.run_id} is {run.state}; nothing of it waits.", title="Not queued"
+                f"Run {run.run_id} is {run.state}; none of its launches waits.", title="Not queued"
             )
-        found.update(dict.fromkeys(waiting))
-    queue.reprioritise(home, list(found), by, to)
-    return list(found)
+        launch_ids.update(dict.fromkeys(waiting))
+    queue.reprioritise(home, list(launch_ids), by, to)
+    return list(launch_ids)
 
 
 def highest(home: Home) -> int:

@@ -14,12 +14,12 @@ POLL_EVERY = 0.25  # seconds
 
 
 def follow_log(home: Home, run_id: str, lines: int = 40) -> Iterator[str]:
-    """The last lines that were written, then each that is, until the run is not live any more.
+    """The last lines of a run's logs, then each new one, until the run has ended.
 
     Yields:
         Whole lines without their end; of a line that was rewritten (a bar), what stood there last.
     """
-    board = RunList(home)
+    runs = RunList(home)
     offsets: dict[Path, int] = {}
     for name in launches_of(home, run_id):
         path = home.launch(name).log
@@ -28,11 +28,11 @@ def follow_log(home: Home, run_id: str, lines: int = 40) -> Iterator[str]:
             yield from before
             offsets[path] = path.stat().st_size
     while True:
-        live = any(run.live for run in board.refresh(run_ids=[run_id]))
+        live = any(run.live for run in runs.refresh(run_ids=[run_id]))
         for name in launches_of(home, run_id):
             path = home.launch(name).log
-            found, offsets[path] = read_new_lines(path, offsets.get(path, 0))
-            for line in found:
+            written, offsets[path] = read_new_lines(path, offsets.get(path, 0))
+            for line in written:
                 yield line.decode("utf-8", "replace").rsplit("\r", 1)[-1]
         if not live:
             return

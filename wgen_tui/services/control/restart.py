@@ -1,6 +1,6 @@
-"""Do again, or go on with, what launches left undone: resume and retry, from their own records.
+"""Resume and retry: new launches for what the old ones left undone, from their own records.
 
-Promises: the definition is not read again, so a run goes on exactly as it was started; what is done
+Promises: the definition is not read again, so a run resumes exactly as it was started; what is done
 is not done twice, since workers skip it; what is under way is left alone; runs that are trained as
 one go on as one.
 """
@@ -40,39 +40,39 @@ def restart_runs(home: Home, run_ids: Sequence[str]) -> tuple[LaunchSpec, ...]:
     for run_id in _with_joint_runs(home, run_ids):
         if chain := _unfinished(home, launches, run_id):
             chains[chain].append(run_id)
-    made: list[LaunchSpec] = []
+    copies: list[LaunchSpec] = []
     moved: list[LaunchView] = []
     for chain, members in chains.items():
         views = [launches.refresh(chain)[name] for name in chain]
-        made += _copies(views, members)
+        copies += _copies(views, members)
         moved += [view for view in views if view.spec.notify is not None]
-    add_launches(home, made)
+    add_launches(home, copies)
     for chain, members in chains.items():
         for run_id in members:  # what is still to come of the old launches is the copies' now
             signal_run(home, launches, chain, run_id, "cancel")
     for view in moved:  # the copy gives notice
         mark_given(view)
-    return tuple(made)
+    return tuple(copies)
 
 
 def _with_joint_runs(home: Home, run_ids: Iterable[str]) -> list[str]:
     """The runs, and those that are trained as one with them."""
-    found: dict[str, None] = {}
+    with_joint: dict[str, None] = {}
     for run_id in run_ids:
         spec = read_spec(home, run_id)
         if spec is None:
             raise UsageError(f"{home.run(run_id).spec} cannot be read.", title="Unreadable run")
-        found[run_id] = None
+        with_joint[run_id] = None
         if spec.task is not None:
-            found.update(dict.fromkeys(spec.task.runs))
-    return list(found)
+            with_joint.update(dict.fromkeys(spec.task.runs))
+    return list(with_joint)
 
 
 def _unfinished(home: Home, launches: Launches, run_id: str) -> Chain:
-    """The newest launches of a run from the first that it was not finished in; may be empty."""
+    """The newest launches of a run, from the first that did not finish it; may be empty."""
     names = launches_of(home, run_id)  # as they were made, whatever the clock said
-    found = launches.refresh(names)
-    views = [found[name] for name in names if name in found]
+    launched = launches.refresh(names)
+    views = [launched[name] for name in names if name in launched]
     every = launches.with_predecessors({view.launch_id: view for view in views})
     newest = {view.spec.stage: view for view in views}
     ordered = [newest[stage] for stage in STAGES if stage in newest]
@@ -86,9 +86,10 @@ def _unfinished(home: Home, launches: Launches, run_id: str) -> Chain:
 
 
 def _copies(views: Sequence[LaunchView], run_ids: Sequence[str]) -> list[LaunchSpec]:
-    """The same launches anew, for these runs alone."""
-    made: list[LaunchSpec] = []
-    moment = now()
+    """Copies of the launches, for these runs alone."""
+    copies: list[LaunchSpec] = []
+    created_at = now()
+    stamp = f"{created_at:%Y%m%d-%H%M%S}"
     before: tuple[str, ...] = ()
     for view in views:
         old = view.spec
@@ -96,13 +97,13 @@ def _copies(views: Sequence[LaunchView], run_ids: Sequence[str]) -> list[LaunchS
         limits = {"stack": view.queue.stack or old.stack, "rows": view.queue.rows or old.rows}
         copy = old.model_copy(
             update={
-                "launch_id": f"{moment:%Y%m%d-%H%M%S}-{number}{old.stage}-{secrets.token_hex(2)}",
+                "launch_id": f"{stamp}-{number}{old.stage}-{secrets.token_hex(2)}",
                 "run_ids": tuple(run_ids),
                 "after": before,
-                "created_at": moment,
+                "created_at": created_at,
                 **limits,
             }
         )
-        made.append(copy)
+        copies.append(copy)
         before = (copy.launch_id,)
-    return made
+    return copies

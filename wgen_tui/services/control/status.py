@@ -1,6 +1,6 @@
-"""What a screen asks of queue and machine at intervals: their state, and whether anybody works.
+"""The state of queue and machine, as a screen polls it, and whether a supervisor works.
 
-Promises: looking changes nothing and costs only what has changed; no supervisor is started here
+Promises: polling changes nothing and costs only what has changed; no supervisor is started here
 unless work waits for one.
 """
 
@@ -21,19 +21,19 @@ from wgen_tui.services.runs.queue import Pause
 from wgen_tui.services.supervisor import lifecycle
 from wgen_tui.services.supervisor.dispatcher import Dispatcher
 
-FIRST = 0.2  # seconds over which the load of the CPU is measured at the first look
+FIRST = 0.2  # seconds over which the load of the CPU is measured at the first poll
 
 Machine = Callable[[Path], Load]
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Queue and machine at one moment.
+    """Queue and machine as they are now.
 
     Attributes:
         load: The machine's.
         pause: Why nothing is started; None when the queue is not paused.
-        orphaned: Whether work could go on and there is no supervisor that would see to it.
+        orphaned: Whether work could go on and there is no supervisor to do it.
     """
 
     load: Load
@@ -42,7 +42,7 @@ class Status:
 
 
 class StatusPoller:
-    """Looks at queue and machine. Not for several threads at once."""
+    """Polls queue and machine. Not for several threads at once."""
 
     def __init__(self, home: Home, machine: Machine | None = None) -> None:
         self._home = home
@@ -55,7 +55,7 @@ class StatusPoller:
         return Status(self._load(), queue.paused(self._home), self.orphaned())
 
     def orphaned(self) -> bool:
-        """Whether work could go on and nobody sees to it."""
+        """Whether work waits for a supervisor, and there is none."""
         if locked(self._home.supervisor_lock):
             return False
         return self._queue.work_left(self._launches.refresh())

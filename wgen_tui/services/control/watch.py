@@ -16,12 +16,12 @@ from wgen_tui.services.runs.run_state import RunStatus
 from wgen_tui.services.runs.runs import RunList
 
 POLL_EVERY = 0.25  # seconds
-SEE_EVERY = 5.0  # between two looks whether work waits for a supervisor
+CHECK_EVERY = 5.0  # between two checks whether work waits for a supervisor
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All watched runs at one moment, and the notes of their workers since the watch began."""
+    """All watched runs as they are now, and the notes of their workers since the watch began."""
 
     runs: tuple[RunStatus, ...]
     notes: tuple[str, ...] = ()
@@ -44,20 +44,20 @@ def watch(home: Home, run_ids: Sequence[str], *, restart: bool = True) -> Iterat
         run_ids: The runs to watch.
         restart: Whether to start a supervisor when there is none and runs are queued.
     """
-    board = RunList(home)
+    runs = RunList(home)
     last: Snapshot | None = None
-    desk = StatusPoller(home)
-    seen_at = float("-inf")
-    board.refresh(run_ids=run_ids)
-    told = len(board.notes)  # of launches before this watch
+    poller = StatusPoller(home)
+    checked_at = float("-inf")
+    runs.refresh(run_ids=run_ids)
+    noted = len(runs.notes)  # of launches before this watch
     while True:
-        snapshot = Snapshot(tuple(board.refresh(run_ids=run_ids)), board.notes[told:])
+        snapshot = Snapshot(tuple(runs.refresh(run_ids=run_ids)), runs.notes[noted:])
         if snapshot != last:
             last = snapshot
             yield snapshot
         if not snapshot.live:
             return
-        if restart and time.monotonic() - seen_at >= SEE_EVERY:
-            seen_at = time.monotonic()
-            desk.ensure_supervisor()
+        if restart and time.monotonic() - checked_at >= CHECK_EVERY:
+            checked_at = time.monotonic()
+            poller.ensure_supervisor()
         time.sleep(POLL_EVERY)

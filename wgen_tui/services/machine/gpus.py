@@ -1,12 +1,13 @@
-"""The GPUs of this machine as NVML tells them: memory, load, and who computes on them.
+"""The GPUs of this machine as NVML reports them: memory, load, and who computes on them.
 
-Promises: looks only, through `nvidia-ml-py`; without the library or the driver there are none, and
+Promises: reads only, through `nvidia-ml-py`; without the library or the driver there are none, and
 nothing is raised; a device that answers with an error is left out and named, the others stay.
-`CUDA_VISIBLE_DEVICES` counts as it does for CUDA. NVML is opened once, so a look costs a few calls
-per device and can be made every second.
+`CUDA_VISIBLE_DEVICES` counts as it does for CUDA. NVML is opened once, so a reading costs a few
+calls per device and can be made every second.
 
-NVML numbers devices by their place on the bus. CUDA does so only with `CUDA_DEVICE_ORDER=PCI_BUS_ID`
-or where all are of one kind; so whoever starts a worker names a device by its UUID.
+NVML numbers devices by their place on the bus. CUDA does so only with
+`CUDA_DEVICE_ORDER=PCI_BUS_ID` or where all are of one kind; so whoever starts a worker names a
+device by its UUID.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Gpu:
         uuid: What `CUDA_VISIBLE_DEVICES` is to name it by.
         total_mb: Its memory, in units of 2**20 bytes, as all that follows.
         free_mb: What is free now.
-        utilization: Percent of the last moment in which it computed; None where NVML cannot tell.
+        utilization: Percent of the last sampling period in which it computed; None where NVML
+            cannot tell.
         processes: Memory of each process that computes on it; None where NVML cannot tell.
         names: Their names. One without a name is of another container, or has just ended.
         unseen_mb: What is taken and belongs to none of the processes that NVML lists.
@@ -56,7 +58,7 @@ class Gpu:
         return max(0, self.total_mb - self.free_mb)
 
     def who(self, pid: int) -> str:
-        """A process for people."""
+        """The name of a process, for people."""
         return f"{self.names.get(pid, 'a process')} (pid {pid})"
 
 
@@ -82,15 +84,15 @@ def visible(devices: Sequence[Device], wanted: str | None) -> list[Device]:
     """
     if wanted is None:
         return list(devices)
-    found: list[Device] = []
+    chosen: list[Device] = []
     for entry in wanted.split(","):
         device = _named(devices, entry.strip())
         if device is None:
             break
-        if device in found:
+        if device in chosen:
             return []
-        found.append(device)
-    return found
+        chosen.append(device)
+    return chosen
 
 
 def _named(devices: Sequence[Device], entry: str) -> Device | None:
@@ -127,14 +129,14 @@ class _Nvml:
             self._retry_at = time.monotonic() + RETRY_SECONDS
             self.troubles = (f"NVML: {error}",)
             return ()
-        found = []
+        gpus = []
         for device in devices:
             try:
-                found.append(self._gpu(device))
+                gpus.append(self._gpu(device))
             except self.library.NVMLError as error:
                 troubles.append(f"GPU {device.index}: {error}")
         self.troubles = tuple(troubles)
-        return tuple(found)
+        return tuple(gpus)
 
     def driver(self) -> str | None:
         """The driver's version; None without one."""
@@ -219,13 +221,13 @@ def _names(pids: Iterable[int]) -> dict[int, str]:
     """The names of those processes that can be seen from here."""
     import psutil  # noqa: PLC0415  # 20 ms, and most machines have no process on a GPU
 
-    found = {}
+    names = {}
     for pid in pids:
         try:
-            found[pid] = psutil.Process(pid).name()
+            names[pid] = psutil.Process(pid).name()
         except psutil.Error:
             continue
-    return found
+    return names
 
 
 _lock = threading.Lock()

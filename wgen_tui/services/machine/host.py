@@ -1,6 +1,6 @@
 """How busy this machine is, and whether the kernel has killed for memory.
 
-Promises: looks only; inside a container its own limits count, not the host's; whatever cannot be
+Promises: reads only; inside a container its own limits count, not the host's; whatever cannot be
 read is left out rather than raised.
 """
 
@@ -21,7 +21,7 @@ ROOT = Path("/")
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The machine at one moment.
+    """The load of the machine as it is now.
 
     Attributes:
         cpu_percent: Of all cores together since the last call; 0 at the first.
@@ -39,7 +39,7 @@ class Load:
 
 
 def load(folder: Path, root: Path = ROOT) -> Load:
-    """Look at the machine.
+    """Read the load of the machine.
 
     Args:
         folder: On the disk that counts; it, or the nearest folder above it that is there.
@@ -48,8 +48,8 @@ def load(folder: Path, root: Path = ROOT) -> Load:
     memory = psutil.virtual_memory()
     used, total = int(memory.total - memory.available), int(memory.total)
     for group in _memory_groups(root):
-        if (found := _limited(group)) is not None and found[1] < total:
-            used, total = found
+        if (limit := _limited(group)) is not None and limit[1] < total:
+            used, total = limit
     free, size = disk(folder)
     return Load(_cpu_percent(), used // MB, total // MB, free, size, probe())
 
@@ -71,20 +71,20 @@ def _cpu_percent() -> float:
 
 
 def disk(folder: Path) -> tuple[int, int]:
-    """Free and total MB of the disk that a folder is, or would be, on; zeros if none can be read."""
+    """Free and total MB of the disk that a folder is, or would be, on; zeros if unreadable."""
     for place in (folder, *folder.parents):
         try:
-            found = shutil.disk_usage(place)
+            usage = shutil.disk_usage(place)
         except OSError:
             continue
-        return found.free // MB, found.total // MB
+        return usage.free // MB, usage.total // MB
     return 0, 0
 
 
 def oom_kills(root: Path = ROOT) -> int:
     """How many processes the kernel has killed for memory: of our control group, else of all.
 
-    Compare two looks: a rise beside a worker's kill -9 tells what killed it.
+    Compare two readings: a rise beside a worker's kill -9 tells what killed it.
     """
     for group in _memory_groups(root):
         for name in ("memory.events", "memory.oom_control"):

@@ -1,7 +1,8 @@
-"""What killed a worker that could not say so itself: the nearest cause in the end of its log.
+"""What killed a worker that could not say so itself: the nearest cause at the end of its log.
 
 Promises: the error nearest to the end wins, but what one process says because another died (NCCL,
-gloo) only where nothing better is there; without any known error, the last line that says something.
+gloo) only where nothing better is there; without any known error, the last line that says
+something.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 from wgen_tui.protocol import failures
 
-TAIL = 400  # lines of the log that are looked at
+LOG_LINES = 400  # of the end of a log, in which a cause is searched
 # Begins a line of worker.log where an attempt begins; what stands before it killed another one.
 ATTEMPT_MARK = "=== attempt "
 LONGEST = 300  # characters of a line that are shown
@@ -36,7 +37,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """An error that is known by its line."""
+    """An error that a line of the log gives away."""
 
     pattern: re.Pattern[str]
     title: str
@@ -48,7 +49,7 @@ def _known(pattern: str, title: str, hint: str, *, weak: bool = False) -> _Known
     return _Known(re.compile(pattern), title, hint, weak)
 
 
-GO_ON = "`wgen-tui run retry RUN` goes on from the last checkpoint."
+RETRY_HINT = "`wgen-tui run retry RUN` goes on from the last checkpoint."
 
 # Of those that match one line the first counts: the particular stands before the general.
 KNOWN = (
@@ -58,7 +59,7 @@ KNOWN = (
         failures.OUT_OF_MEMORY,
         f"The machine's own memory is full. {failures.LESS_MEMORY}",
     ),
-    _Known(failures.FULL_DISK, failures.DISK_FULL, f"Make room, then: {GO_ON}"),
+    _Known(failures.FULL_DISK, failures.DISK_FULL, f"Make room, then: {RETRY_HINT}"),
     _known(
         r"no kernel image is available|is not compatible with the current PyTorch installation",
         "GPU not supported",
@@ -86,7 +87,7 @@ KNOWN = (
     _known(
         r"CUDA error: |CUBLAS_STATUS_|CUDNN_STATUS_|unspecified launch failure|Xid",
         "CUDA error",
-        f"Often the hardware or the driver: see `dmesg | grep -i xid`. {GO_ON}",
+        f"Often the hardware or the driver: see `dmesg | grep -i xid`. {RETRY_HINT}",
     ),
     _known(
         r"Address already in use|EADDRINUSE|\[Errno 98\]",
@@ -161,7 +162,7 @@ BY_SIGNAL: dict[int, tuple[str, str]] = {
     signals.SIGKILL: (
         "Killed",
         "Not by the kernel for memory, as far as can be seen: by a person, a scheduler, or the "
-        f"container's limits. {GO_ON}",
+        f"container's limits. {RETRY_HINT}",
     ),
     signals.SIGSEGV: (
         "Crashed",
@@ -180,9 +181,12 @@ BY_SIGNAL: dict[int, tuple[str, str]] = {
         "Crashed",
         "Native code gave up; the lines above in the log say why: wgen-tui run logs RUN.",
     ),
-    signals.SIGTERM: ("Ended from outside", GO_ON),
-    signals.SIGHUP: ("Ended from outside", GO_ON),
-    signals.SIGXCPU: ("Time limit", f"A limit on processor time (ulimit -t) was reached. {GO_ON}"),
+    signals.SIGTERM: ("Ended from outside", RETRY_HINT),
+    signals.SIGHUP: ("Ended from outside", RETRY_HINT),
+    signals.SIGXCPU: (
+        "Time limit",
+        f"A limit on processor time (ulimit -t) was reached. {RETRY_HINT}",
+    ),
     signals.SIGXFSZ: ("File too large", "A limit on file size (ulimit -f) was reached."),
 }
 
@@ -196,26 +200,27 @@ def nearest_cause(log_lines: Sequence[str], signal: int | None, oom_killed: bool
         signal: What killed it; None when it ended by itself or nobody saw.
         oom_killed: Whether the kernel killed something for memory meanwhile (`host.oom_kills`).
     """
-    lines = [_plain(line) for line in log_lines[-TAIL:]]
+    lines = [_plain(line) for line in log_lines[-LOG_LINES:]]
     marks = [number for number, line in enumerate(lines) if line.startswith(ATTEMPT_MARK)]
     lines = lines[marks[-1] + 1 :] if marks else lines
     if oom_killed and signal in (signals.SIGKILL, None):
         return Cause(
             failures.OUT_OF_MEMORY,
             "The kernel killed the worker: the machine's (or the container's) own memory was full.",
-            f"{failures.LESS_MEMORY} Fewer launches at once ([queue] cpu_slots, [gpu] per_gpu) help too.",
+            f"{failures.LESS_MEMORY} Fewer launches at once ([queue] cpu_slots, [gpu] per_gpu) "
+            "help too.",
         )
-    if found := _in_log(lines):
-        known, line = found
+    if match := _in_log(lines):
+        known, line = match
         return Cause(known.title, line, known.hint)
     last = last_words(lines)
     if signal is not None:
-        title, hint = BY_SIGNAL.get(signal, ("Killed", GO_ON))
+        title, hint = BY_SIGNAL.get(signal, ("Killed", RETRY_HINT))
         message = f"The worker was ended by {_name(signal)}"
         return Cause(title, f"{message}; its last line: {last}" if last else f"{message}.", hint)
     if last:
         return Cause("Worker lost", last, "The whole log: wgen-tui run logs RUN.")
-    return Cause("Worker lost", "It ended without a word.", GO_ON)
+    return Cause("Worker lost", "It ended without a message.", RETRY_HINT)
 
 
 def last_words(lines: Sequence[str]) -> str:
@@ -233,10 +238,10 @@ def _in_log(lines: Sequence[str]) -> tuple[_Known, str] | None:
         known = next((item for item in KNOWN if item.pattern.search(line)), None)
         if known is None:
             continue
-        found = known, line.strip()[:LONGEST]
+        match = known, line.strip()[:LONGEST]
         if not known.weak:
-            return found
-        echo = echo or found
+            return match
+        echo = echo or match
     return echo
 
 

@@ -139,7 +139,7 @@ def spawn(
         memory_mb: What it is expected to take; noted, so that others leave it that much.
 
     The log is locked before `started.json` exists and the lock goes down to the worker with its
-    stdout: at no moment does a launch that is being started look dead.
+    stdout: a launch that is being started never looks dead.
     """
     paths = home.launch(spec.launch_id)
     command = argv(home, spec)
@@ -182,16 +182,16 @@ def spawn(
 
 def processes(home: Home, launch_id: str) -> frozenset[int]:
     """The processes of a launch on this machine: those in the session of its worker."""
-    started = read_start(home.launch(launch_id).started)
-    if started is None or started.pid is None or started.host != socket.gethostname():
+    start = read_start(home.launch(launch_id).started)
+    if start is None or start.pid is None or start.host != socket.gethostname():
         return frozenset()
-    found = {started.pid}
+    pids = {start.pid}
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             with suppress(OSError):
-                if os.getsid(int(entry.name)) == started.pid:
-                    found.add(int(entry.name))
-    return frozenset(found)
+                if os.getsid(int(entry.name)) == start.pid:
+                    pids.add(int(entry.name))
+    return frozenset(pids)
 
 
 def terminate(home: Home, launch_id: str, *, kill: bool = False) -> bool:
@@ -207,16 +207,16 @@ def terminate(home: Home, launch_id: str, *, kill: bool = False) -> bool:
         the control file) or is dead already.
     """
     paths = home.launch(launch_id)
-    started = read_start(paths.started)
-    if started is None or started.pid is None or started.host != socket.gethostname():
+    start = read_start(paths.started)
+    if start is None or start.pid is None or start.host != socket.gethostname():
         return False
     # While a process of the group lives, no other can get the group's number. The leader may have
     # gone before the worker; if it is there, it must be the one we started.
-    ticks = process_started(started.pid)
-    if not alive(paths) or (ticks is not None and ticks != started.ticks):
+    ticks = process_started(start.pid)
+    if not alive(paths) or (ticks is not None and ticks != start.ticks):
         return False
     try:
-        os.killpg(started.pid, signal.SIGKILL if kill else signal.SIGTERM)
+        os.killpg(start.pid, signal.SIGKILL if kill else signal.SIGTERM)
     except ProcessLookupError:
         return False
     return True

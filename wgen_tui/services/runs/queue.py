@@ -50,7 +50,7 @@ def paused(home: Home) -> Pause | None:
 
 
 def pause_queue(home: Home, why: str = "") -> None:
-    """Start nothing more; what runs goes on."""
+    """Start nothing more; what runs keeps running."""
     home.ensure()
     record = {"since": now().isoformat(timespec="seconds"), "why": why}
     write_durably(home.queue, json.dumps(record).encode() + b"\n")
@@ -69,7 +69,7 @@ def resume_queue(home: Home) -> bool:
 def reprioritise(home: Home, launch_ids: Sequence[str], by: int | None, to: int | None) -> None:
     """Give launches another priority: `to`, or `by` more than the one they have.
 
-    Higher starts first. What runs already goes on.
+    Higher starts first. What runs already keeps running.
     """
     with queue_lock(home):
         for launch_id in launch_ids:
@@ -87,19 +87,19 @@ def waiting_order(views: Sequence[LaunchView]) -> list[LaunchView]:
 def signal_run(
     home: Home, launches: Launches, launch_ids: Sequence[str], run_id: str, word: str
 ) -> list[str]:
-    """Tell launches to `cancel` or `pause` a run: durably, then by a signal where it is due.
+    """Tell launches to `cancel` or `pause` a run: in a file, then by a signal where one is due.
 
     Returns:
-        Those that were told: what has ended is not.
+        The launches that were told; what has ended is not.
     """
-    told = []
+    signalled = []
     for view in launches.refresh(launch_ids).values():
         if view.state not in LIVE_STATES:
             continue
         view.paths.control.mkdir(mode=0o700, exist_ok=True)
         (view.paths.control / f"{word}-{run_id}").touch()
         sync_folder(view.paths.control)
-        told.append(view.launch_id)
+        signalled.append(view.launch_id)
         view.refresh()
         if not view.fully_stopped:
             continue
@@ -108,11 +108,11 @@ def signal_run(
             commands.end(view.slurm)
         elif view.state in WORKING_STATES:
             process.terminate(home, view.launch_id)
-    return told
+    return signalled
 
 
 def start_attempt(home: Home, view: LaunchView, retry: Retry, reason: str) -> QueueRecord | None:
-    """Make a launch that ended startable again.
+    """Make a launch that ended ready to start again.
 
     A kill between any two of these steps leaves a launch that is tried again all the same.
 
@@ -138,12 +138,12 @@ def start_attempt(home: Home, view: LaunchView, retry: Retry, reason: str) -> Qu
         if view.paths.done.exists():
             view.paths.done.rename(view.paths.done_before(old.attempt))
         write_record(view.paths.queue, record)
-        _say_attempt(view, record, reason)
+        _append_event(view, record, reason)
     return record
 
 
 def record_failure(home: Home, view: LaunchView, reason: str) -> None:
-    """Write down why a launch is lost for good: its log alone does not tell what killed it."""
+    """Write down why a launch is lost for good: its log alone does not show what killed it."""
     with queue_lock(home):
         old = read_queue(view.paths.queue)
         ended = Attempt(number=old.attempt, state=view.state, reason=reason, at=now())
@@ -152,7 +152,7 @@ def record_failure(home: Home, view: LaunchView, reason: str) -> None:
     view.queue = record  # it has ended, and will not be read again
 
 
-def _say_attempt(view: LaunchView, record: QueueRecord, reason: str) -> None:
+def _append_event(view: LaunchView, record: QueueRecord, reason: str) -> None:
     event = Event(at=now(), kind="attempt", done=record.attempt, message=reason)
     with view.paths.events.open("a+b") as stream:
         if size := stream.tell():

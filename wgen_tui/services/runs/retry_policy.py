@@ -57,7 +57,7 @@ class Retry:
         kind: What ended the one before.
         failures: Failures in a row that are noted for it.
         stack: Most adapters together, from now on; None leaves it.
-        rows: Most draws together, likewise.
+        rows: Most draws together, from now on; None leaves it.
         message: What the failed run said; empty for a launch that was lost.
     """
 
@@ -72,16 +72,16 @@ class Retry:
         """A few words for lists."""
         words = {
             "lost": "its worker died",
-            "memory": "memory did not suffice",
+            "memory": "it ran out of memory",
             "disk": "the disk was full",
             "error": "it failed unexpectedly",
-            "stopped": "its worker was told to stop from outside",
+            "stopped": "something from outside stopped its worker",
         }[self.kind]
         return f"{words}: {self.message}" if self.message else words
 
 
 def decide_retry(ended: Ended) -> Retry | None:
-    """What follows an attempt; None when nothing does."""
+    """The attempt that follows one that ended; None when there is none."""
     kind, message = _why(ended)
     if kind is None:
         return None
@@ -95,7 +95,7 @@ def decide_retry(ended: Ended) -> Retry | None:
 
 
 def with_less(retry: Retry, ended: Ended) -> Retry | None:
-    """The same with half as much at once; None when it is the least already and does not get on.
+    """The same with half as much at once; None at the least, when it gets no further.
 
     A smaller launch is another launch: the failures of the larger one do not count.
     """

@@ -22,15 +22,14 @@ from wgen_tui.protocol.launches import (
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.manifests import final_checkpoint
-from wgen_tui.services.runs.failure_cause import nearest_cause
+from wgen_tui.services.runs.failure_cause import LOG_LINES, nearest_cause
 from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.tail import tail_lines
 from wgen_tui.services.runs.wait_reasons import WaitReasons
 from wgen_tui.services.slurm.job_state import describe, is_live
 
 RETRYABLE: frozenset[RunState] = frozenset({"failed", "lost", "cancelled"})  # may be tried again
-SILENT = 60.0  # seconds without a word from a worker, after which that is said
-TAIL = 400  # lines of a log in which a cause is looked for
+SILENT = 60.0  # seconds without an event of a worker, after which lists say so
 
 
 class RunStatus(BaseModel):
@@ -38,9 +37,9 @@ class RunStatus(BaseModel):
 
     `step` of `steps` is training; `done` of `total` counts `unit` in the present stage, at `rate`
     units per second. `why` says what it waits for, or how it ended; `aside` what its worker says
-    beside the numbers, such as the tokens that a server has taken. `paused` runs are queued and wait
-    for nobody but the user. `queued_at` is of its launch, `attempt` counts from 1, `gpus` are UUIDs,
-    `memory_mb` is what the launch was expected to take and `peak_memory_mb` what it took.
+    beside the numbers, such as the tokens that a server has taken. `paused` runs are queued and
+    wait for nobody but the user. `queued_at` is of its launch, `attempt` counts from 1, `gpus` are
+    UUIDs, `memory_mb` is what the launch was expected to take and `peak_memory_mb` what it took.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,7 +85,7 @@ class RunStatus(BaseModel):
 
     @property
     def retryable(self) -> bool:
-        """Whether it ended otherwise than well, so that it can be tried again."""
+        """Whether it failed, was lost or cancelled, so that it can be tried again."""
         return self.state in RETRYABLE
 
 
@@ -97,7 +96,7 @@ def status_of(
     every: Mapping[str, LaunchView],
     waits: WaitReasons | None = None,
 ) -> RunStatus:
-    """The state function.
+    """What a run is doing: the state function.
 
     Args:
         home: The home.
@@ -166,13 +165,15 @@ def _place(view: LaunchView) -> dict[str, Any]:
 
 
 def _aside(view: LaunchView | None, state: RunState, last: Event | None) -> str:
-    """What a worker says beside the numbers, or that it has said nothing for long."""
+    """What a worker says beside the numbers, or how long it has been silent."""
     if view is None or state != "running":
         return ""
     silent = view.silent_seconds()
     words = [last.message] if last and last.message else []
     if silent >= SILENT and not view.held:
-        words.append(f"no word for {silent / 60:.0f} min; is its machine busy, or has it stopped?")
+        words.append(
+            f"no word for {silent / 60:.0f} min: its machine may be busy, or its process stopped"
+        )
     return "; ".join(words)
 
 
@@ -190,7 +191,7 @@ def _newest_chain(own: Sequence[LaunchView]) -> list[LaunchView]:
 def _in_launch(
     view: LaunchView, run_id: str, every: Mapping[str, LaunchView], waits: WaitReasons | None
 ) -> tuple[RunState, str]:
-    """How a run stands in one launch, and why."""
+    """The state of a run in one launch, and why."""
     outcome = view.outcome(run_id)
     if run_id in view.paused_runs and (outcome is None or outcome.outcome == "cancelled"):
         if outcome is None and view.state in WORKING_STATES:
@@ -226,19 +227,19 @@ def _ended_words(view: LaunchView, outcome: RunOutcome) -> str:
 
 
 def _cause(view: LaunchView) -> str:
-    """What killed a worker: as the supervisor found it, else as its log tells."""
+    """What killed a worker: what the supervisor noted, else what the log shows."""
     for ended in view.queue.history:
         if ended.number == view.queue.attempt:
             again = f" ({ended.number} attempts)" if ended.number > 1 else ""
             return ended.reason + again
-    found = nearest_cause(tail_lines(view.paths.log, TAIL), None, False)
-    return f"{found.title}: {found.message} {found.hint}".strip()
+    cause = nearest_cause(tail_lines(view.paths.log, LOG_LINES), None, False)
+    return f"{cause.title}: {cause.message} {cause.hint}".strip()
 
 
 def _waiting(
     view: LaunchView, every: Mapping[str, LaunchView], waits: WaitReasons | None = None
 ) -> tuple[RunState, str]:
-    """A launch that has not been started: does it wait, or will it never start?"""
+    """Whether a launch that has not been started waits or never will, and why."""
     for name in view.spec.after:
         before = every.get(name)
         if before is None:
@@ -270,7 +271,7 @@ def _why_not_started(view: LaunchView, waits: WaitReasons | None) -> str:
 
 
 def is_pending_for(view: LaunchView, run_id: str, every: Mapping[str, LaunchView]) -> bool:
-    """Whether a launch does, or is going to do, something for a run."""
+    """Whether a launch works for a run, or is going to."""
     if view.outcome(run_id) is not None or run_id in view.stopped_runs:
         return False
     if view.state == "queued":

@@ -32,7 +32,7 @@ from wgen_tui.services.suggest import unknown
 
 
 class RunList:
-    """All runs of a home; asking again costs only what has changed. Not for several threads."""
+    """All runs of a home; a refresh costs only what has changed. Not for several threads."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -43,7 +43,7 @@ class RunList:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What workers of the runs last asked for want people to know, oldest first."""
+        """The notes of the workers of the runs last asked for, oldest first."""
         return tuple(
             note for name in sorted(self._views) for note in self._views[name].events.notes
         )
@@ -59,7 +59,7 @@ class RunList:
         views = self._launches.refresh({name for ids in served.values() for name in ids})
         self._views = views
         views = self._launches.with_predecessors(views)
-        found = [
+        statuses = [
             status_of(
                 self._home,
                 spec,
@@ -70,7 +70,8 @@ class RunList:
             for spec in specs
         ]
         return sorted(
-            found, key=lambda r: (r.experiment, r.model, r.role != "base", r.arm, r.seed, r.run_id)
+            statuses,
+            key=lambda r: (r.experiment, r.model, r.role != "base", r.arm, r.seed, r.run_id),
         )
 
     def _spec(self, run_id: str) -> RunSpec | None:
@@ -82,18 +83,18 @@ class RunList:
         return self._specs[run_id] if self._home.run(run_id).spec.exists() else None
 
 
-_boards: dict[Path, RunList] = {}
-_board_lock = Lock()
+_run_lists: dict[Path, RunList] = {}
+_run_lists_lock = Lock()
 
 
 def runs_of(home: Home, experiment: str | None) -> list[RunStatus]:
-    """All runs, or those of one experiment that there is.
+    """All runs, or those of one experiment, which must exist.
 
     Raises:
         UsageError: there is neither such a definition nor a run of it; the nearest is named.
     """
-    found = list_runs(home, experiment)
-    if experiment is not None and not found:
+    runs = list_runs(home, experiment)
+    if experiment is not None and not runs:
         # Reading every definition is for the rare case.
         from wgen_tui.services.experiments import definitions  # noqa: PLC0415
 
@@ -101,7 +102,7 @@ def runs_of(home: Home, experiment: str | None) -> list[RunStatus]:
         known += [run.experiment for run in list_runs(home)]
         if experiment not in known:
             raise unknown("experiment", experiment, dict.fromkeys(known))
-    return found
+    return runs
 
 
 def list_runs(home: Home, experiment: str | None = None) -> list[RunStatus]:
@@ -109,8 +110,8 @@ def list_runs(home: Home, experiment: str | None = None) -> list[RunStatus]:
 
     A screen asks every second: what has ended is read once in a process, not once a call.
     """
-    with _board_lock:
-        return _boards.setdefault(home.root, RunList(home)).refresh(experiment)
+    with _run_lists_lock:
+        return _run_lists.setdefault(home.root, RunList(home)).refresh(experiment)
 
 
 def get_run(home: Home, name: str) -> RunStatus:
@@ -122,16 +123,16 @@ def get_run(home: Home, name: str) -> RunStatus:
     checked_id(name)
     names = run_names(home)
     ends = [name] if name in names else [item for item in names if item.endswith(f"-{name}")]
-    found = RunList(home).refresh(run_ids=ends)
-    if len(found) > 1:
+    runs = RunList(home).refresh(run_ids=ends)
+    if len(runs) > 1:
         raise UsageError(
-            f"{len(found)} runs end in {name!r}: {', '.join(ends[:3])}.",
+            f"{len(runs)} runs end in {name!r}: {', '.join(ends[:3])}.",
             title="Which run?",
             hint="Give the whole id.",
         )
-    if not found:
+    if not runs:
         raise unknown("run", name, names, hint="`wgen-tui run list` shows all.")
-    return found[0]
+    return runs[0]
 
 
 def get_spec(home: Home, name: str) -> RunSpec:
@@ -147,7 +148,7 @@ def get_spec(home: Home, name: str) -> RunSpec:
 
 
 def short_names(run_ids: Iterable[str]) -> dict[str, str]:
-    """The hash that ends each id where that tells it from the others, else the id."""
+    """The hash at the end of each id where it is unique among them, else the id."""
     ids = list(run_ids)
     ends = Counter(item.rpartition("-")[2] for item in ids)
     return {item: end if ends[end := item.rpartition("-")[2]] == 1 else item for item in ids}
@@ -251,6 +252,6 @@ def metrics(home: Home, run_id: str) -> list[MetricRow]:
 def tail(home: Home, run_id: str, lines: int = 40) -> list[str]:
     """The last lines that the newest started worker of this run wrote."""
     for name in reversed(launches_of(home, run_id)):
-        if found := tail_lines(home.launch(name).log, lines):
-            return found
+        if last := tail_lines(home.launch(name).log, lines):
+            return last
     return []

@@ -1,4 +1,4 @@
-"""Files of lines that grow: what is new in one, and how one ends."""
+"""Files of lines that grow: the new lines of one, and its last lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def read_new_lines(path: Path, offset: int) -> tuple[list[bytes], int]:
-    """The whole lines of `path` from `offset` on, and where the next reading begins."""
+    """The whole lines of `path` from `offset` on, and the offset to read from next."""
     try:
         with path.open("rb") as stream:
             stream.seek(offset)

@@ -1,7 +1,7 @@
-"""Why launches wait: what the supervisor found when it last looked, for all who show it.
+"""Why launches wait: what the supervisor last wrote, for whoever shows it.
 
 Promises: written only when it changes; a launch that is not named waits for the supervisor itself,
-or for a disk on which there is no room to write even that.
+or for a disk with no space to write even that.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class WaitReasons:
         try:
             stamp = self._path.stat().st_mtime_ns
             if stamp != self._stamp:
-                found = json.loads(self._path.read_bytes())
-                self._why = {str(name): str(text) for name, text in found.items()}
+                reasons = json.loads(self._path.read_bytes())
+                self._why = {str(name): str(text) for name, text in reasons.items()}
                 self._stamp = stamp
         except (OSError, ValueError, AttributeError):
             self._stamp, self._why = None, {}

@@ -1,7 +1,7 @@
-"""Slurm's own programs: what is asked of them, and what they answer.
+"""Slurm's own programs: what we ask of them, and what they answer.
 
 Promises: argument lists, never a shell; every call ends in time; a controller that does not answer
-is told from an order that it refuses.
+is told apart from one that refuses.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Task:
 
 
 def missing() -> str | None:
-    """The first of Slurm's programs that is not on the PATH."""
+    """The first of Slurm's programs that is not on the PATH; None when all are."""
     return next((name for name in PROGRAMS if shutil.which(name) is None), None)
 
 
@@ -63,11 +63,11 @@ def run(command: Sequence[str], within: float = WITHIN) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        words = f"{command[0]} has not answered within {within:g} s."
-        raise BusyError(words, title="Slurm does not answer") from None
+        problem = f"{command[0]} has not answered within {within:g} s."
+        raise BusyError(problem, title="Slurm does not answer") from None
     except OSError as error:
-        words = f"{command[0]}: {error.strerror or error}."
-        raise UsageError(words, title="No Slurm", hint=NO_SLURM) from error
+        problem = f"{command[0]}: {error.strerror or error}."
+        raise UsageError(problem, title="No Slurm", hint=NO_SLURM) from error
     if done.returncode:
         raise refused(done.stderr)
     return done.stdout

@@ -1,4 +1,4 @@
-"""What Slurm's words mean for a launch: a function of its files, without asking Slurm.
+"""What Slurm's job states mean for a launch: a function of its files, without asking Slurm.
 
 Promises: a launch that was given to Slurm lives for as long as slurm.json says that its job does,
 on whatever node, whether or not a lock that is held there can be seen here.
@@ -22,25 +22,25 @@ WORKS = frozenset(
     {"CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT"}
     | {"RESIZING", "POWER_UP_NODE"}
 )
-WORDS = {
+DESCRIPTIONS = {
     "BOOT_FAIL": "the node did not boot",
     "CANCELLED": "the job was cancelled",
-    "COMPLETED": "the job ended without a word of its worker",
+    "COMPLETED": "the job ended, and its worker wrote no result",
     "DEADLINE": "the job reached its deadline",
     "FAILED": "the job failed",
     "NODE_FAIL": "the node failed",
-    "OUT_OF_MEMORY": "memory did not suffice; ask for more by mem",
+    "OUT_OF_MEMORY": "the job ran out of memory; ask for more with mem",
     "PREEMPTED": "the job was preempted",
     "REVOKED": "the job was revoked",
-    "TIMEOUT": "the time limit came before the state was saved; more signal_seconds, or more time",
+    "TIMEOUT": "the time limit came before the state was saved; raise signal_seconds or time",
     GONE: "Slurm no longer knows the job",
-    REFUSED: "sbatch refuses",
+    REFUSED: "sbatch refused the job",
 }
 Phase = Literal["waits", "works", "cancelled", "refused", "ended"]
 
 
 def phase(record: SlurmRecord) -> Phase:
-    """What a job is doing: it waits or works, or it ended, and then in which of three ways."""
+    """Whether a job waits or works, or in which of three ways it ended."""
     if record.state in WAITS:
         return "waits"
     if record.state in WORKS:
@@ -56,26 +56,26 @@ def is_live(record: SlurmRecord | None) -> bool:
 
 
 def state_in_slurm(
-    state: RunState, record: SlurmRecord, begun: bool, again: bool
+    state: RunState, record: SlurmRecord, started: bool, again: bool
 ) -> tuple[RunState, bool]:
     """The state of a launch that has not ended for good, and whether it may be tried again.
 
     Args:
         state: What the files say on their own, locks included.
         record: Its job.
-        begun: Whether a worker was started and has not said how it ended.
-        again: Whether that state is no end that anybody asked for.
+        started: Whether a worker was started and has not said how it ended.
+        again: Whether nobody asked for that end.
     """
-    found = phase(record)
-    if found == "works" and begun:
+    job = phase(record)
+    if job == "works" and started:
         return "running", True
-    if found in ("waits", "works"):
-        waits: RunState = "starting" if found == "works" and state == "queued" else "queued"
+    if job in ("waits", "works"):
+        waits: RunState = "starting" if job == "works" and state == "queued" else "queued"
         return (state if state == "cancelled" and not again else waits), True
     if state == "running":
         return state, True  # its last words are being written
-    if found in ("refused", "cancelled"):
-        return ("failed" if found == "refused" else "cancelled"), False
+    if job in ("refused", "cancelled"):
+        return ("failed" if job == "refused" else "cancelled"), False
     return ("lost" if state == "queued" else state), True
 
 
@@ -83,14 +83,14 @@ def describe(record: SlurmRecord) -> str:
     """What to say of a job, such as `Slurm: pending (Resources)`."""
     if record.state == SUBMITTING:
         return "Slurm: is being submitted"
-    found = WORDS.get(record.state, record.state.lower())
+    state = DESCRIPTIONS.get(record.state, record.state.lower())
     if is_live(record):
         reason = "" if record.reason in ("", "None") else f" ({record.reason})"
-        again = f", requeued {_times(record.requeues)}" if record.requeues else ""
+        requeued = f", requeued {_times(record.requeues)}" if record.requeues else ""
         place = f" on {record.node}" if record.node and phase(record) == "works" else ""
-        return f"Slurm: {found}{place}{reason}{again}"
+        return f"Slurm: {state}{place}{reason}{requeued}"
     name = f" {record.task_id}" if record.task_id else ""
-    return f"Slurm{name}: {found}" + (f": {record.reason}" if record.reason else "")
+    return f"Slurm{name}: {state}" + (f": {record.reason}" if record.reason else "")
 
 
 def _times(number: int) -> str:

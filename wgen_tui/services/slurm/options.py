@@ -28,7 +28,7 @@ OPTIONS = (
 
 
 def chosen(home: Home, backend: Backend, option: str | None = None) -> SlurmSettings | None:
-    """What is asked of Slurm; None when launches run on this box.
+    """What is asked of Slurm; None when launches run on this machine.
 
     Args:
         home: The home, for `[slurm]` of its config.toml.
@@ -51,13 +51,13 @@ def chosen(home: Home, backend: Backend, option: str | None = None) -> SlurmSett
 
 
 def sbatch_options(settings: SlurmSettings) -> dict[str, Any]:
-    """Those of sbatch's options that are set."""
-    said = {name: getattr(settings, name) for name in OPTIONS}
-    return {name: value for name, value in said.items() if value is not None}
+    """The sbatch options that are set."""
+    values = {name: getattr(settings, name) for name in OPTIONS}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def check(home: Home, settings: SlurmSettings) -> None:
-    """See that Slurm is there and would take such a job; submits nothing.
+    """Check that Slurm is there and would take such a job; submits nothing.
 
     Raises:
         UsageError: it would not, or it or submitit is not installed; with what to do.
@@ -70,11 +70,11 @@ def check(home: Home, settings: SlurmSettings) -> None:
             hint=f"{INSTALL}, or leave out --backend slurm.",
         )
     if (name := commands.missing()) is not None:
-        words = f"There is no {name} on this machine."
-        raise UsageError(words, title="No Slurm", hint=commands.NO_SLURM)
+        problem = f"There is no {name} on this machine."
+        raise UsageError(problem, title="No Slurm", hint=commands.NO_SLURM)
     if "%" in str(home.root) or not str(home.root).isprintable():
-        words = f"Slurm cannot write below {home.root}: % and line breaks mean something to it."
-        raise UsageError(words, title="Bad home", hint="Choose another with --home DIR.")
+        problem = f"Slurm cannot write below {home.root}: the path has a % or a line break in it."
+        raise UsageError(problem, title="Bad home", hint="Choose another with --home DIR.")
     asked = [
         f"--{name.replace('_', '-')}={value}" for name, value in sbatch_options(settings).items()
     ]
@@ -83,7 +83,7 @@ def check(home: Home, settings: SlurmSettings) -> None:
     except BusyError:
         raise
     except WgenError as error:
-        words = f"sbatch would refuse such a job: {error.message}"
+        problem = f"sbatch would refuse such a job: {error.message}"
         hint = f"It was asked: {' '.join(asked)}. They stand in the definition's backend, or in "
         hint += f"[slurm] of {home.config}."
-        raise UsageError(words, title="Slurm refuses", hint=hint) from error
+        raise UsageError(problem, title="Slurm refuses", hint=hint) from error

@@ -29,7 +29,7 @@ log = logging.getLogger("supervisor")
 
 
 class Dispatcher:
-    """Starts launches; what it remembers (estimates, failed starts) it can do without."""
+    """Starts launches. What it remembers (estimates, failed starts) is a cache."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -56,8 +56,8 @@ class Dispatcher:
         ready = [view for view in views.values() if view.is_ready(views)]
         why: dict[str, str] = {}
         if pause := queue.paused(self._home):
-            words = "the queue is paused" + (f": {pause.why}" if pause.why else "")
-            why = dict.fromkeys((view.launch_id for view in ready), words)
+            paused = "the queue is paused" + (f": {pause.why}" if pause.why else "")
+            why = dict.fromkeys((view.launch_id for view in ready), paused)
         elif monitor.disk_full:
             why = dict.fromkeys((view.launch_id for view in ready), monitor.disk_full)
         elif ready and time.monotonic() >= self._not_before:
@@ -72,33 +72,40 @@ class Dispatcher:
             log.error("%s: %s", self._home.waiting, error)
 
     def _start(
-        self, ready: list[LaunchView], views: Mapping[str, LaunchView], care: Monitor
+        self, ready: list[LaunchView], views: Mapping[str, LaunchView], monitor: Monitor
     ) -> dict[str, str]:
         gpus = probe()
         leases = [self._lease(view) for view in views.values() if _is_here(view)]
         blocked: dict[bool, str] = {}  # by whether a model is needed
         why: dict[str, str] = {}
         for view in ready:
-            wanted = self._request(view, views, gpus)
-            if wanted.needs_model in blocked:
-                ahead = blocked[wanted.needs_model]
+            request = self._request(view, views, gpus)
+            if request.needs_model in blocked:
+                ahead = blocked[request.needs_model]
                 why[view.launch_id] = f"waits for its turn; first: {ahead}"
                 continue
-            found = place(wanted, gpus, leases, care.settings)
-            if isinstance(found, Wait):
-                why[view.launch_id] = found.why
-                if not found.never:  # others need not wait for what will never start
-                    blocked[wanted.needs_model] = view.launch_id
-            elif not self._spawn(view, found, wanted.memory_mb, gpus, care):
+            place_or_wait = place(request, gpus, leases, monitor.settings)
+            if isinstance(place_or_wait, Wait):
+                why[view.launch_id] = place_or_wait.why
+                if not place_or_wait.never:  # others need not wait for what will never start
+                    blocked[request.needs_model] = view.launch_id
+            elif not self._spawn(view, place_or_wait, request.memory_mb, gpus, monitor):
                 break
             else:
-                leases.append(_lease_of(view, found.gpus, found.memory_mb, frozenset()))
+                leases.append(
+                    _lease_of(view, place_or_wait.gpus, place_or_wait.memory_mb, frozenset())
+                )
         return why
 
     def _spawn(
-        self, view: LaunchView, chosen: Place, memory_mb: int, gpus: tuple[Gpu, ...], care: Monitor
+        self,
+        view: LaunchView,
+        chosen: Place,
+        memory_mb: int,
+        gpus: tuple[Gpu, ...],
+        monitor: Monitor,
     ) -> bool:
-        # Without NVML there may be a GPU all the same: the worker looks for itself.
+        # Without NVML there may be a GPU all the same: the worker finds out.
         only = chosen.gpus if gpus else None
         try:
             child = process.spawn(
@@ -109,7 +116,7 @@ class Dispatcher:
             log.error("%s: cannot be started: %s", view.launch_id, error)
             self._not_before = time.monotonic() + FAILED_WAIT
             return False
-        care.adopt(view.launch_id, child)
+        monitor.adopt(view.launch_id, child)
         where = f" on {', '.join(chosen.gpus)}" if chosen.gpus else ""
         log.info("%s: started, process %d%s", view.launch_id, child.pid, where)
         return True
@@ -117,35 +124,40 @@ class Dispatcher:
     def _request(
         self, view: LaunchView, views: Mapping[str, LaunchView], gpus: tuple[Gpu, ...]
     ) -> Request:
-        alike = [
+        similar = [
             v for v in views.values() if v.state in ENDED_STATES and v.spec.stage == view.spec.stage
         ]
-        key = (view.launch_id, view.queue.attempt, len(alike))
+        key = (view.launch_id, view.queue.attempt, len(similar))
         if key not in self._needs:
-            self._needs[key] = self._estimated(view, alike, gpus)
+            self._needs[key] = self._estimated(view, similar, gpus)
         return self._needs[key]
 
     def _estimated(
-        self, view: LaunchView, alike: list[LaunchView], gpus: tuple[Gpu, ...]
+        self, view: LaunchView, similar: list[LaunchView], gpus: tuple[Gpu, ...]
     ) -> Request:
-        """What a launch asks for, by its files and by what launches like it have taken."""
+        """What a launch asks for, from its files and from the peaks of launches like it."""
         spec, record = view.spec, view.queue
         on_gpu = bool(gpus) or None  # without NVML there may be one all the same
-        room = max((gpu.total_mb for gpu in gpus), default=None)
-        found = estimate(
-            self._home, spec, on_gpu=on_gpu, room_mb=room, stack=record.stack, rows=record.rows
+        largest_mb = max((gpu.total_mb for gpu in gpus), default=None)
+        need = estimate(
+            self._home,
+            spec,
+            on_gpu=on_gpu,
+            room_mb=largest_mb,
+            stack=record.stack,
+            rows=record.rows,
         )
         if gpus:  # on a CPU nothing is placed by memory
-            for past in alike[-EXPERIENCE:]:
-                self._history.note(past.spec, on_gpu=on_gpu, room_mb=room)
-            found = calibrated(found, self._history)
+            for past in similar[-EXPERIENCE:]:
+                self._history.note(past.spec, on_gpu=on_gpu, room_mb=largest_mb)
+            need = calibrated(need, self._history)
         return Request(
             launch_id=view.launch_id,
             stage=spec.stage,
-            memory_mb=found.memory_mb,
+            memory_mb=need.memory_mb,
             gpus_needed=spec.processes,
             needs_model=process.needs_model(spec),
-            least_mb=found.least_mb,
+            least_mb=need.least_mb,
         )
 
     def _lease(self, view: LaunchView) -> Lease:
@@ -155,7 +167,7 @@ class Dispatcher:
 
 
 def _is_here(view: LaunchView) -> bool:
-    """Whether a launch is at work and takes something of this box."""
+    """Whether a launch is at work on this machine."""
     return view.state in WORKING_STATES and view.spec.slurm is None
 
 

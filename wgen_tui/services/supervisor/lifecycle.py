@@ -1,4 +1,4 @@
-"""Whether a home's supervisor lives, and starting one where none does."""
+"""Whether a home has a supervisor, and how one is started."""
 
 from __future__ import annotations
 

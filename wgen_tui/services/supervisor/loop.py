@@ -3,7 +3,7 @@
 Promises: at most one per home (flock); it lives in a session of its own and survives logout; it
 knows nothing that is not in the files, so when it dies the next command simply starts another,
 which takes the running workers as they are; it ends when nothing is left to do. SIGTERM ends it
-and leaves the workers alone. `care` looks after what runs or has died, `dispatch` starts what fits.
+and leaves the workers alone. `monitor` watches what runs, `dispatcher` starts what fits.
 
 Run as `python -m wgen_tui.services.supervisor --home DIR`; `lifecycle.ensure_supervisor` does that.
 """
@@ -34,19 +34,19 @@ from wgen_tui.services.supervisor.dispatcher import Dispatcher
 from wgen_tui.services.supervisor.monitor import Monitor
 from wgen_tui.services.supervisor.slurm_poller import SlurmPoller
 
-TICK_EVERY = 0.2  # seconds; a look costs a few stat calls for each launch that has not ended
-TICK_SHARE = 20.0  # as many times as what a look computed: 500 queued launches cost 5% of a core
-TICK_MOST = 2.0  # seconds: a death is noticed soon, whatever the last look had to do
+TICK_EVERY = 0.2  # seconds; a tick costs a few stat calls for each launch that has not ended
+TICK_SHARE = 20.0  # times what a tick computed: 500 queued launches cost 5% of a core
+TICK_MOST = 2.0  # seconds: a death is noticed soon, however long the last tick took
 INGEST_EVERY = 5.0
 IDLE_FOR = 3.0  # seconds without work before it ends
-LOCK_TRIES = 20  # x 0.05 s: those who look whether the lock is held hold it for an instant
+LOCK_TRIES = 20  # x 0.05 s: whoever asks whether the lock is held holds it for an instant
 GIVEN = "is given to Slurm"
 
 log = logging.getLogger("supervisor")
 
 
 class Supervisor:
-    """The main loop. `stop` ends it between two looks."""
+    """The main loop. `stop` ends it between two ticks."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -82,23 +82,23 @@ class Supervisor:
             try:
                 busy = self.tick()
             except OSError:  # a full disk, a file system that stalls: what runs is not at fault
-                log.exception("this look failed; there will be another")
+                log.exception("this tick failed; there will be another")
                 self._stop.wait(INGEST_EVERY)
                 continue
             took = time.process_time() - before
             self._ingest(busy)
-            moment = time.monotonic()
+            at = time.monotonic()
             if busy or self._dirty:
                 idle_since = None
             elif idle_since is None:
-                idle_since = moment
-            elif moment - idle_since >= IDLE_FOR:
+                idle_since = at
+            elif at - idle_since >= IDLE_FOR:
                 return
-            # However many launches there are, looking at them takes a small share of a core.
+            # However many launches there are, reading them takes a small share of a core.
             self._stop.wait(min(TICK_MOST, max(TICK_EVERY, TICK_SHARE * took)))
 
     def tick(self) -> bool:
-        """See to what runs, begin attempts, start what fits.
+        """Check what runs, begin attempts, start what fits.
 
         Returns:
             Whether a launch is at work, or waits to be started.
@@ -124,12 +124,12 @@ class Supervisor:
 
     def _ingest(self, busy: bool) -> None:
         """Ingest at intervals while workers write, and at once when a launch has ended."""
-        moment = time.monotonic()
+        at = time.monotonic()
         soon = self._dirty and not self._ingest_failed
         interval = TICK_EVERY if soon else INGEST_EVERY
-        if not (self._dirty or busy) or moment - self._ingested_at < interval:
+        if not (self._dirty or busy) or at - self._ingested_at < interval:
             return
-        self._ingested_at = moment
+        self._ingested_at = at
         try:
             done = ingest_now(self._home) is not None
             self._ingest_failed = False
@@ -174,7 +174,7 @@ def serve(home: Home) -> None:
         supervisor.run()
         log.info("ends")
         lock.close()
-        # A command may have written a launch and found us alive between our last look and the
+        # A command may have written a launch and found us alive between our last tick and the
         # release of the lock.
         if supervisor.stopped or not supervisor.work_left():
             return

@@ -1,9 +1,9 @@
-"""What the supervisor does for launches that run or have died.
+"""Watches launches that run: notices deaths, starts attempts, ends what was told to stop.
 
-Promises: a worker's death is noticed at the next look and its nearest cause is written down; a
-launch that may go on is made startable again; a worker that was told to stop and does not is killed
-with its whole process group after a time of grace; while there is little room on the disk, workers
-stand still rather than fail, and go on by themselves.
+Promises: a worker's death is noticed at the next check and its nearest cause is written down; a
+launch that may be tried again is made ready to start; a worker that was told to stop and does not
+is killed with its whole process group after a time of grace; while little disk space is free,
+workers hold rather than fail, and resume by themselves.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from wgen_tui.protocol.failures import DISK_FULL, OUT_OF_MEMORY
 from wgen_tui.protocol.launches import ENDED_STATES, WORKING_STATES
 from wgen_tui.services.machine.host import oom_kills
 from wgen_tui.services.runs import process, queue
-from wgen_tui.services.runs.failure_cause import Cause, nearest_cause
+from wgen_tui.services.runs.failure_cause import LOG_LINES, Cause, nearest_cause
 from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.retry_policy import Retry, with_less
 from wgen_tui.services.runs.tail import tail_lines
@@ -32,8 +32,7 @@ from wgen_tui.services.supervisor import slurm_submit
 from wgen_tui.services.supervisor.grace import GracePeriod
 from wgen_tui.services.supervisor.notify import Notifier
 
-TAIL = 400  # lines of a log in which a cause is looked for
-EVERY = 1.0  # seconds between two looks at disk and configuration
+CHECK_EVERY = 1.0  # seconds between two checks of disk, configuration and notifications
 RESUME_FACTOR = 1.1  # times the floor, so that work does not stop and go at its edge
 
 log = logging.getLogger("supervisor")
@@ -49,19 +48,19 @@ class Monitor:
         self._grace = GracePeriod()
         self._oom_kills = oom_kills()
         self._notifier = Notifier(home)
-        self._looked_at = float("-inf")
+        self._checked_at = float("-inf")
         self.settings = Settings()
         self.disk_full = ""
 
     def adopt(self, launch_id: str, child: Popen[bytes]) -> None:
-        """A worker that we have started ourselves: how it ends, the kernel tells us."""
+        """Watch a worker that we have started ourselves: the kernel tells us how it ends."""
         self._children[launch_id] = child
 
     def check(self, views: Mapping[str, LaunchView]) -> None:
-        """See to all launches."""
+        """Do what is due for all launches."""
         self._reap()
-        if time.monotonic() - self._looked_at >= EVERY:
-            self._looked_at = time.monotonic()
+        if time.monotonic() - self._checked_at >= CHECK_EVERY:
+            self._checked_at = time.monotonic()
             self._read_settings()
             self._check_disk(views)
             self._notifier.check(views)
@@ -70,7 +69,7 @@ class Monitor:
                 if view.may_restart:
                     self._start_attempt(view, view.retry)
             elif view.state == "lost" and view.queue.attempt not in _noted(view):
-                queue.record_failure(self._home, view, _words(self._cause(view)))
+                queue.record_failure(self._home, view, _describe(self._cause(view)))
             elif view.state in WORKING_STATES and view.spec.slurm is None:
                 self._end_in_time(view)
         self._grace.keep_only(views)
@@ -86,10 +85,10 @@ class Monitor:
         try:
             self.settings = read_settings(self._home)
         except WgenError as error:
-            log.error("%s; going on with what was read before", error.message)
+            log.error("%s; the settings read before stay", error.message)
 
     def _check_disk(self, views: Mapping[str, LaunchView]) -> None:
-        """Let workers stand still while there is less room than the floor."""
+        """Hold workers while less disk space is free than the floor."""
         free = shutil.disk_usage(self._home.root).free / 2**20
         floor = self.settings.disk.floor_mb
         if free < floor:
@@ -102,7 +101,7 @@ class Monitor:
             hold = view.paths.control / "hold"
             if view.state in WORKING_STATES and self.disk_full and not view.held:
                 log.warning("%s: %s", view.launch_id, self.disk_full)
-                with suppress(OSError):  # no room even for this: the worker finds out by itself
+                with suppress(OSError):  # no space even for this: the worker finds out by itself
                     hold.write_text(self.disk_full + "\n", encoding="utf-8")
             elif view.held and not self.disk_full and view.state not in ENDED_STATES:
                 hold.unlink(missing_ok=True)
@@ -113,8 +112,8 @@ class Monitor:
             return
         if retry.kind in ("lost", "error"):
             cause = self._cause(view)
-            # What to do about it is for those who have to: here it goes on by itself.
-            reason = _words(replace(cause, hint="")) if retry.kind == "lost" else retry.reason
+            # What to do about it is for those who have to: here another attempt follows by itself.
+            reason = _describe(replace(cause, hint="")) if retry.kind == "lost" else retry.reason
             if cause.title == DISK_FULL:
                 retry = replace(retry, failures=view.queue.failures)
             if cause.title == OUT_OF_MEMORY:
@@ -123,8 +122,8 @@ class Monitor:
             reason = retry.reason
         try:
             record = queue.start_attempt(self._home, view, retry, reason)
-        except OSError as error:  # a full disk: the next look tries again
-            log.error("%s: cannot be begun again: %s", view.launch_id, error)
+        except OSError as error:  # a full disk: the next check tries again
+            log.error("%s: no attempt can be started: %s", view.launch_id, error)
             return
         if record is not None:
             if view.slurm is not None:
@@ -140,10 +139,12 @@ class Monitor:
         by_kernel = killed > self._oom_kills
         self._oom_kills = killed
         name = view.launch_id
-        return nearest_cause(tail_lines(view.paths.log, TAIL), self._signals.get(name), by_kernel)
+        return nearest_cause(
+            tail_lines(view.paths.log, LOG_LINES), self._signals.get(name), by_kernel
+        )
 
     def _end_in_time(self, view: LaunchView) -> None:
-        """Kill what was told to stop and has had its time to save."""
+        """Kill what was told to stop, once its time to save is over."""
         if not view.fully_stopped:
             self._grace.cancel(view.launch_id)
             return
@@ -154,7 +155,7 @@ class Monitor:
             log.warning("%s: killed %.0f s after it was told to stop", view.launch_id, grace)
 
 
-def _words(cause: Cause) -> str:
+def _describe(cause: Cause) -> str:
     title = f"{cause.title}: " if cause.title else ""
     return f"{title}{cause.message} {cause.hint}".strip()
 

@@ -1,4 +1,4 @@
-"""Run the user's command when nothing of a started plan is live any more.
+"""Runs the user's command when no run of a started plan is live any more.
 
 Promises: once for each plan, whichever supervisor is there then; an argument list, never a shell;
 what happened stands in the environment; the command's end is noted in the supervisor's log and
@@ -24,14 +24,14 @@ log = logging.getLogger("supervisor")
 
 
 class Notifier:
-    """Looks for launches that carry a command and whose runs have ended."""
+    """Runs the commands that launches carry, once their runs have ended."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
 
     def check(self, views: Mapping[str, LaunchView]) -> None:
-        """Notify of what has ended since."""
+        """Run the commands that are due."""
         self._reap()
         for view in views.values():
             notice = view.spec.notify
@@ -73,7 +73,7 @@ class Notifier:
 
 
 def environment(view: LaunchView, runs: list[RunStatus], bad: list[RunStatus]) -> dict[str, str]:
-    """What the command is told."""
+    """What the command finds in its environment."""
     text = f"{view.spec.experiment}: {len(runs) - len(bad)} of {len(runs)} runs finished"
     if bad:
         text += f"; {bad[0].arm} seed {bad[0].seed} {bad[0].state}: {bad[0].why}"

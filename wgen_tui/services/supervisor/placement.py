@@ -2,7 +2,7 @@
 
 Promises: pure functions over plain data, so the same picture gives the same answer; memory is
 promised once; what others compute on is left to them unless the settings say otherwise; whoever
-waits is told for what.
+waits learns for what.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """It may start: on these GPUs (UUIDs), each with so much promised; none: in a CPU slot."""
+    """It may start: on these GPUs (UUIDs), with this memory promised on each; none: a CPU slot."""
 
     gpus: tuple[str, ...]
     memory_mb: int = 0
@@ -68,7 +68,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """It may not start yet; `never`: nor later, unless somebody changes something."""
+    """It may not start yet; `never`: nor later, unless the definition or the machine changes."""
 
     why: str
     never: bool = False
@@ -115,22 +115,24 @@ def place(
         settings: The user's policy.
 
     Returns:
-        Its GPUs, those with the most room first; or a CPU slot when it needs no model or there is
-        no GPU that NVML knows (an AMD one included: its worker finds it); or what it waits for.
+        Its GPUs, those with the most free memory first; or a CPU slot when it needs no model or
+        there is no GPU that NVML knows (an AMD one included: its worker finds it); or what it
+        waits for.
     """
     others = [lease for lease in leases if lease.launch_id != request.launch_id]
     if not request.needs_model or not gpus:
         return _slot(others, settings.queue.cpu_slots)
-    rooms = [_budget(gpu, others, settings.gpu.reserve_mb) for gpu in gpus]
-    if (never := _never(request, rooms)) is not None:
+    budgets = [_budget(gpu, others, settings.gpu.reserve_mb) for gpu in gpus]
+    if (never := _never(request, budgets)) is not None:
         return never
-    fitting = [room for room in rooms if _obstacle(room, request, settings) is None]
+    fitting = [budget for budget in budgets if _obstacle(budget, request, settings) is None]
     if len(fitting) < request.gpus_needed:
-        return Wait(_why(request, rooms, len(fitting), settings))
-    fitting.sort(key=lambda room: (-room.free, room.gpu.index))
+        return Wait(_why(request, budgets, len(fitting), settings))
+    fitting.sort(key=lambda budget: (-budget.free, budget.gpu.index))
     chosen = fitting[: request.gpus_needed]
     return Place(
-        tuple(room.gpu.uuid for room in chosen), max(_need(room, request) for room in chosen)
+        tuple(budget.gpu.uuid for budget in chosen),
+        max(_need(budget, request) for budget in chosen),
     )
 
 
@@ -159,30 +161,32 @@ def _promised(gpu: Gpu, ours: Sequence[Lease]) -> tuple[int, int]:
             promised += max(0, lease.memory_mb - sum(known))
         else:  # just started; or in a container, where NVML numbers processes otherwise
             hidden += lease.memory_mb
-    mine = {pid for lease in ours for pid in lease.pids}
-    seen = [size for pid, size in gpu.processes.items() if pid in mine or pid in gpu.names]
-    rest = max(0, gpu.used_mb - sum(size or 0 for size in seen)) if hidden else 0
+    own_pids = {pid for lease in ours for pid in lease.pids}
+    known_sizes = [
+        size for pid, size in gpu.processes.items() if pid in own_pids or pid in gpu.names
+    ]
+    rest = max(0, gpu.used_mb - sum(size or 0 for size in known_sizes)) if hidden else 0
     # A driver's own few hundred MB are taken for ours here: too little is promised, never twice.
     return promised + max(0, hidden - rest), used + min(hidden, rest)
 
 
 def _other_processes(gpu: Gpu, ours: Sequence[Lease]) -> tuple[str, ...]:
     """Who computes on a GPU beside us, with what they use."""
-    mine = {pid for lease in ours for pid in lease.pids}
-    others = {pid: size for pid, size in gpu.processes.items() if pid not in mine}
+    own_pids = {pid for lease in ours for pid in lease.pids}
+    others = {pid: size for pid, size in gpu.processes.items() if pid not in own_pids}
     # From inside a container our own worker has another number: take as many of those that cannot
     # be seen from here for ours as we have launches that are not listed.
     unlisted = sum(not lease.pids & set(gpu.processes) for lease in ours)
     nameless = [pid for pid in others if pid not in gpu.names]
     for pid in nameless[:unlisted]:
         del others[pid]
-    found = [
+    descriptions = [
         f"{gpu.who(pid)} uses {gb(size)}" if size is not None else f"{gpu.who(pid)} computes"
         for pid, size in others.items()
     ]
     if not ours and not gpu.processes and gpu.unseen_mb >= UNSEEN_MB:
-        found.append(f"processes that cannot be seen from here use {gb(gpu.unseen_mb)}")
-    return tuple(found)
+        descriptions.append(f"processes that cannot be seen from here use {gb(gpu.unseen_mb)}")
+    return tuple(descriptions)
 
 
 def _need(budget: _GpuBudget, request: Request) -> int:
@@ -192,7 +196,7 @@ def _need(budget: _GpuBudget, request: Request) -> int:
 
 
 def _never(request: Request, budgets: Sequence[_GpuBudget]) -> Wait | None:
-    """What is to be said of a launch that fits on none of these GPUs even when they are empty."""
+    """The answer for a launch that fits on none of these GPUs even when they are empty."""
     if request.gpus_needed > len(budgets):
         return Wait(
             f"needs {request.gpus_needed} GPUs, and there are {len(budgets)}: lower num_processes "
@@ -200,7 +204,7 @@ def _never(request: Request, budgets: Sequence[_GpuBudget]) -> Wait | None:
             never=True,
         )
     least = request.least_mb or request.memory_mb
-    totals = sorted((room.gpu.total_mb - room.reserve for room in budgets), reverse=True)
+    totals = sorted((budget.gpu.total_mb - budget.reserve for budget in budgets), reverse=True)
     most = totals[request.gpus_needed - 1]
     if least <= most:
         return None
@@ -223,13 +227,14 @@ def _obstacle(budget: _GpuBudget, request: Request, settings: Settings) -> str |
     gpu = budget.gpu
     needs = f"needs {gb(_need(budget, request))}" if request.memory_mb else "needs it alone"
     if budget.strangers and not settings.gpu.share_with_others:
-        return f"{'; '.join(budget.strangers)}; {gb(gpu.free_mb)} of {gb(gpu.total_mb)} GB free, {needs}"
+        free = f"{gb(gpu.free_mb)} of {gb(gpu.total_mb)} GB free"
+        return f"{'; '.join(budget.strangers)}; {free}, {needs}"
     if len(budget.ours) >= settings.gpu.per_gpu:
         return f"{_count(budget.ours)} on it (per_gpu = {settings.gpu.per_gpu})"
     if not request.memory_mb:  # it might take anything
         return f"{_count(budget.ours)} on it, needs it alone" if budget.ours else None
     if any(not lease.memory_mb for lease in budget.ours):
-        return "a launch of ours on it of which nobody knows what it will take"
+        return "a launch of ours on it has no memory estimate"
     if _need(budget, request) <= budget.free:
         return None
     parts = [f"{gb(gpu.free_mb)} of {gb(gpu.total_mb)} GB free"]
@@ -245,12 +250,14 @@ def _count(leases: Sequence[Lease]) -> str:
 
 
 def _why(request: Request, budgets: Sequence[_GpuBudget], fitting: int, settings: Settings) -> str:
-    """What a launch waits for: the GPU that is nearest to having room for it."""
+    """What a launch waits for: the GPU that comes nearest to having enough free for it."""
     blocked = [
-        (room, why) for room in budgets if (why := _obstacle(room, request, settings)) is not None
+        (budget, why)
+        for budget in budgets
+        if (why := _obstacle(budget, request, settings)) is not None
     ]
-    room, why = max(blocked, key=lambda pair: (not pair[0].strangers, pair[0].free))
+    budget, why = max(blocked, key=lambda pair: (not pair[0].strangers, pair[0].free))
     if request.gpus_needed > 1:
         have = f"{fitting} of {request.gpus_needed} GPUs free for it"
-        return f"{have}; waits for GPU {room.gpu.index}: {why}"
-    return f"waits for GPU {room.gpu.index}: {why}"
+        return f"{have}; waits for GPU {budget.gpu.index}: {why}"
+    return f"waits for GPU {budget.gpu.index}: {why}"

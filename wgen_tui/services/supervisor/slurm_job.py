@@ -18,9 +18,9 @@ from types import FrameType
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import Home, keep_private
 from wgen_tui.protocol.launches import RunOutcome, read_done
+from wgen_tui.protocol.queue import SlurmSettings
 from wgen_tui.protocol.record import write_record
-from wgen_tui.services.runs import process as launch
-from wgen_tui.services.runs import queue
+from wgen_tui.services.runs import process, queue
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView, alive
 from wgen_tui.services.slurm import commands
@@ -30,8 +30,8 @@ LIMIT = signal.SIGUSR2  # what submitit asks Slurm to send before the time limit
 NO_TIME = ("", "None", "N/A", "Unknown", "(null)")
 
 
-class _Told:
-    """Which signals have come."""
+class _Signals:
+    """The signals that have come."""
 
     def __init__(self) -> None:
         self.limit = self.term = False
@@ -53,7 +53,7 @@ class _Told:
 
 
 def run_launch(home_root: str, launch_id: str) -> None:
-    """Do a launch; called by submitit in a task of Slurm's.
+    """Run a launch; called by submitit in a Slurm task.
 
     Args:
         home_root: The home, at the same place on all nodes.
@@ -64,21 +64,21 @@ def run_launch(home_root: str, launch_id: str) -> None:
         SystemExit: the job was requeued, and Slurm is about to end this process.
     """
     keep_private()
-    told = _Told()
+    received = _Signals()
     home = Home(Path(home_root))
     view = _read_view(home, launch_id)
-    if view is None or _is_over(view):
+    if view is None or view.spec.slurm is None or _is_over(view):
         print(f"{launch_id}: nothing is left to do")
         return
     if alive(view.paths):
         raise RuntimeError(f"launch {launch_id} has a worker already")
     if view.retry is not None:
         queue.start_attempt(home, view, view.retry, "requeued by Slurm")
-    process = _spawn(home, view)
-    _wait(process, view, told)
-    print(f"{launch_id}: the worker ended with status {process.returncode}")
-    if told:
-        _requeue(home, launch_id, told)
+    worker = _spawn(home, view)
+    _wait(worker, view, received)
+    print(f"{launch_id}: the worker ended with status {worker.returncode}")
+    if received:
+        _requeue(home, launch_id, received, view.spec.slurm)
 
 
 def _read_view(home: Home, launch_id: str) -> LaunchView | None:
@@ -96,25 +96,25 @@ def _spawn(home: Home, view: LaunchView) -> Popen[bytes]:
     # between is kept for us.
     signal.pthread_sigmask(signal.SIG_BLOCK, {LIMIT})
     try:
-        return launch.spawn(home, view.spec)
+        return process.spawn(home, view.spec)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {LIMIT})
 
 
-def _wait(process: Popen[bytes], view: LaunchView, told: _Told) -> None:
-    """Wait for the end of all of the worker's processes; tell them to save when we are told."""
+def _wait(worker: Popen[bytes], view: LaunchView, received: _Signals) -> None:
+    """Wait for all of the worker's processes; pass on the first signal, so that they save."""
     passed_on = False
     pause = Event()
     # accelerate's launcher may go before the worker: the log's lock tells when all have gone.
-    while process.poll() is None or alive(view.paths):
-        if told and not passed_on:
+    while worker.poll() is None or alive(view.paths):
+        if received and not passed_on:
             passed_on = True
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-        (pause if passed_on else told).wait(POLL_EVERY)
+                os.killpg(worker.pid, signal.SIGTERM)
+        (pause if passed_on else received).wait(POLL_EVERY)
 
 
-def _requeue(home: Home, launch_id: str, told: _Told) -> None:
+def _requeue(home: Home, launch_id: str, received: _Signals, settings: SlurmSettings) -> None:
     """Let Slurm start the job again, if that is why it was stopped."""
     view = _read_view(home, launch_id)
     if view is None or _is_over(view):
@@ -126,11 +126,10 @@ def _requeue(home: Home, launch_id: str, told: _Told) -> None:
         # a job that is preempted without notice Slurm requeues by itself.
         running = facts.get("JobState") == "RUNNING"
         preempted = facts.get("PreemptTime", "") not in NO_TIME
-        if not running or not (told.limit or preempted):
+        if not running or not (received.limit or preempted):
             return
-        assert view.spec.slurm is not None
-        if told.limit and not preempted and int(facts["Restarts"]) >= view.spec.slurm.max_requeues:
-            _give_up(view)
+        if received.limit and not preempted and int(facts["Restarts"]) >= settings.max_requeues:
+            _give_up(view, settings)
             return
         commands.run(["scontrol", "requeue", task_id])
     except WgenError as error:
@@ -149,18 +148,17 @@ def own_task_id() -> str:
     return env["SLURM_JOB_ID"]
 
 
-def _give_up(view: LaunchView) -> None:
-    """Say that the time limit came too often: trying on would never end."""
+def _give_up(view: LaunchView, settings: SlurmSettings) -> None:
+    """Write that the time limit came too often, as the end of the launch."""
     done = read_done(view.paths.done)
-    settings = view.spec.slurm
-    if done is None or settings is None:
+    if done is None:
         return
     failed = RunOutcome(
         outcome="failed",
         title="Time limit",
-        message=f"{settings.time} min were not enough, and {settings.max_requeues} requeues later "
-        "neither.",
-        hint="Give the jobs more time, or raise max_requeues; `run start` goes on from what is "
+        message=f"{settings.time} min were not enough, even after {settings.max_requeues} "
+        "requeues.",
+        hint="Give the jobs more time, or raise max_requeues; `run start` resumes from what is "
         "saved.",
     )
     left = {name for name, end in done.runs.items() if end.outcome == "cancelled"}

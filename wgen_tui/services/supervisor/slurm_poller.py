@@ -1,8 +1,8 @@
-"""What the supervisor does for launches that are given to Slurm, beside those of this box.
+"""The supervisor's rounds with Slurm: submits what is ready, asks for states, cancels.
 
 Promises: Slurm's programs, which may take long to answer, hold up nothing else; what is ready is
 submitted together; what was told to stop is cancelled, and killed after a time of grace; what
-cannot be done now is said and tried again.
+cannot be done now is reported and tried again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger("supervisor")
 
 
 class SlurmPoller:
-    """One round at a time, each in a thread of its own, which has its own view of the launches."""
+    """One round at a time, each in its own thread with its own view of the launches."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -50,8 +50,8 @@ class SlurmPoller:
         """
         if self._round is not None and self._round.is_alive():
             return
-        mine = [view for view in views.values() if view.spec.slurm is not None]
-        due = [view for view in mine if view.launch_id not in self._settled]
+        launches = [view for view in views.values() if view.spec.slurm is not None]
+        due = [view for view in launches if view.launch_id not in self._settled]
         fresh = not pause and any(_is_due(view, views) for view in due)
         wait = SOON if fresh and not self.problem else POLL_EVERY
         if due and time.monotonic() - self._at >= wait:
@@ -63,10 +63,10 @@ class SlurmPoller:
             self._work(pause, grace)
             self.problem = ""
         except (WgenError, OSError) as error:
-            words = f"{error.title}: {error.message}" if isinstance(error, WgenError) else error
-            if str(words) != self.problem:
-                log.error("%s", words)
-            self.problem = str(words)
+            problem = f"{error.title}: {error.message}" if isinstance(error, WgenError) else error
+            if str(problem) != self.problem:
+                log.error("%s", problem)
+            self.problem = str(problem)
         except Exception:
             log.exception("this round with Slurm failed; there will be another")
             self.problem = f"an unexpected error; {self._home.supervisor_log} has it"
@@ -74,21 +74,23 @@ class SlurmPoller:
             self._at = time.monotonic()
 
     def _work(self, pause: bool, grace: float) -> None:
-        every = self._launches.refresh()
-        mine = [v for n, v in every.items() if v.spec.slurm and n not in self._settled]
-        slurm_submit.poll(self._home, mine)
-        for view in mine:
+        views = self._launches.refresh()
+        launches = [v for n, v in views.items() if v.spec.slurm and n not in self._settled]
+        slurm_submit.poll(self._home, launches)
+        for view in launches:
             view.refresh()
-        self._end_stopped(mine, grace)
+        self._end_stopped(launches, grace)
         if not pause:
-            ready = queue.waiting_order([view for view in mine if _is_due(view, every)])
+            ready = queue.waiting_order([view for view in launches if _is_due(view, views)])
             slurm_submit.submit(self._home, ready)
         self._settled |= {
-            view.launch_id for view in mine if view.state in ENDED_STATES and _job_has_ended(view)
+            view.launch_id
+            for view in launches
+            if view.state in ENDED_STATES and _job_has_ended(view)
         }
 
     def _end_stopped(self, views: list[LaunchView], grace: float) -> None:
-        """Cancel the jobs in which nothing is left to do."""
+        """Cancel jobs that have nothing left to do."""
         for view in views:
             if view.done is not None or not view.fully_stopped or _job_has_ended(view):
                 self._grace.cancel(view.launch_id)

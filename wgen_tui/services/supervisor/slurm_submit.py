@@ -15,6 +15,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -37,43 +38,66 @@ MOST_TASKS = 500  # of one array; Slurm's own default limit is 1001
 log = logging.getLogger("supervisor")
 
 
+@dataclass(slots=True)
+class _Job:
+    """A launch that is given to Slurm: what is asked for it, and the record of its job."""
+
+    view: LaunchView
+    settings: SlurmSettings
+    record: SlurmRecord
+
+    def update(self, **changes: Any) -> None:
+        """Write down what has changed."""
+        self.record = self.record.model_copy(update={**changes, "at": now()})
+        write_record(self.view.paths.slurm, self.record)
+        state, reason = self.record.state, self.record.reason
+        log.info("%s: Slurm: %s %s", self.view.launch_id, state, reason)
+
+
 def submit(home: Home, views: Iterable[LaunchView]) -> None:
-    """Give launches to Slurm; those of one stage and experiment that ask the same as one array.
+    """Give launches to Slurm: one array for those of an experiment and stage that ask the same.
 
     Raises:
         BusyError: Slurm does not answer; `poll` does the rest.
     """
-    for array in _arrays(views):
+    for settings, array in _arrays(views):
         spec = array[0].spec
         name = f"wgen-{spec.experiment}-{spec.stage}-{secrets.token_hex(5)}"
+        jobs = []
         for place, view in enumerate(array):
             record = SlurmRecord(job_name=name, task=place, tasks=len(array), at=now())
             write_record(view.paths.slurm, record)
-        _sbatch(home, name, array)
+            jobs.append(_Job(view, settings, record))
+        _sbatch(home, name, jobs)
 
 
 def poll(home: Home, views: Iterable[LaunchView]) -> None:
     """Ask Slurm about the jobs of launches, and note what has changed.
 
-    What a supervisor that died has left half submitted is found by its name and completed.
+    What a dead supervisor has left half submitted is recognised by its name and completed.
 
     Raises:
         BusyError: Slurm does not answer; nothing has changed.
     """
-    given = [(view, record) for view in views if (record := read_slurm(view.paths.slurm))]
-    alive = [(view, record) for view, record in given if is_live(record)]
-    if not alive:
+    jobs = [
+        _Job(view, view.spec.slurm, record)
+        for view in views
+        if view.spec.slurm is not None and (record := read_slurm(view.paths.slurm)) is not None
+    ]
+    records = [job.record for job in jobs]  # before what this round changes
+    live = [job for job in jobs if is_live(job.record)]
+    if not live:
         return
     listed = commands.tasks()
-    begun: dict[str, list[LaunchView]] = defaultdict(list)
-    for view, record in alive:
-        if record.job_id is None:
-            begun[record.job_name].append(view)
+    incomplete: dict[str, list[_Job]] = defaultdict(list)
+    for job in live:
+        if job.record.job_id is None:
+            incomplete[job.record.job_name].append(job)
         else:
-            _note(home, view, record, listed)
-    for name, group in begun.items():
+            _note(home, job, listed)
+    for name, group in incomplete.items():
         _complete(home, name, group, listed)
-    _end_strays([record for _, record in given], listed)
+    _end_strays(records, listed)
 
 
 def cancel(view: LaunchView, *, kill: bool = False) -> bool:
@@ -91,25 +115,27 @@ def cancel(view: LaunchView, *, kill: bool = False) -> bool:
 
 
 def job_of(view: LaunchView) -> SlurmRecord | None:
-    """A launch's job as it was noted last, also of a launch that has ended."""
+    """The last record of a launch's job, also of a launch that has ended."""
     return read_slurm(view.paths.slurm)
 
 
 def forget(view: LaunchView, attempt: int) -> None:
-    """Make a launch whose job has ended, in that attempt, one that can be given to Slurm again."""
+    """Let a launch whose job has ended in this attempt be given to Slurm again."""
     with suppress(FileNotFoundError):
         view.paths.slurm.rename(view.paths.slurm_before(attempt))
 
 
-def _arrays(views: Iterable[LaunchView]) -> list[list[LaunchView]]:
-    alike: dict[tuple[str, ...], list[LaunchView]] = defaultdict(list)
+def _arrays(views: Iterable[LaunchView]) -> list[tuple[SlurmSettings, list[LaunchView]]]:
+    groups: dict[tuple[str, ...], list[LaunchView]] = defaultdict(list)
+    asked: dict[tuple[str, ...], SlurmSettings] = {}
     for view in views:
-        assert view.spec.slurm is not None
-        asked = view.spec.slurm.model_dump_json()
-        alike[view.spec.experiment, view.spec.stage, asked].append(view)
+        if (settings := view.spec.slurm) is not None:
+            key = view.spec.experiment, view.spec.stage, settings.model_dump_json()
+            asked[key] = settings
+            groups[key].append(view)
     return [
-        group[start : start + MOST_TASKS]
-        for group in alike.values()
+        (asked[key], group[start : start + MOST_TASKS])
+        for key, group in groups.items()
         for start in range(0, len(group), MOST_TASKS)
     ]
 
@@ -135,83 +161,81 @@ def _executor(home: Home, name: str, settings: SlurmSettings) -> SlurmExecutor:
     return executor
 
 
-def _calls(home: Home, group: Sequence[LaunchView]) -> list[Callable[[], None]]:
-    return [partial(run_launch, str(home.root), view.launch_id) for view in group]
+def _calls(home: Home, group: Sequence[_Job]) -> list[Callable[[], None]]:
+    return [partial(run_launch, str(home.root), job.view.launch_id) for job in group]
 
 
-def _sbatch(home: Home, name: str, group: Sequence[LaunchView]) -> None:
-    """Submit an array that is written down, and let it go."""
+def _sbatch(home: Home, name: str, group: Sequence[_Job]) -> None:
+    """Submit an array that is written down, and release it."""
     from submitit.core.utils import FailedJobError  # noqa: PLC0415  an extra, and slow to import
 
-    settings = group[0].spec.slurm
-    assert settings is not None
     try:
-        jobs = _executor(home, name, settings).submit_array(_calls(home, group))
+        executor = _executor(home, name, group[0].settings)
+        submitted = executor.submit_array(_calls(home, group))
     except FailedJobError as error:
         problem = commands.refused(str(error))
         if isinstance(problem, BusyError):
             raise problem from error
-        for view in group:
-            _write(view, state=REFUSED, reason=problem.message)
+        for job in group:
+            job.update(state=REFUSED, reason=problem.message)
         return
-    _release(group, jobs[0].job_id.partition("_")[0])
+    _release(group, submitted[0].job_id.partition("_")[0])
 
 
-def _release(group: Sequence[LaunchView], job_id: str) -> None:
+def _release(group: Sequence[_Job], job_id: str) -> None:
     commands.run(["scontrol", "release", job_id])
-    for view in group:
-        _write(view, job_id=job_id, state="PENDING")
-    log.info("Slurm job %s: %s", job_id, ", ".join(view.launch_id for view in group))
+    for job in group:
+        job.update(job_id=job_id, state="PENDING")
+    log.info("Slurm job %s: %s", job_id, ", ".join(job.view.launch_id for job in group))
 
 
 def _complete(
-    home: Home, name: str, group: Sequence[LaunchView], listed: Sequence[commands.Task]
+    home: Home, name: str, group: Sequence[_Job], listed: Sequence[commands.Task]
 ) -> None:
-    """Go on where a supervisor died, or Slurm did not answer, while it submitted an array."""
-    group = sorted(group, key=lambda view: _record(view).task)
+    """Complete an array that a supervisor died over, or that Slurm did not answer for."""
+    group = sorted(group, key=lambda job: job.record.task)
     ids = {task.task_id.partition("_")[0] for task in listed if task.job_name == name}
     if ids:
         job_id = min(ids, key=int)
         _put_in_place(home, name, group, job_id)
         _release(group, job_id)
-    elif len(group) == _record(group[0]).tasks:
+    elif len(group) == group[0].record.tasks:
         _sbatch(home, name, group)
     else:
-        for view in group:  # it died while it wrote these, so nothing was submitted
-            view.paths.slurm.unlink(missing_ok=True)
+        for job in group:  # it died while it wrote these, so nothing was submitted
+            job.view.paths.slurm.unlink(missing_ok=True)
 
 
-def _put_in_place(home: Home, name: str, group: Sequence[LaunchView], job_id: str) -> None:
+def _put_in_place(home: Home, name: str, group: Sequence[_Job], job_id: str) -> None:
     """What submitit does after sbatch has answered: give each task its call, under its id."""
     from submitit.core.utils import DelayedSubmission, JobPaths  # noqa: PLC0415  an extra
 
-    for view, call in zip(group, _calls(home, group), strict=True):
-        task_id = _record(view).model_copy(update={"job_id": job_id}).task_id
+    for job, call in zip(group, _calls(home, group), strict=True):
+        task_id = job.record.model_copy(update={"job_id": job_id}).task_id
         place = JobPaths(home.slurm_jobs / name, job_id=task_id).submitted_pickle
         if not place.exists():
             DelayedSubmission(call).dump(place)
 
 
-def _note(
-    home: Home, view: LaunchView, record: SlurmRecord, listed: Sequence[commands.Task]
-) -> None:
+def _note(home: Home, job: _Job, listed: Sequence[commands.Task]) -> None:
     """Write down what Slurm says of a job, if that is new."""
-    found = next((task for task in listed if task.task_id == record.task_id), None)
-    if found is None:
+    record, view = job.record, job.view
+    task = next((task for task in listed if task.task_id == record.task_id), None)
+    if task is None:
         # A task that is cancelled before it began is not listed any more, not even as cancelled.
-        begun = view.start is not None or view.done is not None or phase(record) == "works"
-        changes: dict[str, Any] = {"state": GONE if begun else "CANCELLED", "reason": ""}
+        started = view.start is not None or view.done is not None or phase(record) == "works"
+        changes: dict[str, Any] = {"state": GONE if started else "CANCELLED", "reason": ""}
     else:
-        changes = {"state": found.state, "node": found.node or record.node}
-        changes |= {"reason": found.reason, "requeues": found.requeues}
+        changes = {"state": task.state, "node": task.node or record.node}
+        changes |= {"reason": task.reason, "requeues": task.requeues}
     if not is_live(record.model_copy(update=changes)):
         changes["reason"] = last_words(home, record)
     if record.model_copy(update=changes) != record:
-        _write(view, **changes)
+        job.update(**changes)
 
 
 def last_words(home: Home, record: SlurmRecord) -> str:
-    """What the output of a job itself ended with: why its worker was never started, perhaps."""
+    """The last line that a job itself printed: perhaps why its worker was never started."""
     path = home.slurm_jobs / record.job_name / f"{record.task_id}_0_log.err"
     ours = (line.strip() for line in reversed(tail_lines(path, 40)))
     slurms = ("srun:", "slurmstepd", "submitit INFO", "submitit WARNING")
@@ -230,15 +254,3 @@ def _end_strays(records: Sequence[SlurmRecord], listed: Sequence[commands.Task])
         log.warning("Slurm job %s was submitted twice; it is cancelled", job_id)
         with suppress(WgenError):
             commands.run(["scancel", "--quiet", job_id], within=5.0)
-
-
-def _record(view: LaunchView) -> SlurmRecord:
-    record = read_slurm(view.paths.slurm)
-    assert record is not None
-    return record
-
-
-def _write(view: LaunchView, **changes: Any) -> None:
-    record = _record(view).model_copy(update={**changes, "at": now()})
-    write_record(view.paths.slurm, record)
-    log.info("%s: Slurm: %s %s", view.launch_id, record.state, record.reason)
