@@ -11,7 +11,7 @@ from wgen_tui.cli import main
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions
-from wgen_tui.services.models.local_tokenizer import _compiled
+from wgen_tui.services.models.local_tokenizer import compile_template
 from wgen_tui.services.planning.plan import make_plan
 
 TAGS = [
@@ -175,7 +175,7 @@ def test_a_chat_template_cannot_get_out(tmp_path: Path, template: str) -> None:
     mark = tmp_path / "code was run"
     chat = [{"role": "user", "content": "Hi"}]
     try:
-        text = _compiled(template.replace("MARK", str(mark))).render(messages=chat)
+        text = compile_template(template.replace("MARK", str(mark))).render(messages=chat)
     except Exception as error:
         assert type(error).__name__ in ("SecurityError", "UndefinedError", "UsageError")
     else:

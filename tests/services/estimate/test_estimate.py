@@ -20,7 +20,7 @@ from wgen_tui.services.estimate.estimate import (
     LIBRARIES_MB,
     Estimate,
     History,
-    Past,
+    PastLaunch,
     calibrated,
     compare,
     estimate,
@@ -45,7 +45,7 @@ def qwen(tmp_path: Path) -> ModelRef:
 
 def gpu_estimate(grid: SizedHome, room_gb: float | None = None, **launch: Any) -> Estimate:
     room = None if room_gb is None else int(room_gb * 1024)
-    return estimate(grid.home, grid.launch(**launch), on_gpu=True, room_mb=room)
+    return estimate(grid.home, grid.launch(**launch), on_gpu=True, free_mb=room)
 
 
 def test_the_parts_of_a_training(grid: SizedHome, qwen: ModelRef) -> None:
@@ -240,7 +240,11 @@ def test_compared_in_words(found: Estimate, peak: float | None, words: str) -> N
 
 
 def test_the_most_of_the_ratios_of_its_kind_scales() -> None:
-    past = [Past("k", 1000, 900), Past("k", 1000, 1200), Past("other", 1000, 2900)]
+    past = [
+        PastLaunch("k", 1000, 900),
+        PastLaunch("k", 1000, 1200),
+        PastLaunch("other", 1000, 2900),
+    ]
     found = calibrated(thought(2000), past)
     assert (found.memory_mb, found.least_mb, found.scale) == (2400, 1200, 1.2)
     assert found.parts == {"weights": 2400}
@@ -249,7 +253,7 @@ def test_the_most_of_the_ratios_of_its_kind_scales() -> None:
 
 @pytest.mark.parametrize(("peak", "scale"), [(10, 0.5), (99_999, 3.0)])
 def test_an_odd_launch_scales_within_bounds(peak: float, scale: float) -> None:
-    assert calibrated(thought(1000), [Past("k", 1000, peak)]).scale == scale
+    assert calibrated(thought(1000), [PastLaunch("k", 1000, peak)]).scale == scale
 
 
 def test_experience_from_the_files_of_a_home(grid: SizedHome, qwen: ModelRef) -> None:

@@ -20,7 +20,7 @@ from wgen_tui.protocol.launches import DoneRecord, LaunchSpec
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.estimate import formulas
 from wgen_tui.services.estimate.estimate import estimate
-from wgen_tui.services.models.architecture import model_dims, targets
+from wgen_tui.services.models.architecture import model_dims, target_modules
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_target_modules_as_peft_chooses_them(
 ) -> None:
     shape = model_dims(TINY)
     assert shape is not None
-    assert len(targets(shape, wanted, layers)) == expected
+    assert len(target_modules(shape, wanted, layers)) == expected
 
 
 def test_quantised_weights_are_those_of_the_linear_modules(qwen: ModelRef) -> None:

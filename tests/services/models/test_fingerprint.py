@@ -27,7 +27,7 @@ def test_a_moved_model_is_the_same_and_a_retrained_one_is_not(tmp_path: Path) ->
 
 
 def test_large_files_are_told_apart_by_their_ends(tmp_path: Path) -> None:
-    size = fingerprint.WHOLE + 1
+    size = fingerprint.HASHED_WHOLE + 1
     one, two = make(tmp_path / "one", b""), make(tmp_path / "two", b"")
     for model, end in ((one, b"a"), (two, b"b")):
         with (Path(model.location) / "model.safetensors").open("wb") as stream:

@@ -14,7 +14,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec, read_done
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.estimate import workload
-from wgen_tui.services.estimate.memory import Limits, Need, needs
+from wgen_tui.services.estimate.memory import Limits, MemoryNeed, memory_needs
 from wgen_tui.services.machine.gpus import gb
 from wgen_tui.services.models.architecture import model_dims
 from wgen_tui.services.runs.process import has_gpu
@@ -29,7 +29,7 @@ LIBRARIES_MB = 445
 # of contexts are 300 to 600 MB.
 CONTEXT_MB = 512
 # Experience multiplies an estimate by this much at most.
-SCALE = (0.5, 3.0)
+SCALE_LIMITS = (0.5, 3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,10 @@ def estimate(
     spec: LaunchSpec,
     *,
     on_gpu: bool | None = None,
-    room_mb: int | None = None,
+    free_mb: int | None = None,
     stack: int | None = None,
     rows: int | None = None,
-    anew: bool = False,
+    from_scratch: bool = False,
 ) -> Estimate:
     """What a launch will take.
 
@@ -89,40 +89,44 @@ def estimate(
     """
     gpu = has_gpu() if on_gpu is None else on_gpu
     specs = workload.read_runs(home, spec)
-    disk = _disk(home, spec, specs)
+    disk = _disk_mb(home, spec, specs)
     if spec.stage == "judge" or spec.served:
         return Estimate(0, 0, disk, on_gpu=False)
-    asked = stack or spec.stack, rows or spec.rows
-    limits = Limits(gpu, None if room_mb is None else room_mb * MB, *asked, anew=anew)
-    found = needs(home, spec, specs, limits)
-    if not found:
+    requested = stack or spec.stack, rows or spec.rows
+    limits = Limits(
+        gpu, None if free_mb is None else free_mb * MB, *requested, from_scratch=from_scratch
+    )
+    base_needs = memory_needs(home, spec, specs, limits)
+    if not base_needs:
         return Estimate(0, 0, disk, gpu)
-    most = max(found, key=lambda need: need.total)
+    largest = max(base_needs, key=lambda need: need.total)
     extra = CONTEXT_MB if gpu else LIBRARIES_MB
-    parts = {name: -(-size // MB) for name, size in most.parts.items() if size} | {
+    parts = {name: -(-size // MB) for name, size in largest.parts.items() if size} | {
         "overhead": extra
     }
-    least = max(sum(need.least.values()) for need in found)
+    least = max(sum(need.least.values()) for need in base_needs)
     return Estimate(
         memory_mb=sum(parts.values()),
         least_mb=min(-(-least // MB) + extra, sum(parts.values())),
         disk_mb=disk,
         on_gpu=gpu,
-        stack=most.stack,
-        rows=most.rows,
+        stack=largest.stack,
+        rows=largest.rows,
         parts=parts,
-        key=_key(spec, specs, gpu, most),
+        key=_calibration_key(spec, specs, gpu, largest),
     )
 
 
-def _key(spec: LaunchSpec, specs: Sequence[RunSpec], gpu: bool, need: Need) -> str:
+def _calibration_key(
+    spec: LaunchSpec, specs: Sequence[RunSpec], gpu: bool, need: MemoryNeed
+) -> str:
     """Base model, stage, device, and how much is done at once."""
     bases = sorted({f"{run.model.location}@{run.model.revision or ''}" for run in specs})
     device = "gpu" if gpu else "cpu"
     return f"{spec.stage} {','.join(bases)} {device} K={need.stack} rows={need.rows}"
 
 
-def _disk(home: Home, spec: LaunchSpec, runs: Sequence[RunSpec]) -> int:
+def _disk_mb(home: Home, spec: LaunchSpec, runs: Sequence[RunSpec]) -> int:
     """MB that a launch writes at most, rounded up."""
     total = 0
     if spec.stage == "train":
@@ -138,7 +142,7 @@ def _disk(home: Home, spec: LaunchSpec, runs: Sequence[RunSpec]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastLaunch:
     """A launch that ended well: what it was thought to take, uncalibrated, and what it took."""
 
     key: str
@@ -146,45 +150,45 @@ class Past:
     peak_mb: float
 
 
-def seen_mb(found: Estimate, peak_mb: float) -> float:
+def measured_mb(expected: Estimate, peak_mb: float) -> float:
     """A peak as an estimate counts it: with the CUDA context, which torch does not see."""
-    return peak_mb + CONTEXT_MB if found.on_gpu else peak_mb
+    return peak_mb + CONTEXT_MB if expected.on_gpu else peak_mb
 
 
-def compare(found: Estimate, peak_mb: float | None) -> str:
+def compare(expected: Estimate, peak_mb: float | None) -> str:
     """What became of an estimate, in words; `peak_mb` is done.json's `peak_memory_mb`."""
     if peak_mb is None:
         return "its peak was not measured"
-    seen = seen_mb(found, peak_mb)
-    took = f"took {gb(round(seen))} GB"
-    if not found.memory_mb:
+    measured = measured_mb(expected, peak_mb)
+    took = f"took {gb(round(measured))} GB"
+    if not expected.memory_mb:
         return f"{took}; there was no estimate"
-    share = seen / found.memory_mb
+    share = measured / expected.memory_mb
     if 0.8 <= share <= 1.0:
         verdict = "as estimated"
     elif share > 1:
-        verdict = f"{share - 1:.0%} more than the estimate of {gb(found.memory_mb)}"
+        verdict = f"{share - 1:.0%} more than the estimate of {gb(expected.memory_mb)}"
     else:
-        verdict = f"{share:.0%} of the estimate of {gb(found.memory_mb)}"
+        verdict = f"{share:.0%} of the estimate of {gb(expected.memory_mb)}"
     return f"{took}: {verdict}"
 
 
-def calibrated(found: Estimate, past: Iterable[Past]) -> Estimate:
+def calibrated(expected: Estimate, past: Iterable[PastLaunch]) -> Estimate:
     """An estimate scaled by what past launches of its key took: the most of their ratios.
 
     The most, not the mean, since too little memory kills and too much only waits; within `SCALE`, so
     that one odd launch cannot block a queue.
     """
-    alike = [one for one in past if one.key == found.key and one.estimate_mb and found.key]
-    if not alike or not found.memory_mb:
-        return found
-    most = max(one.peak_mb / one.estimate_mb for one in alike)
-    scale = min(max(most, SCALE[0]), SCALE[1])
+    similar = [one for one in past if one.key == expected.key and one.estimate_mb and expected.key]
+    if not similar or not expected.memory_mb:
+        return expected
+    ratio = max(one.peak_mb / one.estimate_mb for one in similar)
+    scale = min(max(ratio, SCALE_LIMITS[0]), SCALE_LIMITS[1])
     return replace(
-        found,
-        memory_mb=round(found.memory_mb * scale),
-        least_mb=round(found.least_mb * scale),
-        parts={name: round(size * scale) for name, size in found.parts.items()},
+        expected,
+        memory_mb=round(expected.memory_mb * scale),
+        least_mb=round(expected.least_mb * scale),
+        parts={name: round(size * scale) for name, size in expected.parts.items()},
         scale=scale,
     )
 
@@ -194,10 +198,10 @@ class History:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._past: dict[str, Past | None] = {}
+        self._past: dict[str, PastLaunch | None] = {}
 
     def note(
-        self, spec: LaunchSpec, *, on_gpu: bool | None = None, room_mb: int | None = None
+        self, spec: LaunchSpec, *, on_gpu: bool | None = None, free_mb: int | None = None
     ) -> None:
         """Take a launch in, if it has ended well and its peak was measured; cheap when known.
 
@@ -211,10 +215,10 @@ class History:
             return
         self._past[spec.launch_id] = None
         if done.outcome == "finished" and done.peak_memory_mb:
-            found = estimate(self._home, spec, on_gpu=on_gpu, room_mb=room_mb, anew=True)
-            if found.memory_mb:
-                peak = seen_mb(found, done.peak_memory_mb)
-                self._past[spec.launch_id] = Past(found.key, found.memory_mb, peak)
+            expected = estimate(self._home, spec, on_gpu=on_gpu, free_mb=free_mb, from_scratch=True)
+            if expected.memory_mb:
+                peak = measured_mb(expected, done.peak_memory_mb)
+                self._past[spec.launch_id] = PastLaunch(expected.key, expected.memory_mb, peak)
 
-    def __iter__(self) -> Iterator[Past]:
+    def __iter__(self) -> Iterator[PastLaunch]:
         return (one for one in self._past.values() if one is not None)

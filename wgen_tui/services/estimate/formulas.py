@@ -14,7 +14,7 @@ from wgen_tui.services.models.architecture import ModelDims
 
 # Bytes of a weight in a quantised linear module. 4-bit: NF4 in blocks of 64 with one scale each,
 # doubly quantised: 4.127 bits (QLoRA, arXiv 2305.14314, section 3). 8-bit: one byte, scales apart.
-QUANTISED = {"4bit": 4.127 / 8, "8bit": 1.01}
+QUANTIZED_BYTES = {"4bit": 4.127 / 8, "8bit": 1.01}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Adapters:
         return self.copies * self.rank * sum(a + b for a, b in self.modules.values())
 
 
-def weight_bytes(shape: ModelDims, width: int, quantization: str = "none") -> int:
+def weight_bytes(dims: ModelDims, width: int, quantization: str = "none") -> int:
     """The base in memory.
 
     Args:
@@ -45,12 +45,12 @@ def weight_bytes(shape: ModelDims, width: int, quantization: str = "none") -> in
         width: Bytes of a number in the precision it is loaded in.
         quantization: As in a training's configuration.
     """
-    each = QUANTISED.get(quantization, width)
-    return int(shape.linear * each + (shape.parameters - shape.linear) * width)
+    each = QUANTIZED_BYTES.get(quantization, width)
+    return int(dims.linear * each + (dims.parameters - dims.linear) * width)
 
 
 def saved_bytes_per_token(
-    shape: ModelDims, adapters: Adapters, width: int, length: int
+    dims: ModelDims, adapters: Adapters, width: int, length: int
 ) -> tuple[float, float]:
     """What one token of a row of `length` leaves for the backward pass: (in all blocks, in one).
 
@@ -58,30 +58,30 @@ def saved_bytes_per_token(
     precision each adapted module has its own fp32 copy of its input, else modules that read the
     same share it.
     """
-    layers = max(1, shape.layers)
-    norms = 4 * (shape.norms * shape.hidden + 2)
-    if shape.query_norms:
-        norms += 4 * (shape.queries + shape.keys)
-    attention = width * (shape.queries + 2 * shape.keys) + 4 * shape.heads
-    if shape.capped:  # eager: each token's softmax and tanh over the row, keys repeated by head
-        attention += 8 * shape.heads * length + 2 * width * (shape.queries - shape.keys)
-    mlp = 3 * width * shape.inner
+    layers = max(1, dims.layers)
+    norms = 4 * (dims.norms * dims.hidden + 2)
+    if dims.query_norms:
+        norms += 4 * (dims.queries + dims.keys)
+    attention = width * (dims.queries + 2 * dims.keys) + 4 * dims.heads
+    if dims.capped:  # eager: each token's softmax and tanh over the row, keys repeated by head
+        attention += 8 * dims.heads * length + 2 * width * (dims.queries - dims.keys)
+    mlp = 3 * width * dims.inner
     if width < 4:
-        attention += width * shape.queries  # its output; in fp32 that is the input of o_proj
+        attention += width * dims.queries  # its output; in fp32 that is the input of o_proj
         inputs = sum(a for a, _ in adapters.modules.values()) / layers
     else:
-        attention += 0 if _adapted(adapters, ("o_proj", "out_proj")) else width * shape.queries
-        inputs = sum(a for _, a in _inputs(adapters)) / layers
+        attention += 0 if _any_adapted(adapters, ("o_proj", "out_proj")) else width * dims.queries
+        inputs = sum(a for _, a in _distinct_inputs(adapters)) / layers
     between = 4 * adapters.copies * adapters.rank * len(adapters.modules) / layers
     block = norms + attention + mlp + 4 * inputs + between
-    return block * layers + 4 * shape.hidden, block
+    return block * layers + 4 * dims.hidden, block
 
 
-def _adapted(adapters: Adapters, names: tuple[str, ...]) -> bool:
+def _any_adapted(adapters: Adapters, names: tuple[str, ...]) -> bool:
     return any(name.endswith(names) for name in adapters.modules)
 
 
-def _inputs(adapters: Adapters) -> set[tuple[str, int]]:
+def _distinct_inputs(adapters: Adapters) -> set[tuple[str, int]]:
     """The distinct inputs: modules of one parent with the same width read the same; but o_proj."""
     return {
         (name if name.endswith(("o_proj", "out_proj")) else name.rpartition(".")[0], wide)
@@ -90,7 +90,7 @@ def _inputs(adapters: Adapters) -> set[tuple[str, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class ForwardBatch:
     """What goes through the model at once.
 
     Attributes:
@@ -106,27 +106,27 @@ class Pass:
     checkpointing: bool
 
 
-def saved_bytes(shape: ModelDims, adapters: Adapters, width: int, made: Pass) -> int:
+def saved_bytes(dims: ModelDims, adapters: Adapters, width: int, batch: ForwardBatch) -> int:
     """What a pass keeps for the backward pass, as `workers.train.grid.fit` measures it."""
-    everything, block = saved_bytes_per_token(shape, adapters, width, made.length)
-    kept = shape.layers * shape.hidden * width + block if made.checkpointing else everything
-    return int(made.tokens * kept + made.labels * 4 * shape.vocabulary)
+    everything, block = saved_bytes_per_token(dims, adapters, width, batch.length)
+    kept = dims.layers * dims.hidden * width + block if batch.checkpointing else everything
+    return int(batch.tokens * kept + batch.labels * 4 * dims.vocabulary)
 
 
-def activation_bytes(shape: ModelDims, adapters: Adapters, width: int, made: Pass) -> int:
+def activation_bytes(dims: ModelDims, adapters: Adapters, width: int, batch: ForwardBatch) -> int:
     """A pass and its backward pass at their peak.
 
     Beside what is saved: of an MLP the gradients of its three widths, and of each label the logits
     and their gradient, both also in fp32. A block that is computed anew is there a second time as
     gradients: without that a measured peak on a CPU was 30% above the estimate, with it 20%.
     """
-    passing = made.tokens * 3 * shape.inner * width
-    if made.checkpointing:
-        passing += int(made.tokens * saved_bytes_per_token(shape, adapters, width, made.length)[1])
-    logits = made.labels * shape.vocabulary * (2 * width + 2 * 4)
-    return saved_bytes(shape, adapters, width, made) + passing + logits
+    passing = batch.tokens * 3 * dims.inner * width
+    if batch.checkpointing:
+        passing += int(batch.tokens * saved_bytes_per_token(dims, adapters, width, batch.length)[1])
+    logits = batch.labels * dims.vocabulary * (2 * width + 2 * 4)
+    return saved_bytes(dims, adapters, width, batch) + passing + logits
 
 
-def cache_bytes(shape: ModelDims, width: int, length: int) -> int:
+def cache_bytes(dims: ModelDims, width: int, length: int) -> int:
     """Keys and values of one row of `length` tokens, and its logits as `workers.sample.engine.forward` has them."""
-    return 2 * shape.layers * shape.keys * width * length + 4 * 8 * shape.vocabulary
+    return 2 * dims.layers * dims.keys * width * length + 4 * 8 * dims.vocabulary

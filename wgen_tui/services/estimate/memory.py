@@ -25,16 +25,16 @@ from wgen_tui.protocol.limits import (
 )
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.estimate import formulas, workload
-from wgen_tui.services.estimate.formulas import Pass
+from wgen_tui.services.estimate.formulas import ForwardBatch
 from wgen_tui.services.models.architecture import ModelDims, model_dims
 
 # What the allocator keeps for activations beyond what is asked of it, by whether it is torch's on a
 # GPU (a judgment: none was at hand) or the C library's. The latter: 8 adapters at batch 4 on a model
 # of 38 M parameters, 2,139 MB resident at the peak, of which 942 MB were counted as activations and
 # 736 MB as all else: 1.49.
-FRAGMENTS = {True: 1.1, False: 1.5}
-WIDTHS = {"fp32": 4, "bf16": 2, "fp16": 2}
-ANY = 1 << 40  # more than there is of anything
+FRAGMENTATION = {True: 1.1, False: 1.5}
+NUMBER_BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
+UNLIMITED = 1 << 40  # more than there is of anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +48,20 @@ class Limits:
     """
 
     on_gpu: bool
-    room: int | None = None
+    free: int | None = None
     stack: int | None = None
     rows: int | None = None
-    anew: bool = False
+    from_scratch: bool = False
 
     def fits(self, share: float, taken: int, each: int) -> int:
         """How many of these a worker would think to fit beside what it has loaded; at least one."""
-        if self.room is None:
-            return ANY
-        return max(1, int((self.room - taken) * share / max(each, 1)))
+        if self.free is None:
+            return UNLIMITED
+        return max(1, int((self.free - taken) * share / max(each, 1)))
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class MemoryNeed:
     """Bytes by part, at the size that the worker would choose and at the least."""
 
     parts: Mapping[str, int]
@@ -75,24 +75,28 @@ class Need:
         return sum(self.parts.values())
 
 
-def needs(home: Home, spec: LaunchSpec, runs: Sequence[RunSpec], limits: Limits) -> list[Need]:
+def memory_needs(
+    home: Home, spec: LaunchSpec, runs: Sequence[RunSpec], limits: Limits
+) -> list[MemoryNeed]:
     """What a train or sample launch takes, one after the other: for each base that it loads.
 
     A base whose size cannot be told is left out, and so is one for which nothing is left to do.
     """
-    found = []
-    for group in _groups(runs):
-        shape = model_dims(group[0].model)
-        if shape is None:
+    base_needs = []
+    for group in _runs_by_base(runs):
+        dims = model_dims(group[0].model)
+        if dims is None:
             continue
-        base = _base(spec, shape, group, limits)
-        need = (_sampling if spec.stage == "sample" else _train)(home, spec, base, group, limits)
+        base = _loaded_base(spec, dims, group, limits)
+        need = (_sample_need if spec.stage == "sample" else _train_need)(
+            home, spec, base, group, limits
+        )
         if need is not None:
-            found.append(need)
-    return found
+            base_needs.append(need)
+    return base_needs
 
 
-def _groups(runs: Sequence[RunSpec]) -> Iterable[list[RunSpec]]:
+def _runs_by_base(runs: Sequence[RunSpec]) -> Iterable[list[RunSpec]]:
     """The runs for which one base is loaded; one group's memory is free when the next begins."""
 
     def key(run: RunSpec) -> str:
@@ -105,55 +109,57 @@ def _groups(runs: Sequence[RunSpec]) -> Iterable[list[RunSpec]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Base:
+class _LoadedBase:
     """A base as it is loaded: bytes of a number, and of all weights."""
 
-    shape: ModelDims
+    dims: ModelDims
     width: int
     weights: int
 
 
-def _base(spec: LaunchSpec, shape: ModelDims, group: Sequence[RunSpec], limits: Limits) -> _Base:
+def _loaded_base(
+    spec: LaunchSpec, dims: ModelDims, group: Sequence[RunSpec], limits: Limits
+) -> _LoadedBase:
     training = next((run.training for run in group if run.training is not None), None)
-    width = _width(training, limits.on_gpu)
+    width = _number_bytes(training, limits.on_gpu)
     quantization = "none" if training is None else training.quantization
-    weights = formulas.weight_bytes(shape, width, quantization)
+    weights = formulas.weight_bytes(dims, width, quantization)
     if spec.accelerate.get("distributed_type") == "FSDP":
         weights //= spec.processes
-    return _Base(shape, width, weights)
+    return _LoadedBase(dims, width, weights)
 
 
-def _width(training: TrainingConfig | None, on_gpu: bool) -> int:
+def _number_bytes(training: TrainingConfig | None, on_gpu: bool) -> int:
     """Bytes of a number of the base, as `workers.models` chooses them."""
-    wanted = "auto" if training is None else training.precision
-    if wanted == "auto":
+    precision = "auto" if training is None else training.precision
+    if precision == "auto":
         return 2 if on_gpu else 4
-    return WIDTHS[wanted]
+    return NUMBER_BYTES[precision]
 
 
-def _train(
-    home: Home, spec: LaunchSpec, base: _Base, group: Sequence[RunSpec], limits: Limits
-) -> Need | None:
-    left = list(group) if limits.anew else workload.untrained(home, group)
-    left = [run for run in left if run.training is not None]
-    if not left:
+def _train_need(
+    home: Home, spec: LaunchSpec, base: _LoadedBase, group: Sequence[RunSpec], limits: Limits
+) -> MemoryNeed | None:
+    remaining = list(group) if limits.from_scratch else workload.untrained(home, group)
+    remaining = [run for run in remaining if run.training is not None]
+    if not remaining:
         return None
-    need = _training(home, spec, base, left, limits)
+    need = _training_step_need(home, spec, base, remaining, limits)
     if spec.during is None:
         return need
     # Drawn between two steps: what a step has used and left is there for it.
     activations = need.parts["activations"]
-    drawn = _drawing(base, need.total - activations, 1, spec.during, limits)
-    more = max(0, drawn.rows * (drawn.cache + drawn.logits) - activations)
-    return replace(need, parts={**need.parts, "cache": more}, rows=drawn.rows)
+    batch = _decode_batch(base, need.total - activations, 1, spec.during, limits)
+    extra = max(0, batch.rows * (batch.cache + batch.logits) - activations)
+    return replace(need, parts={**need.parts, "cache": extra}, rows=batch.rows)
 
 
-def _training(
-    home: Home, spec: LaunchSpec, base: _Base, runs: Sequence[RunSpec], limits: Limits
-) -> Need:
+def _training_step_need(
+    home: Home, spec: LaunchSpec, base: _LoadedBase, runs: Sequence[RunSpec], limits: Limits
+) -> MemoryNeed:
     """As many adapters as memory holds and the machine can use."""
     pairs = [(run, run.training) for run in runs if run.training is not None]
-    kinds = [workload.adapters_of(base.shape, training) for _, training in pairs]
+    kinds = [workload.adapters_of(base.dims, training) for _, training in pairs]
     adapters = max(kinds, key=lambda kind: kind.width)
     batches = [
         (training, workload.longest_example(home.run(run.run_id), training))
@@ -163,34 +169,36 @@ def _training(
         batches, key=lambda pair: pair[0].per_device_train_batch_size * pair[1].tokens
     )
     batch = training.per_device_train_batch_size
-    own, state = 4 * adapters.width, (TRAINED_ADAPTER_BYTES - 4) * adapters.width
+    weights, state = 4 * adapters.width, (TRAINED_ADAPTER_BYTES - 4) * adapters.width
 
-    def made(count: int) -> Pass:
+    def made(count: int) -> ForwardBatch:
         rows = count * batch
         checkpointing = training.gradient_checkpointing
-        return Pass(rows * longest.tokens, longest.tokens, rows * longest.labels, checkpointing)
+        return ForwardBatch(
+            rows * longest.tokens, longest.tokens, rows * longest.labels, checkpointing
+        )
 
     def parts(count: int) -> dict[str, int]:
-        found = formulas.activation_bytes(base.shape, adapters, base.width, made(count))
+        found = formulas.activation_bytes(base.dims, adapters, base.width, made(count))
         return {
             "weights": base.weights,
-            "adapters": count * own,
+            "adapters": count * weights,
             "optimiser": count * state,
-            "activations": int(found * FRAGMENTS[limits.on_gpu]),
+            "activations": int(found * FRAGMENTATION[limits.on_gpu]),
         }
 
     count = 1
     if spec.processes == 1 and not any(one.not_stackable_because for _, one in pairs):
-        each = formulas.saved_bytes(base.shape, adapters, base.width, made(1)) + own + state
-        busy = max(1, pass_tokens(on_gpu=limits.on_gpu) // (batch * longest.tokens))
+        each = formulas.saved_bytes(base.dims, adapters, base.width, made(1)) + weights + state
+        saturating = max(1, pass_tokens(on_gpu=limits.on_gpu) // (batch * longest.tokens))
         fits = limits.fits(TRAINING_SHARE, base.weights, each)
-        asked = limits.stack or MAX_TRAINED_ADAPTERS
-        count = max(1, min(MAX_TRAINED_ADAPTERS, len(pairs), busy, fits, asked))
-    return Need(parts(count), parts(1), stack=count)
+        requested = limits.stack or MAX_TRAINED_ADAPTERS
+        count = max(1, min(MAX_TRAINED_ADAPTERS, len(pairs), saturating, fits, requested))
+    return MemoryNeed(parts(count), parts(1), stack=count)
 
 
 @dataclass(frozen=True, slots=True)
-class _Drawing:
+class _DecodeBatch:
     """Bytes of a row, and how many are drawn at once."""
 
     cache: int
@@ -198,47 +206,47 @@ class _Drawing:
     rows: int
 
 
-def _drawing(
-    base: _Base, taken: int, checkpoints: int, stage: SampleStage, limits: Limits
-) -> _Drawing:
+def _decode_batch(
+    base: _LoadedBase, used: int, checkpoints: int, stage: SampleStage, limits: Limits
+) -> _DecodeBatch:
     """As many rows as a quarter of what is free holds."""
     length = workload.prompt_tokens(stage) + stage.sampling.max_tokens
-    logits = formulas.cache_bytes(base.shape, base.width, 0)
-    each = formulas.cache_bytes(base.shape, base.width, length)
-    fits = limits.fits(ROWS_SHARE, taken, each)
+    logits = formulas.cache_bytes(base.dims, base.width, 0)
+    each = formulas.cache_bytes(base.dims, base.width, length)
+    fits = limits.fits(ROWS_SHARE, used, each)
     most = min(MAX_ROWS, limits.rows or MAX_ROWS)
     rows = max(1, min(most, fits, checkpoints * max(1, workload.draws(stage))))
-    return _Drawing(each - logits, logits, rows)
+    return _DecodeBatch(each - logits, logits, rows)
 
 
-def _sampling(
-    home: Home, spec: LaunchSpec, base: _Base, runs: Sequence[RunSpec], limits: Limits
-) -> Need | None:
+def _sample_need(
+    home: Home, spec: LaunchSpec, base: _LoadedBase, runs: Sequence[RunSpec], limits: Limits
+) -> MemoryNeed | None:
     """The base, the adapters that sit on it together, and what is drawn at once."""
     stage = spec.sample
     if stage is None:
         return None
     sizes = [
-        4 * workload.adapters_of(base.shape, run.training).width
+        4 * workload.adapters_of(base.dims, run.training).width
         for run in runs
         if run.training is not None
         for _ in range(workload.checkpoints_to_sample(home, run, stage))
     ]
-    together = sorted(sizes, reverse=True)[:MAX_SAMPLED_ADAPTERS]
-    one = max(together, default=0)
-    seated = sum(together)
-    if limits.room is not None:
-        most = int((limits.room - base.weights) * SAMPLED_ADAPTERS_SHARE)
-        seated = max(one, min(seated, most))
+    largest_first = sorted(sizes, reverse=True)[:MAX_SAMPLED_ADAPTERS]
+    largest = max(largest_first, default=0)
+    loaded = sum(largest_first)
+    if limits.free is not None:
+        most = int((limits.free - base.weights) * SAMPLED_ADAPTERS_SHARE)
+        loaded = max(largest, min(loaded, most))
     checkpoints = max(1, len(sizes) + sum(run.training is None for run in runs))
-    drawn = _drawing(base, base.weights + seated, checkpoints, stage, limits)
+    batch = _decode_batch(base, base.weights + loaded, checkpoints, stage, limits)
 
     def parts(adapters: int, rows: int) -> dict[str, int]:
         return {
             "weights": base.weights,
             "adapters": adapters,
-            "cache": rows * drawn.cache,
-            "logits": rows * drawn.logits,
+            "cache": rows * batch.cache,
+            "logits": rows * batch.logits,
         }
 
-    return Need(parts(seated, drawn.rows), parts(one, 1), rows=drawn.rows)
+    return MemoryNeed(parts(loaded, batch.rows), parts(largest, 1), rows=batch.rows)

@@ -21,7 +21,7 @@ from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.manifests import checkpoints, final_checkpoint
 from wgen_tui.run_files.steps import steps_to_sample, total_steps
 from wgen_tui.services.estimate.formulas import Adapters
-from wgen_tui.services.models.architecture import ModelDims, targets
+from wgen_tui.services.models.architecture import ModelDims, target_modules
 
 # Measured on the bundled experiments with the embedded model's tokenizer: 3.5 to 3.9; those with
 # larger vocabularies have more on English. Fewer here, so that lengths come out rather too long.
@@ -43,7 +43,7 @@ CHECKPOINT_BYTES = 64_000  # configuration, probe and manifest
 
 
 @dataclass(frozen=True, slots=True)
-class Longest:
+class LongestExample:
     """The largest example of a training, in tokens: all of it, and what of it is trained."""
 
     tokens: int
@@ -52,14 +52,14 @@ class Longest:
 
 def read_runs(home: Home, spec: LaunchSpec) -> list[RunSpec]:
     """The runs of a launch that can be read."""
-    found = []
+    specs = []
     for run_id in spec.run_ids:
         try:
             text = home.run(run_id).spec.read_bytes()
-            found.append(RunSpec.model_validate_json(text))
+            specs.append(RunSpec.model_validate_json(text))
         except (OSError, ValidationError):
             continue
-    return found
+    return specs
 
 
 def untrained(home: Home, specs: Sequence[RunSpec]) -> list[RunSpec]:
@@ -72,7 +72,7 @@ def untrained(home: Home, specs: Sequence[RunSpec]) -> list[RunSpec]:
     ]
 
 
-def longest_example(run: RunPaths, training: TrainingConfig) -> Longest:
+def longest_example(run: RunPaths, training: TrainingConfig) -> LongestExample:
     """The largest example of a run; all of `max_length` where its data cannot be read."""
     try:
         stamp = run.data.stat()
@@ -80,7 +80,7 @@ def longest_example(run: RunPaths, training: TrainingConfig) -> Longest:
     except (OSError, ValueError, TypeError, KeyError):
         tokens = labels = training.max_length
     tokens = min(tokens, training.max_length)
-    return Longest(tokens, min(labels, tokens))
+    return LongestExample(tokens, min(labels, tokens))
 
 
 @lru_cache(maxsize=512)
@@ -119,13 +119,13 @@ def draws(stage: SampleStage) -> int:
     return sum(stage.draws(prompt) for prompt in stage.prompts)
 
 
-def adapters_of(shape: ModelDims, training: TrainingConfig) -> Adapters:
+def adapters_of(dims: ModelDims, training: TrainingConfig) -> Adapters:
     """What a training puts on its base."""
     if training.method == "poly":
         poly = training.poly
-        return Adapters(targets(shape, poly.target_modules, None), poly.r, poly.n_skills)
+        return Adapters(target_modules(dims, poly.target_modules, None), poly.r, poly.n_skills)
     lora = training.lora
-    return Adapters(targets(shape, lora.target_modules, lora.layers_to_transform), lora.r)
+    return Adapters(target_modules(dims, lora.target_modules, lora.layers_to_transform), lora.r)
 
 
 def checkpoints_to_sample(home: Home, spec: RunSpec, stage: SampleStage) -> int:
@@ -134,16 +134,16 @@ def checkpoints_to_sample(home: Home, spec: RunSpec, stage: SampleStage) -> int:
     return len(steps_to_sample(kept, stage, spec.training, spec.trained_rows))
 
 
-def train_disk_bytes(shape: ModelDims | None, spec: RunSpec, during: SampleStage | None) -> int:
+def train_disk_bytes(dims: ModelDims | None, spec: RunSpec, during: SampleStage | None) -> int:
     """What training a run writes: checkpoints, the state to go on from (two at a time), metrics."""
     training = spec.training
     if training is None:
         return 0
     steps = total_steps(training, spec.trained_rows)
     kept = len(training.checkpoints.steps(steps))
-    own = 4 * adapters_of(shape, training).width if shape is not None else 0
+    adapter = 4 * adapters_of(dims, training).width if dims is not None else 0
     drawn = 0 if during is None else kept * sample_disk_bytes(during)
-    return kept * (own + CHECKPOINT_BYTES) + 2 * 3 * own + steps * METRIC_BYTES + drawn
+    return kept * (adapter + CHECKPOINT_BYTES) + 2 * 3 * adapter + steps * METRIC_BYTES + drawn
 
 
 def sample_disk_bytes(stage: SampleStage) -> int:

@@ -19,7 +19,7 @@ from typing import Any
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.models.local_tokenizer import model_folder
 
-LONGEST_HEAD = 100 << 20  # bytes: the format's own limit
+MAX_HEADER = 100 << 20  # bytes: the format's own limit
 # Two-dimensional weights that are no linear modules of a block, by a part of their names.
 NOT_LINEAR = re.compile(r"embed|lm_head|\bwte\b|\bwpe\b|norm|router|rotary", re.IGNORECASE)
 
@@ -70,23 +70,25 @@ def model_dims(model: ModelRef) -> ModelDims | None:
             stamps = tuple((str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in files)
             config = folder / "config.json"
             if config.is_file():
-                return _read(str(config), config.stat().st_mtime_ns, stamps)
+                return _read_folder(str(config), config.stat().st_mtime_ns, stamps)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         pass  # not as save_pretrained writes it; the worker will say what is wrong
-    return _by_name(model.name)
+    return _dims_from_name(model.name)
 
 
 @lru_cache(maxsize=64)
-def _read(config: str, _stamp: int, files: tuple[tuple[str, int, int], ...]) -> ModelDims | None:
-    found = json.loads(Path(config).read_bytes())
-    text = found.get("text_config", found)
+def _read_folder(
+    config: str, _stamp: int, files: tuple[tuple[str, int, int], ...]
+) -> ModelDims | None:
+    config_json = json.loads(Path(config).read_bytes())
+    text = config_json.get("text_config", config_json)
     tensors: dict[str, list[int]] = {}
     for name, _, _ in files:
-        tensors |= _head(Path(name))
-    return _dims(text, tensors, sum(size for _, _, size in files))
+        tensors |= _tensor_shapes(Path(name))
+    return dims_from_config(text, tensors, sum(size for _, _, size in files))
 
 
-def _head(path: Path) -> dict[str, list[int]]:
+def _tensor_shapes(path: Path) -> dict[str, list[int]]:
     """The shape of each tensor in a file.
 
     Raises:
@@ -94,20 +96,22 @@ def _head(path: Path) -> dict[str, list[int]]:
     """
     with path.open("rb") as stream:
         size = int.from_bytes(stream.read(8), "little")
-        if size > LONGEST_HEAD:
+        if size > MAX_HEADER:
             raise ValueError(f"{path} has no head")
-        head = json.loads(stream.read(size))
-    return {name: item["shape"] for name, item in head.items() if name != "__metadata__"}
+        header = json.loads(stream.read(size))
+    return {name: item["shape"] for name, item in header.items() if name != "__metadata__"}
 
 
-def _dims(config: Mapping[str, Any], tensors: Mapping[str, list[int]], stored: int) -> ModelDims:
+def dims_from_config(
+    config: Mapping[str, Any], tensors: Mapping[str, list[int]], stored: int
+) -> ModelDims:
     hidden = int(config.get("hidden_size") or config.get("n_embd") or 0)
     layers = int(config.get("num_hidden_layers") or config.get("n_layer") or 0)
     heads = int(config.get("num_attention_heads") or config.get("n_head") or 1)
     size = int(config.get("head_dim") or hidden // heads)
     keys = int(config.get("num_key_value_heads") or heads) * size
     vocabulary = int(config.get("vocab_size") or 0)
-    inner = _inner(config, hidden)
+    inner = _active_mlp_width(config, hidden)
     inside = 0
     if tensors:
         modules = {
@@ -121,7 +125,9 @@ def _dims(config: Mapping[str, Any], tensors: Mapping[str, list[int]], stored: i
         )
         query_norms = any("q_norm" in name for name in tensors)
     else:
-        modules = dict(_llama(layers, hidden, heads * size, keys, _width(config, hidden)))
+        modules = dict(
+            _llama_modules(layers, hidden, heads * size, keys, _mlp_width(config, hidden))
+        )
         embeddings = (1 if config.get("tie_word_embeddings") else 2) * vocabulary * hidden
         experts = int(config.get("num_experts") or config.get("num_local_experts") or 1)
         inside = sum(
@@ -148,7 +154,7 @@ def _dims(config: Mapping[str, Any], tensors: Mapping[str, list[int]], stored: i
     )
 
 
-def _width(config: Mapping[str, Any], hidden: int) -> int:
+def _mlp_width(config: Mapping[str, Any], hidden: int) -> int:
     """The width of an MLP, or of one expert."""
     for name in ("moe_intermediate_size", "intermediate_size", "n_inner"):
         if config.get(name):
@@ -156,13 +162,13 @@ def _width(config: Mapping[str, Any], hidden: int) -> int:
     return 4 * hidden
 
 
-def _inner(config: Mapping[str, Any], hidden: int) -> int:
+def _active_mlp_width(config: Mapping[str, Any], hidden: int) -> int:
     """The width that a token passes through in a block's MLP, all its experts together."""
     experts = int(config.get("num_experts_per_tok") or 1)
-    return experts * _width(config, hidden)
+    return experts * _mlp_width(config, hidden)
 
 
-def _llama(
+def _llama_modules(
     layers: int, hidden: int, queries: int, keys: int, inner: int
 ) -> Iterator[tuple[str, tuple[int, int]]]:
     """The modules of a decoder as most are built."""
@@ -177,20 +183,20 @@ def _llama(
         yield f"{own}.mlp.down_proj", (inner, hidden)
 
 
-def _by_name(name: str) -> ModelDims | None:
+def _dims_from_name(name: str) -> ModelDims | None:
     """A model that is not here yet: its name mostly says how large it is (Qwen3-0.6B).
 
     Width and depth are those of Llama-like models of that size, parameters = 12 · layers · hidden²
     with hidden = 128 · layers up to 32 layers: a rule of thumb, only until its files are here.
     """
-    found = re.findall(r"(?<![\w.])(\d+(?:\.\d+)?)([BbMm])(?![a-zA-Z])", name)
-    if not found:
+    sizes = re.findall(r"(?<![\w.])(\d+(?:\.\d+)?)([BbMm])(?![a-zA-Z])", name)
+    if not sizes:
         return None
-    number, unit = found[0]
+    number, unit = sizes[0]
     parameters = int(float(number) * (1e9 if unit in "Bb" else 1e6))
     layers = min(80, max(2, round((parameters / (12 * 128**2)) ** (1 / 3))))
     hidden = max(64, round((parameters / (12 * layers)) ** 0.5))
-    modules = dict(_llama(layers, hidden, hidden, hidden, round(8 / 3 * hidden)))
+    modules = dict(_llama_modules(layers, hidden, hidden, hidden, round(8 / 3 * hidden)))
     return ModelDims(
         parameters=parameters,
         linear=min(parameters, sum(a * b for a, b in modules.values())),
@@ -209,8 +215,8 @@ def _by_name(name: str) -> ModelDims | None:
     )
 
 
-def targets(
-    shape: ModelDims, wanted: str | tuple[str, ...], layers: tuple[int, ...] | None
+def target_modules(
+    dims: ModelDims, pattern: str | tuple[str, ...], layers: tuple[int, ...] | None
 ) -> dict[str, tuple[int, int]]:
     """The modules that an adapter sits on, as PEFT chooses them.
 
@@ -221,18 +227,18 @@ def targets(
     """
 
     def is_one(name: str) -> bool:
-        if wanted == "all-linear":
+        if pattern == "all-linear":
             found = True
-        elif isinstance(wanted, str):
-            found = re.fullmatch(wanted, name) is not None
+        elif isinstance(pattern, str):
+            found = re.fullmatch(pattern, name) is not None
         else:
-            found = any(name == item or name.endswith(f".{item}") for item in wanted)
+            found = any(name == item or name.endswith(f".{item}") for item in pattern)
         if not found or layers is None:
             return found
         number = re.search(r"\.(\d+)\.", name)
         return number is not None and int(number[1]) in layers
 
     try:
-        return {name: size for name, size in shape.modules.items() if is_one(name)}
+        return {name: size for name, size in dims.modules.items() if is_one(name)}
     except re.error:
         return {}

@@ -23,14 +23,14 @@ from wgen_tui.services.suggest import did_you_mean, unknown
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 SECRETS = {"apikey", "key", "token", "accesstoken", "secret", "password", "authorization", "bearer"}
-NOT_EXTRA = {
+RESERVED_KEYS = {
     **dict.fromkeys(("temperature", "top_p", "max_tokens", "stop"), "the definition's sampling"),
     **dict.fromkeys(("model", "messages", "seed"), "the run"),
     **dict.fromkeys(("n", "stream", "logprobs"), "wgen-tui"),
 }
 
 
-class _Table(Endpoint):
+class _EndpointTable(Endpoint):
     """An endpoint as it stands in config.toml."""
 
     model_config = ConfigDict(strict=True, hide_input_in_errors=True)
@@ -39,7 +39,11 @@ class _Table(Endpoint):
     @classmethod
     def _url(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or not _has_good_port(value):
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or not _has_valid_port(value)
+        ):
             raise ValueError("not a URL such as http://localhost:8000/v1")
         if parts.username is not None or parts.password is not None:
             raise ValueError("a key or password does not belong here; use api_key_env")
@@ -63,9 +67,9 @@ class _Table(Endpoint):
     @classmethod
     def _extra(cls, value: dict[str, Any]) -> dict[str, Any]:
         for key in value:
-            if key in NOT_EXTRA:
-                raise ValueError(f"{key} comes from {NOT_EXTRA[key]}")
-            if _secret(key):
+            if key in RESERVED_KEYS:
+                raise ValueError(f"{key} comes from {RESERVED_KEYS[key]}")
+            if _is_secret(key):
                 raise ValueError(f"{key}: keys do not belong here; use api_key_env")
         try:
             json.dumps(value, allow_nan=False)
@@ -74,14 +78,14 @@ class _Table(Endpoint):
         return value
 
 
-def _has_good_port(url: str) -> bool:
+def _has_valid_port(url: str) -> bool:
     try:
         return urlsplit(url).port != 0
     except ValueError:
         return False
 
 
-def _secret(key: str) -> bool:
+def _is_secret(key: str) -> bool:
     return key.lower().replace("_", "").replace("-", "") in SECRETS
 
 
@@ -94,17 +98,17 @@ def read_endpoints(home: Home) -> dict[str, Endpoint]:
     tables = read_config(home).get("endpoints", {})
     if not isinstance(tables, dict):
         raise wrong(home, "endpoints", "is no table", "Write [endpoints.NAME] above its keys.")
-    return {name: _endpoint(home, name, table) for name, table in tables.items()}
+    return {name: _parse_endpoint(home, name, table) for name, table in tables.items()}
 
 
-def _endpoint(home: Home, name: str, table: object) -> Endpoint:
+def _parse_endpoint(home: Home, name: str, table: object) -> Endpoint:
     where = f"endpoints.{name}"
     if not NAME.fullmatch(name):
         raise wrong(home, where, "a name has letters, digits, - and _ only")
     if not isinstance(table, dict):
         raise wrong(home, where, "is no table", f"Write [{where}] above its keys.")
     for key in table:
-        if _secret(key):
+        if _is_secret(key):
             raise wrong(
                 home,
                 f"{where}.{key}",
@@ -121,13 +125,13 @@ def _endpoint(home: Home, name: str, table: object) -> Endpoint:
         example = 'base_url = "http://localhost:8000/v1"'
         raise wrong(home, f"{where}.base_url", "is missing", f"For example: {example}")
     try:
-        found = _Table.model_validate({**table, "name": name})
+        parsed = _EndpointTable.model_validate({**table, "name": name})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         what = first["msg"].removeprefix("Value error, ").rstrip(".")
         raise wrong(home, f"{where}.{key}", what[:1].lower() + what[1:]) from None
-    return Endpoint.model_validate(found.model_dump())
+    return Endpoint.model_validate(parsed.model_dump())
 
 
 def names_endpoint(name: str) -> bool:
@@ -145,7 +149,7 @@ def resolve_served(home: Home, name: str) -> ModelRef:
     before, _, model_id = name.partition(":")
     known = read_endpoints(home)
     if before not in known:
-        raise unknown("endpoint", before, known, hint=_how(home, before))
+        raise unknown("endpoint", before, known, hint=_config_hint(home, before))
     if not model_id or not model_id.isprintable() or model_id != model_id.strip():
         raise UsageError(
             f"{name!r} names no model of the endpoint {before}.",
@@ -156,7 +160,7 @@ def resolve_served(home: Home, name: str) -> ModelRef:
     return ModelRef(name=name, location=model_id, endpoint=known[before])
 
 
-def _how(home: Home, name: str) -> str:
+def _config_hint(home: Home, name: str) -> str:
     near = nearest("endpoints", read_config(home))
     if near not in (None, "endpoints"):
         return f"{home.config} has [{near}]; write [endpoints.NAME]."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wgen_tui.protocol.runs import ModelRef
 
-WHOLE = 64 << 20  # bytes; larger files are told apart by size, head and tail
+HASHED_WHOLE = 64 << 20  # bytes; larger files are told apart by size, head and tail
 EDGE = 1 << 20
 
 
@@ -26,14 +26,14 @@ def weights_key(model: ModelRef) -> list[str]:
     folder = Path(model.location)
     if not folder.is_absolute():
         return [model.location, model.revision or ""]
-    wanted = ("*.safetensors", "*.bin", "config.json", "tokenizer.json")
-    files = sorted(path for pattern in wanted for path in folder.glob(pattern))
+    patterns = ("*.safetensors", "*.bin", "config.json", "tokenizer.json")
+    files = sorted(path for pattern in patterns for path in folder.glob(pattern))
     fingerprint = blake2b(digest_size=16)
     for path in files:
         size = path.stat().st_size
         fingerprint.update(f"{path.name}\0{size}\0".encode())
         with path.open("rb") as stream:
-            if size <= WHOLE:
+            if size <= HASHED_WHOLE:
                 fingerprint.update(stream.read())
             else:
                 fingerprint.update(stream.read(EDGE))

@@ -52,9 +52,9 @@ class LocalTokenizer:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self._named = _named_tokens(config)
+        self._named = _special_token_names(config)
         self._marks_itself = marks_itself(template)
-        self._template = _compiled(template)
+        self._template = compile_template(template)
         self._folder = folder
         added = self._tokenizer.get_added_tokens_decoder().items()
         names = map(self._tokenizer.token_to_id, self._named.values())
@@ -68,11 +68,13 @@ class LocalTokenizer:
         Raises:
             TemplateRefusal: the template raised.
         """
-        return self._rendered(chat, prompt)[0]
+        return self._render_with_spans(chat, prompt)[0]
 
-    def _rendered(self, chat: Chat, prompt: bool = False) -> tuple[str, list[Span]]:
+    def _render_with_spans(self, chat: Chat, prompt: bool = False) -> tuple[str, list[Span]]:
         """The text, and the spans that {% generation %} marks in it."""
-        tracker: _Generation = self._template.environment.extensions[_Generation.identifier]  # type: ignore[assignment]
+        tracker: _GenerationBlock = self._template.environment.extensions[
+            _GenerationBlock.identifier
+        ]  # type: ignore[assignment]
         tracker.blocks, tracker.spans = [], []
         try:
             for block in self._template.generate(
@@ -94,20 +96,20 @@ class LocalTokenizer:
         Raises:
             TemplateRefusal: the template refuses the chat, or the assistant's text cannot be told.
         """
-        text, spans = self._rendered(chat)
-        found = self._tokenizer.encode(text, add_special_tokens=False)
+        text, spans = self._render_with_spans(chat)
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
         if not self._marks_itself:
             spans = assistant_spans(self.render, chat, text)
-            return mark(found.ids, found.offsets, spans, self.special)
-        trained = [False] * len(found.ids)
+            return mark(encoding.ids, encoding.offsets, spans, self.special)
+        trained = [False] * len(encoding.ids)
         for start, end in spans:
             # As transformers does it, its way with white space that no token holds included.
-            first, last = found.char_to_token(start), found.char_to_token(end - 1)
+            first, last = encoding.char_to_token(start), encoding.char_to_token(end - 1)
             if first is None:
                 break
             for index in range(first, last + 1 if last else len(trained)):
                 trained[index] = True
-        return Example(tuple(found.ids), tuple(trained))
+        return Example(tuple(encoding.ids), tuple(trained))
 
     def is_space(self, token: int) -> bool:
         """Whether a token is nothing but white space."""
@@ -134,10 +136,10 @@ def local_tokenizer(model: ModelRef, chat_template: str | None) -> LocalTokenize
     if folder is None or not (folder / "tokenizer.json").is_file():
         return None
     config = {
-        **_json(folder / "special_tokens_map.json"),
-        **_json(folder / "tokenizer_config.json"),
+        **_read_json(folder / "special_tokens_map.json"),
+        **_read_json(folder / "tokenizer_config.json"),
     }
-    template = chat_template or _template_of(folder, config)
+    template = chat_template or _chat_template(folder, config)
     return None if template is None else LocalTokenizer(folder, template, config)
 
 
@@ -150,30 +152,30 @@ def model_folder(model: ModelRef) -> Path | None:
     # Takes a fifth of a second to import, and only hub models need it.
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415
 
-    found = try_to_load_from_cache(model.location, "tokenizer.json", revision=model.revision)
-    return Path(found).parent if isinstance(found, str) else None
+    path = try_to_load_from_cache(model.location, "tokenizer.json", revision=model.revision)
+    return Path(path).parent if isinstance(path, str) else None
 
 
 def stop_ids(folder: Path) -> set[int] | None:
     """The tokens at which sampling stops, as the model's files name them; None: they do not."""
     for name in ("generation_config.json", "config.json"):
-        named = _json(folder / name).get("eos_token_id")
-        if named is not None:
-            return set(named) if isinstance(named, list) else {named}
+        eos = _read_json(folder / name).get("eos_token_id")
+        if eos is not None:
+            return set(eos) if isinstance(eos, list) else {eos}
     return None
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
     except ValueError as error:
         raise UsageError(f"{path} is not JSON: {error}.", title="Broken model folder") from error
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
-def _template_of(folder: Path, config: Mapping[str, Any]) -> str | None:
+def _chat_template(folder: Path, config: Mapping[str, Any]) -> str | None:
     file = folder / "chat_template.jinja"
     if file.is_file():
         return file.read_text("utf-8")
@@ -181,7 +183,7 @@ def _template_of(folder: Path, config: Mapping[str, Any]) -> str | None:
     return template if isinstance(template, str) else None
 
 
-def _named_tokens(config: Mapping[str, Any]) -> dict[str, str]:
+def _special_token_names(config: Mapping[str, Any]) -> dict[str, str]:
     """`eos_token` and the like, as a template takes them."""
     return {
         name: value["content"] if isinstance(value, dict) else value
@@ -190,7 +192,7 @@ def _named_tokens(config: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-class _Generation(Extension):
+class _GenerationBlock(Extension):
     """`{% generation %}` around what the assistant says: changes no text, is remembered."""
 
     tags = {"generation"}  # noqa: RUF012 - as the base class declares it
@@ -210,7 +212,7 @@ class _Generation(Extension):
         return text
 
 
-def _compiled(template: str) -> jinja2.Template:
+def compile_template(template: str) -> jinja2.Template:
     """As transformers' `apply_chat_template` compiles it: same options, same globals."""
 
     def refuse(message: str) -> None:
@@ -232,17 +234,17 @@ def _compiled(template: str) -> jinja2.Template:
         )
 
     jinja = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _Generation]
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _GenerationBlock]
     )
     jinja.filters["tojson"] = to_json
     jinja.globals["raise_exception"] = refuse
     jinja.globals["strftime_now"] = lambda form: datetime.now().strftime(form)  # noqa: DTZ005
-    with _unreadable_in_words():
+    with _template_errors():
         return jinja.from_string(template)
 
 
 @contextmanager
-def _unreadable_in_words() -> Iterator[None]:
+def _template_errors() -> Iterator[None]:
     try:
         yield
     except TemplateError as error:

@@ -51,7 +51,7 @@ def resolve_model(
     """
     if name == EMBEDDED:
         return ModelRef(name=name, location=str(weights_path()))
-    path = _folder(name)
+    path = _local_folder(name)
     if path is not None:
         shown = name if not path.is_absolute() else str(path)
         return ModelRef(
@@ -79,7 +79,7 @@ def resolve_model(
     )
 
 
-def _folder(name: str) -> Path | None:
+def _local_folder(name: str) -> Path | None:
     """The folder that a name means; None when it means none."""
     try:
         path = Path(name).expanduser()
@@ -130,13 +130,13 @@ def _check_folder(ref: ModelRef, folder: Path, chat_template: str | None) -> Mod
             title="No tokenizer",
             hint="Save it beside the weights: tokenizer.save_pretrained(folder).",
         )
-    facts = _facts(folder)
+    facts = _read_facts(folder)
     if not facts.has_chat_template and chat_template is None:
-        raise _no_template(ref)
+        raise _no_template_error(ref)
     return facts
 
 
-def _no_template(ref: ModelRef) -> UsageError:
+def _no_template_error(ref: ModelRef) -> UsageError:
     return UsageError(
         f"The tokenizer of {ref.name} has no chat template, so a chat cannot be put to it.",
         title="No chat template",
@@ -146,20 +146,20 @@ def _no_template(ref: ModelRef) -> UsageError:
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
     except ValueError as error:
         raise UsageError(f"{path} is not JSON: {error}.", title="Broken model folder") from error
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
-def _facts(folder: Path) -> ModelFacts:
-    config = _read(folder / "config.json")
+def _read_facts(folder: Path) -> ModelFacts:
+    config = _read_json(folder / "config.json")
     text = config.get("text_config", config)
-    tokenizer = _read(folder / "tokenizer_config.json")
+    tokenizer = _read_json(folder / "tokenizer_config.json")
     return ModelFacts(
         model_type=config.get("model_type"),
         has_chat_template=bool(tokenizer.get("chat_template"))
@@ -191,10 +191,10 @@ def _check_hub(ref: ModelRef, chat_template: str | None) -> ModelFacts:
         ) from error
     if isinstance(config, str):
         folder = Path(config).parent
-        facts = _facts(folder)
+        facts = _read_facts(folder)
         if any(any(folder.glob(pattern)) for pattern in WEIGHTS):
             if not facts.has_chat_template and chat_template is None:
-                raise _no_template(ref)
+                raise _no_template_error(ref)
             return facts
     if offline():
         raise UsageError(

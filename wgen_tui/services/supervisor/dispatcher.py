@@ -143,13 +143,13 @@ class Dispatcher:
             self._home,
             spec,
             on_gpu=on_gpu,
-            room_mb=largest_mb,
+            free_mb=largest_mb,
             stack=record.stack,
             rows=record.rows,
         )
         if gpus:  # on a CPU nothing is placed by memory
             for past in similar[-EXPERIENCE:]:
-                self._history.note(past.spec, on_gpu=on_gpu, room_mb=largest_mb)
+                self._history.note(past.spec, on_gpu=on_gpu, free_mb=largest_mb)
             need = calibrated(need, self._history)
         return Request(
             launch_id=view.launch_id,

@@ -29,7 +29,7 @@ def test_as_many_as_the_estimate_foretells(
     for free in (1, 20 << 20, 80 << 20, 1 << 40):
         monkeypatch.setattr(forward, "free_memory", lambda _, free=free: free)
         for length in (16, 200):
-            foretold = Limits(on_gpu=False, room=free).fits(
+            foretold = Limits(on_gpu=False, free=free).fits(
                 ROWS_SHARE, 0, cache_bytes(dims, 4, length)
             )
             counts.append(forward.rows_that_fit(model, length, torch.device("cpu")))
