@@ -123,7 +123,7 @@ from wgen_tui.workers.train.grid import fit
 from wgen_tui.workers.train.grid.batch import Head, pad_batch
 from wgen_tui.workers.train.grid.stack import Slot, Stack
 from wgen_tui.services.estimate.formulas import Adapters, Pass, saved_bytes
-from wgen_tui.services.models.architecture import _dims
+from wgen_tui.services.models.architecture import dims_from_config
 
 
 torch.manual_seed(0)
@@ -150,7 +150,7 @@ for kind in ("llama", "qwen3", "gemma2"):
             batch = pad_batch([[example]], 0, torch.device("cpu"))
             measured = fit._saved_bytes(model, Head(model), stack, batch)
             tensors = {name: list(p.shape) for name, p in model.named_parameters()}
-            shape = _dims(config.to_dict(), tensors, 0)
+            shape = dims_from_config(config.to_dict(), tensors, 0)
             thought = saved_bytes(shape, Adapters(modules, 16), width, Pass(256, 256, 64, False))
             ratios[f"{kind} {width} {names}"] = thought / measured
 print(json.dumps(ratios))

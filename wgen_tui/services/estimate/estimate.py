@@ -80,12 +80,12 @@ def estimate(
     Args:
         home: Where its runs are.
         spec: The launch.
-        on_gpu: Whether its worker will find a GPU; None: look.
-        room_mb: The most memory that it may find free, mostly that of the largest GPU: workers
+        on_gpu: Whether its worker will find a GPU; None: ask the machine.
+        free_mb: The most memory that it may find free, mostly that of the largest GPU: workers
             choose how much they do at once by it. None: they are not limited by memory.
         stack: Most adapters together (queue.json); None: as the launch says.
         rows: Most draws together, likewise.
-        anew: As if nothing of it were done yet.
+        from_scratch: As if nothing of it were done yet.
     """
     gpu = has_gpu() if on_gpu is None else on_gpu
     specs = workload.read_runs(home, spec)

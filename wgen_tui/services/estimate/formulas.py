@@ -41,7 +41,7 @@ def weight_bytes(dims: ModelDims, width: int, quantization: str = "none") -> int
     """The base in memory.
 
     Args:
-        shape: The model.
+        dims: The model.
         width: Bytes of a number in the precision it is loaded in.
         quantization: As in a training's configuration.
     """

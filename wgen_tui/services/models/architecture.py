@@ -221,20 +221,20 @@ def target_modules(
     """The modules that an adapter sits on, as PEFT chooses them.
 
     Args:
-        shape: The model.
-        wanted: "all-linear", a pattern for whole names, or names of modules.
+        dims: The model.
+        pattern: "all-linear", a pattern for whole names, or names of modules.
         layers: Only in these; None for all.
     """
 
     def is_one(name: str) -> bool:
         if pattern == "all-linear":
-            found = True
+            matches = True
         elif isinstance(pattern, str):
-            found = re.fullmatch(pattern, name) is not None
+            matches = re.fullmatch(pattern, name) is not None
         else:
-            found = any(name == item or name.endswith(f".{item}") for item in pattern)
-        if not found or layers is None:
-            return found
+            matches = any(name == item or name.endswith(f".{item}") for item in pattern)
+        if not matches or layers is None:
+            return matches
         number = re.search(r"\.(\d+)\.", name)
         return number is not None and int(number[1]) in layers
 
