@@ -156,7 +156,7 @@ def facts(
     Args:
         run: The run.
         place: Of the launches that wait, as `places` has it.
-        readonly: Whether no key goes on with it.
+        readonly: Whether no key resumes it.
     """
     text = Text()
     glyph, style = STATES[shown_state(run)]
