@@ -122,7 +122,7 @@ from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.train.grid import fit
 from wgen_tui.workers.train.grid.batch import Head, pad_batch
 from wgen_tui.workers.train.grid.stack import Slot, Stack
-from wgen_tui.services.estimate.formulas import Adapters, Pass, saved_bytes
+from wgen_tui.services.estimate.formulas import Adapters, ForwardBatch, saved_bytes
 from wgen_tui.services.models.architecture import dims_from_config
 
 
@@ -151,7 +151,8 @@ for kind in ("llama", "qwen3", "gemma2"):
             measured = fit._saved_bytes(model, Head(model), stack, batch)
             tensors = {name: list(p.shape) for name, p in model.named_parameters()}
             shape = dims_from_config(config.to_dict(), tensors, 0)
-            thought = saved_bytes(shape, Adapters(modules, 16), width, Pass(256, 256, 64, False))
+            batch = ForwardBatch(256, 256, 64, False)
+            thought = saved_bytes(shape, Adapters(modules, 16), width, batch)
             ratios[f"{kind} {width} {names}"] = thought / measured
 print(json.dumps(ratios))
 """
