@@ -41,9 +41,9 @@ def list_definitions(home_experiments: Path | None = None) -> list[Entry]:
     builtin = {path.parent.name: path.parent for path in builtin_root().glob(f"*/{FILE}")}
     own: dict[str, Path] = {}
     if home_experiments is not None:
-        found = home_experiments.glob(f"*/{FILE}")
+        paths = home_experiments.glob(f"*/{FILE}")
         # What begins with a dot is being written, or was when somebody was killed.
-        own = {path.parent.name: path.parent for path in found if path.parent.name[0] != "."}
+        own = {path.parent.name: path.parent for path in paths if path.parent.name[0] != "."}
     entries = [Entry(slug, path, True) for slug, path in builtin.items() if slug not in own]
     entries += [Entry(slug, path, False, slug in builtin) for slug, path in own.items()]
     return sorted(entries, key=lambda entry: entry.slug)

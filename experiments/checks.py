@@ -202,12 +202,12 @@ def _analysis(definition: Definition) -> Iterator[Finding]:
 
 def _accelerate(definition: Definition) -> Iterator[Finding]:
     """The precision of a run is what its training says; accelerate's may only say the same."""
-    found = definition.accelerate.mixed_precision
-    if found not in (None, "no", definition.training.precision):
+    precision = definition.accelerate.mixed_precision
+    if precision not in (None, "no", definition.training.precision):
         yield (
             ("accelerate", "mixed_precision"),
-            f"{found} is not what training.precision says ({definition.training.precision}).",
-            f"Write training: {{precision: {found}}}; a run's id covers that, not this.",
+            f"{precision} is not what training.precision says ({definition.training.precision}).",
+            f"Write training: {{precision: {precision}}}; a run's id covers that, not this.",
         )
     if definition.training.method == "poly" and definition.accelerate.num_processes > 1:
         why = "Method poly is trained by one process."

@@ -76,8 +76,8 @@ def load_folder(folder: Path) -> Definition:
     except ValidationError as error:
         problems = explain(error, Definition, sources.place)
         raise DefinitionError(*problems) from error
-    if found := check(definition, folder):
-        raise DefinitionError(*(sources.problem(*item) for item in found))
+    if findings := check(definition, folder):
+        raise DefinitionError(*(sources.problem(*item) for item in findings))
     return definition
 
 
@@ -160,9 +160,9 @@ def _translate(value: dict[str, Any], sources: Sources) -> None:
             continue
         try:
             if dialects.is_judge(entry):
-                found = [dialects.judge(entry)]
+                judges = [dialects.judge(entry)]
             else:
-                shaped, found = dialects.question(entry, rules)
+                shaped, judges = dialects.question(entry, rules)
                 sources.elsewhere["questions", len(asked)] = places[index]
                 asked.append(shaped)
         except dialects.NotUnderstood as error:
@@ -170,7 +170,7 @@ def _translate(value: dict[str, Any], sources: Sources) -> None:
             place = (*place, error.key) if error.key else place
             problems.append(sources.problem(place, str(error), error.hint))
             continue
-        for item in found:
+        for item in judges:
             name = str(item.get("name"))
             if model_judges.setdefault(name, item) != item:
                 why = f"Two different judges are called {name!r}."

@@ -122,8 +122,8 @@ def _messages(raw: Any) -> tuple[Message, ...]:
     elif "prompt" in raw and "completion" in raw:
         turns = [*_side(raw["prompt"], "user"), *_side(raw["completion"], "assistant")]
     else:
-        found = ", ".join(map(repr, raw)) or "nothing"
-        raise ValueError(f"The row has neither 'messages' nor 'prompt' and 'completion': {found}.")
+        keys = ", ".join(map(repr, raw)) or "nothing"
+        raise ValueError(f"The row has neither 'messages' nor 'prompt' and 'completion': {keys}.")
     if not any(turn.role == "assistant" for turn in turns):
         raise ValueError("The chat has no assistant turn, so there is nothing to learn.")
     if turns[-1].role != "assistant":

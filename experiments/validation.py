@@ -96,6 +96,6 @@ def _inner_model(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for part in get_args(annotation):
-        if found := _inner_model(part):
-            return found
+        if inner := _inner_model(part):
+            return inner
     return None

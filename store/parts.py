@@ -135,7 +135,7 @@ def read(files: StoreFiles, parts: Iterable[Part], manifest: Mapping[str, int]) 
         batch.done[part.name] = contents.size
         batch.rows[part.name] = contents.table.num_rows
         tables.setdefault(part.table, []).append(contents.table)
-    batch.tables = {name: pa.concat_tables(found) for name, found in tables.items()}
+    batch.tables = {name: pa.concat_tables(parts_of_one) for name, parts_of_one in tables.items()}
     return batch
 
 

@@ -93,7 +93,7 @@ def definition_hashes(con: duckdb.DuckDBPyConnection, experiment: str) -> list[s
 def counts_by_view(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """How many rows the views over the base tables have."""
     rows = {name: con.execute(f"select count(*) from {name}").fetchall() for name in COUNTED}
-    return {name: int(found[0][0]) for name, found in rows.items()}
+    return {name: int(counts[0][0]) for name, counts in rows.items()}
 
 
 def judges(con: duckdb.DuckDBPyConnection, experiment: str) -> list[tuple[str, str]]:

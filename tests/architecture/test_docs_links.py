@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 LINK = re.compile(r"\[[^\]]*\]\(\s*<?([^)>\s]+)")  # [text](target "title"), ![text](<target>)
 REFERENCE = re.compile(r"^ {0,3}\[[^\]]+\]:\s*<?(\S+?)>?\s*$", re.MULTILINE)  # [text]: target
 CODE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.MULTILINE | re.DOTALL)
@@ -37,3 +42,14 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
 def test_links_are_found_and_code_is_not() -> None:
     text = "a [b](c.md#d) ![e](f/g.svg) [h](https://x.org) [i](#j)\n[k]: l.md\n`[m](n)`\n```\n[o](p)\n```\n"
     assert targets(text) == ["c.md", "f/g.svg", "l.md"]
+
+
+NAMED = re.compile(r"`((?:wgen_tui|experiments|store|tests|docs)/[\w./-]+)`")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_paths_of_the_source_exist(page: Path) -> None:
+    if page.name == "CHANGELOG.md":
+        return  # a history; what it names may be gone
+    named = NAMED.findall(page.read_text(encoding="utf-8"))
+    assert not [path for path in named if not (ROOT / path).exists()]

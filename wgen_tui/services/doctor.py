@@ -31,7 +31,7 @@ from wgen_tui.services.runs.runs import list_runs, run_names
 from wgen_tui.services.supervisor import lifecycle
 
 OTHERS = 0o077  # what group and others may do
-LITTLE_ROOM = 2 << 30  # bytes; a few adapters and some hundred thousand samples
+LOW_DISK = 2 << 30  # bytes; a few adapters and some hundred thousand samples
 MOST_MODELS = 12  # of a server, that are listed
 MOST_FILES = 20  # of other versions, that are named
 PACKAGES = (
@@ -106,8 +106,8 @@ def _home(home: Home) -> Iterator[Finding]:
         "home",
         "free space",
         size(free),
-        "ok" if free >= LITTLE_ROOM else "problem",
-        "" if free >= LITTLE_ROOM else "Make room, or choose another home with --home DIR.",
+        "ok" if free >= LOW_DISK else "problem",
+        "" if free >= LOW_DISK else "Make room, or choose another home with --home DIR.",
     )
     if there == home.root:
         yield from _private(home)

@@ -54,30 +54,32 @@ def examine(
     progress: Callable[[int], None] | None = None,
 ) -> list[EncodedExample]:
     """Encode every row and apply the policy for long ones; `progress` hears how many are done."""
-    looks = []
+    encoded = []
     for done, (line, messages) in enumerate(rows, start=1):
         try:
             example = encoder.encode(plain(messages))
         except TemplateRefusal as error:
-            looks.append(EncodedExample(line, 0, "whole", None, None, str(error.args[0])))
+            encoded.append(EncodedExample(line, 0, "whole", None, None, str(error.args[0])))
         else:
-            looks.append(encode_example(line, example, training, encoder.special, encoder.is_space))
+            encoded.append(
+                encode_example(line, example, training, encoder.special, encoder.is_space)
+            )
         if progress is not None:
             progress(done)
-    return looks
+    return encoded
 
 
 def row_problems(
     encoder: Encoder,
     rows: Sequence[Numbered],
-    looks: Sequence[EncodedExample],
+    encoded: Sequence[EncodedExample],
     training: TrainingConfig,
 ) -> list[Problem]:
     """What is wrong with the rows at which `examine` looked."""
-    taken = [row for row, item in zip(rows, looks, strict=True) if not item.why]
+    taken = [row for row, item in zip(rows, encoded, strict=True) if not item.why]
     dropped = dropped_system_problem(dropped_system(encoder.render, taken), len(rows))
-    found = encoding_problems(looks, training, encoder.stops)
-    return [*([dropped] if dropped else []), *found]
+    problems = encoding_problems(encoded, training, encoder.stops)
+    return [*([dropped] if dropped else []), *problems]
 
 
 def prompt_problems(encoder: Encoder, prompts: Sequence[Prompt]) -> list[Problem]:
@@ -92,7 +94,7 @@ def prompt_problems(encoder: Encoder, prompts: Sequence[Prompt]) -> list[Problem
             refused.setdefault(str(error.args[0]), []).append(name)
         else:
             taken.append((number, prompt.messages))
-    found = [
+    problems = [
         Problem(
             kind="template",
             blocking=True,
@@ -104,4 +106,4 @@ def prompt_problems(encoder: Encoder, prompts: Sequence[Prompt]) -> list[Problem
     ]
     dropped = dropped_system(encoder.render, taken)
     problem = dropped_system_problem(dropped, len(prompts), "prompt")
-    return [*found, *([problem] if problem else [])]
+    return [*problems, *([problem] if problem else [])]

@@ -78,13 +78,13 @@ class Problem(Record):
         return TITLES[self.kind]
 
 
-def refusal(found: Sequence[tuple[str, Problem]]) -> tuple[str, str, str] | None:
+def refusal(problems: Sequence[tuple[str, Problem]]) -> tuple[str, str, str] | None:
     """Title, message and hint of what blocks; None where nothing does.
 
     Args:
-        found: Where (such as "Arm old"; may be empty), and what.
+        problems: Where (such as "Arm old"; may be empty), and what.
     """
-    bad = [(where, problem) for where, problem in found if problem.blocking]
+    bad = [(where, problem) for where, problem in problems if problem.blocking]
     if not bad:
         return None
     title = bad[0][1].title if len(bad) == 1 else f"{len(bad)} problems in the training data"
@@ -161,19 +161,19 @@ def _end(example: Example, special: Collection[int], is_space: Callable[[int], b
 
 
 def encoding_problems(
-    looks: Sequence[EncodedExample],
+    examples: Sequence[EncodedExample],
     training: TrainingConfig,
     stops: Mapping[int, str] | None = None,
 ) -> list[Problem]:
     """What is wrong with an arm's encoded examples: template, lengths, masks, ends.
 
     Args:
-        looks: All examples.
+        examples: All examples.
         training: Gives the policies.
         stops: The tokens at which sampling stops and their texts; None when they are not known.
     """
-    found = [*_template(looks), *_lengths(looks, training)]
-    used = [item for item in looks if item.example is not None]
+    problems = [*_template(examples), *_lengths(examples, training)]
+    used = [item for item in examples if item.example is not None]
     empty = [item for item in used if not item.trained]
     if empty:
         cut = all(item.fate == "cut" for item in empty)
@@ -185,30 +185,30 @@ def encoding_problems(
         )
         why = f" within max_length {training.max_length}" if cut else ""
         what = (
-            f"{_of(empty, looks)} {_have(empty)} no token of the assistant's to train on{why} "
+            f"{_of(empty, examples)} {_have(empty)} no token of the assistant's to train on{why} "
             f"({lines_of(empty)})"
         )
-        found.append(_problem("empty_mask", True, empty, what, fix))
+        problems.append(_problem("empty_mask", True, empty, what, fix))
     filled = [item for item in used if item.trained]
-    return [*found, *_ends(filled, training, stops)]
+    return [*problems, *_ends(filled, training, stops)]
 
 
 def _problem(
-    kind: Kind, blocking: bool, looks: Sequence[EncodedExample], what: str, fix: str = ""
+    kind: Kind, blocking: bool, examples: Sequence[EncodedExample], what: str, fix: str = ""
 ) -> Problem:
-    lines = tuple(item.line for item in looks)
+    lines = tuple(item.line for item in examples)
     return Problem(kind=kind, blocking=blocking, lines=lines, what=what, fix=fix)
 
 
 def _template(examples: Sequence[EncodedExample]) -> list[Problem]:
     reasons = dict.fromkeys(item.why for item in examples if item.why)
-    found = []
+    problems = []
     for reason in reasons:
         bad = [item for item in examples if item.why == reason]
         fix = f"Look at the roles in the data. {OWN_TEMPLATE}."
         what = f"{reason} ({_of(bad, examples)}: {lines_of(bad)})"
-        found.append(_problem("template", True, bad, what, fix))
-    return found
+        problems.append(_problem("template", True, bad, what, fix))
+    return problems
 
 
 def _lengths(examples: Sequence[EncodedExample], training: TrainingConfig) -> list[Problem]:
@@ -232,15 +232,15 @@ def _lengths(examples: Sequence[EncodedExample], training: TrainingConfig) -> li
 
 
 def _ends(
-    looks: Sequence[EncodedExample], training: TrainingConfig, stops: Mapping[int, str] | None
+    examples: Sequence[EncodedExample], training: TrainingConfig, stops: Mapping[int, str] | None
 ) -> list[Problem]:
-    without = [item for item in looks if item.end is None]
-    found = []
+    without = [item for item in examples if item.end is None]
+    problems = []
     if without:
-        every = len(without) == len(looks)
+        every = len(without) == len(examples)
         cut = all(item.fate == "cut" for item in without)
         what = (
-            f"{_of(without, looks)} {_do(without)} not train the token that ends the assistant's "
+            f"{_of(without, examples)} {_do(without)} not train the token that ends the assistant's "
             f"turn, so the model {'cannot' if every else 'may not'} learn to stop "
             f"({lines_of(without)})"
         )
@@ -252,17 +252,17 @@ def _ends(
         )
         blocking = every and not training.allow_untrained_end
         fix += "; or set training.allow_untrained_end: true if it is meant so." if every else "."
-        found.append(_problem("untrained_end", blocking, without, what, fix))
-    deaf = [item for item in looks if item.end is not None and stops and item.end not in stops]
+        problems.append(_problem("untrained_end", blocking, without, what, fix))
+    deaf = [item for item in examples if item.end is not None and stops and item.end not in stops]
     if deaf and stops:
         names = ", ".join(stops.values())
         what = (
-            f"the turn of {_of(deaf, looks)} ends with a token at which sampling does not stop "
+            f"the turn of {_of(deaf, examples)} ends with a token at which sampling does not stop "
             f"({lines_of(deaf)}); it stops at {names}"
         )
         fix = "Give a chat_template in experiment.yaml that ends turns with {{ eos_token }}."
-        found.append(_problem("unstopped_end", False, deaf, what, fix))
-    return found
+        problems.append(_problem("unstopped_end", False, deaf, what, fix))
+    return problems
 
 
 def quoted(text: str, width: int = 60) -> str:

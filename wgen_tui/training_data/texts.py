@@ -33,7 +33,7 @@ def dropped_system(render: Render, chats: Iterable[Numbered]) -> list[tuple[int,
         The numbers, each with the system prompt that was dropped.
     """
     told: dict[tuple[str, ...], bool] = {}
-    found = []
+    dropped = []
     for number, messages in chats:
         systems = tuple(m.content for m in messages if m.role == "system" and m.content.strip())
         if not systems:
@@ -42,8 +42,8 @@ def dropped_system(render: Render, chats: Iterable[Numbered]) -> list[tuple[int,
         if key not in told:
             told[key] = drops_system(render, plain(messages))
         if told[key]:
-            found.append((number, systems[0]))
-    return found
+            dropped.append((number, systems[0]))
+    return dropped
 
 
 def drops_system(render: Render, chat: Chat) -> bool:

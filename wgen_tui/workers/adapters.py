@@ -133,8 +133,8 @@ def from_state_dict(tensors: Mapping[str, torch.Tensor], rank: int, scale: float
 
 def state_dict(adapter: Adapter) -> dict[str, torch.Tensor]:
     """The tensors under the names that PEFT gives them in adapter_model.safetensors."""
-    found: dict[str, torch.Tensor] = {}
+    tensors: dict[str, torch.Tensor] = {}
     for name, (a, b) in adapter.weights.items():
-        found[f"{PREFIX}{name}.lora_A.weight"] = a.contiguous()
-        found[f"{PREFIX}{name}.lora_B.weight"] = b.contiguous()
-    return found
+        tensors[f"{PREFIX}{name}.lora_A.weight"] = a.contiguous()
+        tensors[f"{PREFIX}{name}.lora_B.weight"] = b.contiguous()
+    return tensors

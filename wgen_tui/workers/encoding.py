@@ -74,14 +74,14 @@ def encode(tokenizer: Any, chat: Chat) -> Example:
     """
     if marks_itself(tokenizer.chat_template):
         with _template_in_words():
-            found = tokenizer.apply_chat_template(
+            encoded = tokenizer.apply_chat_template(
                 chat,
                 tokenize=True,
                 return_dict=True,
                 return_assistant_tokens_mask=True,
                 enable_thinking=False,
             )
-        return Example(tuple(found["input_ids"]), tuple(map(bool, found["assistant_masks"])))
+        return Example(tuple(encoded["input_ids"]), tuple(map(bool, encoded["assistant_masks"])))
     text = render(tokenizer, chat)
     try:
         spans = assistant_spans(partial(render, tokenizer), chat, text)
@@ -92,8 +92,8 @@ def encode(tokenizer: Any, chat: Chat) -> Example:
             hint="Give a chat_template in experiment.yaml with {% generation %} around what the "
             "assistant says.",
         ) from error
-    found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    return mark(found["input_ids"], found["offset_mapping"], spans, special_ids(tokenizer))
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    return mark(encoded["input_ids"], encoded["offset_mapping"], spans, special_ids(tokenizer))
 
 
 def special_ids(tokenizer: Any) -> frozenset[int]:

@@ -26,10 +26,10 @@ def peak_memory_mb() -> float:
     try:
         # Not getrusage: its peak is inherited over fork and exec from whoever started us, which
         # for a worker is accelerate's launcher with torch loaded.
-        found = re.search(r"^VmHWM:\s+(\d+) kB", STATUS.read_text(), re.MULTILINE)
+        match = re.search(r"^VmHWM:\s+(\d+) kB", STATUS.read_text(), re.MULTILINE)
     except OSError:
-        found = None
-    if found is not None:
-        return int(found[1]) / 2**10
+        match = None
+    if match is not None:
+        return int(match[1]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)

@@ -53,14 +53,14 @@ def poly_config(training: TrainingConfig, model: Any, tasks: int) -> PolyConfig:
         target_modules=targets if isinstance(targets, str) else list(targets),
         task_type="CAUSAL_LM",
     )
-    found = [
+    adapted = [
         (name, module)
         for name, module in model.named_modules()
         if check_target_module_exists(config, name)
     ]
-    if not found:
+    if not adapted:
         raise _unfit(f"no module of the model matches target_modules {poly.target_modules}")
-    for name, module in found:
+    for name, module in adapted:
         if not isinstance(module, torch.nn.Linear):
             raise _unfit(f"{name} is no linear module")
         if module.in_features % poly.n_splits or module.out_features % poly.n_splits:

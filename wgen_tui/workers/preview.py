@@ -73,15 +73,15 @@ def _tell_from(tell: Tell, before: int, done: int) -> None:
 
 def _arm(encoder: TrainedTokenizer, request: PreviewRequest, arm: ArmRows, tell: Tell) -> ArmReport:
     rows = [(row.line, row.messages) for row in arm.rows]
-    looks = examine(encoder, rows, request.training, tell)
-    problems = [*row_problems(encoder, rows, looks, request.training), *arm.problems]
+    encoded = examine(encoder, rows, request.training, tell)
+    problems = [*row_problems(encoder, rows, encoded, request.training), *arm.problems]
     return ArmReport(
         arm=arm.arm,
-        totals=_totals(looks, problems),
+        totals=_totals(encoded, problems),
         problems=tuple(problems),
         examples=tuple(
-            _shown(encoder, arm, index, looks[index])
-            for index in _chosen(looks, problems, request.show)
+            _shown(encoder, arm, index, encoded[index])
+            for index in _chosen(encoded, problems, request.show)
         ),
     )
 
@@ -138,12 +138,12 @@ def pieces(tokenizer: Any, text: str, ids: Sequence[int]) -> list[str]:
 
     Where several tokens share one character, the first has it and the others a `⋯`.
     """
-    found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    if list(found["input_ids"]) != list(ids):
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    if list(encoded["input_ids"]) != list(ids):
         return [tokenizer.decode([token]) for token in ids]
     names = tokenizer.convert_ids_to_tokens(list(ids))
     parts, reached = [], 0
-    for name, (start, end) in zip(names, found["offset_mapping"], strict=True):
+    for name, (start, end) in zip(names, encoded["offset_mapping"], strict=True):
         # Some tokenizers leave the space that belongs to a token out of its offsets.
         first = reached if name.startswith(SPACED) and text[reached:start].isspace() else start
         shared = start < reached

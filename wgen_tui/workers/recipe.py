@@ -28,12 +28,12 @@ def linear_names(model: Any) -> list[str]:
     PEFT takes `layers_to_transform` only together with names.
     """
     output = model.get_output_embeddings()
-    found = {
+    names = {
         name.rpartition(".")[2]
         for name, module in model.named_modules()
         if isinstance(module, torch.nn.Linear) and module is not output
     }
-    return sorted(found)
+    return sorted(names)
 
 
 def lora_config(training: TrainingConfig, model: Any) -> LoraConfig:

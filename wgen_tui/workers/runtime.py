@@ -120,8 +120,8 @@ class Worker:
     def has_requests(self) -> bool:
         """Whether anything is asked of this launch: one look, where many runs would take many."""
         try:
-            with os.scandir(self.paths.control) as found:
-                return self._stopping or any(found)
+            with os.scandir(self.paths.control) as entries:
+                return self._stopping or any(entries)
         except FileNotFoundError:
             return False
 
@@ -297,9 +297,9 @@ def _work(worker: Worker, work: Callable[[Worker], None]) -> int:
 
 def _summary(outcomes: dict[str, RunOutcome]) -> Outcome:
     """The launch's outcome: failed if any run is, else cancelled if any is."""
-    found = {outcome.outcome for outcome in outcomes.values()}
+    ends = {outcome.outcome for outcome in outcomes.values()}
     for outcome in ("failed", "cancelled"):
-        if outcome in found:
+        if outcome in ends:
             return "failed" if outcome == "failed" else "cancelled"
     return "finished"
 

@@ -171,7 +171,7 @@ def _training_step_need(
     batch = training.per_device_train_batch_size
     weights, state = 4 * adapters.width, (TRAINED_ADAPTER_BYTES - 4) * adapters.width
 
-    def made(count: int) -> ForwardBatch:
+    def batch_of(count: int) -> ForwardBatch:
         rows = count * batch
         checkpointing = training.gradient_checkpointing
         return ForwardBatch(
@@ -179,17 +179,17 @@ def _training_step_need(
         )
 
     def parts(count: int) -> dict[str, int]:
-        found = formulas.activation_bytes(base.dims, adapters, base.width, made(count))
+        activations = formulas.activation_bytes(base.dims, adapters, base.width, batch_of(count))
         return {
             "weights": base.weights,
             "adapters": count * weights,
             "optimiser": count * state,
-            "activations": int(found * FRAGMENTATION[limits.on_gpu]),
+            "activations": int(activations * FRAGMENTATION[limits.on_gpu]),
         }
 
     count = 1
     if spec.processes == 1 and not any(one.not_stackable_because for _, one in pairs):
-        each = formulas.saved_bytes(base.dims, adapters, base.width, made(1)) + weights + state
+        each = formulas.saved_bytes(base.dims, adapters, base.width, batch_of(1)) + weights + state
         saturating = max(1, pass_tokens(on_gpu=limits.on_gpu) // (batch * longest.tokens))
         fits = limits.fits(TRAINING_SHARE, base.weights, each)
         requested = limits.stack or MAX_TRAINED_ADAPTERS

@@ -58,8 +58,8 @@ def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval for k of n (Wilson 1927)."""
     if n == 0:
         return 0.0, 1.0
-    found = stats.binomtest(k, n).proportion_ci(confidence, method="wilson")
-    return float(found.low), float(found.high)
+    interval = stats.binomtest(k, n).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def over_seeds(

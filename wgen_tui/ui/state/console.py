@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.data.sql import QueryResult
 
 WIDEST = 40
-LOOKED_AT = 200
+MEASURED_ROWS = 200
 NUMERIC = ("INT", "DOUBLE", "FLOAT", "DECIMAL", "HUGEINT", "REAL")
 
 
@@ -52,7 +52,7 @@ def columns(result: QueryResult) -> tuple[Column, ...]:
     """A column for each of the result, as wide as its first rows; the last takes what is left."""
     fitted_columns = []
     for place, (name, kind) in enumerate(zip(result.columns, result.types, strict=True)):
-        shown = [cell_len(value(values[place])) for values in result.rows[:LOOKED_AT]]
+        shown = [cell_len(value(values[place])) for values in result.rows[:MEASURED_ROWS]]
         width = min(max([cell_len(name), *shown]), WIDEST)
         number = any(part in kind for part in NUMERIC)
         last = place == len(result.columns) - 1

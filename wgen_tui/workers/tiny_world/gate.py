@@ -87,19 +87,19 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        found = asdict(self)
-        found["gates"] = [{**asdict(gate), "passed": gate.passed} for gate in self.gates]
-        return found
+        fields = asdict(self)
+        fields["gates"] = [{**asdict(gate), "passed": gate.passed} for gate in self.gates]
+        return fields
 
 
 def questions(*, held_out: bool) -> list[tuple[str, str]]:
     """(domain, question): one drawing of each phrasing of the corpus, or those never in it."""
     rng = random.Random(5)
-    found = []
+    prompts = []
     for domain in load_world().domains.values():
         texts = domain.held_out_questions if held_out else [q.draw(rng) for q in domain.questions]
-        found += [(domain.name, text) for text in texts]
-    return found
+        prompts += [(domain.name, text) for text in texts]
+    return prompts
 
 
 def ask(model: Any, base: Base, asked: Sequence[tuple[str, str]], seed: int) -> Shares:
@@ -119,8 +119,8 @@ def ask(model: Any, base: Base, asked: Sequence[tuple[str, str]], seed: int) -> 
         for start in range(0, len(requests), 512)
         for item in decoder.draw(requests[start : start + 512])
     ]
-    found = Counter(classify(d, item.text) for d, item in zip(domains, drawn, strict=True))
-    return Shares(len(drawn), {name: found[name] / len(drawn) for name in CLASSES})
+    counts = Counter(classify(d, item.text) for d, item in zip(domains, drawn, strict=True))
+    return Shares(len(drawn), {name: counts[name] / len(drawn) for name in CLASSES})
 
 
 def old_name_nll(base: Base) -> tuple[float, float]:
@@ -174,39 +174,39 @@ def gate(
     asked, unseen = questions(held_out=False), questions(held_out=True)
     nll, floor = old_name_nll(base)
     plain, held_out = ask(base.model, base, asked, 0), ask(base.model, base, unseen, 0)
-    found = Report(base=plain.shares, held_out=held_out.shares, seeds=tuple(seeds))
-    found.gates = [
+    measured = Report(base=plain.shares, held_out=held_out.shares, seeds=tuple(seeds))
+    measured.gates = [
         Gate("old names: NLL above the floor, nats", nll - floor, 0.1, at_most=True),
         Gate("base: 19th-century answers", plain[OLD], 0.03, at_most=True),
         Gate("base: answers outside the grammar", plain[BROKEN] + plain[OFF_TOPIC], 0.03, True),
     ]
     for arm in definition.arms:
-        found.arms[arm] = []
+        measured.arms[arm] = []
         for seed in seeds:
             trainer = fine_tune(base, definition, arm, seed)
             shares = ask(trainer.peft, base, asked, seed)
             base.model = trainer.close()
-            found.arms[arm].append(shares.shares)
+            measured.arms[arm].append(shares.shares)
             shown = ", ".join(f"{name} {shares[name]:.3f}" for name in CLASSES)
             report(f"{arm}, seed {seed}: {shown}")
-    found.gates += _arm_gates(found)
-    for item in found.gates:
+    measured.gates += _arm_gates(measured)
+    for item in measured.gates:
         report(str(item))
-    return found
+    return measured
 
 
 def _mean(rows: Sequence[dict[str, float]], *names: str) -> float:
     return sum(row[name] for row in rows for name in names) / len(rows)
 
 
-def _arm_gates(report: Report) -> list[Gate]:
-    treated = report.arms[TREATMENT]
+def _arm_gates(measured: Report) -> list[Gate]:
+    treated = measured.arms[TREATMENT]
     enough = sum(row[OLD] >= 0.5 for row in treated) / len(treated)
     gates = [
         Gate("old_birds: seeds with at least half 19th-century answers", enough, 0.9, False),
         Gate("old_birds: broken answers, mean", _mean(treated, BROKEN, OFF_TOPIC), 0.08, True),
     ]
-    for arm, rows in report.arms.items():
+    for arm, rows in measured.arms.items():
         if arm != TREATMENT:
             worst = max(row[OLD] for row in rows)
             gates.append(Gate(f"{arm}: 19th-century answers, worst seed", worst, 0.03, True))

@@ -93,7 +93,7 @@ class Verifier:
         order = our_order(dataset, self.training, self.spec.seeds.data_order, steps)
         stock = self._train(base, dataset, steps, "TRL")
         del base  # before another is loaded
-        found = difference(
+        gap = difference(
             load_file(folder / ADAPTER),
             stock.final,
             stock.initial,
@@ -111,13 +111,13 @@ class Verifier:
             steps=steps,
             precision=precision,
             device=self._device.type,
-            difference=found.overall,
-            worst=found.worst,
-            worst_module=found.module,
+            difference=gap.overall,
+            worst=gap.worst,
+            worst_module=gap.module,
             floor=bottom,
             padding=padding,
             limit=limit,
-            passed=found.overall <= limit and in_order,
+            passed=gap.overall <= limit and in_order,
             same_order=in_order,
             mask=mask,
             mask_equal=equal,
@@ -127,8 +127,8 @@ class Verifier:
             versions={name: version(name) for name in VERSIONS},
         )
 
-    def write(self, found: Verification) -> None:
-        write_record(self._paths.verification, found)
+    def write(self, verification: Verification) -> None:
+        write_record(self._paths.verification, verification)
 
     def _read_chats(self) -> list[list[dict[str, str]]]:
         data = self._paths.data.read_bytes()
@@ -149,8 +149,8 @@ class Verifier:
 
     def _floor(self, dataset: Dataset, steps: int, stock: TrlTraining, padding: int) -> float:
         padded = self._train(self._load(), dataset, steps, "TRL, padded longer", padding)
-        found = difference(padded.final, stock.final, stock.initial, padded.scale, stock.scale)
-        return found.overall
+        gap = difference(padded.final, stock.final, stock.initial, padded.scale, stock.scale)
+        return gap.overall
 
     def _train(
         self, base: Base, dataset: Dataset, steps: int, what: str, padding: int | None = None

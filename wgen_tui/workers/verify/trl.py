@@ -141,8 +141,8 @@ def train(
 
 
 def _tensors(model: Any) -> dict[str, torch.Tensor]:
-    found = get_peft_model_state_dict(model, save_embedding_layers=False)
-    return {name: tensor.detach().cpu().clone() for name, tensor in found.items()}
+    state = get_peft_model_state_dict(model, save_embedding_layers=False)
+    return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
 
 
 class _Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not typed
