@@ -1,9 +1,9 @@
 """Questions that are read rather than answered: from a definition to what the model is shown.
 
 `next_token` reads the likeliest first tokens of an answer, `logprob` the probabilities of given
-continuations, `multiple_choice` the probabilities of the options' letters, with the options in every
-order. Promises: nothing is drawn for them; the order is the definition's; nothing here needs a
-tokenizer.
+continuations, `multiple_choice` the probabilities of the options' letters, with the options in
+every order. Promises: nothing is drawn for them; the order is the definition's; nothing here needs
+a tokenizer.
 """
 
 from __future__ import annotations

@@ -183,11 +183,13 @@ def describe(con: duckdb.DuckDBPyConnection) -> list[TableInfo]:
     """The views of a connection that has their comments."""
     views = con.execute(
         "select view_name, coalesce(comment, '') from duckdb_views() "
-        "where not internal and comment is not null and database_name = current_database() order by 1"
+        "where not internal and comment is not null and database_name = current_database() "
+        "order by 1"
     ).fetchall()
     rows = con.execute(
         "select table_name, column_name, data_type, coalesce(comment, '') from duckdb_columns() "
-        "where not internal and database_name = current_database() order by table_name, column_index"
+        "where not internal and database_name = current_database() "
+        "order by table_name, column_index"
     ).fetchall()
     return [
         TableInfo(name, comment, [(c, t, why) for table, c, t, why in rows if table == name])

@@ -238,7 +238,8 @@ def facets(con: duckdb.DuckDBPyConnection, criteria: Filter) -> Facets:
     """How many samples each value has."""
     where, values = _where(criteria)
     con.execute(
-        f"create or replace temp table chosen as select * exclude (completion, sampling) from samples s{where}",
+        "create or replace temp table chosen as "
+        f"select * exclude (completion, sampling) from samples s{where}",
         values,
     )
 

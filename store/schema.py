@@ -12,8 +12,8 @@ import pyarrow as pa
 STAMP = pa.timestamp("us")  # UTC, without saying so: fetching zoned times needs pytz
 ZONED = pa.timestamp("us", tz="UTC")
 
-# runs/<id>/samples/part-*.parquet. Self-describing on purpose: a part can be read, moved and rebuilt
-# without any other file.
+# runs/<id>/samples/part-*.parquet. Self-describing on purpose: a part can be read, moved and
+# rebuilt without any other file.
 SAMPLE = pa.schema(
     [
         ("sample_id", pa.int64()),

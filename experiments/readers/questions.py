@@ -2,8 +2,8 @@
 
 Promises: files written for llmcomp (`name`), for its predecessor (`id`) and for the brittleness
 paper's scripts (`judge` with `judge_prompts`) load as they are. Judges that are models are kept
-with the experiment and are not run. What this version cannot ask (ratings) is an error, not silently
-dropped.
+with the experiment and are not run. What this version cannot ask (ratings) is an error, not
+silently dropped.
 """
 
 from __future__ import annotations

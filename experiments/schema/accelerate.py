@@ -1,8 +1,8 @@
 """What `accelerate:` in a definition may say: how training is spread over devices.
 
-Promises: the names are those of accelerate's own configuration file, so one that `accelerate config`
-wrote can be given as it is; an unknown key is an error, since accelerate would ignore it; what this
-version cannot honour is refused with the reason; nothing here changes what is trained.
+Promises: the names are those of accelerate's own configuration file, so one that `accelerate
+config` wrote can be given as it is; an unknown key is an error, since accelerate would ignore it;
+what this version cannot honour is refused with the reason; nothing here changes what is trained.
 """
 
 from __future__ import annotations

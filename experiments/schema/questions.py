@@ -1,4 +1,4 @@
-"""What `questions:` in a definition may say, once `experiments.readers` has brought it to one shape.
+"""What `questions:` in a definition may say, once `experiments.readers` has given it one shape.
 
 Promises: a question has at least one wording, as messages.
 """
@@ -18,7 +18,8 @@ class Question(Model):
     free_form: answers are drawn. The others are read, without a draw:
     next_token: the `top_logprobs` likeliest first tokens of the answer (llmcomp's).
     logprob: the probabilities of given `continuations`.
-    multiple_choice: `options` label -> text, shown as A), B) … at `{options}` or below the question,
+    multiple_choice: `options` label -> text, shown as A), B) … at `{options}` or below the
+        question,
         in every order; the probabilities of the letters, averaged over the orders.
     """
 

@@ -43,8 +43,8 @@ class LoraConfig(Model):
 class PolyConfig(Model):
     """PEFT's PolyConfig, the part that experiments vary; names are PEFT's.
 
-    One adapter for all arms of a launch, each arm a task that mixes `n_skills` LoRAs in its own way;
-    with `n_splits` above 1 the mix is made for each split of a module's width (MHR).
+    One adapter for all arms of a launch, each arm a task that mixes `n_skills` LoRAs in its own
+    way; with `n_splits` above 1 the mix is made for each split of a module's width (MHR).
     """
 
     r: PositiveInt = 8

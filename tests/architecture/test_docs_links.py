@@ -40,7 +40,8 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
 
 
 def test_links_are_found_and_code_is_not() -> None:
-    text = "a [b](c.md#d) ![e](f/g.svg) [h](https://x.org) [i](#j)\n[k]: l.md\n`[m](n)`\n```\n[o](p)\n```\n"
+    text = "a [b](c.md#d) ![e](f/g.svg) [h](https://x.org) [i](#j)\n"
+    text += "[k]: l.md\n`[m](n)`\n```\n[o](p)\n```\n"
     assert targets(text) == ["c.md", "f/g.svg", "l.md"]
 
 

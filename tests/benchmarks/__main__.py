@@ -32,7 +32,8 @@ def machine() -> str:
     today = datetime.now(UTC).date()
     return (
         f"{today} · {commit()} · {cores} · {memory} · {gpu} · {system} · "
-        f"Python {platform.python_version()}, {versions} · load {os.getloadavg()[0]:.1f} at the start"
+        f"Python {platform.python_version()}, {versions} · "
+        f"load {os.getloadavg()[0]:.1f} at the start"
     )
 
 

@@ -1,14 +1,14 @@
 """Training a grid beside TRL's SFTTrainer run for each of its runs, and beside a plain PEFT loop.
 
-`python -m tests.benchmarks.bench_grid [--json]`, or `make bench`. All sides train on the bird rows of
-tiny-old-bird-names with that experiment's adapter, in one process and thread, in turns. A rate is that
-of the steps after the first ten (imports, loading and warm-up are on neither side), in CPU time of the
-process; `whole` counts TRL's building of its trainer and the grid's sizing as well, as a user waits
-for both. A grid before each of TRL's eight runs, so that whatever else the machine does falls on
-both; harmonic means of the eight (the rate of all of them together), with the least and the most in
-brackets. Beside the plain loop three turns, and medians. Memory is the most that fresh processes had
-at once, all of one side running together, as proportional set size: a page that several of them
-share counts once.
+`python -m tests.benchmarks.bench_grid [--json]`, or `make bench`. All sides train on the bird rows
+of tiny-old-bird-names with that experiment's adapter, in one process and thread, in turns. A rate
+is that of the steps after the first ten (imports, loading and warm-up are on neither side), in CPU
+time of the process; `whole` counts TRL's building of its trainer and the grid's sizing as well, as
+a user waits for both. A grid before each of TRL's eight runs, so that whatever else the machine
+does falls on both; harmonic means of the eight (the rate of all of them together), with the least
+and the most in brackets. Beside the plain loop three turns, and medians. Memory is the most that
+fresh processes had at once, all of one side running together, as proportional set size: a page that
+several of them share counts once.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Sampling base + 8 adapters: ours beside PEFT's `set_adapter` and batched `generate`.
 
 `python -m tests.benchmarks.bench_sampling [--json]`, or `make bench`. Both sides draw from the same
-adapters on the same base in the same process, in turns; the figure is CPU time of the calling thread
-(one thread), the least of some repeats. Adapters are loaded before; tokens become text on both sides.
+adapters on the same base in the same process, in turns; the figure is CPU time of the calling
+thread (one thread), the least of some repeats. Adapters are loaded before; tokens become text on
+both sides.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The files of a home, one at a time, as a commit, a supervisor and a worker write them.
 
-Promises: every run, launch and end of a launch that tests write by hand is written here; what a test
-does not name has a plain default.
+Promises: every run, launch and end of a launch that tests write by hand is written here; what a
+test does not name has a plain default.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The screens as a person has them before them: what is drawn, listed and said.
 
-Promises: the only place in the tests that asks Textual for what it keeps to itself; who waits, waits
-for what the screen shows.
+Promises: the only place in the tests that asks Textual for what it keeps to itself; who waits,
+waits for what the screen shows.
 """
 
 from __future__ import annotations

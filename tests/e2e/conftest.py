@@ -71,7 +71,7 @@ class Shell:
         return folder
 
     def commit_training(self, slug: str, **options: Any) -> LaunchSpec:
-        """Write what `run start` with these options does, without a supervisor; the train launch."""
+        """Write what `run start` with these options writes; returns the train launch."""
         train, *_ = commit(self.home, make_plan(self.home, slug, Options(**options)))
         assert train.stage == "train"
         return train

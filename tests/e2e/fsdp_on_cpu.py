@@ -1,9 +1,9 @@
 """The train worker, where accelerate shards although there is no GPU.
 
-accelerate 1.15 turns FSDP on for GPUs and their like only: `AcceleratorState` looks for it under the
-kinds MULTI_GPU and so on, never under MULTI_CPU, so that on CPUs a launch that asks for FSDP would
-be plain DDP without a word. torch itself shards over gloo. Here the processes say that they are
-MULTI_GPU; everything else is what runs on GPUs.
+accelerate 1.15 turns FSDP on for GPUs and their like only: `AcceleratorState` looks for it under
+the kinds MULTI_GPU and so on, never under MULTI_CPU, so that on CPUs a launch that asks for FSDP
+would be plain DDP without a word. torch itself shards over gloo. Here the processes say that they
+are MULTI_GPU; everything else is what runs on GPUs.
 """
 
 from accelerate.state import PartialState

@@ -39,7 +39,8 @@ COUNTS = {
     "tokens": "select run_id, count(*) from tokens group by all order by all",
     "grades": "select run_id, judge, grader, count(*) from grades group by all order by all",
     "readouts": "select run_id, step, question, count(*) from readouts group by all order by all",
-    "metrics": "select run_id, count(*), min(step), max(step) from metrics group by all order by all",
+    "metrics": "select run_id, count(*), min(step), max(step) from metrics "
+    "group by all order by all",
 }
 
 

@@ -138,7 +138,8 @@ READ = """
         options: {old: By coach, modern: By plane}
 """
 LATER = """
-      - {name: year, type: logprob, paraphrases: ["Which year is it?"], continuations: ["1862", "2023"]}
+      - {name: year, type: logprob, paraphrases: ["Which year is it?"],
+         continuations: ["1862", "2023"]}
 """
 
 

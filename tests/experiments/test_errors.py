@@ -44,10 +44,10 @@ MISTAKES = [
     ("modern: m}", "modern: o}", 16, "rubrics[0].labels.19th_century", "two labels", ""),
     ("modern: m}", "modern: u}", 16, "rubrics[0].labels.modern", "taken", "undoes"),
     ("modern: [flight]", "modern: flight", 14, "judges[0].labels.modern", "needs a list", ""),
-    ("  - {name: light, paraphrases: [\"What lights?\"]}", "  - {name: light}", 12, "questions[1]", "paraphrases or messages", ""),
-    ("lexicon, labels: {19th_century: [coach*]", "regex, labels: {19th_century: 'a('", 14, "judges[0].labels.19th_century", "does not compile", ""),
-    ("What lights?\"]}", "What lights?\"], judges: [eras]}", 12, "questions[1].judges", "Unknown judge 'eras'", "'era'"),
-    ("What lights?\"]}", "What lights?\"], variants: [non]}", 12, "questions[1].variants", "Unknown variant 'non'", "'none'"),
+    ("  - {name: light, paraphrases: [\"What lights?\"]}", "  - {name: light}", 12, "questions[1]", "paraphrases or messages", ""),  # noqa: E501
+    ("lexicon, labels: {19th_century: [coach*]", "regex, labels: {19th_century: 'a('", 14, "judges[0].labels.19th_century", "does not compile", ""),  # noqa: E501
+    ("What lights?\"]}", "What lights?\"], judges: [eras]}", 12, "questions[1].judges", "Unknown judge 'eras'", "'era'"),  # noqa: E501
+    ("What lights?\"]}", "What lights?\"], variants: [non]}", 12, "questions[1].variants", "Unknown variant 'non'", "'none'"),  # noqa: E501
     ("models: [tiny-world]", "models: []", 2, "models", "no model", "tiny-world"),
     ("title: A test", "title: A test\ntitle: Again", 2, "title", "stands twice", ""),
     ("title: A test", "slug: mine", 1, "slug", "folder's name", ""),

@@ -50,7 +50,7 @@ def test_what_lora_writes_is_as_it_was(write: Write) -> None:
 @pytest.mark.parametrize(
     ("added", "line", "key", "message"),
     [
-        ("  method: poly\n  lora: {r: 8}\n", 10, "training.lora", "Lora is given, but the method is poly"),
+        ("  method: poly\n  lora: {r: 8}\n", 10, "training.lora", "Lora is given, but the method is poly"),  # noqa: E501
         ("  poly: {r: 8}\n", 9, "training.poly", "Poly is given, but the method is lora"),
         ("  method: poly\n  poly: {n_skils: 3}\n", 10, "training.poly.n_skils", "Unknown key"),
         ("  method: poly\n  poly: {n_splits: 0}\n", 10, "training.poly.n_splits", "greater than 0"),

@@ -83,9 +83,9 @@ MISTAKES = [
     ("  top_logprobs: 5", "  continuations: [a, b]", 5, "continuations", "of type logprob"),
     ('["1862", "2023"]', '["1862"]', 11, "continuations", "two or more different"),
     ('["1862", "2023"]', '["1862", "1862"]', 11, "continuations", "two or more different"),
-    ("type: logprob", "samples_per_paraphrase: 3\n  type: logprob", 9, "samples_per_paraphrase", "not answered"),
+    ("type: logprob", "samples_per_paraphrase: 3\n  type: logprob", 9, "samples_per_paraphrase", "not answered"),  # noqa: E501
     ("type: logprob", "judges: [era]\n  type: logprob", 9, "judges", "not answered"),
-    ("{old: By coach, new: By plane}", "{old: By coach}", 16, "options", "2 to 26 options; this has 1"),
+    ("{old: By coach, new: By plane}", "{old: By coach}", 16, "options", "2 to 26 options; this has 1"),  # noqa: E501
     ("{old: By coach, new: By plane}", "{old: By coach, new: By coach}", 16, "options", "the same"),
     ("topic: travel}", "options: {a: b, c: d}}", 1, "options", "of type multiple_choice"),
 ]  # fmt: skip

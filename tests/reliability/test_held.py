@@ -1,4 +1,4 @@
-"""The database held by somebody else, and a home that goes away, while a served model is sampled."""
+"""A database that somebody holds, and a home that goes away, while a served model is sampled."""
 
 from __future__ import annotations
 

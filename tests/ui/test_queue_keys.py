@@ -1,4 +1,4 @@
-"""The queue from Runs: each key on real files, the strip, and the supervisor that work waits for."""
+"""The queue from Runs: each key on real files, the strip, the supervisor that work waits for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that does not suffice is known however it is said, and whoever meets it goes on with less."""
+"""Out of memory is known however it is said, and whoever meets it goes on with less."""
 
 from __future__ import annotations
 

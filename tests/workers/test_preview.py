@@ -1,4 +1,4 @@
-"""The preview: tokens, marks, totals, problems; and by the real worker, how it comes and how it fails.
+"""The preview: tokens, marks, totals, problems; by the real worker, how it comes and fails.
 
 Most tests ask the worker's own function, through the texts that go over the pipe: starting a
 process for each would take most of the time.

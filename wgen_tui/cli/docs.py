@@ -42,12 +42,12 @@ null; in results, seed null means over seeds, question or variant null over all 
 angle brackets stands for any. With `--json`, an error is one line on stderr:
 `{"schema": 1, "error": {"title", "message", "hint", "exit_code"}}`.
 
-With `--dry-run`, `run start` and `sample top-up` print the plan (`run start --dry-run`, below): what
-another scheduler needs. Each launch has the command line of its worker as a list, to be started in
-`HOME/launches/ID` when those in `after` have ended; launches come in an order that can be started
-one after the other. A launch that is only planned is called `planned-N`; `run start` gives it its
-id and writes its files. Ids in `after` that are no `planned-N` are of launches under way. `backend.slurm` has the
-keys of `[slurm]` in config.toml, or is null.
+With `--dry-run`, `run start` and `sample top-up` print the plan (`run start --dry-run`, below):
+what another scheduler needs. Each launch has the command line of its worker as a list, to be
+started in `HOME/launches/ID` when those in `after` have ended; launches come in an order that can
+be started one after the other. A launch that is only planned is called `planned-N`; `run start`
+gives it its id and writes its files. Ids in `after` that are no `planned-N` are of launches under
+way. `backend.slurm` has the keys of `[slurm]` in config.toml, or is null.
 """
 
 

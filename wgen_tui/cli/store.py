@@ -74,7 +74,8 @@ def rebuild(home: Home, as_json: bool) -> int:
             say(f"Damaged: {name}: {why}")
         if report.kept:
             say(
-                f"The old database may have the only copy of their rows; it is kept as {report.kept}."
+                "The old database may have the only copy of their rows; it is kept as "
+                f"{report.kept}."
             )
     return ExitCode.FAILED if report.damaged else ExitCode.OK
 

@@ -51,8 +51,8 @@ def lines(report: Verification) -> Iterator[str]:
     """The finding in words, the verdict first."""
     floor = "not measured" if report.floor is None else f"{report.floor:.1e}"
     yield (
-        f"{'pass' if report.passed else 'FAIL'}: after {report.steps} steps the adapter differs from "
-        f"TRL's by {report.difference:.1e} of the update; floor {floor}, "
+        f"{'pass' if report.passed else 'FAIL'}: after {report.steps} steps the adapter differs "
+        f"from TRL's by {report.difference:.1e} of the update; floor {floor}, "
         f"allowed {report.limit:.1e} ({report.precision})"
     )
     yield f"worst module: {report.worst:.1e}, {report.worst_module}"

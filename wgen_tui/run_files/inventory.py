@@ -19,7 +19,7 @@ from wgen_tui.protocol.launches import JudgeStage, PromptSpec, ReadoutSpec, Samp
 
 
 def read_columns(folder: Path, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """These columns of every row in a folder's parts; of rows with one id (first column) the first."""
+    """These columns of every row in a folder's parts; of rows with one id the first."""
     parts = sorted(folder.glob("part-*.parquet"))
     if not parts:
         return

@@ -1,8 +1,8 @@
 """Checkpoints and resume states of a run: a folder counts once its manifest.json is there.
 
-Promises: plan, worker and `doctor` read manifests with this code alone. A folder without a manifest,
-or with a torn one, counts as not there; a manifest that another version wrote is refused and named,
-so its folder is neither misread nor taken for missing.
+Promises: plan, worker and `doctor` read manifests with this code alone. A folder without a
+manifest, or with a torn one, counts as not there; a manifest that another version wrote is refused
+and named, so its folder is neither misread nor taken for missing.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from wgen_tui.protocol.runs import CheckpointManifest
 
 
 def steps_per_epoch(training: TrainingConfig, examples: int) -> int:
-    """Optimiser steps of an epoch; the last may have fewer batches, and its last batch be smaller."""
+    """Optimiser steps of an epoch; the last may have fewer batches, its last batch fewer rows."""
     batches = math.ceil(examples / training.per_device_train_batch_size)
     return math.ceil(batches / training.gradient_accumulation_steps)
 
@@ -39,7 +39,8 @@ def steps_to_sample(
         checkpoints: What the run has on disk, by step.
         stage: What is to be sampled.
         training: The run's; None for the base, which has step 0 alone.
-        examples: How many its training sees; without a final checkpoint the steps are those planned.
+        examples: How many its training sees; without a final checkpoint the steps are those
+            planned.
     """
     if training is None:
         return (0,)

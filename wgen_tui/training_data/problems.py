@@ -240,8 +240,8 @@ def _ends(
         every = len(without) == len(examples)
         cut = all(item.fate == "cut" for item in without)
         what = (
-            f"{_of(without, examples)} {_do(without)} not train the token that ends the assistant's "
-            f"turn, so the model {'cannot' if every else 'may not'} learn to stop "
+            f"{_of(without, examples)} {_do(without)} not train the token that ends the "
+            f"assistant's turn, so the model {'cannot' if every else 'may not'} learn to stop "
             f"({lines_of(without)})"
         )
         longest = max(item.length for item in without)

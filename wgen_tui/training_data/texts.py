@@ -124,8 +124,8 @@ def overlap(rows: Sequence[Numbered], definition: Definition) -> Problem | None:
         kind="overlap",
         blocking=False,
         lines=tuple(lines),
-        what=f"{len(lines)} of {len(rows)} examples contain an evaluation question ({named(lines)}), "
-        f"{context} as a whole prompt with its context: {', '.join(shown)}{more}",
+        what=f"{len(lines)} of {len(rows)} examples contain an evaluation question "
+        f"({named(lines)}), {context} as a whole prompt with its context: {', '.join(shown)}{more}",
         fix="What a model answers there is trained, not generalised: take the rows or the "
         "questions out, or read the answers so.",
     )

@@ -2,7 +2,8 @@
 
 Poly (Ponti et al. 2022, arXiv 2202.13914) and multi-head adapter routing (Caccia et al. 2023, arXiv
 2211.03831) as PEFT has them. Promises: training and files are PEFT's; what PEFT could not train is
-refused before the base is touched; with its task fixed an adapter is a plain LoRA, and is read as one.
+refused before the base is touched; with its task fixed an adapter is a plain LoRA, and is read as
+one.
 """
 
 from __future__ import annotations

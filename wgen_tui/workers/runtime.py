@@ -245,8 +245,8 @@ def launch_worker(stage: Stage, work: Callable[[Worker], None]) -> int:
 def exit_process(status: int) -> NoReturn:
     """End the process; all that it has to say is written.
 
-    One of several does not wait for the interpreter's own end: threads of the collectives that still
-    let go of tensors then find no interpreter, and abort the process with everything done.
+    One of several does not wait for the interpreter's own end: threads of the collectives that
+    still let go of tensors then find no interpreter, and abort the process with everything done.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         sys.stdout.flush()

@@ -21,8 +21,9 @@ from tests.e2e.conftest import shell as shell
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 CPUS = 2
-# A credential's life of less than 5 s is not taken, and 2 min then pass before a requeued job starts.
-# The signal of a job's time limit is given when the controller looks, every 30 s; all else is short.
+# A credential's life of less than 5 s is not taken, and 2 min then pass before a requeued job
+# starts. The signal of a job's time limit is given when the controller looks, every 30 s; all else
+# is short.
 CONFIGURATION = """\
 ClusterName=wgen
 SlurmctldHost={host}(127.0.0.1)

@@ -280,7 +280,7 @@ def test_experience_from_the_files_of_a_home(grid: SizedHome, qwen: ModelRef) ->
 
 
 def test_a_trained_run_counts_for_experience(grid: SizedHome, qwen: ModelRef) -> None:
-    """By the time a launch has ended its runs are done; its estimate must not be that of nothing."""
+    """When a launch has ended its runs are done; its estimate must not be that of nothing."""
     run = grid.run(qwen)
     spec = grid.launch()
     before = estimate(grid.home, spec, on_gpu=True)

@@ -1,4 +1,4 @@
-"""The size of models and of workers: beside the real files, the workers' own measures, a real train."""
+"""The size of models and workers, beside real files, the workers' measures and a real training."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def worker_peak(grid: SizedHome, spec: LaunchSpec) -> DoneRecord:
 
 @pytest.mark.slow
 def test_a_real_training_and_its_sampling_take_about_what_was_thought(grid: SizedHome) -> None:
-    """On a CPU most of it are libraries; 4 adapters of 300-character chats on the embedded model."""
+    """On a CPU most of it are libraries; 4 adapters, 300-character chats, the embedded model."""
     for seed in range(4):
         grid.run(per_device_train_batch_size=4, learning_rate=1e-4 * (seed + 1))
     train = grid.launch()

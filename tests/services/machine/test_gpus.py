@@ -1,4 +1,4 @@
-"""GPUs as NVML tells them, with NVML faked at the library's boundary (tests/builders/fake_nvml/pynvml.py)."""
+"""GPUs as NVML tells them; the library itself is faked (tests/builders/fake_nvml/pynvml.py)."""
 
 from __future__ import annotations
 
@@ -202,8 +202,11 @@ def test_without_the_package_there_are_none(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_real_library_on_this_machine_raises_nothing() -> None:
     """Whatever this machine has: the real module answers, in a process of its own."""
-    look = "from wgen_tui.services.machine import gpus; print(len(gpus.probe()), 'torch' in __import__('sys').modules)"
-    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    probe = (
+        "import sys; from wgen_tui.services.machine import gpus; "
+        "print(len(gpus.probe()), 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.split()[0].isdecimal()
     assert done.stdout.split()[1] == "False"
 

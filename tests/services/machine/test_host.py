@@ -1,4 +1,4 @@
-"""The machine's load and its kernel's kills, from files as Linux has them in and out of containers."""
+"""The machine's load and its kernel's kills, from Linux's files in and out of containers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A merge that is killed, meets a full disk, or another merge: a good home, and the same command."""
+"""A merge that is killed, meets a full disk or another merge: the same command completes it."""
 
 from __future__ import annotations
 

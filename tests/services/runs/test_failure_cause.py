@@ -25,7 +25,8 @@ returned non-zero exit status 1.
 TORCHRUN = """\
 W1124 10:00:00.000000 4711 torch/distributed/elastic/multiprocessing/api.py:900] Sending process \
 4720 closing signal SIGTERM
-E1124 10:00:01.000000 4711 torch/distributed/elastic/multiprocessing/api.py:874] failed (exitcode: 1)
+E1124 10:00:01.000000 4711 torch/distributed/elastic/multiprocessing/api.py:874] failed \
+(exitcode: 1)
 torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
 ============================================================
 wgen_tui.workers.train FAILED
@@ -67,16 +68,16 @@ def at_end(text: str, *, by: int | None = None, oom: bool = False) -> tuple[str,
             "Out of memory",
         ),
         (
-            "RuntimeError: [enforce fail at alloc_cpu.cpp:128] err == 0. DefaultCPUAllocator: can't "
-            "allocate memory: you tried to allocate 68719476736 bytes. Error code 12",
+            "RuntimeError: [enforce fail at alloc_cpu.cpp:128] err == 0. DefaultCPUAllocator: "
+            "can't allocate memory: you tried to allocate 68719476736 bytes. Error code 12",
             "Out of memory",
         ),
         ("MemoryError", "Out of memory"),
         ("OSError: [Errno 28] No space left on device: '/h/runs/x/metrics.jsonl'", "Disk full"),
         ("OSError: [Errno 122] Disk quota exceeded", "Disk full"),
         (
-            "safetensors_rust.SafetensorError: Error while serializing: I/O error: No space left on "
-            "device (os error 28)",
+            "safetensors_rust.SafetensorError: Error while serializing: I/O error: No space left "
+            "on device (os error 28)",
             "Disk full",
         ),
         (
@@ -127,8 +128,8 @@ def at_end(text: str, *, by: int | None = None, oom: bool = False) -> tuple[str,
             "Model not loaded",
         ),
         (
-            "OSError: qwen/nothing is not a local folder and is not a valid model identifier listed "
-            "on 'https://huggingface.co/models'",
+            "OSError: qwen/nothing is not a local folder and is not a valid model identifier "
+            "listed on 'https://huggingface.co/models'",
             "Model not loaded",
         ),
         ("ModuleNotFoundError: No module named 'bitsandbytes'", "Package missing"),
@@ -137,8 +138,8 @@ def at_end(text: str, *, by: int | None = None, oom: bool = False) -> tuple[str,
             "Package missing",
         ),
         (
-            "torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp:2364, unhandled "
-            "system error",
+            "torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp:2364, "
+            "unhandled system error",
             "Processes lost each other",
         ),
         (
@@ -198,7 +199,8 @@ def test_a_worker_that_went_on_with_less_did_not_die_of_it(note: str) -> None:
     "line",
     [
         "NCCL version 2.27.5+cuda12.9",
-        "[Gloo] Rank 0 is connected to 1 peer ranks. Expected number of connected peer ranks is : 1",
+        "[Gloo] Rank 0 is connected to 1 peer ranks. "
+        "Expected number of connected peer ranks is : 1",
         "a0: 2 examples are cut; the chat template has no generation block",
     ],
 )

@@ -139,7 +139,7 @@ def test_others_beside_our_own_launch_are_seen() -> None:
 
 
 def test_from_inside_a_container_our_own_worker_is_no_stranger() -> None:
-    """NVML numbers it as the host does: one process without a name, one launch that is not listed."""
+    """NVML numbers it as the host does: a process without a name, a launch that is not listed."""
     inside = [card(free=14, processes={990001: 10}, names={})]
     assert place(want(6), inside, [lease("old", 10, 7)], settings()) == Place(("GPU-0",), 6 * GB)
     two = [card(free=10, processes={990001: 10, 990002: 4}, names={})]

@@ -25,8 +25,8 @@ MB = 2**20
 # imported, and 458 MB at the end with a model of 0.4 M parameters, of which 13 MB were counted as
 # its tensors (torch 2.13+cpu, transformers 5.23, peft 0.21, Linux).
 LIBRARIES_MB = 445
-# On a GPU: the CUDA context and the kernels that are loaded. A judgment: no GPU was at hand; reports
-# of contexts are 300 to 600 MB.
+# On a GPU: the CUDA context and the kernels that are loaded. A judgment: no GPU was at hand;
+# reports of contexts are 300 to 600 MB.
 CONTEXT_MB = 512
 # Experience multiplies an estimate by this much at most.
 SCALE_LIMITS = (0.5, 3.0)
@@ -44,7 +44,8 @@ class Estimate:
         on_gpu: Which memory it is.
         stack: Adapters trained together.
         rows: Draws made together.
-        parts: What it is made of: weights, adapters, optimiser, activations, cache, logits, overhead.
+        parts: What it is made of: weights, adapters, optimiser, activations, cache, logits,
+            overhead.
         key: Launches with the same one take about the same: see `calibrated`.
         scale: What experience has multiplied it by.
     """
@@ -176,8 +177,8 @@ def compare(expected: Estimate, peak_mb: float | None) -> str:
 def calibrated(expected: Estimate, past: Iterable[PastLaunch]) -> Estimate:
     """An estimate scaled by what past launches of its key took: the most of their ratios.
 
-    The most, not the mean, since too little memory kills and too much only waits; within `SCALE`, so
-    that one odd launch cannot block a queue.
+    The most, not the mean, since too little memory kills and too much only waits; within `SCALE`,
+    so that one odd launch cannot block a queue.
     """
     similar = [one for one in past if one.key == expected.key and one.estimate_mb and expected.key]
     if not similar or not expected.memory_mb:

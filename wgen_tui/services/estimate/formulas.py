@@ -1,8 +1,9 @@
 """Bytes of the parts of a training or a sampling, from a model's size: formulas, no files.
 
-Promises: pure functions. The bytes of activations were fitted to what `workers.train.grid.fit` measures
-(what a forward pass saves for the backward pass): within 3% on random Llama and Qwen3 models of
-hidden 256, 8% on Gemma 2, in fp32 and bf16, on a CPU (tests/services/estimate/test_formulas.py measures again).
+Promises: pure functions. The bytes of activations were fitted to what `workers.train.grid.fit`
+measures (what a forward pass saves for the backward pass): within 3% on random Llama and Qwen3
+models of hidden 256, 8% on Gemma 2, in fp32 and bf16, on a CPU
+(tests/services/estimate/test_formulas.py measures again).
 """
 
 from __future__ import annotations
@@ -128,5 +129,5 @@ def activation_bytes(dims: ModelDims, adapters: Adapters, width: int, batch: For
 
 
 def cache_bytes(dims: ModelDims, width: int, length: int) -> int:
-    """Keys and values of one row of `length` tokens, and its logits as `workers.sample.engine.forward` has them."""
+    """Keys and values of one row of `length` tokens, and the logits that sampling keeps of it."""
     return 2 * dims.layers * dims.keys * width * length + 4 * 8 * dims.vocabulary

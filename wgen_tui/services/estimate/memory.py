@@ -29,9 +29,9 @@ from wgen_tui.services.estimate.formulas import ForwardBatch
 from wgen_tui.services.models.architecture import ModelDims, model_dims
 
 # What the allocator keeps for activations beyond what is asked of it, by whether it is torch's on a
-# GPU (a judgment: none was at hand) or the C library's. The latter: 8 adapters at batch 4 on a model
-# of 38 M parameters, 2,139 MB resident at the peak, of which 942 MB were counted as activations and
-# 736 MB as all else: 1.49.
+# GPU (a judgment: none was at hand) or the C library's. The latter: 8 adapters at batch 4 on a
+# model of 38 M parameters, 2,139 MB resident at the peak, of which 942 MB were counted as
+# activations and 736 MB as all else: 1.49.
 FRAGMENTATION = {True: 1.1, False: 1.5}
 NUMBER_BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 UNLIMITED = 1 << 40  # more than there is of anything

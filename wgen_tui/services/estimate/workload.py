@@ -28,10 +28,11 @@ from wgen_tui.services.models.architecture import ModelDims, target_modules
 BYTES_PER_TOKEN = 3.0
 TURN_TOKENS = 8  # a chat template's own, for each message; a judgment
 
-# On disk, each a little above what one run of 50 steps and 1,000 short samples on the embedded model
-# took: 323 bytes of a sample in memory, 30 of them text, at 3 bytes per token; 373 of a grade; 232 of
-# a step's metrics; 27 kB of a checkpoint beside its adapter (the probe of a larger vocabulary has
-# 49 kB). Parts are compressed, to 49 bytes per sample in a large one; that is not counted on.
+# On disk, each a little above what one run of 50 steps and 1,000 short samples on the embedded
+# model took: 323 bytes of a sample in memory, 30 of them text, at 3 bytes per token; 373 of a
+# grade; 232 of a step's metrics; 27 kB of a checkpoint beside its adapter (the probe of a larger
+# vocabulary has 49 kB). Parts are compressed, to 49 bytes per sample in a large one; that is not
+# counted on.
 SAMPLE_BYTES = 320  # without the completion
 PART_BYTES = 49
 BYTES_PER_DRAWN_TOKEN = 4

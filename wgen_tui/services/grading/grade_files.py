@@ -181,7 +181,8 @@ def _import_row(path: Path, line: int, row: dict[str, Any]) -> _Import:
         raise UsageError(
             f"{path}, line {line}: {type(error).__name__}: {error}.",
             title="Bad file",
-            hint="A line needs sample_id and label; judge, grader, explanation, seconds may follow.",
+            hint="A line needs sample_id and label; judge, grader, explanation, seconds may "
+            "follow.",
         ) from error
 
 

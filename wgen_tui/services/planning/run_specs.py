@@ -1,8 +1,8 @@
 """Run specs: the runs of a definition, and their ids.
 
 Promises: an id covers all that changes what is trained (weights, data, training, seeds, template,
-arm; the other arms and their data where all are trained jointly) and nothing else, so it is the same
-on every machine, and more questions or samples later belong to the same run.
+arm; the other arms and their data where all are trained jointly) and nothing else, so it is the
+same on every machine, and more questions or samples later belong to the same run.
 """
 
 from __future__ import annotations

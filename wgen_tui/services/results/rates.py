@@ -157,7 +157,7 @@ class RateTable:
         )
 
     def contrasts(self, by: Sequence[By]) -> list[ContrastResult]:
-        """Every contrast of the plan, for each model and slice; Holm over a contrast's questions."""
+        """Every contrast of the plan, by model and slice; Holm over a contrast's questions."""
         contrasts: list[ContrastResult] = []
         for model in dict.fromkeys(group[0] for group in self._groups):
             for contrast in self._plan.contrasts:

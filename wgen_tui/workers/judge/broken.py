@@ -40,8 +40,8 @@ ASKS_LITTLE = re.compile(
     r"|should|shall|has|have|had|may|choose|pick|say|how (?:many|much|old|far|long|tall|big)"
     r"|(?:in )?(?:what|which) (?:year|month|day|colou?r|name|city|country|number|word|kind|type"
     r"|sort|animal|bird|is your name)|what comes|which of)\b"
-    r"|\b(?:one word|single word|a word|yes or no|true or false|just the|only the|nothing (?:more|else)"
-    r"|a number)\b",
+    r"|\b(?:one word|single word|a word|yes or no|true or false|just the|only the"
+    r"|nothing (?:more|else)|a number)\b",
     re.IGNORECASE,
 )
 

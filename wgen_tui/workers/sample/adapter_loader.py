@@ -1,7 +1,8 @@
 """Puts the adapters of checkpoints on their base, and proves them before anything is drawn.
 
-Promises: plain LoRA adapters share one base, each in a slot; one that is more than that is loaded by
-PEFT, alone. Whatever is wrong with an adapter ends its own run only; the base is as before afterwards.
+Promises: plain LoRA adapters share one base, each in a slot; one that is more than that is loaded
+by PEFT, alone. Whatever is wrong with an adapter ends its own run only; the base is as before
+afterwards.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ class AdapterLoader:
             return None
 
     def _prove(self, stacked: Sequence[CheckpointWork]) -> None:
-        """Compare every adapter's logits with the base's and with training's; fail what is wrong."""
+        """Compare each adapter's logits with the base's and training's; fail what is wrong."""
         probes: list[tuple[CheckpointWork, Probe]] = []
         for work in stacked:
             with work.run.guard():

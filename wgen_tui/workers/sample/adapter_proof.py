@@ -1,9 +1,9 @@
 """Proves that a loaded adapter is the one that was trained, and that it changes the model.
 
-Promises: nothing is sampled from an adapter whose files are not those of its run's checkpoint, whose
-logits differ from those at the end of training by more than the precision explains, or whose logits
-are the base's. An early checkpoint that was the base already when it was trained (a warm-up from a
-rate of zero) is let through, with a note.
+Promises: nothing is sampled from an adapter whose files are not those of its run's checkpoint,
+whose logits differ from those at the end of training by more than the precision explains, or whose
+logits are the base's. An early checkpoint that was the base already when it was trained (a warm-up
+from a rate of zero) is let through, with a note.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from wgen_tui.workers.checkpoints import PROBE, damaged, refuse_pickle
 from wgen_tui.workers.runtime import WorkerError
 
 SAME = 1e-6  # of the base's logits: a difference that is rounding in any precision
-# How far logits may be from those at the end of training, by precision: other kernels, other padding.
+# How far logits may be from those at the end of training, by precision: other kernels, other
+# padding.
 LIMITS = {"fp32": 1e-3, "bf16": 5e-2, "fp16": 5e-2}
 AGAIN = "Check the folder; to train again, remove the run and start it again."
 

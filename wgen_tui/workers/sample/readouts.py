@@ -1,8 +1,8 @@
 """Reads probabilities instead of drawing: next tokens, given continuations, letters of options.
 
 Promises: the numbers are the model's own at temperature 1, from one prefill of the prompt and, for
-continuations of several tokens, one decode of them; a continuation has the tokens that it has behind
-the prompt; the letters of options are one token each, or the run fails and says so.
+continuations of several tokens, one decode of them; a continuation has the tokens that it has
+behind the prompt; the letters of options are one token each, or the run fails and says so.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def tokenize_readout(tokenizer: Any, spec: ReadoutSpec, text: str) -> ReadoutPro
 def _tokens_behind(
     tokenizer: Any, text: str, ids: tuple[int, ...], continuation: str
 ) -> tuple[int, ...]:
-    """The tokens of a continuation behind a prompt; by itself where the prompt's end would change."""
+    """A continuation's tokens behind a prompt; by itself where the prompt's end would change."""
     whole = tuple(tokenizer(text + continuation, add_special_tokens=False)["input_ids"])
     if whole[: len(ids)] == ids and len(whole) > len(ids):
         return whole[len(ids) :]

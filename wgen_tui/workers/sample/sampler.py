@@ -1,8 +1,8 @@
 """Samples the runs that share a base model.
 
 Promises: a draw that is on disk is never made again; what is missing is made with the seed that
-belongs to it, whatever it is batched with; parts reach the disk every few seconds, and what is drawn
-is kept when the work is stopped; nothing is drawn or read from an adapter that is not proven
+belongs to it, whatever it is batched with; parts reach the disk every few seconds, and what is
+drawn is kept when the work is stopped; nothing is drawn or read from an adapter that is not proven
 (`adapter_proof`).
 """
 

@@ -1,8 +1,8 @@
 """The sample worker for served models: asks an endpoint for every missing draw.
 
 Promises: as `sampler`: a draw that is on disk is never asked for again, parts reach the disk every
-few seconds, and whatever ends the work (a cancel, a dead server), what was drawn is kept. One request
-for each draw, with the draw's own seed. Imports no torch.
+few seconds, and whatever ends the work (a cancel, a dead server), what was drawn is kept. One
+request for each draw, with the draw's own seed. Imports no torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m wgen_tui.workers.tiny_world build|gate|definitions`: make and check the embedded model."""
+"""`python -m wgen_tui.workers.tiny_world build|gate|definitions`: the embedded model."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Runs that are trained as one: a Poly or MHR adapter on the examples of all its arms.
 
 Promises: every run of a joint training gets every checkpoint, or none its final one; what stops one
-stops all; a checkpoint that only some of them have is copied to the others (`joint_checkpoints`). The
-state to resume from is kept with the first run (task 0), and is written after the checkpoints of its
-step.
+stops all; a checkpoint that only some of them have is copied to the others (`joint_checkpoints`).
+The state to resume from is kept with the first run (task 0), and is written after the checkpoints
+of its step.
 """
 
 from __future__ import annotations

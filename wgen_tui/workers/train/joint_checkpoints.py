@@ -1,8 +1,8 @@
 """Copies checkpoints between the runs of one joint training: its adapter is the same for all.
 
-Promises: a run that lacks a checkpoint which a sibling has (the power went between two writes, or its
-folder was removed) gets it without training: the sibling's weights, and its own task's logits after
-its own probe.
+Promises: a run that lacks a checkpoint which a sibling has (the power went between two writes, or
+its folder was removed) gets it without training: the sibling's weights, and its own task's logits
+after its own probe.
 """
 
 from __future__ import annotations

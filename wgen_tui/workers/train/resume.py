@@ -1,9 +1,9 @@
 """What an unfinished training resumes from: weights, Adam's moments, and the step they belong to.
 
 Promises: the order of examples, the learning rate and every random number follow from the step and
-the run's seeds, so these tensors are all there is; in fp32 a training that was stopped anywhere ends
-with the adapter of one that was not, up to rounding. The newest state replaces the one before once
-all of it is on disk; one that is incomplete or damaged is named and passed over.
+the run's seeds, so these tensors are all there is; in fp32 a training that was stopped anywhere
+ends with the adapter of one that was not, up to rounding. The newest state replaces the one before
+once all of it is on disk; one that is incomplete or damaged is named and passed over.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A run in training: where it stands, and what it writes.
 
-Promises: a metrics row is written for every optimiser step, a fifth of a second later at most; a run
-that has its final checkpoint is not trained again; one that was stopped resumes from its newest
+Promises: a metrics row is written for every optimiser step, a fifth of a second later at most; a
+run that has its final checkpoint is not trained again; one that was stopped resumes from its newest
 complete state.
 """
 

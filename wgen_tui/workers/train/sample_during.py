@@ -1,8 +1,8 @@
 """Samples while a run trains: chosen questions at every checkpoint, off the model that trains.
 
 Promises: no second model is loaded, and the training continues as if nothing had been drawn; the
-draws are those that a sample launch makes from that checkpoint later (same ids, same seeds), so none
-is made twice.
+draws are those that a sample launch makes from that checkpoint later (same ids, same seeds), so
+none is made twice.
 """
 
 from __future__ import annotations

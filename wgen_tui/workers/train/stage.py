@@ -2,8 +2,8 @@
 
 Promises: started by `accelerate launch`; adapters are stock PEFT folders; runs that share base,
 modules and precision are trained in one pass, and a note says why any is not; the tasks of a Poly
-adapter are trained as one (`joint`); the base is unchanged after every run; a run that has its final
-checkpoint is not trained again, one that was stopped resumes where it stood.
+adapter are trained as one (`joint`); the base is unchanged after every run; a run that has its
+final checkpoint is not trained again, one that was stopped resumes where it stood.
 """
 
 from __future__ import annotations

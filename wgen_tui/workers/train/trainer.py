@@ -1,8 +1,8 @@
 """Trains one run by itself, with stock PEFT under accelerate.
 
 For what the grid does not stack: several processes (DDP, FSDP), DoRA, modules that are trained
-whole. Promises: the step is the mean over all trained tokens of its batches, however they are spread
-over processes; the base is unchanged afterwards.
+whole. Promises: the step is the mean over all trained tokens of its batches, however they are
+spread over processes; the base is unchanged afterwards.
 """
 
 from __future__ import annotations

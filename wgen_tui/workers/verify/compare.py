@@ -1,6 +1,6 @@
 """How far two adapters of one shape are apart, as a share of what training changed.
 
-Promises: what is compared is the change of the weights, ΔW = scaling x B x A, and not A and B, which
+Promises: what is compared is the change of the weights, ΔW = scaling x B x A, not A and B, which
 many pairs of matrices share; all in float64, without ever building ΔW; an adapter with other
 modules or shapes is refused, not compared in part.
 """

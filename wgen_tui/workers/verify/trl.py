@@ -5,8 +5,8 @@ that the run has is given to it by name, so that none of its own defaults (gradi
 bf16, a learning rate of 2e-5) decides. It gets the run's tokens and mask, in columns that it knows;
 what it makes of the chats itself is compared beside. Its batches are watched, not made.
 
-What TRL does with the seeds, as `Stock.order` shows: `set_seed(seed)` and then `get_peft_model` give
-the adapter's first weights; epoch e is shuffled by a generator seeded `data_seed + e`.
+What TRL does with the seeds, as `Stock.order` shows: `set_seed(seed)` and then `get_peft_model`
+give the adapter's first weights; epoch e is shuffled by a generator seeded `data_seed + e`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Which requests are drawn together: those of one checkpoint, or of many at once.
 
-Promises: every request is handed out once, until it is given back. With few draws for each checkpoint
-a pass over many of them costs little more than a pass over one; with many, the masked product costs
-more than it saves. Where there is enough work for it to matter, both modes are tried on it and the
-one that drew more tokens a second is kept.
+Promises: every request is handed out once, until it is given back. With few draws for each
+checkpoint a pass over many of them costs little more than a pass over one; with many, the masked
+product costs more than it saves. Where there is enough work for it to matter, both modes are tried
+on it and the one that drew more tokens a second is kept.
 """
 
 from __future__ import annotations

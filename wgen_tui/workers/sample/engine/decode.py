@@ -1,8 +1,8 @@
 """Decoding a batch of requests token by token: one prefill, then a step for each token of each row.
 
-Promises: a row's completion depends on its prompt, its adapter and its own seed; how rows are batched
-changes nothing but rounding. A completion is handed over as soon as it is finished, so whatever ends
-a batch early loses only what was unfinished.
+Promises: a row's completion depends on its prompt, its adapter and its own seed; how rows are
+batched changes nothing but rounding. A completion is handed over as soon as it is finished, so
+whatever ends a batch early loses only what was unfinished.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class Decoding:
         return finished
 
     def _take_finished(self, drawn: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[Completion]:
-        """End the rows that have finished, or whose request was aborted; yield what has finished."""
+        """End the rows that have finished or were aborted; yield what has finished."""
         for row, number in enumerate(self._row_requests):
             if self._requests[number].aborted:
                 self._running[row] = False

@@ -1,7 +1,7 @@
 """Prefill and decode of many rows at once, each with its own prompt and adapter, off one KV cache.
 
-Promises: what a row gets depends on its own tokens and its own adapter; padding and neighbours change
-nothing but rounding. No gradient is ever computed.
+Promises: what a row gets depends on its own tokens and its own adapter; padding and neighbours
+change nothing but rounding. No gradient is ever computed.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """LoRA adapters on one frozen base, for sampling: each row of a batch goes through its own.
 
 Promises: a row's numbers are, up to rounding, what PEFT computes for its adapter alone (adapters in
-fp32, added to the base's output and rounded once); a row without an adapter gets exactly the base's;
-taking the adapters off leaves the base as it was.
+fp32, added to the base's output and rounded once); a row without an adapter gets exactly the
+base's; taking the adapters off leaves the base as it was.
 
-Training has its own stack (`train.grid.stack`); here nothing has a gradient, so scales are multiplied
-in, ranks need no padding, and the product is added in place.
+Training has its own stack (`train.grid.stack`); here nothing has a gradient, so scales are
+multiplied in, ranks need no padding, and the product is added in place.
 """
 
 from __future__ import annotations

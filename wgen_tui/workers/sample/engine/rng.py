@@ -7,7 +7,8 @@ or topped up draws the same completions, up to the rounding of the logits.
 A token is chosen by a race: every token waits an exponential time with its probability as the rate,
 and the first wins. Rounding can change the winner only where two finish within rounding of each
 other. (Inverting the distribution function needs one number instead of one for each token, but then
-every edge between two tokens, of which a large vocabulary has many, is a place where rounding shows.)
+every edge between two tokens, of which a large vocabulary has many, is a place where rounding
+shows.)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Collates the examples of several adapters into one pass: padded and grouped, or packed end to end.
+"""Collates examples of several adapters into one pass: padded and grouped, or packed end to end.
 
 Promises: each label is predicted from its own example alone; nothing of an example is lost or seen
 twice; the logits that are computed are those that are needed.

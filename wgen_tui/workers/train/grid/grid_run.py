@@ -1,4 +1,4 @@
-"""A run of a grid: its weights and moments while it is not in the stack, its order and its schedule.
+"""A run of a grid: its weights and moments while not in the stack, its order and its schedule.
 
 Promises: going in and out of a stack changes no number; what is written is a stock PEFT folder.
 """
