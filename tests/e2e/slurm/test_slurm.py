@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,10 +131,14 @@ def make(slurm: Slurm, shell: Shell, define: Define) -> Iterator[Callable[..., W
 
 
 def _is_told_to_end(worker: psutil.Process) -> bool:
-    """Whether SIGTERM waits for a process that stands still."""
-    status = Path(f"/proc/{worker.pid}/status").read_text()
+    """Whether SIGTERM has come to a process that stands still; Slurm's own SIGCONT may wake it."""
+    try:
+        status = Path(f"/proc/{worker.pid}/status").read_text()
+    except FileNotFoundError:
+        return True  # it has saved and ended
     (pending,) = re.findall(r"^ShdPnd:\s*(\w+)", status, re.MULTILINE)
-    return bool(int(pending, 16) >> (signal.SIGTERM - 1) & 1)
+    stopped = re.search(r"^State:\s*T", status, re.MULTILINE) is not None
+    return not stopped or bool(int(pending, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def _rows(arm: str, count: int) -> str:
@@ -166,8 +171,9 @@ def test_eight_runs_as_an_array(slurm: Slurm, make: Callable[..., Work]) -> None
     worker.suspend()
     slurm.let_run_out(tasks["long"], signal_seconds=115)
     until(lambda: _is_told_to_end(worker), work.log)
-    worker.resume()
-    launcher.resume()
+    for stopped in (worker, launcher):
+        with suppress(psutil.NoSuchProcess):
+            stopped.resume()
     until(lambda: (job := work.job("long")) and job.requeues, work.log)
     slurm.ask("scontrol", "update", f"JobId={tasks['long']}", "TimeLimit=30")
     assert command.wait() == 1  # the cancelled one
