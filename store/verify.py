@@ -174,7 +174,7 @@ def _note_gone(
         if folder == "journal" or rest.partition("/")[0] in runs:
             report.damaged[name] = "the file was taken in and is gone"
     for part in parts.scan(files):
-        # A spec is written anew when its model has moved; all else only grows.
+        # A spec is written again when its model has moved; all else only grows.
         shrunk = part.table != "run" and part.size < before.get(part.name, 0)
         if shrunk and part.name not in report.damaged:
             report.damaged[part.name] = (

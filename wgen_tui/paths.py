@@ -144,7 +144,7 @@ class RunPaths:
 
     @property
     def resume(self) -> Path:
-        """What an unfinished training goes on from: one folder, newest state, none at the end."""
+        """What an unfinished training resumes from: one folder, newest state, none at the end."""
         return self.root / "resume"
 
     @property

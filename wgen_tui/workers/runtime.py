@@ -39,7 +39,7 @@ from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.workers.peak import peak_memory_mb
 
 PROGRESS_SECONDS = 0.25  # between two progress events of a run
-HOLD_SECONDS = 0.25  # between two looks whether to go on
+HOLD_SECONDS = 0.25  # between two checks whether to continue
 
 
 class Cancelled(Exception):
@@ -47,7 +47,7 @@ class Cancelled(Exception):
 
 
 class WorkerError(WgenError):
-    """A run, or the launch, cannot go on; title, message and hint reach the user."""
+    """A run, or the launch, cannot continue; title, message and hint reach the user."""
 
 
 @dataclass

@@ -33,7 +33,7 @@ def restart_runs(home: Home, run_ids: Sequence[str]) -> tuple[LaunchSpec, ...]:
         The launches, in order; those of runs that are finished or under way are not among them.
 
     Raises:
-        UsageError: a run has no launch to go on from, or the home cannot be written.
+        UsageError: a run has no launch to resume, or the home cannot be written.
     """
     launches = Launches(home)
     chains: dict[Chain, list[str]] = defaultdict(list)

@@ -33,7 +33,7 @@ class Status:
     Attributes:
         load: The machine's.
         pause: Why nothing is started; None when the queue is not paused.
-        orphaned: Whether work could go on and there is no supervisor to do it.
+        orphaned: Whether work could continue and there is no supervisor to do it.
     """
 
     load: Load

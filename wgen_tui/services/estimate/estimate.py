@@ -85,7 +85,7 @@ def estimate(
         free_mb: The most memory that it may find free, mostly that of the largest GPU: workers
             choose how much they do at once by it. None: they are not limited by memory.
         stack: Most adapters together (queue.json); None: as the launch says.
-        rows: Most draws together, likewise.
+        rows: Most draws together; None: as the launch says.
         from_scratch: As if nothing of it were done yet.
     """
     gpu = has_gpu() if on_gpu is None else on_gpu
@@ -206,7 +206,7 @@ class History:
     ) -> None:
         """Take a launch in, if it has ended well and its peak was measured; cheap when known.
 
-        Its estimate is made anew, as if none of its runs were done, and uncalibrated: ratios to
+        Its estimate is made again, as if none of its runs were done, and uncalibrated: ratios to
         estimates that had been scaled would go up and down for ever.
         """
         if spec.launch_id in self._past:

@@ -98,7 +98,7 @@ class ForwardBatch:
         tokens: Padding included.
         length: Of a row.
         labels: Tokens whose logits are computed.
-        checkpointing: Only the inputs of blocks are kept, and one block at a time is computed anew.
+        checkpointing: Only the inputs of blocks are kept, and one block at a time computed again.
     """
 
     tokens: int
@@ -118,7 +118,7 @@ def activation_bytes(dims: ModelDims, adapters: Adapters, width: int, batch: For
     """A pass and its backward pass at their peak.
 
     Beside what is saved: of an MLP the gradients of its three widths, and of each label the logits
-    and their gradient, both also in fp32. A block that is computed anew is there a second time as
+    and their gradient, both also in fp32. A block that is computed again is there a second time as
     gradients: without that a measured peak on a CPU was 30% above the estimate, with it 20%.
     """
     passing = batch.tokens * 3 * dims.inner * width

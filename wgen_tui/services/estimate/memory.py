@@ -42,9 +42,9 @@ class Limits:
     """What bounds how much is done at once.
 
     Attributes:
-        room: Bytes that a worker may find free; None for no limit.
+        free: Bytes that a worker may find free; None for no limit.
         stack: Most adapters together, as asked for; `rows`: most draws.
-        anew: Runs that are trained count as well.
+        from_scratch: Runs that are trained count as well.
     """
 
     on_gpu: bool
@@ -222,7 +222,7 @@ def _decode_batch(
 def _sample_need(
     home: Home, spec: LaunchSpec, base: _LoadedBase, runs: Sequence[RunSpec], limits: Limits
 ) -> MemoryNeed | None:
-    """The base, the adapters that sit on it together, and what is drawn at once."""
+    """The base, the adapters that are loaded with it, and what is drawn at once."""
     stage = spec.sample
     if stage is None:
         return None

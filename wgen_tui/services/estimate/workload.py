@@ -136,7 +136,7 @@ def checkpoints_to_sample(home: Home, spec: RunSpec, stage: SampleStage) -> int:
 
 
 def train_disk_bytes(dims: ModelDims | None, spec: RunSpec, during: SampleStage | None) -> int:
-    """What training a run writes: checkpoints, the state to go on from (two at a time), metrics."""
+    """What training a run writes: checkpoints, states to resume from (two at a time), metrics."""
     training = spec.training
     if training is None:
         return 0

@@ -124,7 +124,7 @@ class _Nvml:
         try:
             devices = visible(list(self._devices(troubles)), os.environ.get("CUDA_VISIBLE_DEVICES"))
         except self.library.NVMLError as error:
-            # The driver went away under us: begin anew next time.
+            # The driver went away under us: start again next time.
             self._open = False
             self._retry_at = time.monotonic() + RETRY_SECONDS
             self.troubles = (f"NVML: {error}",)

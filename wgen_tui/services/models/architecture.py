@@ -218,7 +218,7 @@ def _dims_from_name(name: str) -> ModelDims | None:
 def target_modules(
     dims: ModelDims, pattern: str | tuple[str, ...], layers: tuple[int, ...] | None
 ) -> dict[str, tuple[int, int]]:
-    """The modules that an adapter sits on, as PEFT chooses them.
+    """The modules that an adapter changes, as PEFT chooses them.
 
     Args:
         dims: The model.

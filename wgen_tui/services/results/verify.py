@@ -68,7 +68,7 @@ def verify(
 
 
 def read(home: Home, run_id: str) -> Verification | None:
-    """What was last found of a run; None when it was not verified, or trained anew since."""
+    """What was last found of a run; None when it was not verified, or trained again since."""
     paths = home.run(run_id)
     final = final_checkpoint(paths, skip_refused=True)
     try:

@@ -7,7 +7,7 @@ from collections.abc import Container
 
 
 class GracePeriod:
-    """Since when each launch is to end. Not in a file: a new supervisor gives the time anew."""
+    """Since when each launch is to end. Not in a file: a new supervisor gives the time again."""
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
@@ -18,7 +18,7 @@ class GracePeriod:
         return time.monotonic() - since > seconds
 
     def cancel(self, launch_id: str) -> None:
-        """Let the time begin anew, should it be asked for again: the launch need not end."""
+        """Start the time again, should it be asked for again: the launch need not end."""
         self._since.pop(launch_id, None)
 
     def keep_only(self, launch_ids: Container[str]) -> None:

@@ -133,7 +133,7 @@ def _requeue(home: Home, launch_id: str, received: _Signals, settings: SlurmSett
             return
         commands.run(["scontrol", "requeue", task_id])
     except WgenError as error:
-        # The job ends without a result; the supervisor gives the launch to Slurm anew.
+        # The job ends without a result; the supervisor gives the launch to Slurm again.
         print(f"{launch_id}: not requeued: {error.message}")
         return
     print(f"{launch_id}: stopped and requeued")

@@ -163,7 +163,7 @@ class GridTrainer:
         self._rebuild([*self._active, *added], in_stack=self._active)
 
     def _rebuild(self, active: Sequence[GridRun], in_stack: Sequence[GridRun]) -> None:
-        """Fill the stack anew; what the stack has of those that are in it now is newer."""
+        """Fill the stack again; what the stack has of those that are in it now is newer."""
         self._copy_back(in_stack)
         self._active = list(active)
         if not active:
