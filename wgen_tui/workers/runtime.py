@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import gc
 import os
 import signal
 import sys
@@ -217,6 +218,8 @@ def launch_worker(stage: Stage, work: Callable[[Worker], None]) -> int:
     Returns:
         The exit status: 0, or 1 if a run failed, or 3 if another process holds the launch.
     """
+    gc.freeze()  # the imports, which entry points make without the collector
+    gc.enable()
     keep_private()
     parser = argparse.ArgumentParser(prog=f"python -m wgen_tui.workers.{stage}")
     parser.add_argument("--home", required=True, type=Path)
