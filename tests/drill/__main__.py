@@ -108,10 +108,7 @@ class Drill:
             if self.client is None or self.client.ended:
                 return []
             return victims.session_of(self.client.process.pid)
-        found = victims.worker_processes(self.home)
-        if len(found) == 2:  # both, the worker alone, its launcher alone
-            found = self.rng.choices([found, found[1:], found[:1]], [0.6, 0.25, 0.15])[0]
-        return found
+        return victims.worker_processes(self.home)
 
     def _finish(self) -> None:
         """What a user does in the morning: the same command once more, to the end."""

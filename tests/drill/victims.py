@@ -23,7 +23,7 @@ PARTS = ("samples", "prompts", "grades", "readouts", "tokens")
 
 
 def processes(home: Home) -> list[psutil.Process]:
-    """Every process that serves a home: supervisor, workers, their launchers."""
+    """Every process that serves a home: supervisor and workers."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
@@ -33,7 +33,7 @@ def processes(home: Home) -> list[psutil.Process]:
 
 
 def worker_processes(home: Home) -> list[psutil.Process]:
-    """The launcher (accelerate's) and the worker itself, in this order."""
+    """The workers that are at work, the oldest first."""
     found = [item for item in processes(home) if "--launch" in (item.info["cmdline"] or [])]
     return sorted(found, key=lambda item: item.pid)
 

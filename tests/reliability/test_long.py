@@ -213,7 +213,7 @@ def test_after_two_deaths_without_a_step_it_is_lost_and_the_cause_is_named(long:
 
 def test_a_cancelled_worker_that_does_not_listen_is_killed_with_its_group(long: Long) -> None:
     long.shell("run", "retry", long.run)
-    until(lambda: len(workers(long.home)) == 2, "launcher and worker")
+    until(lambda: len(workers(long.home)) == 1, "no worker")
     group = workers(long.home)
     signal_all(group, signal.SIGSTOP)
     began = time.monotonic()
@@ -239,7 +239,7 @@ def test_retry_goes_on_from_the_last_state(long: Long) -> None:
 def test_without_its_home_all_ends_and_nothing_is_made_anew(long: Long) -> None:
     long.at_work()
     left = processes(long.home)
-    assert len(left) == 3  # supervisor, launcher, worker
+    assert len(left) == 2  # supervisor, worker
     gone = long.home.root.with_name("gone")
     long.home.root.rename(gone)
     shutil.rmtree(gone)

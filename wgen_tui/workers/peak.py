@@ -25,7 +25,7 @@ def peak_memory_mb() -> float:
         return max(float(torch.cuda.max_memory_reserved(device)) for device in devices) / 2**20
     try:
         # Not getrusage: its peak is inherited over fork and exec from whoever started us, which
-        # for a worker is accelerate's launcher with torch loaded.
+        # for one of several processes is accelerate's launcher with torch loaded.
         match = re.search(r"^VmHWM:\s+(\d+) kB", STATUS.read_text(), re.MULTILINE)
     except OSError:
         match = None

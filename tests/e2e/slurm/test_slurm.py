@@ -90,14 +90,12 @@ class Work:
         run = self.runs().get(arm)
         return run is not None and run.state == "running" and bool(run.step)
 
-    def processes(self, arm: str) -> list[psutil.Process]:
-        """The worker that does an arm's launch now, and the launcher that waits for it."""
+    def worker(self, arm: str) -> psutil.Process:
+        """The process that does an arm's launch now."""
         name = self.launch(arm)
         listed = psutil.process_iter(["cmdline"])
-        launched = [item for item in listed if name in (item.info["cmdline"] or [])]
-        return sorted(
-            launched, key=lambda item: "accelerate.commands.launch" in item.info["cmdline"]
-        )
+        (found,) = (item for item in listed if name in (item.info["cmdline"] or []))
+        return found
 
     def done(self, arm: str, attempt: int | None = None) -> DoneRecord | None:
         paths = self.home.launch(self.launch(arm))
@@ -166,14 +164,12 @@ def test_eight_runs_as_an_array(slurm: Slurm, make: Callable[..., Work]) -> None
     until(lambda: work.trains("long"), work.log)
     assert slurm.jobs("eight-train")[tasks["long"]] == "RUNNING"
     # Slurm looks at time limits every 30 s; till then the worker stands still, lest it is done.
-    worker, launcher = work.processes("long")
-    launcher.suspend()  # were it to end, the system would hang up on who stands still
+    worker = work.worker("long")
     worker.suspend()
     slurm.let_run_out(tasks["long"], signal_seconds=115)
     until(lambda: _is_told_to_end(worker), work.log)
-    for stopped in (worker, launcher):
-        with suppress(psutil.NoSuchProcess):
-            stopped.resume()
+    with suppress(psutil.NoSuchProcess):
+        worker.resume()
     until(lambda: (job := work.job("long")) and job.requeues, work.log)
     slurm.ask("scontrol", "update", f"JobId={tasks['long']}", "TimeLimit=30")
     assert command.wait() == 1  # the cancelled one

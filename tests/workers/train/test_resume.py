@@ -34,7 +34,7 @@ TRAINING = {
 
 
 def start(field: TrainingHome, spec: LaunchSpec) -> subprocess.Popen[bytes]:
-    """The worker as the supervisor starts it, less accelerate's launcher."""
+    """The worker as the supervisor starts it, less what `accelerate launch` sets up."""
     command = [sys.executable, "-m", "wgen_tui.workers.train"]
     return subprocess.Popen(
         [*command, "--home", str(field.home.root), "--launch", spec.launch_id],

@@ -76,7 +76,7 @@ def argv(home: Home, spec: LaunchSpec) -> list[str]:
     if not needs_model(spec):
         return [sys.executable, *worker, *which]
     config = ["--config_file", str(home.launch(spec.launch_id).accelerate)]
-    return [sys.executable, "-m", "accelerate.commands.launch", *config, *worker, *which]
+    return [sys.executable, "-m", "wgen_tui.workers.launch", *config, *worker, *which]
 
 
 def environment(

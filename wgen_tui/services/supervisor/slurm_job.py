@@ -105,7 +105,7 @@ def _wait(worker: Popen[bytes], view: LaunchView, received: _Signals) -> None:
     """Wait for all of the worker's processes; pass on the first signal, so that they save."""
     passed_on = False
     pause = Event()
-    # accelerate's launcher may go before the worker: the log's lock tells when all have gone.
+    # Of several processes the launcher may go first: the log's lock tells when all have gone.
     while worker.poll() is None or alive(view.paths):
         if received and not passed_on:
             passed_on = True
