@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench drill docs clean
+.PHONY: demo test check bench gpu drill docs clean
 
 demo: $(STAMP)
 	$(BIN)/wgen-tui demo $(ARGS)
@@ -20,6 +20,9 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks
+
+gpu: $(STAMP)
+	$(BIN)/python -m tests.gpu $(ARGS)
 
 drill: $(STAMP)
 	$(BIN)/python -m tests.drill $(ARGS)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import warnings
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
@@ -27,7 +27,7 @@ def machine() -> str:
     cores = f"{psutil.cpu_count()} cores, {processor()}"
     memory = f"{psutil.virtual_memory().total / 2**30:.0f} GB"
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    versions = ", ".join(map(installed, PACKAGES))
     system = f"{platform.system()} {platform.release()}"
     today = datetime.now(UTC).date()
     return (
@@ -35,6 +35,14 @@ def machine() -> str:
         f"Python {platform.python_version()}, {versions} · "
         f"load {os.getloadavg()[0]:.1f} at the start"
     )
+
+
+def installed(name: str) -> str:
+    """A package with its version; a GPU box may lack one."""
+    try:
+        return f"{name} {version(name)}"
+    except PackageNotFoundError:
+        return f"no {name}"
 
 
 def processor() -> str:

@@ -1,0 +1,129 @@
+"""A GPU day: `make gpu`, or `python -m tests.gpu [PART ...] [--json FILE] [--minutes N]`.
+
+Promises: correctness first, then ratios beside peers measured in the same run; it ends in time, and
+says what it left out; one table, one JSON of at most 1 MB; exit code 1 when a check fails. Without
+a GPU everything is tiny and only shows that the script works: its figures mean nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tests.benchmarks.__main__ import machine
+from tests.gpu.report import Report
+from tests.gpu.session import GPU, TINY, OutOfTimeError, Session
+
+# In this order: name -> seconds that it may take on a GPU.
+CHECKS = {
+    "equality": 60,
+    "sampling": 40,
+    "resume": 30,
+    "memory": 40,
+    "placement": 60,
+    "proof": 15,
+    "quantised": 30,
+}
+RATIOS = {"grid": 110, "draws": 60, "estimate": 25, "profile": 30}
+PARTS = CHECKS | RATIOS
+MINUTES = 8.0
+GRACE = 30.0  # seconds after the end until a device that does not answer ends everything
+
+
+@contextmanager
+def _limit(session: Session, seconds: float) -> Iterator[None]:
+    """End the part at hand when its time is up."""
+
+    def ring(*_: object) -> None:
+        raise OutOfTimeError(f"took more than {seconds:.0f} s")
+
+    session.ends = time.monotonic() + seconds
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _run(session: Session, name: str, seconds: float) -> None:
+    """Run a part; whatever it raises is a failed check, but for time."""
+    began = time.monotonic()
+    print(f"{name} (at most {seconds:.0f} s)", flush=True)
+    part: Any = import_module(f"tests.gpu.{name}")
+    try:
+        with _limit(session, seconds):
+            part.run(session)
+    except OutOfTimeError as error:
+        session.report.left_out(name, "the rest", f"time: {error}")
+    except Exception as error:
+        traceback.print_exc()
+        session.report.check(name, "runs", ok=False, note=f"{type(error).__name__}: {error}"[:300])
+    session.free()
+    session.report.seconds[name] = time.monotonic() - began
+
+
+def _watch(report: Report, path: Path, seconds: float) -> None:
+    """Should a device not answer any more: say what was found, and end."""
+
+    def end() -> None:
+        report.check("time", "ends", ok=False, note=f"not after {seconds:.0f} s")
+        report.print()
+        report.write(path)
+        faulthandler.dump_traceback()
+        os._exit(1)
+
+    watch = threading.Timer(seconds, end)
+    watch.daemon = True
+    watch.start()
+
+
+def main(words: Sequence[str]) -> int:
+    """Do the parts; 1 when a check failed, 2 when a part's name is unknown."""
+    parser = argparse.ArgumentParser(prog="python -m tests.gpu", description=__doc__)
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all if none is named")
+    parser.add_argument("--json", type=Path, default=Path("build/gpu.json"), help="where it goes")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="for everything")
+    options = parser.parse_args(words)
+    if unknown := [name for name in options.parts if name not in PARTS]:
+        parser.error(f"no part is named {unknown[0]}; there are {', '.join(PARTS)}")
+    warnings.simplefilter("ignore")
+    names = [name for name in PARTS if not options.parts or name in options.parts]
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    report = Report(machine())
+    print(report.hardware, flush=True)
+    ends = time.monotonic() + options.minutes * 60
+    _watch(report, options.json, options.minutes * 60 + GRACE)
+    with tempfile.TemporaryDirectory(prefix="wgen-gpu-") as folder:
+        sizes = GPU if device.type == "cuda" else TINY
+        session = Session(device, sizes, Path(folder), report)
+        for name in names:
+            left = ends - time.monotonic()
+            if left < 1:
+                report.left_out(name, "everything", "time: the whole has none left")
+                continue
+            _run(session, name, min(PARTS[name], left))
+    report.print()
+    report.write(options.json)
+    print(f"JSON: {options.json}")
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
