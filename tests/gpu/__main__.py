@@ -66,9 +66,9 @@ def _run(session: Session, name: str, seconds: float) -> None:
     """Run a part; whatever it raises is a failed check, but for time."""
     began = time.monotonic()
     print(f"{name} (at most {seconds:.0f} s)", flush=True)
-    part: Any = import_module(f"tests.gpu.{name}")
     try:
         with _limit(session, seconds):
+            part: Any = import_module(f"tests.gpu.{name}")
             part.run(session)
     except OutOfTimeError as error:
         session.report.left_out(name, "the rest", f"time: {error}")

@@ -27,8 +27,10 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 ROOT = Path(__file__).parents[2]
 # A machine with a GPU has these: large, or built for its own hardware.
 GIVEN = frozenset(
-    ("accelerate", "huggingface-hub", "numpy", "nvidia-ml-py", "peft", "psutil", "pyarrow")
-    + ("safetensors", "scipy", "tokenizers", "torch", "transformers")
+    {
+        *("accelerate", "huggingface-hub", "numpy", "nvidia-ml-py", "peft", "psutil", "pyarrow"),
+        *("safetensors", "scipy", "tokenizers", "torch", "transformers"),
+    }
 )
 # Wheels are for this Python, whichever one downloads them.
 TARGET = {"python_version": "3.12", "python_full_version": "3.12.0", "sys_platform": "linux"}

@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from wgen_tui import __version__
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import HOME_FORMAT, Home
 from wgen_tui.run_files.manifests import refused_manifests
@@ -35,7 +36,7 @@ LOW_DISK = 2 << 30  # bytes; a few adapters and some hundred thousand samples
 MOST_MODELS = 12  # of a server, that are listed
 MOST_FILES = 20  # of other versions, that are named
 PACKAGES = (
-    *("wgen-tui", "torch", "transformers", "peft", "accelerate", "safetensors"),
+    *("torch", "transformers", "peft", "accelerate", "safetensors"),
     *("duckdb", "pyarrow", "textual", "rich", "click", "pydantic"),
 )
 
@@ -77,6 +78,7 @@ def examine(home: Home) -> list[Finding]:
 
 def _versions() -> Iterator[Finding]:
     yield Finding("versions", "python", f"{platform.python_version()} ({sys.executable})")
+    yield Finding("versions", "wgen-tui", __version__)
     for name in PACKAGES:
         try:
             yield Finding("versions", name, version(name))

@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from experiments.catalogue import definition_hash
 from experiments.schema import BASE_ARM, Arm, Definition, Message, Seeds
+from wgen_tui import __version__
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import checked_id
 from wgen_tui.protocol.ids import short_hash
@@ -21,7 +22,7 @@ from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet, TaskSpec
 from wgen_tui.services.models.fingerprint import weights_key
 
-PACKAGES = ("wgen-tui", "torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
+PACKAGES = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,8 @@ def _make_spec(
 
 def package_versions() -> dict[str, str]:
     """The versions of Python and of the packages that a run's results depend on."""
-    versions = {"python": platform.python_version()}
+    # Of itself it asks the code that runs: a checkout on the path need not be installed.
+    versions = {"python": platform.python_version(), "wgen-tui": __version__}
     for name in PACKAGES:
         try:
             versions[name] = version(name)
