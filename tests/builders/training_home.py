@@ -46,13 +46,16 @@ FAMILIES = {
 WORDS = (weights_path().parent / "birds.yaml").read_text().split()
 
 
-def make_family(name: str, folder: Path) -> Path:
-    """A model of this family with random weights and the embedded model's tokenizer."""
+def make_family(name: str, folder: Path, **shape: int) -> Path:
+    """A model of this family with random weights and the embedded model's tokenizer.
+
+    `shape` goes over SHAPE.
+    """
     config_type, model_type, more = FAMILIES[name]
     tokenizer = AutoTokenizer.from_pretrained(weights_path())
     torch.manual_seed(0)
     config = config_type(
-        **SHAPE,
+        **{**SHAPE, **shape},
         **more,
         vocab_size=len(tokenizer),
         pad_token_id=tokenizer.pad_token_id,

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.utils import logging
 
 from tests.benchmarks.__main__ import machine
 from tests.gpu.report import Report
@@ -31,12 +32,12 @@ from tests.gpu.session import GPU, TINY, OutOfTimeError, Session
 
 # In this order: name -> seconds that it may take on a GPU.
 CHECKS = {
-    "equality": 60,
-    "sampling": 40,
-    "resume": 30,
-    "memory": 40,
-    "placement": 60,
-    "proof": 15,
+    "equality": 75,
+    "sampling": 35,
+    "resume": 20,
+    "memory": 30,
+    "placement": 50,
+    "proof": 10,
     "quantised": 30,
 }
 RATIOS = {"grid": 110, "draws": 60, "estimate": 25, "profile": 30}
@@ -104,6 +105,7 @@ def main(words: Sequence[str]) -> int:
     if unknown := [name for name in options.parts if name not in PARTS]:
         parser.error(f"no part is named {unknown[0]}; there are {', '.join(PARTS)}")
     warnings.simplefilter("ignore")
+    logging.disable_progress_bar()
     names = [name for name in PARTS if not options.parts or name in options.parts]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     report = Report(machine())

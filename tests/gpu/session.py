@@ -14,8 +14,11 @@ import torch
 from tests.gpu.report import Report
 
 
-class OutOfTimeError(Exception):
-    """The part's time is up."""
+class OutOfTimeError(BaseException):
+    """The part's time is up.
+
+    No Exception: a worker makes those the outcome of the run at hand, and goes on.
+    """
 
 
 @dataclass(frozen=True)
