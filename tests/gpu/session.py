@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from tests.gpu.report import Report
+from wgen_tui.workers.peak import peak_memory_mb
+from wgen_tui.workers.runtime import is_out_of_memory
+
+Found = TypeVar("Found")
+RESET_PEAK = Path("/proc/self/clear_refs")  # 5: what VmHWM says begins again
 
 
 class OutOfTimeError(BaseException):
@@ -141,10 +147,48 @@ class Session:
         if self.left < seconds:
             raise OutOfTimeError(f"needs {seconds:.0f} s, {max(self.left, 0):.0f} s were left")
 
+    def attempt(
+        self, part: str, what: str, seconds: float, do: Callable[[], Found]
+    ) -> Found | None:
+        """Do one measurement, or say why it is left out: time, or memory.
+
+        Args:
+            part: Whose it is.
+            what: What is measured.
+            seconds: What it will take.
+            do: Measures.
+
+        Returns:
+            What was measured; None where it was left out.
+        """
+        try:
+            self.need(seconds)
+        except OutOfTimeError as error:
+            self.report.left_out(part, what, f"time: {error}")
+            return None
+        self.free()
+        try:
+            return do()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            reason = str(error).strip().splitlines()[0][:200]
+        # Out here the error is gone, and with it the frames that hold the tensors.
+        self.free()
+        self.report.left_out(part, what, f"memory: {reason}")
+        return None
+
     def synchronize(self) -> None:
         """Wait for the device."""
         if self.on_gpu:
             torch.cuda.synchronize(self.device)
+
+    def peak_mb(self) -> float:
+        """The most memory that was held since the last `free`, in units of 2**20 bytes.
+
+        On a GPU what torch's allocator has reserved; else what of the process was resident.
+        """
+        return peak_memory_mb()
 
     def free(self) -> None:
         """Give back what nobody uses any more."""
@@ -152,3 +196,6 @@ class Session:
         if self.on_gpu:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
+        else:
+            with suppress(OSError):  # only Linux can
+                RESET_PEAK.write_text("5")
