@@ -31,6 +31,7 @@ from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, AdapterSlots
 
 ADAPTERS = 8
 RANK = 8
+ALPHA = 16
 PROMPTS = 10
 TOKENS = 24
 REPEATS = 3
@@ -66,18 +67,32 @@ class Figure:
 
 
 class Rivals:
-    """The same base and adapters twice: in our slots, and under PEFT."""
+    """The same base and adapters twice: in our slots, and under PEFT.
 
-    def __init__(self, name: str, make: Callable[[], Any], *, endless: bool) -> None:
+    `tokens` is what an answer has at most.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[], Any],
+        *,
+        endless: bool,
+        rank: int = RANK,
+        tokens: int = TOKENS,
+    ) -> None:
         """Make both.
 
         Args:
             name: Of the model.
-            make: Makes the base; called twice.
+            make: Makes the base, on its device; called twice.
             endless: No token ends an answer, so all have the same length.
+            rank: Of the adapters.
+            tokens: Of an answer, at most.
         """
-        torch.set_num_threads(1)
         self.name = name
+        self.rank = rank
+        self.tokens = tokens
         self.tokenizer = AutoTokenizer.from_pretrained(weights_path())
         self.tokenizer.padding_side = "left"
         self.stock = self._stock(make())
@@ -89,11 +104,12 @@ class Rivals:
         self.prompts = [self._prompt(text) for text in QUESTIONS]
 
     def _stock(self, base: Any) -> PeftModel:
-        config = LoraConfig(r=RANK, lora_alpha=16, target_modules="all-linear")
+        config = LoraConfig(r=self.rank, lora_alpha=ALPHA, target_modules="all-linear")
         torch.manual_seed(0)
-        model = get_peft_model(base, config, adapter_name="a0")
-        for number in range(1, ADAPTERS):
-            model.add_adapter(f"a{number}", config)
+        with base.device:  # on a CPU an 8B's adapters take PEFT a second each
+            model = get_peft_model(base, config, adapter_name="a0")
+            for number in range(1, ADAPTERS):
+                model.add_adapter(f"a{number}", config)
         for layer in lora_layers(model).values():
             for half in layer.lora_B.values():
                 torch.nn.init.normal_(half.weight, std=0.02)
@@ -104,7 +120,7 @@ class Rivals:
             module: (layer.lora_A[name].weight.detach(), layer.lora_B[name].weight.detach())
             for module, layer in lora_layers(self.stock).items()
         }
-        return Adapter(RANK, 16 / RANK, weights)
+        return Adapter(self.rank, ALPHA / self.rank, weights)
 
     def _prompt(self, text: str) -> tuple[int, ...]:
         chat = [{"role": "user", "content": text}]
@@ -115,7 +131,7 @@ class Rivals:
 
     def ours(self, n: int, temperature: float) -> tuple[list[list[list[int]]], str]:
         """Tokens by adapter (the base first) and draw, and how they were batched."""
-        sampling = SamplingConfig(n=n, temperature=temperature, max_tokens=TOKENS)
+        sampling = SamplingConfig(n=n, temperature=temperature, max_tokens=self.tokens)
         params = SamplingParams(self.tokenizer, sampling, self.ends)
         engine = Engine(self.base, params, self.slots, print)
         queues = [
@@ -134,18 +150,21 @@ class Rivals:
 
     def peft(self, n: int, temperature: float) -> list[list[list[int]]]:
         """The same by `generate`, one adapter after the other."""
+        slots = range(NO_SLOT, ADAPTERS)
+        return [self.peft_one(slot, n, temperature) for slot in slots]
+
+    def peft_one(self, slot: int, n: int, temperature: float) -> list[list[int]]:
+        """What `generate` draws from one adapter, or from the base."""
         padded = self.tokenizer.pad(
             {"input_ids": [list(p) for p in self.prompts]}, return_tensors="pt"
-        )
-        found = [self._generate(padded, n, temperature, base=True)]
-        for number in range(ADAPTERS):
-            self.stock.set_adapter(f"a{number}")
-            found.append(self._generate(padded, n, temperature, base=False))
-        return found
+        ).to(self.base.device)
+        if slot != NO_SLOT:
+            self.stock.set_adapter(f"a{slot}")
+        return self._generate(padded, n, temperature, base=slot == NO_SLOT)
 
     def _generate(self, padded: Any, n: int, temperature: float, *, base: bool) -> list[list[int]]:
         options: dict[str, Any] = {
-            "max_new_tokens": TOKENS,
+            "max_new_tokens": self.tokens,
             "num_return_sequences": n if temperature else 1,
             "pad_token_id": self.tokenizer.pad_token_id,
         }
@@ -177,6 +196,8 @@ def _maybe_without(model: PeftModel, base: bool) -> Any:
 def tiny_world() -> Rivals:
     """The embedded model, whose answers end by themselves."""
 
+    torch.set_num_threads(1)
+
     def make() -> Any:
         model = AutoModelForCausalLM.from_pretrained(weights_path(), dtype=torch.float32)
         return model.eval().requires_grad_(False)
@@ -186,6 +207,7 @@ def tiny_world() -> Rivals:
 
 def wide() -> Rivals:
     """Hidden 256, 6 layers, random weights: every answer has TOKENS tokens."""
+    torch.set_num_threads(1)
 
     def make() -> Any:
         torch.manual_seed(1)

@@ -84,7 +84,7 @@ GPU = Sizes(
     steps=20,
     warm=5,
     draws=(1, 16),
-    draw_tokens=64,
+    draw_tokens=32,
     check_steps=40,
 )
 TINY = Sizes(
