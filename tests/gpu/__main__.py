@@ -114,6 +114,8 @@ def main(words: Sequence[str]) -> int:
     _watch(report, options.json, options.minutes * 60 + GRACE)
     with tempfile.TemporaryDirectory(prefix="wgen-gpu-") as folder:
         sizes = GPU if device.type == "cuda" else TINY
+        if sizes is TINY:
+            torch.set_num_threads(1)  # more cost such models more than they give
         session = Session(device, sizes, Path(folder), report)
         for name in names:
             left = ends - time.monotonic()
