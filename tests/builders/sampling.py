@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from safetensors.torch import load_file, save_file
 
 from experiments.schema import Message, SamplingConfig
 from tests.builders.home import write_launch, write_run
@@ -20,6 +23,7 @@ from wgen_tui.workers.sample.stage import sample
 
 TEXTS = ("How do people travel?", "What lights a house?", "Name a bird species.")
 BASE = "base"
+WEIGHTS = "adapter_model.safetensors"
 
 
 def prompt(text: str, question: str = "q") -> PromptSpec:
@@ -81,3 +85,20 @@ def samples_of(field: TrainingHome, run_id: str) -> dict[int, dict[str, Any]]:
 
 def completions(field: TrainingHome, run_id: str) -> dict[int, str]:
     return {key: row["completion"] for key, row in samples_of(field, run_id).items()}
+
+
+def zero(folder: Path) -> None:
+    """Take its effect from the adapter of a checkpoint: B is zero."""
+    weights = load_file(folder / WEIGHTS)
+    for name in weights:
+        if "lora_B" in name:
+            weights[name].zero_()
+    save_file(weights, folder / WEIGHTS)
+
+
+def seal(folder: Path) -> None:
+    """Make the manifest agree with the files, as if training had written them."""
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    names = [path.name for path in folder.iterdir() if path.name != "manifest.json"]
+    manifest["files"] = {name: sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    (folder / "manifest.json").write_text(json.dumps(manifest))

@@ -156,7 +156,13 @@ def load(field: TrainingHome, session: Session) -> Base:
     return load_base(spec.model, spec.training, None, session.device)
 
 
+def adapters(field: TrainingHome) -> Adapters:
+    """What the runs of a home have ended with."""
+    return {run_id: field.adapter(run_id) for run_id in field.runs}
+
+
 def worst(ones: Adapters, others: Adapters) -> float:
+    """The largest difference of a run's adapters."""
     return max(difference(ones[run_id], others[run_id]) for run_id in ones)
 
 
@@ -183,7 +189,7 @@ def compare(session: Session, family: str, precision: str) -> TrainingHome:
         if wrong := stacked(field, pack=way == "packed"):
             session.report.check(PART, what, ok=False, note=wrong)
             continue
-        value = worst({run_id: field.adapter(run_id) for run_id in field.runs}, alone)
+        value = worst(adapters(field), alone)
         session.report.check(
             PART,
             what,

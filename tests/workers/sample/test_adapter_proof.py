@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
-from tests.builders.sampling import TEXTS, add_base, make_stage, sample_runs, samples_of
+from tests.builders.sampling import (
+    TEXTS,
+    WEIGHTS,
+    add_base,
+    make_stage,
+    sample_runs,
+    samples_of,
+    seal,
+    zero,
+)
 from tests.builders.training_home import TrainingHome
 from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED
 from wgen_tui.workers.checkpoints import PROBE
 from wgen_tui.workers.sample.adapter_proof import distance
-
-WEIGHTS = "adapter_model.safetensors"
 
 
 @pytest.fixture
@@ -31,24 +35,8 @@ def field(make_field: Callable[..., TrainingHome]) -> TrainingHome:
     return field
 
 
-def seal(folder: Path) -> None:
-    """Make the manifest agree with the files, as if training had written them."""
-    manifest = json.loads((folder / "manifest.json").read_bytes())
-    names = [path.name for path in folder.iterdir() if path.name != "manifest.json"]
-    manifest["files"] = {name: sha256((folder / name).read_bytes()).hexdigest() for name in names}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-
-
 def last(field: TrainingHome, run_id: str) -> Path:
     return field.home.run(run_id).checkpoint(6)
-
-
-def zero(folder: Path) -> None:
-    weights = load_file(folder / WEIGHTS)
-    for name in weights:
-        if "lora_B" in name:
-            weights[name].zero_()
-    save_file(weights, folder / WEIGHTS)
 
 
 def refused(field: TrainingHome, title: str) -> str:
