@@ -32,7 +32,6 @@ class Figure:
     way: str
     peft_base: float
     peft_adapters: list[float]
-    peak_mb: float
 
     @property
     def peft(self) -> float:
@@ -77,14 +76,13 @@ def _measure(session: Session, rivals: Rivals, draws: int) -> Figure:
 
     (found, way), ours = timed(session, lambda: rivals.ours(draws, 1.0))
     assert all(len(answer) == tokens for answers in found for answer in answers)
-    peak = session.peak_mb()
     answers, base = timed(session, lambda: rivals.peft_one(NO_SLOT, draws, 1.0))
     assert all(len(answer) == tokens for answer in answers)
     each: list[float] = []
     while len(each) < ADAPTERS and (not each or base + sum(each) < PEER_SECONDS):
         slot = len(each)
         each.append(timed(session, partial(rivals.peft_one, slot, draws, 1.0))[1])
-    return Figure(sum(len(a) for one in found for a in one), ours, way, base, each, peak)
+    return Figure(sum(len(a) for one in found for a in one), ours, way, base, each)
 
 
 def _rivals(session: Session, shape: str) -> Rivals:
@@ -122,6 +120,5 @@ def _report(session: Session, what: str, shape: str, draws: int, found: Figure) 
             "peft_base_seconds": found.peft_base,
             "peft_adapter_seconds": found.peft_adapters,
             "ratio": found.ratio,
-            "peak_mb": found.peak_mb,
         },
     )
