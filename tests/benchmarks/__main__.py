@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import warnings
@@ -57,6 +58,8 @@ def processor() -> str:
 
 def commit() -> str:
     """The commit that is measured, marked when something has changed since."""
+    if shutil.which("git") is None:
+        return "commit not known"
     command = ["git", "describe", "--always", "--dirty"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() or "no checkout"

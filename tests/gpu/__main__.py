@@ -80,7 +80,8 @@ def _run(session: Session, name: str, seconds: float) -> None:
     session.report.seconds[name] = time.monotonic() - began
 
 
-def _watch(report: Report, path: Path, seconds: float) -> None:
+@contextmanager
+def _watch(report: Report, path: Path, seconds: float) -> Iterator[None]:
     """Should a device not answer any more: say what was found, and end."""
 
     def end() -> None:
@@ -93,6 +94,10 @@ def _watch(report: Report, path: Path, seconds: float) -> None:
     watch = threading.Timer(seconds, end)
     watch.daemon = True
     watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
 
 
 def main(words: Sequence[str]) -> int:
@@ -111,8 +116,10 @@ def main(words: Sequence[str]) -> int:
     report = Report(machine())
     print(report.hardware, flush=True)
     ends = time.monotonic() + options.minutes * 60
-    _watch(report, options.json, options.minutes * 60 + GRACE)
-    with tempfile.TemporaryDirectory(prefix="wgen-gpu-") as folder:
+    with (
+        _watch(report, options.json, options.minutes * 60 + GRACE),
+        tempfile.TemporaryDirectory(prefix="wgen-gpu-") as folder,
+    ):
         sizes = GPU if device.type == "cuda" else TINY
         if sizes is TINY:
             torch.set_num_threads(1)  # more cost such models more than they give
