@@ -1,10 +1,11 @@
 # wgen-tui: `make demo` runs the main job on the embedded model, `make test` the tests.
 PYTHON ?= python3
 VENV ?= .venv
+LOWEST ?= .venv-lowest
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench gpu drill docs clean
+.PHONY: demo test check bench gpu lowest drill docs clean
 
 demo: $(STAMP)
 	$(BIN)/wgen-tui demo $(ARGS)
@@ -24,6 +25,16 @@ bench: $(STAMP)
 gpu: $(STAMP)
 	$(BIN)/python -m tests.gpu $(ARGS)
 
+# The suite's quick part with every direct dependency at its lowest version; takes a network.
+lowest: $(LOWEST)/.installed
+	$(LOWEST)/bin/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+$(LOWEST)/.installed: $(STAMP) tests/lowest.py
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(BIN)/python tests/lowest.py > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(LOWEST)/constraints.txt -e '.[dev]'
+	touch $@
+
 drill: $(STAMP)
 	$(BIN)/python -m tests.drill $(ARGS)
 
@@ -39,4 +50,4 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
