@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -20,13 +20,13 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from tests.builders.sampling import BASE, add_base, completions, make_stage, sample_runs
 from tests.builders.training_home import TrainingHome, chats
 from tests.gpu.equality import adapters, limit, worst
-from tests.gpu.homes import exact, new_home, quiet, train_runs, unfinished
+from tests.gpu.homes import exact, new_home, quiet, train_runs, train_until, unfinished
 from tests.gpu.session import Session
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.train.grid import trainer
 
 PART = "memory"
-RUNS = 4
+RUNS, STEPS = 4, 6
 SAME_DRAWS = 0.98  # rounding decides a race in one of some thousand tokens
 Work = Callable[[], Worker]
 
@@ -91,7 +91,7 @@ def trained(session: Session, name: str) -> TrainingHome:
         paths = field.add(
             f"r{seed}",
             seed=seed,
-            max_steps=4,
+            max_steps=STEPS,
             per_device_train_batch_size=batch,
             max_length=512,
             precision="fp32",
@@ -102,14 +102,25 @@ def trained(session: Session, name: str) -> TrainingHome:
 
 
 def training(session: Session) -> None:
-    """Four runs together where two fit."""
+    """Four runs together; half-way through memory is short, and fewer fit."""
     calm, narrow, scarce = (trained(session, name) for name in ("calm", "narrow", "scarce"))
+    taken: list[bool] = []
+
+    def too_many(ids: torch.Tensor) -> bool:
+        return torch.is_grad_enabled() and len(ids) > RUNS // 2
+
     with patch.object(trainer, "should_pack", lambda *_: False):
         sizes = half_way(
             session, lambda: train_runs(calm), lambda: train_runs(narrow, narrow.runs[0], stack=1)
         )
-        with only(session, sizes[0], lambda ids: torch.is_grad_enabled() and len(ids) > RUNS // 2):
-            worker = train_runs(scarce)
+        with ExitStack() as ending:
+
+            def take(*_: object) -> None:
+                if not taken:
+                    taken.append(True)
+                    ending.enter_context(only(session, sizes[0], too_many))
+
+            worker = train_until(scarce, STEPS // 2, take)
     wrong, said = unfinished(worker), told(scarce, worker)
     value = float("inf") if wrong else worst(adapters(scarce), adapters(calm))
     bar = limit("fp32", 0.0)
