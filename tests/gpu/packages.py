@@ -25,6 +25,7 @@ from packaging.tags import sys_tags
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 ROOT = Path(__file__).parents[2]
+TRL = "verify"  # the extra
 # A machine with a GPU has these: large, or built for its own hardware.
 GIVEN = frozenset(
     {
@@ -58,10 +59,13 @@ class Needs:
     missing: dict[str, str] = field(default_factory=dict)
 
 
-def project() -> list[tuple[Requirement, str]]:
-    """What this project requires, with TRL to compare with; each with who requires it."""
+def project(*extras: str) -> list[tuple[Requirement, str]]:
+    """What this project requires, with some of its extras; each with who requires it."""
     table = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = [*table["dependencies"], *table["optional-dependencies"]["verify"]]
+    lines = [
+        *table["dependencies"],
+        *(x for e in extras for x in table["optional-dependencies"][e]),
+    ]
     return [(Requirement(line), "wgen-tui") for line in lines]
 
 
@@ -146,14 +150,19 @@ def _bare(requirement: Requirement) -> str:
 
 def main(words: list[str]) -> int:
     """Print what is to be downloaded or installed; 1 if something to install is missing."""
-    what, folder = words
+    what, folder = words[0], Path(words[1])
     if what == "download":
-        for line in follow(project(), None, wheels(Path(folder), fit=False)).missing:
+        for line in follow(project(TRL), None, wheels(folder, fit=False)).missing:
             print(line)
         return 0
-    needs = follow(project(), installed, wheels(Path(folder), fit=True))
+    brought = wheels(folder, fit=True)
+    needs = follow(project(TRL), installed, brought)
     for line, why in needs.missing.items():
         print(f"Missing: {line} ({why}).", file=sys.stderr)
+    if needs.missing:
+        needs = follow(project(), installed, brought)
+        if not needs.missing:
+            print("All of it for TRL alone: it goes without TRL.", file=sys.stderr)
     for package in needs.wheels.values():
         print(package.wheel)
     return 1 if needs.missing else 0

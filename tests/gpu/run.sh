@@ -8,6 +8,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 PYTHON=${PYTHON:-python3}
 packages=$PWD/build/gpu-packages
 
+if ! "$PYTHON" -P -c 'import packaging' 2>/dev/null; then # whatever brings torch brings it
+    echo "$PYTHON has no packages: name the Python that has torch and transformers, PYTHON=..." >&2
+    exit 3
+fi
 if ! lacking=$("$PYTHON" -P tests/gpu/packages.py install tests/gpu/wheels); then
     echo "Run tests/gpu/wheels.sh where there is a network, and bring tests/gpu/wheels along." >&2
     exit 3

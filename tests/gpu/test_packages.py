@@ -5,8 +5,11 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+from tests.gpu import packages
 from tests.gpu.packages import Package, follow, project, wheels
 
 
@@ -50,8 +53,28 @@ def test_wheels_of_another_python_do_not_fit(tmp_path: Path) -> None:
     assert wheels(tmp_path, fit=False) and not wheels(tmp_path, fit=True)
 
 
-def test_the_projects_own_requirements_are_followed(tmp_path: Path) -> None:
-    missing = follow(project(), None, {}).missing
+def test_the_projects_own_requirements_are_followed() -> None:
+    missing = follow(project("verify"), None, {}).missing
     assert any(line.startswith("duckdb") for line in missing)
     assert any(line.startswith("trl") for line in missing)
     assert not any(line.startswith(("torch", "transformers", "numpy")) for line in missing)
+
+
+@pytest.mark.parametrize(("lacking", "code"), [("trl", 0), ("duckdb", 1)])
+def test_only_trl_may_be_missing(
+    lacking: str,
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    here = {name: None if name == lacking else Package("999", ()) for name in _names()}
+    monkeypatch.setattr(packages, "installed", here.get)
+    assert packages.main(["install", str(tmp_path)]) == code
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith(f"Missing: {lacking}>=")
+    assert ("without TRL" in err) == (code == 0)
+
+
+def _names() -> list[str]:
+    return [canonicalize_name(requirement.name) for requirement, _ in project("verify")]
