@@ -124,12 +124,14 @@ def main(words: Sequence[str]) -> int:
         if sizes is TINY:
             torch.set_num_threads(1)  # more cost such models more than they give
         session = Session(device, sizes, Path(folder), report)
-        for name in names:
+        for place, name in enumerate(names, start=1):
             left = ends - time.monotonic()
             if left < 1:
                 report.left_out(name, "everything", "time: the whole has none left")
                 continue
-            _run(session, name, min(PARTS[name], left))
+            later = sum(PARTS[other] for other in names[place:])
+            # What the parts before have left over is this one's.
+            _run(session, name, min(left, max(PARTS[name], left - later)))
     report.print()
     report.write(options.json)
     print(f"JSON: {options.json}")

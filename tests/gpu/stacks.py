@@ -33,7 +33,7 @@ from wgen_tui.workers.train.run import TrainingRun
 from wgen_tui.workers.train.single import train_single
 from wgen_tui.workers.verify import trl as stock
 
-TIMED = 4.0  # seconds after which no further step is begun, on a slow model
+TIMED = 3.0  # seconds after which no further step is begun, on a slow model
 LEAST_STEPS = 3  # that are timed however long they take
 MOST_STEPS = 1000  # the clock ends a training long before
 FIRST = "r0"
@@ -209,8 +209,8 @@ def why_no_trl() -> str | None:
     try:
         import datasets  # noqa: F401  an extra
         from trl import SFTTrainer  # noqa: F401  an extra
-    except ImportError as error:
-        return str(error)
+    except (ImportError, RuntimeError) as error:  # trl imports lazily, and says so in its own way
+        return str(error).strip().splitlines()[-1][:200]
     return None
 
 
