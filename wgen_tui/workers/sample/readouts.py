@@ -15,6 +15,7 @@ import torch
 
 from wgen_tui.protocol.ids import make_readout_id
 from wgen_tui.protocol.launches import ReadoutSpec
+from wgen_tui.workers.device.transfer import upload
 from wgen_tui.workers.runtime import WorkerError
 from wgen_tui.workers.sample.engine.forward import KVState, ModelRunner
 
@@ -179,7 +180,7 @@ def _rest_logprobs(
     # Padded on the right: padding stands behind every token whose logits are used.
     ids = [[*row[:-1], *[row[0]] * (width - len(row) + 1)] for row in tokens]
     logits = runner.decode(
-        state, torch.tensor(ids, device=runner.device), keep=width
+        state, upload(torch.tensor(ids), runner.device), keep=width
     )  # [rows, width, vocabulary]
     sums = []
     for row, own in enumerate(tokens):

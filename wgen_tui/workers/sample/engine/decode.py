@@ -15,11 +15,13 @@ import numpy as np
 import torch
 
 from experiments.schema import SamplingConfig
+from wgen_tui.workers.device.transfer import Download, upload
 from wgen_tui.workers.sample.engine.forward import KVState, ModelRunner
 from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT
 from wgen_tui.workers.sample.engine.rng import make_keys, sample_tokens
 
 COMPACT_BELOW = 0.8  # finished rows are dropped when fewer than this share still run
+COMPACT_GRAPHS_BELOW = 0.5  # with CUDA graphs, which are captured again for fewer rows
 STOP_WINDOW = 8  # tokens, beyond a stop text's own bytes, that are searched for it
 
 
@@ -93,6 +95,8 @@ class Decoding:
         self._params = params
         self._requests = requests
         self._stop_ids = np.array(sorted(params.stop_ids), dtype=np.int64)
+        # On a GPU the next token is asked for before this one is looked at, so that it never idles.
+        self._ahead = runner.device.type == "cuda"
 
         # By request; a finished request keeps its line.
         shape = (len(requests), params.sampling.max_tokens)
@@ -136,17 +140,23 @@ class Decoding:
             sampling.top_p,
         )
 
+        numbers = Download(tokens, logprobs)
+        ahead = self._ahead and self._position + 1 < sampling.max_tokens
+        if ahead:
+            self._runner.decode(self._state, tokens[:, None])
+
         # 2. Keep the tokens, on the CPU, and hand over what they finish.
-        drawn = tokens.cpu().numpy()
+        drawn, drawn_logprobs = numbers.wait()  # the one wait of a step
         self._tokens[self._row_requests, self._position] = drawn
-        self._logprobs[self._row_requests, self._position] = logprobs.cpu().numpy()
+        self._logprobs[self._row_requests, self._position] = drawn_logprobs
         self._position += 1
         finished = list(self._take_finished(drawn))
 
         # 3. Drop finished rows once they are many, and decode the logits of the next token.
         if not self.done:
             tokens = self._compact(tokens)
-            self._runner.decode(self._state, tokens[:, None])
+            if not ahead:
+                self._runner.decode(self._state, tokens[:, None])
         return finished
 
     def _take_finished(self, drawn: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[Completion]:
@@ -166,13 +176,14 @@ class Decoding:
     def _compact(self, tokens: torch.Tensor) -> torch.Tensor:
         """Drop the rows that have ended, once they are many; returns the others' tokens."""
         # Each time copies the whole KV cache, so a few idle rows are the cheaper way.
-        if self._running.mean() >= COMPACT_BELOW:
+        least = COMPACT_GRAPHS_BELOW if self._runner.graphs else COMPACT_BELOW
+        if self._running.mean() >= least:
             return tokens
         rows = np.flatnonzero(self._running).tolist()
         self._runner.select(self._state, rows)
         self._row_requests = [self._row_requests[row] for row in rows]
         self._running = np.ones(len(rows), dtype=bool)
-        return tokens[torch.tensor(rows, device=tokens.device)]
+        return tokens[upload(torch.tensor(rows), tokens.device)]
 
     def _completion(self, number: int, *, stopped: bool) -> Completion:
         tokens: list[int] = self._tokens[number, : self._position].tolist()

@@ -45,7 +45,7 @@ class Engine:
             note: Told what a person should know.
             max_rows: Most requests in a batch.
         """
-        self.runner = ModelRunner(model, int(params.tokenizer.pad_token_id), slots)
+        self.runner = ModelRunner(model, int(params.tokenizer.pad_token_id), slots, note)
         self.max_rows = max_rows
         self._model = model
         self._params = params

@@ -7,15 +7,19 @@ change nothing but rounding. No gradient is ever computed.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psutil
 import torch
 from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 from wgen_tui.protocol.limits import MAX_ROWS, ROWS_SHARE
+from wgen_tui.workers.device.graphs import graphs_wanted
+from wgen_tui.workers.device.transfer import upload
+from wgen_tui.workers.sample.engine.fixed_decode import FixedRows
 from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, AdapterSlots, Routing
 
 
@@ -24,6 +28,13 @@ def free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available)
+
+
+def attends_to_all(model: Any) -> bool:
+    """Whether every layer attends to all tokens before, through torch's own attention."""
+    config = model.config.get_text_config()
+    kinds = {type(layer) for layer in DynamicCache(config=config).layers}
+    return config._attn_implementation == "sdpa" and kinds == {DynamicLayer}
 
 
 def rows_that_fit(model: Any, length: int, device: torch.device) -> int:
@@ -47,6 +58,8 @@ class KVState:
         slots: The adapter of each row.
         routing: The same, as the adapters' layers need it.
         logits: [rows, vocabulary], of the token that comes next.
+        padded: Whether any row has padding.
+        fixed: The rows at fixed shapes, while CUDA graphs decode them; `cache` is then behind.
     """
 
     cache: DynamicCache
@@ -54,6 +67,8 @@ class KVState:
     slots: list[int]
     routing: Routing
     logits: torch.Tensor
+    padded: bool
+    fixed: FixedRows | None = None
 
 
 class ModelRunner:
@@ -61,20 +76,34 @@ class ModelRunner:
 
     Attributes:
         device: Where the model is.
+        makes_masks: Whether decoding brings masks as the model's layers take them; transformers
+            makes them too, but lets the host wait for the device to see whether they are needed.
+        graphs: Whether CUDA graphs decode.
     """
 
-    def __init__(self, model: Any, pad: int, slots: AdapterSlots | None = None) -> None:
+    def __init__(
+        self,
+        model: Any,
+        pad: int,
+        slots: AdapterSlots | None = None,
+        note: Callable[[str], None] = print,
+    ) -> None:
         """Take a loaded model.
 
         Args:
             model: A causal language model, in eval mode.
             pad: Token id to fill up with.
             slots: The adapters on the model; None where it has none, or brings its own.
+            note: Told what a person should know.
         """
         self._model = model
         self._pad = pad
         self._slots = slots
+        self._note = note
         self.device: torch.device = model.device
+        on_gpu = self.device.type == "cuda"
+        self.makes_masks = on_gpu and attends_to_all(model)
+        self.graphs = self.makes_masks and graphs_wanted()
 
     def prefill(
         self, prompts: Sequence[Sequence[int]], slots: Sequence[int] | None = None
@@ -88,10 +117,16 @@ class ModelRunner:
         slots = list(slots) if slots is not None else [NO_SLOT] * len(prompts)
         width = max(map(len, prompts))
         ids = torch.tensor([[self._pad] * (width - len(p)) + list(p) for p in prompts])
-        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
-        cache = DynamicCache(config=self._model.config)
-        state = KVState(cache, mask.to(self.device), slots, self._routing(slots), torch.empty(0))
-        state.logits = self._forward(state, ids.to(self.device), keep=1)[:, -1]
+        ones = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+        state = KVState(
+            cache=DynamicCache(config=self._model.config),
+            mask=upload(ones, self.device),
+            slots=slots,
+            routing=self._routing(slots),
+            logits=torch.empty(0),
+            padded=any(len(prompt) < width for prompt in prompts),
+        )
+        state.logits = self._forward(state, upload(ids, self.device), keep=1)[:, -1]
         return state
 
     def decode(self, state: KVState, ids: torch.Tensor, keep: int = 1) -> torch.Tensor:
@@ -112,7 +147,8 @@ class ModelRunner:
 
     def select(self, state: KVState, rows: Sequence[int]) -> None:
         """Keep these rows only, in this order; one may come several times."""
-        index = torch.tensor(rows, device=self.device)
+        self._let_grow(state)
+        index = upload(torch.tensor(rows), self.device)
         with torch.inference_mode():
             state.cache.batch_select_indices(index)
             state.mask, state.logits = state.mask[index], state.logits[index]
@@ -121,6 +157,7 @@ class ModelRunner:
 
     def fork(self, state: KVState, rows: Sequence[int]) -> KVState:
         """A copy of these rows; `state` stays as it is."""
+        self._let_grow(state)
         other = copy.copy(state)
         other.cache = copy.deepcopy(state.cache)
         self.select(other, rows)
@@ -138,10 +175,14 @@ class ModelRunner:
         positions = (state.mask.cumsum(1) - 1).clamp_min(0)[:, -ids.size(1) :]  # [rows, tokens]
 
         # 3. One pass; the cache grows by these tokens.
+        one_token = ids.size(1) == 1 and state.mask.size(1) > 1
         with torch.inference_mode():
+            if self.graphs and one_token:
+                return self._fixed(state).decode(ids, positions)
+            self._let_grow(state)
             output = self._model(
                 input_ids=ids,
-                attention_mask=state.mask,
+                attention_mask=self._mask(state, one_token=one_token),
                 position_ids=positions,
                 past_key_values=state.cache,
                 use_cache=True,
@@ -149,3 +190,24 @@ class ModelRunner:
             )
         logits: torch.Tensor = output.logits  # [rows, keep, vocabulary]
         return logits
+
+    def _mask(self, state: KVState, *, one_token: bool) -> torch.Tensor | None:
+        """What the model is told of padding."""
+        if not state.padded:
+            return None
+        if one_token and self.makes_masks:
+            return state.mask[:, None, None, :].bool()  # [rows, heads, query, keys], broadcast
+        return state.mask
+
+    def _fixed(self, state: KVState) -> FixedRows:
+        """The rows at fixed shapes, with space for another token."""
+        if state.fixed is not None and state.fixed.full:
+            self._let_grow(state)
+        if state.fixed is None:
+            state.fixed = FixedRows(self._model, state.cache, state.mask[:, :-1], self._note)
+        return state.fixed
+
+    def _let_grow(self, state: KVState) -> None:
+        """Back from fixed shapes to a cache that grows."""
+        if state.fixed is not None:
+            state.cache, state.fixed = state.fixed.growing(), None

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from wgen_tui.workers.adapters import Adapter
+from wgen_tui.workers.device.transfer import upload
 
 NO_SLOT = -1
 
@@ -124,8 +125,9 @@ class AdapterSlots:
             return Routing(start, stop)
         sizes = np.diff(self._offsets)
         owner = np.repeat(np.arange(len(sizes)), sizes)[start:stop]  # [columns]: whose each is
-        mask = torch.from_numpy(np.asarray(slots)[:, None] == owner)  # [rows, columns]
-        return Routing(start, stop, mask[:, None, :].to(device, torch.float32))
+        own = np.asarray(slots)[:, None] == owner  # [rows, columns]
+        mask = torch.from_numpy(own.astype(np.float32))[:, None, :]
+        return Routing(start, stop, upload(mask, device))
 
     def set_routing(self, routing: Routing) -> None:
         """Send the next pass through this routing."""

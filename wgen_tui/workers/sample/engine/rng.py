@@ -17,11 +17,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from wgen_tui.workers.device.transfer import upload
+
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 SPREAD = 0x9E3779B9  # between the counters of neighbouring tokens
 MIX = (0x7FEB352D, 0x846CA68B)  # lowbias32, Wellons 2018
 FIRST_TOP_K = 64  # likeliest tokens in which a nucleus is first sought
 CACHED_NUMBERS = 100_000  # numbers that a CPU keeps near while it works on them
+ON_NUMPY = frozenset({"cpu"})  # devices on which NumPy makes the numbers, faster than torch
 Keys = npt.NDArray[np.uint32]
 
 
@@ -55,7 +58,7 @@ def sample_tokens(
         from; at temperature 0 under the model's own.
     """
     rows = len(logits)
-    if logits.device.type == "cpu":
+    if logits.device.type in ON_NUMPY:
         rows = max(1, CACHED_NUMBERS // logits.size(1))
     parts = [
         _sample_tokens(logits[start : start + rows], keys[start : start + rows], temperature, top_p)
@@ -84,7 +87,8 @@ def _sample_tokens(
 
 def _negative_exponentials(keys: Keys, count: int, device: torch.device) -> torch.Tensor:
     """Minus `count` standard exponential numbers for each key, float32 [keys, count]."""
-    bits = _bits(keys, count) if device.type == "cpu" else _bits_of_torch(keys, count, device)
+    on_numpy = device.type in ON_NUMPY
+    bits = _bits(keys, count) if on_numpy else _bits_of_torch(keys, count, device)
     return bits.to(torch.float32).add_(0.5).mul_(-(2.0**-31)).log1p_()
 
 
@@ -107,7 +111,7 @@ def _bits(keys: Keys, count: int) -> torch.Tensor:
 def _bits_of_torch(keys: Keys, count: int, device: torch.device) -> torch.Tensor:
     """The same bits made on a device; torch has no unsigned shift, so the sign is masked off."""
     spread, first, second = (int(np.uint32(value).view(np.int32)) for value in (SPREAD, *MIX))
-    both = torch.from_numpy(keys.view(np.int32)).to(device)
+    both = upload(torch.from_numpy(keys.view(np.int32)), device)
     x = torch.arange(count, dtype=torch.int32, device=device).mul_(spread) + both[:, :1]
     x.bitwise_xor_((x >> 16) & 0xFFFF).mul_(first).bitwise_xor_(both[:, 1:])
     x.bitwise_xor_((x >> 15) & 0x1FFFF).mul_(second)
@@ -117,7 +121,7 @@ def _bits_of_torch(keys: Keys, count: int, device: torch.device) -> torch.Tensor
 
 def _argmax(values: torch.Tensor) -> torch.Tensor:
     """The index of each row's largest value (NumPy's argmax is twenty times torch's on a CPU)."""
-    if values.device.type == "cpu":
+    if values.device.type in ON_NUMPY:
         return torch.from_numpy(values.numpy().argmax(1))
     return values.argmax(-1)
 

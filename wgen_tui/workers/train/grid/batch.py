@@ -14,6 +14,8 @@ from typing import Any
 import torch
 
 from wgen_tui.training_data.mask import Example
+from wgen_tui.workers.data import IGNORED
+from wgen_tui.workers.device.transfer import upload
 from wgen_tui.workers.train.grid.stack import Stack
 
 Batches = Sequence[Sequence[Example]]  # one batch, perhaps empty, for each slot
@@ -79,19 +81,35 @@ class _Labels:
         self._labels.extend(labels)
         self._slots.extend([slot] * len(labels))
 
-    def tensors(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def tensors(
+        self, device: torch.device, bucket: int = 1
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Positions, labels and slots, each [labels]; one copy to the device for all."""
+        for _ in range(-len(self._labels) % bucket):
+            self._positions.append(0)
+            self._labels.append(IGNORED)
+            self._slots.append(0)
         columns = torch.tensor((self._positions, self._labels, self._slots))
-        positions, labels, slots = columns.to(device)
+        positions, labels, slots = upload(columns, device)
         return positions, labels, slots
 
 
-def pad_batch(batches: Batches, pad_id: int, device: torch.device) -> CollatedBatch:
+def pad_batch(
+    batches: Batches, pad_id: int, device: torch.device, bucket: int = 1
+) -> CollatedBatch:
     """Rows grouped by slot, as many for each, padded on the right.
 
     No attention mask is needed: padding comes after the example, and no token looks ahead.
+
+    Args:
+        batches: Of each slot.
+        pad_id: Token that fills rows.
+        device: Where the tensors go.
+        bucket: Rows are as long as a multiple of this; so is the number of labels, by such as are
+            ignored.
     """
     longest = max(len(example.ids) for batch in batches for example in batch)
+    longest += -longest % bucket
     rows_per_slot = max(len(batch) for batch in batches)
     ids: list[list[int]] = []
     labels = _Labels()
@@ -105,8 +123,8 @@ def pad_batch(batches: Batches, pad_id: int, device: torch.device) -> CollatedBa
             tokens += len(example.ids)
         # Every slot has as many rows, so that the stack multiplies them in one product.
         ids.extend([pad_id] * longest for _ in range(rows_per_slot - len(batch)))
-    rows = torch.tensor(ids).to(device)  # [K · rows_per_slot, longest]
-    return CollatedBatch(rows, None, *labels.tensors(device), None, tuple(spans), tokens)
+    rows = upload(torch.tensor(ids), device)  # [K · rows_per_slot, longest]
+    return CollatedBatch(rows, None, *labels.tensors(device, bucket), None, tuple(spans), tokens)
 
 
 def pack_batch(batches: Batches, stack: Stack) -> CollatedBatch:
@@ -126,7 +144,8 @@ def pack_batch(batches: Batches, stack: Stack) -> CollatedBatch:
             positions.extend(range(len(example.ids)))
             owners.extend([slot] * len(example.ids))
         spans.append(tuple(slot_spans))
-    row, position_ids, slots = torch.tensor([ids, positions, owners]).to(device)  # each [tokens]
+    columns = torch.tensor([ids, positions, owners])
+    row, position_ids, slots = upload(columns, device)  # each [tokens]
     mask = stack.routing_mask(slots)[None]  # [1, tokens, K·R]
     return CollatedBatch(
         row[None], position_ids[None], *labels.tensors(device), mask, tuple(spans), len(ids)

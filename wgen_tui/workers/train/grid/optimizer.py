@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from experiments.schema import TrainingConfig
+from wgen_tui.workers.device.transfer import upload
 
 CLIP_EPSILON = 1e-6  # as in torch.nn.utils.clip_grad_norm_
 FIRST_SCALE, GROWTH, BACKOFF, GROWTH_INTERVAL = 2.0**16, 2.0, 0.5, 2000  # as in GradScaler
@@ -106,7 +107,7 @@ def adamw(
         rates: Learning rate of each adapter; 0 with step 0 leaves an adapter alone.
         steps: Number of this step of each adapter, from 1; 0 to leave it alone.
     """
-    factors = torch.tensor(settings.factors(rates, steps), device=rows.device)
+    factors = upload(torch.tensor(settings.factors(rates, steps)), rows.device)
     decayed, correction, step_size = factors[..., None]  # each [K, 1]
     # Cheaper than leaving rows out: they are put back as they were.
     idle = [slot for slot, number in enumerate(steps) if number == 0]

@@ -9,7 +9,6 @@ In shapes, K is the adapters in the stack and width the weights of one of them, 
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,31 +16,21 @@ from contextlib import suppress
 
 import torch
 
-from wgen_tui.protocol.ids import digest
 from wgen_tui.workers.models import Base
-from wgen_tui.workers.recipe import seed_step, trained_tokens
 from wgen_tui.workers.runtime import Cancelled, Worker, is_out_of_memory
-from wgen_tui.workers.train.grid.batch import (
-    Batches,
-    CollatedBatch,
-    Head,
-    count_tokens,
-    loss_sums,
-    pack_batch,
-    packing_is_exact,
-    pad_batch,
-    should_pack,
-)
-from wgen_tui.workers.train.grid.dropout import Dropper
+from wgen_tui.workers.train.grid.batch import Head, packing_is_exact
 from wgen_tui.workers.train.grid.fit import choose_stack_size, largest_batch
 from wgen_tui.workers.train.grid.fused_base import fused_ops
+from wgen_tui.workers.train.grid.gradients import Gradients
 from wgen_tui.workers.train.grid.grid_run import GridRun
 from wgen_tui.workers.train.grid.layout import Layout
 from wgen_tui.workers.train.grid.optimizer import AdamWSettings, adamw
 from wgen_tui.workers.train.grid.stack import Slot, Stack
+from wgen_tui.workers.train.grid.step_batch import Collator, StepBatch, step_key
 from wgen_tui.workers.train.run import StepResult, TrainingRun, diverged, probe_ids
 from wgen_tui.workers.train.sample_during import CheckpointSampler
 
+GRAPH_BUCKET = 16  # tokens and labels are padded to multiples of it where graphs are captured
 MakeGridRun = Callable[[TrainingRun], GridRun]
 Ended = list[tuple[GridRun, Exception | None]]  # each with what ended it; None: it is trained
 
@@ -63,7 +52,16 @@ class GridTrainer:
         self._pad_id = int(base.tokenizer.pad_token_id)
         self._stack = Stack(base.model, layout.shapes, base.device)
         self._head = Head(base.model)
-        self._may_pack = packing_is_exact(base.model, base.device)
+        self._gradients = Gradients(
+            base, self._stack, self._head, worker.note, checkpointing=checkpointing
+        )
+        self._collator = Collator(
+            self._stack,
+            self._pad_id,
+            may_pack=packing_is_exact(base.model, base.device),
+            bucket=1 if self._gradients.graphs is None else GRAPH_BUCKET,
+        )
+        self._prefetched: StepBatch | None = None
         self._sampler = sampler
         self._checkpointing = checkpointing
         self._fp16 = base.precision == "fp16"  # gradients are scaled, each run's by its own scale
@@ -171,6 +169,8 @@ class GridTrainer:
         for grid_run in active:
             grid_run.to(self._base.device)
         self._stack.fill([grid_run.slot for grid_run in active], train=True)
+        if self._gradients.graphs is not None:
+            self._gradients.graphs.clear()
         fit = self._stack.layout.fit
         self._exp_avg = torch.stack([fit(g.exp_avg, g.slot.rank) for g in active])
         self._exp_avg_sq = torch.stack([fit(g.exp_avg_sq, g.slot.rank) for g in active])
@@ -217,24 +217,15 @@ class GridTrainer:
     # -- one step --------------------------------------------------------------------------------
 
     def _step(self) -> None:
-        # 1. Which examples: each run's own batches of this step. Pass i takes the i-th batch of
-        #    every run; a run that accumulates fewer batches than another has an empty one there.
-        batches = [g.order.batches(g.run.step + 1) for g in self._active]
-        tokens = [trained_tokens(own) for own in batches]  # K numbers: what each loss is a mean of
-        passes = [
-            [own[i] if i < len(own) else [] for own in batches]
-            for i in range(max(map(len, batches)))
-        ]
-        real_tokens, padded_tokens = map(sum, zip(*map(count_tokens, passes), strict=True))
-        device_type = self._base.device.type
-        pack = self._may_pack and should_pack(real_tokens, padded_tokens, device_type)
-
-        # 2. One forward and backward pass for all adapters, for each of the accumulated batches.
+        # 1. Which examples, and one forward and backward pass for all adapters, for each of the
+        #    accumulated batches.
         try:
-            losses, norms = self._gradients(passes, tokens, pack=pack)
-            if pack and not all(map(math.isfinite, (*losses, *norms))):
+            batch = self._take_batch()
+            step = self._gradients.step(self._active, batch, self._prefetch)
+            if batch.is_packed and any(step.not_finite):
                 # Packed examples share sums: once more, with each adapter by itself.
-                losses, norms = self._gradients(passes, tokens, pack=False)
+                batch = self._collator.unpacked(batch)
+                step = self._gradients.step(self._active, batch, lambda: None)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -242,22 +233,19 @@ class GridTrainer:
             self._halve(error.with_traceback(None))
             return
 
-        # 3. One optimiser step for each adapter; one whose gradient is not finite is left as it is.
-        not_finite = [
-            not (math.isfinite(loss) and math.isfinite(norm))
-            for loss, norm in zip(losses, norms, strict=True)
-        ]
-        rates = self._update(norms, not_finite)
+        # 2. One optimiser step for each adapter; one whose gradient is not finite is left as it is.
+        rates = self._update(step.device_norms, step.not_finite)
 
-        # 4. What each run writes: metrics, checkpoints, states to resume from.
+        # 3. What each run writes: metrics, checkpoints, states to resume from.
         ended: Ended = []
         for k, grid_run in enumerate(self._active):
             try:
                 # Under fp16 an overflow is no failure until the scale cannot fall any more.
-                if not_finite[k] and (not self._fp16 or grid_run.loss_scale.scale < 1):
-                    raise diverged(losses[k])
+                if step.not_finite[k] and (not self._fp16 or grid_run.loss_scale.scale < 1):
+                    raise diverged(step.losses[k])
                 clips = grid_run.run.training.max_grad_norm is not None
-                result = StepResult(losses[k], tokens[k], norms[k] if clips else None, rates[k])
+                norm = step.norms[k] if clips else None
+                result = StepResult(step.losses[k], batch.tokens[k], norm, rates[k])
                 grid_run.run.record(result, self._base.device)
                 self._write(k, grid_run, result)
                 if grid_run.run.done:
@@ -266,38 +254,19 @@ class GridTrainer:
                 ended.append((grid_run, error))
         self._remove(ended)
 
-    def _gradients(
-        self, passes: Sequence[Batches], tokens: Sequence[int], *, pack: bool
-    ) -> tuple[list[float], list[float]]:
-        """The loss and the norm of the gradient of each run; the gradients are in the stack."""
-        stack, grads, device = self._stack, self._stack.grads, self._base.device
-        assert grads is not None
-        grads.zero_()  # [K, width]
+    def _take_batch(self) -> StepBatch:
+        """The next step's batch: the one on its way, or a new one where the stack has changed."""
+        batch, self._prefetched = self._prefetched, None
+        if batch is None or batch.key != step_key(self._active):
+            batch = self._collator.step(self._active)
+        return batch
 
-        # Each run's loss is the mean over its own trained tokens, times its loss scale.
-        scales = [g.loss_scale.scale if self._fp16 else 1.0 for g in self._active]
-        weights = torch.tensor([s / max(n, 1) for s, n in zip(scales, tokens, strict=True)])
-        weights = weights.to(device)  # [K]
-        total = torch.zeros(len(self._active), device=device)  # [K]
-        for number, batches in enumerate(passes):
-            batch = pack_batch(batches, stack) if pack else pad_batch(batches, self._pad_id, device)
-            self._set_dropout(batch, number)
-            sums = loss_sums(self._head, stack, batch)  # [K]
-            # Runs share no weight, so the gradient of the sum is each run's own gradient.
-            (sums * weights).sum().backward()
-            total += sums.detach()
-            self._note_pass(batches, batch)
+    def _prefetch(self) -> None:
+        """Collate the step after this one; not where a run ends with this one and leaves."""
+        if all(g.run.step + 1 < g.run.steps for g in self._active):
+            self._prefetched = self._collator.step(self._active, ahead=2)
 
-        norms = torch.linalg.vector_norm(grads, dim=1)  # [K]
-        if self._fp16:
-            unscale = torch.tensor(scales, device=device)
-            grads.div_(unscale[:, None])
-            norms = norms / unscale
-        losses = total / torch.tensor(tokens, device=device).clamp_min(1)
-        numbers = torch.stack([losses, norms]).tolist()  # one wait for the device
-        return numbers[0], numbers[1]
-
-    def _update(self, norms: list[float], skip: list[bool]) -> list[float]:
+    def _update(self, norms: torch.Tensor, skip: list[bool]) -> list[float]:
         """Do the optimiser's step; returns each run's learning rate."""
         assert self._stack.grads is not None and self._settings is not None
         rates = [grid_run.schedule.rate for grid_run in self._active]
@@ -315,32 +284,11 @@ class GridTrainer:
             self._exp_avg,
             self._exp_avg_sq,
             self._settings,
-            torch.tensor(norms, device=self._base.device),
+            norms,
             rates,
             steps,
         )
         return rates
-
-    def _set_dropout(self, batch: CollatedBatch, number: int) -> None:
-        """Let what is dropped follow from each run's own seed, step and batch."""
-        rates = [grid_run.run.training.lora.lora_dropout for grid_run in self._active]
-        self._stack.routing.dropout = None
-        if any(rates):
-            keys = [(g.run.spec.seeds.lora_init, g.run.step, number) for g in self._active]
-            self._stack.routing.dropout = Dropper(batch, rates, keys)
-        # What the base itself draws cannot be each run's own: it follows the first.
-        first = self._active[0].run
-        seed_step(
-            self._base, digest("step", first.spec.seeds.lora_init, first.step, number, bits=62)
-        )
-
-    def _note_pass(self, batches: Batches, batch: CollatedBatch) -> None:
-        computed_per_token = batch.ids.numel() / batch.tokens
-        for grid_run, own in zip(self._active, batches, strict=True):
-            own_tokens = sum(len(example.ids) for example in own)
-            grid_run.provenance.note(
-                len(self._active), own_tokens, computed_per_token, packed=batch.is_packed
-            )
 
     def _halve(self, error: Exception) -> None:
         """Train fewer adapters together from here on; the others wait for a free slot."""

@@ -1,0 +1,166 @@
+"""The gradients of one step: forward and backward through the stack for every run at once.
+
+Promises: each run's loss is the mean over its own trained tokens, its gradient its own; the host
+waits for the device once in a step, however many runs there are, and has the next step's batch on
+its way by then.
+
+In shapes, K is the adapters in the stack and width the weights of one of them, all in one row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from wgen_tui.protocol.ids import digest
+from wgen_tui.workers.device.graphs import Graphs, graphs_wanted
+from wgen_tui.workers.device.transfer import Download, upload
+from wgen_tui.workers.models import Base
+from wgen_tui.workers.recipe import seed_step
+from wgen_tui.workers.train.grid.batch import Batches, CollatedBatch, Head, loss_sums
+from wgen_tui.workers.train.grid.dropout import Dropper
+from wgen_tui.workers.train.grid.grid_run import GridRun
+from wgen_tui.workers.train.grid.stack import Stack
+from wgen_tui.workers.train.grid.step_batch import StepBatch
+
+
+@dataclass(frozen=True)
+class StepGradients:
+    """What a step found; the gradients themselves are in the stack.
+
+    Attributes:
+        losses: Of each run.
+        norms: Of each run's gradient.
+        device_norms: The same on the device [K].
+    """
+
+    losses: list[float]
+    norms: list[float]
+    device_norms: torch.Tensor
+
+    @property
+    def not_finite(self) -> list[bool]:
+        """Which runs have no gradient to go by."""
+        pairs = zip(self.losses, self.norms, strict=True)
+        return [not (math.isfinite(loss) and math.isfinite(norm)) for loss, norm in pairs]
+
+
+class Gradients:
+    """Computes them for one stack on one base.
+
+    Attributes:
+        graphs: The CUDA graphs of its passes; None where none are wanted or none can be.
+    """
+
+    def __init__(
+        self,
+        base: Base,
+        stack: Stack,
+        head: Head,
+        note: Callable[[str], None],
+        *,
+        checkpointing: bool,
+    ) -> None:
+        self._base = base
+        self._stack = stack
+        self._head = head
+        # Checkpointing reads the state of random numbers on the host, and so does dropout.
+        able = base.device.type == "cuda" and not checkpointing and not _drops(base.model)
+        self.graphs = Graphs(note) if able and graphs_wanted() else None
+
+    def step(
+        self, runs: Sequence[GridRun], batch: StepBatch, meanwhile: Callable[[], None]
+    ) -> StepGradients:
+        """Fill the stack's gradients.
+
+        Args:
+            runs: Of each slot.
+            batch: What they train on.
+            meanwhile: Called once everything is asked for, before the device is waited for.
+        """
+        stack, grads, device = self._stack, self._stack.grads, self._base.device
+        assert grads is not None
+        grads.zero_()  # [K, width]
+
+        # Each run's loss is the mean over its own trained tokens, times its loss scale (fp16).
+        fp16 = self._base.precision == "fp16"
+        scales = [g.loss_scale.scale if fp16 else 1.0 for g in runs]
+        counts = [max(tokens, 1) for tokens in batch.tokens]
+        weights, divisors, unscale = upload(
+            torch.tensor([[s / n for s, n in zip(scales, counts, strict=True)], counts, scales]),
+            device,
+        )  # each [K]
+        total = torch.zeros(len(runs), device=device)  # [K]
+        for number, (batches, collated) in enumerate(
+            zip(batch.passes, batch.collated, strict=True)
+        ):
+            self._seed(runs, collated, number)
+            total += self._pass(collated, weights)
+            _note_pass(runs, batches, collated)
+
+        norms = torch.linalg.vector_norm(grads, dim=1)  # [K]
+        if fp16:
+            grads.div_(unscale[:, None])
+            norms = norms / unscale
+        numbers = Download(torch.stack([total / divisors, norms]))
+        meanwhile()
+        (both,) = numbers.wait()  # the one wait of a step
+        losses, norm_list = both.tolist()
+        stack.routing.dropout = None
+        return StepGradients(losses, norm_list, norms)
+
+    def _pass(self, batch: CollatedBatch, weights: torch.Tensor) -> torch.Tensor:
+        """One pass forward and backward: the loss summed over each run's labels [K]."""
+        if self.graphs is None or batch.is_packed or self._stack.routing.dropout is not None:
+            return self._forward_backward(batch, weights)
+
+        def work(
+            ids: torch.Tensor,
+            positions: torch.Tensor,
+            labels: torch.Tensor,
+            slots: torch.Tensor,
+            weights: torch.Tensor,
+        ) -> torch.Tensor:
+            fixed = CollatedBatch(ids, None, positions, labels, slots, None, batch.spans, 0)
+            return self._forward_backward(fixed, weights)
+
+        columns = (batch.label_positions, batch.labels, batch.label_slots)
+        return self.graphs.run(work, batch.ids, *columns, weights)
+
+    def _forward_backward(self, batch: CollatedBatch, weights: torch.Tensor) -> torch.Tensor:
+        sums = loss_sums(self._head, self._stack, batch)  # [K]
+        # Runs share no weight, so the gradient of the sum is each run's own gradient.
+        (sums * weights).sum().backward()
+        return sums.detach()
+
+    def _seed(self, runs: Sequence[GridRun], batch: CollatedBatch, number: int) -> None:
+        """Let what is dropped follow from each run's own seed, step and batch."""
+        rates = [g.run.training.lora.lora_dropout for g in runs]
+        self._stack.routing.dropout = None
+        if any(rates):
+            keys = [(g.run.spec.seeds.lora_init, g.run.step, number) for g in runs]
+            self._stack.routing.dropout = Dropper(batch, rates, keys)
+        # What the base itself draws cannot be each run's own: it follows the first.
+        first = runs[0].run
+        seed_step(
+            self._base, digest("step", first.spec.seeds.lora_init, first.step, number, bits=62)
+        )
+
+
+def _note_pass(runs: Sequence[GridRun], batches: Batches, batch: CollatedBatch) -> None:
+    computed_per_token = batch.ids.numel() / batch.tokens
+    for grid_run, own in zip(runs, batches, strict=True):
+        own_tokens = sum(len(example.ids) for example in own)
+        grid_run.provenance.note(len(runs), own_tokens, computed_per_token, packed=batch.is_packed)
+
+
+def _drops(model: nn.Module) -> bool:
+    """Whether the base itself drops anything while it trains."""
+    config = getattr(model, "config", None)
+    rates = [getattr(config, "attention_dropout", 0.0)]
+    rates += [module.p for module in model.modules() if isinstance(module, nn.Dropout)]
+    return any(rates)

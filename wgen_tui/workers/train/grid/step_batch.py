@@ -1,0 +1,91 @@
+"""What the runs of a stack train on in one step, collated for the device ahead of time.
+
+Promises: each run's own batches of that step, in its own order; whether they are packed follows
+from their lengths alone, so that a training repeats to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from wgen_tui.workers.recipe import trained_tokens
+from wgen_tui.workers.train.grid.batch import (
+    Batches,
+    CollatedBatch,
+    count_tokens,
+    pack_batch,
+    pad_batch,
+    should_pack,
+)
+from wgen_tui.workers.train.grid.grid_run import GridRun
+from wgen_tui.workers.train.grid.stack import Stack
+
+StepKey = tuple[tuple[str, int], ...]  # each run, and which of its steps
+
+
+def step_key(runs: Sequence[GridRun], ahead: int = 1) -> StepKey:
+    """Names the step that these runs do next, or the one `ahead` steps from here."""
+    return tuple((g.run.run_id, g.run.step + ahead) for g in runs)
+
+
+@dataclass(frozen=True)
+class StepBatch:
+    """One step of all runs of a stack.
+
+    Attributes:
+        key: Whose, and which step.
+        passes: The examples of each pass, for each run: pass i takes the i-th batch of every run;
+            a run that accumulates fewer batches than another has an empty one there.
+        tokens: Trained tokens of each run: what its loss is a mean of.
+        collated: The same passes as tensors on the device.
+    """
+
+    key: StepKey
+    passes: Sequence[Batches]
+    tokens: Sequence[int]
+    collated: Sequence[CollatedBatch]
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether examples of several runs share a row."""
+        return self.collated[0].is_packed
+
+
+class Collator:
+    """Makes the batches of steps.
+
+    Attributes:
+        may_pack: Whether the model keeps packed examples apart.
+        bucket: Padded lengths and label counts are multiples of this, so that few shapes occur.
+    """
+
+    def __init__(self, stack: Stack, pad_id: int, *, may_pack: bool, bucket: int = 1) -> None:
+        self.may_pack = may_pack
+        self.bucket = bucket
+        self._stack = stack
+        self._pad_id = pad_id
+
+    def step(self, runs: Sequence[GridRun], ahead: int = 1) -> StepBatch:
+        """The batch of the step that these runs do next, or `ahead` steps from here."""
+        own = [g.order.batches(g.run.step + ahead) for g in runs]
+        passes = [
+            [batches[i] if i < len(batches) else [] for batches in own]
+            for i in range(max(map(len, own)))
+        ]
+        real_tokens, padded_tokens = map(sum, zip(*map(count_tokens, passes), strict=True))
+        pack = self.may_pack and should_pack(real_tokens, padded_tokens, self._stack.device.type)
+        tokens = [trained_tokens(batches) for batches in own]
+        return StepBatch(step_key(runs, ahead), passes, tokens, self._collate(passes, pack=pack))
+
+    def unpacked(self, batch: StepBatch) -> StepBatch:
+        """The same step with each run in rows of its own."""
+        return replace(batch, collated=self._collate(batch.passes, pack=False))
+
+    def _collate(self, passes: Sequence[Batches], *, pack: bool) -> list[CollatedBatch]:
+        device: torch.device = self._stack.device
+        if pack:
+            return [pack_batch(batches, self._stack) for batches in passes]
+        return [pad_batch(batches, self._pad_id, device, self.bucket) for batches in passes]
