@@ -27,7 +27,7 @@ from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.data import IGNORED, Dataset, load_examples
 from wgen_tui.workers.models import Base, load_base
 from wgen_tui.workers.recipe import Order, lora_config
-from wgen_tui.workers.train.grid import trainer
+from wgen_tui.workers.train.grid import step_batch
 from wgen_tui.workers.verify import trl
 from wgen_tui.workers.verify.check import tolerance
 
@@ -62,7 +62,7 @@ def add_runs(field: TrainingHome, session: Session, precision: str) -> TrainingH
 
 def stacked(field: TrainingHome, *, pack: bool) -> str:
     """Train all runs in one stack, in this mode; what went wrong, if anything."""
-    with patch.object(trainer, "should_pack", lambda *_: pack):
+    with patch.object(step_batch, "should_pack", lambda *_: pack):
         worker = train_runs(field)
     if wrong := unfinished(worker):
         return wrong

@@ -23,7 +23,7 @@ from tests.gpu.equality import adapters, limit, worst
 from tests.gpu.homes import exact, new_home, quiet, train_runs, train_until, unfinished
 from tests.gpu.session import Session
 from wgen_tui.workers.runtime import Worker
-from wgen_tui.workers.train.grid import trainer
+from wgen_tui.workers.train.grid import step_batch
 
 PART = "memory"
 RUNS, STEPS = 4, 6
@@ -109,7 +109,7 @@ def training(session: Session) -> None:
     def too_many(ids: torch.Tensor) -> bool:
         return torch.is_grad_enabled() and len(ids) > RUNS // 2
 
-    with patch.object(trainer, "should_pack", lambda *_: False):
+    with patch.object(step_batch, "should_pack", lambda *_: False):
         sizes = half_way(
             session, lambda: train_runs(calm), lambda: train_runs(narrow, narrow.runs[0], stack=1)
         )
