@@ -2,15 +2,20 @@
 
 Measures, for each shape, stacks of several sizes at batch 1 on rows like the bird names' and on
 long ones; the long ones with gradient checkpointing on both sides (without it few adapters of an 8B
-fit). The peer runs in the same process on the same rows; where TRL is not installed it is a plain
-loop around PEFT's model. What matters most comes first, so that it is there when time runs short.
+fit), and on a GPU the short ones with CUDA graphs as well. The peer runs in the same process on the
+same rows; where TRL is not installed it is a plain loop around PEFT's model. What matters most
+comes first, so that it is there when time runs short.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from unittest.mock import patch
+
+from wgen_tui.workers.device.graphs import SWITCH
 
 from tests.gpu import shapes, stacks
 from tests.gpu.session import Session
@@ -19,16 +24,21 @@ from wgen_tui.workers.models import Base
 
 PART = "grid"
 MAIN = 16  # adapters: the stack that the target is for
+CAPTURE_WARM = 4  # times as many steps before the clock starts, where graphs are captured
 TARGET = 8  # times the peer's rate
 
 
 @dataclass(frozen=True)
 class Case:
-    """One measurement: `stack` adapters, or None for the peer, on rows of `tokens` tokens."""
+    """One measurement: `stack` adapters, or None for the peer, on rows of `tokens` tokens.
+
+    `graphs` says whether the engine is asked for CUDA graphs.
+    """
 
     shape: str
     stack: int | None
     tokens: int
+    graphs: bool = False
 
 
 @dataclass
@@ -44,13 +54,15 @@ class Grid:
     session: Session
     no_trl: str | None
     rates: dict[Case, float] = field(default_factory=dict)
+    _notes: list[str] = field(default_factory=list)
     _base: Base | None = None
     _shape: str = ""
 
     def measure(self, case: Case) -> None:
         """Measure one case and report it, or say why it is left out."""
         peer = self.peer if case.stack is None else f"K={case.stack}"
-        what = f"{case.shape}, rows of {case.tokens}, {peer}"
+        graphs = ", CUDA graphs" if case.graphs else ""
+        what = f"{case.shape}, rows of {case.tokens}, {peer}{graphs}"
         do = self._peer if case.stack is None else self._stack
         try:
             clock = self.session.attempt(PART, what, self._expected(case), partial(do, case))
@@ -74,14 +86,19 @@ class Grid:
         billions = shapes.billions(self.session.sizes.models[case.shape])
         model = 0.0 if case.shape == self._shape else 1 + 0.4 * billions
         trainer = 4.0 if case.stack is None else 1.5
-        return model + trainer + 0.3 * billions + 1.3 * stacks.TIMED
+        graphs = 3.0 if case.graphs else 0.0
+        return model + trainer + 0.3 * billions + 1.3 * stacks.TIMED + graphs
 
     def _stack(self, case: Case) -> Clock:
         assert case.stack is not None
         base = self._loaded(case.shape)
         made = self._runs(base, case, case.stack)
         clock = self._clock()
-        stacks.train_stack(base, made, clock)
+        if case.graphs:  # each length is captured when it comes for the second time
+            clock.warm *= CAPTURE_WARM
+        with patch.dict(os.environ, {SWITCH: "1" if case.graphs else "0"}):
+            stacks.train_stack(base, made, clock)
+        self._notes = [note for note in made.field.notes(made.worker) if "graphs" in note]
         return clock
 
     def _peer(self, case: Case) -> Clock:
@@ -120,7 +137,7 @@ class Grid:
 
     def _report(self, case: Case, what: str, clock: Clock) -> None:
         unit = "steps/s" if case.stack is None else "adapter-steps/s"
-        notes = []
+        notes = list(self._notes) if case.graphs else []
         if case.stack is not None and clock.together < case.stack:
             notes.append(f"{clock.together:.0f} of {case.stack} fitted together")
         if case.stack is None and self.no_trl is not None:
@@ -139,6 +156,7 @@ class Grid:
                 "shape": case.shape,
                 "tokens": case.tokens,
                 "stack": case.stack,
+                "graphs": case.graphs,
                 "peer": self.peer,
                 "rate": clock.rate,
                 "peer_rate": theirs,
@@ -153,9 +171,8 @@ class Grid:
 
     def _pair(self, case: Case) -> tuple[float | None, float | None]:
         """The peer's rate, and that of the stack that this case is about (the main one's)."""
-        own = case.stack or main_stack(self.session)
-        theirs = self.rates.get(Case(case.shape, None, case.tokens))
-        return theirs, self.rates.get(Case(case.shape, own, case.tokens))
+        own = case if case.stack else replace(case, stack=main_stack(self.session))
+        return self.rates.get(replace(case, stack=None, graphs=False)), self.rates.get(own)
 
     def _ratio(self, case: Case, ratio: float) -> str:
         stack = case.stack or main_stack(self.session)
@@ -163,6 +180,9 @@ class Grid:
             text = f"K={stack} does {ratio:.2f} times as many"
         else:
             text = f"{ratio:.2f} times {self.peer}"
+        plain = self.rates.get(replace(case, graphs=False))
+        if case.graphs and plain:
+            text += f", {self.rates[case] / plain:.2f} times without graphs"
         return f"{text} (target: {TARGET})" if stack == MAIN else text
 
 
@@ -186,6 +206,9 @@ def cases(session: Session) -> Iterator[Case]:
         lambda shape: [
             Case(shape, 1, bird),
             *(Case(shape, stack, tokens) for tokens in longer for stack in (main, None)),
+        ],
+        lambda shape: [
+            Case(shape, stack, bird, graphs=True) for stack in (main, 1) if session.on_gpu
         ],
         lambda shape: [Case(shape, stack, bird) for stack in rest],
         lambda shape: [Case(shape, stack, tokens) for tokens in longer for stack in (1, *rest)],
