@@ -2,19 +2,25 @@
 
 Measures both on the same base, adapters and prompts, in one process. All answers have the same
 length. PEFT draws from one adapter after the other and needs as long for each, so it is timed on
-the base and on as many adapters as a few seconds hold; ours draws from all of them.
+the base and on as many adapters as a few seconds hold; ours draws from all of them, on a GPU once
+more with CUDA graphs.
 """
 
 from __future__ import annotations
 
+import io
+import os
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
+from unittest.mock import patch
 
 from tests.benchmarks.bench_sampling import ADAPTERS, Rivals
 from tests.gpu import shapes
 from tests.gpu.session import Found, Session
+from wgen_tui.workers.device.graphs import SWITCH
 from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT
 
 PART = "draws"
@@ -62,8 +68,14 @@ def _measure_shape(session: Session, shape: str) -> None:
         token = 0.001 * size["num_hidden_layers"] if session.on_gpu else 0.001
         seconds = 1 + (4 + 2 * (1 + draws // 8)) * token * rivals.tokens
         found = session.attempt(PART, what, seconds, partial(_measure, session, rivals, draws))
-        if found is not None:
-            _report(session, what, shape, draws, found)
+        if found is None:
+            continue
+        _report(session, what, shape, draws, found)
+        if session.on_gpu:
+            do = partial(_with_graphs, session, rivals, draws)
+            graphs = session.attempt(PART, f"{what}, CUDA graphs", 2 + 2 * found.ours, do)
+            if graphs is not None:
+                _report_graphs(session, what, found, *graphs)
 
 
 def _measure(session: Session, rivals: Rivals, draws: int) -> Figure:
@@ -83,6 +95,26 @@ def _measure(session: Session, rivals: Rivals, draws: int) -> Figure:
         slot = len(each)
         each.append(timed(session, partial(rivals.peft_one, slot, draws, 1.0))[1])
     return Figure(sum(len(a) for one in found for a in one), ours, way, base, each)
+
+
+def _with_graphs(session: Session, rivals: Rivals, draws: int) -> tuple[float, str]:
+    """Seconds of ours with CUDA graphs, captured anew as in any batch; and what the engine says."""
+    said = io.StringIO()
+    with patch.dict(os.environ, {SWITCH: "1"}), redirect_stdout(said):
+        (found, _), seconds = timed(session, lambda: rivals.ours(draws, 1.0))
+    assert all(len(answer) == rivals.tokens for answers in found for answer in answers)
+    return seconds, said.getvalue().strip()
+
+
+def _report_graphs(session: Session, what: str, found: Figure, seconds: float, said: str) -> None:
+    session.report.figure(
+        PART,
+        f"{what}, CUDA graphs",
+        f"{found.tokens / seconds:.0f} tokens/s",
+        f"{found.ours / seconds:.2f} times as fast as without",
+        said[:200],
+        numbers={"seconds": seconds, "without_seconds": found.ours, "said": said[:1000]},
+    )
 
 
 def _rivals(session: Session, shape: str) -> Rivals:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 from unittest.mock import patch
 
@@ -105,6 +106,11 @@ class Clock:
     def rate(self) -> float:
         """Adapter-steps per second."""
         return self.adapter_steps / self.seconds
+
+    @property
+    def median(self) -> float:
+        """Seconds of a step, as the host sees most of them."""
+        return median(self.lasts)
 
     @property
     def together(self) -> float:
