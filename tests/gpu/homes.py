@@ -48,17 +48,17 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def model(session: Session, family: str) -> Path:
-    """The folder of a family's model, made when it is first asked for."""
-    folder = session.folder / "models" / family
+def model(session: Session, family: str, **shape: int) -> Path:
+    """The folder of a family's model, made when it is first asked for; `shape` if not as others."""
+    folder = session.folder / "models" / "-".join([family, *map(str, shape.values())])
     if not folder.exists():
-        make_family(family, folder, **(ON_GPU if session.on_gpu else {}))
+        make_family(family, folder, **{**(ON_GPU if session.on_gpu else {}), **shape})
     return folder
 
 
-def new_home(session: Session, name: str, family: str = "llama") -> TrainingHome:
+def new_home(session: Session, name: str, family: str = "llama", **shape: int) -> TrainingHome:
     """An empty home for runs of a family's model."""
-    return TrainingHome(Home(session.folder / name).ensure(), model(session, family))
+    return TrainingHome(Home(session.folder / name).ensure(), model(session, family, **shape))
 
 
 def train_runs(field: TrainingHome, *run_ids: str, stack: int | None = None) -> Worker:

@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -118,9 +119,11 @@ def placed(session: Session, field: TrainingHome, launches: list[str], uuid: str
 
 
 def sees_only(record: StartRecord, uuid: str) -> bool:
-    """Whether a worker was started with this GPU and no other."""
-    environment = Path(f"/proc/{record.pid}/environ").read_bytes().split(b"\0")
-    return f"CUDA_VISIBLE_DEVICES={uuid}".encode() in environment
+    """Whether a worker was started with this GPU and no other, and is there."""
+    with suppress(OSError):
+        environment = Path(f"/proc/{record.pid}/environ").read_bytes().split(b"\0")
+        return f"CUDA_VISIBLE_DEVICES={uuid}".encode() in environment
+    return False
 
 
 def uuid_of(gpu: RealBox | FakeBox) -> str | None:
