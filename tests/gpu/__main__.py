@@ -32,11 +32,12 @@ from tests.gpu.session import GPU, TINY, OutOfTimeError, Session
 
 # In this order: name -> seconds that it may take on a GPU.
 CHECKS = {
-    "equality": 75,
+    "equality": 65,
     "sampling": 35,
     "resume": 20,
     "memory": 30,
     "placement": 50,
+    "graphs": 20,
     "proof": 10,
     "quantised": 30,
 }

@@ -1,12 +1,12 @@
 """Work at fixed shapes, as CUDA graphs repeat it, gives what it gives without.
 
-There is no GPU here: in place of replaying a graph the same function runs again on the same
-tensors, which comes to the same. tests/gpu captures real ones.
+There is no GPU here: graphs are imitated (tests/builders/replaying.py); tests/gpu captures real
+ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,41 +14,21 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from experiments.schema import SamplingConfig
+from tests.builders.replaying import replaying
 from tests.builders.training_home import TrainingHome, difference
 from wgen_tui.workers.device import graphs
 from wgen_tui.workers.device.graphs import Graphs
 from wgen_tui.workers.sample.engine.decode import Completion, Decoding, Request, SamplingParams
 from wgen_tui.workers.sample.engine.forward import ModelRunner
-from wgen_tui.workers.train.grid import trainer
-from wgen_tui.workers.train.grid.gradients import Gradients
 
 ROUNDING = 1e-4
 
 
-def run_again(work: graphs.Work, inputs: graphs.Tensors) -> tuple[Callable[[], None], torch.Tensor]:
-    """`capture` without a GPU: nothing is computed now, and results always lie in one place."""
-    output = torch.empty(0)
-
-    def replay() -> None:
-        result = work(*inputs)
-        output.resize_(result.shape).copy_(result)
-
-    return replay, output
-
-
 @pytest.fixture
-def replayed(monkeypatch: pytest.MonkeyPatch) -> list[Graphs]:
+def replayed() -> Iterator[list[Graphs]]:
     """Every `Graphs` that is made from here on, on this CPU."""
-    monkeypatch.setattr(graphs, "capture", run_again)
-    every: list[Graphs] = []
-    begin = Graphs.__init__
-
-    def noted(self: Graphs, note: Callable[[str], None]) -> None:
-        begin(self, note)
-        every.append(self)
-
-    monkeypatch.setattr(Graphs, "__init__", noted)
-    return every
+    with replaying(pytest.fail) as every:
+        yield every
 
 
 def test_the_first_call_of_a_shape_warms_up_and_later_ones_are_replayed(
@@ -95,23 +75,12 @@ def test_memory_that_does_not_suffice_is_for_the_caller(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("name", ["llama", "gemma2"])
 def test_adapters_trained_by_replayed_passes_are_the_same(
-    make_field: Callable[..., TrainingHome],
-    monkeypatch: pytest.MonkeyPatch,
-    replayed: list[Graphs],
-    name: str,
+    make_field: Callable[..., TrainingHome], name: str
 ) -> None:
     plain, fixed = (_field(make_field(name, home)) for home in ("plain", "fixed"))
     plain.train()
-    assert not replayed
-    begin = Gradients.__init__
-
-    def with_graphs(self: Gradients, *args: object, **more: object) -> None:
-        begin(self, *args, **more)  # type: ignore[arg-type]
-        self.graphs = Graphs(pytest.fail)
-
-    monkeypatch.setattr(Gradients, "__init__", with_graphs)
-    monkeypatch.setattr(trainer, "GRAPH_BUCKET", 16)
-    fixed.train()
+    with replaying(pytest.fail) as replayed:
+        fixed.train()
     assert sum(one.replayed for one in replayed) > 10
     for run_id in plain.runs:
         assert difference(fixed.adapter(run_id), plain.adapter(run_id)) < ROUNDING
@@ -127,14 +96,12 @@ def _field(field: TrainingHome) -> TrainingHome:
 
 @pytest.mark.parametrize("prompts", [(5, 5, 5), (4, 9, 6)])
 def test_completions_of_replayed_steps_are_the_same(
-    family: Callable[[str], Path],
-    monkeypatch: pytest.MonkeyPatch,
-    replayed: list[Graphs],
-    prompts: tuple[int, ...],
+    family: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, prompts: tuple[int, ...]
 ) -> None:
-    growing = _completions(family("llama"), prompts, fixed=False)
+    growing = _completions(family("llama"), prompts)
     monkeypatch.setattr("wgen_tui.workers.sample.engine.fixed_decode.SPARE", 5)
-    fixed = _completions(family("llama"), prompts, fixed=True)
+    with replaying(pytest.fail) as replayed:
+        fixed = _completions(family("llama"), prompts)
     assert sum(one.replayed for one in replayed) > 10
     assert len(replayed) > 3, "rows were dropped, and the cache was full, at least once"
     assert [c.tokens for c in fixed] == [c.tokens for c in growing]
@@ -146,18 +113,17 @@ def test_completions_of_replayed_steps_are_the_same(
 def test_tokens_asked_for_ahead_are_the_same(family: Callable[[str], Path]) -> None:
     """On a GPU the next token is asked for before this one is looked at."""
     prompts = (4, 9, 6)
-    behind = _completions(family("llama"), prompts, fixed=False)
-    ahead = _completions(family("llama"), prompts, fixed=False, ahead=True)
+    behind = _completions(family("llama"), prompts)
+    ahead = _completions(family("llama"), prompts, ahead=True)
     assert [c.tokens for c in ahead] == [c.tokens for c in behind]
 
 
 def _completions(
-    folder: Path, prompts: tuple[int, ...], *, fixed: bool, ahead: bool = False
+    folder: Path, prompts: tuple[int, ...], *, ahead: bool = False
 ) -> list[Completion]:
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     runner = ModelRunner(model, 0)
-    runner.graphs = runner.makes_masks = fixed
     sampling = SamplingConfig(n=1, temperature=1, max_tokens=24)
     # A tenth of the vocabulary ends an answer, so that rows end one by one.
     ends = frozenset(range(0, len(tokenizer), 10))

@@ -30,12 +30,15 @@ def graphs_wanted() -> bool:
     return os.environ.get(SWITCH) == "1"
 
 
-def capture(work: Work, inputs: Tensors) -> tuple[Callable[[], None], torch.Tensor]:
+def capture(
+    work: Work, inputs: Tensors, pool: list[Any]
+) -> tuple[Callable[[], None], torch.Tensor]:
     """Record what a function asks of the GPU.
 
     Args:
         work: The function; it must have run before, and must read no tensor on the host.
         inputs: What it is called with; later calls write into these.
+        pool: Whose memory the graphs of one function share; the first fills it in.
 
     Returns:
         What repeats it, and where its result then is.
@@ -44,8 +47,10 @@ def capture(work: Work, inputs: Tensors) -> tuple[Callable[[], None], torch.Tens
         RuntimeError: It cannot be captured.
     """
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.graph(graph, pool=pool[0] if pool else None):
         output = work(*inputs)
+    if not pool:
+        pool.append(graph.pool())
     return graph.replay, output
 
 
@@ -73,15 +78,17 @@ class Graphs:
         self._note = note
         self._seen: set[Hashable] = set()
         self._captured: dict[Hashable, _Captured] = {}
+        self._pool: list[Any] = []
         self._given_up = False
 
     def clear(self) -> None:
         """Forget all graphs: what they read or write is no longer there."""
         self._seen.clear()
         self._captured.clear()
+        self._pool.clear()
 
     def run(self, work: Work, *inputs: torch.Tensor) -> torch.Tensor:
-        """The function's result; it may be overwritten by the next call of this shape."""
+        """The function's result; the next call may overwrite it."""
         key = tuple((one.shape, one.dtype) for one in inputs)
         if (known := self._captured.get(key)) is not None:
             for own, given in zip(known.inputs, inputs, strict=True):
@@ -94,7 +101,7 @@ class Graphs:
             self._seen.add(key)
             return work(*inputs)
         try:
-            self._captured[key] = _Captured(inputs, *capture(work, inputs))
+            self._captured[key] = _Captured(inputs, *capture(work, inputs, self._pool))
         except Exception as error:
             if is_out_of_memory(error):
                 raise

@@ -96,7 +96,7 @@ class FixedRows:
         self._mask[..., self.used].fill_(value=True)
         self._cache.position.fill_(self.used)
         self.used += 1
-        # The next step of this shape writes into the same logits.
+        # The next step writes into the same logits.
         return self.graphs.run(self._forward, ids, positions).clone()
 
     def growing(self) -> DynamicCache:
