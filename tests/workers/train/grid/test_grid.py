@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -13,8 +14,10 @@ from transformers import AutoModelForCausalLM
 
 from tests.builders.training_home import TrainingHome, difference
 from wgen_tui.workers.models import load_base
+from wgen_tui.workers.train.grid.grid_run import GridRun
 from wgen_tui.workers.train.run import load_run
 from wgen_tui.workers.train.single import train_single
+from wgen_tui.workers.train.stage import train
 
 CLOSE = 1e-4
 # Everything that may differ between the runs of a stack.
@@ -203,3 +206,30 @@ def test_memory_that_does_not_suffice_halves_the_stack(
     for run_id in field.runs:
         alone(single, run_id)
         assert difference(field.adapter(run_id), single.adapter(run_id)) < CLOSE
+
+
+def test_what_is_in_the_stack_is_held_once(
+    make_field: Callable[..., TrainingHome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[GridRun] = []
+    begin = GridRun.begin
+
+    def noted(*args: Any, **kwargs: Any) -> GridRun:
+        runs.append(begin(*args, **kwargs))
+        return runs[-1]
+
+    monkeypatch.setattr(GridRun, "begin", noted)
+    field = make_field()
+    for seed in range(3):
+        field.add(f"r{seed}", seed=seed, max_steps=4 + seed, checkpoints={"every": 2})
+    worker = field.launch()
+    progress, held = worker.progress, []
+
+    def measured(run_id: str, *rest: Any, **values: Any) -> None:
+        progress(run_id, *rest, **values)
+        held.append([part.numel() for g in runs for part in (g.slot.row, g.exp_avg, g.exp_avg_sq)])
+
+    monkeypatch.setattr(worker, "progress", measured)
+    train(worker)
+    assert len(held) == 4 + 5 + 6
+    assert not any(any(sizes) for sizes in held)

@@ -5,9 +5,9 @@ Promises: going in and out of a stack changes no number; what is written is a st
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from peft import LoraConfig
@@ -59,7 +59,7 @@ class GridRun:
         run: What is trained, and its files.
         config: PEFT's configuration, as it is written to adapter_config.json.
         slot: Weights at the run's own rank, as are the moments `exp_avg` and `exp_avg_sq`. While
-            the run is in the stack these are out of date.
+            the run is in the stack these are empty: the stack has them.
         updates: Optimiser steps; under fp16 a step that overflows is none.
     """
 
@@ -115,6 +115,15 @@ class GridRun:
         """Move its tensors."""
         self.slot = Slot(self.slot.row.to(device), self.slot.rank, self.slot.scale)
         self.exp_avg, self.exp_avg_sq = self.exp_avg.to(device), self.exp_avg_sq.to(device)
+
+    def give_up(self, *names: Literal["slot", "exp_avg", "exp_avg_sq"]) -> None:
+        """Give up tensors that the stack has: those named, or all."""
+        nothing = torch.empty(0)
+        for name in names or ("slot", "exp_avg", "exp_avg_sq"):
+            if name == "slot":
+                self.slot = replace(self.slot, row=nothing)
+            else:
+                setattr(self, name, nothing)
 
     def state(self) -> TrainState:
         """What the run resumes from."""

@@ -168,12 +168,20 @@ class GridTrainer:
             return
         for grid_run in active:
             grid_run.to(self._base.device)
+        # The runs give up, part by part, what the stack has from here on: nothing is held twice
+        # while it trains, as TRAINED_ADAPTER_BYTES counts it.
         self._stack.fill([grid_run.slot for grid_run in active], train=True)
+        for grid_run in active:
+            grid_run.give_up("slot")
         if self._gradients.graphs is not None:
             self._gradients.graphs.clear()
         fit = self._stack.layout.fit
         self._exp_avg = torch.stack([fit(g.exp_avg, g.slot.rank) for g in active])
+        for grid_run in active:
+            grid_run.give_up("exp_avg")
         self._exp_avg_sq = torch.stack([fit(g.exp_avg_sq, g.slot.rank) for g in active])
+        for grid_run in active:
+            grid_run.give_up("exp_avg_sq")
         self._settings = AdamWSettings.of([g.run.training for g in active], self._base.device)
 
     def _copy_back(self, runs: Sequence[GridRun]) -> None:
@@ -301,11 +309,12 @@ class GridTrainer:
             return
         self._max_adapters = len(self._active) // 2
         self._worker.note(f"out of memory: {self._max_adapters} adapters together from here on")
-        self._copy_back(self._active)
+        for grid_run in self._active:  # one by one: there may be no memory for copies of all
+            self._copy_back([grid_run])
+            grid_run.to("cpu")
         kept, postponed = self._active[: self._max_adapters], self._active[self._max_adapters :]
         for grid_run in reversed(postponed):
             grid_run.run.close()
-            grid_run.to("cpu")
             self._waiting.appendleft(grid_run)
         self._rebuild(kept, in_stack=[])
 
@@ -326,6 +335,7 @@ class GridTrainer:
                 self._sampler.sample_adapter(run.spec, run.step, grid_run.adapter())
         if run.should_save_state:
             run.save_state(grid_run.state())
+        grid_run.give_up()
 
     def _logits(self, k: int, ids: torch.Tensor) -> torch.Tensor:
         """What adapter k predicts after a prompt [tokens], without dropout: [vocabulary]."""
