@@ -240,6 +240,6 @@ def run(session: Session) -> None:
     with exact():
         field = compare(session, TRL_FAMILY, "fp32")
         compare(session, "qwen3", "bf16")
-        beside_trl(session, field, field.runs[:2] if session.on_gpu else field.runs[:1])
         for family in ("qwen3", "gemma2") if session.on_gpu else ():
             compare(session, family, "fp32")
+        beside_trl(session, field, field.runs[:2] if session.on_gpu else field.runs[:1])

@@ -84,8 +84,9 @@ def compare(session: Session, precision: str) -> None:
 
 
 def run(session: Session) -> None:
-    """In fp32, then in the precision that a GPU trains in."""
+    """In fp32, and on a GPU in the precision that it trains in."""
     with exact():
         compare(session, "fp32")
-    session.need(5)
-    compare(session, "bf16")
+    if session.on_gpu:
+        session.need(5)
+        compare(session, "bf16")

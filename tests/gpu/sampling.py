@@ -76,7 +76,7 @@ def apart(rivals: Rivals, draws: Draws, *, together: bool = True) -> torch.Tenso
 
 def drawn(session: Session, rivals: Rivals) -> None:
     """Draws at temperature 1, all in one stack, beside the stock model and beside each alone."""
-    count = 16 if session.on_gpu else 2
+    count = 8 if session.on_gpu else 2  # all rows in one batch
     sampling = SamplingConfig(n=count, max_tokens=session.sizes.draw_tokens, logprobs=True)
     queues = [rivals.requests(slot, count) for slot in SLOTS]
     stacked = rivals.draw(queues, sampling)
