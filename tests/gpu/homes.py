@@ -77,7 +77,7 @@ def train_until(field: TrainingHome, step: int, act: Callable[[Worker, str], Non
         if done >= step:
             act(worker, run_id)
 
-    worker.progress = then_act  # type: ignore[method-assign, assignment]
+    worker.progress = then_act  # type: ignore[method-assign]
     with quiet():
         train(worker)
     return worker

@@ -19,7 +19,7 @@ from tests.builders.training_home import TrainingHome
 from tests.gpu.boxes import FakeBox, RealBox, box
 from tests.gpu.homes import new_home
 from tests.gpu.session import Session
-from wgen_tui.protocol.launches import StartRecord, read_done, read_start
+from wgen_tui.protocol.launches import DoneRecord, StartRecord, read_done, read_start
 from wgen_tui.services.machine.gpus import probe
 from wgen_tui.services.runs import process
 from wgen_tui.services.runs.runs import get_run
@@ -82,6 +82,13 @@ def started(field: TrainingHome, launches: list[str]) -> list[StartRecord] | Non
     return found if len(found) == len(launches) else None
 
 
+def ended(field: TrainingHome, launches: list[str]) -> list[DoneRecord] | None:
+    """How the launches ended, once both have."""
+    ends = [read_done(field.home.launch(name).done) for name in launches]
+    found = [end for end in ends if end is not None]
+    return found if len(found) == len(launches) else None
+
+
 def placed(session: Session, field: TrainingHome, launches: list[str], uuid: str) -> None:
     """Both start where there is room now, see that GPU alone, and finish."""
     records = wait_for(lambda: started(field, launches))
@@ -91,15 +98,8 @@ def placed(session: Session, field: TrainingHome, launches: list[str], uuid: str
         return
     promised = [record.memory_mb or 0 for record in records]
     alone = [sees_only(record, uuid) for record in records]
-    done = wait_for(
-        lambda: (
-            (ends := [read_done(field.home.launch(name).done) for name in launches])
-            and all(ends)
-            and ends
-        )
-    )
-    ends = [end for end in done or () if end is not None]
-    together = len(ends) == 2 and max(r.at for r in records) < min(e.ended_at for e in ends)
+    ends = wait_for(lambda: ended(field, launches)) or []
+    together = bool(ends) and max(r.at for r in records) < min(e.ended_at for e in ends)
     session.report.check(
         PART,
         "two launches are on it together once it is free",

@@ -146,8 +146,8 @@ def frequencies(session: Session, rivals: Rivals, name: str, slot: int, top_p: f
 
 def binned(
     tokens: np.ndarray,
-    probabilities: np.ndarray,  # type: ignore[type-arg]
-) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    probabilities: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """Counts found and expected, in bins of like probability: of likelier tokens first."""
     order = np.argsort(-probabilities, kind="stable")
     before = np.cumsum(probabilities[order]) - probabilities[order]
