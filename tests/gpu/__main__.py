@@ -41,7 +41,7 @@ CHECKS = {
     "proof": 10,
     "quantised": 30,
 }
-RATIOS = {"grid": 110, "draws": 55, "estimate": 32, "profile": 28}
+RATIOS = {"grid": 110, "draws": 55, "estimate": 32, "profile": 32}
 PARTS = CHECKS | RATIOS
 MINUTES = 8.0
 GRACE = 30.0  # seconds after the end until a device that does not answer ends everything

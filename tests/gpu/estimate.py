@@ -44,12 +44,14 @@ class Found:
 
     Attributes:
         expected: The estimate.
-        peak_mb: The most that torch held.
+        peak_mb: The most that torch held: what nobody else could have.
+        allocated_mb: The most of it that was in use; 0 without a GPU.
         together: Adapters that were trained together, or are on the base.
     """
 
     expected: Estimate
     peak_mb: float
+    allocated_mb: float
     together: float
 
 
@@ -101,7 +103,7 @@ def _train(session: Session, model: Loaded, stack: int, tokens: int) -> Found:
     expected = _expected(session, made.field, made.worker.spec)
     clock = stacks.Clock(session, 1, STEPS)
     stacks.train_stack(model.base, made, clock)
-    return Found(expected, session.peak_mb(), clock.together)
+    return Found(expected, session.peak_mb(), _allocated_mb(session), clock.together)
 
 
 def _sample(session: Session, model: Loaded, draws: int) -> Found:
@@ -114,7 +116,7 @@ def _sample(session: Session, model: Loaded, draws: int) -> Found:
     expected = _expected(session, made.field, spec)
     training = made.runs[0].training
     decoding.first_batch(model.base, training, draws, stage.sampling.max_tokens, lambda: None)
-    return Found(expected, session.peak_mb(), count)
+    return Found(expected, session.peak_mb(), _allocated_mb(session), count)
 
 
 def _expected(session: Session, field: TrainingHome, spec: LaunchSpec) -> Estimate:
@@ -123,6 +125,10 @@ def _expected(session: Session, field: TrainingHome, spec: LaunchSpec) -> Estima
     if session.on_gpu:
         free = torch.cuda.get_device_properties(session.device).total_memory // MB
     return estimate(field.home, spec, on_gpu=session.on_gpu, free_mb=free)
+
+
+def _allocated_mb(session: Session) -> float:
+    return torch.cuda.max_memory_allocated() / MB if session.on_gpu else 0.0
 
 
 def _context_mb() -> float:
@@ -161,6 +167,7 @@ def _report(session: Session, what: str, found: Found) -> None:
         numbers={
             "peak_mb": peak,
             "torch_mb": found.peak_mb,
+            "allocated_mb": found.allocated_mb,
             "estimate_mb": expected.memory_mb,
             "ratio": ratio,
             "parts_mb": dict(expected.parts),
@@ -176,4 +183,5 @@ def _report(session: Session, what: str, found: Found) -> None:
             ok=ratio <= TOLERANCE,
             value=f"{ratio:.3f}",
             beside=f"at most {TOLERANCE}",
+            note=f"torch held {found.peak_mb:.0f} MB and used {found.allocated_mb:.0f} MB of it",
         )
