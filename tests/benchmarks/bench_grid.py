@@ -29,7 +29,6 @@ from statistics import median
 from typing import Any
 
 import psutil
-import pytest
 import torch
 from accelerate import Accelerator
 
@@ -273,20 +272,6 @@ def run() -> list[Figure]:
     warnings.simplefilter("ignore")
     with contextlib.redirect_stdout(io.StringIO()):
         return [compare(1), compare(8), single()]
-
-
-@pytest.mark.benchmark
-def test_a_grid_of_eight_beside_trl_and_a_grid_of_one_beside_peft() -> None:
-    figures = run()
-    print(f"\n{table(figures)}")
-    assert not missed(figures)
-
-
-@pytest.mark.benchmark
-def test_a_grid_of_eight_takes_less_memory_than_eight_processes() -> None:
-    together, apart = memory()
-    print(f"\n{memory_line(together, apart)}")
-    assert together <= MEMORY_BAR * apart
 
 
 def main(words: list[str]) -> int:

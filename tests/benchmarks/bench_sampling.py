@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
@@ -276,20 +275,6 @@ def run(draws: Sequence[int] = (1, 4, 16), repeats: int = REPEATS) -> list[Figur
         rivals = make()
         figures += [measure(rivals, n, 1.0, repeats) for n in draws]
     return figures
-
-
-@pytest.mark.benchmark
-@pytest.mark.parametrize("make", [tiny_world, wide])
-def test_greedy_tokens_are_those_of_generate(make: Callable[[], Rivals]) -> None:
-    rivals = make()
-    assert rivals.ours(1, 0)[0] == rivals.peft(1, 0)
-
-
-@pytest.mark.benchmark
-def test_sampling_is_never_slower_and_much_faster_at_one_draw() -> None:
-    figures = run()
-    print(f"\n{table(figures)}")
-    assert not missed(figures)
 
 
 def main(words: list[str]) -> int:
