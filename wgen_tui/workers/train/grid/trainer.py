@@ -55,11 +55,13 @@ class GridTrainer:
         self._gradients = Gradients(
             base, self._stack, self._head, worker.note, checkpointing=checkpointing
         )
+        graphs = self._gradients.graphs is not None
         self._collator = Collator(
             self._stack,
             self._pad_id,
-            may_pack=packing_is_exact(base.model, base.device),
-            bucket=1 if self._gradients.graphs is None else GRAPH_BUCKET,
+            # No two packed passes are alike, so no graph would ever be replayed.
+            may_pack=not graphs and packing_is_exact(base.model, base.device),
+            bucket=GRAPH_BUCKET if graphs else 1,
         )
         self._prefetched: StepBatch | None = None
         self._sampler = sampler
