@@ -1,8 +1,10 @@
-"""`make gpu` where there is no GPU: tiny, with the exit code that its checks deserve."""
+"""`make gpu` where there is no GPU: tiny, whole, with the exit code that its checks deserve."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,11 +14,29 @@ from typing import Any
 import pytest
 import torch
 
-from tests.gpu.__main__ import main
+from tests.gpu.__main__ import PARTS, main
 from tests.gpu.report import JSON_LIMIT, Report
 from tests.gpu.session import Session
 
+ROOT = Path(__file__).parents[2]
 AsProof = Callable[[Callable[[Session], None]], tuple[int, dict[str, Any]]]
+
+
+@pytest.mark.slow
+def test_all_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "gpu.json"
+    command = [sys.executable, "-m", "tests.gpu", "--json", str(path)]
+    blind = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}  # also where there is one
+    done = subprocess.run(command, cwd=ROOT, env=blind, capture_output=True, text=True, timeout=550)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert path.stat().st_size <= JSON_LIMIT
+    found = json.loads(path.read_text())
+    assert "no GPU" in found["hardware"]
+    assert tuple(found["seconds"]) == tuple(PARTS)
+    assert {line["part"] for line in found["lines"]} == set(PARTS)
+    assert all(line["note"] for line in found["lines"] if line["kind"] == "left out")
+    assert all(line["ok"] for line in found["lines"] if line["kind"] == "check")
+    assert found["hardware"] in done.stdout and str(path) in done.stdout
 
 
 @pytest.fixture
