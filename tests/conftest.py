@@ -18,6 +18,7 @@ import pytest
 SLOWEST_FIRST = (
     "e2e/slurm/test_slurm.py",
     "e2e/test_kill.py",
+    "gpu/test_gpu_day.py",
     "e2e/test_sampling.py",
     "e2e/test_served.py",
     "e2e/test_verify.py",

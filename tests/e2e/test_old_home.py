@@ -148,7 +148,15 @@ def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     [pytest.param(words, said, id=" ".join(words)) for words, said in recorded()["before"]],
 )
 def test_says_what_it_said(old: Path, words: list[str], stdout: str) -> None:
-    assert normal(say(old, *words), words, old) == stdout
+    said = normal(say(old, *words), words, old)
+    if words[0] == "results":  # SciPy's quantiles of t differ from version to version
+        said, stdout = _shortened(said), _shortened(stdout)
+    assert said == stdout
+
+
+def _shortened(said: str) -> str:
+    """The same with nine digits of each number."""
+    return re.sub(r"\d+\.\d+(?:e-?\d+)?", lambda number: f"{float(number[0]):.9g}", said)
 
 
 def test_database_holds_what_the_files_hold(old: Path) -> None:
