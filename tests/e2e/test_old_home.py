@@ -18,6 +18,7 @@ import tomllib
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import cache, partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PACKED = FOLDER / "home-92ae5ea.tar.xz"
 RECORDED = FOLDER / "expected-92ae5ea.json.xz"
 SLUG = "kept"
+RECORDED_WITH = "1.17.1"  # SciPy
 # Where the embedded model lay on the box that made the home.
 MODEL_THERE = "/opt/wgen-tui/experiments/tiny_world/weights"
 COUNTS = {
@@ -149,7 +151,8 @@ def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 )
 def test_says_what_it_said(old: Path, words: list[str], stdout: str) -> None:
     said = normal(say(old, *words), words, old)
-    if words[0] == "results":  # SciPy's quantiles of t differ from version to version
+    if words[0] == "results" and version("scipy") != RECORDED_WITH:
+        # SciPy's quantiles of t differ in their last digits from version to version.
         said, stdout = _shortened(said), _shortened(stdout)
     assert said == stdout
 
