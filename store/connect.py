@@ -16,12 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
-from store import parts
 from store.layout import StoreFiles
-from store.migrate import migrate, refuse_newer, version, view_statements
-from store.schema import KEYS, TABLES
+from store.migrate import migrate
+from store.overlay import lay_over, quoted
 
 __all__ = ["Connection", "StoreBroken", "StoreBusy", "StoreFiles", "open_for_writing", "read"]
 
@@ -29,6 +27,8 @@ Connection = duckdb.DuckDBPyConnection
 
 READ_PATIENCE = 5.0  # seconds; an ingest holds the file for a quarter of one
 WRITE_PATIENCE = 5.0
+WRITE_MEMORY = "384MB"  # what needs more goes to a folder beside the database
+WRITE_THREADS = min(4, os.cpu_count() or 1)  # each holds a block of every column it writes
 FIRST_WAIT, LONGEST_WAIT = 0.005, 0.1
 BROKEN = ("not a valid DuckDB database", "Corrupt database", "does not match stored checksum")
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -95,11 +95,6 @@ def _connect(database: Path, patience: float, *, read_only: bool) -> duckdb.Duck
         wait = min(LONGEST_WAIT, wait * 2)
 
 
-def quoted(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 @contextmanager
 def open_for_writing(files: StoreFiles) -> Iterator[duckdb.DuckDBPyConnection]:
     """The database, migrated; only for who holds the ingest lock.
@@ -115,6 +110,8 @@ def open_for_writing(files: StoreFiles) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
             con.execute("set autoinstall_known_extensions = false")
             con.execute("set TimeZone = 'UTC'")
+            con.execute(f"set memory_limit = '{WRITE_MEMORY}'")
+            con.execute(f"set threads = {WRITE_THREADS}")
             migrate(con)
             yield con
         finally:
@@ -136,11 +133,6 @@ def _disk_errors(database: Path) -> Iterator[None]:
         raise OSError(number, os.strerror(number), str(database)) from error
 
 
-def manifest_of(con: duckdb.DuckDBPyConnection, table: str = "ingested_part") -> dict[str, int]:
-    """Bytes ingested, by part name."""
-    return dict(con.execute(f"select name, bytes from {table}").fetchall())
-
-
 @contextmanager
 def read(files: StoreFiles, patience: float = READ_PATIENCE) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that has the views of views.sql, with every row that is on disk.
@@ -158,7 +150,7 @@ def read(files: StoreFiles, patience: float = READ_PATIENCE) -> Iterator[duckdb.
         con = _open(files, patience)
         try:
             con.execute("set TimeZone = 'UTC'")
-            _overlay(con, files)
+            lay_over(con, files)
             yield con
         finally:
             con.close()
@@ -173,52 +165,3 @@ def _open(files: StoreFiles, patience: float) -> duckdb.DuckDBPyConnection:
         if files.database.exists():
             raise
         return duckdb.connect(":memory:")  # removed just now
-
-
-def _overlay(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> None:
-    stored = version(con, "home")
-    refuse_newer(stored)
-    manifest = manifest_of(con, "home.main.ingested_part") if stored else {}
-    todo = parts.pending(parts.scan(files), manifest)
-    batch = parts.read(files, todo, manifest)
-    there = _tables_of(con) if stored else set()
-    for table, schema in TABLES.items():
-        rows = batch.tables.get(table)
-        _overlay_table(
-            con, table, rows if rows is not None else schema.empty_table(), stored=table in there
-        )
-    for statement in view_statements():
-        con.execute(statement)
-
-
-def _tables_of(con: duckdb.DuckDBPyConnection) -> set[str]:
-    """The tables of the database; an older version lacks some."""
-    rows = con.execute("select table_name from duckdb_tables() where database_name = 'home'")
-    return {name for (name,) in rows.fetchall()}
-
-
-def _overlay_table(
-    con: duckdb.DuckDBPyConnection, table: str, rows: pa.Table, *, stored: bool
-) -> None:
-    """Make a view of `table`: what the database has, and the `rows` that it lacks."""
-    if not rows.num_rows:
-        if stored:
-            con.execute(f"create view {table} as select * from home.main.{table}")
-        else:
-            con.register("new_rows", rows)
-            con.execute(f"create table {table} as select * from new_rows")
-            con.unregister("new_rows")
-        return
-    keys = ", ".join(KEYS[table])
-    con.register("new_rows", rows)
-    con.execute(f"create table new_{table} as select distinct on ({keys}) * from new_rows")
-    con.unregister("new_rows")
-    if not stored:
-        con.execute(f"create view {table} as select * from new_{table}")
-        return
-    same = " and ".join(f"mine.{key} = theirs.{key}" for key in KEYS[table])
-    con.execute(f"delete from new_{table} mine using home.main.{table} theirs where {same}")
-    con.execute(
-        f"create view {table} as "
-        f"select * from home.main.{table} union all by name select * from new_{table}"
-    )

@@ -2,24 +2,30 @@
 
 Promises: a part's rows and its line in the manifest come in one transaction, so a kill at any
 moment leaves it in or out as a whole; ids fold away rows that arrive twice; one ingest at a time
-(flock); parts stay on disk. A damaged part is named and keeps nothing else out.
+(flock); parts stay on disk. A damaged part is named and keeps nothing else out. Memory is bounded
+whatever there is to take in; rows go from files to tables as columns.
 """
 
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import duckdb
+import pyarrow as pa
 
-from store import parts
-from store.connect import manifest_of, open_for_writing
+from store import newest, parts
+from store.connect import open_for_writing
 from store.layout import StoreFiles
+from store.overlay import manifest_of
 from store.schema import KEYS, TABLES
 
-PARTS_AT_ONCE = 200  # in one transaction
+# Tables fill one after another, so that a transaction has many rows of one. A run comes before its
+# rows: only of a run that is known can they be forgotten.
+ORDER = ("run", "prompt", "metric", "sample", "sample_token", "readout", "grade")
+MANIFEST = pa.schema([("name", pa.string()), ("run_id", pa.string()), ("bytes", pa.int64())])
 
 
 @dataclass
@@ -76,45 +82,80 @@ def ingest_pending(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> IngestR
     manifest = manifest_of(con)
     listed = parts.scan(files)
     _forget(con, {part.run_id for part in listed if part.table == "run"}, report)
-    todo = parts.pending(listed, manifest)
-    for start in range(0, len(todo), PARTS_AT_ONCE):
-        group = todo[start : start + PARTS_AT_ONCE]
-        batch = parts.read(files, group, manifest)
+    todo = sorted(parts.pending(listed, manifest), key=lambda part: ORDER.index(part.table))
+    for batch in parts.batches(files, todo, manifest):
         report.damaged |= batch.damaged
         if not batch.done:
             continue
-        runs = {part.name: part.run_id for part in group}
-        con.execute("begin")
-        try:
-            for table in batch.tables:
-                report.rows[table] = report.rows.get(table, 0) + _insert(con, table, batch)
-            con.executemany(
-                "insert or replace into ingested_part (name, run_id, bytes) values (?, ?, ?)",
-                [[name, runs[name], size] for name, size in batch.done.items()],
-            )
-            con.execute("commit")
-        except BaseException:
-            _roll_back(con)
-            raise
+        with _transaction(con):
+            for table, rows in batch.tables.items():
+                report.rows[table] = report.rows.get(table, 0) + _insert(con, table, rows)
+            _note(con, batch.done)
         report.parts += len(batch.done)
+    report.damaged = {
+        part.name: report.damaged[part.name] for part in listed if part.name in report.damaged
+    }
     return report
 
 
-def _insert(con: duckdb.DuckDBPyConnection, table: str, batch: parts.Batch) -> int:
+def _note(con: duckdb.DuckDBPyConnection, done: Mapping[parts.Part, int]) -> None:
+    """Say in the manifest how far parts were read."""
+    lines = [(part.name, part.run_id, size) for part, size in done.items()]
+    columns = [pa.array(values) for values in zip(*lines, strict=True)]
+    con.register("read_parts", pa.table(columns, schema=MANIFEST))
+    con.execute(
+        "insert or replace into ingested_part (name, run_id, bytes) "
+        "select name, run_id, bytes from read_parts"
+    )
+    con.unregister("read_parts")
+
+
+def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> int:
     """Insert the rows whose key is not there yet; returns how many."""
-    keys = KEYS[table]
-    listed = ", ".join(keys)
-    columns = ", ".join(batch.tables[table].column_names)
-    con.register("new_rows", batch.tables[table])
-    # Only the batch's runs can hold its rows: that keeps the look-up small in a large store.
-    narrowed = "where run_id in (select distinct run_id from new_rows)" if table != "prompt" else ""
-    rows = con.execute(
-        f"insert into {table} ({columns}) "
-        f"select distinct on ({listed}) {columns} from new_rows "
-        f"anti join (select {listed} from {table} {narrowed}) using ({listed})"
-    ).fetchall()
+    con.register("new_rows", rows)
+    if _repeats(con, table):
+        con.register("new_rows", con.sql(_lacking(table)).to_arrow_table())
+    count = _insert_new(con, table, ", ".join(rows.column_names))
     con.unregister("new_rows")
-    return int(rows[0][0])
+    return count
+
+
+def _insert_new(con: duckdb.DuckDBPyConnection, table: str, columns: str) -> int:
+    """Insert `new_rows`, none of which is there."""
+    plain = table != "grade" or newest.simple(con, "new_rows", "grade")
+    more, values = ("", "") if table != "grade" else (", counts", f", {str(plain).lower()}")
+    ((count,),) = con.execute(
+        f"insert into {table} ({columns}{more}) select {columns}{values} from new_rows"
+    ).fetchall()
+    if not plain:
+        newest.settle(con, "new_rows")
+    return int(count)
+
+
+def _known(table: str) -> str:
+    """The keys in the database that `new_rows` may have.
+
+    Only the batch's runs can hold its rows: that keeps the look-up small in a large store.
+    """
+    narrowed = "where run_id in (select distinct run_id from new_rows)" if table != "prompt" else ""
+    return f"(select {', '.join(KEYS[table])} from {table} {narrowed})"
+
+
+def _repeats(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether `new_rows` has a key twice, or one that is there: almost never."""
+    keys = ", ".join(KEYS[table])
+    ((repeats,),) = con.execute(
+        f"select (select count(*) from (select distinct {keys} from new_rows)) "
+        "  < (select count(*) from new_rows) "
+        f"or exists (select 1 from {_known(table)} semi join new_rows using ({keys}))"
+    ).fetchall()
+    return bool(repeats)
+
+
+def _lacking(table: str) -> str:
+    """The rows of `new_rows` that are not there, each once."""
+    keys = ", ".join(KEYS[table])
+    return f"select distinct on ({keys}) * from new_rows anti join {_known(table)} using ({keys})"
 
 
 def _forget(con: duckdb.DuckDBPyConnection, there: set[str], report: IngestReport) -> None:
@@ -123,18 +164,28 @@ def _forget(con: duckdb.DuckDBPyConnection, there: set[str], report: IngestRepor
     gone = sorted(known - there)
     if not gone:
         return
-    con.execute("begin")
-    try:
+    with _transaction(con):
+        # What verdicts of these runs took back counts again, should it belong to another run.
+        con.execute(
+            "create or replace temp table leaving as select sample_id, judge, grader, retracts "
+            "from grade where retracts is not null and run_id in (select unnest(?))",
+            [gone],
+        )
         for table in (*(name for name in TABLES if name != "prompt"), "ingested_part"):
             con.execute(f"delete from {table} where run_id in (select unnest(?))", [gone])
-        con.execute("commit")
-    except BaseException:
-        _roll_back(con)
-        raise
+        newest.settle(con, "leaving")
+        con.execute("drop table leaving")
     report.forgotten = gone
 
 
-def _roll_back(con: duckdb.DuckDBPyConnection) -> None:
-    """End a transaction that failed; after some errors (a full disk) DuckDB has ended it itself."""
-    with suppress(duckdb.TransactionException):
-        con.execute("rollback")
+@contextmanager
+def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All of it or nothing."""
+    con.execute("begin")
+    try:
+        yield
+        con.execute("commit")
+    except BaseException:
+        with suppress(duckdb.TransactionException):  # a full disk ends it by itself
+            con.execute("rollback")
+        raise

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from store import records, schema
 from store.layout import StoreFiles
+
+BATCH_BYTES = (
+    128 << 20
+)  # of rows in memory; fills a row group of DuckDB's, so that it skips the log
+AT_ONCE = 128  # parts, and
+AT_ONCE_BYTES = 8 << 20  # of files that are read before the batch is measured again
+READERS = min(4, os.cpu_count() or 1)  # threads
 
 # Folder of a run -> (table, suffix of its parts).
 FOLDERS = {
@@ -47,15 +55,41 @@ class Batch:
 
     Attributes:
         tables: Rows by table.
-        done: Bytes read, by part name.
-        rows: Rows read, by part name.
-        damaged: Why a part could not be read, by part name.
+        done: Bytes read, by part.
+        damaged: Why a part could not be read, by its name.
     """
 
     tables: dict[str, pa.Table] = field(default_factory=dict)
-    done: dict[str, int] = field(default_factory=dict)
-    rows: dict[str, int] = field(default_factory=dict)
+    done: dict[Part, int] = field(default_factory=dict)
     damaged: dict[str, str] = field(default_factory=dict)
+
+
+class _Gathering:
+    """Rows on their way to a batch, in few chunks: DuckDB reads many small ones slowly."""
+
+    def __init__(self) -> None:
+        self.size = 0  # bytes in memory
+        self._tables: dict[str, list[pa.Table]] = {}
+        self._batch = Batch()
+
+    def add(self, read: Iterable[tuple[Part, records.Read | records.Damaged | None]]) -> None:
+        """Take in what was read; None stands for a part that is gone."""
+        tables: dict[str, list[pa.Table]] = {}
+        for part, contents in read:
+            if isinstance(contents, records.Damaged):
+                self._batch.damaged[part.name] = str(contents)
+            elif contents is not None:
+                self._batch.done[part] = contents.size
+                tables.setdefault(part.table, []).append(contents.table)
+        for name, some in tables.items():
+            table = pa.concat_tables(some).combine_chunks()
+            self.size += table.nbytes
+            self._tables.setdefault(name, []).append(table)
+
+    def batch(self) -> Batch:
+        """All of it."""
+        tables = {name: pa.concat_tables(some) for name, some in self._tables.items()}
+        return replace(self._batch, tables=tables)
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
@@ -122,28 +156,68 @@ def pending(parts: Iterable[Part], manifest: Mapping[str, int]) -> list[Part]:
 
 def read(files: StoreFiles, parts: Iterable[Part], manifest: Mapping[str, int]) -> Batch:
     """Read parts; a damaged one is named and does not keep the others out."""
-    batch = Batch()
-    tables: dict[str, list[pa.Table]] = {}
-    for part in parts:
-        try:
-            contents = _read(files.root / part.name, part, manifest.get(part.name, 0))
-        except FileNotFoundError:  # the run was removed meanwhile
-            continue
-        except records.Damaged as error:
-            batch.damaged[part.name] = str(error)
-            continue
-        batch.done[part.name] = contents.size
-        batch.rows[part.name] = contents.table.num_rows
-        tables.setdefault(part.table, []).append(contents.table)
-    batch.tables = {name: pa.concat_tables(parts_of_one) for name, parts_of_one in tables.items()}
+    (batch,) = batches(files, parts, manifest, limit=None)
     return batch
+
+
+def batches(
+    files: StoreFiles,
+    parts: Iterable[Part],
+    manifest: Mapping[str, int],
+    limit: int | None = BATCH_BYTES,
+) -> Iterator[Batch]:
+    """Read parts in their order, as many together as take `limit` bytes in memory.
+
+    Memory stays bounded whatever there is to read, as long as no single part is large.
+    """
+    gathering = _Gathering()
+    with ThreadPoolExecutor(READERS) as pool:
+        for some in _chunks(list(parts), manifest):
+            gathering.add(_read_some(files, some, manifest, pool))
+            if limit is not None and gathering.size >= limit:
+                yield gathering.batch()
+                gathering = _Gathering()
+    yield gathering.batch()
+
+
+def _chunks(parts: Sequence[Part], manifest: Mapping[str, int]) -> Iterator[list[Part]]:
+    """The parts, so many at a time that their files are small together."""
+    some: list[Part] = []
+    size = 0
+    for part in parts:
+        some.append(part)
+        size += part.size - manifest.get(part.name, 0)
+        if len(some) == AT_ONCE or size >= AT_ONCE_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def _read_some(
+    files: StoreFiles,
+    parts: Sequence[Part],
+    manifest: Mapping[str, int],
+    pool: ThreadPoolExecutor,
+) -> Iterator[tuple[Part, records.Read | records.Damaged | None]]:
+    """Read parts side by side; most of the time is spent outside the interpreter's lock."""
+
+    def one(part: Part) -> records.Read | records.Damaged | None:
+        try:
+            return _read(files.root / part.name, part, manifest.get(part.name, 0))
+        except FileNotFoundError:  # the run was removed meanwhile
+            return None
+        except records.Damaged as error:
+            return error
+
+    return zip(parts, pool.map(one, parts), strict=True)
 
 
 def _read(path: Path, part: Part, start: int) -> records.Read:
     if part.table == "run":
         return records.read_spec(path)
     if part.table == "metric":
-        return records.read_jsonl(path, schema.METRIC, records.metric_row(part.run_id), start)
+        return records.read_jsonl(path, records.metric_lines(part.run_id), start)
     if part.table == "grade":
-        return records.read_jsonl(path, schema.GRADE, records.grade_row, start)
+        return records.read_jsonl(path, records.GRADE_LINES, start)
     return records.read_parquet(path, schema.TABLES[part.table])

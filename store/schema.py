@@ -175,6 +175,9 @@ KEYS: dict[str, tuple[str, ...]] = {
     "run": ("run_id",),
 }
 
+# What ingest keeps beside the files' own columns: made from rows, and made again by a rebuild.
+DERIVED: dict[str, pa.Schema] = {"grade": pa.schema([("counts", pa.bool_())])}
+
 
 def in_parts(table: pa.Schema) -> pa.Schema:
     """A table's columns as Parquet parts have them: times name their zone."""

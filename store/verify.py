@@ -10,10 +10,11 @@ import duckdb
 import pyarrow as pa
 
 from store import parts
-from store.connect import StoreBroken, manifest_of, open_for_writing
+from store.connect import StoreBroken, open_for_writing
 from store.ingest import IngestReport, ingest_lock, ingest_pending
 from store.layout import StoreFiles
 from store.migrate import NewerDatabase
+from store.overlay import manifest_of
 from store.schema import KEYS, TABLES
 
 FEW = 3  # ids named in a problem

@@ -71,17 +71,15 @@ comment on column prompts.messages is 'the chat, JSON';
 comment on column prompts.text is 'the chat through the model''s template, as it was read; null for a served model';
 
 create or replace view grades_all as
-select * from grade;
+select grade_id, sample_id, run_id, judge, grader, rubric, label, number, explanation, signals,
+       seconds, retracts, created_at
+from grade;
 comment on view grades_all is 'Every verdict ever given, undone and superseded ones included.';
 
 create or replace view grades as
 select grade_id, sample_id, run_id, judge, grader, rubric, label, number, explanation, signals,
        seconds, created_at
-from grade
-where retracts is null
-  and grade_id not in (select retracts from grade where retracts is not null)
-qualify row_number() over (
-    partition by sample_id, judge, grader order by created_at desc, grade_id desc) = 1;
+from grade where counts;
 comment on view grades is 'The verdicts that count: the newest of each sample, judge and grader, undone ones left out.';
 comment on column grades.judge is 'name of the judge or rubric; broken is the broken-answer rule';
 comment on column grades.grader is 'rule:<judge> or human:<name>';

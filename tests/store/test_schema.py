@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from store.migrate import migrate
-from store.schema import GRADE, KEYS, METRIC, TABLES, in_parts
+from store.schema import DERIVED, GRADE, KEYS, METRIC, TABLES, in_parts
 from wgen_tui.protocol.runs import GradeRow, MetricRow
 
 ARROW = {
@@ -15,6 +15,7 @@ ARROW = {
     "INTEGER": pa.int32(),
     "UBIGINT": pa.uint64(),
     "DOUBLE": pa.float64(),
+    "BOOLEAN": pa.bool_(),
     "VARCHAR": pa.string(),
     "TIMESTAMP": pa.timestamp("us"),
     "INTEGER[]": pa.list_(pa.int32()),
@@ -32,7 +33,7 @@ def test_migrations_make_these_columns(table: str) -> None:
             [table],
         ).fetchall()
     assert [(name, ARROW[kind]) for name, kind in rows] == [
-        (field.name, field.type) for field in TABLES[table]
+        (field.name, field.type) for field in [*TABLES[table], *DERIVED.get(table, ())]
     ]
     assert set(KEYS[table]) <= set(TABLES[table].names)
 

@@ -1,0 +1,177 @@
+"""What is on disk and not in the database yet, laid over its tables for one reader.
+
+Promises: each base table is there by its name with every row once, as it will be when ingested.
+A few parts are read into memory. Many are left where they are and read by the queries that need
+them, of their columns only; of them a reader itself reads no more than the keys, to fold away rows
+that are there twice.
+
+Ingest first would be as quick for the next reader, but it cannot be had while a stock client holds
+the database, on a full disk, or without the right to write: just when many parts wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from store import newest, parts
+from store.layout import StoreFiles
+from store.migrate import refuse_newer, version, view_statements
+from store.schema import DERIVED, KEYS, STAMP, TABLES, in_parts
+
+FEW_PARTS = 64  # of a table are read into memory, if they are also
+FEW_BYTES = 4 << 20  # small
+
+
+def quoted(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def manifest_of(con: duckdb.DuckDBPyConnection, table: str = "ingested_part") -> dict[str, int]:
+    """Bytes ingested, by part name."""
+    return dict(con.execute(f"select name, bytes from {table}").fetchall())
+
+
+def lay_over(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> None:
+    """Make the base tables, and the views over them, in a connection that attaches `home`.
+
+    Raises:
+        NewerDatabase: a newer version made the database.
+    """
+    stored = version(con, "home")
+    refuse_newer(stored)
+    manifest = manifest_of(con, "home.main.ingested_part") if stored else {}
+    todo = parts.pending(parts.scan(files), manifest)
+    left = {
+        table: sound
+        for table, some in _by_table(todo).items()
+        if (sound := _left_in_place(files, table, some))
+    }
+    if left:
+        listed = ", ".join(quoted(path) for paths in left.values() for path in paths)
+        con.execute("set parquet_metadata_cache = true")
+        con.execute(f"set allowed_paths = [{listed}]")  # for readers that close all else
+    named = {path for paths in left.values() for path in paths}
+    loaded = [part for part in todo if str(files.root / part.name) not in named]
+    rows = parts.read(files, loaded, manifest).tables
+    there = _tables_of(con) if stored else {}
+    for table, schema in TABLES.items():
+        _lay_stored(con, table, there.get(table, set()))
+        if table in left or table in rows:
+            _lay_pending(con, table, rows.get(table, schema.empty_table()), left.get(table, []))
+        else:
+            con.execute(f"create view {table} as from stored_{table}")
+    for statement in view_statements():
+        con.execute(statement)
+
+
+def _by_table(todo: Iterable[parts.Part]) -> dict[str, list[parts.Part]]:
+    ordered = sorted(todo, key=lambda part: part.table)
+    return {table: list(some) for table, some in groupby(ordered, lambda part: part.table)}
+
+
+def _left_in_place(files: StoreFiles, table: str, some: list[parts.Part]) -> list[str]:
+    """The paths of those Parquet parts that queries are to read themselves; none if they are few.
+
+    A part that is damaged, or not quite of the columns, is not among them: reading it tells.
+    """
+    few = len(some) <= FEW_PARTS and sum(part.size for part in some) <= FEW_BYTES
+    if few or not some[0].name.endswith(".parquet"):
+        return []
+    wanted = in_parts(TABLES[table])
+
+    def plain(path: str) -> bool:
+        try:
+            return bool(pq.read_schema(path).remove_metadata().equals(wanted))
+        except (pa.ArrowException, OSError):
+            return False
+
+    paths = [str(files.root / part.name) for part in some]
+    with ThreadPoolExecutor(parts.READERS) as pool:
+        return [path for path, sound in zip(paths, pool.map(plain, paths), strict=True) if sound]
+
+
+def _tables_of(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
+    """The database's tables and their columns; an older version lacks some."""
+    columns: dict[str, set[str]] = {}
+    for table, column in con.execute(
+        "select table_name, column_name from duckdb_columns() where database_name = 'home'"
+    ).fetchall():
+        columns.setdefault(table, set()).add(column)
+    return columns
+
+
+def _lay_stored(con: duckdb.DuckDBPyConnection, table: str, columns: set[str]) -> None:
+    """Make `stored_<table>`: what the database has, in the columns of this version."""
+    derived = DERIVED.get(table, pa.schema([]))
+    if not columns:
+        everything = pa.schema([*TABLES[table], *derived]).empty_table()
+        con.register("no_rows", everything)
+        con.execute(f"create table stored_{table} as from no_rows")
+        con.unregister("no_rows")
+    elif columns.issuperset(derived.names):
+        con.execute(f"create view stored_{table} as from home.main.{table}")
+    else:  # only `grade.counts`, until the next ingest migrates the database
+        ranked = newest.ranked("home.main.grade", "home.main.grade")
+        con.execute(
+            f"create view stored_grade as from home.main.grade join ({ranked}) using (grade_id)"
+        )
+
+
+def _lay_pending(
+    con: duckdb.DuckDBPyConnection, table: str, rows: pa.Table, paths: list[str]
+) -> None:
+    """Make `table`: what the database has, and what it lacks of `rows` and of the files."""
+    keys = ", ".join(KEYS[table])
+    con.register("read_rows", rows)
+    con.execute(f"create table loaded_{table} as from read_rows")
+    con.unregister("read_rows")
+    con.execute(f"create view pending_{table} as {_pending(table, paths)}")
+    narrowed = "" if table == "prompt" else f"where run_id in (select run_id from new_{table})"
+    con.execute(f"create table new_{table} as select {_key_columns(table)} from pending_{table}")
+    con.execute(
+        f"create table again_{table} as "
+        f"select {keys} from new_{table} group by all having count(*) > 1 union "
+        f"select {keys} from (select {keys} from stored_{table} {narrowed}) "
+        f"semi join new_{table} using ({keys})"
+    )
+    lacking = f"from pending_{table}"
+    ((again,),) = con.execute(f"select count(*) from again_{table}").fetchall()
+    if again:
+        con.execute(
+            f"create table folded_{table} as select distinct on ({keys}) * from pending_{table} "
+            f"semi join again_{table} using ({keys}) anti join stored_{table} using ({keys})"
+        )
+        lacking = (
+            f"from pending_{table} anti join again_{table} using ({keys}) "
+            f"union all by name from folded_{table}"
+        )
+    con.execute(f"drop table new_{table}")
+    if table == "grade":
+        con.execute(f"create table new_grade as {lacking}")
+        newest.lay_over(con)
+    else:
+        con.execute(f"create view {table} as from stored_{table} union all by name ({lacking})")
+
+
+def _key_columns(table: str) -> str:
+    names = dict.fromkeys((*KEYS[table], *(["run_id"] if table != "prompt" else [])))
+    return ", ".join(names)
+
+
+def _pending(table: str, paths: list[str]) -> str:
+    """SQL for every row that waits."""
+    if not paths:
+        return f"from loaded_{table}"
+    columns = ", ".join(
+        f"{field.name} at time zone 'UTC' as {field.name}" if field.type == STAMP else field.name
+        for field in TABLES[table]
+    )
+    listed = ", ".join(map(quoted, paths))
+    return f"select {columns} from read_parquet([{listed}]) union all by name from loaded_{table}"
