@@ -97,6 +97,8 @@ def box(session: Session) -> Iterator[RealBox | FakeBox]:
     paths += filter(None, [os.environ.get("PYTHONPATH")])
     environment["PYTHONPATH"] = os.pathsep.join(paths)
     with patch.dict(os.environ, environment):
+        if not session.on_gpu:
+            os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # it may hide what the fake tells of
         try:
             yield made
         finally:
