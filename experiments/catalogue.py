@@ -7,6 +7,7 @@ has passed every check that needs no model; loading reads files and runs nothing
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from pathlib import Path
 from experiments.errors import DefinitionError, Problem
 from experiments.loading import load_folder
 from experiments.schema import NAME, Definition
+from experiments.seen_files import SeenFiles
 from experiments.suggest import did_you_mean
 
 FILE = "experiment.yaml"
@@ -38,15 +40,21 @@ def builtin_root() -> Path:
 
 def list_definitions(home_experiments: Path | None = None) -> list[Entry]:
     """Every definition folder, by slug; broken ones too."""
-    builtin = {path.parent.name: path.parent for path in builtin_root().glob(f"*/{FILE}")}
-    own: dict[str, Path] = {}
-    if home_experiments is not None:
-        paths = home_experiments.glob(f"*/{FILE}")
-        # What begins with a dot is being written, or was when somebody was killed.
-        own = {path.parent.name: path.parent for path in paths if path.parent.name[0] != "."}
+    builtin = _folders(builtin_root())
+    own = {} if home_experiments is None else _folders(home_experiments)
     entries = [Entry(slug, path, True) for slug, path in builtin.items() if slug not in own]
     entries += [Entry(slug, path, False, slug in builtin) for slug, path in own.items()]
     return sorted(entries, key=lambda entry: entry.slug)
+
+
+def _folders(root: Path) -> dict[str, Path]:
+    """The folders in `root` that have a definition, by name."""
+    try:
+        names = [entry.name for entry in os.scandir(root)]
+    except OSError:
+        return {}
+    # What begins with a dot is being written, or was when somebody was killed.
+    return {name: root / name for name in names if name[0] != "." and (root / name / FILE).exists()}
 
 
 def find(slug_or_path: str | Path, home_experiments: Path | None = None) -> Path:
@@ -55,11 +63,13 @@ def find(slug_or_path: str | Path, home_experiments: Path | None = None) -> Path
     Raises:
         DefinitionError: there is none; the nearest slug is named.
     """
-    entries = {entry.slug: entry.path for entry in list_definitions(home_experiments)}
     text = str(slug_or_path)
+    path = _expanded(text)
+    if path is not None and path.is_absolute() and (path / FILE).is_file():
+        return path  # no slug: nothing needs to be listed
+    entries = {entry.slug: entry.path for entry in list_definitions(home_experiments)}
     if text in entries:
         return entries[text]
-    path = _expanded(text)
     if path is not None and path.name == FILE and path.is_file():
         return path.parent.absolute()
     if path is not None and (path / FILE).is_file():
@@ -82,13 +92,22 @@ def _expanded(text: str) -> Path | None:
     return path
 
 
-def load(slug_or_path: str | Path, home_experiments: Path | None = None) -> Definition:
+def load(
+    slug_or_path: str | Path,
+    home_experiments: Path | None = None,
+    files: SeenFiles | None = None,
+) -> Definition:
     """Read and check a definition.
+
+    Args:
+        slug_or_path: Which.
+        home_experiments: Where the user's are.
+        files: Is told of every file that was read.
 
     Raises:
         DefinitionError: it is absent or wrong; every problem found, with file, line and key.
     """
-    return load_folder(find(slug_or_path, home_experiments))
+    return load_folder(find(slug_or_path, home_experiments), files)
 
 
 def definition_hash(definition: Definition) -> str:

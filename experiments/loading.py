@@ -16,6 +16,7 @@ from experiments.checks import check
 from experiments.errors import DefinitionError, Problem
 from experiments.readers import questions as dialects
 from experiments.schema import NAME, Definition
+from experiments.seen_files import SeenFiles
 from experiments.suggest import did_you_mean
 from experiments.validation import explain
 from experiments.yaml_source import Document, KeyPath, read_yaml
@@ -29,6 +30,7 @@ class Sources:
     """Which file and path a path of the assembled definition comes from."""
 
     main: Document
+    files: SeenFiles
     elsewhere: dict[KeyPath, tuple[Document, KeyPath]] = field(default_factory=dict)
 
     def place(self, path: KeyPath) -> tuple[Document, KeyPath]:
@@ -45,12 +47,19 @@ class Sources:
         return document.problem(inner, message, hint)
 
 
-def load_folder(folder: Path) -> Definition:
+def load_folder(folder: Path, files: SeenFiles | None = None) -> Definition:
     """Read the definition in `folder`.
+
+    Args:
+        folder: Of the definition.
+        files: Is told of every file that the definition, or what is wrong with it, comes from;
+            of the data only whether it is there counts.
 
     Raises:
         DefinitionError: anything is wrong with it.
     """
+    files = SeenFiles() if files is None else files
+    files.note(folder / "experiment.yaml")
     main = read_yaml(folder / "experiment.yaml")
     if not isinstance(main.value, dict):
         raise DefinitionError(main.problem((), "A definition is a mapping of keys to values."))
@@ -59,7 +68,7 @@ def load_folder(folder: Path) -> Definition:
         raise DefinitionError(
             Problem(f"The folder {folder.name!r} cannot be a slug.", hint, folder)
         )
-    sources = Sources(main)
+    sources = Sources(main, files)
     if "slug" in main.value:
         raise DefinitionError(
             sources.problem(("slug",), "The folder's name is the slug.", "Leave out the key.")
@@ -76,6 +85,8 @@ def load_folder(folder: Path) -> Definition:
     except ValidationError as error:
         problems = explain(error, Definition, sources.place)
         raise DefinitionError(*problems) from error
+    for arm in definition.arms.values():
+        files.note(folder / arm.data)
     if findings := check(definition, folder):
         raise DefinitionError(*(sources.problem(*item) for item in findings))
     return definition
@@ -95,13 +106,15 @@ def _section(folder: Path, section: str, value: Any, sources: Sources) -> Any:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         return value
     items: list[Any] = []
+    inside = folder.resolve()
     for index, name in enumerate(names):
         path = folder / name
         place: KeyPath = (section,) if isinstance(value, str) else (section, index)
-        if "\0" in name or not path.resolve().is_relative_to(folder.resolve()):
+        if "\0" in name or not path.resolve().is_relative_to(inside):
             raise DefinitionError(
                 sources.main.problem(place, f"{name!r} lies outside the definition's folder.")
             )
+        sources.files.note(path)
         if not path.is_file():
             near = did_you_mean(name, sorted(item.name for item in folder.glob("*.y*ml")))
             raise DefinitionError(sources.main.problem(place, f"There is no file {name!r}.", near))
@@ -119,6 +132,7 @@ def _accelerate(folder: Path, value: dict[str, Any], sources: Sources) -> Any:
     if not isinstance(name, str) or "\0" in name:
         return value  # the schema names it
     path = folder / Path(name).expanduser()
+    sources.files.note(path)
     if not path.is_file():
         hint = "`accelerate config --config_file PATH` writes one."
         raise DefinitionError(sources.main.problem(place, f"There is no file {name!r}.", hint))

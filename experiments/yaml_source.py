@@ -7,67 +7,52 @@ stay text, so that a label or an arm may be called anything. Reading runs no cod
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from experiments.errors import DefinitionError, Problem
+from experiments.yaml_nodes import YAML, compose
 
 KeyPath = tuple[str | int, ...]
 
 
-YAML = "tag:yaml.org,2002:"
 # What a file may be made of; any other tag asks the reader to make something of it.
 PLAIN = {f"{YAML}{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null")}
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's idea of booleans and numbers."""
+def _float(text: str) -> float:
+    return float(text.replace(".inf", "inf").replace(".Inf", "inf"))
 
 
-_Loader.yaml_implicit_resolvers = {
-    letter: [
-        (tag, pattern)
-        for tag, pattern in resolvers
-        if tag.rpartition(":")[2] not in {"bool", "timestamp", "float", "int"}
-    ]
-    for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+SCALARS: dict[str, Callable[[str], Any]] = {
+    f"{YAML}str": str,
+    f"{YAML}int": int,
+    f"{YAML}float": _float,
+    f"{YAML}bool": lambda text: yaml.SafeLoader.bool_values[text.lower()],
+    f"{YAML}null": lambda text: None,
 }
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|Inf)$"),
-    list("-+.0123456789"),
-)
-
-
-def _decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
-    return int(loader.construct_scalar(node))
-
-
-def _float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:
-    return float(str(loader.construct_scalar(node)).replace(".inf", "inf").replace(".Inf", "inf"))
-
-
-_Loader.add_constructor("tag:yaml.org,2002:int", _decimal)
-_Loader.add_constructor("tag:yaml.org,2002:float", _float)
 
 
 @dataclass(frozen=True)
 class Document:
-    """A YAML file's value, and the line (from 1) of every key path in it."""
+    """A YAML file's value; the line (from 1) of every key path in it is looked up when needed."""
 
     file: Path
     value: Any
-    lines: dict[KeyPath, int]
+    _root: yaml.Node | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def lines(self) -> dict[KeyPath, int]:
+        """Where each key path stands; only what is wrong is asked for its place."""
+        lines: dict[KeyPath, int] = {(): 1}
+        if self._root is not None:
+            lines.update(_places(self._root, ()))
+        return lines
 
     def line(self, path: KeyPath) -> int | None:
         """The line of `path`, or of the nearest thing around it."""
@@ -115,13 +100,9 @@ def read_yaml(path: Path) -> Document:
             a key that is no text.
     """
     text = read_text(path)
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
-        if node is None:
-            return Document(path, None, {(): 1})
-        lines: dict[KeyPath, int] = {}
-        value = _Reader(path, loader, lines).read(node, ())
+        root = compose(text)
+        value = None if root is None else _Reader(path).read(root, ())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f" (column {mark.column + 1})" if mark else ""
@@ -132,9 +113,9 @@ def read_yaml(path: Path) -> Document:
         ) from error
     except yaml.YAMLError as error:
         raise DefinitionError(Problem(f"This is not YAML: {error}.", "", path)) from error
-    finally:
-        loader.dispose()
-    return Document(path, value, lines)
+    except RecursionError as error:
+        raise DefinitionError(Problem("The file is nested too deeply.", "", path)) from error
+    return Document(path, value, root)
 
 
 def _quote(why: str) -> str:
@@ -147,22 +128,42 @@ def _quote(why: str) -> str:
     )
 
 
-class _Reader:
-    """Walks a node tree once, noting where everything stands."""
+def _places(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
+    """The lines of what has been read: of a key its own, of an item the first of its value."""
+    if not path or isinstance(path[-1], int):
+        yield path, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*path, str(key.value)), key.start_mark.line + 1
+            yield from _places(value, (*path, str(key.value)))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _places(item, (*path, index))
 
-    def __init__(self, file: Path, loader: _Loader, lines: dict[KeyPath, int]) -> None:
+
+class _Reader:
+    """Walks a node tree once and makes the value of it."""
+
+    def __init__(self, file: Path) -> None:
         self._file = file
-        self._loader = loader
-        self._lines = lines
         self._open: set[int] = set()
         self._flat: set[int] = set()
+        self._merger = yaml.constructor.SafeConstructor()
 
     def read(self, node: yaml.Node, path: KeyPath) -> Any:
-        self._lines.setdefault(path, node.start_mark.line + 1)
-        if node.tag not in PLAIN:
-            tag = node.tag.replace(YAML, "!!")
+        tag = node.tag
+        if isinstance(node, yaml.ScalarNode) and (make := SCALARS.get(tag)):
+            if make is str:  # most are
+                return node.value
+            try:
+                return make(node.value)
+            except (ValueError, KeyError):
+                kind = tag.replace(YAML, "!!")
+                raise self._error(node, path, f"{node.value!r} is no {kind}.") from None
+        if tag not in PLAIN or isinstance(node, yaml.ScalarNode):
+            shown = tag.replace(YAML, "!!")
             raise self._error(
-                node, path, f"The tag {tag} is not taken: a definition is plain data."
+                node, path, f"The tag {shown} is not taken: a definition is plain data."
             )
         if id(node) in self._open:
             raise self._error(node, path, "An alias contains itself.")
@@ -170,21 +171,18 @@ class _Reader:
         try:
             if isinstance(node, yaml.MappingNode):
                 return self._mapping(node, path)
-            if isinstance(node, yaml.SequenceNode):
-                return [self.read(item, (*path, i)) for i, item in enumerate(node.value)]
-            return self._loader.construct_object(node)
+            return [self.read(item, (*path, i)) for i, item in enumerate(node.value)]
         finally:
             self._open.discard(id(node))
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         if id(node) not in self._flat:  # an alias brings the same node again, flattened
             self._refuse_twice(node, path)
-            self._loader.flatten_mapping(node)  # merge keys (<<); the mapping's own come last
+            self._merger.flatten_mapping(node)  # merge keys (<<); the mapping's own come last
             self._flat.add(id(node))
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = self._key(key_node, path)
-            self._lines[(*path, key)] = key_node.start_mark.line + 1
             result[key] = self.read(value_node, (*path, key))
         return result
 

@@ -14,7 +14,7 @@ from experiments.yaml_source import read_yaml
 from tests.experiments.conftest import ROW, VALID, Write
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.services.experiments import definitions
+from wgen_tui.services.experiments import definitions, listing
 
 FIELD = Path(__file__).resolve().parents[2].parent / "shared" / "paper-data"
 needs_field = pytest.mark.skipif(
@@ -129,7 +129,7 @@ def test_a_broken_definition_is_listed_with_its_error(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     folder = definitions.new(home, "mine")
     (folder / "experiment.yaml").write_text("title: [")
-    found = {item.slug: item for item in definitions.list_experiments(home)}
+    found = {item.slug: item for item in listing.list_experiments(home)}
     assert "not YAML" in (found["mine"].error or "")
     assert found["tiny-robot"].error is None
 

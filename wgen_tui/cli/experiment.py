@@ -28,7 +28,7 @@ def command() -> None:
 @pass_home
 def list_(home: Home, as_json: bool) -> None:
     """List experiments: the built-in ones and your own."""
-    from wgen_tui.services.experiments.definitions import list_experiments
+    from wgen_tui.services.experiments.listing import list_experiments
     from wgen_tui.services.runs.runs import list_runs
 
     states: dict[str, Counter[str]] = {}

@@ -15,6 +15,7 @@ __all__ = [
     "definitions",
     "grading",
     "lifecycle",
+    "listing",
     "plan",
     "preview",
     "provenance",
@@ -29,7 +30,7 @@ __all__ = [
 if TYPE_CHECKING:
     from wgen_tui.services.control import control, status
     from wgen_tui.services.data import samples, sql
-    from wgen_tui.services.experiments import definitions
+    from wgen_tui.services.experiments import definitions, listing
     from wgen_tui.services.grading import session as grading
     from wgen_tui.services.planning import commit, plan, preview
     from wgen_tui.services.results import provenance, results
@@ -46,6 +47,7 @@ else:
         "definitions": "experiments.definitions",
         "grading": "grading.session",
         "lifecycle": "supervisor.lifecycle",
+        "listing": "experiments.listing",
         "plan": "planning.plan",
         "preview": "planning.preview",
         "provenance": "results.provenance",

@@ -1,4 +1,4 @@
-"""Definitions as a user handles them: list, load, validate, copy, and write a new one.
+"""Definitions as a user handles them: load, validate, copy, and write a new one.
 
 Promises: whatever is wrong with a definition or its data reaches the user as a `UsageError` with
 file, line, key and the nearest right thing; nothing is written unless asked.
@@ -12,7 +12,6 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +23,6 @@ from wgen_tui.errors import UsageError, disk_error
 from wgen_tui.paths import Home, checked_id
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentInfo:
-    """One line of the list of experiments; a broken definition has `error` and little else."""
-
-    slug: str
-    title: str
-    path: Path
-    builtin: bool
-    source: str
-    arms: dict[str, Arm] = field(default_factory=dict)
-    seeds: tuple[int, ...] = ()
-    models: tuple[str, ...] = ()
-    error: str | None = None
-
-
 @contextmanager
 def usage_errors() -> Iterator[None]:
     """Turn a DefinitionError into the UsageError that the user sees."""
@@ -48,33 +32,6 @@ def usage_errors() -> Iterator[None]:
         count = len(error.problems)
         title = "Definition error" if count == 1 else f"{count} errors in the definition"
         raise UsageError(error.message, title=title, hint=error.hint) from error
-
-
-def list_experiments(home: Home) -> list[ExperimentInfo]:
-    """Every definition, by slug."""
-    return [_describe(entry) for entry in catalogue.list_definitions(home.experiments)]
-
-
-def _describe(entry: catalogue.Entry) -> ExperimentInfo:
-    try:
-        definition = catalogue.load(entry.path)
-    except DefinitionError as error:
-        return ExperimentInfo(
-            entry.slug, "", entry.path, entry.builtin, "", error=error.problems[0].message
-        )
-    source = definition.source
-    where = f"arXiv {source.arxiv}" if source.arxiv else source.url or ""
-    section = f"{where} §{source.section}" if where and source.section else where
-    return ExperimentInfo(
-        slug=entry.slug,
-        title=definition.title,
-        path=entry.path,
-        builtin=entry.builtin,
-        source=section or source.title,
-        arms=dict(definition.arms),
-        seeds=definition.seeds.values,
-        models=definition.models,
-    )
 
 
 def folder(home: Home, slug_or_path: str | Path) -> Path:

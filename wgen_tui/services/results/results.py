@@ -16,7 +16,7 @@ from store.readouts import MEANS, means
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import reading
-from wgen_tui.services.experiments import definitions
+from wgen_tui.services.experiments import definitions, listing
 from wgen_tui.services.results import stats
 from wgen_tui.services.results import warnings as cautions
 from wgen_tui.services.results.cells import count_cells
@@ -170,7 +170,7 @@ def _refuse_unknown(home: Home, experiment: str, sampled: list[str]) -> None:
     """
     if experiment in sampled:
         return
-    known = [info.slug for info in definitions.list_experiments(home)]
+    known = [info.slug for info in listing.list_experiments(home)]
     if experiment in known:
         definitions.load(home, experiment)
     raise unknown("experiment", experiment, dict.fromkeys([*known, *sampled]))

@@ -96,9 +96,9 @@ def runs_of(home: Home, experiment: str | None) -> list[RunStatus]:
     runs = list_runs(home, experiment)
     if experiment is not None and not runs:
         # Reading every definition is for the rare case.
-        from wgen_tui.services.experiments import definitions  # noqa: PLC0415
+        from wgen_tui.services.experiments import listing  # noqa: PLC0415
 
-        known = [info.slug for info in definitions.list_experiments(home)]
+        known = [info.slug for info in listing.list_experiments(home)]
         known += [run.experiment for run in list_runs(home)]
         if experiment not in known:
             raise unknown("experiment", experiment, dict.fromkeys(known))

@@ -23,7 +23,7 @@ from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
     from experiments.schema import Definition
-    from wgen_tui.services.experiments.definitions import ExperimentInfo
+    from wgen_tui.services.experiments.listing import ExperimentInfo
     from wgen_tui.services.planning.plan import Plan
 
 POLL_EVERY = 5.0
@@ -63,7 +63,7 @@ class ExperimentsScreen(BaseScreen):
 
     @loads("list", then="_keep_list")
     def _read_list(self) -> tuple[list[ExperimentInfo], dict[str, Counter[str]]]:
-        infos = services.definitions.list_experiments(self.home)
+        infos = services.listing.list_experiments(self.home)
         return infos, state.run_counts(services.runs.list_runs(self.home))
 
     def _keep_list(self, read: tuple[list[ExperimentInfo], dict[str, Counter[str]]]) -> None:

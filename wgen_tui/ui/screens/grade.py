@@ -202,7 +202,7 @@ class GradeScreen(BaseScreen):
     @loads("choices", then="_choose")
     def _read_choices(self) -> list[tuple[str, str]]:
         definitions = services.definitions
-        valid = [info for info in definitions.list_experiments(self.home) if not info.error]
+        valid = [info for info in services.listing.list_experiments(self.home) if not info.error]
         return [
             (info.slug, rubric.name)
             for info in valid

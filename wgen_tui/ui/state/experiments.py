@@ -16,7 +16,7 @@ from wgen_tui.ui.state.runs import STATES, describe_counts, shown_state
 
 if TYPE_CHECKING:
     from experiments.schema import Definition
-    from wgen_tui.services.experiments.definitions import ExperimentInfo
+    from wgen_tui.services.experiments.listing import ExperimentInfo
     from wgen_tui.services.planning.plan import Plan
     from wgen_tui.services.runs.run_state import RunStatus
 

@@ -1,0 +1,81 @@
+"""libyaml reads what PyYAML reads: the same values, places and errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from experiments import yaml_nodes
+from experiments.errors import DefinitionError
+from experiments.yaml_source import Document, read_yaml
+from tests.experiments.conftest import VALID
+
+TEXTS = [
+    VALID,
+    "a: &x {b: 1, c: [x, y]}\nd: *x\ne:\n  <<: *x\n  f: |\n    text\n    more\n  g: >-\n    a\n",
+    "- a\n- b: 'q'\n  c: \"d\\n\"\n- ? k\n  : v\n-\n- [a, {b: c}, ]\n",
+    "a: 1e3\nb: .5\nc: no\nd: 2020-01-01\ne: ~\nf:\ng: .inf\n1: '?'\n",
+    "a: What is it?\nb: ['Why?', \"How?\"]\n",
+    "",
+    "# nothing\n",
+    # What libyaml takes and PyYAML does not.
+    "a: [Why?, How?]\n",
+    "a: {b: c?d}\n",
+    "a:\tb\n",
+    "a: {b: !, c: d}\n",
+    "a: b\n\ufeff",
+    "a: |#\n  b\n",
+    "%YAML 1.1#\n---\na: b\n",
+    # What neither takes, and what libyaml does not.
+    "a: [b\n",
+    "a: b: c\n",
+    "a: {b: 1, c:[x]}\n",
+    "a: 1\na: 2\n",
+    "a: &a [*a]\n",
+    "a: !!map b\n",
+    "a: !!int b\n",
+    "a: !!bool b\n",
+    "a: !!python/name:os.system\n",
+    "<<: 1\n",
+    "[a]: b\n",
+    "a: =\n",
+]
+
+
+def outcome(path: Path) -> object:
+    """What a file is read as, with the place of everything, or what is wrong with it."""
+    try:
+        document: Document = read_yaml(path)
+    except DefinitionError as error:
+        return str(error)
+    return document.value, document.lines
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="this PyYAML has no libyaml")
+@pytest.mark.parametrize("text", TEXTS)
+def test_libyaml_and_pyyaml_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text, encoding="utf-8")
+    fast = outcome(path)
+    monkeypatch.setattr(yaml, "__with_libyaml__", False)
+    assert fast == outcome(path)
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="this PyYAML has no libyaml")
+def test_a_shipped_definition_is_read_by_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(yaml_nodes, "_Loader")
+    root = Path(yaml_nodes.__file__).parent
+    for path in sorted(root.glob("*/*.yaml")):
+        assert read_yaml(path).value
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "- " * 200_000 + "a", "{a: " * 50_000])
+def test_what_is_nested_without_end_is_an_error(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    with pytest.raises(DefinitionError, match="nested too deeply"):
+        read_yaml(path)

@@ -1,0 +1,75 @@
+"""The list of experiments reads what has changed, and nothing else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.builders.file_reads import files_opened
+from wgen_tui.paths import Home
+from wgen_tui.services.experiments import definitions
+from wgen_tui.services.experiments.listing import ExperimentList
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path / "home")
+    for name in ("one", "two"):
+        definitions.copy(home, "tiny-robot", name)
+    return home
+
+
+def later(path: Path, text: str | None = None) -> None:
+    """Write a file, or touch it, at another time than before."""
+    stat = path.stat()
+    if text is not None:
+        path.write_text(text)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+
+
+def test_what_has_not_changed_is_not_read_again(home: Home) -> None:
+    listed = ExperimentList(home)
+    with files_opened() as read:
+        first = listed.refresh()
+    assert home.experiments / "one" / "experiment.yaml" in read
+    with files_opened() as read:
+        second = listed.refresh()
+    assert read == []
+    assert all(new is old for new, old in zip(second, first, strict=True))
+
+
+@pytest.mark.parametrize("name", ["experiment.yaml", "questions.yaml", "judges.yaml"])
+def test_a_touched_definition_is_read_again_and_no_other(home: Home, name: str) -> None:
+    listed = ExperimentList(home)
+    listed.refresh()
+    later(home.experiments / "two" / name)
+    with files_opened() as read:
+        listed.refresh()
+    assert {path.parent.name for path in read} == {"two"}
+
+
+def test_what_is_wrong_is_read_again_when_what_it_misses_comes(home: Home) -> None:
+    data = home.experiments / "one" / "data" / "helper.jsonl"
+    away = data.rename(data.with_suffix(".away"))
+    listed = ExperimentList(home)
+
+    def error() -> str:
+        return {info.slug: info.error for info in listed.refresh()}["one"] or ""
+
+    assert "helper.jsonl" in error()
+    with files_opened() as read:
+        assert "helper.jsonl" in error()
+    assert read == []
+    away.rename(data)
+    assert error() == ""
+    later(data.parents[1] / "questions.yaml", "- {")
+    assert "not YAML" in error()
+
+
+def test_definitions_come_and_go(home: Home) -> None:
+    listed = ExperimentList(home)
+    before = {info.slug for info in listed.refresh()}
+    (home.experiments / "one").rename(home.experiments / "three")
+    assert {info.slug for info in listed.refresh()} == before - {"one"} | {"three"}

@@ -1,0 +1,85 @@
+"""The list of experiments: one line for each definition, broken ones too.
+
+Promises: asking again reads only what has changed since; what has not costs a stat for each of the
+files it was read from. Of what was read, the lines alone are kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+from experiments import catalogue
+from experiments.errors import DefinitionError
+from experiments.schema import Arm
+from experiments.seen_files import SeenFiles
+from wgen_tui.paths import Home
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentInfo:
+    """One line of the list of experiments; a broken definition has `error` and little else."""
+
+    slug: str
+    title: str
+    path: Path
+    builtin: bool
+    source: str
+    arms: dict[str, Arm] = field(default_factory=dict)
+    seeds: tuple[int, ...] = ()
+    models: tuple[str, ...] = ()
+    error: str | None = None
+
+
+class ExperimentList:
+    """Every definition of a home. Not for several threads at once."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._kept: dict[catalogue.Entry, tuple[SeenFiles, ExperimentInfo]] = {}
+
+    def refresh(self) -> list[ExperimentInfo]:
+        """The lines as the definitions are now, by slug; an unchanged one is the same object."""
+        kept: dict[catalogue.Entry, tuple[SeenFiles, ExperimentInfo]] = {}
+        for entry in catalogue.list_definitions(self._home.experiments):
+            before = self._kept.get(entry)
+            kept[entry] = before if before and before[0].unchanged() else _describe(entry)
+        self._kept = kept
+        return [info for _, info in kept.values()]
+
+
+_lists: dict[Path, ExperimentList] = {}
+_lists_lock = Lock()
+
+
+def list_experiments(home: Home) -> list[ExperimentInfo]:
+    """Every definition, by slug; from any thread.
+
+    A screen asks every few seconds: what has not changed is read once in a process.
+    """
+    with _lists_lock:
+        return _lists.setdefault(home.root, ExperimentList(home)).refresh()
+
+
+def _describe(entry: catalogue.Entry) -> tuple[SeenFiles, ExperimentInfo]:
+    files = SeenFiles()
+    try:
+        definition = catalogue.load(entry.path, files=files)
+    except DefinitionError as error:
+        return files, ExperimentInfo(
+            entry.slug, "", entry.path, entry.builtin, "", error=error.problems[0].message
+        )
+    source = definition.source
+    where = f"arXiv {source.arxiv}" if source.arxiv else source.url or ""
+    section = f"{where} §{source.section}" if where and source.section else where
+    return files, ExperimentInfo(
+        slug=entry.slug,
+        title=definition.title,
+        path=entry.path,
+        builtin=entry.builtin,
+        source=section or source.title,
+        arms=dict(definition.arms),
+        seeds=definition.seeds.values,
+        models=definition.models,
+    )
