@@ -1,0 +1,1 @@
+"""Benches at scale: homes of many samples, and what the product costs in them beside its peers."""

@@ -1,0 +1,143 @@
+"""The store at scale: ingest beside stock DuckDB, additions, verify, rebuild, export, pending parts.
+
+Every piece of work runs in a process of its own. Ours and the peer's are timed on the same files,
+one after the other, so that whatever else the machine does falls on both.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from tests.benchmarks.scale import homes
+from tests.benchmarks.scale.figures import Figure, Report
+from tests.benchmarks.scale.processes import product, task
+from wgen_tui.paths import Home
+
+THIRD = 3.0  # ours may take three times as long as stock DuckDB
+SMALL_PARTS = 10  # rows in a part
+SMALL_SAMPLES = 10_000
+TOKEN_SAMPLES = 100_000
+PENDING = 100_000
+ADDED = 1000
+REPEATS = 3
+MB = 1e6
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where homes are kept, and of which size.
+
+    Attributes:
+        folder: Below it everything is kept and made.
+        samples: How many are asked for.
+    """
+
+    folder: Path
+    samples: int
+
+    @property
+    def files(self) -> Home:
+        """The home as its writers left it: nothing of it is ingested."""
+        return homes.kept(self.folder, self.samples)
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for what is thrown away."""
+        path = self.folder / f"scratch-{self.samples}"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    @property
+    def ingested(self) -> Home:
+        """A copy that is ingested by the code that is measured; made once in a run."""
+        root = self.folder / f"{self.samples}-ingested"
+        if root not in _INGESTED:
+            home = homes.copied(self.files, root)
+            task("ingest", home.root)
+            _INGESTED.add(root)
+        return Home(root)
+
+
+_INGESTED: set[Path] = set()
+
+
+def ingest(place: Place, report: Report) -> None:
+    """The four kinds: text, token log-probabilities, three grades a sample, parts of ten rows."""
+    small = min(place.samples, SMALL_SAMPLES)
+    fewer = min(place.samples, TOKEN_SAMPLES)
+    kinds = (
+        ("text", place.files, ("grades", "tokens"), ("samples",)),
+        ("token log-probabilities", homes.kept(place.folder, fewer, tokens=True), ("grades",), ("samples", "tokens")),
+        ("three grades a sample", place.files, ("tokens",), ("samples", "grades")),
+        (f"parts of {SMALL_PARTS} rows", homes.kept(place.folder, small, part_rows=SMALL_PARTS), ("grades", "tokens"), ("samples",)),
+    )  # fmt: skip
+    for name, home, without, scans in kinds:
+        ours, theirs, peak, rows = [], [], 0.0, 0
+        for _ in range(REPEATS if place.samples <= 100_000 else 1):
+            root = homes.copied(home, place.scratch / "ingest", without=without).root
+            theirs.append(task("stock", root, place.scratch / "stock.duckdb", *scans).told["seconds"])
+            done = task("ingest", root)
+            ours.append(done.told["seconds"])
+            peak, rows = max(peak, done.peak_mb), done.told["rows"]["sample"]
+        rate = rows / median(ours)
+        note = f"{rate:,.0f} samples/s, peak {peak:.0f} MB"
+        what = f"ingest, {name}"
+        report.add(Figure(what, median(ours), "s", THIRD, median(theirs), "DuckDB", note=note))
+    shutil.rmtree(place.scratch / "ingest", ignore_errors=True)
+
+
+def additions(place: Place, report: Report) -> None:
+    """A thousand more samples with their grades, and nothing new."""
+    home = homes.copied(place.ingested, place.scratch / "added")
+    more, nothing = [], []
+    for number in range(REPEATS):
+        homes.add(home, ADDED, number)
+        more.append(task("ingest", home.root, watch=False).told["seconds"])
+        nothing.append(task("ingest", home.root, watch=False).told["seconds"])
+    report.add(Figure(f"ingest of {ADDED:,} more", median(more), "s", 0.5))
+    report.add(Figure("ingest of nothing new", median(nothing), "s", 0.15))
+    shutil.rmtree(home.root)
+
+
+def checks(place: Place, report: Report) -> None:
+    """Verify and rebuild: their peaks of unique memory, and how long they take."""
+    home = homes.copied(place.ingested, place.scratch / "checked")
+    done = product(home.root, "store", "verify")
+    report.add(Figure("store verify, peak", done.peak_mb, "MB", 800, note=f"{done.seconds:.1f} s"))
+    done = product(home.root, "store", "rebuild")
+    report.add(Figure("store rebuild, peak", done.peak_mb, "MB", 800, note=f"{done.seconds:.1f} s"))
+    shutil.rmtree(home.root)
+
+
+def export(place: Place, report: Report) -> None:
+    """Every sample with its labels, as CSV and as Parquet."""
+    for form, bar in (("csv", 50_000), ("parquet", 200_000)):
+        target = place.scratch / f"export.{form}"
+        command = ("sample", "export", "--format", form, "--output", target)
+        done = product(place.ingested.root, *command)
+        rows = homes.Size.of(place.samples).samples
+        note = f"{done.seconds:.1f} s, {target.stat().st_size / MB:,.0f} MB"
+        rate = rows / done.seconds
+        report.add(Figure(f"export, {form}", rate, "rows/s", bar, least=True, note=note))
+        report.add(Figure(f"export, {form}, peak", done.peak_mb, "MB", 600))
+        target.unlink()
+
+
+def pending(place: Place, report: Report) -> None:
+    """Counting samples that are not ingested yet beside counting ingested ones."""
+    less = Place(place.folder, min(place.samples, PENDING))
+    ours, theirs = [], []
+    peak = 0.0
+    root = homes.copied(less.files, place.scratch / "pending").root
+    for _ in range(REPEATS):
+        theirs.append(task("count", less.ingested.root, watch=False).told["seconds"])
+        done = task("count", root)
+        ours.append(done.told["seconds"])
+        peak = max(peak, done.peak_mb)
+    what = f"count of {less.samples:,} pending"
+    note = f"first {ours[0]:.2f} s, peak {peak:.0f} MB"
+    report.add(Figure(what, median(ours), "s", 2.0, median(theirs), "ingested", note=note))
+    shutil.rmtree(root)

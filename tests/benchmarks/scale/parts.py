@@ -1,0 +1,65 @@
+"""The parts of the benches at scale: which there are, how they are chosen, and their table."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.benchmarks.scale import bench_store
+from tests.benchmarks.scale.bench_store import Place
+from tests.benchmarks.scale.figures import Report, line, table
+
+FOLDER = Path("build/scale")
+PARTS: dict[str, Callable[[Place, Report], None]] = {
+    "ingest": bench_store.ingest,
+    "additions": bench_store.additions,
+    "pending": bench_store.pending,
+    "checks": bench_store.checks,
+    "export": bench_store.export,
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The sizes and the place of the homes."""
+    parser.add_argument(
+        "--samples",
+        default="10000,100000",
+        metavar="N,N",
+        help="sizes of the homes, ascending; the growth is that from the first to the last",
+    )
+    parser.add_argument(
+        "--homes", type=Path, default=FOLDER, help="where homes are kept for the next time"
+    )
+
+
+def run(parts: Sequence[str], samples: str, folder: Path) -> list[Report]:
+    """Measure these parts, size after size, and print the table."""
+    reports = []
+    for number in sorted({int(text) for text in samples.split(",")}):
+        place, report = Place(folder.absolute(), number), Report(number)
+        print(f"{number:,} samples", flush=True)
+        for name in parts or PARTS:
+            PARTS[name](place, report)
+        reports.append(report)
+    print(f"\n{table(reports)}", flush=True)
+    return reports
+
+
+def missed(reports: Sequence[Report]) -> list[str]:
+    """The bars that were missed at the largest size."""
+    return [line(figure) for figure in reports[-1].figures if not figure.held]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure; 1 if a bar was missed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scale")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    add_options(parser)
+    given = parser.parse_args(arguments)
+    if unknown := set(given.parts) - set(PARTS):
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    lines = missed(run(given.parts, given.samples, given.homes))
+    for text in lines:
+        print(f"missed: {text}")
+    return 1 if lines else 0

@@ -1,0 +1,156 @@
+"""What is measured in a process of its own: `python -m tests.benchmarks.scale.tasks NAME ARGUMENT…`
+
+Each prints one line of JSON. Seconds are those of the work alone: imports and the start of Python
+do not count.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import duckdb
+
+from store.ingest import ingest
+from wgen_tui.paths import Home
+from wgen_tui.services.data import samples, sql
+from wgen_tui.services.data.database import files_of, reading
+
+SCANS = {
+    "samples": "read_parquet('{root}/runs/*/samples/part-*.parquet')",
+    "tokens": "read_parquet('{root}/runs/*/tokens/part-*.parquet')",
+    "grades": "read_json('{root}/runs/*/grades/part-*.jsonl', format = 'newline_delimited')",
+}
+
+
+def timed(work: Callable[[], Any]) -> float:
+    """Seconds that a piece of work takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value below which this share of the values lies."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def take_in(root: str) -> dict[str, Any]:
+    """Ingest what is new in a home, and close the database."""
+    began = time.perf_counter()
+    report = ingest(files_of(Home(Path(root))))
+    seconds = time.perf_counter() - began
+    assert report is not None
+    return {"seconds": seconds, "rows": report.rows, "damaged": report.damaged}
+
+
+def stock(root: str, target: str, *kinds: str) -> dict[str, Any]:
+    """Make a table of the same files with DuckDB alone, and close the database."""
+    Path(target).unlink(missing_ok=True)
+    began = time.perf_counter()
+    with duckdb.connect(target) as con:
+        for kind in kinds:
+            con.execute(f"create table {kind} as select * from {SCANS[kind].format(root=root)}")
+    seconds = time.perf_counter() - began
+    with duckdb.connect(target, read_only=True) as con:
+        rows = {kind: con.execute(f"select count(*) from {kind}").fetchall()[0][0] for kind in kinds}
+    Path(target).unlink()
+    return {"seconds": seconds, "rows": rows}
+
+
+def filters(home: Home) -> dict[str, dict[str, Any]]:
+    """A filter for each column: the values of a sample in the middle of the store."""
+    some = sql.query(
+        home,
+        "select experiment, run_id, model, arm, seed, step, question, variant from samples "
+        "where step > 0 limit 1 offset (select count(*) // 2 from samples)",
+    )
+    (row,) = some.rows
+    given: dict[str, dict[str, Any]] = {"none": {}}
+    given |= {name: {name: value} for name, value in zip(some.columns, row, strict=True)}
+    given["label"] = {"label": ("era", "old")}
+    return given
+
+
+def reads(root: str, repeats: str) -> dict[str, Any]:
+    """Pages of 100 by each column filter, one detail each, in milliseconds beyond an opening."""
+    home, times = Home(Path(root)), int(repeats)
+
+    def opened() -> None:
+        with reading(home):
+            pass
+
+    opened()
+    opening = median(timed(opened) for _ in range(max(5, times)))
+    pages: dict[str, list[float]] = {}
+    details: list[float] = []
+    for name, fields in filters(home).items():
+        criteria = samples.filter_of(fields)
+        for _ in range(times):
+            began = time.perf_counter()
+            ids = samples.search(home, criteria)
+            found = time.perf_counter()
+            rows = samples.page(home, ids[:100])
+            ended = time.perf_counter()
+            assert rows, name
+            pages.setdefault(name, []).append(ended - began - 2 * opening)
+            middle = ids[len(ids) // 2]
+            details.append(timed(lambda key=middle: samples.detail(home, key)) - opening)
+            del found
+    every = [value for values in pages.values() for value in values]
+    return {
+        "opening": opening * 1e3,
+        "page": {name: median(values) * 1e3 for name, values in pages.items()},
+        "p50": median(every) * 1e3,
+        "worst": max(median(values) for values in pages.values()) * 1e3,
+        "p95": percentile(every, 0.95) * 1e3,
+        "detail": median(details) * 1e3,
+        "detail_p95": percentile(details, 0.95) * 1e3,
+    }
+
+
+def facets(root: str) -> dict[str, Any]:
+    """Count the values of each column, without a filter and with one."""
+    home = Home(Path(root))
+    every = timed(lambda: samples.facets(home, samples.filter_of({})))
+    arm = timed(lambda: samples.facets(home, samples.filter_of({"arm": "old"})))
+    return {"all": every, "arm": arm}
+
+
+def texts(root: str) -> dict[str, Any]:
+    """The first page of a text filter: of a common word, and of one that is nowhere."""
+    home = Home(Path(root))
+    told = {}
+    for name, text in (("common", "coach"), ("nowhere", "zeppelin")):
+        began = time.perf_counter()
+        ids = samples.search(home, samples.filter_of({"text": text}))
+        samples.page(home, ids[:100])
+        told[name] = time.perf_counter() - began
+    return told
+
+
+def count(root: str) -> dict[str, Any]:
+    """`select count(*) from samples`, as the SQL screen asks it."""
+    home = Home(Path(root))
+    seconds = timed(lambda: sql.query(home, "select count(*) from samples"))
+    (row,) = sql.query(home, "select count(*) from samples").rows
+    return {"seconds": seconds, "samples": row[0]}
+
+
+TASKS: dict[str, Callable[..., dict[str, Any]]] = {
+    "ingest": take_in,
+    "stock": stock,
+    "reads": reads,
+    "facets": facets,
+    "texts": texts,
+    "count": count,
+}
+
+if __name__ == "__main__":
+    print(json.dumps(TASKS[sys.argv[1]](*sys.argv[2:])))
