@@ -7,14 +7,12 @@ one after the other, so that whatever else the machine does falls on both.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.scale import homes
 from tests.benchmarks.scale.figures import Figure, Report
+from tests.benchmarks.scale.places import Place
 from tests.benchmarks.scale.processes import product, task
-from wgen_tui.paths import Home
 
 THIRD = 3.0  # ours may take three times as long as stock DuckDB
 SMALL_PARTS = 10  # rows in a part
@@ -24,44 +22,6 @@ PENDING = 100_000
 ADDED = 1000
 REPEATS = 3
 MB = 1e6
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where homes are kept, and of which size.
-
-    Attributes:
-        folder: Below it everything is kept and made.
-        samples: How many are asked for.
-    """
-
-    folder: Path
-    samples: int
-
-    @property
-    def files(self) -> Home:
-        """The home as its writers left it: nothing of it is ingested."""
-        return homes.kept(self.folder, self.samples)
-
-    @property
-    def scratch(self) -> Path:
-        """A folder for what is thrown away."""
-        path = self.folder / f"scratch-{self.samples}"
-        path.mkdir(parents=True, exist_ok=True)
-        return path
-
-    @property
-    def ingested(self) -> Home:
-        """A copy that is ingested by the code that is measured; made once in a run."""
-        root = self.folder / f"{self.samples}-ingested"
-        if root not in _INGESTED:
-            home = homes.copied(self.files, root)
-            task("ingest", home.root)
-            _INGESTED.add(root)
-        return Home(root)
-
-
-_INGESTED: set[Path] = set()
 
 
 def ingest(place: Place, report: Report) -> None:
@@ -78,7 +38,9 @@ def ingest(place: Place, report: Report) -> None:
         ours, theirs, peak, rows = [], [], 0.0, 0
         for _ in range(REPEATS if place.samples <= 100_000 else 1):
             root = homes.copied(home, place.scratch / "ingest", without=without).root
-            theirs.append(task("stock", root, place.scratch / "stock.duckdb", *scans).told["seconds"])
+            theirs.append(
+                task("stock", root, place.scratch / "stock.duckdb", *scans).told["seconds"]
+            )
             done = task("ingest", root)
             ours.append(done.told["seconds"])
             peak, rows = max(peak, done.peak_mb), done.told["rows"]["sample"]

@@ -296,7 +296,9 @@ def add(home: Home, count: int, number: int) -> None:
 
 def kept(folder: Path, samples: int, *, tokens: bool = False, part_rows: int | None = None) -> Home:
     """The home of so many samples below a folder, made if it is not there."""
-    name = f"{samples}" + ("-tokens" if tokens else "") + (f"-parts-{part_rows}" if part_rows else "")
+    name = (
+        f"{samples}" + ("-tokens" if tokens else "") + (f"-parts-{part_rows}" if part_rows else "")
+    )
     root, mark = folder / name, folder / f"{name}.json"
     if mark.exists() and json.loads(mark.read_text())["layout"] == LAYOUT:
         return Home(root)

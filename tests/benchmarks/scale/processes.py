@@ -12,8 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,9 @@ def run(command: Sequence[object], *, watch: bool = True) -> Done:
     seconds = time.monotonic() - began
     after = os.times()
     if process.returncode:
-        raise RuntimeError(f"{command}: exit {process.returncode}\n{output[-2000:]}{errors[-4000:]}")
+        raise RuntimeError(
+            f"{command}: exit {process.returncode}\n{output[-2000:]}{errors[-4000:]}"
+        )
     cpu = after.children_user + after.children_system
     cpu -= before.children_user + before.children_system
     last = output.strip().rpartition("\n")[2]
@@ -112,3 +114,17 @@ def task(name: str, *args: object, watch: bool = True) -> Done:
 def product(home: Path, *args: object, watch: bool = True) -> Done:
     """Run `wgen-tui` in a home."""
     return run([PROGRAM, "--home", home, *args], watch=watch)
+
+
+@contextmanager
+def background(name: str, *args: object) -> Iterator[None]:
+    """Have a task at work from its first line of output until the block is left."""
+    command = [sys.executable, "-m", "tests.benchmarks.scale.tasks", name, *map(str, args)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.communicate()

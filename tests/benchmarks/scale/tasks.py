@@ -59,7 +59,9 @@ def stock(root: str, target: str, *kinds: str) -> dict[str, Any]:
             con.execute(f"create table {kind} as select * from {SCANS[kind].format(root=root)}")
     seconds = time.perf_counter() - began
     with duckdb.connect(target, read_only=True) as con:
-        rows = {kind: con.execute(f"select count(*) from {kind}").fetchall()[0][0] for kind in kinds}
+        rows = {
+            kind: con.execute(f"select count(*) from {kind}").fetchall()[0][0] for kind in kinds
+        }
     Path(target).unlink()
     return {"seconds": seconds, "rows": rows}
 
@@ -143,6 +145,35 @@ def count(root: str) -> dict[str, Any]:
     return {"seconds": seconds, "samples": row[0]}
 
 
+def results(root: str, slug: str) -> dict[str, Any]:
+    """An experiment's arm table, by each kind of interval."""
+    from wgen_tui.services.results.results import compute
+
+    home = Home(Path(root))
+    first = timed(lambda: compute(home, slug))
+    told = {"first": first}
+    for interval in ("t", "nested"):
+        told[interval] = median(
+            timed(lambda kind=interval: compute(home, slug, interval=kind)) for _ in range(3)
+        )
+    return told
+
+
+def work(root: str, seconds: str) -> dict[str, Any]:
+    """Be busy: workers that write, an ingest every second, and a query that searches all texts."""
+    from tests.benchmarks.scale.homes import add
+
+    home, number = Home(Path(root)), 0
+    end = time.monotonic() + float(seconds)
+    print("busy", flush=True)
+    while time.monotonic() < end:
+        add(home, 200, number)
+        ingest(files_of(home))
+        sql.query(home, "select count(*) from samples where completion ilike '%zeppelin%'")
+        number += 1
+    return {"rounds": number}
+
+
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "ingest": take_in,
     "stock": stock,
@@ -150,6 +181,8 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "facets": facets,
     "texts": texts,
     "count": count,
+    "results": results,
+    "work": work,
 }
 
 if __name__ == "__main__":

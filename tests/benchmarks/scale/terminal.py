@@ -28,7 +28,12 @@ class Terminal:
 
     def __init__(self, command: Sequence[object], env: dict[str, str] | None = None) -> None:
         self._command = list(map(str, command))
-        self._env = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})}
+        self._env = {
+            **os.environ,
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            **(env or {}),
+        }
         self._chunks: list[tuple[float, bytes]] = []
         self._changed = threading.Condition()
         self.began = 0.0
@@ -120,7 +125,9 @@ class Terminal:
                 left = end - time.monotonic()
                 if left <= 0 or not self._changed.wait(left):
                     tail = b"".join(data for _, data in self._chunks[-3:])
-                    raise TimeoutError(f"{texts} did not come within {limit:.0f} s: {tail[-1500:]!r}")
+                    raise TimeoutError(
+                        f"{texts} did not come within {limit:.0f} s: {tail[-1500:]!r}"
+                    )
 
     def output_after(self, place: int, limit: float = 2.0) -> float | None:
         """Wait for the first output after a place; returns when it came, None if it did not."""

@@ -1,0 +1,48 @@
+"""Reads at scale: pages, one detail, facets, text filters, results; at rest and during ingest."""
+
+from __future__ import annotations
+
+import shutil
+
+from tests.benchmarks.scale import homes
+from tests.benchmarks.scale.figures import Figure, Report
+from tests.benchmarks.scale.places import Place
+from tests.benchmarks.scale.processes import background, task
+
+REPEATS = 5
+
+
+def reads(place: Place, report: Report) -> None:
+    """A page of 100 by each column filter, a detail, facets, and a text filter's first page."""
+    root = place.ingested.root
+    told = task("reads", root, REPEATS, watch=False).told
+    worst = max(told["page"], key=told["page"].get)
+    note = f"slowest by {worst}: {told['worst']:.0f} ms; opening {told['opening']:.0f} ms"
+    report.add(Figure("page of 100 by a column, p50", told["p50"], "ms", 50, note=note))
+    report.add(Figure("one detail, p50", told["detail"], "ms", 50))
+    told = task("facets", root, watch=False).told
+    report.add(
+        Figure("facets of all", told["all"] * 1e3, "ms", note=f"{told['arm'] * 1e3:.0f} by arm")
+    )
+    told = task("texts", root, watch=False).told
+    report.add(Figure("text filter, first page", told["common"], "s", 1.5))
+    report.add(Figure("text filter, none", told["nowhere"], "s", 1.5))
+    _during(place, report)
+
+
+def _during(place: Place, report: Report) -> None:
+    home = homes.copied(place.ingested, place.scratch / "during")
+    with background("work", home.root, 600):
+        told = task("reads", home.root, REPEATS, watch=False).told
+    what = "during ingest, p95"
+    report.add(Figure(f"page of 100 {what}", told["p95"], "ms", 250))
+    report.add(Figure(f"one detail {what}", told["detail_p95"], "ms", 250))
+    shutil.rmtree(home.root)
+
+
+def results(place: Place, report: Report) -> None:
+    """The arm table of the first experiment, by Student's t and nested."""
+    told = task("results", place.ingested.root, "scale-00", watch=False).told
+    note = f"first {told['first']:.2f} s"
+    report.add(Figure("results, arm table", told["t"], "s", 2.0, note=note))
+    report.add(Figure("results, nested", told["nested"], "s", 2.0, told["t"], "t"))

@@ -1,0 +1,199 @@
+"""The screens at scale, on a terminal of 120 by 40: frames, keys, bytes, grading, memory, idling.
+
+The first frame and the first rows are held against the first frame of an empty Textual application,
+started in turns with ours.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from statistics import mean, median
+
+import psutil
+
+from tests.benchmarks.scale import homes
+from tests.benchmarks.scale.figures import Figure, Report
+from tests.benchmarks.scale.places import Place
+from tests.benchmarks.scale.processes import PROGRAM, Memory, background, product
+from tests.benchmarks.scale.tasks import percentile
+from tests.benchmarks.scale.terminal import LINES, Terminal
+from wgen_tui.paths import Home
+
+EMPTY = (sys.executable, "-m", "tests.benchmarks.scale.empty_app")
+STARTS = 5
+DEFINITIONS = 500
+PACE = 0.06  # seconds between keys: a key that is held repeats faster, a finger is slower
+IN_VIEW = 25  # keys down that do not leave the first view
+KEYS = 80
+GRADES = 30
+IDLE_SECONDS = 5.0
+# Key of the screen -> what it shows once its rows are there.
+SCREENS = {
+    "Experiments": ("1", "scale-00"),
+    "Runs": ("2", "finished"),
+    "Samples": ("3", "question_00"),
+    "Grade": ("4", "graded"),
+    "Results": ("5", "minus"),
+    "SQL": ("6", "select"),
+}
+
+
+def ours(home: Home) -> tuple[object, ...]:
+    """The command that opens the screens."""
+    return (PROGRAM, "--home", home.root)
+
+
+def _starts(home: Home) -> tuple[float, float, float]:
+    """Seconds to the empty application's first frame, to ours, and to our first rows."""
+    empty, frame, rows = [], [], []
+    for _ in range(STARTS):
+        with Terminal(EMPTY) as terminal:
+            empty.append(terminal.wait("first frame here") - terminal.began)
+        with Terminal(ours(home)) as terminal:
+            frame.append(terminal.wait("Experiments]") - terminal.began)
+            rows.append(terminal.wait("scale-00") - terminal.began)
+    return median(empty), median(frame), median(rows)
+
+
+def frames(place: Place, report: Report) -> None:
+    """First frame and first rows beside an empty application."""
+    home = place.ingested
+    empty, frame, rows = _starts(home)
+    report.add(Figure("first frame", frame, "s", 1.5, empty, "empty app"))
+    report.add(Figure("first rows", rows, "s", 3.0, empty, "empty app"))
+    opened = []
+    for _ in range(3):
+        with Terminal(ours(home)) as terminal:
+            terminal.wait("scale-00")
+            terminal.settle()
+            place_then = terminal.place
+            at = terminal.type("3")
+            opened.append(terminal.wait("question_00", since=place_then) - at)
+    report.add(Figure("Samples, first rows after its key", median(opened), "s"))
+
+
+def definitions(place: Place, report: Report) -> None:
+    """Five hundred definitions: first frame, first rows, `experiment list`, idling."""
+    root = place.scratch / "definitions"
+    shutil.rmtree(root, ignore_errors=True)
+    home = Home(root).ensure()
+    for number in range(DEFINITIONS):
+        homes.define(home, f"scale-{number:02d}", number, homes.Size(1, 10, 20))
+    name = f"{DEFINITIONS} definitions"
+    lists = [product(home.root, "experiment", "list", watch=False).seconds for _ in range(3)]
+    report.add(Figure(f"experiment list, {name}", median(lists), "s", 1.5))
+    empty, frame, rows = _starts(home)
+    report.add(Figure(f"first frame, {name}", frame, "s", 1.5, empty, "empty app"))
+    report.add(Figure(f"first rows, {name}", rows, "s", 3.0, empty, "empty app"))
+    with Terminal(ours(home)) as terminal:
+        terminal.wait("scale-00")
+        terminal.settle()
+        report.add(Figure(f"idle CPU, {name}", _idle(terminal.pid), "%", 3))
+    shutil.rmtree(root)
+
+
+def _idle(pid: int) -> float:
+    """Percent of one core that a process and its children take while nothing is pressed."""
+
+    def spent() -> float:
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        return sum(sum(one.cpu_times()[:2]) for one in family if one.is_running())
+
+    time.sleep(2)
+    before, began = spent(), time.monotonic()
+    time.sleep(IDLE_SECONDS)
+    return 100 * (spent() - before) / (time.monotonic() - began)
+
+
+def _press(terminal: Terminal, keys: int) -> tuple[list[float], list[int]]:
+    """Hold `j`: milliseconds from each key to the first output, and bytes until the next key."""
+    waits, sizes = [], []
+    for _ in range(keys):
+        before = terminal.place
+        at = terminal.type("j")
+        painted = terminal.output_after(before)
+        if painted is not None:
+            waits.append(1e3 * (painted - at))
+        time.sleep(max(0.0, PACE - (time.monotonic() - at)))
+        sizes.append(len(terminal.since(before)))
+    return waits, sizes
+
+
+def _open(terminal: Terminal, name: str) -> None:
+    key, shows = SCREENS[name]
+    terminal.wait("scale-00")
+    terminal.settle()
+    before = terminal.place
+    terminal.type(key)
+    terminal.wait(shows, since=before)
+    terminal.settle(1.0, 10)
+
+
+def keys(place: Place, report: Report) -> None:
+    """Key to paint and bytes per key, at rest; key to paint while workers write and a query runs."""
+    home = homes.copied(place.ingested, place.scratch / "keys")
+    for name in ("Samples", "Runs"):
+        with Terminal(ours(home)) as terminal:
+            _open(terminal, name)
+            waits, sizes = _press(terminal, KEYS)
+            p95 = percentile(waits, 0.95)
+            note = f"median {median(waits):.0f} ms"
+            report.add(Figure(f"{name}: key to paint, p95 idle", p95, "ms", 20, note=note))
+            report.add(Figure(f"{name}: bytes per key, median", median(sizes), "bytes", 100))
+            report.add(Figure(f"{name}: bytes per key, mean", mean(sizes), "bytes", 300))
+            with background("work", home.root, 600):
+                time.sleep(1)
+                waits, _ = _press(terminal, KEYS)
+            p95 = percentile(waits, 0.95)
+            note = f"median {median(waits):.0f} ms"
+            report.add(Figure(f"{name}: key to paint, p95 busy", p95, "ms", 50, note=note))
+    shutil.rmtree(home.root)
+
+
+def grading(place: Place, report: Report) -> None:
+    """From a grading key to the next sample on the screen."""
+    home = homes.copied(place.ingested, place.scratch / "grading")
+    waits = []
+    with Terminal(ours(home)) as terminal:
+        _open(terminal, "Grade")
+        for number in range(1, GRADES + 1):
+            before = terminal.place
+            at = terminal.type("o")
+            waits.append(1e3 * (terminal.wait(f" {number} of ", since=before) - at))
+            time.sleep(0.2)
+    note = f"p95 {percentile(waits, 0.95):.0f} ms, first {waits[0]:.0f} ms"
+    report.add(Figure("grading key to next sample", median(waits), "ms", 50, note=note))
+    shutil.rmtree(home.root)
+
+
+def memory(place: Place, report: Report) -> None:
+    """Peak of unique memory: every screen is opened, its list walked through to the end and back."""
+    peaks: dict[str, float] = {}
+    with Terminal(ours(place.ingested)) as terminal:
+        terminal.wait("scale-00")
+        for name, (key, _) in SCREENS.items():
+            with Memory(terminal.pid) as seen:
+                terminal.type(key)
+                terminal.settle(1.5, 60)
+                if name != "Grade":  # there a letter may be a grade
+                    for keys_pressed in ("j" * LINES, "G", "g"):
+                        terminal.type(keys_pressed)
+                        terminal.settle(1.0, 30)
+            peaks[name] = seen.peak_mb
+    note = ", ".join(f"{name} {peak:.0f}" for name, peak in peaks.items())
+    report.add(Figure("screens, peak", max(peaks.values()), "MB", 150, note=note))
+
+
+def idle(place: Place, report: Report) -> None:
+    """Percent of a core that each screen takes while nothing happens."""
+    shares: dict[str, float] = {}
+    with Terminal(ours(place.ingested)) as terminal:
+        terminal.wait("scale-00")
+        for name, (key, _) in SCREENS.items():
+            terminal.type(key)
+            terminal.settle(1.0, 60)
+            shares[name] = _idle(terminal.pid)
+    note = ", ".join(f"{name} {share:.1f}" for name, share in shares.items())
+    report.add(Figure("idle CPU, worst screen", max(shares.values()), "%", 3, note=note))
