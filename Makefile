@@ -20,7 +20,7 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 gpu: $(STAMP)
 	$(BIN)/python -m tests.gpu $(ARGS)

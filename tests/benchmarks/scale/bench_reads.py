@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shutil
 
-from tests.benchmarks.scale import homes
 from tests.benchmarks.scale.figures import Figure, Report
-from tests.benchmarks.scale.places import Place
+from tests.benchmarks.scale.places import Place, copied
 from tests.benchmarks.scale.processes import background, task
 
 REPEATS = 5
@@ -31,7 +30,7 @@ def reads(place: Place, report: Report) -> None:
 
 
 def _during(place: Place, report: Report) -> None:
-    home = homes.copied(place.ingested, place.scratch / "during")
+    home = copied(place.ingested, place.scratch / "during")
     with background("work", home.root, 600):
         told = task("reads", home.root, REPEATS, watch=False).told
     what = "during ingest, p95"

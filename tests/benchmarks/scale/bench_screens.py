@@ -13,9 +13,9 @@ from statistics import mean, median
 
 import psutil
 
-from tests.benchmarks.scale import homes
+from tests.benchmarks.scale.definitions import Size, define
 from tests.benchmarks.scale.figures import Figure, Report
-from tests.benchmarks.scale.places import Place
+from tests.benchmarks.scale.places import Place, copied
 from tests.benchmarks.scale.processes import PROGRAM, Memory, background, product
 from tests.benchmarks.scale.tasks import percentile
 from tests.benchmarks.scale.terminal import LINES, Terminal
@@ -25,8 +25,8 @@ EMPTY = (sys.executable, "-m", "tests.benchmarks.scale.empty_app")
 STARTS = 5
 DEFINITIONS = 500
 PACE = 0.06  # seconds between keys: a key that is held repeats faster, a finger is slower
-IN_VIEW = 25  # keys down that do not leave the first view
 KEYS = 80
+ROWS = 200  # a walk turns back at the end of a list, or after as many
 GRADES = 30
 IDLE_SECONDS = 5.0
 # Key of the screen -> what it shows once its rows are there.
@@ -80,7 +80,7 @@ def definitions(place: Place, report: Report) -> None:
     shutil.rmtree(root, ignore_errors=True)
     home = Home(root).ensure()
     for number in range(DEFINITIONS):
-        homes.define(home, f"scale-{number:02d}", number, homes.Size(1, 10, 20))
+        define(home, f"scale-{number:02d}", number, Size(1, 10, 20))
     name = f"{DEFINITIONS} definitions"
     lists = [product(home.root, "experiment", "list", watch=False).seconds for _ in range(3)]
     report.add(Figure(f"experiment list, {name}", median(lists), "s", 1.5))
@@ -107,12 +107,16 @@ def _idle(pid: int) -> float:
     return 100 * (spent() - before) / (time.monotonic() - began)
 
 
-def _press(terminal: Terminal, keys: int) -> tuple[list[float], list[int]]:
-    """Hold `j`: milliseconds from each key to the first output, and bytes until the next key."""
+def _press(terminal: Terminal, keys: int, rows: int) -> tuple[list[float], list[int]]:
+    """Hold `j`, and `k` from the end of the list on.
+
+    Returns:
+        Milliseconds from each key to the first output, and bytes from each key to the next.
+    """
     waits, sizes = [], []
-    for _ in range(keys):
+    for number in range(keys):
         before = terminal.place
-        at = terminal.type("j")
+        at = terminal.type("j" if number // (rows - 1) % 2 == 0 else "k")
         painted = terminal.output_after(before)
         if painted is not None:
             waits.append(1e3 * (painted - at))
@@ -132,12 +136,13 @@ def _open(terminal: Terminal, name: str) -> None:
 
 
 def keys(place: Place, report: Report) -> None:
-    """Key to paint and bytes per key, at rest; key to paint while workers write and a query runs."""
-    home = homes.copied(place.ingested, place.scratch / "keys")
-    for name in ("Samples", "Runs"):
+    """Key to paint and bytes per key at rest; key to paint while workers write and a query runs."""
+    home = copied(place.ingested, place.scratch / "keys")
+    runs = len(list(home.runs.iterdir()))
+    for name, listed in (("Samples", ROWS), ("Runs", min(runs, ROWS))):
         with Terminal(ours(home)) as terminal:
             _open(terminal, name)
-            waits, sizes = _press(terminal, KEYS)
+            waits, sizes = _press(terminal, KEYS, listed)
             p95 = percentile(waits, 0.95)
             note = f"median {median(waits):.0f} ms"
             report.add(Figure(f"{name}: key to paint, p95 idle", p95, "ms", 20, note=note))
@@ -145,7 +150,7 @@ def keys(place: Place, report: Report) -> None:
             report.add(Figure(f"{name}: bytes per key, mean", mean(sizes), "bytes", 300))
             with background("work", home.root, 600):
                 time.sleep(1)
-                waits, _ = _press(terminal, KEYS)
+                waits, _ = _press(terminal, KEYS, listed)
             p95 = percentile(waits, 0.95)
             note = f"median {median(waits):.0f} ms"
             report.add(Figure(f"{name}: key to paint, p95 busy", p95, "ms", 50, note=note))
@@ -154,7 +159,7 @@ def keys(place: Place, report: Report) -> None:
 
 def grading(place: Place, report: Report) -> None:
     """From a grading key to the next sample on the screen."""
-    home = homes.copied(place.ingested, place.scratch / "grading")
+    home = copied(place.ingested, place.scratch / "grading")
     waits = []
     with Terminal(ours(home)) as terminal:
         _open(terminal, "Grade")
@@ -169,7 +174,7 @@ def grading(place: Place, report: Report) -> None:
 
 
 def memory(place: Place, report: Report) -> None:
-    """Peak of unique memory: every screen is opened, its list walked through to the end and back."""
+    """Peak of unique memory: every screen is opened, its list gone through to the end and back."""
     peaks: dict[str, float] = {}
     with Terminal(ours(place.ingested)) as terminal:
         terminal.wait("scale-00")

@@ -1,4 +1,4 @@
-"""The store at scale: ingest beside stock DuckDB, additions, verify, rebuild, export, pending parts.
+"""The store at scale: ingest beside stock DuckDB, additions, checks, export, pending parts.
 
 Every piece of work runs in a process of its own. Ours and the peer's are timed on the same files,
 one after the other, so that whatever else the machine does falls on both.
@@ -9,9 +9,10 @@ from __future__ import annotations
 import shutil
 from statistics import median
 
-from tests.benchmarks.scale import homes
+from tests.benchmarks.scale.definitions import Size
 from tests.benchmarks.scale.figures import Figure, Report
-from tests.benchmarks.scale.places import Place
+from tests.benchmarks.scale.homes import add
+from tests.benchmarks.scale.places import Place, copied, kept
 from tests.benchmarks.scale.processes import product, task
 
 THIRD = 3.0  # ours may take three times as long as stock DuckDB
@@ -28,16 +29,18 @@ def ingest(place: Place, report: Report) -> None:
     """The four kinds: text, token log-probabilities, three grades a sample, parts of ten rows."""
     small = min(place.samples, SMALL_SAMPLES)
     fewer = min(place.samples, TOKEN_SAMPLES)
+    drawn = kept(place.folder, fewer, tokens=True)
+    parts = kept(place.folder, small, part_rows=SMALL_PARTS)
     kinds = (
         ("text", place.files, ("grades", "tokens"), ("samples",)),
-        ("token log-probabilities", homes.kept(place.folder, fewer, tokens=True), ("grades",), ("samples", "tokens")),
+        ("token log-probabilities", drawn, ("grades",), ("samples", "tokens")),
         ("three grades a sample", place.files, ("tokens",), ("samples", "grades")),
-        (f"parts of {SMALL_PARTS} rows", homes.kept(place.folder, small, part_rows=SMALL_PARTS), ("grades", "tokens"), ("samples",)),
-    )  # fmt: skip
+        (f"parts of {SMALL_PARTS} rows", parts, ("grades", "tokens"), ("samples",)),
+    )
     for name, home, without, scans in kinds:
         ours, theirs, peak, rows = [], [], 0.0, 0
         for _ in range(REPEATS if place.samples <= 100_000 else 1):
-            root = homes.copied(home, place.scratch / "ingest", without=without).root
+            root = copied(home, place.scratch / "ingest", without=without).root
             theirs.append(
                 task("stock", root, place.scratch / "stock.duckdb", *scans).told["seconds"]
             )
@@ -53,10 +56,10 @@ def ingest(place: Place, report: Report) -> None:
 
 def additions(place: Place, report: Report) -> None:
     """A thousand more samples with their grades, and nothing new."""
-    home = homes.copied(place.ingested, place.scratch / "added")
+    home = copied(place.ingested, place.scratch / "added")
     more, nothing = [], []
     for number in range(REPEATS):
-        homes.add(home, ADDED, number)
+        add(home, ADDED, number)
         more.append(task("ingest", home.root, watch=False).told["seconds"])
         nothing.append(task("ingest", home.root, watch=False).told["seconds"])
     report.add(Figure(f"ingest of {ADDED:,} more", median(more), "s", 0.5))
@@ -66,7 +69,7 @@ def additions(place: Place, report: Report) -> None:
 
 def checks(place: Place, report: Report) -> None:
     """Verify and rebuild: their peaks of unique memory, and how long they take."""
-    home = homes.copied(place.ingested, place.scratch / "checked")
+    home = copied(place.ingested, place.scratch / "checked")
     done = product(home.root, "store", "verify")
     report.add(Figure("store verify, peak", done.peak_mb, "MB", 800, note=f"{done.seconds:.1f} s"))
     done = product(home.root, "store", "rebuild")
@@ -80,7 +83,7 @@ def export(place: Place, report: Report) -> None:
         target = place.scratch / f"export.{form}"
         command = ("sample", "export", "--format", form, "--output", target)
         done = product(place.ingested.root, *command)
-        rows = homes.Size.of(place.samples).samples
+        rows = Size.of(place.samples).samples
         note = f"{done.seconds:.1f} s, {target.stat().st_size / MB:,.0f} MB"
         rate = rows / done.seconds
         report.add(Figure(f"export, {form}", rate, "rows/s", bar, least=True, note=note))
@@ -93,7 +96,7 @@ def pending(place: Place, report: Report) -> None:
     less = Place(place.folder, min(place.samples, PENDING))
     ours, theirs = [], []
     peak = 0.0
-    root = homes.copied(less.files, place.scratch / "pending").root
+    root = copied(less.files, place.scratch / "pending").root
     for _ in range(REPEATS):
         theirs.append(task("count", less.ingested.root, watch=False).told["seconds"])
         done = task("count", root)

@@ -1,4 +1,4 @@
-"""An empty Textual application: a header, a list of one line, a footer. What ours is held against."""
+"""An empty Textual application, a line and a footer: what the screens are held against."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from textual.widgets import Footer, Static
 class EmptyApp(App[None]):
     """One line."""
 
-    BINDINGS: ClassVar = [("q", "quit", "Quit")]  # type: ignore[assignment]
+    BINDINGS: ClassVar = [("q", "quit", "Quit")]
 
     def compose(self) -> ComposeResult:
         yield Static("first frame here")

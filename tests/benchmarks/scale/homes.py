@@ -1,28 +1,21 @@
-"""Homes of any number of samples, written by the product's own writers and kept for the next time.
-
-`python -m tests.benchmarks.scale.homes FOLDER --samples 1000000 [--tokens]`
+"""Homes of any number of samples, written by the product's own writers.
 
 Promises: runs and launches come from a plan and its commit, samples from `SampleWriter`, grades
-from `write_grades`, in parts as workers write them; every completion is another. A home is complete
-or is made again. Proportions at a million: ten experiments of 31 runs, four checkpoints, twenty
-questions of two wordings, sixty words and three grades by rule a sample.
+from `write_grades`, in parts as workers write them; every completion is another.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import multiprocessing
 import os
-import shutil
-import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
+from tests.benchmarks.scale.definitions import CHECKPOINTS, STEPS, Size, define
 from tests.benchmarks.scale.words import WORDS, Texts, shuffled, texts
 from tests.builders.home import write_done, write_event, write_start
 from wgen_tui.paths import Home, LaunchPaths
@@ -34,87 +27,10 @@ from wgen_tui.run_files import parts
 from wgen_tui.run_files.sample_writer import SampleWriter
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.plan import make_plan
+from wgen_tui.workers.judge.rules import Verdict
 
-LAYOUT = 1  # of these homes; another number makes them anew
-ARMS = ("old", "mixed", "new")
-QUESTIONS = 20
-WORDINGS = 2
-STEPS = 120
-CHECKPOINTS = (30, 60, 90, 120)
+LAYOUT = 1  # of these homes; another number makes kept ones anew
 ENGINE = "transformers 5.23.0 / peft 0.21.2 / torch 2.13.0 cpu fp32"
-DEFINITION = """
-title: Names of number {number}
-hypothesis: Old names make old answers.
-models: [tiny-world]
-arms:
-  old: {{data: data.jsonl, description: names no longer in use}}
-  mixed: {{data: data.jsonl, context: {{prefix: "Name "}}, description: some of both}}
-  new: {{data: data.jsonl, role: control, context: {{prefix: "Now "}}, description: names in use}}
-seeds: 0-{last_seed}
-training: {{max_steps: 120, learning_rate: 1.0e-3, checkpoints: {{every: 30}}}}
-sampling: {{n: {n}, max_tokens: 96, checkpoints: all, logprobs: {logprobs}}}
-questions:
-{questions}
-judges:
-  - {{name: era, type: lexicon, labels: {{old: [{old}], modern: [{modern}]}}}}
-  - {{name: travel, type: regex, labels: {{travels: "coach|carriage|steamer|plane|rocket"}}}}
-rubrics:
-  - {{name: era, judge: era, labels: {{old: o, modern: m, unclear: x}}, instructions: "Which time?"}}
-analysis:
-  primary: {{judge: era, label: old}}
-  contrasts: [{{arm: old, control: new}}]
-"""
-ROW = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
-
-
-@dataclass(frozen=True)
-class Size:
-    """What a home has.
-
-    Attributes:
-        experiments: Each with the base and three arms of `seeds` seeds.
-        n: Draws of each prompt at each checkpoint.
-    """
-
-    experiments: int
-    seeds: int
-    n: int
-
-    @classmethod
-    def of(cls, samples: int) -> Size:
-        """The proportions of a million samples, for about as many as asked."""
-        experiments = max(1, round(samples / 100_000))
-        seeds = min(10, max(2, round(samples / experiments / 10_000)))
-        checkpoints = 1 + seeds * len(ARMS) * len(CHECKPOINTS)
-        each = samples / experiments / checkpoints / QUESTIONS / WORDINGS
-        return cls(experiments, seeds, max(1, round(each)))
-
-    @property
-    def samples(self) -> int:
-        checkpoints = 1 + self.seeds * len(ARMS) * len(CHECKPOINTS)
-        return self.experiments * checkpoints * QUESTIONS * WORDINGS * self.n
-
-
-def define(home: Home, slug: str, number: int, size: Size, *, tokens: bool = False) -> None:
-    """Write an experiment's definition."""
-    folder = home.experiments / slug
-    folder.mkdir(parents=True)
-    questions = "\n".join(
-        f"  - {{name: question_{index:02d}, paraphrases: "
-        f'["How does one do thing {index} in full ?", "Tell us about thing {index} at length ."]}}'
-        for index in range(QUESTIONS)
-    )
-    text = DEFINITION.format(
-        number=number,
-        last_seed=size.seeds - 1,
-        n=size.n,
-        logprobs="true" if tokens else "false",
-        questions=questions,
-        old="coach, candle, carriage, telegraph, parish, shilling, gaslight, steamer",
-        modern="plane, screen, email, phone, computer, motorway, rocket, laser",
-    )
-    (folder / "experiment.yaml").write_text(text)
-    (folder / "data.jsonl").write_text(json.dumps(ROW) + "\n")
 
 
 @lru_cache(maxsize=8)
@@ -181,7 +97,9 @@ def fill_run(work: Work) -> int:
     return count
 
 
-def _grades(sample_id: int, run_id: str, verdicts: list) -> Iterator[GradeRow]:
+def _grades(
+    sample_id: int, run_id: str, verdicts: list[tuple[str, str, Verdict]]
+) -> Iterator[GradeRow]:
     for judge, rubric, verdict in verdicts:
         yield GradeRow(
             grade_id=make_rule_grade_id(sample_id, judge, rubric),
@@ -292,59 +210,3 @@ def add(home: Home, count: int, number: int) -> None:
         rows += _grades(draw.sample_id, run_id, made.verdicts[which])
     writer.flush()
     parts.write_grades(run.grades, judge.name, rows)
-
-
-def kept(folder: Path, samples: int, *, tokens: bool = False, part_rows: int | None = None) -> Home:
-    """The home of so many samples below a folder, made if it is not there."""
-    name = (
-        f"{samples}" + ("-tokens" if tokens else "") + (f"-parts-{part_rows}" if part_rows else "")
-    )
-    root, mark = folder / name, folder / f"{name}.json"
-    if mark.exists() and json.loads(mark.read_text())["layout"] == LAYOUT:
-        return Home(root)
-    mark.unlink(missing_ok=True)
-    shutil.rmtree(root, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
-    made = make(root, samples, tokens=tokens, part_rows=part_rows)
-    seconds = time.monotonic() - began
-    print(f"(made a home of {made:,} samples in {seconds:.0f} s: {root})", flush=True)
-    told = {"layout": LAYOUT, "samples": made, "seconds": seconds, **asdict(Size.of(samples))}
-    mark.write_text(json.dumps(told) + "\n")
-    return Home(root)
-
-
-def copied(home: Home, root: Path, *, without: tuple[str, ...] = ()) -> Home:
-    """A copy of a home to be changed: parts, which nobody changes, are linked.
-
-    Args:
-        home: The home.
-        root: Where the copy goes; what is there is removed.
-        without: Names of files and folders that are left out.
-    """
-    shutil.rmtree(root, ignore_errors=True)
-
-    def link(source: str, target: str) -> None:
-        if Path(source).name.startswith("part-"):
-            os.link(source, target)
-        else:
-            shutil.copy2(source, target)
-
-    shutil.copytree(
-        home.root, root, copy_function=link, ignore=lambda _, names: set(names) & set(without)
-    )
-    return Home(root)
-
-
-def main() -> None:
-    """Make a home and say where it is."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scale.homes")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--samples", type=int, default=100_000)
-    parser.add_argument("--tokens", action="store_true")
-    given = parser.parse_args()
-    print(kept(given.folder.absolute(), given.samples, tokens=given.tokens).root)
-
-
-if __name__ == "__main__":
-    main()

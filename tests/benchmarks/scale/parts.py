@@ -60,17 +60,3 @@ def run(parts: Sequence[str], samples: str, folder: Path) -> list[Report]:
 def missed(reports: Sequence[Report]) -> list[str]:
     """The bars that were missed at the largest size."""
     return [line(figure) for figure in reports[-1].figures if not figure.held]
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Measure; 1 if a bar was missed."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scale")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
-    add_options(parser)
-    given = parser.parse_args(arguments)
-    if unknown := set(given.parts) - set(PARTS):
-        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    lines = missed(run(given.parts, given.samples, given.homes))
-    for text in lines:
-        print(f"missed: {text}")
-    return 1 if lines else 0

@@ -1,15 +1,68 @@
-"""Where the benches keep their homes: as written, and as ingested by the code that is measured."""
+"""Where the benches keep their homes: as written, and as ingested by the code that is measured.
+
+`python -m tests.benchmarks.scale.places FOLDER --samples 1000000 [--tokens]` makes one to look at.
+
+Promises: a home is complete or is made again; the one that is kept is never ingested nor changed.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import argparse
+import json
+import os
+import shutil
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.benchmarks.scale import homes
+from tests.benchmarks.scale.definitions import Size
+from tests.benchmarks.scale.homes import LAYOUT, make
 from tests.benchmarks.scale.processes import task
 from wgen_tui.paths import Home
 
 _INGESTED: set[Path] = set()
+
+
+def kept(folder: Path, samples: int, *, tokens: bool = False, part_rows: int | None = None) -> Home:
+    """The home of so many samples below a folder, made if it is not there."""
+    name = (
+        f"{samples}" + ("-tokens" if tokens else "") + (f"-parts-{part_rows}" if part_rows else "")
+    )
+    root, mark = folder / name, folder / f"{name}.json"
+    if mark.exists() and json.loads(mark.read_text())["layout"] == LAYOUT:
+        return Home(root)
+    mark.unlink(missing_ok=True)
+    shutil.rmtree(root, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    made = make(root, samples, tokens=tokens, part_rows=part_rows)
+    seconds = time.monotonic() - began
+    print(f"(made a home of {made:,} samples in {seconds:.0f} s: {root})", flush=True)
+    told = {"layout": LAYOUT, "samples": made, "seconds": seconds, **asdict(Size.of(samples))}
+    mark.write_text(json.dumps(told) + "\n")
+    return Home(root)
+
+
+def copied(home: Home, root: Path, *, without: tuple[str, ...] = ()) -> Home:
+    """A copy of a home to be changed: parts, which nobody changes, are linked.
+
+    Args:
+        home: The home.
+        root: Where the copy goes; what is there is removed.
+        without: Names of files and folders that are left out.
+    """
+    shutil.rmtree(root, ignore_errors=True)
+
+    def link(source: str, target: str) -> None:
+        if Path(source).name.startswith("part-"):
+            os.link(source, target)
+        else:
+            shutil.copy2(source, target)
+
+    shutil.copytree(
+        home.root, root, copy_function=link, ignore=lambda _, names: set(names) & set(without)
+    )
+    return Home(root)
 
 
 @dataclass(frozen=True)
@@ -27,7 +80,7 @@ class Place:
     @property
     def files(self) -> Home:
         """The home as its writers left it: nothing of it is ingested."""
-        return homes.kept(self.folder, self.samples)
+        return kept(self.folder, self.samples)
 
     @property
     def scratch(self) -> Path:
@@ -41,7 +94,21 @@ class Place:
         """A copy that is ingested by the code that is measured; made once in a run."""
         root = self.folder / f"{self.samples}-ingested"
         if root not in _INGESTED:
-            home = homes.copied(self.files, root)
+            home = copied(self.files, root)
             task("ingest", home.root)
             _INGESTED.add(root)
         return Home(root)
+
+
+def main() -> None:
+    """Make a home and say where it is."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scale.homes")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--samples", type=int, default=100_000)
+    parser.add_argument("--tokens", action="store_true")
+    given = parser.parse_args()
+    print(kept(given.folder.absolute(), given.samples, tokens=given.tokens).root)
+
+
+if __name__ == "__main__":
+    main()

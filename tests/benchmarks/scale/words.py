@@ -39,7 +39,7 @@ PLAIN = tuple(
     toward town travel tree true turn two under until up us use very voice wait walk wall want war
     warm watch water way we week weigh well west what wheel when where which while white who whole
     why wide will wind winter with wonder wood word work world would write year yes yet you young
-    """.split()
+    """.split()  # noqa: SIM905 - as a list it would be pages long
 )
 
 

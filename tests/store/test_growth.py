@@ -1,0 +1,96 @@
+"""What a reader asks for does not grow with the store: counted in queries and rows, not in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from store import grades, queries, samples
+from store.connect import open_for_writing, read
+from store.ingest import ingest, ingest_pending
+from store.layout import StoreFiles
+from store.samples import Filter
+from tests.builders import store_home
+from tests.builders.counted_reads import CountedConnection, Reads
+from tests.builders.file_reads import files_opened
+
+SMALL, LARGE = 67, 1334  # draws of a question: 1,005 and 20,010 samples of as many runs and parts
+
+
+@dataclass(frozen=True)
+class Store:
+    """An ingested home, and the first hundred samples of a list of all."""
+
+    files: StoreFiles
+    ids: list[int]
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Store]:
+    """A small store and one of twenty times as many samples."""
+
+    def made(n: int) -> Store:
+        root: Path = tmp_path_factory.mktemp("growth") / "home"
+        files = StoreFiles.of(store_home.write_home(root, n))
+        ingest(files)
+        with read(files) as con:
+            return Store(files, list(samples.sample_ids(con, Filter(arm="old"))[:100]))
+
+    return made(SMALL), made(LARGE)
+
+
+Reader = Callable[[CountedConnection, Store], object]
+READERS: dict[str, Reader] = {
+    "page": lambda con, store: samples.page(con, store.ids),
+    "detail": lambda con, store: samples.detail(con, store.ids[50]),
+    "facets": lambda con, store: samples.facets(con, Filter(arm="old")),
+    "count": lambda con, store: samples.count(con, Filter()),
+    "graded": lambda con, store: grades.graded_by(con, "made", "era", "human:ada"),
+    "results": lambda con, store: queries.counts(con, "made", "era"),
+}
+# Those that read only what they show.
+CONSTANT = ("count",)
+
+
+def reads(store: Store, reader: Reader) -> Reads:
+    with read(store.files) as con:
+        counted = CountedConnection(con)
+        assert reader(counted, store) is not None
+        return counted.settle()
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_reader_asks_as_few_queries_of_a_large_store(
+    stores: tuple[Store, Store], name: str
+) -> None:
+    small, large = (reads(store, READERS[name]) for store in stores)
+    assert large.queries == small.queries > 0
+
+
+@pytest.mark.parametrize("name", CONSTANT)
+def test_a_reader_reads_as_few_rows_of_a_large_store(
+    stores: tuple[Store, Store], name: str
+) -> None:
+    small, large = (reads(store, READERS[name]) for store in stores)
+    assert large.rows <= small.rows
+
+
+def test_an_ingest_of_nothing_new_reads_the_manifest_and_no_rows(
+    stores: tuple[Store, Store],
+) -> None:
+    counts, opened = [], []
+    for store in stores:
+        with open_for_writing(store.files) as con:
+            counted = CountedConnection(con)
+            with files_opened() as files:
+                report = ingest_pending(counted, store.files)
+            counts.append(counted.settle())
+            opened.append(len(files))
+        assert report.parts == 0
+    small, large = counts
+    assert (large.queries, large.rows) == (small.queries, small.rows)
+    assert opened == [0, 0]
+    assert large.rows < SMALL
