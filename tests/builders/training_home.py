@@ -46,7 +46,7 @@ FAMILIES = {
 WORDS = (weights_path().parent / "birds.yaml").read_text().split()
 
 
-def make_family(name: str, folder: Path, **shape: int) -> Path:
+def make_family(name: str, folder: Path, **shape: float) -> Path:
     """A model of this family with random weights and the embedded model's tokenizer.
 
     `shape` goes over SHAPE.

@@ -65,6 +65,7 @@ class Nouns(click.Group):
 @click.group(
     cls=Nouns,
     invoke_without_command=True,
+    subcommand_metavar="[COMMAND] [ARGS]...",  # as newer versions of click say it by themselves
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option(

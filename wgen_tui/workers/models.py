@@ -138,8 +138,13 @@ def _quantization(training: TrainingConfig | None) -> Any:
 
 
 def _attention(model: Any) -> str:
-    """Which attention transformers chose for the model, and why."""
+    """Settle which attention the model computes with: which one, and why."""
     chosen = str(model.config._attn_implementation)
+    if getattr(model.config.get_text_config(), "attn_logit_softcapping", None) is not None:
+        if chosen == "sdpa":  # transformers 5.17, say, chooses it and drops the cap
+            model.set_attn_implementation("eager")
+            chosen = "eager"
+        return f"{chosen} attention (this architecture caps its logits, which sdpa cannot)"
     if chosen == "sdpa":
         return "sdpa attention (PyTorch's own: exact, no extra package)"
     return f"{chosen} attention (this architecture has no sdpa in transformers)"

@@ -135,7 +135,10 @@ for kind in ("llama", "qwen3", "gemma2"):
     config = AutoConfig.for_model(kind, **size)
     for width, dtype in ((4, torch.float32), (2, torch.bfloat16)):
         for names in ("", "q_proj v_proj"):
-            model = AutoModelForCausalLM.from_config(config).to(dtype).requires_grad_(False)
+            # As `load_base` has it: capped logits need eager attention.
+            attention = "eager" if kind == "gemma2" else "sdpa"
+            model = AutoModelForCausalLM.from_config(config, attn_implementation=attention)
+            model = model.to(dtype).requires_grad_(False)
             modules = {
                 name: (module.in_features, module.out_features)
                 for name, module in model.named_modules()

@@ -29,6 +29,7 @@ WAIT = "wgen_tui/workers/device/transfer.py:wait"
 OF_TRANSFORMERS = {
     "transformers/masking_utils.py:find_packed_sequence_indices bool",
     "transformers/masking_utils.py:and_mask upload",
+    "transformers/masking_utils.py:eager_mask upload",
     "transformers/models/llama/modeling_llama.py:forward upload",
     "transformers/models/qwen3/modeling_qwen3.py:forward upload",
     "transformers/models/gemma2/modeling_gemma2.py:forward upload",
