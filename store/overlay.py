@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from itertools import groupby
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -24,6 +26,7 @@ from store.layout import StoreFiles
 from store.migrate import refuse_newer, version, view_statements
 from store.schema import DERIVED, KEYS, STAMP, TABLES, in_parts
 
+CHECKED_PARTS = 100_000  # of which a process remembers that they are sound
 FEW_PARTS = 64  # of a table are read into memory, if they are also
 FEW_BYTES = 4 << 20  # small
 
@@ -80,21 +83,40 @@ def _left_in_place(files: StoreFiles, table: str, some: list[parts.Part]) -> lis
     """The paths of those Parquet parts that queries are to read themselves; none if they are few.
 
     A part that is damaged, or not quite of the columns, is not among them: reading it tells.
+    DuckDB does not compare pages with their checksums, and would show what a rotten one holds.
     """
     few = len(some) <= FEW_PARTS and sum(part.size for part in some) <= FEW_BYTES
     if few or not some[0].name.endswith(".parquet"):
         return []
-    wanted = in_parts(TABLES[table])
 
-    def plain(path: str) -> bool:
+    def sound(path: str) -> bool:
         try:
-            return bool(pq.read_schema(path).remove_metadata().equals(wanted))
-        except (pa.ArrowException, OSError):
+            now = Path(path).stat()
+            return _is_sound(path, table, (now.st_size, now.st_mtime_ns, now.st_ino))
+        except OSError:  # the run was removed meanwhile
             return False
 
     paths = [str(files.root / part.name) for part in some]
     with ThreadPoolExecutor(parts.READERS) as pool:
-        return [path for path, sound in zip(paths, pool.map(plain, paths), strict=True) if sound]
+        return [path for path, is_so in zip(paths, pool.map(sound, paths), strict=True) if is_so]
+
+
+@lru_cache(maxsize=CHECKED_PARTS)
+def _is_sound(path: str, table: str, _stamp: tuple[int, int, int]) -> bool:
+    """Whether a part has the columns of this version and every page is what was written.
+
+    Remembered while stat says the same of the file: a screen asks again and again, and a part is
+    never written to.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as part:
+            if not part.schema_arrow.remove_metadata().equals(in_parts(TABLES[table])):
+                return False
+            for group in range(part.num_row_groups):
+                part.read_row_group(group, use_threads=False)
+    except (pa.ArrowException, OSError):
+        return False
+    return True
 
 
 def _tables_of(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:

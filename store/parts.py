@@ -13,9 +13,8 @@ import pyarrow as pa
 from store import records, schema
 from store.layout import StoreFiles
 
-BATCH_BYTES = (
-    128 << 20
-)  # of rows in memory; fills a row group of DuckDB's, so that it skips the log
+# Of rows in memory: enough to fill a row group of DuckDB's, so that it skips the log.
+BATCH_BYTES = 128 << 20
 AT_ONCE = 128  # parts, and
 AT_ONCE_BYTES = 8 << 20  # of files that are read before the batch is measured again
 READERS = min(4, os.cpu_count() or 1)  # threads

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from tests.builders.sizes import QWEN3
 from tests.gpu.report import Report
 from wgen_tui.workers.peak import peak_memory_mb
 from wgen_tui.workers.runtime import is_out_of_memory
@@ -57,16 +58,7 @@ class Sizes:
 # Qwen3-0.6B and Qwen3-8B, from their published config.json.
 GPU = Sizes(
     models={
-        "0.6B": {
-            "hidden_size": 1024,
-            "intermediate_size": 3072,
-            "num_hidden_layers": 28,
-            "num_attention_heads": 16,
-            "num_key_value_heads": 8,
-            "head_dim": 128,
-            "vocab_size": 151_936,
-            "tie_word_embeddings": True,
-        },
+        "0.6B": {key: value for key, value in QWEN3.items() if key != "model_type"},
         "8B": {
             "hidden_size": 4096,
             "intermediate_size": 12_288,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -126,24 +125,3 @@ def test_what_a_removed_run_took_back_counts_again(files: StoreFiles) -> None:
     ingest(files)
     with read(files) as con:
         assert con.execute(count).fetchall() == [(1,)]
-
-
-def test_many_parts_that_wait_are_left_in_place(files: StoreFiles, tmp_path: Path) -> None:
-    ingest(files)
-    run = store_home.RUNS[1]
-    rows = store_home.sample_rows(run, 40)  # ten a question are there already
-    for number in range(70):
-        some = rows[number : number + 60 : 7] if number % 9 else rows[:3]
-        store_home.write_samples(files.root, run, some, f"L2-{number:05d}")
-    (files.runs / run.run_id / "samples" / "part-L3-00000.parquet").write_bytes(b"PAR1 no")
-    with read(files) as con:
-        waiting = con.execute("from samples order by sample_id").fetchall()
-        assert con.execute(
-            "select count(*) from duckdb_views() where sql like '%read_parquet%'"
-        ).fetchall() == [(1,)]
-        con.execute("set enable_external_access = false")
-        assert con.execute("from samples order by sample_id").fetchall() == waiting
-    ingest(files)
-    with read(files) as con:
-        assert con.execute("from samples order by sample_id").fetchall() == waiting
-    assert len({row[0] for row in waiting}) == len(waiting) > 150

@@ -19,7 +19,7 @@ from tests.benchmarks.scale.definitions import CHECKPOINTS, STEPS, Size, define
 from tests.benchmarks.scale.words import WORDS, Texts, shuffled, texts
 from tests.builders.home import write_done, write_event, write_start
 from wgen_tui.paths import Home, LaunchPaths
-from wgen_tui.protocol.ids import digest, make_rule_grade_id
+from wgen_tui.protocol.ids import digest
 from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.protocol.record import now, write_record
 from wgen_tui.protocol.runs import CheckpointManifest, GradeRow, MetricRow, RunSpec
@@ -28,6 +28,7 @@ from wgen_tui.run_files.sample_writer import SampleWriter
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.plan import make_plan
 from wgen_tui.workers.judge.rules import Verdict
+from wgen_tui.workers.judge.stage import rule_grade
 
 LAYOUT = 1  # of these homes; another number makes kept ones anew
 ENGINE = "transformers 5.23.0 / peft 0.21.2 / torch 2.13.0 cpu fp32"
@@ -101,19 +102,7 @@ def _grades(
     sample_id: int, run_id: str, verdicts: list[tuple[str, str, Verdict]]
 ) -> Iterator[GradeRow]:
     for judge, rubric, verdict in verdicts:
-        yield GradeRow(
-            grade_id=make_rule_grade_id(sample_id, judge, rubric),
-            sample_id=sample_id,
-            run_id=run_id,
-            judge=judge,
-            grader=f"rule:{judge}",
-            rubric=rubric,
-            label=verdict.label,
-            number=verdict.number,
-            explanation=verdict.explanation,
-            signals=verdict.signals,
-            created_at=now(),
-        )
+        yield rule_grade(sample_id, run_id, judge, rubric, verdict)
 
 
 def _train(home: Home, spec: RunSpec) -> None:

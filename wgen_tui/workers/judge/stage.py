@@ -66,7 +66,7 @@ def grade_run(worker: Worker, judge: Judge, run_id: str) -> None:
     for done, (sample_id, question, completion, finish_reason) in enumerate(samples, start=1):
         for name, rubric, verdict in judge.verdicts(question, completion, finish_reason):
             if (sample_id, name, rubric) not in have:
-                rows.append(_row(sample_id, run_id, name, rubric, verdict))
+                rows.append(rule_grade(sample_id, run_id, name, rubric, verdict))
         if len(rows) >= CHUNK:
             parts.write_grades(files.grades, worker.spec.launch_id, rows)
             rows = []
@@ -76,7 +76,8 @@ def grade_run(worker: Worker, judge: Judge, run_id: str) -> None:
         parts.write_grades(files.grades, worker.spec.launch_id, rows)
 
 
-def _row(sample_id: int, run_id: str, judge: str, rubric: str, verdict: Verdict) -> GradeRow:
+def rule_grade(sample_id: int, run_id: str, judge: str, rubric: str, verdict: Verdict) -> GradeRow:
+    """A rule's verdict as it is written."""
     return GradeRow(
         grade_id=make_rule_grade_id(sample_id, judge, rubric),
         sample_id=sample_id,
