@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
+import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
@@ -49,6 +51,28 @@ def test_bootstraps_repeat_and_hold_the_mean(interval: stats.Interval) -> None:
     assert found.low < found.rate < found.high
 
 
+def test_nested_draws_seeds_then_questions_the_same_for_all_seeds() -> None:
+    hits = [[8, 2, 0, 5], [6, 6, 0, 1], [9, 1, 0, 0]]
+    counts = [[10, 10, 0, 5], [10, 12, 0, 5], [10, 10, 0, 0]]
+    k, n, rng = np.array(hits, float), np.array(counts, float), np.random.default_rng(stats.SEED)
+    means = []
+    for _ in range(stats.RESAMPLES):
+        drawn = np.ix_(rng.integers(0, 3, 3), rng.integers(0, 4, 4))
+        total = n[drawn].sum(axis=1)
+        if (total > 0).any():
+            means.append((k[drawn].sum(axis=1)[total > 0] / total[total > 0]).mean())
+    assert len(means) < stats.RESAMPLES  # some draw only the question that nobody was asked
+    found = stats.over_seeds(hits, counts, interval="nested")
+    expected = tuple(np.percentile(means, [2.5, 97.5]))
+    assert (found.low, found.high) == pytest.approx(expected, abs=1e-14)
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 7), (7, 7), (3, 7), (1, 240), (123_456, 999_999)])
+def test_wilson_is_scipys_to_the_last_digit(k: int, n: int) -> None:
+    expected = scipy_stats.binomtest(k, n).proportion_ci(0.9, method="wilson")
+    assert stats.wilson(k, n, 0.9) == (expected.low, expected.high)
+
+
 def test_a_difference_is_not_wider_than_it_can_be() -> None:
     arm = stats.over_seeds([[20], [20], [20]], [[20]] * 3)
     control = stats.over_seeds([[0], [0], [0]], [[20]] * 3)
@@ -69,6 +93,23 @@ def test_drawn_permutations_count_the_one_that_was_seen() -> None:
     found = stats.permute_seeds(arm, control)
     assert found is not None
     assert found.p >= found.p_min == 1 / stats.PERMUTATIONS
+
+
+@pytest.mark.parametrize("sizes", [(3, 4), (9, 8)])  # all ways, and drawn ones
+def test_seeds_are_exchanged_in_every_way_or_in_seeded_ones(sizes: tuple[int, int]) -> None:
+    values = np.random.default_rng(1).random(sum(sizes)).round(2)
+    arm, control = values[: sizes[0]], values[sizes[0] :]
+    ways = [values[list(way)] for way in itertools.combinations(range(len(values)), sizes[0])]
+    if len(ways) > stats.PERMUTATIONS:
+        rng = np.random.default_rng(stats.SEED)
+        ways = [rng.permutation(values)[: sizes[0]] for _ in range(stats.PERMUTATIONS - 1)]
+        ways.append(arm)
+    seen = abs(arm.mean() - control.mean())
+    rest = values.sum()
+    gaps = [abs(w.sum() / len(arm) - (rest - w.sum()) / len(control)) for w in ways]
+    found = stats.permute_seeds(list(arm), list(control))
+    assert found is not None
+    assert found.p == sum(gap >= seen - 1e-12 for gap in gaps) / len(ways)
 
 
 def test_flips_of_questions() -> None:

@@ -19,6 +19,8 @@ from wgen_tui.services.results.cells import Asked, BySeed, Cell, Cells, Key
 from wgen_tui.services.results.groups import Group, group_order
 
 By = Literal["question", "variant"]
+Slice = tuple[str | None, str | None]  # question, variant; None is all of them
+ALL: Slice = (None, None)
 
 
 class Row(BaseModel):
@@ -80,44 +82,55 @@ class RateTable:
     def __init__(self, cells: Cells, plan: Analysis, interval: stats.Interval) -> None:
         self._plan = plan
         self._interval = interval
-        self._cells: dict[Group, list[tuple[Key, Cell]]] = defaultdict(list)
+        self._cells: dict[Group, dict[Slice, list[tuple[Key, Cell]]]] = defaultdict(dict)
         for key, cell in cells.items():
-            self._cells[(key.model, key.role, key.arm, key.step)].append((key, cell))
+            group = self._cells[(key.model, key.role, key.arm, key.step)]
+            for part in (ALL, (key.question, None), (None, key.variant)):
+                group.setdefault(part, []).append((key, cell))
+        self._estimates: dict[tuple[Group, Slice], stats.Estimate] = {}
         # Several checkpoints of one arm (checkpoint="all") are groups of their own.
         self._groups = sorted(self._cells, key=group_order)
         self._questions = list(dict.fromkeys(k.question for k in cells))
         self._variants = list(dict.fromkeys(k.variant for k in cells))
 
-    def _slices(self, by: Sequence[By]) -> list[tuple[str | None, str | None]]:
-        """(question, variant) of everything that is reported; None is all of them."""
-        slices: list[tuple[str | None, str | None]] = [(None, None)]
+    def _slices(self, by: Sequence[By]) -> list[Slice]:
+        """Everything that is reported."""
+        slices = [ALL]
         if "question" in by:
             slices += [(question, None) for question in self._questions]
         if "variant" in by and len(self._variants) > 1:
             slices += [(None, variant) for variant in self._variants]
         return slices
 
-    def _slice(self, group: Group, question: str | None, variant: str | None) -> BySeed:
+    def _slice(self, group: Group, part: Slice) -> BySeed:
         """The cells of a group's slice, by seed and what was asked."""
         by_seed: BySeed = defaultdict(dict)
-        for key, cell in self._cells[group]:
-            if question in (None, key.question) and variant in (None, key.variant):
-                by_seed[key.seed][Asked(key.question, key.variant)] = cell
+        for key, cell in self._cells[group].get(part, ()):
+            by_seed[key.seed][Asked(key.question, key.variant)] = cell
         return dict(sorted(by_seed.items()))
 
     def rates(self, by: Sequence[By]) -> list[Rate]:
         """Over seeds for every slice, and for each seed over everything."""
         rates = []
         for group in self._groups:
-            for question, variant in self._slices(by):
-                cells = self._slice(group, question, variant)
+            for part in self._slices(by):
+                cells = self._slice(group, part)
                 if cells:
-                    rates.append(self._rate(group, cells, None, question, variant))
-            for seed, cells_of_seed in self._slice(group, None, None).items():
-                rates.append(self._rate(group, {seed: cells_of_seed}, seed, None, None))
+                    estimate = self._estimate(group, part, cells)
+                    rates.append(self._rate(group, cells, None, part, estimate))
+            for seed, own in self._slice(group, ALL).items():
+                estimate = self._over_seeds({seed: own})
+                rates.append(self._rate(group, {seed: own}, seed, ALL, estimate))
         return rates
 
-    def _estimate(self, cells: BySeed) -> stats.Estimate:
+    def _estimate(self, group: Group, part: Slice, cells: BySeed) -> stats.Estimate:
+        """Over the seeds of a slice; made once for its rate and all contrasts."""
+        known = self._estimates.get((group, part))
+        if known is None:
+            known = self._estimates[(group, part)] = self._over_seeds(cells)
+        return known
+
+    def _over_seeds(self, cells: BySeed) -> stats.Estimate:
         every = list(dict.fromkeys(asked for row in cells.values() for asked in row))
         none = Cell(0, 0, 0, 0, 0)
         hits = [[row.get(asked, none).hits for asked in every] for row in cells.values()]
@@ -129,13 +142,13 @@ class RateTable:
         group: Group,
         cells: BySeed,
         seed: int | None,
-        question: str | None,
-        variant: str | None,
+        part: Slice,
+        estimate: stats.Estimate,
     ) -> Rate:
         model, role, arm, step = group
+        question, variant = part
         flat = [cell for row in cells.values() for cell in row.values()]
         n = sum(cell.n for cell in flat)
-        estimate = self._estimate(cells)
         return Rate(
             model=model,
             arm=arm,
@@ -163,8 +176,8 @@ class RateTable:
             for contrast in self._plan.contrasts:
                 results = [
                     result
-                    for question, variant in self._slices(by)
-                    if (result := self._contrast(model, contrast, question, variant))
+                    for part in self._slices(by)
+                    if (result := self._contrast(model, contrast, part))
                 ]
                 contrasts += _adjust(results)
         return contrasts
@@ -173,16 +186,16 @@ class RateTable:
         groups = [g for g in self._groups if g[0] == model and g[2] == arm]
         return max(groups, key=lambda group: group[3], default=None)
 
-    def _contrast(
-        self, model: str, contrast: Contrast, question: str | None, variant: str | None
-    ) -> ContrastResult | None:
+    def _contrast(self, model: str, contrast: Contrast, part: Slice) -> ContrastResult | None:
         groups = [self._last(model, name) for name in (contrast.arm, contrast.control)]
         if groups[0] is None or groups[1] is None:
             return None
-        arm, control = (self._slice(group, question, variant) for group in groups if group)
+        question, variant = part
+        arm, control = (self._slice(group, part) for group in groups if group)
         if not arm or not control:
             return None
-        one, other = self._estimate(arm), self._estimate(control)
+        one = self._estimate(groups[0], part, arm)
+        other = self._estimate(groups[1], part, control)
         gap, low, high = stats.difference(one, other)
         test = stats.permute_seeds(_shares(arm), _shares(control)) or stats.flip_questions(
             _paired(arm, control)

@@ -11,11 +11,12 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 Interval = Literal["t", "bootstrap", "nested"]
 INTERVALS: tuple[Interval, ...] = ("t", "bootstrap", "nested")
@@ -58,8 +59,12 @@ def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval for k of n (Wilson 1927)."""
     if n == 0:
         return 0.0, 1.0
-    interval = stats.binomtest(k, n).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
+    # As scipy.stats does it, to the last digit; importing that takes longer than most results.
+    p, z = k / n, float(special.ndtri(0.5 + 0.5 * confidence))
+    width = 2 * (n + z**2)
+    center = (2 * n * p + z**2) / width
+    reach = z / width * math.sqrt(4 * n * p * (1 - p) + z**2)
+    return (0.0 if k == 0 else center - reach), (1.0 if k == n else center + reach)
 
 
 def over_seeds(
@@ -124,7 +129,7 @@ def mean_over_seeds(shares: Sequence[float], confidence: float = 0.95) -> Estima
 
 def _t(shares: Floats, confidence: float) -> tuple[float, float]:
     spread = float(shares.std(ddof=1)) / math.sqrt(len(shares))
-    reach = float(stats.t.ppf(0.5 + confidence / 2, len(shares) - 1)) * spread
+    reach = float(special.stdtrit(len(shares) - 1, 0.5 + confidence / 2)) * spread
     mean = float(shares.mean())
     return mean - reach, mean + reach
 
@@ -147,15 +152,29 @@ def _nested(
 ) -> tuple[float, float]:
     """Seeds are drawn, then questions, the same for all seeds of a resample."""
     k, n = np.array(hits, dtype=float), np.array(counts, dtype=float)
+    rows, times = _resamples(*k.shape)
+    # Of each seed over each resample's questions; whole numbers, so the order of sums is nothing.
+    total = (times @ n.T)[_ALL, rows]
+    share = (times @ k.T)[_ALL, rows] / np.maximum(total, 1)
+    if (total > 0).all():
+        return _percentiles(share.mean(axis=1), confidence)
+    values = [own[there].mean() for own, there in zip(share, total > 0, strict=True) if there.any()]
+    return _percentiles(np.array(values), confidence)
+
+
+_ALL = np.arange(RESAMPLES)[:, None]
+
+
+@lru_cache(maxsize=16)
+def _resamples(seeds: int, questions: int) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Which seeds each resample has, and how often each question: the same for all arms."""
     rng = np.random.default_rng(SEED)
-    seeds, questions = k.shape
-    values = np.empty(RESAMPLES)
+    rows = np.empty((RESAMPLES, seeds), dtype=np.int64)
+    times = np.empty((RESAMPLES, questions))
     for index in range(RESAMPLES):
-        drawn = np.ix_(rng.integers(0, seeds, seeds), rng.integers(0, questions, questions))
-        total = n[drawn].sum(axis=1)
-        share = k[drawn].sum(axis=1) / np.maximum(total, 1)
-        values[index] = share[total > 0].mean() if (total > 0).any() else np.nan
-    return _percentiles(values[~np.isnan(values)], confidence)
+        rows[index] = rng.integers(0, seeds, seeds)
+        times[index] = np.bincount(rng.integers(0, questions, questions), minlength=questions)
+    return rows, times
 
 
 def difference(arm: Estimate, control: Estimate) -> tuple[float, float, float]:
@@ -178,17 +197,10 @@ def permute_seeds(arm: Sequence[float], control: Sequence[float]) -> Test | None
     if len(arm) < 2 or len(control) < 2:
         return None
     values, size = np.array([*arm, *control]), len(arm)
-    ways = math.comb(len(values), size)
     seen = abs(values[:size].mean() - values[size:].mean())
-    if ways <= PERMUTATIONS:
-        sums = np.array(
-            [values[list(c)].sum() for c in itertools.combinations(range(len(values)), size)]
-        )
-        extra = 0
-    else:
-        rng = np.random.default_rng(SEED)
-        sums = np.array([rng.permutation(values)[:size].sum() for _ in range(PERMUTATIONS - 1)])
-        extra = 1  # the arrangement that was seen
+    sums = values[_exchanges(len(values), size)].sum(axis=1)
+    # Among ways that were drawn, the arrangement that was seen counts as one more.
+    extra = int(math.comb(len(values), size) > PERMUTATIONS)
     gaps = np.abs(sums / size - (values.sum() - sums) / (len(values) - size))
     reached = int((gaps >= seen - 1e-12).sum()) + extra
     tried = len(sums) + extra
@@ -197,6 +209,15 @@ def permute_seeds(arm: Sequence[float], control: Sequence[float]) -> Test | None
     least = (2 if size * 2 == len(values) and not extra else 1) / tried
     method = f"permutation of {size}+{len(values) - size} seeds"
     return Test(reached / tried, least, method)
+
+
+@lru_cache(maxsize=16)
+def _exchanges(seeds: int, size: int) -> npt.NDArray[np.int64]:
+    """Which of all seeds stand in the arm, for every way that is tried: the same for all arms."""
+    if math.comb(seeds, size) <= PERMUTATIONS:
+        return np.array(list(itertools.combinations(range(seeds), size)))
+    rng = np.random.default_rng(SEED)
+    return np.array([rng.permutation(seeds)[:size] for _ in range(PERMUTATIONS - 1)])
 
 
 def flip_questions(differences: Sequence[float]) -> Test | None:
@@ -209,17 +230,21 @@ def flip_questions(differences: Sequence[float]) -> Test | None:
     if len(values) < 2:
         return None
     seen = abs(values.mean())
-    if 2 ** len(values) <= PERMUTATIONS:
-        signs = np.array(list(itertools.product((1, -1), repeat=len(values))))
-        extra = 0
-    else:
-        rng = np.random.default_rng(SEED)
-        signs = rng.choice((-1, 1), (PERMUTATIONS - 1, len(values)))
-        extra = 1
+    signs = _flips(len(values))
+    extra = int(2 ** len(values) > PERMUTATIONS)
     reached = int((np.abs((signs * values).mean(axis=1)) >= seen - 1e-12).sum()) + extra
     tried = len(signs) + extra
     least = max(2 / 2 ** len(values), 1 / tried)
     return Test(reached / tried, least, f"sign flips of {len(values)} questions")
+
+
+@lru_cache(maxsize=16)
+def _flips(questions: int) -> npt.NDArray[np.int8]:
+    """The signs of the questions, for every way that is tried: the same for all arms."""
+    if 2**questions <= PERMUTATIONS:
+        return np.array(list(itertools.product((1, -1), repeat=questions)), dtype=np.int8)
+    rng = np.random.default_rng(SEED)
+    return rng.choice((-1, 1), (PERMUTATIONS - 1, questions)).astype(np.int8)
 
 
 def holm(values: Sequence[float]) -> list[float]:
