@@ -27,8 +27,8 @@ Connection = duckdb.DuckDBPyConnection
 
 READ_PATIENCE = 5.0  # seconds; an ingest holds the file for a quarter of one
 WRITE_PATIENCE = 5.0
-WRITE_MEMORY = "384MB"  # what needs more goes to a folder beside the database
-WRITE_THREADS = min(4, os.cpu_count() or 1)  # each holds a block of every column it writes
+MEMORY = "384MB"  # what needs more goes to a folder beside the database
+THREADS = min(4, os.cpu_count() or 1)  # each holds a block of every column it writes
 FIRST_WAIT, LONGEST_WAIT = 0.005, 0.1
 BROKEN = ("not a valid DuckDB database", "Corrupt database", "does not match stored checksum")
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -110,8 +110,7 @@ def open_for_writing(files: StoreFiles) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
             con.execute("set autoinstall_known_extensions = false")
             con.execute("set TimeZone = 'UTC'")
-            con.execute(f"set memory_limit = '{WRITE_MEMORY}'")
-            con.execute(f"set threads = {WRITE_THREADS}")
+            _bound(con)
             migrate(con)
             yield con
         finally:
@@ -154,6 +153,30 @@ def read(files: StoreFiles, patience: float = READ_PATIENCE) -> Iterator[duckdb.
             yield con
         finally:
             con.close()
+
+
+@contextmanager
+def attached(files: StoreFiles) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The database alone, as `home`, to read all of it in bounded memory while others read too.
+
+    Raises:
+        StoreBusy: another program writes to it.
+        StoreBroken: its file is damaged.
+    """
+    with _disk_errors(files.database):
+        con = _connect(files.database, READ_PATIENCE, read_only=True)
+        try:
+            con.execute("set TimeZone = 'UTC'")
+            con.execute(f"set temp_directory = {quoted(f'{files.database}.reading.tmp')}")
+            _bound(con)
+            yield con
+        finally:
+            con.close()
+
+
+def _bound(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(f"set memory_limit = '{MEMORY}'")
+    con.execute(f"set threads = {THREADS}")
 
 
 def _open(files: StoreFiles, patience: float) -> duckdb.DuckDBPyConnection:

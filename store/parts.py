@@ -216,7 +216,7 @@ def _read(path: Path, part: Part, start: int) -> records.Read:
     if part.table == "run":
         return records.read_spec(path)
     if part.table == "metric":
-        return records.read_jsonl(path, records.metric_lines(part.run_id), start)
+        return records.read_jsonl(path, records.metric_lines(part.run_id), start, part.size)
     if part.table == "grade":
-        return records.read_jsonl(path, records.GRADE_LINES, start)
+        return records.read_jsonl(path, records.GRADE_LINES, start, part.size)
     return records.read_parquet(path, schema.TABLES[part.table])

@@ -65,8 +65,8 @@ def _shaped(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def read_jsonl(path: Path, lines: Lines, start: int = 0) -> Read:
-    """Read the whole lines of a JSONL file from byte `start` on.
+def read_jsonl(path: Path, lines: Lines, start: int = 0, end: int | None = None) -> Read:
+    """Read the whole lines of a JSONL file from byte `start` on, to `end` or its own.
 
     Raises:
         Damaged: a whole line is no JSON object of this kind.
@@ -75,7 +75,7 @@ def read_jsonl(path: Path, lines: Lines, start: int = 0) -> Read:
     try:
         with path.open("rb") as stream:
             stream.seek(start)
-            data = stream.read()
+            data = stream.read(-1 if end is None else end - start)
     except FileNotFoundError:
         raise
     except OSError as error:

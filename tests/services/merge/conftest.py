@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from store.compare import Problem
 from store.layout import StoreFiles
-from store.verify import Problem
 from store.verify import verify as verify_store
 from tests.builders import store_home
 from tests.builders.home import T0, write_done, write_launch, write_start

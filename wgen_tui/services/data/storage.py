@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from store.compare import Problem
 from store.ingest import IngestReport
 from store.queries import counts_by_view
-from store.verify import Problem
 from store.verify import rebuild as rebuild_files
 from store.verify import verify as verify_files
 from wgen_tui.paths import Home
