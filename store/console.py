@@ -1,7 +1,8 @@
 """SQL that people write, over everything there is, read-only.
 
 Promises: the connection has no access to files, network or settings, and what it reads it cannot
-change; a query can be cancelled; rows are streamed, so that a large result need not fit in memory.
+change; a query can be cancelled (`Cancel` does it for a search of samples); rows are streamed, so
+that a large result need not fit in memory.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from store.migrate import view_comments
 
 FETCH = 1000  # rows at a time
 MEMORY = "2GB"
-INSIST = 0.05  # seconds between interrupts
+INSIST = 0.05  # seconds between interrupts; DuckDB does not see one just before a query begins
 
 
 class QueryError(Exception):
@@ -35,6 +36,51 @@ class QueryError(Exception):
 
 class Cancelled(Exception):
     """The query was cancelled."""
+
+
+class Cancel:
+    """Stops what is read under `watching`, now or when it begins."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+        self._ended = threading.Event()
+        self._con: duckdb.DuckDBPyConnection | None = None
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def watching(self, con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Let `stop` reach the queries of a connection.
+
+        Raises:
+            Cancelled: they were stopped.
+        """
+        with self._lock:
+            self._con = con
+        try:
+            if self._stopped.is_set():
+                raise Cancelled("The query was cancelled.")
+            yield
+        except duckdb.InterruptException as error:
+            raise Cancelled("The query was cancelled.") from error
+        finally:
+            with self._lock:
+                self._con = None
+            self._ended.set()
+
+    def stop(self) -> None:
+        """Stop; returns at once."""
+        if not self._stopped.is_set():
+            self._stopped.set()
+            threading.Thread(target=self._interrupt).start()
+
+    def _interrupt(self) -> None:
+        while True:
+            with self._lock:
+                if self._con is None:
+                    return
+                self._con.interrupt()
+            if self._ended.wait(INSIST):
+                return
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +114,19 @@ class Result:
             if not batch:
                 return
             yield from batch
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows that come from elsewhere, to be written like a result."""
+
+    columns: list[str]
+    types: list[str]
+    iterator: Iterator[tuple[Any, ...]]
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Every row, once."""
+        return self.iterator
 
 
 @contextmanager
@@ -228,7 +287,7 @@ def write_csv(result: Result, stream: TextIO) -> int:
     return number
 
 
-def write_json(result: Result, stream: TextIO) -> int:
+def write_json(result: Result | Rows, stream: TextIO) -> int:
     """Write a result as `{"schema", "columns", "types", "rows"}`; returns the number of rows."""
     head = {"schema": 1, "columns": result.columns, "types": result.types}
     stream.write(json.dumps(head)[:-1] + ', "rows": [')

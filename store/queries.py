@@ -70,9 +70,10 @@ def experiments(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
 def sizes(con: duckdb.DuckDBPyConnection, experiment: str) -> tuple[int, int]:
     """How many samples and read-outs an experiment has, and verdicts ever given on the samples."""
     samples, grades = con.execute(
-        "select count(distinct s.sample_id), count(g.grade_id) from samples s "
-        "left join grades_all g using (sample_id) where s.experiment = ?",
-        [experiment],
+        "select (select count(*) from samples where experiment = $experiment), "
+        "(select count(*) from grades_all "
+        "where run_id in (select run_id from samples where experiment = $experiment))",
+        {"experiment": experiment},
     ).fetchall()[0]
     read = con.execute(
         "select count(*) from readouts where experiment = ?", [experiment]
@@ -99,8 +100,8 @@ def counts_by_view(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
 def judges(con: duckdb.DuckDBPyConnection, experiment: str) -> list[tuple[str, str]]:
     """Every (judge, grader) that has graded samples of an experiment."""
     rows = con.execute(
-        "select distinct g.judge, g.grader from grades g semi join "
-        "(select sample_id from samples where experiment = ?) s using (sample_id) order by all",
+        "select distinct judge, grader from grades "
+        "where run_id in (select run_id from samples where experiment = ?) order by all",
         [experiment],
     )
     return [(judge, grader) for judge, grader in rows.fetchall()]

@@ -1,26 +1,23 @@
-"""Find and show samples.
+"""Samples: by which filter, those of some ids, everything about one, and how many have what.
 
-Promises: a whole result is a list of ids (8 bytes each), found without touching texts; texts are
-read for the ids on the screen. So a million samples can be paged and jumped about in, and what is
-listed does not move while it is read.
+Promises: some samples cost one pass over the column of ids, without texts or grades of others: ids
+stand in the query as they are, which DuckDB hands down to the scan (`in (select unnest(?))` it does
+not). Nothing here holds more rows than it returns.
 """
 
 from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import duckdb
 
-Order = Literal["natural", "blind"]
-ORDERS: dict[str, str] = {
-    "natural": "experiment, model, arm, seed, step, question, paraphrase, variant, draw, sample_id",
-    "blind": "blind_key, sample_id",
-}
+from store import search
+
 COLUMNS = (
     "sample_id, run_id, experiment, model, arm, seed, step, question, paraphrase, variant, draw, "
     "completion, finish_reason, tokens"
@@ -35,7 +32,7 @@ class Filter:
     Attributes:
         label: Judge and label that a rule gave.
         graded_by: Only samples that this grader has graded, such as `human:ada`.
-        text: Part of the completion, in any case.
+        text: What the completion has, in the words of `store.search`.
     """
 
     experiment: str | None = None
@@ -119,18 +116,27 @@ class Facets:
     labels: list[tuple[str, str, int]]
 
 
-def _where(criteria: Filter) -> tuple[str, list[Any]]:
-    """The filter as SQL over `samples s`."""
-    parts: list[str] = []
+def where(criteria: Filter, also: str = "") -> tuple[str, list[Any]]:
+    """The filter as SQL over `samples s`, with its parameters.
+
+    Args:
+        criteria: The filter.
+        also: A further condition, without parameters; it stands first.
+
+    Raises:
+        search.BadPattern: a regular expression in `text` cannot be read.
+    """
+    parts: list[str] = [also] if also else []
     values: list[Any] = []
     for name in SAME:
         value = getattr(criteria, name)
         if value is not None:
             parts.append(f"s.{name} = ?")
             values.append(value)
-    if criteria.text is not None:
-        parts.append("contains(lower(s.completion), lower(?))")
-        values.append(criteria.text)
+    if criteria.text is not None and criteria.text.strip():
+        condition, texts = search.condition(criteria.text, "s.completion")
+        parts.append(condition)
+        values += texts
     if criteria.label is not None:
         parts.append(
             "s.sample_id in (select sample_id from grades where judge = ? and label = ? "
@@ -143,13 +149,12 @@ def _where(criteria: Filter) -> tuple[str, list[Any]]:
     return (" where " + " and ".join(parts) if parts else ""), values
 
 
-def sample_ids(
-    con: duckdb.DuckDBPyConnection, criteria: Filter, order: Order = "natural"
-) -> array[int]:
-    """The ids of every sample that the filter lets through, in order."""
-    where, values = _where(criteria)
-    query = f"select sample_id from samples s{where} order by {ORDERS[order]}"
-    return ids_of(con, query, values)
+def literals(values: Iterable[Any]) -> str:
+    """Numbers and texts as SQL has them, with commas between."""
+    return ", ".join(
+        str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
+        for value in values
+    )
 
 
 def ids_of(con: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> array[int]:
@@ -161,35 +166,20 @@ def ids_of(con: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> arr
     return ids
 
 
-def export_query(criteria: Filter) -> tuple[str, list[Any]]:
-    """SQL and parameters of an export: the samples with their labels."""
-    where, values = _where(criteria)
-    return f"select s.* from samples_wide s{where} order by all", values
-
-
-def count(con: duckdb.DuckDBPyConnection, criteria: Filter) -> int:
-    """How many samples the filter lets through."""
-    where, values = _where(criteria)
-    return int(con.execute(f"select count(*) from samples s{where}", values).fetchall()[0][0])
-
-
 def page(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleRow]:
     """The rows of these ids, in this order; ids that are gone are left out."""
     if not ids:
         return []
-    wanted = list(ids)
-    rows = con.execute(
-        f"select {COLUMNS} from samples where sample_id in (select unnest(?::bigint[]))", [wanted]
-    ).fetchall()
+    wanted = literals(ids)
+    rows = con.execute(f"select {COLUMNS} from samples where sample_id in ({wanted})").fetchall()
     labels: dict[int, dict[str, str]] = {}
     for sample_id, judge, label in con.execute(
         "select sample_id, judge, label from grades where grader like 'rule:%' "
-        "and label is not null and sample_id in (select unnest(?::bigint[])) order by judge",
-        [wanted],
+        f"and label is not null and sample_id in ({wanted}) order by judge"
     ).fetchall():
         labels.setdefault(sample_id, {})[judge] = label
     by_id = {row[0]: _row(row, labels.get(row[0], {})) for row in rows}
-    return [by_id[sample_id] for sample_id in wanted if sample_id in by_id]
+    return [by_id[sample_id] for sample_id in ids if sample_id in by_id]
 
 
 def _row(row: Sequence[Any], labels: dict[str, str]) -> SampleRow:
@@ -206,16 +196,15 @@ def detail(con: duckdb.DuckDBPyConnection, sample_id: int) -> SampleDetail | Non
     more = con.execute(
         "select s.logprob, s.draw_seed, s.sampling, s.engine, s.launch_id, s.created_at, "
         "p.messages, p.text from samples s left join prompts p on p.prompt_id = s.prompt_id "
-        "and p.model = s.model and p.experiment = s.experiment where s.sample_id = ? limit 1",
-        [sample_id],
+        "and p.model = s.model and p.experiment = s.experiment "
+        f"where s.sample_id = {int(sample_id)} limit 1"
     ).fetchall()
     if not more:
         return None
     logprob, draw_seed, sampling, engine, launch_id, created_at, messages, text = more[0]
     grades = con.execute(
         "select judge, grader, label, number, explanation, signals, created_at from grades "
-        "where sample_id = ? order by grader, judge",
-        [sample_id],
+        f"where sample_id = {int(sample_id)} order by grader, judge"
     ).fetchall()
     return SampleDetail(
         row=rows[0],
@@ -234,34 +223,35 @@ def detail(con: duckdb.DuckDBPyConnection, sample_id: int) -> SampleDetail | Non
     )
 
 
+FACETS = ("experiment", "model", "arm", "seed", "step", "question", "variant")
+
+
 def facets(con: duckdb.DuckDBPyConnection, criteria: Filter) -> Facets:
-    """How many samples each value has."""
-    where, values = _where(criteria)
-    con.execute(
-        "create or replace temp table chosen as "
-        f"select * exclude (completion, sampling) from samples s{where}",
-        values,
-    )
-
-    def counts(column: str) -> Facet:
-        return [
-            (value, number)
-            for value, number in con.execute(
-                f"select {column}, count(*) from chosen group by 1 order by 1"
-            ).fetchall()
-        ]
-
+    """How many samples each value has: counted by all columns at once, then summed for each."""
+    condition, values = where(criteria)
+    columns = ", ".join(FACETS)
+    con.execute(f"select {columns}, count(*) from samples s{condition} group by all", values)
+    sums: list[dict[Any, int]] = [{} for _ in FACETS]
+    while batch := con.fetchmany(10_000):
+        for *row, number in batch:
+            for counts, value in zip(sums, row, strict=True):
+                counts[value] = counts.get(value, 0) + number
+    among = f"and sample_id in (select sample_id from samples s{condition})" if condition else ""
     labels = con.execute(
-        "select judge, label, count(*) from grades semi join chosen using (sample_id) "
-        "where grader like 'rule:%' and label is not null group by all order by all"
+        "select judge, label, count(*) from grades "
+        f"where grader like 'rule:%' and label is not null {among} group by all order by all",
+        values,
     ).fetchall()
+    experiments, models, arms, seeds, steps, questions, variants = (
+        sorted(counts.items()) for counts in sums
+    )
     return Facets(
-        experiments=counts("experiment"),
-        models=counts("model"),
-        arms=counts("arm"),
-        seeds=counts("seed"),
-        steps=counts("step"),
-        questions=counts("question"),
-        variants=counts("variant"),
+        experiments=experiments,
+        models=models,
+        arms=arms,
+        seeds=seeds,
+        steps=steps,
+        questions=questions,
+        variants=variants,
         labels=[(judge, label, number) for judge, label, number in labels],
     )

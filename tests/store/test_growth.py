@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store import grades, queries, samples
+from store import grades, listing, queries, samples
 from store.connect import open_for_writing, read
 from store.ingest import ingest, ingest_pending
 from store.layout import StoreFiles
@@ -37,7 +37,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Store]:
         files = StoreFiles.of(store_home.write_home(root, n))
         ingest(files)
         with read(files) as con:
-            return Store(files, list(samples.sample_ids(con, Filter(arm="old"))[:100]))
+            return Store(files, listing.listing(con, Filter(arm="old")).ids(con, 0, 100))
 
     return made(SMALL), made(LARGE)
 
@@ -47,7 +47,7 @@ READERS: dict[str, Reader] = {
     "page": lambda con, store: samples.page(con, store.ids),
     "detail": lambda con, store: samples.detail(con, store.ids[50]),
     "facets": lambda con, store: samples.facets(con, Filter(arm="old")),
-    "count": lambda con, store: samples.count(con, Filter()),
+    "count": lambda con, store: listing.count(con, Filter()),
     "graded": lambda con, store: grades.graded_by(con, "made", "era", "human:ada"),
     "results": lambda con, store: queries.counts(con, "made", "era"),
 }

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from store import grades, queries, samples
+from store import grades, listing, queries, samples
 from store.connect import read
 from store.ingest import ingest
 from store.layout import StoreFiles
@@ -22,8 +20,10 @@ def test_filters(files: StoreFiles, ingested: bool) -> None:
 
         def count(**values: object) -> int:
             found = Filter(**values)  # type: ignore[arg-type]
-            assert len(samples.sample_ids(con, found)) == samples.count(con, found)
-            return samples.count(con, found)
+            listed = listing.listing(con, found)
+            assert len(listed) == listing.count(con, found)
+            assert len(set(listed.ids(con, 0, 1000))) == len(listed)
+            return len(listed)
 
         assert count() == 150
         assert count(arm="old") == 60
@@ -35,46 +35,55 @@ def test_filters(files: StoreFiles, ingested: bool) -> None:
         assert count(graded_by="human:ada") == 0
 
 
-@pytest.mark.parametrize(
-    "found",
-    [
-        Filter(),
-        Filter(arm="old", seed=1, question="light"),
-        Filter(label=("era", "19th_century")),
-        Filter(text="COACH", step=10),
-    ],
-)
-def test_an_export_has_the_samples_of_the_filter(files: StoreFiles, found: Filter) -> None:
+@pytest.mark.parametrize("found", [Filter(), Filter(arm="old"), Filter(text="coach", step=10)])
+@pytest.mark.parametrize("near", [0, 7, 1000])
+@pytest.mark.parametrize("snapshot", [True, False])
+def test_a_page_is_the_same_from_either_end_and_from_between(
+    files: StoreFiles, monkeypatch: pytest.MonkeyPatch, found: Filter, near: int, snapshot: bool
+) -> None:
+    monkeypatch.setattr(listing, "NEAR", near)
+    condition, values = samples.where(found)
     with read(files) as con:
-        query, values = samples.export_query(found)
-        rows = con.execute(query, values).fetchall()
-        columns = [str(item[0]) for item in con.description or []]
-        ids = samples.sample_ids(con, found)
-    assert sorted(row[columns.index("sample_id")] for row in rows) == sorted(ids)
-    assert columns[-2:] == ["broken", "labels"]
+        query = f"select sample_id from samples s{condition} order by {', '.join(listing.ORDER)}"
+        every = [row[0] for row in con.execute(query, values).fetchall()]
+        for first in range(0, len(every) + 3, 19):
+            listed = listing.listing(con, found, snapshot=snapshot)
+            assert listed.ids(con, first, 21) == every[first : first + 21]
+        assert [row.sample_id for row in listed.rows(con, 3, 5)] == every[3:8]
 
 
-def test_pages_come_in_the_order_of_their_ids(files: StoreFiles) -> None:
+def test_draws_that_come_later_move_nothing(files: StoreFiles) -> None:
     with read(files) as con:
-        ids = samples.sample_ids(con, Filter(arm="old"), "blind")
-        rows = samples.page(con, ids[10:20])
-        assert [row.sample_id for row in rows] == list(ids[10:20])
-        assert {row.arm for row in rows} == {"old"}
+        listed = listing.listing(con, Filter(arm="old", seed=0), snapshot=True)
+        before = listed.ids(con, 0, 100)
+    run = next(run for run in store_home.RUNS if (run.arm, run.seed) == ("old", 0))
+    more = [row for row in store_home.sample_rows(run, 12) if row["draw"] >= 10]
+    store_home.write_samples(files.root, run, more, "L2-00000")
+    with read(files) as con:
+        assert len(listing.listing(con, Filter(arm="old", seed=0))) == 36
+        assert listed.ids(con, 0, 100) == before
+
+
+def test_rows_come_in_the_order_of_their_ids(files: StoreFiles) -> None:
+    with read(files) as con:
+        ids = grades.blind_queue(con, store_home.EXPERIMENT)[10:20]
+        rows = samples.page(con, ids)
+        assert [row.sample_id for row in rows] == list(ids)
         assert all(row.labels["broken"] == "ok" and row.broken is False for row in rows)
         assert samples.page(con, []) == []
 
 
 def test_blind_order_is_not_the_natural_one(files: StoreFiles) -> None:
     with read(files) as con:
-        natural = samples.sample_ids(con, Filter())
-        blind = grades.blind_queue(con, store_home.EXPERIMENT)
+        natural = listing.listing(con, Filter()).ids(con, 0, 1000)
+        blind = list(grades.blind_queue(con, store_home.EXPERIMENT))
     assert sorted(natural) == sorted(blind)
     assert natural != blind
 
 
 def test_detail_has_everything(files: StoreFiles) -> None:
     with read(files) as con:
-        sample_id = samples.sample_ids(con, Filter(arm="old"))[0]
+        (sample_id,) = listing.listing(con, Filter(arm="old")).ids(con, 0, 1)
         found = samples.detail(con, sample_id)
         assert samples.detail(con, 1) is None
     assert found is not None
@@ -98,16 +107,3 @@ def test_counts_for_statistics(files: StoreFiles) -> None:
     old = [c for c in found if (c.arm, c.seed, c.question) == ("old", 0, "travel")]
     assert {(c.label, c.n, c.broken) for c in old} == {("19th_century", 8, 0), ("modern", 2, 0)}
     assert sum(c.n for c in found) == 150
-
-
-@pytest.mark.slow
-def test_a_large_result_is_a_list_of_ids(tmp_path: Path) -> None:
-    runs = [store_home.StoredRun("old", seed) for seed in range(4)]
-    files = StoreFiles.of(store_home.write_home(tmp_path / "home", n=2500, runs=runs))
-    ingest(files)
-    with read(files) as con:
-        ids = samples.sample_ids(con, Filter(), "blind")
-        assert len(ids) == 4 * 3 * 2500
-        assert ids.itemsize == 8
-        middle = samples.page(con, ids[15000:15100])
-        assert [row.sample_id for row in middle] == list(ids[15000:15100])

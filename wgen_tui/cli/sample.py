@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 TEXT = 48  # cells of the completion in a table
+TEXT_HELP = 'With these words in the completion, in any order; "a phrase"; /a regex/, /…/i.'
 
 
 @click.group()
@@ -46,7 +47,7 @@ def filter_options(function: F) -> F:
         click.option("--question", metavar="NAME", help="For this question."),
         click.option("--variant", metavar="NAME", help="For this variant."),
         click.option("--label", metavar="JUDGE=LABEL", help="With this label by a rule."),
-        click.option("--text", metavar="TEXT", help="With this text in the completion."),
+        click.option("--text", metavar="TEXT", help=TEXT_HELP),
     ]
     for option in reversed(options):
         function = option(function)
@@ -76,17 +77,17 @@ def _listed(
     from wgen_tui.services.data import samples
     from wgen_tui.terminal_text import one_line
 
-    ids = samples.search(home, make_filter(label, **values))
-    rows = samples.page(home, list(ids[offset : offset + limit]))
+    listing = samples.search(home, make_filter(label, **values))
+    rows = samples.page(home, listing, offset, limit)
     if as_json:
         from wgen_tui.cli.shapes.samples import Sample, SampleList
 
         shown = [Sample.model_validate(row) for row in rows]
-        emit_json(SampleList(total=len(ids), offset=offset, samples=shown))
+        emit_json(SampleList(total=len(listing), offset=offset, samples=shown))
         return
     if not rows:
-        if ids:
-            say(f"There are {len(ids):,} samples; --offset {offset} is past the last.")
+        if len(listing):
+            say(f"There are {len(listing):,} samples; --offset {offset} is past the last.")
         elif label is not None or any(value is not None for value in values.values()):
             say("No sample matches these filters. `wgen-tui sample list` shows all.")
         else:
@@ -103,7 +104,7 @@ def _listed(
             for row in rows
         ],
     )
-    say(f"{offset + 1} to {offset + len(rows)} of {len(ids):,}")
+    say(f"{offset + 1} to {offset + len(rows)} of {len(listing):,}")
 
 
 @command.command("list")
@@ -125,7 +126,11 @@ def list_(home: Home, /, limit: int, offset: int, as_json: bool, **values: Any) 
 def search(
     home: Home, /, words: str, limit: int, offset: int, as_json: bool, **values: Any
 ) -> None:
-    """List the samples whose completion contains WORDS."""
+    """List the samples whose completion contains all WORDS, in any order.
+
+    A phrase stands in double quotes: 'coach "by the sea"'. /…/ is a regular expression (RE2), as
+    in '/coach(es|men)?/i', where i means in any case.
+    """
     values["text"] = words
     _listed(home, values.pop("label"), limit, offset, as_json, **values)
 

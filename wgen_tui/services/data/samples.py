@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+from store import export as stored_export
+from store import listing as stored_list
 from store import samples as stored
-from store.samples import Facets, Filter, Order, SampleDetail, SampleRow
-from wgen_tui.errors import UsageError
+from store.connect import Connection
+from store.console import Cancel as Cancel
+from store.console import Cancelled
+from store.listing import Listing
+from store.samples import Facets, Filter, SampleDetail, SampleRow
+from store.search import BadPattern
+from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.data import sql
 from wgen_tui.services.data.database import reading
@@ -21,10 +29,46 @@ def filter_of(fields: Mapping[str, Any]) -> Filter:
     return Filter(**fields)
 
 
-def search(home: Home, filter: Filter, order: Order = "natural") -> array[int]:  # noqa: A002
-    """The ids of all samples that `filter` lets through: a snapshot that does not move."""
-    with reading(home) as con:
-        return stored.sample_ids(con, filter, order)
+@contextmanager
+def _reading(home: Home, cancel: Cancel | None = None) -> Iterator[Connection]:
+    """A connection for a filter.
+
+    Raises:
+        UsageError: the filter has a regular expression that cannot be read.
+        WgenError: it was cancelled.
+    """
+    try:
+        with reading(home) as con, (cancel or Cancel()).watching(con):
+            yield con
+    except Cancelled as error:
+        raise WgenError(str(error), title="Cancelled") from error
+    except BadPattern as error:
+        raise UsageError(
+            str(error), title="Bad pattern", hint="Write \\( for a bracket, or quote the words."
+        ) from error
+
+
+def search(
+    home: Home,
+    filter: Filter,  # noqa: A002
+    *,
+    snapshot: bool = False,
+    cancel: Cancel | None = None,
+) -> Listing:
+    """The samples that `filter` lets through, to be read page by page.
+
+    Args:
+        home: Where they are.
+        filter: Which.
+        snapshot: They stay as they are while pages are read; else the first page comes sooner.
+        cancel: Stops the search.
+
+    Raises:
+        UsageError: it has a regular expression that cannot be read.
+        WgenError: it was cancelled.
+    """
+    with _reading(home, cancel) as con:
+        return stored_list.listing(con, filter, snapshot=snapshot)
 
 
 def export(
@@ -33,25 +77,56 @@ def export(
     target: Path | None,
     format: Format,  # noqa: A002
 ) -> int:
-    """Write the samples that `filter` lets through, with their labels; see `sql.export`.
+    """Write the samples that `filter` lets through, with their labels, in the order of ids.
+
+    A file is complete or absent; None is stdout.
 
     Returns:
         How many.
+
+    Raises:
+        UsageError: Parquet to stdout; or the file cannot be written.
+        WgenError: memory and the disk of the home are not enough to sort them.
     """
-    query, parameters = stored.export_query(filter)
-    return sql.export(home, query, target, format, parameters=parameters)
+    sql.refuse_parquet_to_terminal(target, format)
+    try:
+        with (
+            _reading(home) as con,
+            stored_export.exporting(con, filter, home.root) as chosen,
+        ):
+            if target is None:
+                return _write_text(chosen, sys.stdout, format)
+            with sql.whole_file(target) as temporary:
+                if format == "parquet":
+                    return chosen.parquet(temporary)
+                with temporary.open("w", encoding="utf-8", newline="") as stream:
+                    return _write_text(chosen, stream, format)
+    except stored_export.TooLarge as error:
+        raise WgenError(
+            str(error),
+            title="Too much at once",
+            hint="Free some disk, or export one experiment at a time.",
+        ) from error
+
+
+def _write_text(
+    chosen: stored_export.SampleExport,
+    stream: TextIO,
+    format: Format,  # noqa: A002
+) -> int:
+    return chosen.csv(stream) if format == "csv" else chosen.json(stream)
 
 
 def count(home: Home, filter: Filter) -> int:  # noqa: A002
     """How many samples `filter` lets through."""
-    with reading(home) as con:
-        return stored.count(con, filter)
+    with _reading(home) as con:
+        return stored_list.count(con, filter)
 
 
-def page(home: Home, ids: Sequence[int]) -> list[SampleRow]:
-    """The rows of these ids, in their order."""
-    with reading(home) as con:
-        return stored.page(con, ids)
+def page(home: Home, listing: Listing, first: int, count: int) -> list[SampleRow]:
+    """Up to `count` samples of a listing, from place `first` on."""
+    with _reading(home) as con:
+        return listing.rows(con, first, count)
 
 
 def detail(home: Home, sample_id: int) -> SampleDetail:
@@ -73,5 +148,5 @@ def detail(home: Home, sample_id: int) -> SampleDetail:
 
 def facets(home: Home, filter: Filter) -> Facets:  # noqa: A002
     """How many samples each value of each field has."""
-    with reading(home) as con:
+    with _reading(home) as con:
         return stored.facets(con, filter)

@@ -143,25 +143,44 @@ def export(
     Raises:
         UsageError: as for `query`; or Parquet to stdout; or the file cannot be written.
     """
-    if target is None and format == "parquet":
-        raise UsageError(
-            "Parquet cannot be written to a terminal.", title="No file", hint="--output FILE"
-        )
+    refuse_parquet_to_terminal(target, format)
     with _console(home, running) as con:
         if target is None:
             write = write_csv if format == "csv" else write_json
             return write(con.run(sql, list(parameters)), sys.stdout)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            number = _write(con, sql, parameters, temporary, format)
-            temporary.replace(target)
-        except OSError as error:
-            raise UsageError(
-                f"{target} cannot be written: {error.strerror or error}.", title="Export"
-            ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
-        return number
+        with whole_file(target) as temporary:
+            return _write(con, sql, parameters, temporary, format)
+
+
+def refuse_parquet_to_terminal(target: Path | None, format: Format) -> None:  # noqa: A002
+    """Refuse Parquet without a file.
+
+    Raises:
+        UsageError: that is what was asked for.
+    """
+    if target is None and format == "parquet":
+        raise UsageError(
+            "Parquet cannot be written to a terminal.", title="No file", hint="--output FILE"
+        )
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """A path to write to, which becomes `target` once all is written.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        raise UsageError(
+            f"{target} cannot be written: {error.strerror or error}.", title="Export"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _write(

@@ -2,7 +2,8 @@
 
 Promises: the order is the same for every grader and tells nothing of arm, seed or model; a grade is
 on disk (journal, fsynced) before `grade` returns; undoing appends a retraction, nothing is erased;
-a session never opens the database for writing.
+a session never opens the database for writing; the samples that come next are read while one is
+shown, so that a key waits for no database.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import getpass
 import os
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from experiments.schema import Rubric
 from store import grades as stored
-from store import samples as stored_samples
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.ids import digest, short_hash
@@ -24,7 +25,10 @@ from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import GradeRow
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.experiments import definitions
+from wgen_tui.services.grading.read_ahead import ReadAhead
 from wgen_tui.services.suggest import unknown
+
+AHEAD = 4  # samples; a person reads each for longer than these take to come
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,7 @@ class GradingSession:
         self._hash = rubric_hash(rubric)
         self._runs: dict[int, str] = {}
         self._journal = Journal(home, grader)
+        self._ahead = ReadAhead(home)
 
     def progress(self) -> tuple[int, int]:
         """How many samples this grader has graded, and of how many."""
@@ -125,14 +130,17 @@ class GradingSession:
 
     def next(self) -> BlindItem | None:
         """The next sample that is not graded; None at the end."""
-        for place in range(self._place + 1, len(self._queue)):
+        place = next(self._places_after(self._place), None)
+        return None if place is None else self._show(place)
+
+    def _places_after(self, start: int) -> Iterator[int]:
+        """Where samples that are not graded stand, after a place; what was skipped comes again."""
+        for place in range(start + 1, len(self._queue)):
             if self._queue[place] not in self._done:
-                return self._show(place)
-        # Those that were skipped come round again.
-        for place in range(min(self._place, len(self._queue))):
+                yield place
+        for place in range(min(start, len(self._queue))):
             if self._queue[place] not in self._done:
-                return self._show(place)
-        return None
+                yield place
 
     def skip(self) -> BlindItem | None:
         """Leave this one for later."""
@@ -141,8 +149,9 @@ class GradingSession:
     def _show(self, place: int, label: str | None = None) -> BlindItem | None:
         self._place = place
         sample_id = self._queue[place]
-        with reading(self._home) as con:
-            sample = stored_samples.detail(con, sample_id)
+        sample = self._ahead.take(sample_id)
+        coming = [self._queue[there] for there in islice(self._places_after(place), AHEAD)]
+        self._ahead.fetch(coming)
         if sample is None:  # its run was removed while this session lasted
             self._done.setdefault(sample_id, 0)
             return self.next()

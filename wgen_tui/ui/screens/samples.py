@@ -1,12 +1,11 @@
 """Screen 3: any number of samples, filtered, paged, and one in full.
 
 Promises: the list stays as it is while it is read; how many samples are new is a number, which
-`r` turns into rows.
+`r` turns into rows; a search that another one replaces is stopped.
 """
 
 from __future__ import annotations
 
-from array import array
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.text import Text
@@ -26,6 +25,8 @@ from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
+    from store.console import Cancel
+    from store.listing import Listing
     from store.samples import Facets, SampleDetail, SampleRow
 
 POLL_EVERY = 3.0
@@ -59,8 +60,11 @@ class SamplesScreen(BaseScreen):
         self._facets: Facets | None = None
         self._questions: list[str] = []
         self._detail: SampleDetail | None = None
+        self._listing: Listing | None = None
         self._total: int | None = None
+        self._searching: Cancel | None = None
         self._new = 0
+        self._stored: int | None = None  # all there were when texts were last looked through
         self._stale = True
 
     def compose_content(self) -> ComposeResult:
@@ -97,16 +101,21 @@ class SamplesScreen(BaseScreen):
         self._search(dict(self._fields))
         self._count_values(dict(self._fields))
 
-    @loads("search", then="_show_ids", failed="_search_failed")
-    def _search(self, fields: dict[str, Any]) -> array[int]:
-        return services.samples.search(self.home, services.samples.filter_of(fields))
+    @loads("search", then="_show_listing", failed="_search_failed")
+    def _search(self, fields: dict[str, Any]) -> Listing:
+        if self._searching is not None:
+            self._searching.stop()
+        self._searching = services.samples.Cancel()
+        criteria = services.samples.filter_of(fields)
+        return services.samples.search(self.home, criteria, snapshot=True, cancel=self._searching)
 
-    def _show_ids(self, ids: array[int]) -> None:
-        self._total, self._new, self._detail = len(ids), 0, None
+    def _show_listing(self, listing: Listing) -> None:
+        self._listing, self._stored = listing, None
+        self._total, self._new, self._detail = len(listing), 0, None
         table = self._table
         table.set_empty_text(NO_MATCH if self._fields else EMPTY)
-        table.show_ids(ids)
-        if not ids:
+        table.show_ids(range(len(listing)))
+        if not len(listing):
             self.query_one("#detail", TextPane).show(Text())
         self._show_filter()
 
@@ -136,11 +145,12 @@ class SamplesScreen(BaseScreen):
         self.query_one("#filter", Static).update(text)
 
     def on_virtual_table_rows_wanted(self, message: VirtualTable.RowsWanted) -> None:
-        self._read_page(message)
+        if self._listing is not None:
+            self._read_page(message, self._listing)
 
     @loads("page", then="_supply_page", failed="_page_failed")
-    def _read_page(self, wanted: VirtualTable.RowsWanted) -> Page:
-        rows = services.samples.page(self.home, wanted.ids)
+    def _read_page(self, wanted: VirtualTable.RowsWanted, listing: Listing) -> Page:
+        rows = services.samples.page(self.home, listing, wanted.first, len(wanted.ids))
         return Page(wanted.table, wanted.generation, wanted.first, rows)
 
     def _supply_page(self, page: Page) -> None:
@@ -156,10 +166,17 @@ class SamplesScreen(BaseScreen):
         self._count(dict(self._fields))
 
     @loads("count", then="_show_new_count")
-    def _count(self, fields: dict[str, Any]) -> int:
+    def _count(self, fields: dict[str, Any]) -> int | None:
+        if "text" in fields:  # texts are looked through only when there are others
+            stored = services.samples.count(self.home, services.samples.filter_of({}))
+            if stored == self._stored:
+                return None
+            self._stored = stored
         return services.samples.count(self.home, services.samples.filter_of(fields))
 
-    def _show_new_count(self, count: int) -> None:
+    def _show_new_count(self, count: int | None) -> None:
+        if count is None:
+            return
         if self._total == 0 and count:
             self.action_reload()
             return
@@ -175,10 +192,10 @@ class SamplesScreen(BaseScreen):
         self._detail_timer = self.set_timer(DETAIL_DELAY, self._load_detail)
 
     def _load_detail(self) -> None:
-        sample_id = self._table.key_at(self._table.cursor)
-        if sample_id is None or (self._detail and self._detail.row.sample_id == sample_id):
+        row: SampleRow | None = self._table.current
+        if row is None or (self._detail and self._detail.row.sample_id == row.sample_id):
             return
-        self._read_detail(int(sample_id))
+        self._read_detail(row.sample_id)
 
     @loads("detail", then="_show_detail")
     def _read_detail(self, sample_id: int) -> SampleDetail:

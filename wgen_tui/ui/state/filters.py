@@ -5,6 +5,7 @@ Promises: `parse` understands what `write` gives; a wrong key or value names the
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +27,11 @@ KEYS = {
     "text": "text",
 }
 NUMBERS = ("seed", "step")
-EXAMPLE = "arm=old_birds seed=1 question=… label=era:19th_century words in the text"
+WORD = re.compile(
+    r"""(?P<text>/(?:[^/\\]|\\.)+/i?(?=\s|$)|"[^"]+"(?=\s|$))"""  # as in store.search
+    r"""|(?:[^\s'"\\]|\\.|'[^']*'|"[^"]*")+(?=\s|$)|\S+"""
+)
+EXAMPLE = 'arm=old_birds seed=1 question=… label=era:19th_century words "a phrase" /regex/'
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -35,21 +40,27 @@ def parse(text: str) -> dict[str, Any]:
     Raises:
         UsageError: an unknown key, a seed or step that is no number, a label without a judge.
     """
-    try:
-        words = shlex.split(text)
-    except ValueError:
-        words = text.split()
     fields: dict[str, Any] = {}
     free: list[str] = []
-    for word in words:
-        key, equals, value = word.partition("=")
+    for part in WORD.finditer(text):
+        key, equals, value = _unquoted(part).partition("=")
         if not equals or not key.isidentifier():
-            free.append(word)
+            free.append(part[0])
             continue
         fields[_field(key)] = _value(key, value)
     if free:
         fields["text"] = " ".join([*([fields["text"]] if "text" in fields else []), *free])
     return fields
+
+
+def _unquoted(part: re.Match[str]) -> str:
+    """A word without its quotes; what is text as it stands stays so."""
+    if part["text"] is not None:
+        return ""
+    try:
+        return "".join(shlex.split(part[0]))
+    except ValueError:  # a quote that is not closed
+        return part[0]
 
 
 def _field(key: str) -> str:
@@ -88,11 +99,19 @@ def write(fields: Mapping[str, Any]) -> str:
         if value is None:
             continue
         shown = ":".join(value) if name == "label" else str(value)
-        if name == "text" and not set(shown) & set("='\"\\"):
+        if name == "text" and _is_text(shown):
             parts.append(shown)
         else:
             parts.append(_quoted(f"{key}={shown}"))
     return " ".join(parts)
+
+
+def _is_text(text: str) -> bool:
+    """Whether `parse` takes it as text, all of it and as it stands."""
+    try:
+        return parse(text) == {"text": text}
+    except UsageError:
+        return False
 
 
 def _quoted(word: str) -> str:

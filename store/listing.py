@@ -1,0 +1,153 @@
+"""A list of samples that is never held: how many there are, and any page of it.
+
+Promises: the order is that of `ORDER`, whatever is asked for. A page at either end is found without
+listing what lies between; for any other the samples are counted once, by what they have in common
+(`GROUP`), without texts, and only the groups that a page touches are read. A listing that is a
+snapshot counts at once, and does not move: draws that a group gets later stand after its first
+ones, and are left out.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Any
+
+import duckdb
+
+from store.samples import Filter, SampleRow, literals, page, where
+
+GROUP = ("experiment", "model", "arm", "seed", "step", "question", "paraphrase", "variant")
+ORDER = (*GROUP, "draw", "sample_id")
+NEAR = 1000  # rows from an end; up to here the best so many are kept while all pass by
+Group = tuple[Any, ...]
+
+
+class Groups:
+    """How many samples there are of each group, in order."""
+
+    def __init__(self, keys: Sequence[Group], counts: Sequence[int]) -> None:
+        self._keys = keys
+        self._starts = [0, *accumulate(counts)]
+
+    @property
+    def total(self) -> int:
+        """All samples."""
+        return self._starts[-1]
+
+    def of(self, first: int, stop: int) -> list[tuple[Group, int, int]]:
+        """The groups that hold these places, with the first and the end of those within each."""
+        left = bisect_right(self._starts, first) - 1
+        right = bisect_right(self._starts, stop - 1)
+        return [
+            (self._keys[index], max(first - start, 0), min(stop, self._starts[index + 1]) - start)
+            for index in range(left, right)
+            for start in self._starts[index : index + 1]
+        ]
+
+
+class Listing:
+    """The samples that a filter lets through; a page comes from `rows`."""
+
+    def __init__(self, criteria: Filter, total: int, groups: Groups | None = None) -> None:
+        self._criteria = criteria
+        self._total = total
+        self._groups = groups
+
+    def __len__(self) -> int:
+        return self._total
+
+    def ids(self, con: duckdb.DuckDBPyConnection, first: int, count: int) -> list[int]:
+        """The ids of up to `count` samples from place `first` on."""
+        stop = min(first + count, self._total)
+        if first >= stop:
+            return []
+        if self._groups is None and stop <= NEAR:
+            return self._from_an_end(con, stop)[first:]
+        if self._groups is None and self._total - first <= NEAR:
+            back = self._from_an_end(con, self._total - first, backwards=True)
+            return back[::-1][: stop - first]
+        if self._groups is None:
+            self._groups = count_groups(con, self._criteria)
+        return self._from_groups(con, self._groups.of(first, min(stop, self._groups.total)))
+
+    def _from_groups(
+        self, con: duckdb.DuckDBPyConnection, pieces: list[tuple[Group, int, int]]
+    ) -> list[int]:
+        """The ids of pieces of groups; a group may have got more rows since it was counted."""
+        if not pieces:
+            return []
+        condition, values = where(self._criteria, among([group for group, _, _ in pieces]))
+        columns = ", ".join(GROUP)
+        wanted = ", ".join(f"({literals((*group, low, high))})" for group, low, high in pieces)
+        return _ids(
+            con,
+            f"select sample_id from (select {', '.join(ORDER)}, row_number() over "
+            f"(partition by {columns} order by draw, sample_id) as place from samples s{condition})"
+            f" join (values {wanted}) piece({columns}, low, high) using ({columns}) "
+            f"where place > low and place <= high order by {', '.join(ORDER)}",
+            values,
+        )
+
+    def _from_an_end(
+        self, con: duckdb.DuckDBPyConnection, count: int, *, backwards: bool = False
+    ) -> list[int]:
+        condition, values = where(self._criteria)
+        order = ", ".join(f"{name} desc" if backwards else name for name in ORDER)
+        query = f"select sample_id from samples s{condition} order by {order} limit {count}"
+        return _ids(con, query, values)
+
+    def rows(self, con: duckdb.DuckDBPyConnection, first: int, count: int) -> list[SampleRow]:
+        """Up to `count` samples from place `first` on."""
+        return page(con, self.ids(con, first, count))
+
+
+def listing(con: duckdb.DuckDBPyConnection, criteria: Filter, *, snapshot: bool = False) -> Listing:
+    """The samples that the filter lets through; texts are looked through once, in here."""
+    if criteria.text is None and not snapshot:
+        return Listing(criteria, count(con, criteria))
+    groups = count_groups(con, criteria)
+    return Listing(criteria, groups.total, groups)
+
+
+def count(con: duckdb.DuckDBPyConnection, criteria: Filter) -> int:
+    """How many samples the filter lets through."""
+    condition, values = where(criteria)
+    return int(con.execute(f"select count(*) from samples s{condition}", values).fetchall()[0][0])
+
+
+def count_groups(con: duckdb.DuckDBPyConnection, criteria: Filter) -> Groups:
+    """The groups of the samples that the filter lets through."""
+    condition, values = where(criteria)
+    columns = ", ".join(GROUP)
+    con.execute(
+        f"select {columns}, count(*) from samples s{condition} group by all order by {columns}",
+        values,
+    )
+    keys, counts, same = [], [], {}  # type: ignore[var-annotated]
+    for row in _batches(con):
+        # One string for all groups that have it.
+        keys.append(tuple(same.setdefault(value, value) for value in row[:-1]))
+        counts.append(row[-1])
+    return Groups(keys, counts)
+
+
+def _batches(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    while batch := con.fetchmany(10_000):
+        yield from batch
+
+
+def among(groups: Sequence[Group]) -> str:
+    """SQL for samples that have a value of these groups in each column: DuckDB skips blocks by it.
+
+    It lets through others too, such as the question of one group with the arm of another.
+    """
+    return " and ".join(
+        f"s.{name} in ({literals({group[index] for group in groups})})"
+        for index, name in enumerate(GROUP)
+    )
+
+
+def _ids(con: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> list[int]:
+    return [sample_id for (sample_id,) in con.execute(query, values).fetchall()]

@@ -1,0 +1,53 @@
+"""Searches that are stopped, and patterns that cannot be read."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from store.connect import read
+from store.console import Cancel, Cancelled
+from store.layout import StoreFiles
+from tests.builders import store_home
+from wgen_tui.errors import UsageError, WgenError
+from wgen_tui.paths import Home
+from wgen_tui.services.data import samples
+from wgen_tui.services.data.samples import filter_of
+
+ENDLESS = "select count(*) from range(1000000000000) r(i) where hash(i) = 1"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home of 150 samples."""
+    return Home(store_home.write_home(tmp_path / "home"))
+
+
+def test_a_query_is_stopped_while_it_runs(home: Home) -> None:
+    cancel = Cancel()
+    with read(StoreFiles.of(home.root)) as con:
+        threading.Timer(0.2, cancel.stop).start()
+        with pytest.raises(Cancelled), cancel.watching(con):
+            con.execute(ENDLESS).fetchall()
+
+
+def test_a_search_that_is_stopped_does_not_begin(home: Home) -> None:
+    cancel = Cancel()
+    cancel.stop()
+    with pytest.raises(WgenError, match="cancelled"):
+        samples.search(home, filter_of({"text": "coach"}), cancel=cancel)
+
+
+def test_stopping_afterwards_stops_nothing(home: Home) -> None:
+    cancel = Cancel()
+    listing = samples.search(home, filter_of({"text": "mail coach"}), cancel=cancel)
+    cancel.stop()
+    assert len(samples.page(home, listing, 0, 100)) == len(listing) == 45
+
+
+def test_a_bad_pattern_is_the_users(home: Home) -> None:
+    for use in (samples.search, samples.count, samples.facets):
+        with pytest.raises(UsageError, match="no regular expression"):
+            use(home, filter_of({"text": "/(/"}))
