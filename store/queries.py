@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
 COUNTED = ("runs", "prompts", "samples", "grades", "grades_all", "metrics")  # views
-COUNTS = """\
+BY_BROKEN_RULE = "judge = 'broken' and grader = 'rule:broken'"
+SAMPLES_AT_ONCE = 200_000  # are counted, so that what is held follows this, not the experiment
+ROWS_AT_ONCE = 2048
+
+
+def _counts(samples: str, grades: str, of_experiment: str) -> str:
+    return f"""\
 select s.experiment, s.model, s.arm, s.role, s.seed, s.run_id, s.step, s.question, s.variant,
        g.label, count(*) as n, count(*) filter (b.label = 'broken') as broken
-from samples s
-left join (select sample_id, label from grades where judge = $judge and grader = $grader) g
+from {samples} s
+left join (select sample_id, label from {grades} where judge = $judge and grader = $grader) g
     using (sample_id)
-left join (select sample_id, label from grades where judge = 'broken' and grader = 'rule:broken') b
+left join (select sample_id, label from {grades} where {BY_BROKEN_RULE}) b
     using (sample_id)
-where s.experiment = $experiment
-group by all
+{of_experiment}group by all
 order by all"""
+
+
+def _of_runs(view: str) -> str:
+    return f"(from {view} where run_id in (select unnest($runs)))"
+
+
+# What people see, and the same for some runs: it reads no other run's grades.
+COUNTS = _counts("samples", "grades", "where s.experiment = $experiment\n")
+COUNTS_OF_RUNS = _counts(_of_runs("samples"), _of_runs("grades"), "")
+# In the order of COUNTS, so that its rows come in order when a few runs are counted at a time.
+RUN_SIZES = """\
+select run_id, count(*) as n
+from samples
+where experiment = $experiment
+group by model, arm, role, seed, run_id
+order by model, arm, role, seed, run_id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +78,34 @@ def counts(
         judge: Whose labels.
         grader: Who gave them; the rule of that name when None.
     """
-    rows = con.execute(
-        COUNTS, {"experiment": experiment, "judge": judge, "grader": grader or f"rule:{judge}"}
-    ).fetchall()
-    return [Count(*row) for row in rows]
+    given = {"judge": judge, "grader": grader or f"rule:{judge}"}
+    counted: list[Count] = []
+    once: dict[Any, Any] = {}  # the same few texts come again in every row
+    for runs in _few_at_a_time(con, experiment):
+        rows = con.execute(COUNTS_OF_RUNS, {**given, "runs": runs})
+        while some := rows.fetchmany(ROWS_AT_ONCE):
+            counted += [Count(*[once.setdefault(value, value) for value in row]) for row in some]
+    return counted
+
+
+def _few_at_a_time(con: duckdb.DuckDBPyConnection, experiment: str) -> Iterator[list[str]]:
+    """An experiment's runs in order, as many together as have `SAMPLES_AT_ONCE`; at least one."""
+    runs: list[str] = []
+    size = 0
+    for run_id, n in con.execute(RUN_SIZES, {"experiment": experiment}).fetchall():
+        if runs and size + n > SAMPLES_AT_ONCE:
+            yield runs
+            runs, size = [], 0
+        runs.append(run_id)
+        size += n
+    if runs:
+        yield runs
 
 
 def experiments(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
     """Every experiment that has samples, with how many."""
     rows = con.execute("select experiment, count(*) from samples group by 1 order by 1")
     return [(name, number) for name, number in rows.fetchall()]
-
-
-def sizes(con: duckdb.DuckDBPyConnection, experiment: str) -> tuple[int, int]:
-    """How many samples and read-outs an experiment has, and verdicts ever given on the samples."""
-    samples, grades = con.execute(
-        "select (select count(*) from samples where experiment = $experiment), "
-        "(select count(*) from grades_all "
-        "where run_id in (select run_id from samples where experiment = $experiment))",
-        {"experiment": experiment},
-    ).fetchall()[0]
-    read = con.execute(
-        "select count(*) from readouts where experiment = ?", [experiment]
-    ).fetchall()
-    return samples + read[0][0], grades
 
 
 def definition_hashes(con: duckdb.DuckDBPyConnection, experiment: str) -> list[str]:

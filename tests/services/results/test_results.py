@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from store.ingest import ingest
 from tests.builders import store_home
+from tests.builders.file_reads import files_opened
 from tests.store.test_readouts import reading, write
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.services.results.results import compute
+from wgen_tui.services.data.database import files_of
+from wgen_tui.services.results.results import compute, stamp
 
 RUNS = [store_home.StoredRun("old", seed) for seed in (0, 1)]
 
@@ -51,3 +55,42 @@ def test_without_a_share_only_read_outs_are_shown(home: Home) -> None:
 def test_what_has_neither_definition_nor_samples_is_unknown(home: Home) -> None:
     with pytest.raises(UsageError, match="made"):
         compute(home, "mad", judge="era", label="modern")
+
+
+def test_the_stamp_tells_of_every_part_and_verdict_and_opens_no_file(home: Home) -> None:
+    def asked() -> object:
+        with files_opened() as opened:
+            told = stamp(home, store_home.EXPERIMENT)
+        assert opened == []
+        return told
+
+    first = asked()
+    ingest(files_of(home))
+    assert asked() == first  # the data are the same
+    read_out(home)
+    with_readouts = asked()
+    rows = store_home.sample_rows(RUNS[0], 5)[-1:]
+    store_home.write_samples(home.root, RUNS[0], rows, "L2-00000")
+    with_samples = asked()
+    journal = home.journal / "grades-ada-x.jsonl"
+    journal.write_text(store_home.grade_line(rows[0], "era", "modern", "human:ada"))
+    graded = asked()
+    with journal.open("a") as stream:
+        stream.write(store_home.grade_line(rows[0], "era", "modern", "human:ada", seconds=1))
+    assert len({first, with_readouts, with_samples, graded, asked()}) == 5
+
+
+def test_the_stamp_tells_of_parts_that_come_within_a_tick_of_the_clock(home: Home) -> None:
+    grades = home.run(RUNS[1].run_id).grades
+    before, status = stamp(home, store_home.EXPERIMENT), grades.stat()
+    (grades / "part-L9-00000.jsonl").write_text("")
+    os.utime(grades, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert stamp(home, store_home.EXPERIMENT) != before
+
+
+def test_the_stamp_is_the_same_whatever_comes_to_other_experiments(home: Home) -> None:
+    before = stamp(home, store_home.EXPERIMENT)
+    other = home.runs / "other-old-s0-0000000000" / "samples"
+    other.mkdir(parents=True)
+    (other / "part-L1-00000.parquet").write_bytes(b"")
+    assert stamp(home, store_home.EXPERIMENT) == before

@@ -6,12 +6,15 @@ broken answers; seeds are the unit of replication; the same rows give the same n
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from pydantic import Field
 
 from experiments.schema import BROKEN_JUDGE, Analysis, Definition, Primary
-from store.queries import COUNTS, Count, counts, definition_hashes, experiments, sizes
+from store.queries import COUNTS, Count, counts, definition_hashes, experiments
 from store.readouts import MEANS, means
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -28,6 +31,8 @@ from wgen_tui.services.results.warnings import Doubt
 from wgen_tui.services.suggest import unknown
 
 SCHEMA = 1
+MADE_OF = ("samples", "grades", "readouts")  # folders of a run
+Stamp = tuple[tuple[str, int, int], ...]
 
 
 class Results(Row):
@@ -132,14 +137,31 @@ def _readouts_only(
     )
 
 
-def stamp(home: Home, experiment: str) -> tuple[int, int]:
-    """How many samples and grades there are: as long as it is the same, so are the results.
+def stamp(home: Home, experiment: str) -> Stamp:
+    """What stat says of the files with the data: as long as it is the same, so are the results.
 
-    Raises:
-        BusyError: another program holds the database.
+    Cheap enough to ask every few seconds: it opens no file, and the database least of all.
     """
-    with reading(home) as con:
-        return sizes(con, experiment)
+    seen: list[tuple[str, int, int]] = []
+    for run in _named(home.runs, f"{experiment}-"):  # another experiment's, at the worst, beside it
+        for folder in (Path(run.path, name) for name in MADE_OF):
+            with suppress(FileNotFoundError):
+                # Moments alone are not enough: two parts can come within a tick of the clock.
+                count = sum(1 for _ in folder.iterdir())
+                seen.append((str(folder), folder.stat().st_mtime_ns, count))
+    for journal in _named(home.journal, "grades-"):
+        status = journal.stat()
+        seen.append((journal.path, status.st_mtime_ns, status.st_size))
+    return tuple(seen)
+
+
+def _named(folder: Path, start: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            some = [entry for entry in entries if entry.name.startswith(start)]
+    except FileNotFoundError:
+        return []
+    return sorted(some, key=lambda entry: entry.name)
 
 
 def filled(query: str, **values: str) -> str:

@@ -20,10 +20,9 @@ from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
     from wgen_tui.services.results.rates import Rate
-    from wgen_tui.services.results.results import Results
+    from wgen_tui.services.results.results import Results, Stamp
 
 POLL_EVERY = 3.0
-Stamp = tuple[int, int]
 CHOOSE = "Press o to choose an experiment, or make one:  wgen-tui demo"
 ONE_VIEW = """There are only rates here. Questions of type next_token, logprob or multiple_choice
 give read-outs, `sampling: {during_training: …}` gives a curve."""
