@@ -27,7 +27,7 @@ Connection = duckdb.DuckDBPyConnection
 
 READ_PATIENCE = 5.0  # seconds; an ingest holds the file for a quarter of one
 WRITE_PATIENCE = 5.0
-MEMORY = "384MB"  # what needs more goes to a folder beside the database
+MEMORY = "256MB"  # what needs more goes to a folder beside the database
 THREADS = min(4, os.cpu_count() or 1)  # each holds a block of every column it writes
 FIRST_WAIT, LONGEST_WAIT = 0.005, 0.1
 BROKEN = ("not a valid DuckDB database", "Corrupt database", "does not match stored checksum")

@@ -87,15 +87,21 @@ def ingest_pending(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> IngestR
         report.damaged |= batch.damaged
         if not batch.done:
             continue
-        with _transaction(con):
-            for table, rows in batch.tables.items():
-                report.rows[table] = report.rows.get(table, 0) + _insert(con, table, rows)
-            _note(con, batch.done)
-        report.parts += len(batch.done)
+        _take_in(con, batch, report)
+        del batch  # else it would be held while the next is read
     report.damaged = {
         part.name: report.damaged[part.name] for part in listed if part.name in report.damaged
     }
     return report
+
+
+def _take_in(con: duckdb.DuckDBPyConnection, batch: parts.Batch, report: IngestReport) -> None:
+    """A batch's rows, and how far its parts were read, in one transaction."""
+    with _transaction(con):
+        for table, rows in batch.tables.items():
+            report.rows[table] = report.rows.get(table, 0) + _insert(con, table, rows)
+        _note(con, batch.done)
+    report.parts += len(batch.done)
 
 
 def _note(con: duckdb.DuckDBPyConnection, done: Mapping[parts.Part, int]) -> None:

@@ -174,8 +174,9 @@ def batches(
         for some in _chunks(list(parts), manifest):
             gathering.add(_read_some(files, some, manifest, pool))
             if limit is not None and gathering.size >= limit:
-                yield gathering.batch()
-                gathering = _Gathering()
+                batch, gathering = gathering.batch(), _Gathering()
+                yield batch
+                del batch  # else it would be held while the next is read
     yield gathering.batch()
 
 
