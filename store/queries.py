@@ -80,12 +80,18 @@ def counts(
     """
     given = {"judge": judge, "grader": grader or f"rule:{judge}"}
     counted: list[Count] = []
-    once: dict[Any, Any] = {}  # the same few texts come again in every row
     for runs in _few_at_a_time(con, experiment):
         rows = con.execute(COUNTS_OF_RUNS, {**given, "runs": runs})
-        while some := rows.fetchmany(ROWS_AT_ONCE):
-            counted += [Count(*[once.setdefault(value, value) for value in row]) for row in some]
+        counted += [Count(*row) for row in sparing(rows)]
     return counted
+
+
+def sparing(rows: duckdb.DuckDBPyConnection) -> Iterator[list[Any]]:
+    """The rows of a query in which the same few texts come again and again: each is held once."""
+    once: dict[Any, Any] = {}
+    while some := rows.fetchmany(ROWS_AT_ONCE):
+        for row in some:
+            yield [once.setdefault(v, v) if isinstance(v, str) else v for v in row]
 
 
 def _few_at_a_time(con: duckdb.DuckDBPyConnection, experiment: str) -> Iterator[list[str]]:

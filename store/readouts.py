@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import duckdb
 
+from store.queries import sparing
+
 MEANS = """\
 select model, arm, role, seed, run_id, step, question, type, label, probability, mass, n
 from readout_means
@@ -38,5 +40,5 @@ class Mean:
 
 def means(con: duckdb.DuckDBPyConnection, experiment: str) -> list[Mean]:
     """Every mean of an experiment."""
-    rows = con.execute(MEANS, {"experiment": experiment}).fetchall()
-    return [Mean(*row) for row in rows]
+    rows = con.execute(MEANS, {"experiment": experiment})
+    return [Mean(*row) for row in sparing(rows)]

@@ -37,7 +37,8 @@ comment on column tokens.logprobs is 'of each token, under the distribution draw
 create or replace view readouts as
 select * from readout
 qualify reading_id = first_value(reading_id) over (
-    partition by run_id, step, prompt_id, type order by created_at desc, reading_id desc);
+    partition by experiment, run_id, step, prompt_id, type
+    order by created_at desc, reading_id desc);
 comment on view readouts is 'Probabilities that were read, not drawn: one row for each continuation, option or likeliest token of a prompt; the newest reading of each.';
 comment on column readouts.reading_id is 'the rows of one prompt at one checkpoint have it in common';
 comment on column readouts.type is 'next_token, logprob or multiple_choice';
@@ -52,13 +53,13 @@ comment on column readouts.mass is 'sum of the model''s own probabilities of all
 
 create or replace view readout_means as
 with whole as (
-    select run_id, step, question, type, count(distinct reading_id) as n
+    select experiment, run_id, step, question, type, count(distinct reading_id) as n
     from readouts group by all
 )
-select r.experiment, r.model, r.arm, r.role, r.seed, run_id, step, question, type, r.label,
+select experiment, r.model, r.arm, r.role, r.seed, run_id, step, question, type, r.label,
        sum(r.probability) / any_value(w.n) as probability, avg(r.mass) as mass,
        any_value(w.n) as n
-from readouts r join whole w using (run_id, step, question, type)
+from readouts r join whole w using (experiment, run_id, step, question, type)
 group by all;
 comment on view readout_means is 'Mean probabilities of each run and checkpoint, over wordings, variants and orders of the options.';
 comment on column readout_means.probability is 'a token that is not among the likeliest of a prompt counts as 0 there';

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -129,6 +131,27 @@ def test_means_are_over_orders(more: StoreFiles) -> None:
     assert old.probability == pytest.approx((0.8 + 0.4) / 2)
     assert (old.n, old.mass, old.step) == (2, 0.5, 10)
     assert found["old", 0, "new"].probability == pytest.approx(0.4)
+
+
+def test_only_the_readings_of_the_experiment_are_put_in_order(more: StoreFiles) -> None:
+    other = store_home.StoredRun("old", 7)
+    theirs = [row | {"experiment": "other"} for row in reading(other, 0, {"x": 1.0})]
+    store_home.write_run(more.root, other, 1)
+    write(more.root, other, "readouts", theirs, "L1-00000")
+    ingest(more)
+    with read(more) as con:
+        con.execute("pragma enable_profiling = 'no_output'")
+        assert len(means(con, store_home.EXPERIMENT)) == 10
+        told = json.loads(con.get_profiling_information("json"))
+    windows = [one for one in operators(told["operator"]) if one["type"] == "WINDOW"]
+    assert {one["intermediate_rows"] for one in windows} == {20}
+
+
+def operators(profiled: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The steps of a query's profile, and those that feed them."""
+    for one in profiled:
+        yield one
+        yield from operators(one.get("children", []))
 
 
 def test_an_absent_token_counts_as_zero(more: StoreFiles) -> None:
