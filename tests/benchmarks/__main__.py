@@ -92,6 +92,7 @@ def _sampling() -> list[str]:
 def main(arguments: Sequence[str]) -> int:
     """Measure, print, and say which bars were missed; 1 if any was."""
     # Only here: a GPU day asks this module for the machine, and may lack what screens need.
+    from tests.benchmarks.scale import figures
     from tests.benchmarks.scale import parts as scale
 
     warnings.simplefilter("ignore")
@@ -111,7 +112,7 @@ def main(arguments: Sequence[str]) -> int:
         missed += _sampling()
     at_scale = [name for name in scale.PARTS if name in chosen or "scale" in chosen]
     if at_scale:
-        missed += scale.missed(scale.run(at_scale, given.samples, given.homes))
+        missed += figures.missed(scale.run(at_scale, given.samples, given.homes))
     for line in missed:
         print(f"missed: {line}")
     return 1 if missed else 0

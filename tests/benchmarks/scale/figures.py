@@ -18,6 +18,7 @@ class Figure:
         peer: What a peer took in the same run; None where the bar is a number.
         peer_name: Who that is.
         least: Whether `bar` is what must be reached rather than not passed.
+        growth: The most times as much that it may be as at the smallest size.
         note: What else should be known.
     """
 
@@ -28,6 +29,7 @@ class Figure:
     peer: float | None = None
     peer_name: str = ""
     least: bool = False
+    growth: float | None = None
     note: str = ""
 
     @property
@@ -42,6 +44,12 @@ class Figure:
             return True
         value = self.ours if self.ratio is None else self.ratio
         return value >= self.bar if self.least else value <= self.bar
+
+    def held_since(self, smallest: Figure | None) -> bool:
+        """Whether it is held, and has not grown too much since the smallest size."""
+        if self.growth is None or smallest is None or smallest is self:
+            return self.held
+        return self.held and self.ours <= self.growth * smallest.ours
 
 
 @dataclass
@@ -69,9 +77,26 @@ def bar_text(figure: Figure) -> str:
     if figure.bar is None:
         return ""
     sign = "≥" if figure.least else "≤"
-    if figure.peer is not None:
-        return f"{sign} {figure.bar:.3g} ×"
-    return f"{sign} {amount(figure.bar, figure.unit)}"
+    most = f"{figure.bar:.3g} ×" if figure.peer is not None else amount(figure.bar, figure.unit)
+    growth = f"; growth ≤ {figure.growth:.3g}" if figure.growth is not None else ""
+    return f"{sign} {most}{growth}"
+
+
+def missed(reports: Sequence[Report]) -> list[str]:
+    """The bars that were missed at the largest size, that of the growth included."""
+    before = {figure.what: figure for figure in reports[0].figures}
+    lines = []
+    for figure in reports[-1].figures:
+        old = before.get(figure.what)
+        if not figure.held_since(old):
+            grown = f" · {grown_text(figure, old)} times the smallest" if figure.growth else ""
+            lines.append(line(figure) + grown)
+    return lines
+
+
+def grown_text(figure: Figure, old: Figure | None) -> str:
+    """How many times as much it is as at the smallest size."""
+    return f"{figure.ours / old.ours:.2f}" if old is not None and old.ours else ""
 
 
 def line(figure: Figure) -> str:
@@ -104,12 +129,12 @@ def table(reports: Sequence[Report]) -> str:
             for known in by_size
         ]
         if growth:
-            old = before.get(figure.what)
-            cells.append(f"{figure.ours / old.ours:.2f}" if old and old.ours else "")
+            cells.append(grown_text(figure, before.get(figure.what)))
         peer = ""
         if figure.peer is not None:
             peer = f"{figure.peer_name} {amount(figure.peer, figure.unit)}"
         ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
-        verdict = "" if figure.bar is None else "yes" if figure.held else "**no**"
+        held = figure.held_since(before.get(figure.what))
+        verdict = "" if figure.bar is None else "yes" if held else "**no**"
         rows.append([figure.what, *cells, peer, ratio, bar_text(figure), verdict])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

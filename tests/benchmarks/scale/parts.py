@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.benchmarks.scale import bench_reads, bench_screens, bench_store
-from tests.benchmarks.scale.figures import Report, line, table
+from tests.benchmarks.scale.figures import Report, table
 from tests.benchmarks.scale.places import Place
 
 FOLDER = Path("build/scale")
@@ -55,8 +55,3 @@ def run(parts: Sequence[str], samples: str, folder: Path) -> list[Report]:
         reports.append(report)
     print(f"\n{table(reports)}", flush=True)
     return reports
-
-
-def missed(reports: Sequence[Report]) -> list[str]:
-    """The bars that were missed at the largest size."""
-    return [line(figure) for figure in reports[-1].figures if not figure.held]

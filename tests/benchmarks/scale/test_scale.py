@@ -9,7 +9,7 @@ import pytest
 from store.ingest import ingest
 from store.verify import verify
 from tests.benchmarks.scale.definitions import Size
-from tests.benchmarks.scale.figures import Figure, Report, table
+from tests.benchmarks.scale.figures import Figure, Report, missed, table
 from tests.benchmarks.scale.homes import add
 from tests.benchmarks.scale.places import copied, kept
 from wgen_tui.services.data.database import files_of
@@ -58,3 +58,13 @@ def test_the_table_has_the_growth_and_the_bars_of_the_largest_size() -> None:
     assert "1,000 / 10" in heads
     assert page == "| page | 2 ms | 3 ms | 1.50 |  |  | ≤ 50 ms | yes |"
     assert taken == "| ingest |  | 4 s |  | DuckDB 1 s | 4.00 | ≤ 3 × | **no** |"
+
+
+@pytest.mark.parametrize(("large", "held"), [(3.9, "yes"), (4.1, "**no**")])
+def test_what_grows_too_much_is_missed(large: float, held: str) -> None:
+    reports = [Report(10), Report(1000)]
+    for report, ours in zip(reports, (2.0, large), strict=True):
+        report.add(Figure("page", ours, "ms", 50, growth=2))
+    row = table(reports).splitlines()[-1]
+    assert row.endswith(f"| ≤ 50 ms; growth ≤ 2 | {held} |")
+    assert len(missed(reports)) == (held != "yes")
