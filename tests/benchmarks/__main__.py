@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import shutil
-import subprocess
 import sys
 import warnings
 from collections.abc import Sequence
@@ -23,6 +21,7 @@ import psutil
 import torch
 
 from tests.benchmarks import bench_grid, bench_sampling
+from tests.benchmarks.checkout import commit
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "duckdb", "textual")
 PARTS = ("grid", "sampling", "scale")
@@ -59,15 +58,6 @@ def processor() -> str:
         return platform.processor() or platform.machine()
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.machine())
-
-
-def commit() -> str:
-    """The commit that is measured, marked when something has changed since."""
-    if shutil.which("git") is None:
-        return "commit not known"
-    command = ["git", "describe", "--always", "--dirty"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "no checkout"
 
 
 def _grid() -> list[str]:
