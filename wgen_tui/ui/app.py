@@ -21,6 +21,7 @@ from wgen_tui.paths import Home
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import actions, services
 from wgen_tui.ui.modals.dialogs import HelpModal
+from wgen_tui.ui.painting import Painter
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.screens.experiments import ExperimentsScreen
 from wgen_tui.ui.screens.grade import GradeScreen
@@ -90,6 +91,7 @@ class WgenApp(App[int]):
         self.machine = machine
         self.supervisor_error = ""
         self._next_supervisor_check = float("-inf")
+        self._painter = Painter()
         self._first_screen = screen or "experiments"
         self._named_screens: dict[str, BaseScreen] = {}
 
@@ -125,6 +127,13 @@ class WgenApp(App[int]):
             self.notify(
                 self.supervisor_error, title="No supervisor", severity="error", markup=False
             )
+
+    def on_resize(self) -> None:
+        self._painter.forget()  # a terminal may wrap or clear what it shows
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        """Send what differs from what the terminal shows."""
+        super()._display(screen, self._painter.changes(renderable))
 
     def get_named_screen(self, name: str) -> BaseScreen:
         """A screen by name; created at its first use, then kept."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
+from textual.timer import Timer
 
 from wgen_tui.ui import actions, services
 from wgen_tui.ui.state import experiments as state
 from wgen_tui.ui.threads import ThreadedScreen, loads
 from wgen_tui.ui.widgets.bars import KeyBar, TopBar
+
+SETTLED = 0.12  # seconds without a move of the cursor, after which details are read
 
 
 class BaseScreen(ThreadedScreen):
@@ -21,6 +25,10 @@ class BaseScreen(ThreadedScreen):
         (0, "-narrow"),
         (120, "-wide"),
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._settling: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield TopBar(self.SCOPE, self.wgen.readonly)
@@ -52,6 +60,22 @@ class BaseScreen(ThreadedScreen):
 
     def experiment_picked(self) -> None:
         """Called when `pick_experiment` has chosen one."""
+
+    def when_settled(self, load: Callable[[], None]) -> None:
+        """Call `load` once the cursor has stood still: a held key moves faster than one reads."""
+        if self._settling is not None:
+            self._settling.stop()
+
+        def settled() -> None:
+            self._settling = None
+            load()
+
+        self._settling = self.set_timer(SETTLED, settled)
+
+    @property
+    def settling(self) -> bool:
+        """Whether the cursor moved a moment ago."""
+        return self._settling is not None
 
     def extra_help(self) -> list[tuple[str, list[actions.Action]]]:
         """Keys that depend on what the screen shows now, for the help."""

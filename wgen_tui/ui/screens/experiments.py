@@ -100,7 +100,11 @@ class ExperimentsScreen(BaseScreen):
         chosen = bool(self._shown) or bool(self._counts.get(info.slug))
         if info.slug != self._shown and not info.error and chosen:
             self.wgen.experiment = info.slug
-        self._read_definition(info)
+        self.when_settled(self._load_card)
+
+    def _load_card(self) -> None:
+        if (info := self._info) is not None:
+            self._read_definition(info)
 
     @loads("card", then="_show_card")
     def _read_definition(self, info: ExperimentInfo) -> tuple[ExperimentInfo, Definition | None]:

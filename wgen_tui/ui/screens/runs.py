@@ -132,14 +132,15 @@ class RunsScreen(RunActions):
         summary, text = self.query_one("#summary", Static), Text(f" {printable(line)}")
         if summary.content != text:  # a slow line carries only what is new
             summary.update(text, layout=False)
-        self._load_detail()
+        if not self.settling:
+            self._load_detail()
 
     @property
     def _run(self) -> RunStatus | None:
         return self.query_one("#list", VirtualTable).current
 
     def on_virtual_table_moved(self) -> None:
-        self._load_detail()
+        self.when_settled(self._load_detail)
 
     def _load_detail(self) -> None:
         run = self._run

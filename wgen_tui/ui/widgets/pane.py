@@ -24,7 +24,9 @@ class TextPane(VerticalScroll, can_focus=True):
 
     def show(self, text: Text, *, keep_place: bool = False) -> None:
         """Show `text` from its top, or from where the reader is."""
-        self.query_one(Static).update(text)
+        body = self.query_one(Static)
+        if body.content != text:  # a slow line carries only what is new
+            body.update(text)
         if not keep_place:
             self.scroll_home(animate=False)
 

@@ -26,6 +26,7 @@ from wgen_tui.ui.state.cells import Cell, Column, fitted, widths
 PAGE = 100
 PAGES_KEPT = 12
 GUTTER = 2
+KEPT = 2  # lines that stay in view when the list is scrolled
 
 
 class VirtualTable(ScrollView, can_focus=True):
@@ -291,11 +292,20 @@ class VirtualTable(ScrollView, can_focus=True):
     # Moving
 
     def _show_cursor(self) -> bool:
-        """Scroll by half a page when the cursor leaves the view; whether that was needed."""
+        """Scroll when the cursor leaves the view; whether that was needed.
+
+        By nearly a page, since each time the whole list is painted; to far away, the cursor comes
+        to stand in the middle.
+        """
         top, height = int(self.scroll_offset.y), max(self.size.height - 1, 1)
         if top <= self.cursor < top + height:
             return False
-        self.scroll_to(y=max(self.cursor - height // 2, 0), animate=False, force=True)
+        kept, above = min(KEPT, height - 1), height // 2
+        if top + height <= self.cursor < top + 2 * height:
+            above = kept
+        elif top - height < self.cursor < top:
+            above = height - 1 - kept
+        self.scroll_to(y=max(self.cursor - above, 0), animate=False, force=True)
         return True
 
     def move_to(self, index: int) -> None:

@@ -1,0 +1,81 @@
+"""What a key costs a slow line: the bytes that the screens send to a terminal.
+
+Promises: bytes are counted, not time; what follows a key after the cursor has settled (the detail)
+is not of the key.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+
+import pytest
+
+from tests.builders.home import write_run
+from tests.builders.mini_home import MiniHome
+from tests.builders.terminal import Terminal, terminal
+from wgen_tui.services.data.ingest import ingest_now
+
+KEYS = 60
+PAUSE = 0.06  # seconds between two keys: faster than the cursor settles
+RUNS = 80
+WORDS = [
+    "by",
+    "coach",
+    "train",
+    "and",
+    "ship",
+    "we",
+    "went",
+    "to",
+    "the",
+    "old",
+    "market",
+    "where",
+    "birds",
+    "of",
+    "many",
+    "names",
+    "sang",
+]
+
+
+@pytest.fixture
+def many(mini: MiniHome) -> MiniHome:
+    """Eighty runs, one of them with a training to draw and 120 samples."""
+    chance = random.Random(0)
+    mini.definition()
+    run_id = mini.run("old", 0, "treatment")
+    mini.draw(run_id, lambda *_: " ".join(chance.choices(WORDS, k=60)), draws=60)
+    mini.launch([run_id])
+    for seed in range(1, RUNS):
+        write_run(mini.home, f"mini-old-s{seed}-{seed:010x}", experiment="mini", seed=seed)
+    ingest_now(mini.home)
+    return mini
+
+
+def check_cursor(screen: Terminal) -> None:
+    """A burst of moves with its scrolling, then the detail, then nothing."""
+    screen.settle()
+    sent = [len(screen.press("j", PAUSE)) for _ in range(KEYS)]
+    assert statistics.median(sent) <= 100, sent
+    assert statistics.mean(sent) <= 300, sent
+    assert max(sent) > 500, "nothing was scrolled"
+    assert screen.settle(1.0) < 10_000  # what follows: the detail
+    assert len(screen.read(3.0)) < 600  # the strip's load of the machine, and nothing else
+
+
+def test_runs_send_the_cursor_and_no_more(many: MiniHome) -> None:
+    with terminal(["--home", many.home.root, "--readonly"]) as screen:
+        screen.until("Birds")
+        screen.press("2")
+        screen.until("worker.log")
+        check_cursor(screen)
+
+
+def test_samples_send_the_cursor_and_no_more(many: MiniHome) -> None:
+    with terminal(["--home", many.home.root, "--readonly"]) as screen:
+        screen.until("Birds")
+        screen.press("3")
+        screen.until("What of ")
+        check_cursor(screen)
