@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from store.samples import ids_of
+from store.samples.filters import ids_of
 
 
 def blind_queue(

@@ -10,13 +10,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from store import export
 from store.connect import read
 from store.console import plain
-from store.export import TooLarge, exporting
 from store.ingest import ingest
 from store.layout import StoreFiles
-from store.samples import Filter, where
+from store.samples import export
+from store.samples.export import TooLarge, exporting
+from store.samples.filters import Filter, where
 from tests.builders import store_home
 
 ODD = (

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from store import grades, listing, queries, samples
+from store import grades, queries
 from store.connect import open_for_writing, read
 from store.ingest import ingest, ingest_pending
 from store.layout import StoreFiles
-from store.samples import Filter
+from store.samples import facets, listing, rows
+from store.samples.filters import Filter
 from tests.builders import store_home
 from tests.builders.counted_reads import CountedConnection, Reads
 from tests.builders.file_reads import files_opened
@@ -44,9 +45,9 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Store]:
 
 Reader = Callable[[CountedConnection, Store], object]
 READERS: dict[str, Reader] = {
-    "page": lambda con, store: samples.page(con, store.ids),
-    "detail": lambda con, store: samples.detail(con, store.ids[50]),
-    "facets": lambda con, store: samples.facets(con, Filter(arm="old")),
+    "page": lambda con, store: rows.page(con, store.ids),
+    "detail": lambda con, store: rows.detail(con, store.ids[50]),
+    "facets": lambda con, store: facets.facets(con, Filter(arm="old")),
     "count": lambda con, store: listing.count(con, Filter()),
     "graded": lambda con, store: grades.graded_by(con, "made", "era", "human:ada"),
     "results": lambda con, store: queries.counts(con, "made", "era"),

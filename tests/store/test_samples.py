@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from store import grades, listing, queries, samples
+from store import grades, queries
 from store.connect import read
 from store.ingest import ingest
 from store.layout import StoreFiles
-from store.samples import Filter
+from store.samples import facets, filters, listing, rows
+from store.samples.filters import Filter
 from tests.builders import store_home
 
 
@@ -42,7 +43,7 @@ def test_a_page_is_the_same_from_either_end_and_from_between(
     files: StoreFiles, monkeypatch: pytest.MonkeyPatch, found: Filter, near: int, snapshot: bool
 ) -> None:
     monkeypatch.setattr(listing, "NEAR", near)
-    condition, values = samples.where(found)
+    condition, values = filters.where(found)
     with read(files) as con:
         query = f"select sample_id from samples s{condition} order by {', '.join(listing.ORDER)}"
         every = [row[0] for row in con.execute(query, values).fetchall()]
@@ -67,10 +68,10 @@ def test_draws_that_come_later_move_nothing(files: StoreFiles) -> None:
 def test_rows_come_in_the_order_of_their_ids(files: StoreFiles) -> None:
     with read(files) as con:
         ids = grades.blind_queue(con, store_home.EXPERIMENT)[10:20]
-        rows = samples.page(con, ids)
-        assert [row.sample_id for row in rows] == list(ids)
-        assert all(row.labels["broken"] == "ok" and row.broken is False for row in rows)
-        assert samples.page(con, []) == []
+        shown = rows.page(con, ids)
+        assert [row.sample_id for row in shown] == list(ids)
+        assert all(row.labels["broken"] == "ok" and row.broken is False for row in shown)
+        assert rows.page(con, []) == []
 
 
 def test_blind_order_is_not_the_natural_one(files: StoreFiles) -> None:
@@ -84,8 +85,8 @@ def test_blind_order_is_not_the_natural_one(files: StoreFiles) -> None:
 def test_detail_has_everything(files: StoreFiles) -> None:
     with read(files) as con:
         (sample_id,) = listing.listing(con, Filter(arm="old")).ids(con, 0, 1)
-        found = samples.detail(con, sample_id)
-        assert samples.detail(con, 1) is None
+        found = rows.detail(con, sample_id)
+        assert rows.detail(con, 1) is None
     assert found is not None
     assert found.messages == [{"role": "user", "content": "How?"}]
     assert found.prompt_text.startswith("<|user|>")
@@ -95,7 +96,7 @@ def test_detail_has_everything(files: StoreFiles) -> None:
 
 def test_facets_count_what_the_filter_lets_through(files: StoreFiles) -> None:
     with read(files) as con:
-        found = samples.facets(con, Filter(arm="old", seed=0))
+        found = facets.facets(con, Filter(arm="old", seed=0))
     assert found.arms == [("old", 30)]
     assert found.questions == [("light", 10), ("money", 10), ("travel", 10)]
     assert ("era", "19th_century", 24) in found.labels

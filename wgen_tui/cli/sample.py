@@ -22,7 +22,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 
 if TYPE_CHECKING:
-    from store.samples import Filter
+    from store.samples.filters import Filter
     from wgen_tui.services.data.sql import Format
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -56,7 +56,7 @@ def filter_options(function: F) -> F:
 
 def make_filter(label: str | None = None, **values: Any) -> Filter:
     """The filter that the options stand for."""
-    from store.samples import Filter
+    from store.samples.filters import Filter
 
     pair: tuple[str, str] | None = None
     if label is not None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from store.samples import Filter
+from store.samples.filters import Filter
 from tests.builders.scripted_server import Asked, Reply, Script, completion, failure, scripted
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import DoneRecord, Event, LaunchSpec

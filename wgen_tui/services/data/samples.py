@@ -8,15 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from store import export as stored_export
-from store import listing as stored_list
-from store import samples as stored
 from store.connect import Connection
 from store.console import Cancel as Cancel
 from store.console import Cancelled
-from store.listing import Listing
-from store.samples import Facets, Filter, SampleDetail, SampleRow
-from store.search import BadPattern
+from store.samples import export as stored_export
+from store.samples import facets as stored_facets
+from store.samples import listing as stored_list
+from store.samples import rows as stored
+from store.samples.facets import Facets
+from store.samples.filters import Filter
+from store.samples.listing import Listing
+from store.samples.rows import SampleDetail, SampleRow
+from store.samples.text_filter import BadPattern
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.data import sql
@@ -149,4 +152,4 @@ def detail(home: Home, sample_id: int) -> SampleDetail:
 def facets(home: Home, filter: Filter) -> Facets:  # noqa: A002
     """How many samples each value of each field has."""
     with _reading(home) as con:
-        return stored.facets(con, filter)
+        return stored_facets.facets(con, filter)

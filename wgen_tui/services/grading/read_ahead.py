@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from store import samples as stored
-from store.samples import SampleDetail
+from store.samples import rows as stored
+from store.samples.rows import SampleDetail
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import reading
 

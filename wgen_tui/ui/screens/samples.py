@@ -26,8 +26,9 @@ from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
     from store.console import Cancel
-    from store.listing import Listing
-    from store.samples import Facets, SampleDetail, SampleRow
+    from store.samples.facets import Facets
+    from store.samples.listing import Listing
+    from store.samples.rows import SampleDetail, SampleRow
 
 POLL_EVERY = 3.0
 DETAIL_DELAY = 0.12  # seconds; a held key moves faster than details are read

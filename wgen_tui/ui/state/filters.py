@@ -28,14 +28,14 @@ KEYS = {
 }
 NUMBERS = ("seed", "step")
 WORD = re.compile(
-    r"""(?P<text>/(?:[^/\\]|\\.)+/i?(?=\s|$)|"[^"]+"(?=\s|$))"""  # as in store.search
+    r"""(?P<text>/(?:[^/\\]|\\.)+/i?(?=\s|$)|"[^"]+"(?=\s|$))"""  # as in store.samples.text_filter
     r"""|(?:[^\s'"\\]|\\.|'[^']*'|"[^"]*")+(?=\s|$)|\S+"""
 )
 EXAMPLE = 'arm=old_birds seed=1 question=… label=era:19th_century words "a phrase" /regex/'
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The fields of a `store.samples.Filter` that `text` sets; the words left over are text.
+    """The fields of a `Filter` that `text` sets; the words left over are text.
 
     Raises:
         UsageError: an unknown key, a seed or step that is no number, a label without a judge.

@@ -15,7 +15,8 @@ from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BAD, BOLD, DIM, Cell, Column
 
 if TYPE_CHECKING:
-    from store.samples import Facets, SampleDetail, SampleRow
+    from store.samples.facets import Facets
+    from store.samples.rows import SampleDetail, SampleRow
 
 COLUMNS = (
     Column("arm", 15),

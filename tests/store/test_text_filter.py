@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from store.search import BadPattern, Term, condition, terms
+from store.samples.text_filter import BadPattern, Term, condition, terms
 
 TEXTS = (
     "The mail coach left London.",

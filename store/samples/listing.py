@@ -16,7 +16,8 @@ from typing import Any
 
 import duckdb
 
-from store.samples import Filter, SampleRow, literals, page, where
+from store.samples.filters import Filter, literals, where
+from store.samples.rows import SampleRow, page
 
 GROUP = ("experiment", "model", "arm", "seed", "step", "question", "paraphrase", "variant")
 ORDER = (*GROUP, "draw", "sample_id")

@@ -36,7 +36,7 @@ import pyarrow.parquet as pq
 
 from store.console import Rows, write_json
 from store.overlay import quoted
-from store.samples import Filter, where
+from store.samples.filters import Filter, where
 
 MEMORY = "320MB"
 SHARE = 48_000_000  # bytes of rows that are sorted at a time

@@ -1,0 +1,131 @@
+"""Samples of some ids, and everything about one.
+
+Promises: some samples cost one pass over the column of ids, without texts or grades of others: ids
+stand in the query as they are, which DuckDB hands down to the scan (`in (select unnest(?))` it does
+not). Nothing here holds more rows than it returns.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from store.samples.filters import literals
+
+COLUMNS = (
+    "sample_id, run_id, experiment, model, arm, seed, step, question, paraphrase, variant, draw, "
+    "completion, finish_reason, tokens"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRow:
+    """One line of a list of samples."""
+
+    sample_id: int
+    run_id: str
+    experiment: str
+    model: str
+    arm: str
+    seed: int
+    step: int
+    question: str
+    paraphrase: int
+    variant: str
+    draw: int
+    completion: str
+    finish_reason: str | None
+    tokens: int | None
+    broken: bool | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GradeInfo:
+    """One verdict on a sample that counts."""
+
+    judge: str
+    grader: str
+    label: str | None
+    number: float | None
+    explanation: str
+    signals: dict[str, Any]
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleDetail:
+    """Everything about one sample."""
+
+    row: SampleRow
+    messages: list[dict[str, str]]
+    prompt_text: str
+    logprob: float | None
+    draw_seed: int | None
+    sampling: dict[str, Any]
+    engine: str
+    launch_id: str
+    created_at: datetime | None
+    grades: list[GradeInfo]
+
+
+def page(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleRow]:
+    """The rows of these ids, in this order; ids that are gone are left out."""
+    if not ids:
+        return []
+    wanted = literals(ids)
+    rows = con.execute(f"select {COLUMNS} from samples where sample_id in ({wanted})").fetchall()
+    labels: dict[int, dict[str, str]] = {}
+    for sample_id, judge, label in con.execute(
+        "select sample_id, judge, label from grades where grader like 'rule:%' "
+        f"and label is not null and sample_id in ({wanted}) order by judge"
+    ).fetchall():
+        labels.setdefault(sample_id, {})[judge] = label
+    by_id = {row[0]: _row(row, labels.get(row[0], {})) for row in rows}
+    return [by_id[sample_id] for sample_id in ids if sample_id in by_id]
+
+
+def _row(row: Sequence[Any], labels: dict[str, str]) -> SampleRow:
+    broken = labels.get("broken")
+    values = dict(zip(COLUMNS.split(", "), row, strict=True))
+    return SampleRow(**values, broken=None if broken is None else broken == "broken", labels=labels)
+
+
+def detail(con: duckdb.DuckDBPyConnection, sample_id: int) -> SampleDetail | None:
+    """Everything about one sample; None if there is no such one."""
+    rows = page(con, [sample_id])
+    if not rows:
+        return None
+    more = con.execute(
+        "select s.logprob, s.draw_seed, s.sampling, s.engine, s.launch_id, s.created_at, "
+        "p.messages, p.text from samples s left join prompts p on p.prompt_id = s.prompt_id "
+        "and p.model = s.model and p.experiment = s.experiment "
+        f"where s.sample_id = {int(sample_id)} limit 1"
+    ).fetchall()
+    if not more:
+        return None
+    logprob, draw_seed, sampling, engine, launch_id, created_at, messages, text = more[0]
+    grades = con.execute(
+        "select judge, grader, label, number, explanation, signals, created_at from grades "
+        f"where sample_id = {int(sample_id)} order by grader, judge"
+    ).fetchall()
+    return SampleDetail(
+        row=rows[0],
+        messages=json.loads(messages) if messages else [],
+        prompt_text=text or "",
+        logprob=logprob,
+        draw_seed=draw_seed,
+        sampling=json.loads(sampling) if sampling else {},
+        engine=engine or "",
+        launch_id=launch_id or "",
+        created_at=created_at,
+        grades=[
+            GradeInfo(judge, grader, label, number, why or "", json.loads(signals or "{}"), at)
+            for judge, grader, label, number, why, signals, at in grades
+        ],
+    )
