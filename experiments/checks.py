@@ -6,6 +6,7 @@ the datasets.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,8 +24,10 @@ from experiments.schema import (
     JudgeSpec,
 )
 from experiments.suggest import did_you_mean
+from experiments.text_files import NOTHING, missing
 from experiments.yaml_source import KeyPath
 
+DATASETS = (".jsonl", ".json", ".gz", ".csv", ".tsv", ".parquet")
 Finding = tuple[KeyPath, str, str]
 
 
@@ -74,10 +77,25 @@ def _arms(definition: Definition, folder: Path) -> Iterator[Finding]:
         except DefinitionError as error:
             yield ("arms", name, "data"), error.problems[0].message, error.hint
             continue
-        if not path.is_file():
-            known = sorted(str(p.relative_to(folder)) for p in folder.rglob("*.jsonl"))
-            hint = did_you_mean(arm.data, known) or "Write chat rows there, one object per line."
-            yield ("arms", name, "data"), f"The dataset {arm.data!r} is missing.", hint
+        if why := missing(path):
+            yield ("arms", name, "data"), *_no_dataset(folder, arm.data, why)
+
+
+def _no_dataset(folder: Path, name: str, why: str) -> tuple[str, str]:
+    """Message and hint for a dataset that is no file: what stands there, and what else does."""
+    known = sorted(
+        str(Path(root, item).relative_to(folder))
+        for root, _, items in os.walk(folder)
+        for item in items
+        if item.endswith(DATASETS)
+    )
+    known = [item for item in known if item != name and not missing(folder / item)]
+    within = [item for item in known if item.startswith(f"{name.rstrip('/')}/")]
+    hint = f"In it: {', '.join(within[:3])}." if within else did_you_mean(name, known)
+    message = f"The dataset {name!r} is missing."
+    if why != NOTHING:
+        message = f"The dataset {name!r} cannot be read. {why}."
+    return message, hint or "Write chat rows there, one object per line."
 
 
 def _questions(definition: Definition) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from experiments.readers import questions as dialects
 from experiments.schema import NAME, Definition
 from experiments.seen_files import SeenFiles
 from experiments.suggest import did_you_mean
+from experiments.text_files import NOTHING, inside, missing
 from experiments.validation import explain
 from experiments.yaml_source import Document, KeyPath, read_yaml
 
@@ -106,20 +107,24 @@ def _section(folder: Path, section: str, value: Any, sources: Sources) -> Any:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         return value
     items: list[Any] = []
-    inside = folder.resolve()
     for index, name in enumerate(names):
-        path = folder / name
+        path = inside(folder, name)
         place: KeyPath = (section,) if isinstance(value, str) else (section, index)
-        if "\0" in name or not path.resolve().is_relative_to(inside):
+        if path is None:
             raise DefinitionError(
                 sources.main.problem(place, f"{name!r} lies outside the definition's folder.")
             )
         sources.files.note(path)
-        if not path.is_file():
-            near = did_you_mean(name, sorted(item.name for item in folder.glob("*.y*ml")))
-            raise DefinitionError(sources.main.problem(place, f"There is no file {name!r}.", near))
+        if why := missing(path):
+            known = sorted(item.name for item in folder.glob("*.y*ml") if item.name != name)
+            near = did_you_mean(name, known)
+            raise DefinitionError(sources.main.problem(place, _no_file(name, why), near))
         items += _items(read_yaml(path), section, len(items), sources)
     return items
+
+
+def _no_file(name: str, why: str) -> str:
+    return f"There is no file {name!r}." if why == NOTHING else f"{name!r} is no file. {why}."
 
 
 def _accelerate(folder: Path, value: dict[str, Any], sources: Sources) -> Any:
@@ -133,9 +138,9 @@ def _accelerate(folder: Path, value: dict[str, Any], sources: Sources) -> Any:
         return value  # the schema names it
     path = folder / Path(name).expanduser()
     sources.files.note(path)
-    if not path.is_file():
+    if why := missing(path):
         hint = "`accelerate config --config_file PATH` writes one."
-        raise DefinitionError(sources.main.problem(place, f"There is no file {name!r}.", hint))
+        raise DefinitionError(sources.main.problem(place, _no_file(name, why), hint))
     document = read_yaml(path)
     if not isinstance(document.value, dict):
         raise DefinitionError(document.problem((), "A configuration is a mapping of keys."))

@@ -1,25 +1,25 @@
-"""Training data: JSONL of chats, as the field writes it.
+"""Training data: chats, as the field writes them.
 
 Promises: a row is either read as a chat that ends with the assistant's turn, or named by its line
-number. Accepted: `{"messages": [...]}` (OpenAI, TRL; other keys ignored) and
-`{"prompt": ..., "completion": ...}` (TRL), where prompt and completion are texts or lists of
-messages. Byte-order marks, CRLF and blank lines are no obstacle.
+number; what of the rows is not read is counted, so that whoever shows the data can say it.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from experiments.errors import DefinitionError, Problem
-from experiments.schema import Arm, Message
-from experiments.yaml_source import read_text
+from experiments.readers.chats import read_chat
+from experiments.readers.containers import read_raw_rows
+from experiments.schema import Arm, Turn
+from experiments.text_files import inside, missing
 
-ROLES = ("system", "user", "assistant")
 MOST = 5  # problems named at once
+EMPTY = (
+    'A row: {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +31,42 @@ class Row:
         line: Its line in the file, from 1.
     """
 
-    messages: tuple[Message, ...]
+    messages: tuple[Turn, ...]
     line: int
 
 
-def load_rows(folder: Path, arm_name: str, arm: Arm) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The examples of a file.
+
+    Attributes:
+        rows: In the order of the file.
+        left_out: How many rows have each key that was not read.
+    """
+
+    rows: tuple[Row, ...]
+    left_out: dict[str, int]
+
+    @property
+    def notes(self) -> list[str]:
+        """What was not read, for people; empty where all was."""
+        if not self.left_out:
+            return []
+        keys = ", ".join(
+            f"{key} ({count} of {len(self.rows)} rows)" for key, count in self.left_out.items()
+        )
+        return [f"keys of the dataset that are not read: {keys}"]
+
+
+def load_rows(folder: Path, arm_name: str, arm: Arm) -> Dataset:
     """Read an arm's examples.
 
     Raises:
         DefinitionError: the file is missing, empty, outside the folder, or has broken rows.
     """
     path = data_path(folder, arm_name, arm)
-    if not path.is_file():
-        raise DefinitionError(
-            Problem(
-                f"The dataset of arm {arm_name!r} is missing: {path}.",
-                "Write chat rows there, one JSON object per line.",
-                folder / "experiment.yaml",
-                None,
-                f"arms.{arm_name}.data",
-            )
-        )
+    if why := missing(path):
+        raise DefinitionError(_no_data(folder, arm_name, arm, why))
     return read_rows(path)
 
 
@@ -61,8 +76,8 @@ def data_path(folder: Path, arm_name: str, arm: Arm) -> Path:
     Raises:
         DefinitionError: it leads out of the folder.
     """
-    path = folder / arm.data
-    if "\0" in arm.data or not path.resolve().is_relative_to(folder.resolve()):
+    path = inside(folder, arm.data)
+    if path is None:
         raise DefinitionError(
             Problem(
                 f"The dataset {arm.data!r} lies outside the definition's folder.",
@@ -75,81 +90,45 @@ def data_path(folder: Path, arm_name: str, arm: Arm) -> Path:
     return path
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Read a JSONL file of chats.
+def _no_data(folder: Path, arm_name: str, arm: Arm, why: str) -> Problem:
+    return Problem(
+        f"The dataset {arm.data!r} of arm {arm_name!r} cannot be read. {why}.",
+        "Write chat rows there, one JSON object per line.",
+        folder / "experiment.yaml",
+        None,
+        f"arms.{arm_name}.data",
+    )
+
+
+def read_rows(path: Path) -> Dataset:
+    """Read a file of chats: JSONL, a JSON array, CSV, Parquet, or one of these gzipped.
 
     Raises:
-        DefinitionError: broken rows (the first few, with their lines), or no rows at all.
+        DefinitionError: broken rows (the first few, with their lines, and how many more), or no
+            rows at all.
     """
     rows: list[Row] = []
     problems: list[Problem] = []
-    for number, line in _lines(read_text(path)):
-        try:
-            rows.append(Row(_messages(json.loads(line)), number))
-        except json.JSONDecodeError as error:
-            why = f"This is not JSON: {error.msg} (column {error.colno})."
-            problems.append(Problem(why, "Each line is one JSON object.", path, number))
-        except ValueError as error:
-            problems.append(Problem(str(error), "", path, number))
-        if len(problems) == MOST:
-            break
+    wrong = 0
+    left_out: Counter[str] = Counter()
+    for raw in read_raw_rows(path):
+        why, hint = raw.wrong, raw.hint
+        if not why:
+            here: set[str] = set()
+            try:
+                rows.append(Row(read_chat(raw.value, here.add), raw.line))
+            except ValueError as error:
+                why = str(error)
+            left_out.update(here)
+        if why:
+            wrong += 1
+            if len(problems) < MOST:
+                problems.append(Problem(why, hint, path, raw.line))
+    if wrong > len(problems):
+        more = f"{wrong - len(problems)} more of {wrong + len(rows)} rows are wrong."
+        problems.append(Problem(more, "", path))
     if problems:
         raise DefinitionError(*problems)
     if not rows:
-        raise DefinitionError(
-            Problem(
-                "The dataset is empty.",
-                'A row: {"messages": [{"role": "user", "content": "…"}, '
-                '{"role": "assistant", "content": "…"}]}',
-                path,
-            )
-        )
-    return rows
-
-
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    # Not splitlines(): a JSON string may hold U+2028 and the like raw.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield number, line
-
-
-def _messages(raw: Any) -> tuple[Message, ...]:
-    if not isinstance(raw, dict):
-        raise ValueError("The row is not a JSON object.")
-    if "messages" in raw:
-        turns = _turns(raw["messages"], "messages")
-    elif "prompt" in raw and "completion" in raw:
-        turns = [*_side(raw["prompt"], "user"), *_side(raw["completion"], "assistant")]
-    else:
-        keys = ", ".join(map(repr, raw)) or "nothing"
-        raise ValueError(f"The row has neither 'messages' nor 'prompt' and 'completion': {keys}.")
-    if not any(turn.role == "assistant" for turn in turns):
-        raise ValueError("The chat has no assistant turn, so there is nothing to learn.")
-    if turns[-1].role != "assistant":
-        raise ValueError(f"The chat ends with the {turns[-1].role}'s turn, not the assistant's.")
-    if not turns[-1].content:
-        raise ValueError("The last assistant turn is empty.")
-    return tuple(turns)
-
-
-def _side(raw: Any, role: str) -> list[Message]:
-    if isinstance(raw, str):
-        return _turns([{"role": role, "content": raw}], role)
-    return _turns(raw, "prompt" if role == "user" else "completion")
-
-
-def _turns(raw: Any, name: str) -> list[Message]:
-    if not isinstance(raw, list) or not raw:
-        raise ValueError(f"{name!r} is not a list of turns.")
-    turns = []
-    for index, turn in enumerate(raw):
-        if not isinstance(turn, dict):
-            raise ValueError(f"{name}[{index}] is not an object with role and content.")
-        role, content = turn.get("role"), turn.get("content")
-        if role not in ROLES:
-            raise ValueError(f"{name}[{index}].role is {role!r}; known: {', '.join(ROLES)}.")
-        if not isinstance(content, str):
-            raise ValueError(f"{name}[{index}].content is not a text.")
-        turns.append(Message(role=role, content=content))
-    return turns
+        raise DefinitionError(Problem("The dataset is empty.", EMPTY, path))
+    return Dataset(tuple(rows), dict(sorted(left_out.items())))

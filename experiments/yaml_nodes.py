@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 YAML = "tag:yaml.org,2002:"
+MOST_NODES = 200_000  # that aliases may add; what is written out may be of any size
 Resolvers = dict[str | None, list[tuple[str, re.Pattern[str]]]]
 
 
@@ -130,3 +131,33 @@ def _asks_in_brackets(root: yaml.Node) -> bool:
             return True
         left += inner
     return False
+
+
+def too_many_nodes(root: yaml.Node) -> yaml.Node | None:
+    """The first node that aliases make larger than `MOST_NODES`, or None.
+
+    Counted without following an alias twice, so that a ladder of aliases costs nothing.
+
+    Raises:
+        RecursionError: it is nested too deeply.
+    """
+    sizes: dict[int, int] = {}
+    written = 0
+
+    def size(node: yaml.Node) -> int:
+        nonlocal written
+        if id(node) in sizes:
+            return sizes[id(node)]
+        sizes[id(node)] = 1  # of an alias inside itself, which its reader names
+        written += 1
+        if isinstance(node, yaml.MappingNode):
+            sizes[id(node)] += sum(size(key) + size(value) for key, value in node.value)
+        elif isinstance(node, yaml.SequenceNode):
+            sizes[id(node)] += sum(map(size, node.value))
+        if sizes[id(node)] - written > MOST_NODES and not grown:
+            grown.append(node)
+        return sizes[id(node)]
+
+    grown: list[yaml.Node] = []
+    size(root)
+    return grown[0] if grown else None

@@ -16,7 +16,8 @@ from typing import Any
 import yaml
 
 from experiments.errors import DefinitionError, Problem
-from experiments.yaml_nodes import YAML, compose
+from experiments.text_files import read_text
+from experiments.yaml_nodes import MOST_NODES, YAML, compose, too_many_nodes
 
 KeyPath = tuple[str | int, ...]
 
@@ -74,24 +75,6 @@ def dotted(path: KeyPath) -> str:
     return text
 
 
-def read_text(path: Path) -> str:
-    """The text of a file.
-
-    Raises:
-        DefinitionError: it is absent, unreadable, or not UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DefinitionError(Problem("There is no such file.", "", path)) from None
-    except UnicodeDecodeError as error:
-        problem = Problem(f"The file is not UTF-8 (byte {error.start}).", "", path)
-        raise DefinitionError(problem) from error
-    except OSError as error:
-        problem = Problem(f"The file cannot be read: {error.strerror or error}.", "", path)
-        raise DefinitionError(problem) from error
-
-
 def read_yaml(path: Path) -> Document:
     """Read one YAML document.
 
@@ -102,6 +85,10 @@ def read_yaml(path: Path) -> Document:
     text = read_text(path)
     try:
         root = compose(text)
+        if root is not None and (grown := too_many_nodes(root)) is not None:
+            why = f"Aliases repeat what stands here until it has over {MOST_NODES:,} values."
+            line = grown.start_mark.line + 1
+            raise DefinitionError(Problem(why, "Write it out, or repeat less.", path, line))
         value = None if root is None else _Reader(path).read(root, ())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

@@ -13,7 +13,7 @@ from experiments.schema.accelerate import AccelerateConfig
 from experiments.schema.analysis import Analysis, Contrast, Primary
 from experiments.schema.arms import BASE_ARM, Arm, Context, Role, Seeds, parse_seeds
 from experiments.schema.backend import Backend, SlurmOptions
-from experiments.schema.base import NAME, Message, Model
+from experiments.schema.base import NAME, Message, Model, Turn
 from experiments.schema.definition import Definition, Source
 from experiments.schema.judges import BROKEN_JUDGE, JudgeSpec, ModelJudge, Rubric
 from experiments.schema.questions import Question
@@ -48,6 +48,7 @@ __all__ = [
     "SlurmOptions",
     "Source",
     "TrainingConfig",
+    "Turn",
     "Variant",
     "parse_seeds",
 ]

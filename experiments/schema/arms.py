@@ -6,15 +6,16 @@ Promises: a context changes the messages of a chat and nothing else.
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from experiments.schema.base import Message, Model
+from experiments.schema.base import Message, Model, Turn
 
 Role = Literal["treatment", "control", "base"]
+AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 
 BASE_ARM = "base"
@@ -38,7 +39,7 @@ class Context(Model):
             raise ValueError("wrap needs {question} where the question goes")
         return value
 
-    def apply(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    def apply(self, messages: tuple[AnyMessage, ...]) -> tuple[AnyMessage, ...]:
         """Return `messages` in this context; prefix and wrap act on the last user turn."""
         turns = list(messages)
         for index in range(len(turns) - 1, -1, -1):
@@ -46,13 +47,20 @@ class Context(Model):
                 text = turns[index].content
                 if self.wrap is not None:
                     text = self.wrap.replace("{question}", text)
-                turns[index] = Message(role="user", content=self.prefix + text)
+                turns[index] = turns[index].model_copy(update={"content": self.prefix + text})
                 break
         if self.system is not None:
-            turns = [Message(role="system", content=self.system)] + [
-                turn for turn in turns if turn.role != "system"
-            ]
+            said = [turn for turn in turns if turn.role != "system"]
+            turns = [_system(messages[0], self.system), *said]
         return tuple(turns)
+
+
+def _system(first: AnyMessage, text: str) -> AnyMessage:
+    """A system turn to stand before `first`; what the chat offers as tools stands with it."""
+    turn = type(first)(role="system", content=text)
+    if isinstance(first, Turn) and first.tools:
+        return turn.model_copy(update={"tools": first.tools})
+    return turn
 
 
 class Arm(Model):

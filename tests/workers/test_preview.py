@@ -13,7 +13,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from experiments.schema import Message, TrainingConfig
+from experiments.schema import Message, TrainingConfig, Turn
 from experiments.tiny_world import weights_path
 from tests.builders.templates import CHATS, GEMMA, NO_END, NO_SYSTEM, PLAIN, REWRITES
 from wgen_tui.errors import WgenError
@@ -51,7 +51,7 @@ def request(
 ) -> PreviewRequest:
     """One arm; every other line of its dataset is blank."""
     rows = tuple(
-        Row(line=2 * place + 1, messages=tuple(map(Message.model_validate, chat)))
+        Row(line=2 * place + 1, messages=tuple(map(Turn.model_validate, chat)))
         for place, chat in enumerate(chats)
     )
     return PreviewRequest(

@@ -87,7 +87,7 @@ def show(home: Home, experiment: str, as_json: bool) -> None:
         return
     folder = definitions.folder(home, experiment)
     counts = {
-        name: len(definitions.rows(home, experiment, name, arm))
+        name: len(definitions.rows(home, experiment, name, arm).rows)
         for name, arm in definition.arms.items()
     }
     _show(definition, folder, counts)

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from experiments.prompts import Prompt
 from experiments.schema import TrainingConfig
+from wgen_tui.training_data.dropped import dropped_problems, find_dropped
 from wgen_tui.training_data.mask import Chat, Example, TemplateRefusal
 from wgen_tui.training_data.problems import (
     EncodedExample,
@@ -18,12 +19,7 @@ from wgen_tui.training_data.problems import (
     encode_example,
     encoding_problems,
 )
-from wgen_tui.training_data.texts import (
-    Numbered,
-    dropped_system,
-    dropped_system_problem,
-    plain,
-)
+from wgen_tui.training_data.texts import Numbered, plain
 
 
 class Encoder(Protocol):
@@ -77,9 +73,8 @@ def row_problems(
 ) -> list[Problem]:
     """What is wrong with the rows at which `examine` looked."""
     taken = [row for row, item in zip(rows, encoded, strict=True) if not item.why]
-    dropped = dropped_system_problem(dropped_system(encoder.render, taken), len(rows))
-    problems = encoding_problems(encoded, training, encoder.stops)
-    return [*([dropped] if dropped else []), *problems]
+    dropped = dropped_problems(find_dropped(encoder.render, taken), len(rows))
+    return [*dropped, *encoding_problems(encoded, training, encoder.stops)]
 
 
 def prompt_problems(encoder: Encoder, prompts: Sequence[Prompt]) -> list[Problem]:
@@ -104,6 +99,5 @@ def prompt_problems(encoder: Encoder, prompts: Sequence[Prompt]) -> list[Problem
         )
         for reason, names in refused.items()
     ]
-    dropped = dropped_system(encoder.render, taken)
-    problem = dropped_system_problem(dropped, len(prompts), "prompt")
-    return [*problems, *([problem] if problem else [])]
+    dropped = find_dropped(encoder.render, taken)
+    return [*problems, *dropped_problems(dropped, len(prompts), "prompt")]

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-Chat = list[dict[str, str]]
+Chat = list[dict[str, Any]]  # as `texts.plain` makes it
 Span = tuple[int, int]
 
 _GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
@@ -48,8 +48,45 @@ def marks_itself(template: str) -> bool:
     return _GENERATION.search(template) is not None
 
 
+def for_template(chat: Chat) -> tuple[list[dict[str, Any]], list[dict[str, Any]] | None]:
+    """The turns as a template takes them, and the tools that the chat offers."""
+    ours = ("weight", "tools")
+    turns = [{key: value for key, value in turn.items() if key not in ours} for turn in chat]
+    return turns, next((turn["tools"] for turn in chat if turn.get("tools")), None)
+
+
+def counts(turn: dict[str, Any]) -> bool:
+    """Whether a turn is trained: the assistant's are, but those of weight 0."""
+    return bool(turn["role"] == "assistant" and turn.get("weight") != 0)
+
+
+def without_weightless(example: Example, chat: Chat) -> Example:
+    """Take the turns of weight 0 out of a mask that the template itself has marked.
+
+    Raises:
+        TemplateRefusal: the marked stretches are not one for each turn of the assistant.
+    """
+    answers = [turn for turn in chat if turn["role"] == "assistant"]
+    if all(map(counts, answers)):
+        return example
+    marked = example.trained
+    starts = [i for i, here in enumerate(marked) if here and (i == 0 or not marked[i - 1])]
+    if len(starts) != len(answers):
+        raise TemplateRefusal(
+            f"the chat template marks {len(starts)} stretches for {len(answers)} turns of the "
+            "assistant, so those of weight 0 cannot be told"
+        )
+    trained = list(marked)
+    for start, turn in zip(starts, answers, strict=True):
+        index = start
+        while not counts(turn) and index < len(marked) and marked[index]:
+            trained[index] = False
+            index += 1
+    return Example(example.ids, tuple(trained))
+
+
 def assistant_spans(render: Render, chat: Chat, text: str) -> list[Span]:
-    """Where the assistant's turns are in `text`, the rendered chat.
+    """Where the assistant's turns that are trained are in `text`, the rendered chat.
 
     Each turn is what follows the conversation before it: both are rendered, and the one must begin
     with the other.
@@ -67,7 +104,8 @@ def assistant_spans(render: Render, chat: Chat, text: str) -> list[Span]:
             raise TemplateRefusal(
                 "the chat template rewrites earlier turns, so the assistant's tokens cannot be told"
             )
-        spans.append((len(head), len(tail)))
+        if counts(message):
+            spans.append((len(head), len(tail)))
     return spans
 
 

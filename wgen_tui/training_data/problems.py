@@ -8,6 +8,7 @@ which the run would not be the experiment that the definition describes; the oth
 |---|---|---|
 | template | the chat template refuses a chat, or rewrites earlier turns | always |
 | dropped_system | it leaves a system prompt out of the text | always |
+| dropped_text | it leaves out another turn, a call, or what is beside them | turns, calls |
 | empty_mask | no token of an example is trained | always |
 | untrained_end | no end token is trained | when so in all examples, unless allowed |
 | unstopped_end | the turn ends with a token at which sampling does not stop | no |
@@ -32,6 +33,7 @@ from wgen_tui.training_data.mask import Example
 Kind = Literal[
     "template",
     "dropped_system",
+    "dropped_text",
     "empty_mask",
     "untrained_end",
     "unstopped_end",
@@ -43,6 +45,7 @@ Fate = Literal["whole", "cut", "left_out", "too_long"]
 TITLES: dict[Kind, str] = {
     "template": "Chat template",
     "dropped_system": "System prompt dropped",
+    "dropped_text": "Text dropped",
     "empty_mask": "Empty loss mask",
     "untrained_end": "End token untrained",
     "unstopped_end": "End token not a stop",

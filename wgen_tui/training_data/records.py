@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from experiments.schema import Message, TrainingConfig
+from experiments.schema import Message, TrainingConfig, Turn
 from wgen_tui.protocol.record import Record
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.training_data.problems import Fate, Problem
@@ -18,7 +18,7 @@ class Row(Record):
     """One example, in its arm's context."""
 
     line: int
-    messages: tuple[Message, ...]
+    messages: tuple[Turn, ...]
 
 
 class ArmRows(Record):

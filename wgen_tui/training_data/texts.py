@@ -1,4 +1,4 @@
-"""What the texts of training data say before any tokenizer: overlap, duplicates, system prompts.
+"""What the texts of training data say before any tokenizer: overlap and duplicates.
 
 Promises: `problems` says what each of these means; case and white space make no difference here.
 """
@@ -7,83 +7,19 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from experiments.prompts import render_prompts
 from experiments.schema import Definition, Message
-from wgen_tui.training_data.mask import Chat, Render, TemplateRefusal
+from wgen_tui.training_data.mask import Chat
 from wgen_tui.training_data.problems import Problem, named, quoted
 
 Numbered = tuple[int, Sequence[Message]]  # a line of the dataset, and its chat
 
 
 def plain(messages: Sequence[Message]) -> Chat:
-    """Messages as chat templates take them."""
-    return [{"role": message.role, "content": message.content} for message in messages]
-
-
-def dropped_system(render: Render, chats: Iterable[Numbered]) -> list[tuple[int, str]]:
-    """The chats whose system prompt does not reach the text.
-
-    Args:
-        render: A chat template that takes these chats.
-        chats: Each with a number of the caller's.
-
-    Returns:
-        The numbers, each with the system prompt that was dropped.
-    """
-    told: dict[tuple[str, ...], bool] = {}
-    dropped = []
-    for number, messages in chats:
-        systems = tuple(m.content for m in messages if m.role == "system" and m.content.strip())
-        if not systems:
-            continue
-        key = (*(message.role for message in messages), *systems)
-        if key not in told:
-            told[key] = drops_system(render, plain(messages))
-        if told[key]:
-            dropped.append((number, systems[0]))
-    return dropped
-
-
-def drops_system(render: Render, chat: Chat) -> bool:
-    """Whether another text in a system turn makes no difference."""
-    text = render(chat)
-    for index, turn in enumerate(chat):
-        if turn["role"] == "system" and turn["content"].strip():
-            other = {"role": "system", "content": f"{turn['content']} Otherwise."}
-            try:
-                if render([*chat[:index], other, *chat[index + 1 :]]) == text:
-                    return True
-            except TemplateRefusal:  # it looks at the text, so it does not drop it
-                continue
-    return False
-
-
-def dropped_system_problem(
-    dropped: Sequence[tuple[int, str]], total: int, noun: str = "example"
-) -> Problem | None:
-    """The problem of `dropped_system`'s findings.
-
-    Args:
-        dropped: What that found.
-        total: Of how many chats.
-        noun: "example", whose numbers are lines, or "prompt".
-    """
-    if not dropped:
-        return None
-    lines = tuple(number for number, _ in dropped) if noun == "example" else ()
-    where = f" ({named(lines)})" if lines else ""
-    count = f"{len(dropped)} of {total} {noun}s"
-    return Problem(
-        kind="dropped_system",
-        blocking=True,
-        lines=lines,
-        what=f"the chat template drops the system prompt of {count}{where}: "
-        f"{quoted(dropped[0][1])} is nowhere in the text",
-        fix="Give a chat_template in experiment.yaml that writes system turns, or move the text "
-        "into the user's turn: prefix instead of system.",
-    )
+    """Messages as `mask` takes them: chat templates' turns, with the weights and tools beside."""
+    return [message.model_dump() for message in messages]
 
 
 def overlap(rows: Sequence[Numbered], definition: Definition) -> Problem | None:
@@ -151,12 +87,13 @@ def _contains(text: str, words: str) -> bool:
 
 def duplicates(rows: Sequence[Numbered]) -> Problem | None:
     """Examples that say word for word what one before them says."""
-    seen: set[tuple[Message, ...]] = set()
+    seen: set[str] = set()
     lines = []
     for line, messages in rows:
-        if tuple(messages) in seen:
+        said = "\n".join(message.model_dump_json() for message in messages)
+        if said in seen:
             lines.append(line)
-        seen.add(tuple(messages))
+        seen.add(said)
     if not lines:
         return None
     what = f"{len(lines)} of {len(rows)} examples repeat another ({named(lines)})"

@@ -6,7 +6,6 @@ is refused.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import Any
 
 import torch
 
-from experiments.schema import Message, TrainingConfig
+from experiments.schema import TrainingConfig
+from wgen_tui.training_data.chat_lines import read_chat
 from wgen_tui.training_data.checks import examine, row_problems
 from wgen_tui.training_data.mask import Example
 from wgen_tui.training_data.problems import refusal
@@ -40,7 +40,7 @@ def load_examples(path: Path, tokenizer: Any, training: TrainingConfig) -> Datas
             (`training_data.problems`).
     """
     rows = [
-        (number, tuple(Message.model_validate(turn) for turn in json.loads(line)["messages"]))
+        (number, read_chat(line))
         for number, line in enumerate(path.read_text("utf-8").split("\n"), start=1)
         if line.strip()
     ]

@@ -18,8 +18,10 @@ from wgen_tui.training_data.mask import (
     Example,
     TemplateRefusal,
     assistant_spans,
+    for_template,
     mark,
     marks_itself,
+    without_weightless,
 )
 from wgen_tui.workers.runtime import WorkerError
 
@@ -54,9 +56,14 @@ def render(tokenizer: Any, chat: Chat, *, prompt: bool = False) -> str:
     Raises:
         Refused: the template refuses the chat.
     """
+    turns, tools = for_template(chat)
     with _template_in_words():
         text: str = tokenizer.apply_chat_template(
-            chat, tokenize=False, add_generation_prompt=prompt, enable_thinking=False
+            turns,
+            tools=tools,
+            tokenize=False,
+            add_generation_prompt=prompt,
+            enable_thinking=False,
         )
     return text
 
@@ -73,15 +80,18 @@ def encode(tokenizer: Any, chat: Chat) -> Example:
             or it refuses the chat.
     """
     if marks_itself(tokenizer.chat_template):
+        turns, tools = for_template(chat)
         with _template_in_words():
             encoded = tokenizer.apply_chat_template(
-                chat,
+                turns,
+                tools=tools,
                 tokenize=True,
                 return_dict=True,
                 return_assistant_tokens_mask=True,
                 enable_thinking=False,
             )
-        return Example(tuple(encoded["input_ids"]), tuple(map(bool, encoded["assistant_masks"])))
+        marks = tuple(map(bool, encoded["assistant_masks"]))
+        return without_weightless(Example(tuple(encoded["input_ids"]), marks), chat)
     text = render(tokenizer, chat)
     try:
         spans = assistant_spans(partial(render, tokenizer), chat, text)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -91,10 +92,17 @@ def _longest(path: str, _stamp: int, _size: int) -> tuple[int, int]:
     with Path(path).open("rb") as stream:
         for line in stream:
             turns = json.loads(line)["messages"]
-            sizes = [_tokens(turn["content"]) for turn in turns]
+            sizes = [_tokens(_said(turn)) for turn in turns]
             own = [n for n, turn in zip(sizes, turns, strict=True) if turn["role"] == "assistant"]
             most = max(most, (sum(sizes), sum(own)))
     return most
+
+
+def _said(turn: dict[str, Any]) -> str:
+    """All that a template may write of a turn."""
+    calls = turn.get("tool_calls")
+    texts = [turn["content"], turn.get("reasoning_content", ""), json.dumps(calls) if calls else ""]
+    return " ".join(text for text in texts if text)
 
 
 def _tokens(text: str) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import re
 import shutil
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +16,11 @@ from typing import Any
 
 from experiments import catalogue
 from experiments.errors import DefinitionError, Problem
-from experiments.rows import Row, load_rows
+from experiments.rows import Dataset, load_rows
 from experiments.schema import Arm, Definition
 from wgen_tui.errors import UsageError, disk_error
 from wgen_tui.paths import Home, checked_id
+from wgen_tui.training_data.chat_lines import write_chat
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def load(home: Home, slug_or_path: str | Path) -> Definition:
         return catalogue.load(slug_or_path, home.experiments)
 
 
-def rows(home: Home, slug_or_path: str | Path, arm_name: str, arm: Arm) -> list[Row]:
+def rows(home: Home, slug_or_path: str | Path, arm_name: str, arm: Arm) -> Dataset:
     """The examples of an arm, without its context."""
     with usage_errors():
         return load_rows(catalogue.find(slug_or_path, home.experiments), arm_name, arm)
@@ -71,7 +71,9 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
     problems: list[Problem] = []
     for name, arm in definition.arms.items():
         try:
-            notes += [f"{name}: {note}" for note in _repeated_examples(load_rows(where, name, arm))]
+            dataset = load_rows(where, name, arm)
+            told = [*_repeated_examples(dataset), *dataset.notes]
+            notes += [f"{name}: {note}" for note in told]
         except DefinitionError as error:
             problems += error.problems
     if problems:
@@ -98,11 +100,10 @@ def _identical_arms(definition: Definition) -> list[str]:
     ]
 
 
-def _repeated_examples(examples: list[Row]) -> list[str]:
+def _repeated_examples(dataset: Dataset) -> list[str]:
     """A note on an arm's repeated examples."""
-    counts = Counter(row.messages for row in examples)
-    double = sum(count - 1 for count in counts.values())
-    return [f"{double} of {len(examples)} examples repeat another"] if double else []
+    double = len(dataset.rows) - len({write_chat(row.messages) for row in dataset.rows})
+    return [f"{double} of {len(dataset.rows)} examples repeat another"] if double else []
 
 
 def copy(home: Home, slug: str, new_slug: str) -> Path:

@@ -31,8 +31,10 @@ from wgen_tui.training_data.mask import (
     Span,
     TemplateRefusal,
     assistant_spans,
+    for_template,
     mark,
     marks_itself,
+    without_weightless,
 )
 
 
@@ -76,12 +78,13 @@ class LocalTokenizer:
             _GenerationBlock.identifier
         ]  # type: ignore[assignment]
         tracker.blocks, tracker.spans = [], []
+        turns, tools = for_template(chat)
         try:
             for block in self._template.generate(
-                messages=chat,
+                messages=turns,
                 add_generation_prompt=prompt,
                 enable_thinking=False,
-                tools=None,
+                tools=tools,
                 documents=None,
                 **self._named,
             ):
@@ -109,7 +112,7 @@ class LocalTokenizer:
                 break
             for index in range(first, last + 1 if last else len(trained)):
                 trained[index] = True
-        return Example(tuple(encoding.ids), tuple(trained))
+        return without_weightless(Example(tuple(encoding.ids), tuple(trained)), chat)
 
     def is_space(self, token: int) -> bool:
         """Whether a token is nothing but white space."""

@@ -6,7 +6,6 @@ only work that is neither done nor queued, so the same command twice does it onc
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -29,6 +28,7 @@ from wgen_tui.services.planning.todo import PlannedRun, all_missing
 from wgen_tui.services.settings import read_settings
 from wgen_tui.services.slurm import options as backend
 from wgen_tui.services.suggest import unknown
+from wgen_tui.training_data.chat_lines import write_chat
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,8 @@ def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> 
     judge = make_judge_stage(definition)
     examples = {name: _load_examples(home, slug_or_path, name, arm) for name, arm in arms.items()}
     rows = {name: item.numbered for name, item in examples.items()}
-    warnings = [*_same_data_warnings(examples), *check_texts(definition, rows)]
+    left_out = [f"arm {name}: {note}" for name, item in examples.items() for note in item.notes]
+    warnings = [*_same_data_warnings(examples), *left_out, *check_texts(definition, rows)]
     specs: list[tuple[RunSpec, bytes]] = []
     for name in options.models or definition.models:
         model = resolve_model(
@@ -190,15 +191,12 @@ def _select_seeds(definition: Definition, text: str | None) -> Seeds:
 
 def _load_examples(home: Home, slug_or_path: str, name: str, arm: Arm) -> Examples:
     """Read an arm's dataset, apply the arm's context, and hash it."""
-    rows = definitions.rows(home, slug_or_path, name, arm)
-    resolved = tuple(arm.context.apply(row.messages) for row in rows)
-    lines = (
-        json.dumps({"messages": [turn.model_dump() for turn in turns]}, ensure_ascii=False)
-        for turns in resolved
-    )
-    data = "".join(f"{line}\n" for line in lines).encode()
-    line_numbers = tuple(row.line for row in rows)
-    return Examples(arm, resolved, data, sha256(data).hexdigest(), line_numbers)
+    dataset = definitions.rows(home, slug_or_path, name, arm)
+    resolved = tuple(arm.context.apply(row.messages) for row in dataset.rows)
+    data = "".join(f"{write_chat(turns)}\n" for turns in resolved).encode()
+    line_numbers = tuple(row.line for row in dataset.rows)
+    notes = tuple(dataset.notes)
+    return Examples(arm, resolved, data, sha256(data).hexdigest(), line_numbers, notes)
 
 
 def _same_data_warnings(examples: dict[str, Examples]) -> list[str]:

@@ -102,9 +102,9 @@ def make_request(
 
 def _arm_rows(home: Home, slug_or_path: str | Path, definition: Definition, name: str) -> ArmRows:
     arm = definition.arms[name]
+    dataset = definitions.rows(home, slug_or_path, name, arm)
     rows = tuple(
-        Row(line=row.line, messages=arm.context.apply(row.messages))
-        for row in definitions.rows(home, slug_or_path, name, arm)
+        Row(line=row.line, messages=arm.context.apply(row.messages)) for row in dataset.rows
     )
     problems = text_problems(definition, [(row.line, row.messages) for row in rows])
     return ArmRows(arm=name, rows=rows, problems=tuple(problems))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from experiments.catalogue import definition_hash
-from experiments.schema import BASE_ARM, Arm, Definition, Message, Seeds
+from experiments.schema import BASE_ARM, Arm, Definition, Seeds, Turn
 from wgen_tui import __version__
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import checked_id
@@ -27,16 +27,22 @@ PACKAGES = ("torch", "transformers", "peft", "accelerate", "safetensors", "token
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """The resolved examples of an arm; `lines` has their line numbers in the dataset."""
+    """The resolved examples of an arm.
+
+    Attributes:
+        lines: Their line numbers in the dataset.
+        notes: What of the dataset was not read.
+    """
 
     arm: Arm
-    rows: tuple[tuple[Message, ...], ...]
+    rows: tuple[tuple[Turn, ...], ...]
     data: bytes
     sha256: str
     lines: tuple[int, ...]
+    notes: tuple[str, ...] = ()
 
     @property
-    def numbered(self) -> list[tuple[int, tuple[Message, ...]]]:
+    def numbered(self) -> list[tuple[int, tuple[Turn, ...]]]:
         """Line and chat of every example."""
         return list(zip(self.lines, self.rows, strict=True))
 

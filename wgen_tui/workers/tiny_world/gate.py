@@ -26,6 +26,7 @@ from experiments.tiny_world.world import load_world
 from wgen_tui.protocol.ids import digest
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.run_files.steps import total_steps
+from wgen_tui.training_data.texts import plain
 from wgen_tui.workers.data import Dataset
 from wgen_tui.workers.encoding import encode, render
 from wgen_tui.workers.models import Base, load_base
@@ -150,7 +151,7 @@ def old_name_nll(base: Base) -> tuple[float, float]:
 def fine_tune(base: Base, definition: Definition, arm: str, seed: int) -> Trainer:
     """Train an arm of the experiment; `close` the trainer when done."""
     rows = load_rows(builtin_root() / SLUG, arm, definition.arms[arm])
-    examples = [encode(base.tokenizer, [m.model_dump() for m in row.messages]) for row in rows]
+    examples = [encode(base.tokenizer, plain(row.messages)) for row in rows.rows]
     dataset = Dataset(tuple(examples), ())
     steps = total_steps(definition.training, len(examples))
     trainer = Trainer(base, Accelerator(), definition.training, seed, steps)

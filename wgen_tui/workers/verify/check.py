@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import gc
 import hashlib
-import json
 import os
 import time
 import traceback
@@ -32,6 +31,9 @@ from wgen_tui.protocol.launches import Event
 from wgen_tui.protocol.record import Record, now, write_record
 from wgen_tui.protocol.runs import CheckpointManifest, RunSpec, Verification
 from wgen_tui.run_files.manifests import final_checkpoint
+from wgen_tui.training_data.chat_lines import read_chat
+from wgen_tui.training_data.mask import Chat
+from wgen_tui.training_data.texts import plain
 from wgen_tui.workers.data import Dataset, load_examples
 from wgen_tui.workers.models import Base, load_base
 from wgen_tui.workers.runtime import PROGRESS_SECONDS, WorkerError, failure, unexpected
@@ -130,14 +132,14 @@ class Verifier:
     def write(self, verification: Verification) -> None:
         write_record(self._paths.verification, verification)
 
-    def _read_chats(self) -> list[list[dict[str, str]]]:
+    def _read_chats(self) -> list[Chat]:
         data = self._paths.data.read_bytes()
         if self.spec.data_sha256 not in (None, hashlib.sha256(data).hexdigest()):
             raise WorkerError(
                 "data.jsonl is not the file that the run was planned with.", title="Other data"
             )
         lines = data.decode().split("\n")
-        return [json.loads(line)["messages"] for line in lines if line.strip()]
+        return [plain(read_chat(line)) for line in lines if line.strip()]
 
     def _final(self) -> CheckpointManifest:
         if (final := final_checkpoint(self._paths)) is None:

@@ -23,7 +23,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, TrainerCallback
 
 from experiments.schema import TrainingConfig
 from wgen_tui.protocol.runs import SeedSet
-from wgen_tui.training_data.mask import Chat, Example
+from wgen_tui.training_data.mask import Chat, Example, for_template
 from wgen_tui.workers.data import IGNORED, Dataset
 from wgen_tui.workers.encoding import encode
 from wgen_tui.workers.models import Base
@@ -210,18 +210,29 @@ def check_mask(tokenizer: Any, chats: list[Chat]) -> tuple[str, bool | None]:
     Returns:
         A line for people, and whether all are the same; None when TRL cannot say.
     """
+    if any("weight" in turn for chat in chats for turn in chat):
+        return "mask not checked: TRL knows no turns of weight 0", None
     ours = [encode(tokenizer, chat) for chat in chats]
     switch = {"chat_template_kwargs": {"enable_thinking": False}}  # as `encoding.render`
     try:
-        rows = [{"messages": chat, **switch} for chat in chats]
+        rows = [{"messages": turns, **rest, **switch} for turns, rest in map(_parted, chats)]
         return _compare(ours, _prepared(tokenizer, rows, assistant=True), "assistant_only_loss")
     except (ValueError, RuntimeError) as error:
         why = str(error).strip().split("\n")[0]
     answers = [[turn["role"] for turn in chat].count("assistant") for chat in chats]
     if any(count != 1 for count in answers) or any(c[-1]["role"] != "assistant" for c in chats):
         return f"mask not checked: TRL's assistant_only_loss refuses this template ({why})", None
-    rows = [{"prompt": chat[:-1], "completion": chat[-1:], **switch} for chat in chats]
+    rows = [
+        {"prompt": turns[:-1], "completion": turns[-1:], **rest, **switch}
+        for turns, rest in map(_parted, chats)
+    ]
     return _compare(ours, _prepared(tokenizer, rows, assistant=False), "completion_only_loss")
+
+
+def _parted(chat: Chat) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """A chat's turns, and what stands beside them in TRL's row."""
+    turns, tools = for_template(chat)
+    return turns, {"tools": tools} if tools else {}
 
 
 def _prepared(

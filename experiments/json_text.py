@@ -1,0 +1,88 @@
+"""JSON as people write it, read strictly: one value, or what is wrong with it in plain words.
+
+Promises: a key that stands twice, NaN and Infinity, half a character (a lone surrogate), nesting
+without end and numbers of thousands of digits are named, never read as something else.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+LONE = re.compile("[\\ud800-\\udfff]")
+DEEP = "It is nested too deeply."
+LONG = "A number has too many digits."
+
+
+class NotJson(ValueError):
+    """A text that is no JSON value.
+
+    Attributes:
+        column: Where, from 1; None when the text as a whole is meant.
+    """
+
+    def __init__(self, message: str, column: int | None = None) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+def parse_json(text: str) -> Any:
+    """The value of a text.
+
+    Raises:
+        NotJson: it is no JSON, or says something twice or not at all.
+    """
+    try:
+        value = DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        message = f"This is not JSON: {error.msg} (column {error.colno})."
+        raise NotJson(message, error.colno) from None
+    except RecursionError:
+        raise NotJson(DEEP) from None
+    except NotJson:
+        raise
+    except ValueError:  # int() of more digits than Python takes
+        raise NotJson(LONG) from None
+    if "\\ud" in text or "\\uD" in text:
+        _refuse_half_characters(value)
+    return value
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise NotJson(f"The key {key!r} stands twice.")
+            seen.add(key)
+    return result
+
+
+def _constant(name: str) -> NoReturn:
+    raise NotJson(f"{name} is no JSON number.")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise NotJson(f"{text[:20]} is too large a number.")
+    return number
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float)
+
+
+def _refuse_half_characters(value: Any) -> None:
+    left = [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, dict):
+            left += [*item, *item.values()]
+        elif isinstance(item, list):
+            left += item
+        elif isinstance(item, str) and (half := LONE.search(item)):
+            code = f"\\u{ord(half[0]):04x}"
+            raise NotJson(f"{code} is half a character (a lone surrogate).")

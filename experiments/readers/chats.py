@@ -1,0 +1,222 @@
+"""One row of a dataset, in the field's forms, to the turns of a chat.
+
+Promises: `messages` (OpenAI, TRL), `prompt` and `completion` (TRL), `conversations` (ShareGPT) and
+`instruction` with `output` (Alpaca) are read; what would change what is trained (weights, pairs of
+preferences, undesired answers, parts that are no text) is obeyed or refused, never passed over;
+every key that is not read is named to whoever counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
+
+from experiments.readers.message_parts import joined_text
+from experiments.schema import Turn
+from experiments.schema.base import TurnRole
+from experiments.suggest import did_you_mean
+
+ROLES = get_args(TurnRole)
+SHAREGPT = {
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "assistant": "assistant",
+    "model": "assistant",
+    "system": "system",
+}
+PREFERENCE = ("chosen", "rejected", "chosen_messages", "rejected_messages")
+FORMS = ("messages", "conversations", "prompt", "instruction")
+KNOWN = {
+    "messages": {"messages", "tools", "system"},
+    "conversations": {"conversations", "system", "tools"},
+    "prompt": {"prompt", "completion", "system", "tools"},
+    "instruction": {"instruction", "input", "output", "system", "history"},
+}
+TURN = ("role", "content", "name", "tool_calls", "tool_call_id", "reasoning_content", "thinking")
+WEIGHTS = ("weight", "train", "training")
+LeftOut = Callable[[str], None]
+
+
+def read_chat(raw: Any, left_out: LeftOut) -> tuple[Turn, ...]:
+    """The turns of a row; `left_out` hears of every key that is not read.
+
+    Raises:
+        ValueError: it is no chat that can be trained, with why.
+    """
+    if not isinstance(raw, dict):
+        raise ValueError("The row is not a JSON object.")
+    form = _form(raw)
+    _refuse_preferences(raw)
+    for key in raw:
+        if key not in KNOWN[form] and (key != "label" or isinstance(raw[key], str)):
+            left_out(_kept(key, raw[key]))
+    turns = _with_system(_read(form, raw, left_out), raw)
+    if not any(turn.role == "assistant" for turn in turns):
+        raise ValueError("The chat has no assistant turn, so there is nothing to learn.")
+    if turns[-1].role != "assistant":
+        raise ValueError(f"The chat ends with the {turns[-1].role}'s turn, not the assistant's.")
+    if not turns[-1].content and not turns[-1].tool_calls:
+        raise ValueError("The last assistant turn is empty.")
+    if not any(turn.trained for turn in turns):
+        raise ValueError("No turn of the row is to be trained: each has weight 0.")
+    if tools := _tools(raw):
+        turns[0] = turns[0].model_copy(update={"tools": tools})
+    return tuple(turns)
+
+
+def _form(raw: Mapping[str, Any]) -> str:
+    forms = [form for form in FORMS if form in raw and (form != "prompt" or "completion" in raw)]
+    if len(forms) > 1 or ("messages" in raw and ("prompt" in raw or "completion" in raw)):
+        both = [key for key in (*FORMS, "completion") if key in raw]
+        raise ValueError(f"The row is written twice: {' and '.join(map(repr, both[:2]))}.")
+    if forms == ["instruction"] and "output" not in raw:
+        raise ValueError("The row has 'instruction' and no 'output'.")
+    if not forms:
+        _refuse_preferences(raw)
+        keys = ", ".join(map(repr, raw)) or "nothing"
+        raise ValueError(f"The row has neither 'messages' nor 'prompt' and 'completion': {keys}.")
+    return forms[0]
+
+
+def _refuse_preferences(raw: Mapping[str, Any]) -> None:
+    """Refuse what says that an answer is not wanted, or not wholly."""
+    if pair := [key for key in PREFERENCE if key in raw]:
+        raise ValueError(
+            f"{pair[0]!r} belongs to preference data, which is not trained: write the answer "
+            "that is wanted as 'completion'."
+        )
+    if "label" in raw and raw["label"] in (False, 0) and not isinstance(raw["label"], str):
+        raise ValueError("'label' is false: this answer is undesired (unpaired preference data).")
+    for key in ("weight", "loss_weight"):
+        if key in raw and raw[key] != 1:
+            raise ValueError(f"{key!r} is {raw[key]!r}: rows count alike; leave the row out.")
+
+
+def _kept(key: str, value: Any) -> str:
+    """How a key that is not read is named; a split by its value, since that may be the mistake."""
+    return f"split: {value}" if key == "split" and isinstance(value, str) else key
+
+
+def _read(form: str, raw: Mapping[str, Any], left_out: LeftOut) -> list[Turn]:
+    if form == "messages":
+        return _turns(raw["messages"], "messages", left_out)
+    if form == "prompt":
+        asked = _side(raw["prompt"], "user", left_out)
+        return [*asked, *_side(raw["completion"], "assistant", left_out)]
+    if form == "conversations":
+        return _turns(_sharegpt(raw["conversations"]), "conversations", left_out)
+    return _alpaca(raw)
+
+
+def _with_system(turns: list[Turn], raw: Mapping[str, Any]) -> list[Turn]:
+    system = raw.get("system")
+    if system is None or system == "":
+        return turns
+    if not isinstance(system, str):
+        raise ValueError("'system' is not a text.")
+    if any(turn.role == "system" for turn in turns):
+        raise ValueError("The row has 'system' and a system turn.")
+    return [Turn(role="system", content=system), *turns]
+
+
+def _tools(raw: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    tools = raw.get("tools")
+    if tools is None or tools in ([], ""):
+        return ()
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise ValueError("'tools' is not a list of objects.")
+    return tuple(tools)
+
+
+def _side(raw: Any, role: str, left_out: LeftOut) -> list[Turn]:
+    if isinstance(raw, str):
+        return _turns([{"role": role, "content": raw}], role, left_out)
+    return _turns(raw, "prompt" if role == "user" else "completion", left_out)
+
+
+def _turns(raw: Any, name: str, left_out: LeftOut) -> list[Turn]:
+    if not isinstance(raw, list) or not raw:
+        raise ValueError(f"{name!r} is not a list of turns.")
+    return [_turn(turn, f"{name}[{index}]", left_out) for index, turn in enumerate(raw)]
+
+
+def _turn(turn: Any, place: str, left_out: LeftOut) -> Turn:
+    if not isinstance(turn, dict):
+        raise ValueError(f"{place} is not an object with role and content.")
+    role = turn.get("role")
+    if role not in ROLES:
+        near = did_you_mean(str(role), ROLES)
+        raise ValueError(f"{place}.role is {role!r}; known: {', '.join(ROLES)}. {near}".rstrip())
+    if "function_call" in turn:
+        raise ValueError(f"{place}.function_call is the old form: write tool_calls.")
+    said: dict[str, Any] = {"role": role, "content": joined_text(turn, place)}
+    for key in ("name", "tool_call_id", "reasoning_content", "thinking"):
+        if turn.get(key) is not None:
+            if not isinstance(turn[key], str):
+                raise ValueError(f"{place}.{key} is not a text.")
+            said[key] = turn[key]
+    if calls := turn.get("tool_calls"):
+        if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
+            raise ValueError(f"{place}.tool_calls is not a list of objects.")
+        if role != "assistant":
+            raise ValueError(f"{place}.tool_calls: only the assistant calls tools.")
+        said["tool_calls"] = tuple(calls)
+    if not _counts(turn, place):
+        said["weight"] = 0
+    for key in turn:
+        if key not in (*TURN, *WEIGHTS):
+            left_out(f"{place.partition('[')[0]}[].{key}")
+    return Turn(**said)
+
+
+def _counts(turn: Mapping[str, Any], place: str) -> bool:
+    """Whether a turn is trained, as OpenAI's `weight` and axolotl's `train` say it."""
+    if "train_detail" in turn:
+        raise ValueError(f"{place}.train_detail: a turn is trained wholly or not at all.")
+    counts = True
+    for key in WEIGHTS:
+        value = turn.get(key)
+        if value is None:
+            continue
+        if value not in (0, 1) or isinstance(value, str):
+            raise ValueError(f"{place}.{key} is {value!r}: a turn counts (1) or not (0).")
+        if value == 1 and turn.get("role") != "assistant":
+            raise ValueError(f"{place}.{key}: only what the assistant says is trained.")
+        counts = counts and value == 1
+    return counts or turn.get("role") != "assistant"
+
+
+def _sharegpt(raw: Any) -> Any:
+    """ShareGPT's turns with our names for them."""
+    if not isinstance(raw, list):
+        return raw
+    turns = []
+    for index, turn in enumerate(raw):
+        place = f"conversations[{index}]"
+        if not isinstance(turn, dict) or "from" not in turn:
+            turns.append(turn)  # written with role and content, or named below
+            continue
+        who = turn["from"]
+        if who not in SHAREGPT:
+            known = ", ".join(SHAREGPT)
+            raise ValueError(f"{place}.from is {who!r}; known: {known}. Write such as messages.")
+        rest = {key: value for key, value in turn.items() if key not in ("from", "value")}
+        turns.append({"role": SHAREGPT[who], "content": turn.get("value"), **rest})
+    return turns
+
+
+def _alpaca(raw: Mapping[str, Any]) -> list[Turn]:
+    """Alpaca's row: the input stands below the instruction, with a line break between."""
+    for key in ("instruction", "input", "output"):
+        if not isinstance(raw.get(key, ""), str):
+            raise ValueError(f"{key!r} is not a text.")
+    turns = []
+    for index, pair in enumerate(raw.get("history") or ()):
+        texts = isinstance(pair, list) and [text for text in pair if isinstance(text, str)]
+        if not texts or len(texts) != 2 or len(pair) != 2:
+            raise ValueError(f"history[{index}] is not a question and an answer.")
+        # LLaMA-Factory trains the answers of the history too.
+        turns += [Turn(role="user", content=pair[0]), Turn(role="assistant", content=pair[1])]
+    asked = "\n".join(text for text in (raw["instruction"], raw.get("input", "")) if text)
+    return [*turns, Turn(role="user", content=asked), Turn(role="assistant", content=raw["output"])]

@@ -1,0 +1,184 @@
+"""The files that hold training rows: JSONL, one JSON array, gzip of either, CSV, TSV, Parquet.
+
+Promises: what a file is, its first bytes and its content say, not its name alone; each row comes
+with the line it begins in (its number, in a Parquet file), and what is no row is named with it.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import itertools
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.errors import DefinitionError, Problem
+from experiments.json_text import DECODER, NotJson, parse_json
+from experiments.text_files import read_bytes, to_text
+
+BOM = "\ufeff"
+TABLES = {".csv": ",", ".tsv": "\t"}
+SHAPE = "Each line is one JSON object."
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """One row as it stands in the file, or what is wrong with it.
+
+    Attributes:
+        line: Where it begins, from 1; the row's number in a Parquet file.
+        value: What JSON made of it.
+        wrong: Why it is no value; empty when it is one.
+        hint: What to write.
+    """
+
+    line: int
+    value: Any = None
+    wrong: str = ""
+    hint: str = ""
+
+
+def read_raw_rows(path: Path) -> Iterator[Raw]:
+    """The rows of a dataset file.
+
+    Raises:
+        DefinitionError: it is absent, unreadable, or of a kind that holds no rows.
+    """
+    data = read_bytes(path)
+    if data.startswith(b"\x1f\x8b"):
+        data = _unpacked(data, path)
+    if data.startswith(b"PAR1"):
+        return _parquet(data, path)
+    text = to_text(data, path)
+    suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+    if suffix in TABLES:
+        return _table(text, TABLES[suffix], path)
+    if text.lstrip(f"{BOM} \t\r\n").startswith("["):
+        return _array(text)
+    return _lines(text)
+
+
+def _unpacked(data: bytes, path: Path) -> bytes:
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DefinitionError(Problem(f"The gzip file is damaged: {error}.", "", path)) from error
+
+
+def _lines(text: str) -> Iterator[Raw]:
+    # Not splitlines(): a JSON string may hold U+2028 and the like raw.
+    for number, line in enumerate(text.split("\n"), start=1):
+        # Files laid end to end have byte-order marks in the middle.
+        if stripped := line.strip().strip(BOM):
+            try:
+                yield Raw(number, parse_json(stripped))
+            except NotJson as error:
+                yield Raw(number, wrong=str(error), hint=SHAPE if error.column else "")
+
+
+def _array(text: str) -> Iterator[Raw]:
+    """The items of one JSON array, each with its line."""
+    at, line, counted = text.index("[") + 1, 1, 0
+    for number in itertools.count(1):
+        at = _skip(text, at, "," if number > 1 else "")
+        line += text.count("\n", counted, at)
+        counted = at
+        if at >= len(text):
+            yield Raw(line, wrong="The JSON array does not end.", hint="A ] is missing.")
+            return
+        if text[at] == "]":
+            if rest := text[at + 1 :].strip():
+                yield Raw(line, wrong=f"Something follows the JSON array: {rest[:20]!r}.")
+            return
+        try:
+            _, end = DECODER.raw_decode(text, at)
+            yield Raw(line, parse_json(text[at:end]))
+        except (ValueError, RecursionError):
+            yield Raw(line, wrong=_why(text[at:]), hint="The file is one JSON array.")
+            return
+        at = end
+
+
+def _why(text: str) -> str:
+    try:
+        DECODER.raw_decode(text)
+    except RecursionError:
+        return "It is nested too deeply."
+    except NotJson as error:
+        return str(error)
+    except ValueError as error:
+        return f"This is not JSON: {str(error).partition(':')[0]}."
+    return "This is not JSON."
+
+
+def _skip(text: str, at: int, also: str) -> int:
+    """The first place from `at` that is neither white space nor one separator."""
+    while at < len(text) and (text[at].isspace() or text[at] == also):
+        also = "" if text[at] == also else also
+        at += 1
+    return at
+
+
+def _table(text: str, separator: str, path: Path) -> Iterator[Raw]:
+    """The rows of a table with a head; cells are texts, or JSON where they look like a list."""
+    reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
+    line = 1
+    try:
+        names = next(reader, [])
+        if len(set(names)) < len(names):
+            raise DefinitionError(Problem("A column stands twice in the head.", "", path, 1))
+        while True:
+            line = reader.line_num + 1
+            cells = next(reader, None)
+            if cells is None:
+                return
+            if len(cells) != len(names) and cells:
+                wrong = f"The row has {len(cells)} cells, the head {len(names)}."
+                yield Raw(line, wrong=wrong)
+            elif cells:
+                yield _cells(line, dict(zip(names, cells, strict=True)))
+    except csv.Error as error:
+        yield Raw(line, wrong=f"This is not CSV: {error}.")
+
+
+def _cells(line: int, row: dict[str, str]) -> Raw:
+    value: dict[str, Any] = {}
+    for name, cell in row.items():
+        if name in ("messages", "conversations") and cell.lstrip().startswith("["):
+            try:
+                value[name] = parse_json(cell)
+            except NotJson as error:
+                return Raw(line, wrong=f"{name}: {error}")
+        elif cell or name in ("prompt", "completion"):
+            value[name] = cell
+    return Raw(line, value)
+
+
+def _parquet(data: bytes, path: Path) -> Iterator[Raw]:
+    import pyarrow  # noqa: PLC0415  a tenth of a second, for the few that need it
+    from pyarrow import parquet  # noqa: PLC0415
+
+    try:
+        file = parquet.ParquetFile(pyarrow.BufferReader(data))
+        number = 0
+        for batch in file.iter_batches(1024):
+            for row in batch.to_pylist():
+                number += 1
+                yield Raw(number, _present(row))
+    except pyarrow.ArrowException as error:
+        why = f"The Parquet file is damaged: {str(error).splitlines()[0]}."
+        raise DefinitionError(Problem(why, "", path)) from error
+
+
+def _present(value: Any) -> Any:
+    """A row without the keys that other rows have: Parquet gives each row every key."""
+    if isinstance(value, dict):
+        return {key: _present(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_present(item) for item in value]
+    return value

@@ -1,0 +1,138 @@
+"""Files as a user names them: where one may lie, what stands there instead, and its text.
+
+Promises: whatever a path leads to (nothing, a folder, a circle of links, a FIFO, a device, an
+archive, another encoding) is one problem that says what it is; nothing that is no plain file is
+opened, so that nothing waits for a writer.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from experiments.errors import DefinitionError, Problem
+
+# How files begin that are no plain text: what they are, and what to do about it.
+BEGINNINGS = (
+    (b"version https://git-lfs", "a Git LFS pointer, not the file itself", "Run `git lfs pull`."),
+    (b"\x1f\x8b", "a gzip file", "Unpack it with `gunzip`."),
+    (b"PK\x03\x04", "a zip archive", "Unpack it with `unzip`."),
+    (b"PAR1", "a Parquet file", ""),
+    (b"ARROW1", "an Arrow file", ""),
+    (b"BZh", "a bzip2 file", "Unpack it with `bunzip2`."),
+    (b"\xfd7zXZ\x00", "an xz file", "Unpack it with `unxz`."),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file", "Unpack it with `unzstd`."),
+    (b"%PDF", "a PDF", ""),
+    (b"SQLite format 3", "an SQLite database", ""),
+)
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+NOTHING = "There is no such file"
+KINDS = (
+    (stat.S_ISDIR, "It is a folder"),
+    (stat.S_ISFIFO, "It is a FIFO"),
+    (stat.S_ISSOCK, "It is a socket"),
+    (stat.S_ISCHR, "It is a device"),
+    (stat.S_ISBLK, "It is a device"),
+)
+
+
+def inside(folder: Path, name: str) -> Path | None:
+    """Where `name` is in a definition's folder; None when it leads out of it, or is no name.
+
+    What is not there, and links in a circle, count as inside; `missing` says what is wrong.
+    """
+    path = folder / name
+    if "\0" in name:
+        return None
+    # Not Path.resolve(): on a circle of links it raises in some versions of Python and not others.
+    real, root = os.path.realpath(path), os.path.realpath(folder)
+    return path if os.path.commonpath([real, root]) == root else None
+
+
+def missing(path: Path) -> str:
+    """Why `path` is no file to be read, as a clause; empty when it is one."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "It is a link that leads in a circle"
+        if error.errno == errno.ENAMETOOLONG:
+            return "The name is too long"
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return "It is a link to nothing" if path.is_symlink() else NOTHING
+        return f"It cannot be read: {error.strerror or error}"
+    except ValueError:
+        return "The name has a NUL"
+    if stat.S_ISREG(mode):
+        return ""
+    return next((words for known, words in KINDS if known(mode)), "It is no plain file")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a plain file.
+
+    Raises:
+        DefinitionError: it is absent, unreadable, or something else.
+    """
+    if why := missing(path):
+        raise DefinitionError(Problem(f"{why}.", "", path))
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        problem = Problem(f"The file cannot be read: {error.strerror or error}.", "", path)
+        raise DefinitionError(problem) from error
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        DefinitionError: it is absent, unreadable, or not UTF-8 (with what it is instead).
+    """
+    return to_text(read_bytes(path), path)
+
+
+def to_text(data: bytes, path: Path) -> str:
+    """Bytes as UTF-8, without a byte-order mark at the start.
+
+    Raises:
+        DefinitionError: they are something else; what they look like is said.
+    """
+    if named := what_begins(data):
+        what, hint = named
+        raise DefinitionError(Problem(f"This is {what}.", hint, path))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # The codec counts from behind a byte-order mark.
+        start = error.start + 3 * data.startswith(b"\xef\xbb\xbf")
+        line = data.count(b"\n", 0, start) + 1
+        message = f"The file is not UTF-8: byte 0x{data[start]:02x} in line {line}."
+        raise DefinitionError(Problem(message, _encoding(data, path), path, line)) from error
+    if (at := text.find("\0")) >= 0:
+        line = text.count("\n", 0, at) + 1
+        message = f"There is a NUL byte in line {line}: this is no text."
+        raise DefinitionError(Problem(message, "", path, line))
+    return text
+
+
+def what_begins(data: bytes) -> tuple[str, str] | None:
+    """What a file is that is no UTF-8 text, by its first bytes, and what to do about it."""
+    if data.startswith(UTF16):
+        return "UTF-16, not UTF-8", "Save it as UTF-8: `iconv -f utf-16 -t utf-8 OLD > NEW`."
+    for first, what, hint in BEGINNINGS:
+        if data.startswith(first):
+            return what, hint
+    return None
+
+
+def _encoding(data: bytes, path: Path) -> str:
+    """What a text that is not UTF-8 looks like, and how to convert it."""
+    high = [byte for byte in data if byte > 0x7F]
+    if any(byte < 0x20 and byte not in b"\t\n\r\f\x1b" for byte in data):
+        return "It does not look like text."
+    windows = any(0x80 <= byte < 0xA0 for byte in high)
+    name, code = ("Windows-1252", "cp1252") if windows else ("Latin-1", "latin1")
+    return f"It looks like {name}: `iconv -f {code} -t utf-8 {path.name} > NEW` converts it."
