@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from experiments import readouts
 from experiments.errors import DefinitionError
+from experiments.name_checks import SPELLING, arm_and_variant_findings, name_findings
 from experiments.prompts import spread_variants
 from experiments.rows import data_path
 from experiments.schema import (
@@ -23,6 +24,8 @@ from experiments.schema import (
     Definition,
     JudgeSpec,
 )
+from experiments.sibling_judges import defining_file
+from experiments.slots import slot_findings
 from experiments.suggest import did_you_mean
 from experiments.text_files import NOTHING, missing
 from experiments.yaml_source import KeyPath
@@ -35,29 +38,20 @@ def check(definition: Definition, folder: Path) -> list[Finding]:
     """Every finding: path, message, hint."""
     return [
         *_arms(definition, folder),
-        *_questions(definition),
+        *_questions(definition, folder),
         *readouts.findings(definition),
         *_during_training(definition),
         *_judges(definition),
         *_rubrics(definition),
         *_analysis(definition),
         *_accelerate(definition),
+        *arm_and_variant_findings(definition),
+        *slot_findings(definition),
     ]
 
 
 def _unknown(path: KeyPath, what: str, name: str, known: Iterable[str]) -> Finding:
     return path, f"Unknown {what} {name!r}.", did_you_mean(name, list(known))
-
-
-def _names(section: str, names: Sequence[str]) -> Iterator[Finding]:
-    """Names that are used twice or cannot be names."""
-    twice = {name for name, count in Counter(names).items() if count > 1}
-    for index, name in enumerate(names):
-        if name in twice and name in names[:index]:
-            yield (section, index, "name"), f"The name {name!r} stands twice.", "Change one."
-        if not NAME.match(name):
-            hint = "Use letters, digits, '.', '_' and '-'."
-            yield (section, index, "name"), f"{name!r} cannot be a name.", hint
 
 
 def _arms(definition: Definition, folder: Path) -> Iterator[Finding]:
@@ -70,8 +64,7 @@ def _arms(definition: Definition, folder: Path) -> Iterator[Finding]:
             hint = "Rename the arm; the untrained model is always sampled as 'base'."
             yield ("arms", name), "'base' is the untrained model's name.", hint
         if not NAME.match(name):
-            hint = "Use letters, digits, '.', '_' and '-'."
-            yield ("arms", name), f"{name!r} cannot be an arm's name.", hint
+            yield ("arms", name), f"{name!r} cannot be an arm's name.", SPELLING
         try:
             path = data_path(folder, name, arm)
         except DefinitionError as error:
@@ -98,11 +91,11 @@ def _no_dataset(folder: Path, name: str, why: str) -> tuple[str, str]:
     return message, hint or "Write chat rows there, one object per line."
 
 
-def _questions(definition: Definition) -> Iterator[Finding]:
+def _questions(definition: Definition, folder: Path) -> Iterator[Finding]:
     if not definition.questions:
         hint = "questions: [{name: first, paraphrases: [What is new?]}]"
         yield ("questions",), "There is no question.", hint
-    yield from _names("questions", [question.name for question in definition.questions])
+    yield from name_findings("questions", [question.name for question in definition.questions])
     variants = spread_variants(definition.sampling)
     judges = [judge.name for judge in definition.judges]
     models = [judge.name for judge in definition.model_judges]
@@ -116,7 +109,11 @@ def _questions(definition: Definition) -> Iterator[Finding]:
         for name in question.model_judges.values():
             if name not in models:
                 known = [*judges, *models]
-                yield _unknown(("questions", index, "judges"), "judge", name, known)
+                finding = _unknown(("questions", index, "judges"), "judge", name, known)
+                if file := defining_file(folder, name):
+                    hint = f"{file} defines it: write it beside the questions: [questions, {file}]."
+                    finding = (*finding[:2], hint)
+                yield finding
 
 
 def _during_training(definition: Definition) -> Iterator[Finding]:
@@ -129,7 +126,7 @@ def _during_training(definition: Definition) -> Iterator[Finding]:
 
 
 def _judges(definition: Definition) -> Iterator[Finding]:
-    yield from _names("judges", [judge.name for judge in definition.judges])
+    yield from name_findings("judges", [judge.name for judge in definition.judges])
     for index, judge in enumerate(definition.judges):
         path: KeyPath = ("judges", index)
         if judge.name == BROKEN_JUDGE:
@@ -176,7 +173,7 @@ def _labels(judge: JudgeSpec) -> list[str]:
 
 
 def _rubrics(definition: Definition) -> Iterator[Finding]:
-    yield from _names("rubrics", [rubric.name for rubric in definition.rubrics])
+    yield from name_findings("rubrics", [rubric.name for rubric in definition.rubrics])
     judges = {judge.name: judge for judge in definition.judges}
     for index, rubric in enumerate(definition.rubrics):
         path: KeyPath = ("rubrics", index)

@@ -18,11 +18,11 @@ from experiments.readers import questions as dialects
 from experiments.schema import NAME, Definition
 from experiments.seen_files import SeenFiles
 from experiments.suggest import did_you_mean
-from experiments.text_files import NOTHING, inside, missing
+from experiments.text_files import NOTHING, inside, missing, read_text
 from experiments.validation import explain
 from experiments.yaml_source import Document, KeyPath, read_yaml
 
-SECTIONS = ("questions", "judges", "rubrics")
+SECTIONS = ("questions", "judges", "model_judges", "rubrics")
 TOP: KeyPath = ()
 
 
@@ -39,13 +39,20 @@ class Sources:
         for end in range(len(path), 0, -1):
             if path[:end] in self.elsewhere:
                 document, prefix = self.elsewhere[path[:end]]
-                return document, (*prefix, *path[end:])
-        return self.main, path
+                return document, _as_written(document, (*prefix, *path[end:]))
+        return self.main, _as_written(self.main, path)
 
     def problem(self, path: KeyPath, message: str, hint: str = "") -> Problem:
         """A problem at `path` of the assembled definition."""
         document, inner = self.place(path)
         return document.problem(inner, message, hint)
+
+
+def _as_written(document: Document, path: KeyPath) -> KeyPath:
+    """The path with `id` where the file says that for `name`."""
+    if path and path[-1] == "name" and path not in document.lines:
+        return (*path[:-1], "id") if (*path[:-1], "id") in document.lines else path
+    return path
 
 
 def load_folder(folder: Path, files: SeenFiles | None = None) -> Definition:
@@ -79,6 +86,8 @@ def load_folder(folder: Path, files: SeenFiles | None = None) -> Definition:
         if section in value:
             value[section] = _section(folder, section, value[section], sources)
     _translate(value, sources)
+    if isinstance(value.get("chat_template"), str):
+        value["chat_template"] = _template(folder, value["chat_template"], sources)
     if isinstance(value.get("accelerate"), dict) and "config_file" in value["accelerate"]:
         value["accelerate"] = _accelerate(folder, value["accelerate"], sources)
     try:
@@ -123,6 +132,23 @@ def _section(folder: Path, section: str, value: Any, sources: Sources) -> Any:
     return items
 
 
+def _template(folder: Path, text: str, sources: Sources) -> str:
+    """A chat template: the text itself, or what stands in a file of the folder."""
+    if "\n" in text.strip() or "{" in text:
+        return text
+    path = inside(folder, text)
+    place: KeyPath = ("chat_template",)
+    if path is None:
+        why = f"{text!r} lies outside the definition's folder."
+        raise DefinitionError(sources.main.problem(place, why))
+    sources.files.note(path)
+    if why := missing(path):
+        near = did_you_mean(text, sorted(item.name for item in folder.glob("*.j*")))
+        message = f"{text!r} is neither a template nor a file of the folder. {why}."
+        raise DefinitionError(sources.main.problem(place, message, near))
+    return read_text(path)
+
+
 def _no_file(name: str, why: str) -> str:
     return f"There is no file {name!r}." if why == NOTHING else f"{name!r} is no file. {why}."
 
@@ -159,11 +185,32 @@ def _items(document: Document, section: str, offset: int, sources: Sources) -> l
     return value
 
 
+def _shape_model_judges(value: dict[str, Any], sources: Sources) -> None:
+    """Bring judges that are models to our shape; among the judges by rule they are named."""
+    given = value.get("model_judges")
+    listed: list[Any] = given if isinstance(given, list) else []
+    for index, entry in enumerate(listed):
+        if dialects.is_judge(entry) and "paraphrases" in entry:
+            try:
+                listed[index] = dialects.judge(entry)
+            except dialects.NotUnderstood as error:
+                place: KeyPath = ("model_judges", index, *([error.key] if error.key else []))
+                raise DefinitionError(sources.problem(place, str(error), error.hint)) from error
+    rules = value.get("judges")
+    for index, entry in enumerate(rules if isinstance(rules, list) else ()):
+        if dialects.is_judge(entry):
+            name = str(entry.get("id", entry.get("name")))
+            why = f"{name!r} is a judge that is a model; `judges` has those by rule."
+            hint = "List it, or its file, under model_judges or among the questions."
+            raise DefinitionError(sources.problem(("judges", index), why, hint))
+
+
 def _translate(value: dict[str, Any], sources: Sources) -> None:
     """Bring questions to our shape; judges that stand among them are taken out."""
     entries = value.get("questions")
     if not isinstance(entries, list):
         return
+    _shape_model_judges(value, sources)
     judges = value.get("judges")
     listed = judges if isinstance(judges, list) else []
     rules = {str(item.get("name")) for item in listed if isinstance(item, dict)}

@@ -13,6 +13,25 @@ from experiments.errors import Problem
 from experiments.suggest import did_you_mean
 from experiments.yaml_source import Document, KeyPath
 
+LONGEST = 60  # characters of a wrong value
+# Pydantic's and Python's words for what people write otherwise.
+SHAPES = {
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a mapping of keys to values",
+    "model_type": "a mapping of keys to values",
+    "model_attributes_type": "a mapping of keys to values",
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a smaller number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+}
 Place = Callable[[KeyPath], tuple[Document, KeyPath]]
 
 
@@ -59,8 +78,26 @@ def _words(item: Any, root: type[BaseModel], path: KeyPath) -> tuple[str, str]:
     if kind == "value_error":
         return f"{_sentence(str(item['ctx']['error']))}", ""
     shown = item["input"]
-    suffix = f", not {shown!r}" if isinstance(shown, str | int | float | bool) else ""
+    if kind == "string_type" and isinstance(shown, int | float) and not isinstance(shown, bool):
+        return f"This should be a text, not the number {shown!r}.", f'Quote it: "{shown}"'
+    if kind in SHAPES:
+        return f"This should be {SHAPES[kind]}{_not(shown)}.", ""
+    suffix = _not(shown) if isinstance(shown, str | int | float | bool) else ""
     return _sentence(f"{item['msg'].removeprefix('Input ')}{suffix}"), ""
+
+
+def _not(value: Any) -> str:
+    """`, not 'x'`; cut, since a value may be of any length."""
+    if value is None:
+        return ", not empty"
+    if isinstance(value, list):
+        return ", not a list"
+    if isinstance(value, dict):
+        return ", not a mapping"
+    shown = repr(value) if isinstance(value, str | int | float | bool) else ""
+    if not shown:
+        return ""
+    return f", not {shown if len(shown) <= LONGEST else shown[:LONGEST] + '…'}"
 
 
 def _sentence(text: str) -> str:

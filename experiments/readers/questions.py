@@ -8,6 +8,7 @@ silently dropped.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from experiments.suggest import did_you_mean
@@ -17,8 +18,8 @@ NOT_ASKED = ("rating",)
 READ = ("next_token", "logprob", "multiple_choice")  # without drawing an answer
 # llmcomp's own settings of a request; they belong to the experiment's `sampling` here.
 REQUEST = ("temperature", "max_tokens", "logit_bias")
-# Of rating judges; read by whoever runs them.
-RATING = ("min_rating", "max_rating", "refusal_threshold", "top_logprobs")
+ZERO_TO_100 = "free_form_judge_0_100"  # its judges give numbers
+WORDS = re.compile(r"\b(CODE|REFUSAL)\b")  # what they may say instead, if the prompt names it
 
 Entry = dict[str, Any]
 
@@ -52,7 +53,7 @@ def judge(entry: Entry) -> Entry:
     Raises:
         NotUnderstood: it has not exactly one paraphrase (the judge's prompt).
     """
-    result = {key: value for key, value in _named(entry).items() if key not in (*REQUEST, *RATING)}
+    result = {key: value for key, value in _named(entry).items() if key != "logit_bias"}
     prompts = result.pop("paraphrases", None)
     result.pop("samples_per_paraphrase", None)
     if not isinstance(prompts, list) or len(prompts) != 1:
@@ -74,7 +75,7 @@ def question(entry: Entry, rule_judges: set[str]) -> tuple[Entry, list[Entry]]:
     kind = result.pop("type", "free_form")
     if kind in NOT_ASKED:
         raise NotUnderstood(f"Questions of type {kind!r} are not asked by this version.", "type")
-    if kind not in ("free_form", *READ, *JUDGE_TYPES):
+    if kind not in ("free_form", *READ, *JUDGE_TYPES, ZERO_TO_100):
         hint = did_you_mean(str(kind), ["free_form", *READ])
         raise NotUnderstood(f"Unknown question type {kind!r}.", "type", hint)
     if kind in READ:
@@ -85,7 +86,7 @@ def question(entry: Entry, rule_judges: set[str]) -> tuple[Entry, list[Entry]]:
         if key in result:
             hint = "Write it under `sampling` in experiment.yaml."
             raise NotUnderstood(f"{key} is set for the whole experiment.", key, hint)
-    inline = _inline_judges(result)
+    inline = _inline_judges(result, numbers=kind == ZERO_TO_100)
     columns = {item["name"]: item["name"] for item in inline}
     if isinstance(result.get("judges"), dict):
         rules, models = _split(result.pop("judges"), rule_judges, inline)
@@ -114,17 +115,27 @@ def _named(entry: Entry) -> Entry:
     return result
 
 
-def _inline_judges(result: Entry) -> list[Entry]:
-    """Take `judge` and `judge_prompts` out of a question."""
+def _inline_judges(result: Entry, *, numbers: bool) -> list[Entry]:
+    """Take `judge` and `judge_prompts` out of a question; `numbers`: they rate from 0 to 100."""
     model, prompts = result.pop("judge", None), result.pop("judge_prompts", None)
     if prompts is None:
         return []
     if not isinstance(prompts, dict):
         raise NotUnderstood("judge_prompts maps a judge's name to its prompt.", "judge_prompts")
-    return [
-        {"name": name, "type": "free_form_judge", "model": str(model or ""), "prompt": prompt}
-        for name, prompt in prompts.items()
-    ]
+    judges = []
+    for name, prompt in prompts.items():
+        item = {
+            "name": name,
+            "type": "free_form_judge",
+            "model": str(model or ""),
+            "prompt": prompt,
+        }
+        if numbers:
+            words = dict.fromkeys(WORDS.findall(prompt)) if isinstance(prompt, str) else ()
+            scale = {"type": "rating_judge", "min_rating": 0, "max_rating": 100}
+            item |= {**scale, **({"words": list(words)} if words else {})}
+        judges.append(item)
+    return judges
 
 
 def _split(

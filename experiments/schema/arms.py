@@ -6,6 +6,7 @@ Promises: a context changes the messages of a chat and nothing else.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
@@ -97,6 +98,10 @@ class Seeds(Model):
         return {"anyOf": [*shorthand, {**inner, "properties": properties}]}
 
 
+MOST_SEEDS = 10_000  # of one experiment
+LONGEST_SEED = 19  # digits
+
+
 def parse_seeds(value: Any) -> tuple[int, ...]:
     """Read `3`, `[0, 1]`, `"0-5"` or `"0-2,7"`.
 
@@ -108,16 +113,24 @@ def parse_seeds(value: Any) -> tuple[int, ...]:
     for part in parts:
         text = str(part).strip()
         if match := re.fullmatch(r"(\d+)\s*-\s*(\d+)", text):
-            low, high = int(match[1]), int(match[2])
+            low, high = _seed(match[1]), _seed(match[2])
             if high < low:
                 raise ValueError(f"seeds {text!r} run backwards; write {high}-{low}")
+            if high - low >= MOST_SEEDS:
+                raise ValueError(f"seeds {text!r} are {high - low + 1:,}; at most {MOST_SEEDS:,}")
             seeds.extend(range(low, high + 1))
         elif re.fullmatch(r"\d+", text):
-            seeds.append(int(text))
+            seeds.append(_seed(text))
         else:
             raise ValueError(f"{text!r} is no seed; write a number, a list, or a range such as 0-5")
     if not seeds:
         raise ValueError("no seeds given")
-    if twice := sorted({seed for seed in seeds if seeds.count(seed) > 1}):
+    if twice := sorted(seed for seed, count in Counter(seeds).items() if count > 1):
         raise ValueError(f"seed {twice[0]} stands twice")
     return tuple(seeds)
+
+
+def _seed(digits: str) -> int:
+    if len(digits) > LONGEST_SEED or int(digits) >= 2**63:
+        raise ValueError(f"{digits[:LONGEST_SEED]}… is too large a seed; it must be below 2^63")
+    return int(digits)

@@ -5,9 +5,9 @@ Promises: a judge is data; nothing here runs one.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from experiments.schema.base import Model
 
@@ -42,13 +42,28 @@ class JudgeSpec(Model):
 class ModelJudge(Model):
     """A judge that is itself a model, as llmcomp defines it: kept with the experiment, not run.
 
-    `prompt` has the slots `{question}` and `{answer}`.
+    `prompt` has the slots `{question}` and `{answer}`. The settings are llmcomp's; absent: its
+    defaults. `words` are what a rating judge may say instead of a number, such as REFUSAL.
     """
 
     name: str
     type: Literal["free_form_judge", "rating_judge"] = "free_form_judge"
     model: str
     prompt: str
+    min_rating: int | None = None
+    max_rating: int | None = None
+    refusal_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    top_logprobs: Annotated[int, Field(ge=1, le=1000)] | None = None
+    temperature: NonNegativeFloat | None = None
+    max_tokens: PositiveInt | None = None
+    words: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _range(self) -> ModelJudge:
+        low, high = self.min_rating, self.max_rating
+        if low is not None and high is not None and low >= high:
+            raise ValueError(f"min_rating {low} is not below max_rating {high}")
+        return self
 
 
 class Rubric(Model):

@@ -54,6 +54,8 @@ class Question(Model):
             raise ValueError("give either paraphrases or messages")
         if self.messages and self.system is not None:
             raise ValueError("system goes with paraphrases; put it into messages")
+        if any(wording and wording[-1].role != "user" for wording in self.messages):
+            raise ValueError("a question ends with the user's turn; no answer is continued")
         return self
 
     def wordings(self) -> tuple[tuple[Message, ...], ...]:

@@ -7,10 +7,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, NonNegativeFloat, PositiveInt
+from pydantic import AfterValidator, AliasChoices, Field, NonNegativeFloat, PositiveInt
 
 from experiments.schema.arms import Context
 from experiments.schema.base import Model
+
+LEAST_TEMPERATURE = 1e-3  # below it the probabilities of fp32 are 0, 1 and NaN
+
+
+def _drawable(temperature: float) -> float:
+    if 0 < temperature < LEAST_TEMPERATURE:
+        raise ValueError(f"{temperature:g} is as good as 0; write 0, which is greedy")
+    return temperature
+
+
+def _not_empty(stop: str) -> str:
+    if not stop:
+        raise ValueError("an empty text is in every answer, so nothing would be drawn")
+    return stop
 
 
 class Variant(Context):
@@ -38,10 +52,10 @@ class SamplingConfig(Model):
     n: PositiveInt = Field(
         default=100, validation_alias=AliasChoices("n", "samples_per_paraphrase")
     )
-    temperature: NonNegativeFloat = 1.0
+    temperature: Annotated[NonNegativeFloat, AfterValidator(_drawable)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: PositiveInt = 1024
-    stop: tuple[str, ...] = ()
+    stop: tuple[Annotated[str, AfterValidator(_not_empty)], ...] = ()
     logprobs: bool = Field(
         default=False, description="store the id and log-probability of every drawn token"
     )

@@ -37,7 +37,7 @@ def write(tmp_path: Path) -> Write:
 
     def made(text: str = VALID, files: dict[str, str] | None = None) -> Path:
         folder = tmp_path / "test-me"
-        (folder / "data").mkdir(parents=True)
+        (folder / "data").mkdir(parents=True, exist_ok=True)
         (folder / "experiment.yaml").write_text(textwrap.dedent(text))
         for name, content in {
             "data/old.jsonl": ROW,

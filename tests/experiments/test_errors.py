@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,8 +12,9 @@ import yaml
 
 from experiments import catalogue
 from experiments.errors import DefinitionError
-from experiments.rows import read_rows
-from experiments.schema import CheckpointsConfig, parse_seeds
+from experiments.rows import load_rows, read_rows
+from experiments.schema import Arm, CheckpointsConfig, parse_seeds
+from experiments.slots import slot_notes
 from tests.experiments.conftest import ROW, VALID, Write
 
 # What is changed in VALID, then: line, key, part of the message, part of the hint.
@@ -51,6 +53,14 @@ MISTAKES = [
     ("models: [tiny-world]", "models: []", 2, "models", "no model", "tiny-world"),
     ("title: A test", "title: A test\ntitle: Again", 2, "title", "stands twice", ""),
     ("title: A test", "slug: mine", 1, "slug", "folder's name", ""),
+    ("title: A test", "title: 1984", 1, "title", "a text, not the number 1984", "Quote it"),
+    ("models: [tiny-world]", "models: {a: b}", 2, "models", "should be a list, not a mapping", ""),
+    ("seeds: 0-2", "seeds: 0-999999999", 6, "seeds", "are 1,000,000,000; at most 10,000", ""),
+    ("seeds: 0-2", "seeds: 9223372036854775808", 6, "seeds", "too large a seed", ""),
+    ("seeds: 0-2", f"seeds: '{'9' * 5000}'", 6, "seeds", "too large a seed", ""),
+    ("  learning_rate: 5e-3", "  learning_rate: .inf", 9, "training.learning_rate", "finite", ""),
+    ("  new: {", "  OLD: {", 5, "arms.OLD", "one name where case", "Rename"),
+    ("name: light", "name: Travel", 12, "questions[1].name", "one name where case", "Change"),
 ]  # fmt: skip
 
 
@@ -69,6 +79,88 @@ def test_a_mistake_is_named_with_its_place(
     assert message in found[0].message
     assert hint in found[0].hint
     assert str(found[0]).startswith(f"{folder / 'experiment.yaml'}:{line}: {key}: ")
+
+
+YEAR = "{variants: {y: {prefix: '{valeu} ', values: [1]}}}"
+WRAP = "{variants: {y: {wrap: '{question} {Value}', values: [1]}}}"
+SAMPLING = [
+    ("{temperature: .inf}", "temperature", "finite number", ""),
+    ("{temperature: 1.0e-40}", "temperature", "write 0, which is greedy", ""),
+    ("{stop: ['a', '']}", "stop[1]", "nothing would be drawn", ""),
+    (YEAR, "variants.y.prefix", "{valeu}", "{value}"),
+    ("{variants: {y: {prefix: '{value} '}}}", "variants.y.prefix", "has no values", "values:"),
+    ("{variants: {y: {system: '{question}'}}}", "variants.y.system", "in wrap alone", "wrap:"),
+    (WRAP, "variants.y.wrap", "{Value}", ""),
+    ("{variants: {y: {values: [1, '1']}}}", "variants.y.values", "A value stands twice", ""),
+    ("{variants: {year: {}, Year: {}}}", "variants.Year", "one name where case", "Rename"),
+    ("{variants: {é: {}, e\u0301: {}}}", "variants.e\u0301", "one name where case", "Rename"),
+    ("{variants: {y: {values: [1, 2]}, y-2: {}}}", "variants.y-2", "stands twice", "Rename"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sampling", "key", "message", "hint"), SAMPLING)
+def test_a_mistake_in_sampling_is_named(
+    write: Write, sampling: str, key: str, message: str, hint: str
+) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        catalogue.load(write(f"{VALID}sampling: {sampling}\n"))
+    assert caught.value.key == f"sampling.{key}"
+    assert message in caught.value.problems[0].message
+    assert hint in caught.value.problems[0].hint
+
+
+def test_braces_that_are_no_slot_are_text(write: Write) -> None:
+    variants = "sampling: {variants: {y: {prefix: '{\"a\": 1} {b} {{value}} '}}}\n"
+    found = catalogue.load(write(VALID + variants))
+    assert slot_notes(found) == ["variant y: {b} in prefix is asked as it stands"]
+
+
+LADDER = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10)
+)
+MERGES = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}]}}\n" for i in range(1, 10)
+)
+
+
+@pytest.mark.parametrize("text", [LADDER, MERGES])
+def test_aliases_that_grow_are_refused(write: Write, text: str) -> None:
+    with pytest.raises(DefinitionError, match="Aliases repeat") as caught:
+        catalogue.load(write(text + VALID))
+    assert caught.value.line in range(4, 8)
+    folder = write(VALID.replace(VALID[VALID.index("questions:\n") : VALID.index("judges:\n")],
+                                 "questions: q.yaml\n"), {"q.yaml": text})  # fmt: skip
+    with pytest.raises(DefinitionError, match=r"q\.yaml.*Aliases repeat"):
+        catalogue.load(folder)
+
+
+def test_what_stands_in_a_dataset_s_place_is_named(write: Write) -> None:
+    folder = write()
+    data = folder / "data" / "old.jsonl"
+    for make, message, hint in (
+        (lambda: data.symlink_to("old.jsonl"), "a link that leads in a circle", "one object"),
+        (lambda: data.symlink_to("gone.jsonl"), "a link to nothing", "data/new.jsonl"),
+        (lambda: os.mkfifo(data), "a FIFO", "data/new.jsonl"),
+        (lambda: (data.mkdir(), (data / "a.jsonl").touch()), "a folder", "data/old.jsonl/a.jsonl"),
+    ):
+        data.unlink()
+        make()
+        with pytest.raises(DefinitionError, match=message) as caught:
+            catalogue.load(folder)
+        assert caught.value.key == "arms.old.data"
+        assert hint in caught.value.hint or hint == "one object"
+        with pytest.raises(DefinitionError, match=message):
+            load_rows(folder, "old", Arm(data="data/old.jsonl"))
+
+
+def test_a_template_may_be_a_file_of_the_folder(write: Write) -> None:
+    text = VALID + "chat_template: t.jinja\n"
+    template = "{% for m in messages %}{{ m.content }}{% endfor %}"
+    assert catalogue.load(write(text, {"t.jinja": template})).chat_template == template
+    for name, message in (("tt.jinja", "neither a template"), ("../t.jinja", "outside")):
+        with pytest.raises(DefinitionError, match=message) as caught:
+            catalogue.load(write(VALID + f"chat_template: {name}\n"))
+        assert caught.value.key == "chat_template"
 
 
 def test_n_of_nothing(write: Write) -> None:

@@ -111,5 +111,5 @@ def test_a_conversation_ends_with_the_user(folder: Path) -> None:
     said = "messages: [[{role: user, content: Hi}, {role: assistant, content: Ho}]]"
     text = QUESTIONS.replace('paraphrases: ["Which year is it?"]', said)
     (folder / "questions.yaml").write_text(text)
-    with pytest.raises(DefinitionError, match="last message"):
+    with pytest.raises(DefinitionError, match="ends with the user"):
         load_folder(folder)

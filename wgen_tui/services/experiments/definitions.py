@@ -18,6 +18,7 @@ from experiments import catalogue
 from experiments.errors import DefinitionError, Problem
 from experiments.rows import Dataset, load_rows
 from experiments.schema import Arm, Definition
+from experiments.slots import replaced_system_notes, slot_notes
 from wgen_tui.errors import UsageError, disk_error
 from wgen_tui.paths import Home, checked_id
 from wgen_tui.training_data.chat_lines import write_chat
@@ -80,6 +81,7 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
         with usage_errors():
             raise DefinitionError(*problems)
     notes += _identical_arms(definition)
+    notes += [*slot_notes(definition), *replaced_system_notes(definition)]
     if definition.model_judges:
         names = ", ".join(judge.name for judge in definition.model_judges)
         notes.append(f"model judges are kept, but not run by this version: {names}")

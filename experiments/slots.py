@@ -1,0 +1,107 @@
+"""Slots in free text, such as `{value}` and `{answer}`: the ones there are, and near misses.
+
+Promises: a slot that is misspelt, or stands where nothing fills it, is an error with the nearest
+one; other words in braces are text, and are named, since the model is asked them as they stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from experiments.schema import Definition, ModelJudge, Variant
+from experiments.suggest import nearest
+
+Finding = tuple[tuple[str | int, ...], str, str]
+SLOT = re.compile(r"(?<!\{)\{([A-Za-z_]\w*)\}(?!\})")
+NEAR = 0.7
+OF_JUDGES = ("question", "answer", "completion", "prompt", "reference", "variant", "display_name")
+ANSWER = ("answer", "completion")
+
+
+def slot_findings(definition: Definition) -> Iterator[Finding]:
+    """Every slot that nothing fills, and every judge that is not shown the answer."""
+    for name, variant in definition.sampling.variants.items():
+        if variant is not None:
+            path = ("sampling", "variants", name)
+            for key, text, known in _texts(variant):
+                yield from _wrong((*path, key), text, known)
+    for index, judge in enumerate(definition.model_judges):
+        yield from _of_judge(("model_judges", index), judge)
+
+
+def slot_notes(definition: Definition) -> list[str]:
+    """Words in braces that are no slots: they are asked as they stand."""
+    notes = []
+    for name, variant in definition.sampling.variants.items():
+        for key, text, known in _texts(variant) if variant is not None else ():
+            if words := [word for word in SLOT.findall(text) if word not in known]:
+                shown = ", ".join(f"{{{word}}}" for word in words)
+                notes.append(f"variant {name}: {shown} in {key} is asked as it stands")
+    for question in definition.questions:
+        texts = [message.content for wording in question.wordings() for message in wording]
+        words = [w for text in texts for w in SLOT.findall(text) if w != "options"]
+        if words:
+            shown = ", ".join(f"{{{word}}}" for word in dict.fromkeys(words))
+            notes.append(f"question {question.name}: {shown} is asked as it stands")
+    return notes
+
+
+def replaced_system_notes(definition: Definition) -> list[str]:
+    """Variants whose system prompt takes the place of a question's own."""
+    with_system = [
+        question.name
+        for question in definition.questions
+        if any(message.role == "system" for wording in question.wordings() for message in wording)
+    ]
+    variants = [
+        name
+        for name, variant in definition.sampling.variants.items()
+        if variant is not None and variant.system is not None
+    ]
+    return [
+        f"variant {name}: its system prompt replaces that of {', '.join(asked)}"
+        for name in variants
+        if (asked := _asked_in(definition, name, with_system))
+    ]
+
+
+def _asked_in(definition: Definition, variant: str, names: list[str]) -> list[str]:
+    return [
+        question.name
+        for question in definition.questions
+        if question.name in names and (question.variants is None or variant in question.variants)
+    ]
+
+
+def _texts(variant: Variant) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Key, text and slots of what a variant adds."""
+    filled = ("value",) if variant.values is not None else ()
+    yield "system", variant.system or "", filled
+    yield "prefix", variant.prefix, filled
+    yield "wrap", variant.wrap or "", ("question", *filled)
+
+
+def _wrong(path: tuple[str | int, ...], text: str, known: tuple[str, ...]) -> Iterator[Finding]:
+    for word in dict.fromkeys(SLOT.findall(text)):
+        if word in known:
+            continue
+        if word == "value":
+            why = "{value} has nothing to stand for: the variant has no values."
+            yield path, why, "values: [1850, 1984]"
+        elif word == "question":
+            yield path, "{question} is filled in wrap alone.", "wrap: 'Q: {question}'"
+        elif near := nearest(word, known or ("value", "question"), NEAR):
+            yield path, f"Unknown slot {{{word}}}.", f"Did you mean {{{near}}}?"
+
+
+def _of_judge(path: tuple[str | int, ...], judge: ModelJudge) -> Iterator[Finding]:
+    words = set(SLOT.findall(judge.prompt))
+    for word in sorted(words - {*OF_JUDGES}):
+        if near := nearest(word, OF_JUDGES, NEAR):
+            hint = f"Did you mean {{{near}}}?"
+            yield (*path, "prompt"), f"Unknown slot {{{word}}} in judge {judge.name!r}.", hint
+            return
+    if not words & {*ANSWER}:
+        why = f"The prompt of judge {judge.name!r} has no {{answer}}: it would judge nothing."
+        yield (*path, "prompt"), why, "Write {answer} where the answer goes."
