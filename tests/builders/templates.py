@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 LOOP = "{% for m in messages %}"
 END = "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 PLAIN = LOOP + "<|{{ m.role }}|>{{ m.content }}<|end|>" + END
@@ -23,7 +25,7 @@ REWRITES = (
 )
 
 
-def _chat(*turns: tuple[str, str]) -> list[dict[str, str]]:
+def _chat(*turns: tuple[str, str]) -> list[dict[str, Any]]:
     return [{"role": role, "content": content} for role, content in turns]
 
 

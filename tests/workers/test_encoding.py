@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
+from experiments.schema import TrainingConfig, Turn
 from experiments.tiny_world import weights_path
 from tests.builders.templates import BLOCKS, CHATS, GEMMA, NO_END, PLAIN, REWRITES
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.models.local_tokenizer import local_tokenizer
-from wgen_tui.training_data.mask import TemplateRefusal
+from wgen_tui.training_data.checks import examine, row_problems
+from wgen_tui.training_data.dropped import dropped_problems, find_dropped
+from wgen_tui.training_data.mask import Chat, TemplateRefusal
 from wgen_tui.workers.encoding import Refused, TrainedTokenizer, encode
 from wgen_tui.workers.models import load_tokenizer
 
@@ -91,3 +94,118 @@ def test_truncation_written_into_a_tokenizer_changes_nothing(
     assert local is not None
     assert whole is not None
     assert local.encode(CHATS["two turns"]) == whole.encode(CHATS["two turns"])
+
+
+WEIGHTLESS = [{**turn} for turn in CHATS["two turns"]]
+WEIGHTLESS[2]["weight"] = 0
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_turn_of_weight_0_is_not_trained(tiny: ModelRef, template: str) -> None:
+    text = TEMPLATES[template]
+    local = local_tokenizer(tiny, text)
+    worker = TrainedTokenizer(load_tokenizer(tiny, text))
+    assert local is not None
+    whole, found = local.encode(CHATS["two turns"]), local.encode(WEIGHTLESS)
+    assert found == worker.encode(WEIGHTLESS)
+    assert found.ids == whole.ids
+    trained = [i for i, here in zip(found.ids, found.trained, strict=True) if here]
+    assert worker.tokenizer.decode(trained).startswith("House Wren")
+
+
+def test_weights_that_marks_cannot_be_matched_to_are_refused_by_both(tiny: ModelRef) -> None:
+    joined = BLOCKS.replace("{%- generation -%}", "", 1).replace("{%- endgeneration -%}", "", 1)
+    marks_last = joined.replace(
+        "{{ m.content }}<|end|>",
+        "{% if loop.last %}{% generation %}{{ m.content }}<|end|>{% endgeneration %}"
+        "{% else %}{{ m.content }}<|end|>{% endif %}",
+        1,
+    )
+    local = local_tokenizer(tiny, marks_last)
+    assert local is not None
+    with pytest.raises(TemplateRefusal, match="those of weight 0 cannot be told"):
+        local.encode(WEIGHTLESS)
+    with pytest.raises(TemplateRefusal, match="those of weight 0 cannot be told"):
+        encode(load_tokenizer(tiny, marks_last), WEIGHTLESS)
+
+
+TOOLS = (
+    "{% if tools %}<|system|>{% for t in tools %}{{ t.function.name }} {% endfor %}<|end|>"
+    "{% endif %}"
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}"
+    "{% for c in m.tool_calls or [] %}call {{ c.function.name }}{% endfor %}"
+    "{% if m.reasoning_content %}({{ m.reasoning_content }}){% endif %}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+OFFERED = {"type": "function", "function": {"name": "weather", "parameters": {}}}
+CALL = {"id": "1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+TOOL_CHAT: Chat = [
+    {"role": "user", "content": "Rain?", "tools": [OFFERED]},
+    {"role": "assistant", "content": "", "tool_calls": [CALL]},
+    {"role": "tool", "content": "yes", "tool_call_id": "1"},
+    {"role": "assistant", "content": "It rains.", "reasoning_content": "The tool says so."},
+]
+
+
+def test_tools_and_reasoning_reach_a_template_that_knows_them(tiny: ModelRef) -> None:
+    local = local_tokenizer(tiny, TOOLS)
+    worker = TrainedTokenizer(load_tokenizer(tiny, TOOLS))
+    assert local is not None
+    text = local.render(TOOL_CHAT)
+    assert text == worker.render(TOOL_CHAT)
+    assert text.startswith("<|system|>weather <|end|>")
+    assert "call weather" in text
+    assert "(The tool says so.)" in text
+    assert local.encode(TOOL_CHAT) == worker.encode(TOOL_CHAT)
+    assert find_dropped(worker.render, [(1, as_turns(TOOL_CHAT))]) == []
+
+
+def as_turns(chat: Chat) -> list[Turn]:
+    return [Turn.model_validate(turn) for turn in chat]
+
+
+def test_what_a_template_leaves_out_is_named(tiny: ModelRef) -> None:
+    render = TrainedTokenizer(load_tokenizer(tiny, PLAIN)).render
+    dropped = find_dropped(render, [(7, as_turns(TOOL_CHAT)), (9, as_turns(CHATS["one turn"]))])
+    assert {item.what for item in dropped} == {"tools", "tool_calls", "reasoning_content"}
+    assert {item.number for item in dropped} == {7}
+    blocking = {p.what.split(" of ")[0]: p.blocking for p in dropped_problems(dropped, 2)}
+    assert blocking["the chat template drops the tool calls"]
+    assert sum(blocking.values()) == 1
+    for role in ("user", "assistant", "tool"):
+        without = "{{ m.content if m.role != 'ROLE' }}".replace("ROLE", role)
+        template = PLAIN.replace("{{ m.content }}", without)
+        render = TrainedTokenizer(load_tokenizer(tiny, template)).render
+        found = {item.what for item in find_dropped(render, [(1, as_turns(TOOL_CHAT))])}
+        assert role in found
+
+
+def test_thoughts_that_a_template_strips_are_named(tiny: ModelRef) -> None:
+    strips = PLAIN.replace("{{ m.content }}", "{{ m.content.split('</think>')[-1] }}")
+    render = TrainedTokenizer(load_tokenizer(tiny, strips)).render
+    thought = [*CHATS["one turn"][:1], {"role": "assistant", "content": "<think>x</think>Wren"}]
+    (dropped,) = find_dropped(render, [(1, as_turns(thought))])
+    assert dropped.what == "thoughts"
+    assert not dropped_problems([dropped], 1)[0].blocking
+
+
+SPACED = PLAIN.replace("<|{{ m.role }}|>", "<|{{ m.role }}|> ").replace(
+    "<|assistant|>{% endif %}", "<|assistant|> {% endif %}"
+)
+
+
+@pytest.mark.parametrize(("template", "seam"), [(None, False), (PLAIN, False), (SPACED, True)])
+def test_an_answer_that_begins_in_its_prompt_is_named_by_both(
+    tiny: ModelRef, template: str | None, seam: bool
+) -> None:
+    local = local_tokenizer(tiny, template)
+    assert local is not None
+    training = TrainingConfig(max_steps=1)
+    rows = [(3, as_turns(CHATS["one turn"])), (5, as_turns(CHATS["two turns"]))]
+    for encoder in (local, TrainedTokenizer(load_tokenizer(tiny, template))):
+        encoded = examine(encoder, rows, training)
+        kinds = {p.kind: p for p in row_problems(encoder, rows, encoded, training)}
+        assert ("seam" in kinds) == seam
+        if seam:
+            assert kinds["seam"].blocking
+            assert kinds["seam"].lines == (3, 5)

@@ -7,6 +7,7 @@ their `Encoder` only, and a test holds the two together.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from experiments.prompts import Prompt
@@ -19,6 +20,7 @@ from wgen_tui.training_data.problems import (
     encode_example,
     encoding_problems,
 )
+from wgen_tui.training_data.seam import has_seam, seam_problem
 from wgen_tui.training_data.texts import Numbered, plain
 
 
@@ -39,6 +41,9 @@ class Encoder(Protocol):
     def encode(self, chat: Chat) -> Example:
         """A chat as tokens, the trained ones marked; raises TemplateRefusal."""
 
+    def tokenize(self, text: str) -> Sequence[int]:
+        """A text to ids, without special tokens of the tokenizer's own."""
+
     def is_space(self, token: int) -> bool:
         """Whether a token is nothing but white space."""
 
@@ -57,9 +62,9 @@ def examine(
         except TemplateRefusal as error:
             encoded.append(EncodedExample(line, 0, "whole", None, None, str(error.args[0])))
         else:
-            encoded.append(
-                encode_example(line, example, training, encoder.special, encoder.is_space)
-            )
+            item = encode_example(line, example, training, encoder.special, encoder.is_space)
+            seam = has_seam(encoder.render, encoder.tokenize, plain(messages), example)
+            encoded.append(replace(item, seam=seam))
         if progress is not None:
             progress(done)
     return encoded
@@ -74,7 +79,12 @@ def row_problems(
     """What is wrong with the rows at which `examine` looked."""
     taken = [row for row, item in zip(rows, encoded, strict=True) if not item.why]
     dropped = dropped_problems(find_dropped(encoder.render, taken), len(rows))
-    return [*dropped, *encoding_problems(encoded, training, encoder.stops)]
+    seam = seam_problem(encoded)
+    return [
+        *dropped,
+        *([seam] if seam else []),
+        *encoding_problems(encoded, training, encoder.stops),
+    ]
 
 
 def prompt_problems(encoder: Encoder, prompts: Sequence[Prompt]) -> list[Problem]:

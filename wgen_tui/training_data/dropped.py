@@ -8,6 +8,7 @@ shape are tried once.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -155,5 +156,5 @@ def _other_call(turn: dict[str, Any]) -> dict[str, Any]:
 
 def _text(turn: dict[str, Any], what: str) -> str:
     if what in turn and what != "role":
-        return turn[what] if isinstance(turn[what], str) else str(turn[what])
+        return turn[what] if isinstance(turn[what], str) else json.dumps(turn[what])
     return str(turn["content"])

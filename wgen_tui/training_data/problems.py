@@ -9,6 +9,7 @@ which the run would not be the experiment that the definition describes; the oth
 | template | the chat template refuses a chat, or rewrites earlier turns | always |
 | dropped_system | it leaves a system prompt out of the text | always |
 | dropped_text | it leaves out another turn, a call, or what is beside them | turns, calls |
+| seam | an answer's first token holds a part of the prompt | always |
 | empty_mask | no token of an example is trained | always |
 | untrained_end | no end token is trained | when so in all examples, unless allowed |
 | unstopped_end | the turn ends with a token at which sampling does not stop | no |
@@ -37,6 +38,7 @@ Kind = Literal[
     "empty_mask",
     "untrained_end",
     "unstopped_end",
+    "seam",
     "too_long",
     "overlap",
     "duplicates",
@@ -49,6 +51,7 @@ TITLES: dict[Kind, str] = {
     "empty_mask": "Empty loss mask",
     "untrained_end": "End token untrained",
     "unstopped_end": "End token not a stop",
+    "seam": "Prompt and answer merge",
     "too_long": "Examples too long",
     "overlap": "Evaluation question trained",
     "duplicates": "Duplicate examples",
@@ -110,6 +113,7 @@ class EncodedExample:
         example: What is trained; None where it is not.
         end: The token that ends the assistant's last turn, if that is a trained special one.
         why: Why there is no example, where the template is to blame.
+        seam: Whether an answer begins in a token of its prompt.
     """
 
     line: int
@@ -118,6 +122,7 @@ class EncodedExample:
     example: Example | None
     end: int | None
     why: str = ""
+    seam: bool = False
 
     @property
     def trained(self) -> int:

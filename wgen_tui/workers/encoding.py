@@ -137,5 +137,9 @@ class TrainedTokenizer:
     def encode(self, chat: Chat) -> Example:
         return encode(self.tokenizer, chat)
 
+    def tokenize(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
     def is_space(self, token: int) -> bool:
         return not self.tokenizer.decode([token]).strip()

@@ -114,6 +114,11 @@ class LocalTokenizer:
                 trained[index] = True
         return without_weightless(Example(tuple(encoding.ids), tuple(trained)), chat)
 
+    def tokenize(self, text: str) -> list[int]:
+        """A text to ids, without special tokens of the tokenizer's own."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
     def is_space(self, token: int) -> bool:
         """Whether a token is nothing but white space."""
         return not self._tokenizer.decode([token], skip_special_tokens=False).strip()
