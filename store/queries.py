@@ -138,3 +138,39 @@ def judges(con: duckdb.DuckDBPyConnection, experiment: str) -> list[tuple[str, s
         [experiment],
     )
     return [(judge, grader) for judge, grader in rows.fetchall()]
+
+
+READOUT_MEANS = """\
+select model, arm, role, seed, run_id, step, question, type, label, probability, mass, n
+from readout_means
+where experiment = $experiment
+order by all"""
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """The mean probability of one label in one run, checkpoint and question.
+
+    Attributes:
+        mass: Mean of the probability of all labels together, as the model has it.
+        n: Prompts that were read: wordings x variants x orders.
+    """
+
+    model: str
+    arm: str
+    role: str
+    seed: int
+    run_id: str
+    step: int
+    question: str
+    type: str
+    label: str
+    probability: float
+    mass: float
+    n: int
+
+
+def means(con: duckdb.DuckDBPyConnection, experiment: str) -> list[Mean]:
+    """Every mean of an experiment."""
+    rows = con.execute(READOUT_MEANS, {"experiment": experiment})
+    return [Mean(*row) for row in sparing(rows)]

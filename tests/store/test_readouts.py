@@ -18,7 +18,7 @@ from store.connect import read
 from store.ingest import ingest
 from store.layout import StoreFiles
 from store.migrate import MIGRATIONS
-from store.readouts import means
+from store.queries import means
 from store.schema import READOUT, SAMPLE_TOKEN, in_parts
 from store.verify import rebuild, verify
 from tests.builders import store_home

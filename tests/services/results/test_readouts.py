@@ -7,7 +7,7 @@ import math
 import pytest
 from scipy import stats as scipy_stats
 
-from store.readouts import Mean
+from store.queries import Mean
 from wgen_tui.services.results.readouts import ReadoutMean, means_over_seeds
 from wgen_tui.services.results.stats import mean_over_seeds
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from store.readouts import Mean
+from store.queries import Mean
 from wgen_tui.services.results import stats
 from wgen_tui.services.results.groups import Checkpoint, Group, at_checkpoint, group_order
 
@@ -56,7 +56,7 @@ def means_over_seeds(
     """Every mean of an experiment: by question, arm and label, over seeds and for each seed.
 
     Args:
-        read: Of an experiment, from `store.readouts.means`.
+        read: Of an experiment, from `store.queries.means`.
         checkpoint: The last of each run, all of them, or one step.
         confidence: Of the intervals.
     """

@@ -14,8 +14,15 @@ from pathlib import Path
 from pydantic import Field
 
 from experiments.schema import BROKEN_JUDGE, Analysis, Definition, Primary
-from store.queries import COUNTS, Count, counts, definition_hashes, experiments
-from store.readouts import MEANS, means
+from store.queries import (
+    COUNTS,
+    READOUT_MEANS,
+    Count,
+    counts,
+    definition_hashes,
+    experiments,
+    means,
+)
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import reading
@@ -132,7 +139,7 @@ def _readouts_only(
         contrasts=[],
         warnings=[*notes, *(doubt.sentence for doubt in doubts)],
         doubts=doubts,
-        sql=filled(MEANS, experiment=experiment),
+        sql=filled(READOUT_MEANS, experiment=experiment),
         readouts=readouts,
     )
 
