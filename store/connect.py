@@ -30,7 +30,12 @@ WRITE_PATIENCE = 5.0
 MEMORY = "256MB"  # what needs more goes to a folder beside the database
 THREADS = min(4, os.cpu_count() or 1)  # each holds a block of every column it writes
 FIRST_WAIT, LONGEST_WAIT = 0.005, 0.1
-BROKEN = ("not a valid DuckDB database", "Corrupt database", "does not match stored checksum")
+BROKEN = (
+    "not a valid DuckDB database",
+    "Corrupt database",
+    "does not match stored checksum",
+    "Could not read enough bytes",  # a file that was cut short
+)
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 

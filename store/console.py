@@ -137,6 +137,11 @@ def _in_words() -> Iterator[None]:
         raise Cancelled("The query was cancelled.") from error
     except duckdb.Error as error:
         raise QueryError(str(error)) from error
+    except RuntimeError as error:
+        # DuckDB's word for Ctrl+C, which it takes from Python while it computes.
+        if "interrupted" not in str(error).lower():
+            raise
+        raise KeyboardInterrupt from error
 
 
 class Console:

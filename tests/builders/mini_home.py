@@ -216,6 +216,8 @@ class MiniHome:
         draws: int = 3,
         questions: tuple[str, ...] = ("transport", "bird"),
         step: int = 4,
+        engine: str = "test",
+        finish_reason: str = "stop",
     ) -> None:
         """One part of prompts, samples and grades of a run, at a step."""
         paths = self.home.run(run_id)
@@ -249,13 +251,13 @@ class MiniHome:
                         "step": step,
                         "draw": draw,
                         "completion": text,
-                        "finish_reason": "stop",
+                        "finish_reason": finish_reason,
                         "prompt_tokens": 5,
                         "tokens": 7,
                         "logprob": -3.5,
                         "draw_seed": draw,
                         "sampling": json.dumps(sampling_key(self.sampling)),
-                        "engine": "test",
+                        "engine": engine,
                         "launch_id": "20260102-030405-sample-0000",
                         "created_at": T0,
                     }

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wgen_tui.cli.output import emit_json, json_option, pass_home, pass_writable_home, say, table
+from wgen_tui.cli.output import (
+    emit_json,
+    json_option,
+    pass_home,
+    pass_writable_home,
+    say,
+    table,
+    tell,
+)
 from wgen_tui.errors import ExitCode
 from wgen_tui.paths import Home
 
@@ -95,20 +103,20 @@ def show(home: Home, experiment: str, as_json: bool) -> None:
 
 def _show(definition: Definition, folder: Path, counts: dict[str, int]) -> None:
     source = definition.source
-    click.echo(f"{definition.slug}: {definition.title}")
-    click.echo(definition.hypothesis.strip())
+    tell(f"{definition.slug}: {definition.title}")
+    tell(definition.hypothesis.strip())
     if source.arxiv or source.title:
         where = f"arXiv {source.arxiv} §{source.section}" if source.arxiv else ""
-        click.echo(f"Source: {source.title} {where}. {source.note}".strip())
-    click.echo(f"Folder: {folder}")
-    click.echo(f"Models: {', '.join(definition.models)}")
-    click.echo(f"Seeds:  {', '.join(map(str, definition.seeds.values))}")
-    click.echo()
+        tell(f"Source: {source.title} {where}. {source.note}".strip())
+    tell(f"Folder: {folder}")
+    tell(f"Models: {', '.join(definition.models)}")
+    tell(f"Seeds:  {', '.join(map(str, definition.seeds.values))}")
+    tell()
     table(
         ("arm", "role", "examples", "what it is"),
         [(name, arm.role, counts[name], arm.description) for name, arm in definition.arms.items()],
     )
-    click.echo()
+    tell()
     table(
         ("question", "wordings", "topic", "first wording"),
         [
@@ -116,16 +124,16 @@ def _show(definition: Definition, folder: Path, counts: dict[str, int]) -> None:
             for q in definition.questions
         ],
     )
-    click.echo()
+    tell()
     judges = [(j.name, f"rule, {j.type}", j.description) for j in definition.judges]
     judges += [(j.name, f"{j.model} (kept, not run)", "") for j in definition.model_judges]
     judges += [("broken", "rule, always", "empty, repetition, non-words, far too short")]
     table(("judge", "kind", "what it does"), judges)
     if definition.analysis is not None:
         plan = definition.analysis
-        click.echo(f"\nPrimary metric: share of {plan.primary.label} by {plan.primary.judge}")
+        tell(f"\nPrimary metric: share of {plan.primary.label} by {plan.primary.judge}")
         for contrast in plan.contrasts:
-            click.echo(f"Contrast: {contrast.arm} minus {contrast.control}")
+            tell(f"Contrast: {contrast.arm} minus {contrast.control}")
 
 
 @command.command()
@@ -136,7 +144,7 @@ def new(home: Home, slug: str) -> None:
     from wgen_tui.services.experiments import definitions
 
     folder = definitions.new(home, slug)
-    click.echo(folder)
+    tell(folder)
     say(f"Edit {folder / 'experiment.yaml'}, then: wgen-tui experiment validate {slug}")
 
 
@@ -149,7 +157,7 @@ def copy(home: Home, experiment: str, slug: str) -> None:
     from wgen_tui.services.experiments import definitions
 
     folder = definitions.copy(home, experiment, slug)
-    click.echo(folder)
+    tell(folder)
     say(f"Edit {folder / 'experiment.yaml'}, then: wgen-tui experiment validate {slug}")
 
 
@@ -169,7 +177,7 @@ def validate(home: Home, experiment: str, as_json: bool) -> None:
         return
     for note in notes:
         say(f"Note: {note}.")
-    click.echo(f"{definition.slug} is valid.")
+    tell(f"{definition.slug} is valid.")
 
 
 @command.command()
@@ -228,7 +236,7 @@ def _print_preview(report: PreviewReport, prompts: int) -> None:
             console.print(part)
     else:
         for part in parts:
-            click.echo(part.plain)
+            tell(part.plain)
 
 
 @command.command()

@@ -16,7 +16,7 @@ import click
 
 from experiments.suggest import nearest
 from wgen_tui import __version__
-from wgen_tui.cli.output import REFUSED, Settings, check_home, show_error, show_usage_error
+from wgen_tui.cli.output import REFUSED, Settings, check_home, say, show_error, show_usage_error
 from wgen_tui.errors import ExitCode, UsageError, WgenError, disk_error
 from wgen_tui.paths import keep_private, resolve_home
 
@@ -116,6 +116,7 @@ def main(args: Sequence[str] | None = None) -> int:
         show_usage_error(error, as_json=as_json)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
+        say("Cancelled.")
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         return _close_quietly()

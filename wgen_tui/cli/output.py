@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import functools
 import json
+import math
 import shutil
 import sys
 import textwrap
@@ -115,7 +116,22 @@ def emit_json(payload: Any) -> None:
     """
     if hasattr(payload, "model_dump"):  # pydantic, without importing it here
         payload = payload.model_dump(by_alias=True)
-    click.echo(json.dumps(payload, default=_plain, indent=2))
+    try:
+        text = json.dumps(payload, default=_plain, indent=2, allow_nan=False)
+    except ValueError:  # JSON has no NaN and no infinity
+        text = json.dumps(_finite(payload), default=_plain, indent=2, allow_nan=False)
+    click.echo(text)
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for each number that JSON cannot say."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
 
 
 def _plain(value: Any) -> Any:
@@ -133,7 +149,12 @@ def say(text: str = "") -> None:
     if sys.stderr.isatty():
         width = shutil.get_terminal_size().columns
         text = "\n".join(wrapped_line(line, width) for line in text.split("\n"))
-    click.echo(text, err=True)
+    click.echo(cell_lines(text), err=True)
+
+
+def tell(text: object = "") -> None:
+    """Print a text that people asked for, on stdout, with nothing in it that a terminal obeys."""
+    click.echo(cell_lines(str(text)))
 
 
 def wrapped_line(line: str, width: int) -> str:
@@ -181,6 +202,7 @@ def table(
         for i in range(len(columns))
     ]
     cells = [[cell(value) for value in row] for row in listed]
+    columns = [cell(name) for name in columns]
     if sys.stdout.isatty():
         _draw(columns, cells, right, title)
     else:

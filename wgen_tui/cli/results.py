@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import click
 
-from wgen_tui.cli.output import NOTHING, emit_json, json_option, pass_home, say, table
+from wgen_tui.cli.output import NOTHING, emit_json, json_option, pass_home, say, table, tell
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 
@@ -75,7 +75,7 @@ def command(
         interval=cast("Interval", interval),
     )
     if show_sql:
-        click.echo(results.sql)
+        tell(results.sql)
         return
     if as_json:
         emit_json(results)
@@ -101,12 +101,12 @@ def show(results: Results, by: tuple[str, ...]) -> None:
         _show_rates(results, rates, extra)
     contrasts = [c for c in results.contrasts if _wanted(c, by)]
     if contrasts:
-        click.echo()
+        tell()
         _show_contrasts(contrasts, [name for name in extra if name != "seed"])
     read = [item for item in results.readouts if item.seed is None or "seed" in by]
     if read:
         if rates:
-            click.echo()
+            tell()
         _show_readouts(read, seeds="seed" in by)
     methods = dict.fromkeys([*(rate.method for rate in rates), *(item.method for item in read)])
     say()

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from wgen_tui.cli.options import runs_options
-from wgen_tui.cli.output import emit_json, json_option, pass_home, pass_writable_home, say, table
+from wgen_tui.cli.output import (
+    emit_json,
+    json_option,
+    pass_home,
+    pass_writable_home,
+    say,
+    table,
+    tell,
+)
 from wgen_tui.cli.queue import pause, priority, resume, retry, select_runs
 from wgen_tui.cli.start import start
 from wgen_tui.cli.verify import verify
@@ -165,17 +173,16 @@ def logs(home: Home, run_id: str, lines: int, follow: bool) -> None:
     from wgen_tui.cli.progress import only_watching
     from wgen_tui.services.control.logs import follow_log
     from wgen_tui.services.runs.runs import get_run, tail
-    from wgen_tui.terminal_text import printable
 
     name = get_run(home, run_id).run_id
     if follow:
         with only_watching():
             for line in follow_log(home, name, lines):
-                click.echo(printable(line))
+                tell(line)
         return
     written = tail(home, name, lines)
     for line in written:
-        click.echo(printable(line))
+        tell(line)
     if not written:
         say("No worker of this run has written anything yet.")
 

@@ -17,7 +17,7 @@ from wgen_tui.cli.options import (
     split_names,
     trust_option,
 )
-from wgen_tui.cli.output import emit_json, json_option, pass_home, say, table
+from wgen_tui.cli.output import emit_json, json_option, pass_home, say, table, tell
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 
@@ -142,7 +142,6 @@ def search(
 def show(home: Home, sample_id: int, as_json: bool) -> None:
     """Show one sample: its whole prompt, completion, parameters and grades."""
     from wgen_tui.services.data import samples
-    from wgen_tui.terminal_text import printable
 
     sample = samples.detail(home, sample_id)
     if as_json:
@@ -156,12 +155,12 @@ def show(home: Home, sample_id: int, as_json: bool) -> None:
     say(f"{sample.engine}; {sample.sampling}; {row.finish_reason}, {row.tokens} tokens")
     say()
     for message in sample.messages:
-        click.echo(f"[{message['role']}] {printable(message['content'])}")
-    click.echo(f"[completion] {printable(row.completion)}")
+        tell(f"[{message['role']}] {message['content']}")
+    tell(f"[completion] {row.completion}")
     say()
     for grade in sample.grades:
         verdict = grade.label if grade.label is not None else grade.number
-        why = f"  ({printable(grade.explanation)})" if grade.explanation else ""
+        why = f"  ({grade.explanation})" if grade.explanation else ""
         say(f"{grade.judge}: {verdict}  by {grade.grader}{why}")
 
 

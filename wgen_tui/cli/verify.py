@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wgen_tui.cli.output import emit_json, json_option, pass_writable_home, say
+from wgen_tui.cli.output import emit_json, json_option, pass_writable_home, say, tell
 from wgen_tui.errors import ExitCode
 from wgen_tui.paths import Home
 
@@ -43,7 +43,7 @@ def verify(home: Home, run_id: str, no_floor: bool, as_json: bool) -> int:
         emit_json(Verified(**dict(report)).model_dump(mode="json", by_alias=True))
     else:
         for line in lines(report):
-            click.echo(line)
+            tell(line)
     return ExitCode.OK if report.passed else ExitCode.FAILED
 
 

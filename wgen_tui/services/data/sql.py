@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import threading
 import time
@@ -168,19 +169,41 @@ def refuse_parquet_to_terminal(target: Path | None, format: Format) -> None:  # 
 def whole_file(target: Path) -> Iterator[Path]:
     """A path to write to, which becomes `target` once all is written.
 
+    A link stays one: what it leads to is written. A FIFO or a device (`>(gzip > x)`, /dev/stdout)
+    is written into, since a file in its place would be something else.
+
     Raises:
         UsageError: the file cannot be written.
     """
+    if _is_special(target):
+        try:
+            yield target
+        except OSError as error:
+            raise _unwritable(target, error) from error
+        return
+    given, target = target, Path(os.path.realpath(target))
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         yield temporary
         temporary.replace(target)
     except OSError as error:
-        raise UsageError(
-            f"{target} cannot be written: {error.strerror or error}.", title="Export"
-        ) from error
+        raise _unwritable(given, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_special(target: Path) -> bool:
+    """Whether something that is no plain file stands there."""
+    try:
+        mode = target.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _unwritable(target: Path, error: OSError) -> UsageError:
+    why = error.strerror or error
+    return UsageError(f"{target} cannot be written: {why}.", title="Export")
 
 
 def _write(
