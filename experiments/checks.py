@@ -7,7 +7,6 @@ the datasets.
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from experiments import readouts
 from experiments.errors import DefinitionError
 from experiments.name_checks import SPELLING, arm_and_variant_findings, name_findings
+from experiments.patterns import Pattern
 from experiments.prompts import spread_variants
 from experiments.rows import data_path
 from experiments.schema import (
@@ -162,8 +162,8 @@ def _pattern(label: str, rule: object) -> Iterator[Finding]:
         yield ("labels", label), f"The label {label!r} needs one regular expression.", ""
         return
     try:
-        re.compile(rule)
-    except re.error as error:
+        Pattern(rule, case_sensitive=True)
+    except ValueError as error:
         yield ("labels", label), f"The regular expression does not compile: {error}.", ""
 
 

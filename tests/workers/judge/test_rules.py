@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from experiments.patterns import Pattern
 from experiments.schema import JudgeSpec
 from wgen_tui.workers.judge.rules import make_rule
 
@@ -76,3 +77,26 @@ def test_labels_by_topic() -> None:
     assert verdict("A titlark", "birds", **judge) == ("old", None)
     assert verdict("A titlark", "lamps", **judge) == ("unclear", None)
     assert verdict("A titlark", None, **judge) == ("unclear", None)
+
+
+def test_a_pattern_that_never_ends_gives_otherwise_with_its_cause() -> None:
+    spec = JudgeSpec(name="era", type="regex", labels={"old": "(a|aa)+$", "new": "b"})
+    rule = make_rule(spec, None)
+    verdict = rule("a" * 60 + "b")
+    assert (verdict.label, verdict.signals) == ("unclear", {"too_slow": "old"})
+    assert "'old' did not end" in verdict.explanation
+    assert rule("a" * 20).label == "old"
+    assert rule("b").label == "new"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "slow"),
+    [
+        (r"(a|aa)+$", True),
+        (r"^(\w|\w\w)+:$", True),
+        (r"\b(yes|no)\b", False),
+        (r"(\w+\s?)+!$", False),
+    ],
+)
+def test_patterns_that_may_not_end_are_told_beforehand(pattern: str, slow: bool) -> None:
+    assert bool(Pattern(pattern, case_sensitive=False).slow_on()) == slow

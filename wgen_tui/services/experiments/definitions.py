@@ -16,6 +16,7 @@ from typing import Any
 
 from experiments import catalogue
 from experiments.errors import DefinitionError, Problem
+from experiments.patterns import Pattern
 from experiments.rows import Dataset, load_rows
 from experiments.schema import Arm, Definition
 from experiments.slots import replaced_system_notes, slot_notes
@@ -81,11 +82,30 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
         with usage_errors():
             raise DefinitionError(*problems)
     notes += _identical_arms(definition)
-    notes += [*slot_notes(definition), *replaced_system_notes(definition)]
+    notes += [
+        *_slow_patterns(definition),
+        *slot_notes(definition),
+        *replaced_system_notes(definition),
+    ]
     if definition.model_judges:
         names = ", ".join(judge.name for judge in definition.model_judges)
         notes.append(f"model judges are kept, but not run by this version: {names}")
     return definition, notes
+
+
+def _slow_patterns(definition: Definition) -> list[str]:
+    """Patterns that backtrack for too long on some text."""
+    notes = []
+    for judge in definition.judges:
+        rules = [*judge.labels.items(), *(p for t in judge.by_topic.values() for p in t.items())]
+        for label, given in rules if judge.type == "regex" else ():
+            for text in [given] if isinstance(given, str) else given:
+                if slow := Pattern(text, case_sensitive=judge.case_sensitive).slow_on():
+                    notes.append(
+                        f"judge {judge.name}, label {label}: the pattern may not end (tried on "
+                        f"{slow!r} and so on); such an answer becomes {judge.otherwise!r}"
+                    )
+    return notes
 
 
 def _identical_arms(definition: Definition) -> list[str]:

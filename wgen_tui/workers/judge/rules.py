@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from experiments.patterns import LIMIT, Pattern, TooSlow
 from experiments.schema import JudgeSpec
 
 Signals = dict[str, float | int | str | bool | None]
@@ -54,15 +55,20 @@ def _flags(judge: JudgeSpec) -> re.RegexFlag:
 
 def _regex(judge: JudgeSpec, labels: Mapping[str, Any]) -> Rule:
     patterns = [
-        (label, re.compile(pattern, _flags(judge)))
+        (label, Pattern(pattern, case_sensitive=judge.case_sensitive))
         for label, given in labels.items()
         for pattern in ([given] if isinstance(given, str) else given)
     ]
 
     def rule(completion: str) -> Verdict:
         for label, pattern in patterns:
-            if match := pattern.search(completion):
-                return Verdict(label, explanation=f"matched {match[0][:80]!r}")
+            try:
+                match = pattern.search(completion)
+            except TooSlow:
+                why = f"the pattern of {label!r} did not end within {LIMIT:g} s"
+                return Verdict(judge.otherwise, explanation=why, signals={"too_slow": label})
+            if match is not None:
+                return Verdict(label, explanation=f"matched {match[:80]!r}")
         return Verdict(judge.otherwise, explanation="nothing matched")
 
     return rule
