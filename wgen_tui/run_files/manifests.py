@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from experiments.seen_files import Stamp, stamp
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import RunPaths
 from wgen_tui.protocol.record import SCHEMA, Record
@@ -63,6 +64,26 @@ def final_checkpoint(run: RunPaths, *, skip_refused: bool = False) -> Checkpoint
     """
     manifests = checkpoints(run, skip_refused=skip_refused)
     return next((manifest for manifest in manifests.values() if manifest.final), None)
+
+
+class FinalCheckpoints:
+    """The final checkpoints of runs, for lists: one that is there is not read again."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Path, tuple[Stamp, CheckpointManifest]] = {}
+
+    def of(self, run: RunPaths) -> CheckpointManifest | None:
+        """The final checkpoint of a run, if this version can read it."""
+        now = stamp(run.checkpoints)
+        if now is None:
+            return None
+        seen = self._seen.get(run.checkpoints)
+        if seen is not None and seen[0] == now:
+            return seen[1]
+        final = final_checkpoint(run, skip_refused=True)
+        if final is not None:
+            self._seen[run.checkpoints] = now, final
+        return final
 
 
 def is_trained(run: RunPaths) -> bool:

@@ -1,6 +1,7 @@
 """The state of a launch, read from its files.
 
-Promises: nothing but the files decides, so every process, after any restart, says the same. What
+Promises: nothing but the files decides, so every process, after any restart, says the same; of a
+launch that waits and has not changed, two are asked for by stat and none is read. What
 ended and will be tried again is queued, not lost: it needs no one but the next supervisor. A launch
 is alive for as long as one of its processes can still write to its log: whoever starts it
 takes an flock on worker.log and hands the open file down as stdout, so the lock lives and dies with
@@ -17,9 +18,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from experiments.seen_files import Stamp, stamp
 from wgen_tui.paths import LaunchPaths
 from wgen_tui.protocol.launches import (
     ENDED_STATES,
+    WORKING_STATES,
     DoneRecord,
     LaunchSpec,
     RunOutcome,
@@ -35,6 +38,7 @@ from wgen_tui.services.slurm.job_state import is_live, state_in_slurm
 
 # A home below a plain file is as good as none.
 NOT_THERE = (FileNotFoundError, NotADirectoryError)
+SETTLED = 2.0  # seconds that stat has said the same, after which nothing is read
 NO_SPACE = "waits for room on the disk"  # where there was none to write down more
 
 
@@ -87,8 +91,11 @@ class LaunchView:
     cancelled_runs: frozenset[str] = frozenset()
     paused_runs: frozenset[str] = frozenset()
     events: LaunchEvents = field(init=False)
-    _queue_stamp: int | None = None
-    _slurm_stamp: int | None = None
+    _queue_stamp: Stamp | None = None
+    _slurm_stamp: Stamp | None = None
+    _controlled: bool = False  # whether there is a folder of requests
+    _seen: tuple[Stamp | None, ...] = ()
+    _seen_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.events = LaunchEvents(self.paths.events)
@@ -134,7 +141,7 @@ class LaunchView:
 
     def refresh(self) -> LaunchView:
         """Read what has changed. A launch that has ended is never read again."""
-        if self.state in ENDED_STATES:
+        if self.state in ENDED_STATES or self._unchanged():
             return self
         self._read_control()
         self._read_queue()
@@ -199,6 +206,27 @@ class LaunchView:
             ),
         )
 
+    def _unchanged(self) -> bool:
+        """Whether stat and the locks say that a look at the files would find nothing new.
+
+        Records come and go by renaming, which changes the time of the folder; so do requests that
+        of theirs; events grow, once an attempt has begun. The time of a folder is coarse and what
+        follows at once has the same: it counts only when it has stood for a while. Of a job of
+        Slurm the files are written on another machine, and stat may say what it said before.
+        """
+        seen = (
+            stamp(self.paths.root),
+            stamp(self.paths.control) if self._controlled else None,
+            stamp(self.paths.events) if self.start is not None else None,
+        )
+        if seen != self._seen:
+            self._seen, self._seen_at = seen, time.monotonic()
+            return False
+        if time.monotonic() - self._seen_at < SETTLED or self.slurm is not None:
+            return False
+        begun = self.start is not None and self.done is None
+        return not begun or alive(self.paths) == (self.state in WORKING_STATES)
+
     def _state_without_done(self) -> RunState:
         stopped = set(self.spec.run_ids) <= self.stopped_runs
         if self.start is None or self.start.attempt < self.queue.attempt:
@@ -231,8 +259,10 @@ class LaunchView:
     def _read_control(self) -> None:
         try:
             names = {entry.name for entry in os.scandir(self.paths.control)}
+            self._controlled = True
         except NOT_THERE:
             names = set()
+            self._controlled = False
         cancelled = {name.removeprefix("cancel-") for name in names if name.startswith("cancel-")}
         paused = {name.removeprefix("pause-") for name in names if name.startswith("pause-")}
         self.cancelled_runs = frozenset(self.spec.run_ids if "cancel" in names else cancelled)
@@ -240,25 +270,20 @@ class LaunchView:
         self.held = _read_line(self.paths.control / "hold") or NO_SPACE if "hold" in names else ""
 
     def _read_queue(self) -> None:
-        try:
-            stamp = self.paths.queue.stat().st_mtime_ns
-        except OSError:
-            return
-        if stamp != self._queue_stamp:
-            self._queue_stamp = stamp
+        seen = stamp(self.paths.queue)
+        if seen is not None and seen != self._queue_stamp:
+            self._queue_stamp = seen
             self.queue = read_queue(self.paths.queue)
 
     def _read_slurm(self) -> None:
         if self.spec.slurm is None:
             return
-        try:
-            stamp = self.paths.slurm.stat().st_mtime_ns
-        except OSError:
-            self.slurm, self._slurm_stamp = None, None
-            return
-        if stamp != self._slurm_stamp:
-            self._slurm_stamp = stamp
+        seen = stamp(self.paths.slurm)
+        if seen is None:
+            self.slurm = None
+        elif seen != self._slurm_stamp:
             self.slurm = read_slurm(self.paths.slurm)
+        self._slurm_stamp = seen
 
 
 def _read_line(path: Path) -> str:

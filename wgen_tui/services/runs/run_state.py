@@ -21,7 +21,7 @@ from wgen_tui.protocol.launches import (
 )
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import RunSpec
-from wgen_tui.run_files.manifests import final_checkpoint
+from wgen_tui.run_files.manifests import FinalCheckpoints
 from wgen_tui.services.runs.failure_cause import LOG_LINES, nearest_cause
 from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.tail import tail_lines
@@ -95,6 +95,7 @@ def status_of(
     own: Sequence[LaunchView],
     every: Mapping[str, LaunchView],
     waits: WaitReasons | None = None,
+    finals: FinalCheckpoints | None = None,
 ) -> RunStatus:
     """What a run is doing: the state function.
 
@@ -104,6 +105,7 @@ def status_of(
         own: The launches that serve it, oldest first, refreshed.
         every: At least those and all that they come after, by id.
         waits: Why launches wait.
+        finals: Those of all runs, as far as they have been read.
     """
     run_id = spec.run_id
     chain = _newest_chain(own)
@@ -117,7 +119,7 @@ def status_of(
         state, why = _in_launch(view, run_id, every, waits)
         if state != "finished":
             break
-    step, steps, loss = _training(home, spec, own)
+    step, steps, loss = _training(home, spec, own, finals or FinalCheckpoints())
     seen = view.events.progress.get(run_id) if view else None
     last = seen.last if seen and state == "running" else None
     starts = [p.started_at for v in own if (p := v.events.progress.get(run_id)) and p.started_at]
@@ -280,7 +282,7 @@ def is_pending_for(view: LaunchView, run_id: str, every: Mapping[str, LaunchView
 
 
 def _training(
-    home: Home, spec: RunSpec, own: Sequence[LaunchView]
+    home: Home, spec: RunSpec, own: Sequence[LaunchView], finals: FinalCheckpoints
 ) -> tuple[int | None, int | None, float | None]:
     """The step, the steps and the newest loss of a run's training."""
     if spec.training is None:
@@ -289,7 +291,7 @@ def _training(
         seen = view.events.progress.get(spec.run_id)
         if view.spec.stage == "train" and seen and seen.last:
             return seen.last.done, seen.last.total, seen.last.loss
-    done = final_checkpoint(home.run(spec.run_id), skip_refused=True)
+    done = finals.of(home.run(spec.run_id))
     return (done.step, done.steps, done.loss) if done else (None, None, None)
 
 

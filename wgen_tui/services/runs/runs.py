@@ -10,17 +10,21 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
 from pydantic import ValidationError
 
+from experiments.seen_files import Stamp, stamp
 from wgen_tui.errors import BusyError, UsageError
 from wgen_tui.paths import Home, checked_id
+from wgen_tui.protocol.launches import ENDED_STATES
 from wgen_tui.protocol.record import sync_folder
 from wgen_tui.protocol.runs import MetricRow, RunSpec
+from wgen_tui.run_files.manifests import FinalCheckpoints
 from wgen_tui.services.data.ingest import ingest_now
 from wgen_tui.services.runs import queue
 from wgen_tui.services.runs.launch_list import Launches
@@ -31,15 +35,29 @@ from wgen_tui.services.runs.wait_reasons import WaitReasons
 from wgen_tui.services.suggest import unknown
 
 
+@dataclass(slots=True)
+class _Known:
+    """What has been read of a run: its spec, its launches, and its state once it has ended."""
+
+    spec: RunSpec
+    launches: list[str]
+    stamp: Stamp | None
+    ended: RunStatus | None = None
+
+
 class RunList:
-    """All runs of a home; a refresh costs only what has changed. Not for several threads."""
+    """All runs of a home; a refresh costs only what has changed. Not for several threads.
+
+    A run that has ended costs a stat of its list of launches.
+    """
 
     def __init__(self, home: Home) -> None:
         self._home = home
         self._launches = Launches(home)
-        self._specs: dict[str, RunSpec] = {}
+        self._known: dict[str, _Known] = {}
         self._views: dict[str, LaunchView] = {}
         self._waits = WaitReasons(home)
+        self._finals = FinalCheckpoints()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -53,34 +71,38 @@ class RunList:
     ) -> list[RunStatus]:
         """The runs as they are now: by experiment and model, base first, then arm and seed."""
         names = run_names(self._home) if run_ids is None else list(run_ids)
-        specs = [spec for name in names if (spec := self._spec(name)) is not None]
-        specs = [spec for spec in specs if experiment in (None, spec.experiment)]
-        served = {spec.run_id: launches_of(self._home, spec.run_id) for spec in specs}
-        views = self._launches.refresh({name for ids in served.values() for name in ids})
+        runs = [known for name in names if (known := self._read(name)) is not None]
+        runs = [known for known in runs if experiment in (None, known.spec.experiment)]
+        views = self._launches.refresh({name for known in runs for name in known.launches})
         self._views = views
         views = self._launches.with_predecessors(views)
-        statuses = [
-            status_of(
-                self._home,
-                spec,
-                [views[n] for n in served[spec.run_id] if n in views],
-                views,
-                self._waits,
-            )
-            for spec in specs
-        ]
+        self._waits.refresh()
+        statuses = [known.ended or self._status(known, views) for known in runs]
         return sorted(
             statuses,
             key=lambda r: (r.experiment, r.model, r.role != "base", r.arm, r.seed, r.run_id),
         )
 
-    def _spec(self, run_id: str) -> RunSpec | None:
-        if run_id not in self._specs:
-            spec = read_spec(self._home, run_id)
-            if spec is None:
-                return None
-            self._specs[run_id] = spec
-        return self._specs[run_id] if self._home.run(run_id).spec.exists() else None
+    def _status(self, known: _Known, views: Mapping[str, LaunchView]) -> RunStatus:
+        own = [views[name] for name in known.launches if name in views]
+        status = status_of(self._home, known.spec, own, views, self._waits, self._finals)
+        over = own and len(own) == len(known.launches) and status.state in ENDED_STATES
+        if over and all(view.state in ENDED_STATES for view in own):
+            known.ended = status  # no launch that has ended is read again
+        return status
+
+    def _read(self, run_id: str) -> _Known | None:
+        paths = self._home.run(run_id)
+        now = stamp(paths.launches)
+        known = self._known.get(run_id)
+        if known is not None and now is not None and now == known.stamp:
+            return known
+        spec = known.spec if known is not None else read_spec(self._home, run_id)
+        if spec is None or not paths.spec.exists():
+            return None
+        launches = launches_of(self._home, run_id) if now is not None else []
+        self._known[run_id] = _Known(spec, launches, now)
+        return self._known[run_id]
 
 
 _run_lists: dict[Path, RunList] = {}

@@ -17,21 +17,27 @@ FULL = 2**18  # bytes; with less, not even a reason can be written down
 
 
 class WaitReasons:
-    """The file of reasons, read again when it has changed."""
+    """The file of reasons; `refresh` reads it when it has changed."""
 
     def __init__(self, home: Home) -> None:
         self._path = home.waiting
         self._stamp: int | None = None
         self._why: dict[str, str] = {}
+        self._full = False
+
+    def refresh(self) -> None:
+        """Read what the supervisor says now, and whether the disk has space for it to say so."""
+        try:
+            self._full = shutil.disk_usage(self._path.parent).free < FULL
+        except OSError:
+            self._full = False
+        self._read()
 
     def why(self, launch_id: str) -> str | None:
-        """Why a launch is not started; None when the supervisor has not said."""
-        try:
-            if shutil.disk_usage(self._path.parent).free < FULL:
-                return "the disk is full: waits for room on the disk"
-        except OSError:
-            return None
-        return self._read().get(launch_id)
+        """Why a launch is not started, as of the last refresh; None when nobody has said."""
+        if self._full:
+            return "the disk is full: waits for room on the disk"
+        return self._why.get(launch_id)
 
     def write(self, why: Mapping[str, str]) -> None:
         """Replace all reasons."""

@@ -79,11 +79,10 @@ class Dispatcher:
         blocked: dict[bool, str] = {}  # by whether a model is needed
         why: dict[str, str] = {}
         for view in ready:
-            request = self._request(view, views, gpus)
-            if request.needs_model in blocked:
-                ahead = blocked[request.needs_model]
+            if (ahead := blocked.get(process.needs_model(view.spec))) is not None:
                 why[view.launch_id] = f"waits for its turn; first: {ahead}"
                 continue
+            request = self._request(view, views, gpus)
             place_or_wait = place(request, gpus, leases, monitor.settings)
             if isinstance(place_or_wait, Wait):
                 why[view.launch_id] = place_or_wait.why

@@ -28,6 +28,8 @@ class Notifier:
 
     def __init__(self, home: Home) -> None:
         self._home = home
+        self._runs = RunList(home)
+        self._given: set[str] = set()
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
 
     def check(self, views: Mapping[str, LaunchView]) -> None:
@@ -35,14 +37,16 @@ class Notifier:
         self._reap()
         for view in views.values():
             notice = view.spec.notify
-            if notice is not None and not _marker(view).exists():
-                runs = self._ended(notice)
-                if runs is not None:
-                    self._notify(view, notice, runs)
+            if notice is None or view.launch_id in self._given:
+                continue
+            if _marker(view).exists():
+                self._given.add(view.launch_id)
+            elif (runs := self._ended(notice)) is not None:
+                self._notify(view, notice, runs)
 
     def _ended(self, notice: Notice) -> list[RunStatus] | None:
         """The runs; None while any is live, or when they have been removed."""
-        runs = RunList(self._home).refresh(run_ids=notice.runs)
+        runs = self._runs.refresh(run_ids=notice.runs)
         return None if not runs or any(run.state in LIVE_STATES for run in runs) else runs
 
     def _notify(self, view: LaunchView, notice: Notice, runs: list[RunStatus]) -> None:
