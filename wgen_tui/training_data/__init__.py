@@ -1,1 +1,1 @@
-"""What services and workers both know of training data: the loss mask, and what can be wrong."""
+"""What services and workers both know of training: loss masks, adapters, what can be wrong."""

@@ -18,8 +18,10 @@ from transformers import get_scheduler
 
 from experiments.schema import TrainingConfig
 from wgen_tui.run_files.steps import steps_per_epoch
+from wgen_tui.training_data.adapter_targets import wrong_targets
 from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.models import Base
+from wgen_tui.workers.runtime import WorkerError
 
 
 def linear_names(model: Any) -> list[str]:
@@ -37,8 +39,15 @@ def linear_names(model: Any) -> list[str]:
 
 
 def lora_config(training: TrainingConfig, model: Any) -> LoraConfig:
-    """PEFT's configuration of an adapter for a model."""
+    """PEFT's configuration of an adapter for a model.
+
+    Raises:
+        WorkerError: it names modules or layers that the model does not have.
+    """
     lora = training.lora
+    if wrong := wrong_targets(lora, (name for name, _ in model.named_modules())):
+        message, hint = wrong
+        raise WorkerError(message, title="LoRA targets", hint=hint)
     targets = lora.target_modules
     if targets == "all-linear" and lora.layers_to_transform is not None:
         targets = tuple(linear_names(model))

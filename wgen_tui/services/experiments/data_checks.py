@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from experiments.prompts import render_prompts
-from experiments.schema import Definition
+from experiments.schema import Definition, TrainingConfig
 from wgen_tui.errors import UsageError
 from wgen_tui.protocol.runs import ModelRef
+from wgen_tui.services.models.architecture import NOT_LINEAR, model_dims
 from wgen_tui.services.models.local_tokenizer import local_tokenizer
+from wgen_tui.training_data.adapter_targets import wrong_targets
 from wgen_tui.training_data.checks import examine, prompt_problems, row_problems
 from wgen_tui.training_data.problems import Problem, refusal
 from wgen_tui.training_data.texts import Numbered, duplicates, overlap
@@ -35,6 +37,28 @@ def text_problems(definition: Definition, rows: Sequence[Numbered]) -> list[Prob
     """One arm's overlap with the evaluation, and its duplicates."""
     problems = (overlap(rows, definition), duplicates(rows))
     return [problem for problem in problems if problem is not None]
+
+
+def check_targets(training: TrainingConfig, model: ModelRef) -> None:
+    """Check that a LoRA's modules and layers are there.
+
+    Only where the heads of the weights tell the modules; the worker asks the model itself.
+
+    Raises:
+        UsageError: one is not.
+    """
+    dims = model_dims(model) if training.method == "lora" else None
+    if dims is None or dims.source != "headers" or any("expert" in name for name in dims.modules):
+        return
+    # Embeddings and the like are not among the modules of the blocks.
+    named = training.lora.target_modules
+    blocks = (
+        named if isinstance(named, str) else tuple(x for x in named if not NOT_LINEAR.search(x))
+    )
+    lora = training.lora.model_copy(update={"target_modules": blocks})
+    if wrong := wrong_targets(lora, dims.modules):
+        message, hint = wrong
+        raise UsageError(f"{model.name}: {message}", title="LoRA targets", hint=hint)
 
 
 def check_tokens(

@@ -18,7 +18,7 @@ from wgen_tui.protocol.launches import JudgeStage, PromptSpec, SampleStage
 from wgen_tui.protocol.queue import SlurmSettings
 from wgen_tui.protocol.runs import ModelRef, RunSpec
 from wgen_tui.services.experiments import definitions
-from wgen_tui.services.experiments.data_checks import check_texts, check_tokens
+from wgen_tui.services.experiments.data_checks import check_targets, check_texts, check_tokens
 from wgen_tui.services.models.resolve import check_model, resolve_model
 from wgen_tui.services.planning.disk import disk_warnings, planned_mb
 from wgen_tui.services.planning.endpoint_status import endpoint_warnings
@@ -128,6 +128,7 @@ def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> 
             warnings += _served_warnings(home, model, definition, examples)
             specs += make_specs(definition, model, {}, seeds)
             continue
+        check_targets(definition.training, model)
         warnings += check_tokens(definition, model, rows, slug_or_path)
         specs += make_specs(definition, model, examples, seeds)
     refuse_collisions([spec for spec, _ in specs])
