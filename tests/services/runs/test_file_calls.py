@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.builders.file_calls import file_calls
+from tests.builders.home import T0
 from tests.builders.waiting import until
 from wgen_tui.paths import Home
+from wgen_tui.protocol.runs import MetricRow
 from wgen_tui.services.runs import launch_state, queue
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
-from wgen_tui.services.runs.runs import RunList
+from wgen_tui.services.runs.runs import MetricsReader, RunList, detail_files
 from wgen_tui.services.supervisor.loop import Supervisor
 
 if TYPE_CHECKING:
@@ -186,3 +188,40 @@ def test_what_changes_at_the_same_instant_is_not_missed(
     (view.paths.control / f"pause-{run}").touch()
     os.utime(view.paths.control, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert view.refresh().paused_runs == {run}
+
+
+def test_metrics_are_read_as_they_grow(home: Home, files: LaunchFiles) -> None:
+    run, other = files.run(), files.run("x-a-s1-1", seed=1)
+    path, reader = home.run(run).metrics, MetricsReader(home)
+
+    def write(*steps: int) -> None:
+        with path.open("a") as stream:
+            stream.writelines(f"{metric(step)}\n" for step in steps)
+
+    assert reader.read(run) == []
+    write(1, 2)
+    assert [row.step for row in reader.read(run)] == [1, 2]
+    write(2, 3)
+    assert [row.step for row in reader.read(run)] == [1, 2, 3]
+    assert reader.read(other) == []
+    assert [row.step for row in reader.read(run)] == [1, 2, 3]
+    path.unlink()
+    write(9)  # trained again
+    assert [row.step for row in reader.read(run)] == [9]
+
+
+def metric(step: int) -> str:
+    row = MetricRow(step=step, steps=9, epoch=1.0, loss=1.0, learning_rate=1e-3, tokens=1, at=T0)
+    return row.model_dump_json()
+
+
+def test_the_detail_of_a_run_changes_with_its_files(home: Home, files: LaunchFiles) -> None:
+    run = files.run()
+    launch = files.launch("train", [run])
+    seen = detail_files(home, run)
+    assert seen.unchanged()
+    home.launch(launch).log.write_text("loading\n")
+    assert not seen.unchanged()
+    seen = detail_files(home, run)
+    home.run(run).metrics.write_text(metric(1))
+    assert not seen.unchanged()

@@ -18,7 +18,7 @@ from threading import Lock
 
 from pydantic import ValidationError
 
-from experiments.seen_files import Stamp, stamp
+from experiments.seen_files import SeenFiles, Stamp, stamp
 from wgen_tui.errors import BusyError, UsageError
 from wgen_tui.paths import Home, checked_id
 from wgen_tui.protocol.launches import ENDED_STATES
@@ -30,7 +30,7 @@ from wgen_tui.services.runs import queue
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import NOT_THERE, LaunchView
 from wgen_tui.services.runs.run_state import RunStatus, status_of
-from wgen_tui.services.runs.tail import tail_lines
+from wgen_tui.services.runs.tail import read_new_lines, tail_lines
 from wgen_tui.services.runs.wait_reasons import WaitReasons
 from wgen_tui.services.suggest import unknown
 
@@ -257,18 +257,42 @@ def remove(home: Home, *names: str) -> None:
 
 def metrics(home: Home, run_id: str) -> list[MetricRow]:
     """The metrics of a run by step, ascending; of a step written twice the newer line counts."""
-    try:
-        lines = home.run(run_id).metrics.read_bytes().splitlines()
-    except NOT_THERE:
-        return []
-    rows: dict[int, MetricRow] = {}
-    for line in lines:
-        try:
-            row = MetricRow.model_validate_json(line)
-        except ValidationError:
-            continue  # torn by a power cut; the step is repeated further on
-        rows[row.step] = row
-    return [rows[step] for step in sorted(rows)]
+    return MetricsReader(home).read(run_id)
+
+
+class MetricsReader:
+    """The metrics of the run asked for last, read as they grow. Not for several threads."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._read: tuple[str, int] | None = None  # the run, and the inode of its file
+        self._offset = 0
+        self._rows: dict[int, MetricRow] = {}
+
+    def read(self, run_id: str) -> list[MetricRow]:
+        """As `metrics`; asking again for the same run reads what is new."""
+        path = self._home.run(run_id).metrics
+        now = stamp(path)
+        if now is None or self._read != (run_id, now[2]) or now[0] < self._offset:
+            self._read, self._offset, self._rows = (run_id, now[2] if now else 0), 0, {}
+        lines, self._offset = read_new_lines(path, self._offset) if now else ([], 0)
+        for line in lines:
+            try:
+                row = MetricRow.model_validate_json(line)
+            except ValidationError:
+                continue  # torn by a power cut; the step is repeated further on
+            self._rows[row.step] = row
+        return [self._rows[step] for step in sorted(self._rows)]
+
+
+def detail_files(home: Home, run_id: str) -> SeenFiles:
+    """What stands of the files that a run's metrics, log and provenance are read from."""
+    files, paths = SeenFiles(), home.run(run_id)
+    for path in (paths.root, paths.launches, paths.metrics, paths.checkpoints):
+        files.note(path)
+    for name in launches_of(home, run_id):
+        files.note(home.launch(name).log)
+    return files
 
 
 def tail(home: Home, run_id: str, lines: int = 40) -> list[str]:

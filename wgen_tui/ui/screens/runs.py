@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
@@ -22,11 +23,12 @@ from wgen_tui.ui.widgets.status_strip import StatusStrip
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
+    from experiments.seen_files import SeenFiles
     from wgen_tui.protocol.runs import MetricRow
     from wgen_tui.services.control.status import Status, StatusPoller
     from wgen_tui.services.results.provenance import Archive, Provenance
     from wgen_tui.services.runs.run_state import RunStatus
-    from wgen_tui.services.runs.runs import RunList
+    from wgen_tui.services.runs.runs import MetricsReader, RunList
 
 POLL_EVERY = 1.0  # seconds between two reads of the runs
 STATUS_EVERY = 2.0  # seconds between two reads of queue and machine
@@ -38,12 +40,19 @@ or see it all work in a minute and a half:  wgen-tui demo"""
 
 
 class RunDetail(NamedTuple):
-    """What is shown of the run under the cursor."""
+    """What is shown of the run under the cursor, and what was read for it."""
 
+    files: SeenFiles
     run: RunStatus
     metrics: list[MetricRow]
     log: list[str]
     provenance: Provenance | None
+
+    def is_of(self, run: RunStatus) -> bool:
+        """Whether it is what would be read of this run now."""
+        old = self.run
+        same = (old.run_id, old.launch_id, old.state) == (run.run_id, run.launch_id, run.state)
+        return same and self.files.unchanged()
 
 
 class RunsScreen(RunActions):
@@ -59,6 +68,9 @@ class RunsScreen(RunActions):
         # Made and used in threads of one group each, never in two at once.
         self._run_list: RunList | None = None
         self._archive: Archive | None = None
+        self._metrics: MetricsReader | None = None
+        self._detail: RunDetail | None = None
+        self._detail_lock = Lock()
         self._status_poller: StatusPoller | None = None
         self._card = Text()
         self._facts = Text()
@@ -156,11 +168,21 @@ class RunsScreen(RunActions):
 
     @loads("detail", then="_show_detail")
     def _read_detail(self, run: RunStatus) -> RunDetail:
-        if self._archive is None:
+        with self._detail_lock:  # a thread that reads of another run may not have ended
+            old = self._detail
+            if old is None or not old.is_of(run):
+                self._detail = self._read_files(run)
+                return self._detail
+            return old._replace(run=run)
+
+    def _read_files(self, run: RunStatus) -> RunDetail:
+        if self._archive is None or self._metrics is None:
             self._archive = services.provenance.Archive(self.home)
+            self._metrics = services.runs.MetricsReader(self.home)
         return RunDetail(
+            services.runs.detail_files(self.home, run.run_id),
             run,
-            services.runs.metrics(self.home, run.run_id),
+            self._metrics.read(run.run_id),
             services.runs.tail(self.home, run.run_id, LOG_LINES),
             self._archive.provenance(run.run_id),
         )
