@@ -56,6 +56,7 @@ class Cancel:
         """
         with self._lock:
             self._con = con
+            self._ended.clear()
         try:
             if self._stopped.is_set():
                 raise Cancelled("The query was cancelled.")

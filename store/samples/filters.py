@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,18 +36,28 @@ class Filter:
     graded_by: str | None = None
     text: str | None = None
 
+    @property
+    def scans(self) -> bool:
+        """Whether to count what it lets through takes a pass over all texts or grades."""
+        given = (self.label, self.graded_by, (self.text or "").strip() or None)
+        return any(value is not None for value in given)
 
-def where(criteria: Filter, also: str = "") -> tuple[str, list[Any]]:
+
+def where(criteria: Filter, also: str = "", runs: Sequence[str] = ()) -> tuple[str, list[Any]]:
     """The filter as SQL over `samples s`, with its parameters.
 
     Args:
         criteria: The filter.
         also: A further condition, without parameters; it stands first.
+        runs: Only samples of these runs, if any are given: DuckDB reads the blocks of these alone.
 
     Raises:
         text_filter.BadPattern: a regular expression in `text` cannot be read.
     """
     parts: list[str] = [also] if also else []
+    of_runs = f"run_id in ({literals(runs)}) and " if runs else ""
+    if runs:
+        parts.append(f"s.run_id in ({literals(runs)})")
     values: list[Any] = []
     for name in SAME:
         value = getattr(criteria, name)
@@ -60,12 +70,12 @@ def where(criteria: Filter, also: str = "") -> tuple[str, list[Any]]:
         values += texts
     if criteria.label is not None:
         parts.append(
-            "s.sample_id in (select sample_id from grades where judge = ? and label = ? "
+            f"s.sample_id in (select sample_id from grades where {of_runs}judge = ? and label = ? "
             "and grader like 'rule:%')"
         )
         values += criteria.label
     if criteria.graded_by is not None:
-        parts.append("s.sample_id in (select sample_id from grades where grader = ?)")
+        parts.append(f"s.sample_id in (select sample_id from grades where {of_runs}grader = ?)")
         values.append(criteria.graded_by)
     return (" where " + " and ".join(parts) if parts else ""), values
 

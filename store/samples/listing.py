@@ -2,7 +2,8 @@
 
 Promises: the order is that of `ORDER`, whatever is asked for. A page at either end is found without
 listing what lies between; for any other the samples are counted once, by what they have in common
-(`GROUP`), without texts, and only the groups that a page touches are read. A listing that is a
+(`GROUP`), without texts, and only the groups that a page touches are read. What must look through
+texts or grades has its first page (`first`) before it is counted. A listing that is a
 snapshot counts at once, and does not move: draws that a group gets later stand after its first
 ones, and are left out.
 """
@@ -11,16 +12,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import Any
 
 import duckdb
 
-from store.samples.filters import Filter, literals, where
+from store.samples.filters import SAME, Filter, literals, where
 from store.samples.rows import SampleRow, page
 
 GROUP = ("experiment", "model", "arm", "seed", "step", "question", "paraphrase", "variant")
 ORDER = (*GROUP, "draw", "sample_id")
+OF_A_RUN = GROUP[:4]
 NEAR = 1000  # rows from an end; up to here the best so many are kept while all pass by
 Group = tuple[Any, ...]
 
@@ -49,12 +51,26 @@ class Groups:
 
 
 class Listing:
-    """The samples that a filter lets through; a page comes from `rows`."""
+    """The samples that a filter lets through; a page comes from `rows`.
 
-    def __init__(self, criteria: Filter, total: int, groups: Groups | None = None) -> None:
+    Attributes:
+        counted: Whether `len` is all of them; else there are more than that, and it has the first.
+    """
+
+    def __init__(
+        self,
+        criteria: Filter,
+        total: int,
+        groups: Groups | None = None,
+        *,
+        head: list[int] | None = None,
+        counted: bool = True,
+    ) -> None:
         self._criteria = criteria
         self._total = total
         self._groups = groups
+        self._head = head
+        self.counted = counted
 
     def __len__(self) -> int:
         return self._total
@@ -64,6 +80,8 @@ class Listing:
         stop = min(first + count, self._total)
         if first >= stop:
             return []
+        if self._head is not None:
+            return self._head[first:stop]
         if self._groups is None and stop <= NEAR:
             return self._from_an_end(con, stop)[first:]
         if self._groups is None and self._total - first <= NEAR:
@@ -110,6 +128,45 @@ def listing(con: duckdb.DuckDBPyConnection, criteria: Filter, *, snapshot: bool 
         return Listing(criteria, count(con, criteria))
     groups = count_groups(con, criteria)
     return Listing(criteria, groups.total, groups)
+
+
+def first(con: duckdb.DuckDBPyConnection, criteria: Filter, most: int) -> Listing:
+    """The first samples that a filter lets through, `most` or so; what follows is not counted.
+
+    Runs are read in the order of the list, more at a time from query to query, until there are
+    enough: of what is common one run has a page, and what is nowhere costs one pass.
+    """
+    listed: list[int] = []
+    order = ", ".join(ORDER)
+    for runs in _batches_of_runs(con, criteria):
+        condition, values = where(criteria, runs=runs)
+        query = f"select sample_id from samples s{condition} order by {order}"
+        listed += _ids(con, f"{query} limit {most + 1 - len(listed)}", values)
+        if len(listed) > most:
+            return Listing(criteria, most, head=listed[:most], counted=False)
+    return Listing(criteria, len(listed), head=listed)
+
+
+def _batches_of_runs(con: duckdb.DuckDBPyConnection, criteria: Filter) -> Iterator[list[str]]:
+    """The runs that may have samples, in order: twice as many each time.
+
+    Runs whose samples stand among each other's come together.
+    """
+    columns = {name: getattr(criteria, name) for name in SAME}
+    condition, values = where(Filter(**columns))
+    listed = con.execute(
+        f"select distinct {', '.join(OF_A_RUN)}, run_id from samples s{condition} order by all",
+        values,
+    ).fetchall()
+    batch: list[str] = []
+    size = 1
+    for _, together in groupby(listed, lambda row: row[:-1]):
+        batch += [run_id for *_, run_id in together]
+        if len(batch) >= size:
+            yield batch
+            batch, size = [], 2 * size
+    if batch:
+        yield batch
 
 
 def count(con: duckdb.DuckDBPyConnection, criteria: Filter) -> int:

@@ -2,7 +2,8 @@
 
 Promises: some samples cost one pass over the column of ids, without texts or grades of others: ids
 stand in the query as they are, which DuckDB hands down to the scan (`in (select unnest(?))` it does
-not). Nothing here holds more rows than it returns.
+not). Their grades are looked for
+among those of their runs. Nothing here holds more rows than it returns.
 """
 
 from __future__ import annotations
@@ -80,10 +81,13 @@ def page(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleRow]:
         return []
     wanted = literals(ids)
     rows = con.execute(f"select {COLUMNS} from samples where sample_id in ({wanted})").fetchall()
+    runs = literals({row[1] for row in rows})
+    if not rows:
+        return []
     labels: dict[int, dict[str, str]] = {}
     for sample_id, judge, label in con.execute(
         "select sample_id, judge, label from grades where grader like 'rule:%' "
-        f"and label is not null and sample_id in ({wanted}) order by judge"
+        f"and label is not null and run_id in ({runs}) and sample_id in ({wanted}) order by judge"
     ).fetchall():
         labels.setdefault(sample_id, {})[judge] = label
     by_id = {row[0]: _row(row, labels.get(row[0], {})) for row in rows}
@@ -101,18 +105,19 @@ def detail(con: duckdb.DuckDBPyConnection, sample_id: int) -> SampleDetail | Non
     rows = page(con, [sample_id])
     if not rows:
         return None
+    here = f"run_id = {literals([rows[0].run_id])} and sample_id = {int(sample_id)}"
     more = con.execute(
         "select s.logprob, s.draw_seed, s.sampling, s.engine, s.launch_id, s.created_at, "
         "p.messages, p.text from samples s left join prompts p on p.prompt_id = s.prompt_id "
         "and p.model = s.model and p.experiment = s.experiment "
-        f"where s.sample_id = {int(sample_id)} limit 1"
+        f"where s.{here} limit 1"
     ).fetchall()
     if not more:
         return None
     logprob, draw_seed, sampling, engine, launch_id, created_at, messages, text = more[0]
     grades = con.execute(
         "select judge, grader, label, number, explanation, signals, created_at from grades "
-        f"where sample_id = {int(sample_id)} order by grader, judge"
+        f"where {here} order by grader, judge"
     ).fetchall()
     return SampleDetail(
         row=rows[0],

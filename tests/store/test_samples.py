@@ -53,6 +53,31 @@ def test_a_page_is_the_same_from_either_end_and_from_between(
         assert [row.sample_id for row in listed.rows(con, 3, 5)] == every[3:8]
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        Filter(text="coach"),
+        Filter(text="zeppelin"),
+        Filter(label=("era", "19th_century")),
+        Filter(label=("era", "modern"), question="travel", arm="old"),
+        Filter(graded_by="rule:era", seed=1),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("most", [1, 20, 1000])
+def test_the_first_samples_are_those_of_the_whole_list(
+    files: StoreFiles, found: Filter, most: int
+) -> None:
+    assert found.scans
+    with read(files) as con:
+        every = listing.listing(con, found)
+        some = listing.first(con, found, most)
+        assert some.counted == (len(every) <= most)
+        assert len(some) == min(most, len(every))
+        assert some.ids(con, 0, most + 5) == every.ids(con, 0, most)
+        assert [row.sample_id for row in some.rows(con, 0, 3)] == every.ids(con, 0, 3)[:most]
+
+
 def test_draws_that_come_later_move_nothing(files: StoreFiles) -> None:
     with read(files) as con:
         listed = listing.listing(con, Filter(arm="old", seed=0), snapshot=True)

@@ -55,6 +55,24 @@ async def test_200_000_rows_scroll_within_a_few_pages() -> None:
         assert all(len(message.ids) <= 300 for message in app.asked)
 
 
+async def test_a_list_grows_at_its_end_and_nothing_moves() -> None:
+    app = Host()
+    async with app.run_test(size=(60, 20)) as pilot:
+        table = app.query_one(VirtualTable)
+        table.focus()
+        table.show_ids(range(150))
+        await settled(pilot, lambda: table.current == 0)
+        await pilot.press("G")
+        await settled(pilot, lambda: table.current == 149)
+        asked = len(app.asked)
+        table.extend_ids(range(N))
+        await settled(pilot, lambda: table.row(160) == 160)
+        assert (table.cursor, table.current) == (149, 149)
+        assert [message.first for message in app.asked[asked:]] == [100]
+        await pilot.press("G")
+        await settled(pilot, lambda: table.current == N - 1)
+
+
 async def test_rows_of_an_older_listing_are_dropped() -> None:
     app = Host(answer=False)
     async with app.run_test(size=(60, 20)) as pilot:

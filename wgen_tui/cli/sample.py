@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.data.sql import Format
 
 F = TypeVar("F", bound=Callable[..., Any])
+FIRST = 10_000  # samples; a page up to here is shown before all are counted
 TEXT = 48  # cells of the completion in a table
 TEXT_HELP = 'With these words in the completion, in any order; "a phrase"; /a regex/, /…/i.'
 
@@ -77,13 +79,21 @@ def _listed(
     from wgen_tui.services.data import samples
     from wgen_tui.terminal_text import one_line
 
-    listing = samples.search(home, make_filter(label, **values))
+    chosen = make_filter(label, **values)
+    if chosen.scans and offset + limit <= FIRST:
+        listing = samples.first(home, chosen, offset + limit)
+    else:
+        listing = samples.search(home, chosen)
     rows = samples.page(home, listing, offset, limit)
+
+    def total() -> int:
+        return len(listing) if listing.counted else samples.count(home, chosen)
+
     if as_json:
         from wgen_tui.cli.shapes.samples import Sample, SampleList
 
         shown = [Sample.model_validate(row) for row in rows]
-        emit_json(SampleList(total=len(listing), offset=offset, samples=shown))
+        emit_json(SampleList(total=total(), offset=offset, samples=shown))
         return
     if not rows:
         if len(listing):
@@ -104,7 +114,8 @@ def _listed(
             for row in rows
         ],
     )
-    say(f"{offset + 1} to {offset + len(rows)} of {len(listing):,}")
+    sys.stdout.flush()  # the rows are there while the rest is counted
+    say(f"{offset + 1} to {offset + len(rows)} of {total():,}")
 
 
 @command.command("list")

@@ -74,6 +74,23 @@ def search(
         return stored_list.listing(con, filter, snapshot=snapshot)
 
 
+def first(
+    home: Home,
+    filter: Filter,  # noqa: A002
+    most: int,
+    *,
+    cancel: Cancel | None = None,
+) -> Listing:
+    """The first samples that `filter` lets through, before they are counted.
+
+    Raises:
+        UsageError: it has a regular expression that cannot be read.
+        WgenError: it was cancelled.
+    """
+    with _reading(home, cancel) as con:
+        return stored_list.first(con, filter, most)
+
+
 def export(
     home: Home,
     filter: Filter,  # noqa: A002

@@ -22,7 +22,7 @@ from wgen_tui.ui.state import filters
 from wgen_tui.ui.state import samples as state
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
-from wgen_tui.ui.widgets.table import VirtualTable
+from wgen_tui.ui.widgets.table import PAGE, VirtualTable
 
 if TYPE_CHECKING:
     from store.console import Cancel
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from store.samples.rows import SampleDetail, SampleRow
 
 POLL_EVERY = 3.0
+FIRST = 3 * PAGE  # samples that are listed before a search is counted
 DETAIL_DELAY = 0.12  # seconds; a held key moves faster than details are read
 EMPTY = """No samples yet.
 
@@ -99,16 +100,31 @@ class SamplesScreen(BaseScreen):
         self._stale = False
         self.discard_load("count")
         self._show_filter("reading…")
-        self._search(dict(self._fields))
-        self._count_values(dict(self._fields))
-
-    @loads("search", then="_show_listing", failed="_search_failed")
-    def _search(self, fields: dict[str, Any]) -> Listing:
+        self.discard_load("facets")
         if self._searching is not None:
             self._searching.stop()
         self._searching = services.samples.Cancel()
+        self._search(dict(self._fields), self._searching)
+
+    @loads("search", then="_show_listing", failed="_search_failed")
+    def _search(self, fields: dict[str, Any], cancel: Cancel) -> Listing:
+        """The list, or its beginning where all texts or grades must be looked through."""
         criteria = services.samples.filter_of(fields)
-        return services.samples.search(self.home, criteria, snapshot=True, cancel=self._searching)
+        if criteria.scans:
+            return services.samples.first(self.home, criteria, FIRST, cancel=cancel)
+        return services.samples.search(self.home, criteria, snapshot=True, cancel=cancel)
+
+    @loads("search", then="_show_rest", failed="_search_failed")
+    def _search_rest(self, fields: dict[str, Any], cancel: Cancel) -> Listing:
+        criteria = services.samples.filter_of(fields)
+        return services.samples.search(self.home, criteria, snapshot=True, cancel=cancel)
+
+    def _show_rest(self, listing: Listing) -> None:
+        """The list behind its beginning: nothing that is shown moves."""
+        self._listing, self._total = listing, len(listing)
+        self._table.extend_ids(range(len(listing)))
+        self._show_filter()
+        self._count_values(dict(self._fields))
 
     def _show_listing(self, listing: Listing) -> None:
         self._listing, self._stored = listing, None
@@ -119,6 +135,10 @@ class SamplesScreen(BaseScreen):
         if not len(listing):
             self.query_one("#detail", TextPane).show(Text())
         self._show_filter()
+        if listing.counted:
+            self._count_values(dict(self._fields))
+        elif self._searching is not None:
+            self._search_rest(dict(self._fields), self._searching)
 
     def _search_failed(self) -> None:
         self._show_filter("not read; r retries")
@@ -140,6 +160,8 @@ class SamplesScreen(BaseScreen):
             text.append(status)
         else:
             text.append(f"{self._total:,}", "bold")
+            if self._listing is not None and not self._listing.counted:
+                text.append("+ … counting")
             if self._new > 0:
                 text.append(f"  {self._new:,} new · r lists them", "bold")
         text.append(f"  {printable(words)}")
@@ -168,7 +190,7 @@ class SamplesScreen(BaseScreen):
 
     @loads("count", then="_show_new_count")
     def _count(self, fields: dict[str, Any]) -> int | None:
-        if "text" in fields:  # texts are looked through only when there are others
+        if services.samples.filter_of(fields).scans:  # only when there are others than before
             stored = services.samples.count(self.home, services.samples.filter_of({}))
             if stored == self._stored:
                 return None

@@ -130,6 +130,16 @@ class VirtualTable(ScrollView, can_focus=True):
         self._reset(None, ids, [])
         self._set_cursor(0)
 
+    def extend_ids(self, ids: Sequence[int]) -> None:
+        """List these ids, which begin with those that are listed; cursor and pages stay."""
+        if len(ids) != len(self):
+            last = max(len(self) - 1, 0) // PAGE  # it may have been cut short
+            if len(self) % PAGE:
+                self._pages.pop(last, None)
+            self._ids = ids
+            self.virtual_size = Size(self.size.width, len(self) + 1)
+            self.refresh()
+
     def show_rows(self, rows: Sequence[Any], keys: Sequence[Any] | None = None) -> None:
         """List these rows; the cursor stays with its key, and only changed lines are drawn."""
         key = self.key_at(self.cursor)
