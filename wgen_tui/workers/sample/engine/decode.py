@@ -19,10 +19,10 @@ from wgen_tui.workers.device.transfer import Download, upload
 from wgen_tui.workers.sample.engine.forward import KVState, ModelRunner
 from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT
 from wgen_tui.workers.sample.engine.rng import make_keys, sample_tokens
+from wgen_tui.workers.sample.engine.stops import StopTexts
 
 COMPACT_BELOW = 0.8  # finished rows are dropped when fewer than this share still run
 COMPACT_GRAPHS_BELOW = 0.5  # with CUDA graphs, which are captured again for fewer rows
-STOP_WINDOW = 8  # tokens, beyond a stop text's own bytes, that are searched for it
 
 
 @dataclass(eq=False)
@@ -94,7 +94,9 @@ class Decoding:
         self._runner = runner
         self._params = params
         self._requests = requests
-        self._stop_ids = np.array(sorted(params.stop_ids), dtype=np.int64)
+        self._stops = StopTexts(params.tokenizer, params.sampling.stop)
+        self._ends = params.stop_ids | self._stops.ids
+        self._stop_ids = np.array(sorted(self._ends), dtype=np.int64)
         # On a GPU the next token is asked for before this one is looked at, so that it never idles.
         self._ahead = runner.device.type == "cuda"
 
@@ -165,9 +167,10 @@ class Decoding:
             if self._requests[number].aborted:
                 self._running[row] = False
         stopped = np.isin(drawn, self._stop_ids)  # [rows]
-        if self._params.sampling.stop:
+        if self._stops:
             for row in np.flatnonzero(self._running & ~stopped).tolist():
-                stopped[row] = self._hit_stop_text(self._row_requests[row])
+                drawn_so_far = self._tokens[self._row_requests[row], : self._position]
+                stopped[row] = self._stops.hit(drawn_so_far)
         full = self._position == self._params.sampling.max_tokens
         for row in np.flatnonzero(self._running & (stopped | full)).tolist():
             self._running[row] = False
@@ -188,30 +191,14 @@ class Decoding:
     def _completion(self, number: int, *, stopped: bool) -> Completion:
         tokens: list[int] = self._tokens[number, : self._position].tolist()
         logprobs: list[float] = self._logprobs[number, : self._position].tolist()
-        text = self._text(tokens)
-        cuts = [text.index(stop) for stop in self._params.sampling.stop if stop in text]
         return Completion(
             self._requests[number],
             tokens,
             "stop" if stopped else "length",
             sum(logprobs),
             logprobs if self._params.sampling.logprobs else [],
-            text[: min(cuts)] if cuts else text,
+            self._stops.cut(tokens[:-1] if tokens[-1] in self._ends else tokens),
         )
-
-    def _text(self, tokens: list[int]) -> str:
-        ids = tokens[:-1] if tokens and tokens[-1] in self._params.stop_ids else tokens
-        text: str = self._params.tokenizer.decode(ids, skip_special_tokens=True)
-        return text
-
-    def _hit_stop_text(self, number: int) -> bool:
-        """Whether a stop text stands among the last tokens."""
-        # One may begin inside a token and end inside another, so the text is decoded each time.
-        stops = self._params.sampling.stop
-        window = max(len(stop.encode()) for stop in stops) + STOP_WINDOW
-        start = max(0, self._position - window)
-        text = self._text(self._tokens[number, start : self._position].tolist())
-        return any(stop in text for stop in stops)
 
 
 class Decoder:
