@@ -79,6 +79,14 @@ def test_a_reader_reads_as_few_rows_of_a_large_store(
     assert large.rows <= small.rows
 
 
+def test_results_read_a_sample_and_a_verdict_twice_each_and_no_more(
+    stores: tuple[Store, Store],
+) -> None:
+    _, large = (reads(store, READERS["results"]) for store in stores)
+    samples = 15 * LARGE
+    assert samples < large.rows <= 2 * samples + 2 * (2 * samples)
+
+
 def test_an_ingest_of_nothing_new_reads_the_manifest_and_no_rows(
     stores: tuple[Store, Store],
 ) -> None:
