@@ -6,8 +6,11 @@ that is invisible: each is shown as a symbol. Everything else stays as it is.
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 import unicodedata
+from typing import TextIO, cast
 
 NEWLINE = "\n"
 _INVISIBLE = (
@@ -47,6 +50,27 @@ def printable(text: str, *, keep_newlines: bool = True) -> str:
         keep_newlines: Whether line feeds stay line feeds.
     """
     return text.translate(_SHOWN_BUT_NEWLINES if keep_newlines else _SHOWN)
+
+
+class Visible(io.TextIOBase):
+    """A stream to a terminal: what is written to it is made `printable` on its way."""
+
+    def __init__(self, terminal: TextIO) -> None:
+        """Take the terminal's stream."""
+        self._terminal = terminal
+
+    def write(self, text: str) -> int:
+        """Write the text with its control characters as symbols."""
+        self._terminal.write(printable(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._terminal.flush()
+
+
+def standard_output() -> TextIO:
+    """Stdout for data: byte for byte in a pipe or a file, made visible on a terminal."""
+    return cast(TextIO, Visible(sys.stdout)) if sys.stdout.isatty() else sys.stdout
 
 
 def one_line(text: str, width: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -194,3 +195,28 @@ def test_a_database_that_was_cut_short_is_damaged(program: Program, home: Home, 
         assert "store rebuild" in done.stderr
     program("store", "rebuild")
     program("store", "verify")
+
+
+@pytest.mark.parametrize("words", [("sample", "export"), ("sql", "select * from samples")])
+def test_csv_on_a_terminal_is_made_visible(home: Home, words: tuple[str, ...]) -> None:
+    mini = MiniHome(home)
+    mini.definition()
+    run = mini.run("old", 0)
+    mini.checkpoint(run)
+    mini.draw(run, lambda question, draw: HOSTILE)
+    master, slave = pty.openpty()
+    command = [str(PROGRAM), "--home", str(home.root), *words, "--format", "csv"]
+    with subprocess.Popen(command, stdout=slave, stdin=slave, stderr=subprocess.PIPE) as process:
+        os.close(slave)
+        shown = b""
+        try:
+            while part := os.read(master, 65_536):
+                shown += part
+        except OSError:  # the terminal's other end is closed
+            pass
+    os.close(master)
+    assert process.returncode == 0
+    assert shown.count(b"TITLE") == 6
+    assert not obeyed(shown.replace(b"\r\n", b"\n"))
+    # In a pipe, the bytes are the completion's own.
+    assert b"\x1b]0;TITLE" in raw(home, *words, "--format", "csv")

@@ -68,14 +68,17 @@ def export(
     home: Home, experiment: str, rubric: str | None, output: Path | None, as_json: bool
 ) -> None:
     """Write people's grades as CSV (or JSON)."""
+    from wgen_tui.services.data.sql import whole_file
     from wgen_tui.services.grading.grade_files import export_grades
+    from wgen_tui.terminal_text import standard_output
 
     text = export_grades(home, experiment, rubric, "json" if as_json else "csv")
     if output is None:
-        click.echo(text, nl=False)
-    else:
-        output.write_text(text, encoding="utf-8")
-        say(f"Wrote {output}.")
+        standard_output().write(text)
+        return
+    with whole_file(output) as path:
+        path.write_text(text, encoding="utf-8")
+    say(f"Wrote {output}.")
 
 
 @command.command("import")

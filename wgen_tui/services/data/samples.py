@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from wgen_tui.paths import Home
 from wgen_tui.services.data import sql
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.data.sql import Format
+from wgen_tui.terminal_text import standard_output
 
 
 def filter_of(fields: Mapping[str, Any]) -> Filter:
@@ -115,7 +115,7 @@ def export(
             stored_export.exporting(con, filter, home.root) as chosen,
         ):
             if target is None:
-                return _write_text(chosen, sys.stdout, format)
+                return _write_text(chosen, standard_output(), format)
             with sql.whole_file(target) as temporary:
                 if format == "parquet":
                     return chosen.parquet(temporary)

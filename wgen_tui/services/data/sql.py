@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from store.layout import StoreFiles
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import store_errors
+from wgen_tui.terminal_text import standard_output
 
 Format = Literal["csv", "json", "parquet"]
 
@@ -148,7 +148,7 @@ def export(
     with _console(home, running) as con:
         if target is None:
             write = write_csv if format == "csv" else write_json
-            return write(con.run(sql, list(parameters)), sys.stdout)
+            return write(con.run(sql, list(parameters)), standard_output())
         with whole_file(target) as temporary:
             return _write(con, sql, parameters, temporary, format)
 
