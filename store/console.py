@@ -63,6 +63,10 @@ class Cancel:
             yield
         except duckdb.InterruptException as error:
             raise Cancelled("The query was cancelled.") from error
+        except RuntimeError as error:  # what DuckDB makes of Ctrl-C
+            if str(error) != "Query interrupted":
+                raise
+            raise KeyboardInterrupt from error
         finally:
             with self._lock:
                 self._con = None

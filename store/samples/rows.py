@@ -102,25 +102,44 @@ def _row(row: Sequence[Any], labels: dict[str, str]) -> SampleRow:
 
 def detail(con: duckdb.DuckDBPyConnection, sample_id: int) -> SampleDetail | None:
     """Everything about one sample; None if there is no such one."""
-    rows = page(con, [sample_id])
+    return next(iter(details(con, [sample_id])), None)
+
+
+def details(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleDetail]:
+    """Everything about some samples, in this order; ids that are gone are left out."""
+    rows = page(con, ids)
     if not rows:
-        return None
-    here = f"run_id = {literals([rows[0].run_id])} and sample_id = {int(sample_id)}"
+        return []
+    runs = literals({row.run_id for row in rows})
+    here = f"run_id in ({runs}) and sample_id in ({literals(row.sample_id for row in rows)})"
     more = con.execute(
-        "select s.logprob, s.draw_seed, s.sampling, s.engine, s.launch_id, s.created_at, "
-        "p.messages, p.text from samples s left join prompts p on p.prompt_id = s.prompt_id "
-        "and p.model = s.model and p.experiment = s.experiment "
-        f"where s.{here} limit 1"
+        "select s.sample_id, s.logprob, s.draw_seed, s.sampling, s.engine, s.launch_id, "
+        f"s.created_at, p.messages, p.text from (from samples where {here}) s left join prompts p "
+        "on p.prompt_id = s.prompt_id and p.model = s.model and p.experiment = s.experiment"
     ).fetchall()
-    if not more:
-        return None
-    logprob, draw_seed, sampling, engine, launch_id, created_at, messages, text = more[0]
-    grades = con.execute(
-        "select judge, grader, label, number, explanation, signals, created_at from grades "
-        f"where {here} order by grader, judge"
-    ).fetchall()
+    grades: dict[int, list[GradeInfo]] = {}
+    for sample_id, *grade in con.execute(
+        "select sample_id, judge, grader, label, number, explanation, signals, created_at "
+        f"from grades where {here} order by grader, judge"
+    ).fetchall():
+        grades.setdefault(sample_id, []).append(_grade(grade))
+    by_id = {row[0]: row[1:] for row in more}
+    return [
+        _detail(row, by_id[row.sample_id], grades.get(row.sample_id, []))
+        for row in rows
+        if row.sample_id in by_id
+    ]
+
+
+def _grade(values: Sequence[Any]) -> GradeInfo:
+    judge, grader, label, number, why, signals, at = values
+    return GradeInfo(judge, grader, label, number, why or "", json.loads(signals or "{}"), at)
+
+
+def _detail(row: SampleRow, more: Sequence[Any], grades: list[GradeInfo]) -> SampleDetail:
+    logprob, draw_seed, sampling, engine, launch_id, created_at, messages, text = more
     return SampleDetail(
-        row=rows[0],
+        row=row,
         messages=json.loads(messages) if messages else [],
         prompt_text=text or "",
         logprob=logprob,
@@ -129,8 +148,5 @@ def detail(con: duckdb.DuckDBPyConnection, sample_id: int) -> SampleDetail | Non
         engine=engine or "",
         launch_id=launch_id or "",
         created_at=created_at,
-        grades=[
-            GradeInfo(judge, grader, label, number, why or "", json.loads(signals or "{}"), at)
-            for judge, grader, label, number, why, signals, at in grades
-        ],
+        grades=grades,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -9,12 +11,14 @@ import pytest
 
 from store.connect import read
 from store.console import Cancel, Cancelled
+from store.ingest import ingest
 from store.layout import StoreFiles
 from tests.builders import store_home
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.data import samples
 from wgen_tui.services.data.samples import filter_of
+from wgen_tui.services.grading.read_ahead import ReadAhead
 
 ENDLESS = "select count(*) from range(1000000000000) r(i) where hash(i) = 1"
 
@@ -45,6 +49,29 @@ def test_stopping_afterwards_stops_nothing(home: Home) -> None:
     listing = samples.search(home, filter_of({"text": "mail coach"}), cancel=cancel)
     cancel.stop()
     assert len(samples.page(home, listing, 0, 100)) == len(listing) == 45
+
+
+def test_between_reads_nothing_holds_the_database(home: Home) -> None:
+    """A list, a search and a grading session are open; a stock client writes at once."""
+    files = StoreFiles.of(home.root)
+    ingest(files)
+    listing = samples.search(home, filter_of({}), snapshot=True)
+    first = samples.first(home, filter_of({"text": "coach"}), 3)
+    assert len(samples.page(home, listing, 0, 10)) == 10
+    ahead = ReadAhead(home)
+    row = samples.page(home, first, 0, 1)[0]
+    ahead.fetch([row.sample_id])
+    assert ahead.reading is not None
+    ahead.reading.result(30)
+    code = (
+        f"import duckdb; duckdb.connect({str(files.database)!r}).execute('create table x(i int)')"
+    )
+    write = [sys.executable, "-c", code]
+    with read(files):
+        held = subprocess.run(write, capture_output=True, text=True, check=False)
+    assert "lock" in held.stderr.lower()
+    assert subprocess.run(write, capture_output=True, check=False).returncode == 0
+    assert ahead.take(row.sample_id) == samples.detail(home, row.sample_id)
 
 
 def test_a_bad_pattern_is_the_users(home: Home) -> None:

@@ -7,6 +7,7 @@ is cut off within DuckDB aborts the process.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -14,6 +15,8 @@ from store.samples import rows as stored
 from store.samples.rows import SampleDetail
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import reading
+
+PAINTED = 0.1  # seconds until what is shown has been painted: reading beside it would hold it up
 
 
 class ReadAhead:
@@ -41,7 +44,7 @@ class ReadAhead:
             return stored.detail(con, sample_id)
 
     def fetch(self, ids: Sequence[int]) -> None:
-        """Begin to read these, and forget all others; returns at once.
+        """Begin to read these in a moment, and forget all others; returns at once.
 
         Nothing is read while more than half of them are there, so that one opening serves several
         samples, nor while the thread still reads: the next call makes up for it.
@@ -55,6 +58,7 @@ class ReadAhead:
 
     def _fetch(self, ids: Sequence[int]) -> None:
         # An error stays in the future: whoever takes a sample then reads it, and is told.
+        time.sleep(PAINTED)
         with reading(self._home) as con:
-            for sample_id in ids:
-                self._read[sample_id] = stored.detail(con, sample_id)
+            read = {sample.row.sample_id: sample for sample in stored.details(con, ids)}
+        self._read |= {sample_id: read.get(sample_id) for sample_id in ids}

@@ -28,7 +28,7 @@ from wgen_tui.services.experiments import definitions
 from wgen_tui.services.grading.read_ahead import ReadAhead
 from wgen_tui.services.suggest import unknown
 
-AHEAD = 4  # samples; a person reads each for longer than these take to come
+AHEAD = 12  # samples; a person reads half of these for longer than others take to come
 
 
 @dataclass(frozen=True, slots=True)
