@@ -243,6 +243,38 @@ async def test_how_an_answer_ended(
     assert served.asked[0].body["stop"] == ["\n\n"]
 
 
+ODD: list[tuple[str, str]] = [
+    ('{"content": [{"type": "text", "text": "A "}, {"type": "text", "text": "lark."}]}', "A lark."),
+    ('{"content": "half \\ud83d"}', "half \ufffd"),
+    ('{"content": null, "reasoning_content": "I think"}', ""),
+]
+ODD_NUMBERS = ["null", "NaN", "-Infinity", '"many"', "-3", "1e400", "{}"]
+
+
+@pytest.mark.parametrize(("message", "text"), ODD)
+async def test_an_odd_answer_is_an_answer(pauses: Pauses, message: str, text: str) -> None:
+    body = f'{{"choices": [{{"message": {message}, "finish_reason": "stop"}}]}}'
+    with scripted(lambda _: Reply(body=body.encode())) as served:
+        answer = await ask(served, pauses)
+        assert len(served.asked) == 1
+    assert answer.text == text
+    assert answer.only_reasoning == (not text)
+
+
+@pytest.mark.parametrize("number", ODD_NUMBERS)
+async def test_an_odd_number_costs_no_answer(pauses: Pauses, number: str) -> None:
+    body = (
+        '{"choices": [{"message": {"content": "A lark."}, "finish_reason": "stop", '
+        f'"logprobs": {{"content": [{{"logprob": -0.5}}, {{"logprob": {number}}}]}}}}], '
+        f'"usage": {{"prompt_tokens": {number}, "completion_tokens": 3}}}}'
+    )
+    with scripted(lambda _: Reply(body=body.encode())) as served:
+        answer = await ask(served, pauses, SamplingConfig(temperature=1.0), logprobs=True)
+    assert (answer.text, answer.tokens) == ("A lark.", 3)
+    assert answer.prompt_tokens is None
+    assert answer.logprob is None or number == "-3"
+
+
 async def test_a_server_that_counts_nothing(pauses: Pauses) -> None:
     bare = {"choices": [{"message": {"content": "A lark."}}]}
     with scripted(lambda _: Reply(body=json.dumps(bare).encode())) as served:

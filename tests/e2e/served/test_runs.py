@@ -19,7 +19,7 @@ from tests.builders.scripted_server import Asked, Reply, Script, completion, fai
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import DoneRecord, Event, LaunchSpec
 from wgen_tui.services.data import ingest
-from wgen_tui.services.data.samples import detail, search
+from wgen_tui.services.data.samples import detail, page, search
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.endpoint_status import endpoint_warnings
 from wgen_tui.services.planning.plan import Options, make_plan
@@ -76,9 +76,10 @@ def test_every_draw_once_with_what_the_server_said(
     assert not home.launch(spec.launch_id).accelerate.exists()
 
     ingest.ingest_now(home)
-    ids = search(home, Filter())
-    assert len(ids) == DRAWS
-    shown = detail(home, ids[0])
+    listing = search(home, Filter())
+    assert len(listing) == DRAWS
+    (first,) = page(home, listing, 0, 1)
+    shown = detail(home, first.sample_id)
     assert shown.logprob is None
     assert shown.messages[-1]["role"] == "user"
 
@@ -113,6 +114,48 @@ def test_a_server_that_dies_half_way(home: Home, configure: Configure, definitio
     assert len(again) == DRAWS - alive  # what was kept is not asked for again
     assert not set(again) & set(before[:alive])
     assert {seed for _, seed in served.draws} == {row["draw_seed"] for row in found}
+
+
+def test_a_prompt_that_the_server_refuses_ends_nothing(
+    home: Home, configure: Configure, definition: Path
+) -> None:
+    def picky(asked: Asked) -> Reply:
+        if "NEVER" in asked.body["messages"][-1]["content"]:
+            return failure(400, "filtered")
+        return completion()
+
+    with scripted(picky) as served:
+        configure(served.url, concurrency=2)
+        text = (definition / "experiment.yaml").read_text()
+        assert text.count("questions:\n") == 1
+        never = "{name: never, paraphrases: [NEVER say this], samples_per_paraphrase: 5}"
+        more = f"questions:\n  - {never}\n"
+        (definition / "experiment.yaml").write_text(text.replace("questions:\n", more))
+        spec = planned(home, definition)
+        assert work(home, spec).outcome == "finished"
+        found = rows(home, spec)
+        assert len({row["sample_id"] for row in found}) == len(found) == DRAWS + 5
+        refused = [row for row in found if row["finish_reason"] == "refused"]
+        assert len(refused) == 5
+        assert {row["completion"] for row in refused} == {""}
+        assert all("filtered" in str(row["engine"]) for row in refused)
+        assert any("5 of 13 draws were refused" in note for note in notes(home, spec))
+        asked = len(served.asked)
+        assert asked == DRAWS + 5
+
+
+def test_a_server_that_refuses_everything_ends_the_run_at_once(
+    home: Home, configure: Configure, definition: Path
+) -> None:
+    with scripted(lambda _: failure(400, "max_tokens is not supported")) as served:
+        configure(served.url, concurrency=2)
+        spec = planned(home, definition)
+        done = work(home, spec)
+    run = done.runs[spec.run_ids[0]]
+    assert run.outcome == "failed"
+    assert "max_tokens is not supported" in run.message
+    assert rows(home, spec) == []
+    assert len(served.asked) <= 3 * 2  # each prompt once by each of the two
 
 
 def test_a_cancel_does_not_wait_for_slow_answers(

@@ -16,18 +16,27 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 import httpx2
-from pydantic import ValidationError
 
 from experiments.schema import Message, SamplingConfig
 from wgen_tui.protocol.endpoint import headers, read_key, through_proxy, without_key
 from wgen_tui.protocol.runs import Endpoint
 from wgen_tui.workers.runtime import WorkerError
-from wgen_tui.workers.sample.openai_response import Answer, Completion, error_message, read_answer
+from wgen_tui.workers.sample.openai_response import (
+    Answer,
+    error_message,
+    read_answer,
+    read_completion,
+)
 
+OF_THE_PROMPT = (400, 413, 422)  # refusals that may be of this prompt alone
 MAY_PASS = {408, 409, 425, 429}  # and all from 500
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds
 LONGEST_REQUESTED = 600.0  # a server that asks for a longer pause is given up
 CONNECT_SECONDS = 10.0
+
+
+class PromptRefused(WorkerError):
+    """A server refuses one request: a content filter, too long a prompt, or all alike."""
 
 
 class _MayPass(Exception):
@@ -79,6 +88,7 @@ class Client:
         """One completion.
 
         Raises:
+            PromptRefused: the server does not take this request; it may take others.
             WorkerError: the server refuses, or gave no answer however often it was asked.
         """
         body = {
@@ -114,8 +124,8 @@ class Client:
         if status != 200:
             self._refused(status, self._said(response))
         try:
-            completion = Completion.model_validate_json(response.content)
-        except ValidationError:
+            completion = read_completion(response.content)
+        except (ValueError, RecursionError):
             raise _MayPass(f"no chat completion, but: {self._said(response)}") from None
         return read_answer(completion, self._sampling)
 
@@ -127,6 +137,13 @@ class Client:
         return self._clean(error_message(response.content) or response.text) or "nothing"
 
     def _refused(self, status: int, said: str) -> NoReturn:
+        if status in OF_THE_PROMPT:
+            raise PromptRefused(
+                f"The endpoint {self._endpoint.name} ({self._endpoint.base_url}) refused, status "
+                f"{status}: {said}",
+                title="Server refused",
+                hint="What was drawn is kept. Fix the cause and give the command again.",
+            )
         hints = {
             401: f"Check the key in {self._endpoint.api_key_env or 'api_key_env'}.",
             403: f"Check the key in {self._endpoint.api_key_env or 'api_key_env'}.",

@@ -7,10 +7,12 @@ leave at its end; a log-probability is taken only where it means what our column
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from experiments.schema import SamplingConfig
 
@@ -23,17 +25,36 @@ FINISH = {
 }
 
 
+def _or_none(value: Any, convert: Callable[[Any], Any]) -> Any:
+    """A number beside the text; one that is none must not cost the text."""
+    try:
+        number = convert(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
 class _Token(BaseModel):
-    logprob: float
+    logprob: Annotated[float | None, BeforeValidator(lambda value: _or_none(value, float))] = None
 
 
 class _Logprobs(BaseModel):
     content: list[_Token] | None = None
 
 
+def _joined(value: Any) -> Any:
+    """Content in parts as one text; a part without text has none."""
+    if isinstance(value, list):
+        texts = [part.get("text") if isinstance(part, dict) else part for part in value]
+        return "".join(text for text in texts if isinstance(text, str))
+    return value
+
+
 class _Message(BaseModel):
-    content: str | None = None
+    content: Annotated[str | None, BeforeValidator(_joined)] = None
     refusal: str | None = None
+    reasoning_content: Any = None
+    reasoning: Any = None
 
 
 class _Choice(BaseModel):
@@ -42,9 +63,17 @@ class _Choice(BaseModel):
     logprobs: _Logprobs | None = None
 
 
+_Count = Annotated[int | None, BeforeValidator(lambda value: _count(value))]
+
+
+def _count(value: Any) -> int | None:
+    number = _or_none(value, int)
+    return number if number is not None and number >= 0 else None
+
+
 class _Usage(BaseModel):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: _Count = None
+    completion_tokens: _Count = None
 
 
 class Completion(BaseModel):
@@ -65,6 +94,7 @@ class Answer:
         finish_reason: `stop`, `length`, `content_filter`, or the server's own word.
         model: As the server names it.
         fingerprint: `system_fingerprint`.
+        only_reasoning: Whether the server gave thoughts and no answer.
     """
 
     text: str
@@ -74,12 +104,31 @@ class Answer:
     logprob: float | None = None
     model: str | None = None
     fingerprint: str | None = None
+    only_reasoning: bool = False
+
+
+def read_completion(content: bytes) -> Completion:
+    """A server's answer.
+
+    Half characters, which JSON can say and UTF-8 cannot, become U+FFFD.
+
+    Raises:
+        ValueError: it is no chat completion.
+    """
+    try:
+        return Completion.model_validate_json(content)
+    except ValidationError:
+        value = json.loads(content)
+        text = json.dumps(value, ensure_ascii=False)
+        whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return Completion.model_validate(json.loads(whole))
 
 
 def read_answer(completion: Completion, sampling: SamplingConfig) -> Answer:
     """An answer in our words; cut at a stop text, which some servers leave at the end."""
     choice = completion.choices[0]
-    text = choice.message.content or choice.message.refusal or ""
+    message = choice.message
+    text = message.content or message.refusal or ""
     ends = [text.index(stop) for stop in sampling.stop if stop in text]
     usage = completion.usage or _Usage()
     reason = choice.finish_reason
@@ -96,6 +145,7 @@ def read_answer(completion: Completion, sampling: SamplingConfig) -> Answer:
         logprob=_logprob(choice, sampling),
         model=completion.model,
         fingerprint=completion.system_fingerprint or None,
+        only_reasoning=not text and bool(message.reasoning_content or message.reasoning),
     )
 
 
@@ -107,7 +157,10 @@ def _logprob(choice: _Choice, sampling: SamplingConfig) -> float | None:
     """
     same = sampling.temperature == 0 or (sampling.temperature == 1 and sampling.top_p == 1)
     tokens = choice.logprobs.content if choice.logprobs else None
-    return sum(token.logprob for token in tokens) if same and tokens else None
+    logprobs = [token.logprob for token in tokens or ()]
+    if not same or not logprobs or any(value is None for value in logprobs):
+        return None
+    return sum(value for value in logprobs if value is not None)
 
 
 def error_message(content: bytes) -> str:

@@ -17,12 +17,15 @@ from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import Endpoint, RunSpec
 from wgen_tui.run_files.sample_writer import Draw, SampleWriter
 from wgen_tui.workers.runtime import Worker, WorkerError, launch_worker
-from wgen_tui.workers.sample.openai_client import Client
+from wgen_tui.workers.sample.openai_client import Client, PromptRefused
 from wgen_tui.workers.sample.openai_response import Answer
+from wgen_tui.workers.sample.refusals import Refusals
 
 PART_SECONDS = 3.0  # between two parts
 POLL_SECONDS = 0.2  # between two checks whether the run was cancelled
 SEED_BITS = 31  # all that every server takes
+REFUSED = "refused"  # the finish_reason of a draw that the server does not make
+LONGEST_REASON = 500
 ENOUGH = 8  # draws of one prompt that should not all be the same
 
 
@@ -34,9 +37,11 @@ class Usage:
     answers: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
+    only_reasoning: int = 0
 
     def add(self, answer: Answer) -> None:
         self.answers += 1
+        self.only_reasoning += answer.only_reasoning
         self.tokens_in += answer.prompt_tokens or 0
         self.tokens_out += answer.tokens or 0
 
@@ -87,6 +92,7 @@ class Sampler:
         self._written = self._started = time.monotonic()
         self._usage = Usage(endpoint)
         self._repeats = Repeats()
+        self._refusals = Refusals(answered=False)
         self._failures = 0
         self._total = sum(stage.draws(prompt) for prompt in stage.prompts)
         self._done = 0
@@ -102,12 +108,16 @@ class Sampler:
         if not missing:
             return
         self._done = self._total - len(missing)
+        self._refusals.answered = self._done > 0
         self._writer.write_prompts((prompt, None) for prompt in self._stage.prompts)
         try:
-            asyncio.run(self._draw_all(iter(missing)))
+            while missing:
+                asyncio.run(self._draw_all(iter(missing)))
+                missing = self._refusals.to_ask()
         finally:
             self._flush()
             self._note_usage()
+            self._note_refusals()
 
     async def _draw_all(self, missing: Iterator[Draw]) -> None:
         """Ask for all draws, several at once; the first that fails ends the others."""
@@ -136,9 +146,32 @@ class Sampler:
 
     async def _draw_some(self, client: Client, missing: Iterator[Draw]) -> None:
         for draw in missing:  # shared: each draw goes to one task
+            if self._refusals.postpones(draw):
+                continue
             seed = draw.seed >> (63 - SEED_BITS)
-            answer = await client.chat(draw.prompt.messages, seed)
-            self._keep(draw, seed, answer)
+            try:
+                answer = await client.chat(draw.prompt.messages, seed)
+            except PromptRefused as error:
+                self._refusals.add(draw, seed, error)
+            else:
+                self._refusals.answered = True
+                self._keep(draw, seed, answer)
+            for refused in self._refusals.to_record():
+                self._keep_refused(*refused)
+
+    def _keep_refused(self, draw: Draw, seed: int, reason: WorkerError) -> None:
+        """Record a draw that the server does not make, with its words in the place of an engine."""
+        self._writer.add(
+            draw,
+            "",
+            REFUSED,
+            engine=f"{self._endpoint.name} {self._endpoint.base_url}: {reason}"[:LONGEST_REASON],
+            prompt_tokens=None,
+            tokens=None,
+            logprob=None,
+            draw_seed=seed,
+        )
+        self._done += 1
 
     def _keep(self, draw: Draw, seed: int, answer: Answer) -> None:
         self._writer.add(
@@ -176,6 +209,13 @@ class Sampler:
         else:
             print(what, flush=True)
 
+    def _note_refusals(self) -> None:
+        for reason, count in self._refusals.counts.items():
+            self._worker.note(
+                f"{count:,} of {self._total:,} draws were refused and have no text: {reason}",
+                self._spec.run_id,
+            )
+
     def _note_usage(self) -> None:
         if not self._usage.answers:
             return
@@ -183,6 +223,12 @@ class Sampler:
         self._worker.note(
             f"{self._usage.answers:,} answers of {name}: {self._usage}", self._spec.run_id
         )
+        if self._usage.only_reasoning:
+            self._worker.note(
+                f"{self._usage.only_reasoning:,} of {self._usage.answers:,} answers are empty: "
+                "the server spent all tokens on reasoning; raise sampling.max_tokens",
+                self._spec.run_id,
+            )
         if self._stage.sampling.temperature > 0 and self._repeats.suspicious:
             self._worker.note(
                 f"every draw of a prompt is the same text: {name} may ignore temperature and seed "
