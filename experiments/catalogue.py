@@ -54,7 +54,11 @@ def _folders(root: Path) -> dict[str, Path]:
     except OSError:
         return {}
     # What begins with a dot is being written, or was when somebody was killed.
-    return {name: root / name for name in names if name[0] != "." and (root / name / FILE).exists()}
+    return {
+        name: root / name
+        for name in names
+        if name[0] != "." and os.path.lexists(root / name / FILE)
+    }
 
 
 def find(slug_or_path: str | Path, home_experiments: Path | None = None) -> Path:
