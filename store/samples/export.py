@@ -37,12 +37,12 @@ import pyarrow.parquet as pq
 from store.console import Rows, write_json
 from store.overlay import quoted
 from store.samples.filters import Filter, where
+from store.samples.memory import SPILL
 
 MEMORY = "320MB"
 SHARE = 48_000_000  # bytes of rows that are sorted at a time
 ROW = 400  # bytes of a row beside its completion, about
 BATCH = 10_000  # rows that are on their way to their files
-SPILL = ".export-"  # begins the name of the folder beside the database
 STALE = 86_400  # seconds; a folder this old was left by an export that was killed
 THREADS = min(4, os.cpu_count() or 1)  # each holds a batch
 JOINED = """\

@@ -1,9 +1,9 @@
 """Samples of some ids, and everything about one.
 
-Promises: some samples cost one pass over the column of ids, without texts or grades of others: ids
-stand in the query as they are, which DuckDB hands down to the scan (`in (select unnest(?))` it does
-not). Their grades are looked for
-among those of their runs. Nothing here holds more rows than it returns.
+Promises: some samples cost one pass over the column of ids, and none over texts or grades of other
+runs: what runs they are of is asked first. Ids stand in the query as they are, which DuckDB hands
+down to the scan (`in (select unnest(?))` it does not). No more rows are held than
+returned.
 """
 
 from __future__ import annotations
@@ -79,15 +79,17 @@ def page(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleRow]:
     """The rows of these ids, in this order; ids that are gone are left out."""
     if not ids:
         return []
-    wanted = literals(ids)
-    rows = con.execute(f"select {COLUMNS} from samples where sample_id in ({wanted})").fetchall()
-    runs = literals({row[1] for row in rows})
-    if not rows:
+    wanted = f"sample_id in ({literals(ids)})"
+    runs = con.execute(f"select distinct run_id from samples where {wanted}").fetchall()
+    if not runs:
         return []
+    # Of the other runs' blocks DuckDB reads nothing then; by ids alone it would read all texts.
+    here = f"run_id in ({literals(run_id for (run_id,) in runs)}) and {wanted}"
+    rows = con.execute(f"select {COLUMNS} from samples where {here}").fetchall()
     labels: dict[int, dict[str, str]] = {}
     for sample_id, judge, label in con.execute(
         "select sample_id, judge, label from grades where grader like 'rule:%' "
-        f"and label is not null and run_id in ({runs}) and sample_id in ({wanted}) order by judge"
+        f"and label is not null and {here} order by judge"
     ).fetchall():
         labels.setdefault(sample_id, {})[judge] = label
     by_id = {row[0]: _row(row, labels.get(row[0], {})) for row in rows}

@@ -13,6 +13,7 @@ from store.connect import read
 from store.console import Cancel, Cancelled
 from store.ingest import ingest
 from store.layout import StoreFiles
+from store.samples import memory
 from tests.builders import store_home
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
@@ -72,6 +73,18 @@ def test_between_reads_nothing_holds_the_database(home: Home) -> None:
     assert "lock" in held.stderr.lower()
     assert subprocess.run(write, capture_output=True, check=False).returncode == 0
     assert ahead.take(row.sample_id) == samples.detail(home, row.sample_id)
+
+
+def test_what_a_reader_does_not_hold_goes_beside_the_database_and_is_gone_afterwards(
+    home: Home,
+) -> None:
+    many = "select i::varchar || repeat('x', 60) as text, count(*) from range(1500000) r(i)"
+    with read(StoreFiles.of(home.root)) as con:
+        memory.bound(con, home.root)
+        counted = con.execute(f"select count(*) from ({many} group by all order by all)")
+        assert counted.fetchall() == [(1_500_000,)]
+        assert len(list(home.root.glob(f"{memory.SPILL}*"))) == 1
+    assert not list(home.root.glob(f"{memory.SPILL}*"))
 
 
 def test_a_bad_pattern_is_the_users(home: Home) -> None:

@@ -13,6 +13,7 @@ from store.console import Cancelled
 from store.samples import export as stored_export
 from store.samples import facets as stored_facets
 from store.samples import listing as stored_list
+from store.samples import memory
 from store.samples import rows as stored
 from store.samples.facets import Facets
 from store.samples.filters import Filter
@@ -42,6 +43,7 @@ def _reading(home: Home, cancel: Cancel | None = None) -> Iterator[Connection]:
     """
     try:
         with reading(home) as con, (cancel or Cancel()).watching(con):
+            memory.bound(con, home.root)
             yield con
     except Cancelled as error:
         raise WgenError(str(error), title="Cancelled") from error
@@ -155,7 +157,7 @@ def detail(home: Home, sample_id: int) -> SampleDetail:
     Raises:
         UsageError: there is no such sample.
     """
-    with reading(home) as con:
+    with _reading(home) as con:
         sample = stored.detail(con, sample_id)
     if sample is None:
         raise UsageError(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from store.samples import memory
 from store.samples import rows as stored
 from store.samples.rows import SampleDetail
 from wgen_tui.paths import Home
@@ -60,5 +61,6 @@ class ReadAhead:
         # An error stays in the future: whoever takes a sample then reads it, and is told.
         time.sleep(PAINTED)
         with reading(self._home) as con:
+            memory.bound(con, self._home.root)
             read = {sample.row.sample_id: sample for sample in stored.details(con, ids)}
         self._read |= {sample_id: read.get(sample_id) for sample_id in ids}

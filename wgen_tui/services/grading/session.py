@@ -18,6 +18,7 @@ from itertools import islice
 
 from experiments.schema import Rubric
 from store import grades as stored
+from store.samples import memory
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.ids import digest, short_hash
@@ -279,6 +280,7 @@ def session(
     chosen = rubric_named(home, experiment, rubric)
     name = grader_name(grader)
     with reading(home) as con:
+        memory.bound(con, home.root)
         queue = stored.blind_queue(con, experiment, arms=arms, questions=questions)
         done = stored.graded_by(con, experiment, chosen.name, name)
     if not queue:

@@ -1,0 +1,32 @@
+"""How much memory those hold who read samples.
+
+Promises: DuckDB keeps `READ_MEMORY` at most for a reader, however large the store; what a count of
+very many groups needs beyond it goes to a folder beside the database for as long as it takes.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+import duckdb
+
+from store.overlay import quoted
+
+READ_MEMORY = "64MB"
+READ_THREADS = min(4, os.cpu_count() or 1)  # each holds blocks of the columns that it reads
+SPILL = ".spill-"  # begins the names of folders beside the database
+
+
+def bound(con: duckdb.DuckDBPyConnection, root: Path) -> None:
+    """Bound what a connection holds.
+
+    Args:
+        con: From `store.connect.read`.
+        root: The folder of the database.
+    """
+    con.execute(f"set memory_limit = '{READ_MEMORY}'")
+    con.execute(f"set threads = {READ_THREADS}")
+    # DuckDB makes the folder when it needs one, and removes it.
+    con.execute(f"set temp_directory = {quoted(str(root / f'{SPILL}{uuid.uuid4().hex}'))}")
