@@ -90,8 +90,6 @@ def literals(values: Iterable[Any]) -> str:
 
 def ids_of(con: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> array[int]:
     """The ids that a query selects as `sample_id`, without a Python object for each."""
-    table = con.sql(query, params=values).to_arrow_table()
     ids = array("q")
-    for chunk in table["sample_id"].chunks:
-        ids.frombytes(chunk.to_numpy().tobytes())
+    ids.frombytes(con.execute(query, values).fetchnumpy()["sample_id"].tobytes())
     return ids
