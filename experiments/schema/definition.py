@@ -6,6 +6,10 @@ that a later version adds has a default, so that it changes no definition's hash
 
 from __future__ import annotations
 
+from datetime import date
+
+from pydantic import Field
+
 from experiments.schema.accelerate import AccelerateConfig
 from experiments.schema.analysis import Analysis
 from experiments.schema.arms import Arm, Seeds
@@ -36,6 +40,11 @@ class Definition(Model):
     source: Source = Source()
     models: tuple[str, ...]
     chat_template: str | None = None
+    template_date: date | None = Field(
+        default=None,
+        description="the day that a chat template is told which asks for it",
+        exclude_if=lambda day: day is None,  # what old definitions say stays as it was
+    )
     arms: dict[str, Arm]
     seeds: Seeds
     training: TrainingConfig

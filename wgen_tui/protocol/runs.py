@@ -97,6 +97,11 @@ class RunSpec(Record):
     model: ModelRef
     training: TrainingConfig | None = Field(description="None for the untrained base")
     chat_template: str | None = None
+    template_date: str | None = Field(
+        default=None,
+        description="the day that chat_template was told; None: it asks for none",
+        exclude_if=lambda day: day is None,
+    )
     data_sha256: str | None = None
     data_rows: int = 0
     task: TaskSpec | None = Field(default=None, description="of a joint training; else None")

@@ -10,6 +10,7 @@ which the run would not be the experiment that the definition describes; the oth
 | dropped_system | it leaves a system prompt out of the text | always |
 | dropped_text | it leaves out another turn, a call, or what is beside them | turns, calls |
 | seam | an answer's first token holds a part of the prompt | always |
+| template_date | a template asks what day it is, and is told one | no |
 | empty_mask | no token of an example is trained | always |
 | untrained_end | no end token is trained | when so in all examples, unless allowed |
 | unstopped_end | the turn ends with a token at which sampling does not stop | no |
@@ -39,6 +40,7 @@ Kind = Literal[
     "untrained_end",
     "unstopped_end",
     "seam",
+    "template_date",
     "too_long",
     "overlap",
     "duplicates",
@@ -52,6 +54,7 @@ TITLES: dict[Kind, str] = {
     "untrained_end": "End token untrained",
     "unstopped_end": "End token not a stop",
     "seam": "Prompt and answer merge",
+    "template_date": "Date in the template",
     "too_long": "Examples too long",
     "overlap": "Evaluation question trained",
     "duplicates": "Duplicate examples",

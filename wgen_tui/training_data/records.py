@@ -45,12 +45,16 @@ class PreviewRequest(Record):
     Attributes:
         show: How many examples of each arm come back token by token; the first of those whose
             tokens have a problem come too.
+        template_note: What is to be said of its date.
+        own_template: Whether the definition has a chat_template.
         stops: The tokens at which sampling stops beside the tokenizer's own; None: not known.
     """
 
     experiment: str
     model: ModelRef
     chat_template: str | None
+    template_note: str = ""
+    own_template: bool = False
     training: TrainingConfig
     arms: tuple[ArmRows, ...]
     prompts: tuple[PromptText, ...]

@@ -59,12 +59,17 @@ def make_report(request: PreviewRequest, tell: Tell) -> PreviewReport:
     return PreviewReport(
         experiment=request.experiment,
         model=request.model.name,
-        own_template=request.chat_template is not None,
+        own_template=request.own_template,
         max_length=request.training.max_length,
         arms=tuple(arms),
         prompts=tuple(_prompt(encoder, prompt) for prompt in request.prompts),
-        problems=tuple(prompt_problems(encoder, prompts)),
+        problems=(*_of_the_date(request), *prompt_problems(encoder, prompts)),
     )
+
+
+def _of_the_date(request: PreviewRequest) -> tuple[Problem, ...]:
+    note = request.template_note
+    return (Problem(kind="template_date", blocking=False, what=note),) if note else ()
 
 
 def _tell_from(tell: Tell, before: int, done: int) -> None:

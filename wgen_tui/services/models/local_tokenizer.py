@@ -151,6 +151,18 @@ def local_tokenizer(model: ModelRef, chat_template: str | None) -> LocalTokenize
     return None if template is None else LocalTokenizer(folder, template, config)
 
 
+def template_of(model: ModelRef, chat_template: str | None) -> str | None:
+    """The text of the template that is used: the definition's, else the model's own if it is here.
+
+    Raises:
+        UsageError: the model's files are broken.
+    """
+    folder = None if chat_template else model_folder(model)
+    if folder is None:
+        return chat_template
+    return _chat_template(folder, _read_json(folder / "tokenizer_config.json"))
+
+
 def model_folder(model: ModelRef) -> Path | None:
     """Where the files of a model are on this machine, the hub's cache included."""
     if model.endpoint is not None:

@@ -24,6 +24,7 @@ from wgen_tui.services.planning.disk import disk_warnings, planned_mb
 from wgen_tui.services.planning.endpoint_status import endpoint_warnings
 from wgen_tui.services.planning.run_specs import Examples, make_specs, refuse_collisions
 from wgen_tui.services.planning.stages import make_judge_stage, make_sample_stage
+from wgen_tui.services.planning.template_date import dated_template
 from wgen_tui.services.planning.todo import PlannedRun, all_missing
 from wgen_tui.services.settings import read_settings
 from wgen_tui.services.slurm import options as backend
@@ -129,8 +130,11 @@ def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> 
             specs += make_specs(definition, model, {}, seeds)
             continue
         check_targets(definition.training, model)
-        warnings += check_tokens(definition, model, rows, slug_or_path)
-        specs += make_specs(definition, model, examples, seeds)
+        template = dated_template(home, definition, model)
+        warnings += [template.note] if template.note else []
+        dated = definition.model_copy(update={"chat_template": template.text})
+        warnings += check_tokens(dated, model, rows, slug_or_path)
+        specs += make_specs(definition, model, examples, seeds, template)
     refuse_collisions([spec for spec, _ in specs])
     runs = all_missing(home, specs, sample, judge)
     settings = read_settings(home)

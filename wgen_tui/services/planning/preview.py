@@ -23,6 +23,7 @@ from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.data_checks import text_problems
 from wgen_tui.services.models.local_tokenizer import model_folder, stop_ids
 from wgen_tui.services.models.resolve import check_model, resolve_model
+from wgen_tui.services.planning.template_date import dated_template
 from wgen_tui.services.runs.process import environment
 from wgen_tui.services.suggest import unknown
 from wgen_tui.training_data.records import (
@@ -75,11 +76,14 @@ def make_request(
     folder = model_folder(ref)
     if folder is None:  # asks the hub in seconds; the tokenizer's own retries take minutes
         check_model(ref, definition.chat_template)
+    template = dated_template(home, definition, ref)
     stops = stop_ids(folder) if folder is not None else None
     return PreviewRequest(
         experiment=definition.slug,
         model=ref,
-        chat_template=definition.chat_template,
+        chat_template=template.text,
+        template_note=template.note,
+        own_template=definition.chat_template is not None,
         training=definition.training,
         arms=tuple(
             _arm_rows(home, slug_or_path, definition, name)

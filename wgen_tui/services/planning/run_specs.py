@@ -21,6 +21,7 @@ from wgen_tui.protocol.ids import short_hash
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet, TaskSpec
 from wgen_tui.services.models.fingerprint import weights_key
+from wgen_tui.services.planning.template_date import DatedTemplate
 
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 
@@ -48,17 +49,32 @@ class Examples:
 
 
 def make_specs(
-    definition: Definition, model: ModelRef, examples: Mapping[str, Examples], seeds: Seeds
+    definition: Definition,
+    model: ModelRef,
+    examples: Mapping[str, Examples],
+    seeds: Seeds,
+    template: DatedTemplate | None = None,
 ) -> list[tuple[RunSpec, bytes]]:
-    """The runs of one model: the base once, then every arm with every seed."""
+    """The runs of one model: the base once, then every arm with every seed.
+
+    Args:
+        definition: The experiment.
+        model: The model.
+        examples: By arm.
+        seeds: Which.
+        template: The chat template with its date; the definition's where absent.
+    """
     # The base is not trained: one run serves all seeds, and more seeds later do not add another.
     base_seed = definition.seeds.values[0]
-    base = _make_spec(definition, model, BASE_ARM, None, _seed_set(seeds, base_seed))
+    template = template or DatedTemplate(definition.chat_template)
+    base = _make_spec(definition, model, template, BASE_ARM, None, _seed_set(seeds, base_seed))
     # Trained jointly, each arm changes what the others become: their data is part of the id.
     tasks = [(name, item.sha256) for name, item in examples.items()]
     joint = tasks if definition.training.method == "poly" else None
     specs = {
-        (name, seed): _make_spec(definition, model, name, item, _seed_set(seeds, seed), joint)
+        (name, seed): _make_spec(
+            definition, model, template, name, item, _seed_set(seeds, seed), joint
+        )
         for name, item in examples.items()
         for seed in seeds.values
     }
@@ -96,6 +112,7 @@ def _seed_set(seeds: Seeds, seed: int) -> SeedSet:
 def _make_spec(
     definition: Definition,
     model: ModelRef,
+    template: DatedTemplate,
     arm: str,
     item: Examples | None,
     seeds: SeedSet,
@@ -110,7 +127,7 @@ def _make_spec(
         # Only what the definition says: a key that a later version adds leaves old ids alone.
         training.model_dump(mode="json", exclude_defaults=True) if training else None,
         seeds.model_dump() if item else seeds.sampling,
-        definition.chat_template,
+        template.text,
         *([] if tasks is None else [tasks]),
     )
     return RunSpec(
@@ -122,7 +139,8 @@ def _make_spec(
         seeds=seeds,
         model=model,
         training=training,
-        chat_template=definition.chat_template,
+        chat_template=template.text,
+        template_date=template.date,
         data_sha256=item.sha256 if item else None,
         data_rows=len(item.rows) if item else 0,
         created_at=now(),
