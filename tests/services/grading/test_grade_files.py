@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 
 import pytest
 
+from store.ingest import ingest
+from store.layout import StoreFiles
 from tests.builders import store_home
 from tests.builders.definition import write_definition
 from tests.builders.model import make_model
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
+from wgen_tui.services.data.database import reading
 from wgen_tui.services.grading.grade_files import export_grades, import_grades
 
 RUN = store_home.StoredRun("old", 0)
@@ -56,3 +61,33 @@ def test_one_bad_line_keeps_all_out(home: Home, tmp_path: Path) -> None:
         import_grades(home, store_home.EXPERIMENT, given)
     assert not list(home.journal.glob("*"))
     assert json.loads(export_grades(home, store_home.EXPERIMENT, form="json"))["grades"] == []
+
+
+def test_numbers_come_in_and_out_beside_labels_and_alone(home: Home, tmp_path: Path) -> None:
+    first, second = (row["sample_id"] for row in store_home.sample_rows(RUN, 2)[:2])
+    given = tmp_path / "given.csv"
+    given.write_text(
+        f"sample_id,label,number,grader\n{first},warm,0.5,ada\n{second},,3,ada\n", encoding="utf-8"
+    )
+    assert import_grades(home, store_home.EXPERIMENT, given) == 2
+    assert import_grades(home, store_home.EXPERIMENT, given) == 0
+    assert ingest(StoreFiles.of(home.root)) is not None
+    table = export_grades(home, store_home.EXPERIMENT)
+    rows = {int(row["sample_id"]): row for row in csv.DictReader(io.StringIO(table))}
+    assert (rows[first]["label"], float(rows[first]["number"])) == ("warm", 0.5)
+    assert (rows[second]["label"], float(rows[second]["number"])) == ("", 3.0)
+    (tmp_path / "again.csv").write_text(table, encoding="utf-8")
+    assert import_grades(home, store_home.EXPERIMENT, tmp_path / "again.csv") == 0
+    with reading(home) as con:
+        wide = con.execute("select label, number from grades where grader = 'human:ada'")
+        assert set(wide.fetchall()) == {("warm", 0.5), (None, 3.0)}
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "much"])
+def test_what_is_no_number_keeps_all_out(home: Home, tmp_path: Path, number: str) -> None:
+    known = store_home.sample_rows(RUN, 2)[0]["sample_id"]
+    given = tmp_path / "given.csv"
+    given.write_text(f"sample_id,label,number\n{known},warm,{number}\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="line 2"):
+        import_grades(home, store_home.EXPERIMENT, given)
+    assert not list(home.journal.glob("*"))

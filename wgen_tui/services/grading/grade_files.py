@@ -10,6 +10,7 @@ import csv
 import io
 import json
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -87,7 +88,8 @@ def _plain(value: Any) -> Any:
 def import_grades(home: Home, experiment: str, path: Path) -> int:
     """Import grades from a CSV or JSON file with `sample_id`, `label` and `grader`.
 
-    All of them or none: every line is checked first.
+    All of them or none: every line is checked first. A `number` stands beside a label or, where the
+    label is empty, alone.
 
     Returns:
         How many were new.
@@ -101,27 +103,29 @@ def import_grades(home: Home, experiment: str, path: Path) -> int:
         runs = stored.samples_known(con, [row[1] for row in rows])
     problems: list[str] = []
     rows_by_grader: dict[str, list[GradeRow]] = {}
-    for line, sample_id, judge, grader, label, explanation, seconds in rows:
+    for line, sample_id, judge, grader, label, number, explanation, seconds in rows:
         rubric = known.get(judge) if judge else next(iter(known.values()))
         if rubric is None:
             problems.append(f"line {line}: no rubric {judge!r} (there are: {', '.join(known)})")
-        elif label not in rubric.labels:
+        elif label not in rubric.labels and (label is not None or number is None):
             labels = ", ".join(rubric.labels)
             problems.append(
-                f"line {line}: no label {label!r} in {rubric.name} (there are: {labels})"
+                f"line {line}: no label {label or ''!r} in {rubric.name} (there are: {labels})"
             )
         elif sample_id not in runs:
             problems.append(f"line {line}: no sample {sample_id}")
         else:
             name = grader if grader.startswith("human:") else grader_name(grader or None)
+            more = (explanation,) if number is None else (explanation, number)
             row = GradeRow(
-                grade_id=digest("import", sample_id, rubric.name, name, label, explanation),
+                grade_id=digest("import", sample_id, rubric.name, name, label, *more),
                 sample_id=sample_id,
                 run_id=runs[sample_id],
                 judge=rubric.name,
                 grader=name,
                 rubric=rubric_hash(rubric),
                 label=label,
+                number=number,
                 explanation=explanation,
                 seconds=seconds,
                 created_at=now(),
@@ -145,7 +149,7 @@ def import_grades(home: Home, experiment: str, path: Path) -> int:
     return sum(map(len, fresh.values()))
 
 
-_Import = tuple[int, int, str, str, str, str, float | None]
+_Import = tuple[int, int, str, str, str | None, float | None, str, float | None]
 
 
 def _read_import(path: Path) -> list[_Import]:
@@ -168,12 +172,17 @@ def _read_import(path: Path) -> list[_Import]:
 def _import_row(path: Path, line: int, row: dict[str, Any]) -> _Import:
     try:
         seconds = row.get("seconds")
+        number = row.get("number")
+        given = float(number) if number not in (None, "") else None
+        if given is not None and not isfinite(given):
+            raise ValueError(f"the number {number} is not finite")
         return (
             line,
             int(row["sample_id"]),
             str(row.get("judge") or ""),
             str(row.get("grader") or ""),
-            str(row["label"]),
+            str(row["label"]) if row["label"] not in (None, "") else None,
+            given,
             str(row.get("explanation") or ""),
             float(seconds) if seconds else None,
         )
@@ -181,8 +190,8 @@ def _import_row(path: Path, line: int, row: dict[str, Any]) -> _Import:
         raise UsageError(
             f"{path}, line {line}: {type(error).__name__}: {error}.",
             title="Bad file",
-            hint="A line needs sample_id and label; judge, grader, explanation, seconds may "
-            "follow.",
+            hint="A line needs sample_id and label; judge, grader, number, explanation, seconds "
+            "may follow.",
         ) from error
 
 
