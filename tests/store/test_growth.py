@@ -71,6 +71,13 @@ def test_a_reader_asks_as_few_queries_of_a_large_store(
     assert large.queries == small.queries > 0
 
 
+def test_many_samples_in_full_take_as_many_queries_as_one(stores: tuple[Store, Store]) -> None:
+    _, large = stores
+    one = reads(large, lambda con, store: rows.details(con, store.ids[:1]))
+    many = reads(large, lambda con, store: rows.details(con, store.ids[:50]))
+    assert (many.queries, many.rows) == (one.queries, one.rows)
+
+
 @pytest.mark.parametrize("name", CONSTANT)
 def test_a_reader_reads_as_few_rows_of_a_large_store(
     stores: tuple[Store, Store], name: str
