@@ -1,8 +1,8 @@
 """SQL that people write, over everything there is, read-only.
 
 Promises: the connection has no access to files, network or settings, and what it reads it cannot
-change; a query can be cancelled (`Cancel` does it for a search of samples); rows are streamed, so
-that a large result need not fit in memory.
+change; a query can be cancelled (`store.cancel` does it for a search of samples); rows are
+streamed, so that a large result need not fit in memory.
 """
 
 from __future__ import annotations
@@ -21,71 +21,17 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from store.cancel import INSIST, Cancelled
 from store.connect import READ_PATIENCE, read
 from store.layout import StoreFiles
 from store.migrate import view_comments
 
 FETCH = 1000  # rows at a time
 MEMORY = "2GB"
-INSIST = 0.05  # seconds between interrupts; DuckDB does not see one just before a query begins
 
 
 class QueryError(Exception):
     """The SQL is wrong, or does what a console may not; DuckDB's message, with its line."""
-
-
-class Cancelled(Exception):
-    """The query was cancelled."""
-
-
-class Cancel:
-    """Stops what is read under `watching`, now or when it begins."""
-
-    def __init__(self) -> None:
-        self._stopped = threading.Event()
-        self._ended = threading.Event()
-        self._con: duckdb.DuckDBPyConnection | None = None
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def watching(self, con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """Let `stop` reach the queries of a connection.
-
-        Raises:
-            Cancelled: they were stopped.
-        """
-        with self._lock:
-            self._con = con
-            self._ended.clear()
-        try:
-            if self._stopped.is_set():
-                raise Cancelled("The query was cancelled.")
-            yield
-        except duckdb.InterruptException as error:
-            raise Cancelled("The query was cancelled.") from error
-        except RuntimeError as error:  # what DuckDB makes of Ctrl-C
-            if str(error) != "Query interrupted":
-                raise
-            raise KeyboardInterrupt from error
-        finally:
-            with self._lock:
-                self._con = None
-            self._ended.set()
-
-    def stop(self) -> None:
-        """Stop; returns at once."""
-        if not self._stopped.is_set():
-            self._stopped.set()
-            threading.Thread(target=self._interrupt).start()
-
-    def _interrupt(self) -> None:
-        while True:
-            with self._lock:
-                if self._con is None:
-                    return
-                self._con.interrupt()
-            if self._ended.wait(INSIST):
-                return
 
 
 @dataclass(frozen=True, slots=True)

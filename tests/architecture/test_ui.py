@@ -9,7 +9,11 @@ from pathlib import Path
 UI = Path(__file__).resolve().parents[2] / "wgen_tui" / "ui"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 # Called by a threaded method; and a handle without a query, of a module that is loaded by then.
-IN_THREADS_ALREADY = {"modals/start.py: parse_options", "screens/sql.py: action_run"}
+IN_THREADS_ALREADY = {
+    "modals/start.py: parse_options",
+    "screens/runs.py: _read_files",
+    "screens/sql.py: action_run",
+}
 
 
 def functions() -> Iterator[tuple[str, Function]]:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from store.cancel import Cancelled
 from store.console import (
-    Cancelled,
     QueryError,
     console,
     write_csv,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from store.cancel import Cancel, Cancelled
 from store.connect import read
-from store.console import Cancel, Cancelled
 from store.ingest import ingest
 from store.layout import StoreFiles
 from store.samples import memory

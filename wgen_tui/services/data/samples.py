@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from store.cancel import Cancel, Cancelled
 from store.connect import Connection
-from store.console import Cancel as Cancel
-from store.console import Cancelled
 from store.samples import export as stored_export
 from store.samples import facets as stored_facets
 from store.samples import listing as stored_list

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from store.cancel import Cancelled
 from store.console import (
-    Cancelled,
     Console,
     QueryError,
     TableInfo,

@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Static
 
+from store.cancel import Cancel
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import services
@@ -25,7 +26,6 @@ from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.table import PAGE, VirtualTable
 
 if TYPE_CHECKING:
-    from store.console import Cancel
     from store.samples.facets import Facets
     from store.samples.listing import Listing
     from store.samples.rows import SampleDetail, SampleRow
@@ -103,7 +103,7 @@ class SamplesScreen(BaseScreen):
         self.discard_load("facets")
         if self._searching is not None:
             self._searching.stop()
-        self._searching = services.samples.Cancel()
+        self._searching = Cancel()
         self._search(dict(self._fields), self._searching)
 
     @loads("search", then="_show_listing", failed="_search_failed")
