@@ -68,7 +68,7 @@ def test_only_trl_may_be_missing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    here = {name: None if name == lacking else Package("999", ()) for name in _names()}
+    here = {name: None if name == lacking else Package("9999", ()) for name in _names()}
     monkeypatch.setattr(packages, "installed", here.get)
     assert packages.main(["install", str(tmp_path)]) == code
     out, err = capsys.readouterr()

@@ -52,7 +52,7 @@ def test_a_clock_set_back_loses_and_doubles_nothing(
         if asked.number == 2:
             clock.write_text(str(-DAY))  # while the worker and the supervisor are at work
         if refuse and asked.number > 2:
-            return failure(400, "no more")
+            return failure(403, "no more")
         return completion(f"lark {asked.number}")
 
     with scripted(script) as served:
