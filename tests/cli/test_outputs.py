@@ -6,7 +6,6 @@ import gzip
 import json
 import os
 import pty
-import signal
 import subprocess
 import sys
 import threading
@@ -141,37 +140,6 @@ def test_process_substitution_is_written_into(home: Home, tmp_path: Path) -> Non
     subprocess.run(["bash", "-c", script], check=True, stdin=subprocess.DEVNULL)
     until(lambda: packed.exists() and packed.stat().st_size > 20)
     assert gzip.decompress(packed.read_bytes()) == b"one\n1\n"
-
-
-def test_ctrl_c_ends_a_query_in_words(home: Home) -> None:
-    endless = "select count(*) from range(100000000000) t(i) where hash(i) % 3 = 1"
-    process = subprocess.Popen(
-        [str(PROGRAM), "--home", str(home.root), "sql", endless],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    # DuckDB computes once the process has used more than its start takes.
-    until(lambda: _seconds_of_cpu(process.pid) > 3)
-    errors = _interrupted(process)
-    assert errors == b"\nCancelled.\n"
-    assert process.returncode == 130
-
-
-def _interrupted(process: subprocess.Popen[bytes]) -> bytes:
-    """What a process says that gets Ctrl+C; again, as people do it, where DuckDB missed one."""
-    for _ in range(5):
-        process.send_signal(signal.SIGINT)
-        try:
-            return process.communicate(timeout=20)[1]
-        except subprocess.TimeoutExpired:
-            continue
-    process.kill()
-    raise AssertionError("Ctrl+C does not end it")
-
-
-def _seconds_of_cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_json_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
