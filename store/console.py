@@ -1,15 +1,14 @@
 """SQL that people write, over everything there is, read-only.
 
 Promises: the connection has no access to files, network or settings, and what it reads it cannot
-change; a query can be cancelled (`store.cancel` does it for a search of samples); rows are
-streamed, so that a large result need not fit in memory.
+change; a query can be cancelled (`store.cancel`); rows are streamed, so that a large result need
+not fit in memory.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from store.cancel import INSIST, Cancelled
+from store.cancel import Cancel, Cancelled
 from store.connect import READ_PATIENCE, read
 from store.layout import StoreFiles
 from store.migrate import view_comments
@@ -88,21 +87,14 @@ def _in_words() -> Iterator[None]:
         raise Cancelled("The query was cancelled.") from error
     except duckdb.Error as error:
         raise QueryError(str(error)) from error
-    except RuntimeError as error:
-        # DuckDB's word for Ctrl+C, which it takes from Python while it computes.
-        if "interrupted" not in str(error).lower():
-            raise
-        raise KeyboardInterrupt from error
 
 
 class Console:
-    """A locked connection, for one query at a time; `cancel` may come from another thread."""
+    """A locked connection, for one query at a time."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, cancel: Cancel) -> None:
         self._con = con
-        self._cancelled = threading.Event()
-        self._idle = threading.Event()
-        self._idle.set()
+        self._cancel = cancel
 
     def run(self, sql: str, parameters: Any = None) -> Result:
         """Start a query.
@@ -112,14 +104,16 @@ class Console:
             Cancelled: it was cancelled.
         """
         self._check(sql)
-        with self._at_work(), _in_words():
+        self._cancel.check()
+        with _in_words():
             self._con.execute(sql, parameters or [])
         return Result(self._con)
 
     def arrow(self, sql: str, parameters: Any = None) -> pa.RecordBatchReader:
         """Like `run`, with the rows as Arrow batches."""
         self._check(sql)
-        with self._at_work(), _in_words():
+        self._cancel.check()
+        with _in_words():
             return self._con.sql(sql, params=parameters or []).to_arrow_reader(FETCH * 100)
 
     def _check(self, sql: str) -> None:
@@ -145,47 +139,30 @@ class Console:
                     "things."
                 )
 
-    @contextmanager
-    def _at_work(self) -> Iterator[None]:
-        self._idle.clear()
-        try:
-            if self._cancelled.is_set():
-                raise Cancelled("The query was cancelled.")
-            yield
-        finally:
-            self._idle.set()
-
-    def cancel(self) -> None:
-        """Stop the query and let no other start; returns at once."""
-        self._cancelled.set()
-        self._con.interrupt()
-        if not self._idle.is_set():
-            threading.Thread(target=self._keep_interrupting, daemon=True).start()
-
-    def _keep_interrupting(self) -> None:
-        """DuckDB does not see an interrupt that comes just before a query begins."""
-        while not self._idle.wait(INSIST):
-            self._con.interrupt()
-
     def tables(self) -> list[TableInfo]:
         """The views and their columns, with what views.sql says of them."""
         return describe(self._con)
 
 
 @contextmanager
-def console(files: StoreFiles, patience: float = READ_PATIENCE) -> Iterator[Console]:
-    """A console over all rows on disk at this moment.
+def console(
+    files: StoreFiles, cancel: Cancel | None = None, patience: float = READ_PATIENCE
+) -> Iterator[Console]:
+    """A console over all rows on disk at this moment; `cancel` stops what it reads.
 
     Raises:
         StoreBusy: another program holds the database.
+        Cancelled: it was cancelled.
+        KeyboardInterrupt: by Ctrl+C.
     """
-    with read(files, patience) as con:
+    cancel = cancel or Cancel()
+    with read(files, patience) as con, cancel.watching(con):
         comment_views(con)
         con.execute(f"set memory_limit = '{MEMORY}'")
         con.execute("set temp_directory = ''")
         con.execute("set enable_external_access = false")
         con.execute("set lock_configuration = true")
-        yield Console(con)
+        yield Console(con, cancel)
 
 
 def comment_views(con: duckdb.DuckDBPyConnection) -> None:

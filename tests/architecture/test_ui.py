@@ -12,7 +12,6 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 IN_THREADS_ALREADY = {
     "modals/start.py: parse_options",
     "screens/runs.py: _read_files",
-    "screens/sql.py: action_run",
 }
 
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
@@ -140,6 +141,28 @@ def test_process_substitution_is_written_into(home: Home, tmp_path: Path) -> Non
     subprocess.run(["bash", "-c", script], check=True, stdin=subprocess.DEVNULL)
     until(lambda: packed.exists() and packed.stat().st_size > 20)
     assert gzip.decompress(packed.read_bytes()) == b"one\n1\n"
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_ends_a_query_in_words(home: Home, times: int) -> None:
+    endless = "select count(*) from range(100000000000) t(i) where hash(i) % 3 = 1"
+    process = subprocess.Popen(
+        [str(PROGRAM), "--home", str(home.root), "sql", endless],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    # DuckDB computes once the process has used more than its start takes.
+    until(lambda: _seconds_of_cpu(process.pid) > 3)
+    for _ in range(times):  # the second comes while the first is seen to
+        process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert errors == b"\nCancelled.\n"
+    assert process.returncode == 130
+
+
+def _seconds_of_cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_json_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:

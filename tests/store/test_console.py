@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from store.cancel import Cancelled
+from store.cancel import Cancel, Cancelled
 from store.console import (
     QueryError,
     console,
@@ -71,14 +69,15 @@ def test_errors_carry_the_place(files: StoreFiles) -> None:
 
 
 def test_a_query_can_be_cancelled(files: StoreFiles) -> None:
-    with console(files) as con:
+    cancel = Cancel()
+    with console(files, cancel) as con:
         started = threading.Event()
 
-        def cancel() -> None:
+        def stop() -> None:
             started.wait()
-            con.cancel()
+            cancel.stop()
 
-        thread = threading.Thread(target=cancel)
+        thread = threading.Thread(target=stop)
         thread.start()
         endless = "select sum(a.range * b.range) from range(3000000) a, range(3000000) b"
         with pytest.raises(Cancelled):
@@ -92,16 +91,10 @@ def test_a_query_can_be_cancelled(files: StoreFiles) -> None:
 def test_a_cancel_just_before_a_query_begins_stops_it(
     files: StoreFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with console(files) as con:
-        at_work = con._at_work
-
-        @contextmanager
-        def late() -> Iterator[None]:
-            with at_work():
-                con.cancel()  # DuckDB forgets an interrupt while nothing runs
-                yield
-
-        monkeypatch.setattr(con, "_at_work", late)
+    cancel = Cancel()
+    with console(files, cancel) as con:
+        # DuckDB forgets an interrupt while nothing runs.
+        monkeypatch.setattr(cancel, "check", cancel.stop)
         with pytest.raises(Cancelled):
             con.run("select sum(a.range * b.range) from range(3000000) a, range(3000000) b")
 

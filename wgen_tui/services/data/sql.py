@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from store.cancel import Cancelled
+from store.cancel import Cancel, Cancelled
 from store.console import (
     Console,
     QueryError,
@@ -47,43 +46,10 @@ class QueryResult:
     seconds: float
 
 
-class Running:
-    """A handle by which another thread can cancel a query."""
-
-    def __init__(self) -> None:
-        self._console: Console | None = None
-        self._cancelled = False
-        self._lock = threading.Lock()
-
-    def begin(self, console: Console) -> None:
-        """The query is about to start."""
-        with self._lock:
-            self._console = console
-            if self._cancelled:
-                raise Cancelled("The query was cancelled.")
-
-    def end(self) -> None:
-        """The connection is about to close."""
-        with self._lock:
-            self._console = None
-
-    def cancel(self) -> None:
-        """Stop the query, now or as soon as it starts."""
-        with self._lock:
-            self._cancelled = True
-            if self._console is not None:
-                self._console.cancel()
-
-
 @contextmanager
-def _console(home: Home, running: Running | None) -> Iterator[Console]:
-    handle = running or Running()
-    with _errors(), store_errors(), console(StoreFiles.of(home.root)) as con:
-        handle.begin(con)
-        try:
-            yield con
-        finally:
-            handle.end()
+def _console(home: Home, cancel: Cancel | None) -> Iterator[Console]:
+    with _errors(), store_errors(), console(StoreFiles.of(home.root), cancel) as con:
+        yield con
 
 
 @contextmanager
@@ -103,7 +69,7 @@ def query(
     *,
     limit: int = 10_000,
     parameters: Sequence[Any] = (),
-    running: Running | None = None,
+    cancel: Cancel | None = None,
 ) -> QueryResult:
     """Run a query and return its first `limit` rows.
 
@@ -113,7 +79,7 @@ def query(
         WgenError: the query was cancelled.
     """
     started = time.monotonic()
-    with _console(home, running) as con:
+    with _console(home, cancel) as con:
         result = con.run(sql, list(parameters))
         rows: list[tuple[Any, ...]] = []
         truncated = False
@@ -131,7 +97,7 @@ def export(
     sql: str,
     target: Path | None,
     format: Format,  # noqa: A002
-    running: Running | None = None,
+    cancel: Cancel | None = None,
     parameters: Sequence[Any] = (),
 ) -> int:
     """Write every row of a query to a file, or to stdout when `target` is None.
@@ -145,7 +111,7 @@ def export(
         UsageError: as for `query`; or Parquet to stdout; or the file cannot be written.
     """
     refuse_parquet_to_terminal(target, format)
-    with _console(home, running) as con:
+    with _console(home, cancel) as con:
         if target is None:
             write = write_csv if format == "csv" else write_json
             return write(con.run(sql, list(parameters)), standard_output())

@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.widgets import Static, TextArea
 
+from store.cancel import Cancel
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui import services
@@ -24,7 +25,7 @@ from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
     from store.console import TableInfo
-    from wgen_tui.services.data.sql import QueryResult, Running
+    from wgen_tui.services.data.sql import QueryResult
 
 FIRST_QUERY = "select arm, seed, count(*) as n\nfrom samples\ngroup by all\norder by all"
 EMPTY = "No query run yet.\n\nctrl+j (or f5) runs the query, e edits it, tab goes to the views."
@@ -62,7 +63,7 @@ class SqlScreen(BaseScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._handle: Running | None = None
+        self._query_cancel: Cancel | None = None
         self._first_query = FIRST_QUERY
         self._history: list[str] = []
 
@@ -110,18 +111,17 @@ class SqlScreen(BaseScreen):
         self._cancel_query()
         if text not in self._history[-1:]:
             self._history.append(text)
-        # Made here, so that esc can cancel a query whose thread has not begun. `on_mount` has
-        # loaded the module.
-        running = self._handle = services.sql.Running()
+        # Made here, so that esc can cancel a query whose thread has not begun.
+        cancel = self._query_cancel = Cancel()
         self._show_status("running… esc cancels")
-        self._run_query(text, running)
+        self._run_query(text, cancel)
 
     @loads("query", then="_show_result", failed="_query_failed")
-    def _run_query(self, text: str, running: Running) -> QueryResult:
-        return services.sql.query(self.home, text, running=running)
+    def _run_query(self, text: str, cancel: Cancel) -> QueryResult:
+        return services.sql.query(self.home, text, cancel=cancel)
 
     def _show_result(self, result: QueryResult) -> None:
-        self._handle = None
+        self._query_cancel = None
         grid = self.query_one("#grid", VirtualTable)
         grid.set_columns(state.columns(result))
         grid.set_empty_text("No rows.")
@@ -129,15 +129,15 @@ class SqlScreen(BaseScreen):
         self._show_status(state.summary(result))
 
     def _query_failed(self) -> None:
-        self._handle = None
+        self._query_cancel = None
         self._show_status("no result")
 
     def _cancel_query(self) -> bool:
         """Cancel the running query; whether there was one."""
-        running, self._handle = self._handle, None
-        if running is None:
+        cancel, self._query_cancel = self._query_cancel, None
+        if cancel is None:
             return False
-        running.cancel()
+        cancel.stop()
         return True
 
     def action_back(self) -> None:
