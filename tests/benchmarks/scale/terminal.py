@@ -129,6 +129,24 @@ class Terminal:
                         f"{texts} did not come within {limit:.0f} s: {tail[-1500:]!r}"
                     )
 
+    def wait_for_bytes(self, count: int, since: int, limit: float = LIMIT) -> float:
+        """Wait until so many bytes have come after a place; returns when the last of them came.
+
+        Raises:
+            TimeoutError: they never came.
+        """
+        end = time.monotonic() + limit
+        with self._changed:
+            while True:
+                size = 0
+                for at, data in self._chunks[since:]:
+                    size += len(data)
+                    if size >= count:
+                        return at
+                left = end - time.monotonic()
+                if left <= 0 or not self._changed.wait(left):
+                    raise TimeoutError(f"{size} of {count} bytes came within {limit:.0f} s")
+
     def output_after(self, place: int, limit: float = 2.0) -> float | None:
         """Wait for the first output after a place; returns when it came, None if it did not."""
         end = time.monotonic() + limit
