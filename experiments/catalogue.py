@@ -7,58 +7,22 @@ has passed every check that needs no model; loading reads files and runs nothing
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from experiments import folders
 from experiments.errors import DefinitionError, Problem
 from experiments.loading import load_folder
 from experiments.schema import NAME, Definition
 from experiments.seen_files import SeenFiles
 from experiments.suggest import did_you_mean
 
-FILE = "experiment.yaml"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One definition folder."""
-
-    slug: str
-    path: Path
-    builtin: bool
-    shadows: bool = False
-
-
-def builtin_root() -> Path:
-    """The folder of the definitions that ship with the program."""
-    return Path(__file__).parent
-
-
-def list_definitions(home_experiments: Path | None = None) -> list[Entry]:
-    """Every definition folder, by slug; broken ones too."""
-    builtin = _folders(builtin_root())
-    own = {} if home_experiments is None else _folders(home_experiments)
-    entries = [Entry(slug, path, True) for slug, path in builtin.items() if slug not in own]
-    entries += [Entry(slug, path, False, slug in builtin) for slug, path in own.items()]
-    return sorted(entries, key=lambda entry: entry.slug)
-
-
-def _folders(root: Path) -> dict[str, Path]:
-    """The folders in `root` that have a definition, by name."""
-    try:
-        names = [entry.name for entry in os.scandir(root)]
-    except OSError:
-        return {}
-    # What begins with a dot is being written, or was when somebody was killed.
-    return {
-        name: root / name
-        for name in names
-        if name[0] != "." and os.path.lexists(root / name / FILE)
-    }
+FILE = folders.FILE
+Entry = folders.Entry
+builtin_root = folders.builtin_root
+list_definitions = folders.list_definitions
 
 
 def find(slug_or_path: str | Path, home_experiments: Path | None = None) -> Path:

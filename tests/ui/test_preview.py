@@ -27,7 +27,7 @@ async def opened(app: WgenApp, pilot: Pilot[None], slug: str = "mini") -> None:
 
     def there() -> bool:
         current = app.screen.query(VirtualTable).first().current
-        return current is not None and current.slug == slug
+        return current is not None and current.slug == slug and not current.unread
 
     await settled(pilot, there)
     await pilot.press("p")

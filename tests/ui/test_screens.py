@@ -53,7 +53,7 @@ async def test_broken_definition_is_listed_with_its_error(mini: MiniHome) -> Non
     mini.definition("odd", "title: [")
     app = WgenApp(mini.home)
     async with app.run_test(size=(120, 40)) as pilot:
-        await settled(pilot, lambda: any(i.slug == "odd" for i in app.screen._infos))
+        await settled(pilot, lambda: any(i.slug == "odd" and i.error for i in app.screen._infos))
         infos = [table(app).row(i).slug for i in range(len(table(app)))]
         table(app).move_to(infos.index("odd"))
         await settled(pilot, lambda: "The definition is wrong" in text(app))
@@ -62,7 +62,8 @@ async def test_broken_definition_is_listed_with_its_error(mini: MiniHome) -> Non
 async def test_start_plans_first_and_names_a_wrong_arm(home: Home) -> None:
     app = WgenApp(home, experiment="mini")
     async with app.run_test(size=(100, 40)) as pilot:
-        await settled(pilot, lambda: table(app).current and table(app).current.slug == "mini")
+        await settled(pilot, lambda: (row := table(app).current) and row.slug == "mini")
+        await settled(pilot, lambda: not table(app).current.unread)
         await pilot.press("s")
         await settled(pilot, lambda: isinstance(app.screen, StartModal))
         await settled(pilot, lambda: "samples" in text(app) and "to do" in text(app))

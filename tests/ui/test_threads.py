@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from tests.builders.screen import settled
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.ui.app import WgenApp
+from wgen_tui.ui.app import SCREENS, WgenApp, load_screen
 from wgen_tui.ui.screens.runs import RunsScreen
 from wgen_tui.ui.threads import ThreadedScreen, loads
 
@@ -156,6 +156,8 @@ def threaded_classes() -> list[type[ThreadedScreen]]:
 
 def test_every_handler_takes_what_its_method_returns() -> None:
     checked = 0
+    for name in SCREENS:
+        load_screen(name)  # the program does when one is first shown
     assert RunsScreen in threaded_classes()
     for cls in threaded_classes():
         for name, member in vars(cls).items():

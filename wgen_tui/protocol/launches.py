@@ -12,22 +12,18 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, field_serializer
 
-from experiments.schema import (
-    JudgeSpec,
-    Message,
-    SamplingConfig,
-)
+from experiments.schema import JudgeSpec, Message, SamplingConfig
+from wgen_tui.protocol import states
 from wgen_tui.protocol.queue import Notice, SlurmSettings
 from wgen_tui.protocol.record import SCHEMA, Record
 
-Stage = Literal["train", "sample", "judge"]
-STAGES: tuple[Stage, ...] = ("train", "sample", "judge")
-# Of a run, and of a launch.
-RunState = Literal["queued", "starting", "running", "finished", "failed", "cancelled", "lost"]
-WORKING_STATES: frozenset[RunState] = frozenset({"starting", "running"})
-LIVE_STATES: frozenset[RunState] = WORKING_STATES | {"queued"}
-ENDED_STATES: frozenset[RunState] = frozenset({"finished", "failed", "cancelled", "lost"})
-Outcome = Literal["finished", "failed", "cancelled"]
+Stage = states.Stage
+STAGES = states.STAGES
+RunState = states.RunState
+WORKING_STATES = states.WORKING_STATES
+LIVE_STATES = states.LIVE_STATES
+ENDED_STATES = states.ENDED_STATES
+Outcome = states.Outcome
 
 
 class PromptSpec(Record):

@@ -1,7 +1,7 @@
 """The Textual application: screens, palette, help, clipboard. No logic of its own.
 
-Promises: importing this, and drawing the first frame, loads neither DuckDB nor Arrow nor NumPy;
-quitting stops no work.
+Promises: importing this, and drawing the first frame, loads neither DuckDB nor Arrow nor NumPy nor
+pydantic, and no screen but the first; quitting stops no work.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import os
 import signal
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import work
 from textual.app import App, SystemCommand
@@ -23,30 +24,27 @@ from wgen_tui.ui import actions, services
 from wgen_tui.ui.modals.dialogs import HelpModal
 from wgen_tui.ui.painting import Painter
 from wgen_tui.ui.screens.base import BaseScreen
-from wgen_tui.ui.screens.experiments import ExperimentsScreen
-from wgen_tui.ui.screens.grade import GradeScreen
-from wgen_tui.ui.screens.results import ResultsScreen
-from wgen_tui.ui.screens.runs import RunsScreen
-from wgen_tui.ui.screens.samples import SamplesScreen
-from wgen_tui.ui.screens.sql import SqlScreen
 from wgen_tui.ui.widgets.clipboard import osc52
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
     from wgen_tui.services.control.status import Machine
+    from wgen_tui.ui.screens.samples import SamplesScreen
+    from wgen_tui.ui.screens.sql import SqlScreen
 
+LATER = 0.5  # seconds between two checks whether the first screen has what it shows
 SUPERVISOR_CHECK_EVERY = 5.0  # seconds between two checks whether work waits for a supervisor
 SUPERVISOR_RETRY_AFTER = 60.0  # seconds after one that did not start
 ORPHANED = "Work is queued and no supervisor runs; --readonly starts none."
 
-SCREENS_BY_NAME: dict[str, type[BaseScreen]] = {
-    "experiments": ExperimentsScreen,
-    "runs": RunsScreen,
-    "samples": SamplesScreen,
-    "grade": GradeScreen,
-    "results": ResultsScreen,
-    "sql": SqlScreen,
-}
+SCREENS = ("experiments", "runs", "samples", "grade", "results", "sql")
+
+
+def load_screen(name: str) -> type[BaseScreen]:
+    """The class of a screen; its module is loaded when it is first asked for."""
+    module = import_module(f"wgen_tui.ui.screens.{name}")
+    screen: type[BaseScreen] = getattr(module, f"{name.title()}Screen")
+    return screen
 
 
 class WgenApp(App[int]):
@@ -63,7 +61,7 @@ class WgenApp(App[int]):
     TITLE = "wgen-tui"
     CSS_PATH: ClassVar[list[str]] = [  # type: ignore[assignment]
         "app.tcss",
-        *(f"screens/{name}.tcss" for name in SCREENS_BY_NAME),
+        *(f"screens/{name}.tcss" for name in SCREENS),
     ]
     BINDINGS = actions.bindings(actions.GLOBAL)
     ENABLE_COMMAND_PALETTE = True
@@ -79,11 +77,11 @@ class WgenApp(App[int]):
         machine: Machine | None = None,
     ) -> None:
         super().__init__()
-        if screen is not None and screen not in SCREENS_BY_NAME:
+        if screen is not None and screen not in SCREENS:
             raise UsageError(
                 f"There is no screen {screen!r}.",
                 title="Screen",
-                hint=f"One of {', '.join(SCREENS_BY_NAME)}.",
+                hint=f"One of {', '.join(SCREENS)}.",
             )
         self.home = home
         self.readonly = readonly
@@ -97,7 +95,21 @@ class WgenApp(App[int]):
 
     def on_mount(self) -> None:
         self.action_go(self._first_screen)
-        self.call_after_refresh(self.ensure_supervisor)
+        self.set_timer(LATER, self._begin_rest)
+
+    def _begin_rest(self) -> None:
+        """Begin what nobody waits for, once the first screen has what it shows."""
+        if isinstance(self.screen, BaseScreen) and self.screen.loading_any:
+            self.set_timer(LATER, self._begin_rest)
+            return
+        self.ensure_supervisor()
+        self._load_screens()
+
+    @work(thread=True, group="screens")
+    def _load_screens(self) -> None:
+        """Load the other screens, so that the first key to one need not."""
+        for name in SCREENS:
+            load_screen(name)
 
     def ensure_supervisor(self) -> None:
         """Start a supervisor if work waits for one; under --readonly, notify of it.
@@ -138,7 +150,7 @@ class WgenApp(App[int]):
     def get_named_screen(self, name: str) -> BaseScreen:
         """A screen by name; created at its first use, then kept."""
         if name not in self._named_screens:
-            self._named_screens[name] = SCREENS_BY_NAME[name]()
+            self._named_screens[name] = load_screen(name)()
             self.install_screen(self._named_screens[name], name)
         return self._named_screens[name]
 
@@ -158,15 +170,13 @@ class WgenApp(App[int]):
     def show_samples(self, filter_fields: dict[str, Any]) -> None:
         """Go to Samples and list those that these fields of a `Filter` let through."""
         screen = self.get_named_screen("samples")
-        assert isinstance(screen, SamplesScreen)
-        screen.set_filter(filter_fields)
+        cast("SamplesScreen", screen).set_filter(filter_fields)
         self.action_go("samples")
 
     def show_query(self, sql: str) -> None:
         """Go to SQL with this query in the editor."""
         screen = self.get_named_screen("sql")
-        assert isinstance(screen, SqlScreen)
-        screen.set_query(sql)
+        cast("SqlScreen", screen).set_query(sql)
         self.action_go("sql")
 
     async def action_back(self) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "grading",
     "lifecycle",
     "listing",
+    "names",
     "plan",
     "preview",
     "provenance",
@@ -30,7 +31,7 @@ __all__ = [
 if TYPE_CHECKING:
     from wgen_tui.services.control import control, status
     from wgen_tui.services.data import samples, sql
-    from wgen_tui.services.experiments import definitions, listing
+    from wgen_tui.services.experiments import definitions, listing, names
     from wgen_tui.services.grading import session as grading
     from wgen_tui.services.planning import commit, plan, preview
     from wgen_tui.services.results import provenance, results
@@ -48,6 +49,7 @@ else:
         "grading": "grading.session",
         "lifecycle": "supervisor.lifecycle",
         "listing": "experiments.listing",
+        "names": "experiments.names",
         "plan": "planning.plan",
         "preview": "planning.preview",
         "provenance": "results.provenance",

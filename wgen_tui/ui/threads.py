@@ -133,6 +133,11 @@ class ThreadedScreen(Screen[Any]):
         """Whether the newest load of `group` is still under way."""
         return group in self._busy
 
+    @property
+    def loading_any(self) -> bool:
+        """Whether any load is under way."""
+        return bool(self._busy)
+
     def discard_load(self, group: str) -> None:
         """Drop whatever a load of `group` may still bring."""
         self._tickets[group] = self._tickets.get(group, 0) + 1

@@ -6,30 +6,14 @@ files it was read from. Of what was read, the lines alone are kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
 from experiments import catalogue
 from experiments.errors import DefinitionError
-from experiments.schema import Arm
 from experiments.seen_files import SeenFiles
 from wgen_tui.paths import Home
-
-
-@dataclass(frozen=True, slots=True)
-class ExperimentInfo:
-    """One line of the list of experiments; a broken definition has `error` and little else."""
-
-    slug: str
-    title: str
-    path: Path
-    builtin: bool
-    source: str
-    arms: dict[str, Arm] = field(default_factory=dict)
-    seeds: tuple[int, ...] = ()
-    models: tuple[str, ...] = ()
-    error: str | None = None
+from wgen_tui.services.experiments.names import ExperimentInfo
 
 
 class ExperimentList:

@@ -25,7 +25,7 @@ from wgen_tui.ui.threads import ThreadedScreen, loads
 from wgen_tui.ui.widgets.pane import TextPane
 
 if TYPE_CHECKING:
-    from wgen_tui.services.experiments.listing import ExperimentInfo
+    from wgen_tui.services.experiments.names import ExperimentInfo
     from wgen_tui.services.planning.preview import PreviewWorker
     from wgen_tui.training_data.records import PreviewReport
 

@@ -21,7 +21,7 @@ from wgen_tui.ui.state.experiments import plan_text
 from wgen_tui.ui.threads import ThreadedScreen, loads
 
 if TYPE_CHECKING:
-    from wgen_tui.services.experiments.listing import ExperimentInfo
+    from wgen_tui.services.experiments.names import ExperimentInfo
     from wgen_tui.services.planning.plan import Options, Plan
 
 FIELDS = ("model", "arms", "seeds", "n")

@@ -23,7 +23,7 @@ from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
     from experiments.schema import Definition
-    from wgen_tui.services.experiments.listing import ExperimentInfo
+    from wgen_tui.services.experiments.names import ExperimentInfo
     from wgen_tui.services.planning.plan import Plan
 
 POLL_EVERY = 5.0
@@ -54,7 +54,20 @@ class ExperimentsScreen(BaseScreen):
         self.set_interval(POLL_EVERY, self.reload)
 
     def on_screen_resume(self) -> None:
-        self.reload()
+        if self._infos:
+            self.reload()
+        else:
+            self.call_after_refresh(self._read_names)
+
+    @loads("list", then="_keep_names", failed="reload")
+    def _read_names(self) -> list[ExperimentInfo]:
+        """The first frame waits for nothing, and the names not for what reads definitions."""
+        return services.names.list_names(self.home)
+
+    def _keep_names(self, infos: list[ExperimentInfo]) -> None:
+        self._infos = infos
+        self._show_list()
+        self.call_after_refresh(self.reload)
 
     def reload(self) -> None:
         """Read the list again, unless that is under way or the screen is hidden."""
@@ -67,8 +80,11 @@ class ExperimentsScreen(BaseScreen):
         return infos, state.run_counts(services.runs.list_runs(self.home))
 
     def _keep_list(self, read: tuple[list[ExperimentInfo], dict[str, Counter[str]]]) -> None:
+        unread = any(info.unread for info in self._infos)
         self._infos, self._counts = read
         self._show_list()
+        if unread:
+            self.on_virtual_table_moved()  # to the row where the cursor stood all the while
 
     def _show_list(self) -> None:
         words = self._filter.lower().split()
@@ -103,7 +119,7 @@ class ExperimentsScreen(BaseScreen):
         self.when_settled(self._load_card)
 
     def _load_card(self) -> None:
-        if (info := self._info) is not None:
+        if (info := self._info) is not None and not info.unread:
             self._read_definition(info)
 
     @loads("card", then="_show_card")
@@ -119,9 +135,15 @@ class ExperimentsScreen(BaseScreen):
     def on_virtual_table_selected(self) -> None:
         self.query_one("#card", TextPane).focus()
 
+    def _is_unread(self, info: ExperimentInfo) -> bool:
+        """Whether its definition is still being read; notifies of it."""
+        if info.unread:
+            self.notify_plain("Its definition is being read; press the key again.", info.slug)
+        return info.unread
+
     def action_start(self) -> None:
         info = self._info
-        if info is None or not self.check_writable():
+        if info is None or not self.check_writable() or self._is_unread(info):
             return
         if info.error:
             self.notify_plain(info.error, "The definition is wrong", "error")
@@ -145,7 +167,7 @@ class ExperimentsScreen(BaseScreen):
 
     def action_preview(self) -> None:
         info = self._info
-        if info is None:
+        if info is None or self._is_unread(info):
             return
         if info.error:
             self.notify_plain(info.error, "The definition is wrong", "error")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from wgen_tui.protocol.launches import STAGES
+from wgen_tui.protocol.states import STAGES
 from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, WARN, Cell, Column
@@ -16,7 +16,7 @@ from wgen_tui.ui.state.runs import STATES, describe_counts, shown_state
 
 if TYPE_CHECKING:
     from experiments.schema import Definition
-    from wgen_tui.services.experiments.listing import ExperimentInfo
+    from wgen_tui.services.experiments.names import ExperimentInfo
     from wgen_tui.services.planning.plan import Plan
     from wgen_tui.services.runs.run_state import RunStatus
 
@@ -48,7 +48,8 @@ def cells(info: ExperimentInfo, counts: Counter[str]) -> list[Cell]:
     """An experiment as the cells of COLUMNS."""
     if info.error:
         return [Cell(one_line(info.slug, 80), BAD), Cell("✗ error", BAD)]
-    return [Cell(one_line(info.slug, 80)), Cell(short_counts(counts) or show.MISSING)]
+    runs = "…" if info.unread else short_counts(counts) or show.MISSING
+    return [Cell(one_line(info.slug, 80)), Cell(runs)]
 
 
 def card(info: ExperimentInfo, definition: Definition | None, counts: Counter[str]) -> Text:

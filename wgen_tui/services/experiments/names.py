@@ -1,0 +1,43 @@
+"""The names of experiments, before any definition has been read.
+
+Promises: importing this loads nothing of what reads a definition: a list shows its names at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.folders import list_definitions
+from wgen_tui.paths import Home
+
+if TYPE_CHECKING:
+    from experiments.schema import Arm
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentInfo:
+    """One line of the list of experiments.
+
+    A broken definition has `error` and little else; one that is still `unread` has its name.
+    """
+
+    slug: str
+    title: str
+    path: Path
+    builtin: bool
+    source: str
+    arms: dict[str, Arm] = field(default_factory=dict)
+    seeds: tuple[int, ...] = ()
+    models: tuple[str, ...] = ()
+    error: str | None = None
+    unread: bool = False
+
+
+def list_names(home: Home) -> list[ExperimentInfo]:
+    """Every definition by slug, unread."""
+    return [
+        ExperimentInfo(entry.slug, "", entry.path, entry.builtin, "", unread=True)
+        for entry in list_definitions(home.experiments)
+    ]
