@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from store.cancel import Cancel
 from store.layout import StoreFiles
 from store.migrate import migrate
 from store.overlay import lay_over, quoted
@@ -148,14 +149,16 @@ def read(files: StoreFiles, patience: float = READ_PATIENCE) -> Iterator[duckdb.
         StoreBusy: another program has held the database for longer than `patience` seconds.
         NewerDatabase: a newer version made it.
         StoreBroken: its file is damaged.
+        KeyboardInterrupt: Ctrl+C, whatever DuckDB was at.
     """
     # Parts are listed after opening: one ingested between the two would be seen twice else.
     with _disk_errors(files.database):
         con = _open(files, patience)
         try:
-            con.execute("set TimeZone = 'UTC'")
-            lay_over(con, files)
-            yield con
+            with Cancel().watching(con):  # for Ctrl+C
+                con.execute("set TimeZone = 'UTC'")
+                lay_over(con, files)
+                yield con
         finally:
             con.close()
 
@@ -174,7 +177,8 @@ def attached(files: StoreFiles) -> Iterator[duckdb.DuckDBPyConnection]:
             con.execute("set TimeZone = 'UTC'")
             con.execute(f"set temp_directory = {quoted(f'{files.database}.reading.tmp')}")
             _bound(con)
-            yield con
+            with Cancel().watching(con):  # for Ctrl+C
+                yield con
         finally:
             con.close()
 

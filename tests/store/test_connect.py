@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
-from store.connect import StoreBusy, open_for_writing, read
+from store.connect import StoreBusy, attached, open_for_writing, read
 from store.ingest import ingest
 from store.layout import StoreFiles
 from store.migrate import NewerDatabase, migrations
@@ -95,3 +100,39 @@ def test_changed_views_are_laid_anew(files: StoreFiles) -> None:
     ingest(files)
     with duckdb.connect(str(files.database), read_only=True) as con:
         assert con.execute("select count(*) > 0 from rates").fetchall() == [(True,)]
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[Callable[[], None]]:
+    """Sends what Ctrl+C sends, to this process as a program gets it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: os.kill(os.getpid(), signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+
+
+# DuckDB may give a task without end to the thread that waits for it, which then asks for signals no
+# more: of two such queries one could not be stopped.
+ENDLESS = "select i from range(100000000000) t(i) order by hash(i) limit 3"
+
+
+@pytest.mark.parametrize("opened", [read, attached])
+def test_ctrl_c_stops_a_reader_whatever_it_is_at(
+    files: StoreFiles, ctrl_c: Callable[[], None], opened: Any
+) -> None:
+    ingest(files)
+    for _ in range(6):
+        begun = threading.Event()
+        thread = threading.Thread(target=_after, args=(begun, ctrl_c))
+        thread.start()
+        with pytest.raises(KeyboardInterrupt), opened(files) as con:
+            begun.set()
+            con.execute(ENDLESS)
+        thread.join()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with opened(files) as con:  # each was of its reader alone
+        assert con.execute("select 1").fetchall() == [(1,)]
+
+
+def _after(begun: threading.Event, ctrl_c: Callable[[], None]) -> None:
+    begun.wait()
+    ctrl_c()
