@@ -34,8 +34,25 @@ def parse_json(text: str) -> Any:
     Raises:
         NotJson: it is no JSON, or says something twice or not at all.
     """
+    value, _ = _parsed(text, None)
+    return value
+
+
+def parse_json_at(text: str, start: int) -> tuple[Any, int]:
+    """The value that begins at `start` of a text, and where it ends.
+
+    Raises:
+        NotJson: as for `parse_json`.
+    """
+    return _parsed(text, start)
+
+
+def _parsed(text: str, start: int | None) -> tuple[Any, int]:
     try:
-        value = DECODER.decode(text)
+        if start is None:
+            value, end = DECODER.decode(text), len(text)
+        else:
+            value, end = DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
         message = f"This is not JSON: {error.msg} (column {error.colno})."
         raise NotJson(message, error.colno) from None
@@ -45,9 +62,9 @@ def parse_json(text: str) -> Any:
         raise
     except ValueError:  # int() of more digits than Python takes
         raise NotJson(LONG) from None
-    if "\\ud" in text or "\\uD" in text:
+    if text.find("\\ud", start, end) >= 0 or text.find("\\uD", start, end) >= 0:
         _refuse_half_characters(value)
-    return value
+    return value, end
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

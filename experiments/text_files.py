@@ -27,6 +27,7 @@ BEGINNINGS = (
     (b"%PDF", "a PDF", ""),
     (b"SQLite format 3", "an SQLite database", ""),
 )
+NEAR = 4096  # bytes around a wrong one that tell what the file is
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 NOTHING = "There is no such file"
 KINDS = (
@@ -110,7 +111,8 @@ def to_text(data: bytes, path: Path) -> str:
         start = error.start + 3 * data.startswith(b"\xef\xbb\xbf")
         line = data.count(b"\n", 0, start) + 1
         message = f"The file is not UTF-8: byte 0x{data[start]:02x} in line {line}."
-        raise DefinitionError(Problem(message, _encoding(data, path), path, line)) from error
+        near = data[max(0, start - NEAR) : start + NEAR]
+        raise DefinitionError(Problem(message, _encoding(near, path), path, line)) from error
     if (at := text.find("\0")) >= 0:
         line = text.count("\n", 0, at) + 1
         message = f"There is a NUL byte in line {line}: this is no text."
@@ -129,7 +131,7 @@ def what_begins(data: bytes) -> tuple[str, str] | None:
 
 
 def _encoding(data: bytes, path: Path) -> str:
-    """What a text that is not UTF-8 looks like, and how to convert it."""
+    """What a text looks like that is not UTF-8, by some of it, and how to convert it."""
     high = [byte for byte in data if byte > 0x7F]
     if any(byte < 0x20 and byte not in b"\t\n\r\f\x1b" for byte in data):
         return "It does not look like text."

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import DefinitionError, Problem
-from experiments.json_text import DECODER, NotJson, parse_json
+from experiments.json_text import NotJson, parse_json, parse_json_at
 from experiments.text_files import read_bytes, to_text
 
 BOM = "\ufeff"
@@ -95,24 +95,11 @@ def _array(text: str) -> Iterator[Raw]:
                 yield Raw(line, wrong=f"Something follows the JSON array: {rest[:20]!r}.")
             return
         try:
-            _, end = DECODER.raw_decode(text, at)
-            yield Raw(line, parse_json(text[at:end]))
-        except (ValueError, RecursionError):
-            yield Raw(line, wrong=_why(text[at:]), hint="The file is one JSON array.")
+            value, at = parse_json_at(text, at)
+        except NotJson as error:
+            yield Raw(line, wrong=str(error), hint="The file is one JSON array.")
             return
-        at = end
-
-
-def _why(text: str) -> str:
-    try:
-        DECODER.raw_decode(text)
-    except RecursionError:
-        return "It is nested too deeply."
-    except NotJson as error:
-        return str(error)
-    except ValueError as error:
-        return f"This is not JSON: {str(error).partition(':')[0]}."
-    return "This is not JSON."
+        yield Raw(line, value)
 
 
 def _skip(text: str, at: int, also: str) -> int:

@@ -57,13 +57,14 @@ def examine(
     """Encode every row and apply the policy for long ones; `progress` hears how many are done."""
     encoded = []
     for done, (line, messages) in enumerate(rows, start=1):
+        chat = plain(messages)
         try:
-            example = encoder.encode(plain(messages))
+            example = encoder.encode(chat)
         except TemplateRefusal as error:
             encoded.append(EncodedExample(line, 0, "whole", None, None, str(error.args[0])))
         else:
             item = encode_example(line, example, training, encoder.special, encoder.is_space)
-            seam = has_seam(encoder.render, encoder.tokenize, plain(messages), example)
+            seam = has_seam(encoder.render, encoder.tokenize, chat, example)
             encoded.append(replace(item, seam=seam))
         if progress is not None:
             progress(done)

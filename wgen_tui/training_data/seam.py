@@ -24,7 +24,6 @@ def has_seam(render: Render, tokenize: Tokenize, chat: Chat, example: Example) -
         chat: The chat.
         example: The same, encoded whole.
     """
-    text = render(chat)
     for index, turn in enumerate(chat):
         if not counts(turn):
             continue
@@ -32,10 +31,9 @@ def has_seam(render: Render, tokenize: Tokenize, chat: Chat, example: Example) -
             prompt = render(chat[:index], prompt=True)
         except TemplateRefusal:  # it takes no shorter chat, so sampling never asks this one
             continue
-        if not text.startswith(prompt):  # the template rewrites what stands before
-            continue
         ids = tuple(tokenize(prompt))
-        if example.ids[: len(ids)] != ids:
+        # Where the whole does not begin with it as text, the template rewrites what stands before.
+        if example.ids[: len(ids)] != ids and render(chat).startswith(prompt):
             return True
     return False
 

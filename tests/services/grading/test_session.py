@@ -33,7 +33,8 @@ def grading(tmp_path: Path) -> GradingSession:
 
 
 def read_to_the_end(grading: GradingSession) -> None:
-    """Wait until what comes next has been read."""
+    """Let what comes next be read, and wait until it has been."""
+    grading.read_ahead()
     reading = grading._ahead.reading
     assert reading is not None
     reading.result()

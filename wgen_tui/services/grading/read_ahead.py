@@ -7,9 +7,9 @@ is cut off within DuckDB aborts the process.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, cast
 
 from store.samples import memory
 from store.samples import rows as stored
@@ -17,7 +17,7 @@ from store.samples.rows import SampleDetail
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import reading
 
-PAINTED = 0.1  # seconds until what is shown has been painted: reading beside it would hold it up
+NOT_READ = object()
 
 
 class ReadAhead:
@@ -29,7 +29,7 @@ class ReadAhead:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._read: dict[int, SampleDetail | None] = {}
+        self._read: dict[int, Any] = {}  # SampleDetail, or None where there is no such sample
         self._pool = ThreadPoolExecutor(1, "read-ahead")
         self.reading: Future[None] | None = None
 
@@ -39,13 +39,14 @@ class ReadAhead:
         Raises:
             BusyError: another program holds the database.
         """
-        if sample_id in self._read:
-            return self._read.pop(sample_id)
+        read = self._read.pop(sample_id, NOT_READ)
+        if read is not NOT_READ:
+            return cast("SampleDetail | None", read)
         with reading(self._home) as con:
             return stored.detail(con, sample_id)
 
     def fetch(self, ids: Sequence[int]) -> None:
-        """Begin to read these in a moment, and forget all others; returns at once.
+        """Begin to read these, and forget all others; returns at once.
 
         Nothing is read while more than half of them are there, so that one opening serves several
         samples, nor while the thread still reads: the next call makes up for it.
@@ -59,7 +60,6 @@ class ReadAhead:
 
     def _fetch(self, ids: Sequence[int]) -> None:
         # An error stays in the future: whoever takes a sample then reads it, and is told.
-        time.sleep(PAINTED)
         with reading(self._home) as con:
             memory.bound(con, self._home.root)
             read = {sample.row.sample_id: sample for sample in stored.details(con, ids)}

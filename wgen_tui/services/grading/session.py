@@ -3,7 +3,7 @@
 Promises: the order is the same for every grader and tells nothing of arm, seed or model; a grade is
 on disk (journal, fsynced) before `grade` returns; undoing appends a retraction, nothing is erased;
 a session never opens the database for writing; the samples that come next are read while one is
-shown, so that a key waits for no database.
+shown (`read_ahead`), so that a key waits for no database.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import time
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from experiments.schema import Rubric
 from store import grades as stored
@@ -30,6 +29,7 @@ from wgen_tui.services.grading.read_ahead import ReadAhead
 from wgen_tui.services.suggest import unknown
 
 AHEAD = 12  # samples; a person reads half of these for longer than others take to come
+REACH = 10 * AHEAD  # places in which they are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +151,6 @@ class GradingSession:
         self._place = place
         sample_id = self._queue[place]
         sample = self._ahead.take(sample_id)
-        coming = [self._queue[there] for there in islice(self._places_after(place), AHEAD)]
-        self._ahead.fetch(coming)
         if sample is None:  # its run was removed while this session lasted
             self._done.setdefault(sample_id, 0)
             return self.next()
@@ -167,6 +165,14 @@ class GradingSession:
             total=len(self._queue),
             label=label,
         )
+
+    def read_ahead(self) -> None:
+        """Begin to read the samples that probably come next; returns at once.
+
+        To be called once a sample is painted: reading beside it would hold it up.
+        """
+        near = self._queue[self._place + 1 : self._place + 1 + REACH]
+        self._ahead.fetch([key for key in near if key not in self._done][:AHEAD])
 
     def grade(self, label: str, explanation: str = "", seconds: float | None = None) -> GradeRow:
         """Grade the sample that is shown; on disk when this returns.

@@ -147,6 +147,7 @@ class GradeScreen(BaseScreen):
         else:
             pane.keys = state.keys(session.rubric.labels)
             pane.show(state.item_text(item))
+            self.call_after_refresh(session.read_ahead)
         graded, total = session.progress()
         each = sum(self._durations) / len(self._durations) if self._durations else None
         line = state.progress_line(
