@@ -393,3 +393,10 @@ async def test_an_empty_home_follows_the_first_runs(mini: MiniHome) -> None:
         mini.definition("mini")
         mini.draw(mini.run("old", 0), lambda q, d: "By coach")
         await settled(pilot, lambda: "share of old" in text(app))
+
+
+async def test_quitting_before_the_rest_has_begun_begins_nothing(home: Home) -> None:
+    app = WgenApp(home)
+    async with app.run_test() as pilot:
+        await pilot.press("ctrl+q")
+    app._begin_rest()

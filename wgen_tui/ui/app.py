@@ -99,6 +99,8 @@ class WgenApp(App[int]):
 
     def _begin_rest(self) -> None:
         """Begin what nobody waits for, once the first screen has what it shows."""
+        if not self.screen_stack:  # it has been quit meanwhile
+            return
         if isinstance(self.screen, BaseScreen) and self.screen.loading_any:
             self.set_timer(LATER, self._begin_rest)
             return
