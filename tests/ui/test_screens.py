@@ -252,13 +252,6 @@ async def test_an_older_answer_never_replaces_a_newer_one(home: Home) -> None:
         assert got == ["first", "second"]
 
 
-async def test_empty_home_says_what_to_do(mini: MiniHome) -> None:
-    for screen in ("runs", "samples"):
-        app = WgenApp(mini.home, screen=screen)
-        async with app.run_test(size=(80, 24)) as pilot:
-            await settled(pilot, lambda app=app: "wgen-tui demo" in text(app))
-
-
 async def test_no_color_draws_without_colour(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     app = WgenApp(home, screen="runs")
@@ -268,18 +261,6 @@ async def test_no_color_draws_without_colour(home: Home, monkeypatch: pytest.Mon
         colours = [c for style in styles for c in (style.color, style.bgcolor) if c is not None]
         assert colours
         assert all(len(set(c.get_truecolor())) == 1 for c in colours)
-
-
-async def test_begins_where_runs_are_and_results_are_one_key_away(home: Home) -> None:
-    app = WgenApp(home)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot, lambda: app.screen.SCOPE == "experiments" and len(table(app)) > 1)
-        await settled(pilot, lambda: app.experiment == "mini")
-        await pilot.press("5")
-        await settled(pilot, lambda: "share of old by era" in text(app))
-        await pilot.press("4")
-        await settled(pilot, lambda: "Which century?" in text(app))
-        assert not notices(app)
 
 
 @pytest.mark.parametrize("screen", ["grade", "results"])
@@ -372,31 +353,3 @@ async def test_a_query_with_other_columns_follows(home: Home) -> None:
             app.screen.query_one("#editor").text = query
             await pilot.press("f5")
             await settled(pilot, lambda first=first: grid.current == first)
-
-
-@pytest.mark.parametrize(("screen", "says"), [("results", "share of old"), ("grade", "Which cent")])
-async def test_with_no_choice_made_the_one_with_runs_is_taken(
-    home: Home, screen: str, says: str
-) -> None:
-    app = WgenApp(home, screen=screen)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot, lambda: says in text(app))
-
-
-async def test_an_empty_home_follows_the_first_runs(mini: MiniHome) -> None:
-    app = WgenApp(mini.home)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot, lambda: app.screen.SCOPE == "experiments" and app.screen._shown)
-        assert app.experiment is None
-        await pilot.press("5")
-        await settled(pilot, lambda: "No results yet" in text(app))
-        mini.definition("mini")
-        mini.draw(mini.run("old", 0), lambda q, d: "By coach")
-        await settled(pilot, lambda: "share of old" in text(app))
-
-
-async def test_quitting_before_the_rest_has_begun_begins_nothing(home: Home) -> None:
-    app = WgenApp(home)
-    async with app.run_test() as pilot:
-        await pilot.press("ctrl+q")
-    app._begin_rest()
