@@ -1,15 +1,14 @@
-"""Open the database: short read-only connections, one writer under the ingest lock.
+"""Open the database to read it: short connections that see every row on disk.
 
 Promises: a reader sees every row that is on disk, ingested or not; it never blocks a worker (they
-write files) and holds the database file only until its connection is closed; when another program
-keeps the file, the error names it.
+write files) and holds the database file only until its connection is closed. Of what waits to be
+ingested, little is laid over the tables for one reader; much is ingested by the first reader that
+comes, once for all of them, where it may be done at once: nobody is at it, no stock client holds
+the database, the disk takes it, and the home is not opened to be read only. Else it is laid over.
 """
 
 from __future__ import annotations
 
-import errno
-import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,124 +17,35 @@ from pathlib import Path
 import duckdb
 
 from store.cancel import Cancel
+from store.ingest import ingest_if_free
 from store.layout import StoreFiles
-from store.migrate import migrate
-from store.overlay import lay_over, quoted
-
-__all__ = ["Connection", "StoreBroken", "StoreBusy", "StoreFiles", "open_for_writing", "read"]
-
-Connection = duckdb.DuckDBPyConnection
-
-READ_PATIENCE = 5.0  # seconds; an ingest holds the file for a quarter of one
-WRITE_PATIENCE = 5.0
-MEMORY = "256MB"  # what needs more goes to a folder beside the database
-THREADS = min(4, os.cpu_count() or 1)  # each holds a block of every column it writes
-FIRST_WAIT, LONGEST_WAIT = 0.005, 0.1
-BROKEN = (
-    "not a valid DuckDB database",
-    "Corrupt database",
-    "does not match stored checksum",
-    "Could not read enough bytes",  # a file that was cut short
+from store.opening import (
+    READ_PATIENCE,
+    REFUSALS,
+    Connection,
+    StoreBroken,
+    StoreBusy,
+    attached,
+    connect,
+    disk_errors,
+    open_for_writing,
 )
-REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+from store.overlay import lay_over, waiting
 
+__all__ = [
+    "READ_PATIENCE",
+    "REFUSALS",
+    "Connection",
+    "StoreBroken",
+    "StoreBusy",
+    "StoreFiles",
+    "attached",
+    "open_for_writing",
+    "read",
+]
 
-class StoreBusy(Exception):
-    """Another program holds the database.
-
-    Attributes:
-        pid: Its process id, if DuckDB told it.
-        program: Its executable, if DuckDB told it.
-    """
-
-    def __init__(self, pid: int | None, program: str | None) -> None:
-        who = f"{program or 'another program'}" + (f" (process {pid})" if pid else "")
-        super().__init__(f"The database is held by {who}.")
-        self.pid = pid
-        self.program = program
-
-
-class StoreBroken(Exception):
-    """The database file is damaged; it can be rebuilt from the files."""
-
-    def __init__(self, database: Path, why: str) -> None:
-        super().__init__(f"{database} is damaged: {why}")
-
-
-def _busy(error: duckdb.Error) -> StoreBusy | None:
-    """The StoreBusy that an error stands for, or None if it means something else."""
-    text = str(error)
-    if "Conflicting lock" in text or "Could not set lock" in text:
-        match = re.search(r"held in (\S+)(?: \(deleted\))? \(PID (\d+)\)", text)
-        return StoreBusy(int(match[2]), Path(match[1]).name) if match else StoreBusy(None, None)
-    if "Unique file handle conflict" in text or "different configuration" in text:
-        return StoreBusy(None, "this program")
-    return None
-
-
-def _connect(database: Path, patience: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    """Open, waiting while another program holds the file.
-
-    Raises:
-        StoreBusy: it held it for longer than `patience` seconds.
-    """
-    end, wait = time.monotonic() + patience, FIRST_WAIT
-    while True:
-        con = None
-        try:
-            if not read_only:
-                return duckdb.connect(str(database))
-            con = duckdb.connect(":memory:")
-            con.execute("set autoinstall_known_extensions = false")
-            con.execute(f"attach {quoted(str(database))} as home (read_only)")
-            return con
-        except duckdb.Error as error:
-            if con is not None:
-                con.close()
-            busy = _busy(error)
-            if busy is None:
-                raise
-            if time.monotonic() > end:
-                raise busy from error
-        time.sleep(wait)
-        wait = min(LONGEST_WAIT, wait * 2)
-
-
-@contextmanager
-def open_for_writing(files: StoreFiles) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The database, migrated; only for who holds the ingest lock.
-
-    Raises:
-        StoreBusy: another program holds it.
-        NewerDatabase: a newer version made it.
-        StoreBroken: its file is damaged.
-        OSError: the disk is full or refuses to be written.
-    """
-    with _disk_errors(files.database):
-        con = _connect(files.database, WRITE_PATIENCE, read_only=False)
-        try:
-            con.execute("set autoinstall_known_extensions = false")
-            con.execute("set TimeZone = 'UTC'")
-            _bound(con)
-            migrate(con)
-            yield con
-        finally:
-            con.close()
-
-
-@contextmanager
-def _disk_errors(database: Path) -> Iterator[None]:
-    """Raise what the disk refused as OSError, and a damaged file as StoreBroken."""
-    try:
-        yield
-    except duckdb.Error as error:
-        text = str(error)
-        if any(mark in text for mark in BROKEN):
-            raise StoreBroken(database, text.splitlines()[0]) from error
-        number = next((n for n in REFUSALS if os.strerror(n) in text), None)
-        if number is None:
-            raise
-        raise OSError(number, os.strerror(number), str(database)) from error
+INGEST_AGAIN = 10.0  # seconds until a reader tries again what left much waiting (damaged files)
+_tried: dict[Path, float] = {}  # when, by database
 
 
 @contextmanager
@@ -152,47 +62,35 @@ def read(files: StoreFiles, patience: float = READ_PATIENCE) -> Iterator[duckdb.
         KeyboardInterrupt: Ctrl+C, whatever DuckDB was at.
     """
     # Parts are listed after opening: one ingested between the two would be seen twice else.
-    with _disk_errors(files.database):
+    with disk_errors(files.database):
         con = _open(files, patience)
         try:
+            rest = waiting(con, files)
+            if rest.much and _may_ingest(files):
+                con.close()
+                if ingest_if_free(files):
+                    _tried[files.database] = time.monotonic()
+                con = _open(files, patience)
+                rest = waiting(con, files)
             with Cancel().watching(con):  # for Ctrl+C
                 con.execute("set TimeZone = 'UTC'")
-                lay_over(con, files)
+                lay_over(con, files, rest)
                 yield con
         finally:
             con.close()
 
 
-@contextmanager
-def attached(files: StoreFiles) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The database alone, as `home`, to read all of it in bounded memory while others read too.
-
-    Raises:
-        StoreBusy: another program writes to it.
-        StoreBroken: its file is damaged.
-    """
-    with _disk_errors(files.database):
-        con = _connect(files.database, READ_PATIENCE, read_only=True)
-        try:
-            con.execute("set TimeZone = 'UTC'")
-            con.execute(f"set temp_directory = {quoted(f'{files.database}.reading.tmp')}")
-            _bound(con)
-            with Cancel().watching(con):  # for Ctrl+C
-                yield con
-        finally:
-            con.close()
-
-
-def _bound(con: duckdb.DuckDBPyConnection) -> None:
-    con.execute(f"set memory_limit = '{MEMORY}'")
-    con.execute(f"set threads = {THREADS}")
+def _may_ingest(files: StoreFiles) -> bool:
+    """Whether this reader may try: a file that cannot be taken in is not tried by every one."""
+    last = _tried.get(files.database)
+    return not files.readonly and (last is None or time.monotonic() - last > INGEST_AGAIN)
 
 
 def _open(files: StoreFiles, patience: float) -> duckdb.DuckDBPyConnection:
     if not files.database.exists():
         return duckdb.connect(":memory:")
     try:
-        return _connect(files.database, patience, read_only=True)
+        return connect(files.database, patience, read_only=True)
     except duckdb.IOException:
         if files.database.exists():
             raise

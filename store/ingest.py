@@ -17,8 +17,9 @@ import duckdb
 import pyarrow as pa
 
 from store import newest, parts
-from store.connect import open_for_writing
+from store.cancel import Cancel
 from store.layout import StoreFiles
+from store.opening import StoreBroken, StoreBusy, open_for_writing
 from store.overlay import manifest_of
 from store.schema import KEYS, TABLES
 
@@ -74,6 +75,25 @@ def ingest(files: StoreFiles) -> IngestReport | None:
             return None
         with open_for_writing(files) as con:
             return ingest_pending(con, files)
+
+
+def ingest_if_free(files: StoreFiles) -> bool:
+    """Ingest what is new for a reader, who can do without: unless something is in the way.
+
+    Returns:
+        Whether it was tried; False while another process is at it.
+
+    Raises:
+        KeyboardInterrupt: Ctrl+C, whatever DuckDB was at; what was taken in until then stays.
+    """
+    try:
+        with ingest_lock(files) as mine:
+            if mine:
+                with open_for_writing(files, patience=0.0) as con, Cancel().watching(con):
+                    ingest_pending(con, files)
+            return mine
+    except (StoreBusy, StoreBroken, OSError, duckdb.Error):
+        return True  # who ingests for its own sake, or verifies, says what is wrong
 
 
 def ingest_pending(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> IngestReport:

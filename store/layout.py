@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class StoreFiles:
-    """The store's files in one home."""
+    """The store's files in one home.
+
+    Attributes:
+        root: The home.
+        readonly: Whether reading may write nothing, the database included.
+    """
 
     root: Path
+    readonly: bool = field(default=False, kw_only=True)
 
     @classmethod
-    def of(cls, root: Path) -> StoreFiles:
+    def of(cls, root: Path, *, readonly: bool = False) -> StoreFiles:
         """The store of the home at `root`."""
-        return cls(Path(root))
+        return cls(Path(root), readonly=readonly)
 
     @property
     def database(self) -> Path:

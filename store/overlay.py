@@ -1,18 +1,17 @@
 """What is on disk and not in the database yet, laid over its tables for one reader.
 
 Promises: each base table is there by its name with every row once, as it will be when ingested.
-A few parts are read into memory. Many are left where they are and read by the queries that need
-them, of their columns only; of them a reader itself reads no more than the keys, to fold away rows
-that are there twice.
-
-Ingest first would be as quick for the next reader, but it cannot be had while a stock client holds
-the database, on a full disk, or without the right to write: just when many parts wait.
+A few parts are read into memory. Many, which a reader could not ingest (a stock client holds the
+database, the disk is full, there is no right to write), are left where they are and read by the
+queries that need them, of their columns only; of them a reader itself reads no more than the keys,
+to fold away rows that are there twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -41,8 +40,28 @@ def manifest_of(con: duckdb.DuckDBPyConnection, table: str = "ingested_part") ->
     return dict(con.execute(f"select name, bytes from {table}").fetchall())
 
 
-def lay_over(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> None:
-    """Make the base tables, and the views over them, in a connection that attaches `home`.
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is not ingested yet.
+
+    Attributes:
+        stored: The database's version; 0 where there is none.
+        manifest: Bytes ingested, by part name.
+        todo: The parts that wait, or wait to be read on.
+    """
+
+    stored: int
+    manifest: dict[str, int]
+    todo: list[parts.Part]
+
+    @property
+    def much(self) -> bool:
+        """Whether it is more than each reader should read for itself."""
+        return not all(_few(some, self.manifest) for some in _by_table(self.todo).values())
+
+
+def waiting(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> Waiting:
+    """What waits beside the database that a connection attaches as `home`.
 
     Raises:
         NewerDatabase: a newer version made the database.
@@ -50,7 +69,18 @@ def lay_over(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> None:
     stored = version(con, "home")
     refuse_newer(stored)
     manifest = manifest_of(con, "home.main.ingested_part") if stored else {}
-    todo = parts.pending(parts.scan(files), manifest)
+    return Waiting(stored, manifest, parts.pending(parts.scan(files), manifest))
+
+
+def _few(some: Collection[parts.Part], manifest: Mapping[str, int]) -> bool:
+    """Whether parts are read into memory as quickly as anything is done."""
+    size = sum(part.size - manifest.get(part.name, 0) for part in some)
+    return len(some) <= FEW_PARTS and size <= FEW_BYTES
+
+
+def lay_over(con: duckdb.DuckDBPyConnection, files: StoreFiles, rest: Waiting) -> None:
+    """Make the base tables, and the views over them, in a connection that attaches `home`."""
+    stored, manifest, todo = rest.stored, rest.manifest, rest.todo
     left = {
         table: sound
         for table, some in _by_table(todo).items()
@@ -85,8 +115,7 @@ def _left_in_place(files: StoreFiles, table: str, some: list[parts.Part]) -> lis
     A part that is damaged, or not quite of the columns, is not among them: reading it tells.
     DuckDB does not compare pages with their checksums, and would show what a rotten one holds.
     """
-    few = len(some) <= FEW_PARTS and sum(part.size for part in some) <= FEW_BYTES
-    if few or not some[0].name.endswith(".parquet"):
+    if _few(some, {}) or not some[0].name.endswith(".parquet"):
         return []
 
     def sound(path: str) -> bool:

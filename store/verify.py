@@ -10,10 +10,10 @@ import duckdb
 
 from store import parts
 from store.compare import Problem, compare
-from store.connect import StoreBroken, attached, open_for_writing
 from store.ingest import IngestReport, ingest_lock, ingest_pending
 from store.layout import StoreFiles
 from store.migrate import NewerDatabase
+from store.opening import StoreBroken, attached, open_for_writing
 from store.overlay import manifest_of
 
 

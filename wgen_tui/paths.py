@@ -185,9 +185,15 @@ class RunPaths:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A WGEN_HOME folder."""
+    """A WGEN_HOME folder.
+
+    Attributes:
+        root: The folder.
+        readonly: Whether it was opened under --readonly: what is read is not even ingested.
+    """
 
     root: Path
+    readonly: bool = False
 
     @property
     def marker(self) -> Path:

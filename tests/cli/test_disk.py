@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from store import connect
+from store import opening
 from store.verify import rebuild
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -100,7 +100,7 @@ def test_what_duckdb_is_refused_is_said_in_the_systems_words(
     files.run()
     rebuild(files_of(home))
     before = everything(home.root)
-    monkeypatch.setattr(connect, "migrate", refuse)
+    monkeypatch.setattr(opening, "migrate", refuse)
     with pytest.raises(OSError, match="No space left on device"):
         rebuild(files_of(home))
     assert everything(home.root) == before

@@ -104,3 +104,17 @@ def test_a_hidden_gpu_is_no_gpu(program: Program) -> None:
     done = program("doctor", "--json", CUDA_VISIBLE_DEVICES="")
     values = [f["value"] for f in json.loads(done.stdout)["findings"] if f["topic"] == "machine"]
     assert any("workers use the CPU" in value for value in values)
+
+
+def test_what_is_only_read_is_ingested_unless_readonly(
+    program: Program, home: Home, files: Any
+) -> None:
+    for number in range(65):  # more than a reader reads for itself
+        files.run(f"x-a-s{number}-1")
+    count = ("sql", "select count(*) as n from runs", "--format", "csv")
+    assert program("--readonly", *count).stdout == "n\n65\n"
+    assert not home.database.exists()
+    assert not home.ingest_lock.exists()
+    assert program(*count).stdout == "n\n65\n"
+    with duckdb.connect(str(home.database), read_only=True) as con:
+        assert con.execute("select count(*) from runs").fetchall() == [(65,)]

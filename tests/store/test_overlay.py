@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow.parquet as pq
 
 from store.connect import read
@@ -20,13 +22,13 @@ def test_many_parts_that_wait_are_left_in_place(files: StoreFiles) -> None:
         some = rows[number : number + 60 : 7] if number % 9 else rows[:3]
         store_home.write_samples(files.root, run, some, f"L2-{number:05d}")
     (files.runs / run.run_id / "samples" / "part-L3-00000.parquet").write_bytes(b"PAR1 no")
-    with read(files) as con:
+    with read(replace(files, readonly=True)) as con:
         waiting = con.execute("from samples order by sample_id").fetchall()
         assert con.execute(LEFT_IN_PLACE).fetchall() == [(1,)]
         con.execute("set enable_external_access = false")
         assert con.execute("from samples order by sample_id").fetchall() == waiting
     ingest(files)
-    with read(files) as con:
+    with read(replace(files, readonly=True)) as con:
         assert con.execute("from samples order by sample_id").fetchall() == waiting
     assert len({row[0] for row in waiting}) == len(waiting) > 150
 
@@ -39,7 +41,7 @@ def test_a_rotten_page_is_not_shown_and_keeps_nothing_else_out(files: StoreFiles
         store_home.write_samples(files.root, run, rows[number : number + 1], f"L2-{number:05d}")
     rotten = files.runs / run.run_id / "samples" / "part-L2-00069.parquet"
     pq.write_table(pq.read_table(rotten), rotten, compression="none", write_page_checksum=True)
-    with read(files) as con:
+    with read(replace(files, readonly=True)) as con:
         assert con.execute(LEFT_IN_PLACE).fetchall() == [(1,)]
         whole = con.execute("from samples order by sample_id").fetchall()
     ids = {row["sample_id"] for row in pq.read_table(rotten).to_pylist()}
@@ -47,7 +49,7 @@ def test_a_rotten_page_is_not_shown_and_keeps_nothing_else_out(files: StoreFiles
     data = rotten.read_bytes()
     assert completion in data
     rotten.write_bytes(data.replace(completion, b"#" * len(completion)))
-    with read(files) as con:
+    with read(replace(files, readonly=True)) as con:
         assert con.execute(LEFT_IN_PLACE).fetchall() == [(1,)]
         left = con.execute("from samples order by sample_id").fetchall()
     assert left == [row for row in whole if row[0] not in ids]

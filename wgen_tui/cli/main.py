@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 
@@ -82,7 +83,8 @@ def group(ctx: click.Context, home: str | None, readonly: bool) -> None:
 
     Without a command, opens the terminal interface.
     """
-    ctx.obj = Settings(home=resolve_home(home), readonly=readonly)
+    chosen = replace(resolve_home(home), readonly=readonly)
+    ctx.obj = Settings(home=chosen, readonly=readonly)
     if ctx.invoked_subcommand is None:
         _open_screens(ctx.obj)
 

@@ -14,7 +14,7 @@ from wgen_tui.paths import Home
 
 def files_of(home: Home) -> StoreFiles:
     """The store's files in a home."""
-    return StoreFiles.of(home.root)
+    return StoreFiles.of(home.root, readonly=home.readonly)
 
 
 @contextmanager

@@ -21,10 +21,9 @@ from store.console import (
     write_json,
     write_parquet,
 )
-from store.layout import StoreFiles
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
-from wgen_tui.services.data.database import store_errors
+from wgen_tui.services.data.database import files_of, store_errors
 from wgen_tui.terminal_text import standard_output
 
 Format = Literal["csv", "json", "parquet"]
@@ -48,7 +47,7 @@ class QueryResult:
 
 @contextmanager
 def _console(home: Home, cancel: Cancel | None) -> Iterator[Console]:
-    with _errors(), store_errors(), console(StoreFiles.of(home.root), cancel) as con:
+    with _errors(), store_errors(), console(files_of(home), cancel) as con:
         yield con
 
 

@@ -1,0 +1,162 @@
+"""Open the database file: many readers at once, or one writer under the ingest lock.
+
+Promises: memory is bounded; when another program keeps the file, the error names it; what the disk
+refused is an OSError, and a damaged file says so.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from store.cancel import Cancel
+from store.layout import StoreFiles
+from store.migrate import migrate
+from store.overlay import quoted
+
+Connection = duckdb.DuckDBPyConnection
+
+READ_PATIENCE = 5.0  # seconds; an ingest holds the file for a quarter of one
+WRITE_PATIENCE = 5.0
+MEMORY = "256MB"  # what needs more goes to a folder beside the database
+THREADS = min(4, os.cpu_count() or 1)  # each holds a block of every column it writes
+FIRST_WAIT, LONGEST_WAIT = 0.005, 0.1
+BROKEN = (
+    "not a valid DuckDB database",
+    "Corrupt database",
+    "does not match stored checksum",
+    "Could not read enough bytes",  # a file that was cut short
+)
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+class StoreBusy(Exception):
+    """Another program holds the database.
+
+    Attributes:
+        pid: Its process id, if DuckDB told it.
+        program: Its executable, if DuckDB told it.
+    """
+
+    def __init__(self, pid: int | None, program: str | None) -> None:
+        who = f"{program or 'another program'}" + (f" (process {pid})" if pid else "")
+        super().__init__(f"The database is held by {who}.")
+        self.pid = pid
+        self.program = program
+
+
+class StoreBroken(Exception):
+    """The database file is damaged; it can be rebuilt from the files."""
+
+    def __init__(self, database: Path, why: str) -> None:
+        super().__init__(f"{database} is damaged: {why}")
+
+
+def _busy(error: duckdb.Error) -> StoreBusy | None:
+    """The StoreBusy that an error stands for, or None if it means something else."""
+    text = str(error)
+    if "Conflicting lock" in text or "Could not set lock" in text:
+        match = re.search(r"held in (\S+)(?: \(deleted\))? \(PID (\d+)\)", text)
+        return StoreBusy(int(match[2]), Path(match[1]).name) if match else StoreBusy(None, None)
+    if "Unique file handle conflict" in text or "different configuration" in text:
+        return StoreBusy(None, "this program")
+    return None
+
+
+def connect(database: Path, patience: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Open, waiting while another program holds the file.
+
+    Raises:
+        StoreBusy: it held it for longer than `patience` seconds.
+    """
+    end, wait = time.monotonic() + patience, FIRST_WAIT
+    while True:
+        con = None
+        try:
+            if not read_only:
+                return duckdb.connect(str(database))
+            con = duckdb.connect(":memory:")
+            con.execute("set autoinstall_known_extensions = false")
+            con.execute(f"attach {quoted(str(database))} as home (read_only)")
+            return con
+        except duckdb.Error as error:
+            if con is not None:
+                con.close()
+            busy = _busy(error)
+            if busy is None:
+                raise
+            if time.monotonic() > end:
+                raise busy from error
+        time.sleep(wait)
+        wait = min(LONGEST_WAIT, wait * 2)
+
+
+@contextmanager
+def open_for_writing(
+    files: StoreFiles, patience: float = WRITE_PATIENCE
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The database, migrated; only for who holds the ingest lock.
+
+    Raises:
+        StoreBusy: another program holds it.
+        NewerDatabase: a newer version made it.
+        StoreBroken: its file is damaged.
+        OSError: the disk is full or refuses to be written.
+    """
+    with disk_errors(files.database):
+        con = connect(files.database, patience, read_only=False)
+        try:
+            con.execute("set autoinstall_known_extensions = false")
+            con.execute("set TimeZone = 'UTC'")
+            _bound(con)
+            migrate(con)
+            yield con
+        finally:
+            con.close()
+
+
+@contextmanager
+def disk_errors(database: Path) -> Iterator[None]:
+    """Raise what the disk refused as OSError, and a damaged file as StoreBroken."""
+    try:
+        yield
+    except duckdb.Error as error:
+        text = str(error)
+        if any(mark in text for mark in BROKEN):
+            raise StoreBroken(database, text.splitlines()[0]) from error
+        number = next((n for n in REFUSALS if os.strerror(n) in text), None)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(database)) from error
+
+
+@contextmanager
+def attached(files: StoreFiles) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The database alone, as `home`, to read all of it in bounded memory while others read too.
+
+    Raises:
+        StoreBusy: another program writes to it.
+        StoreBroken: its file is damaged.
+    """
+    with disk_errors(files.database):
+        con = connect(files.database, READ_PATIENCE, read_only=True)
+        try:
+            con.execute("set TimeZone = 'UTC'")
+            con.execute(f"set temp_directory = {quoted(f'{files.database}.reading.tmp')}")
+            _bound(con)
+            with Cancel().watching(con):  # for Ctrl+C
+                yield con
+        finally:
+            con.close()
+
+
+def _bound(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(f"set memory_limit = '{MEMORY}'")
+    con.execute(f"set threads = {THREADS}")
