@@ -1,7 +1,8 @@
 """Rates and contrasts out of counted samples.
 
-Promises: seeds are the unit of replication; every rate carries its n, its number of seeds, its
-interval and the shares of unclear and broken answers.
+Promises: seeds are the unit of replication, and each question counts once; every rate carries its
+n, its number of seeds, its interval and the shares of unclear and broken answers; a difference is
+over what both arms were asked.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from experiments.schema import Analysis, Contrast
-from wgen_tui.services.results import stats
+from wgen_tui.services.results import p_values, stats
 from wgen_tui.services.results.cells import Asked, BySeed, Cell, Cells, Key
+from wgen_tui.services.results.composition import Composition, Part
 from wgen_tui.services.results.groups import Group, group_order
 
 By = Literal["question", "variant"]
@@ -33,7 +35,8 @@ class Rate(Row):
     """The share of a label in one arm.
 
     `seed`, `question` and `variant` None mean over all of them. `rate`, `low` and `high` are None
-    where nothing is graded.
+    where nothing is graded. `within` is what the interval speaks of where it says nothing about
+    other seeds.
     """
 
     model: str = Field(examples=["tiny-world"])
@@ -53,10 +56,12 @@ class Rate(Row):
     broken: float | None = Field(examples=[0.0])
     unclear: float | None = Field(examples=[0.026])
     method: str = Field(examples=["how the interval was made"])
+    questions: int = Field(default=0, examples=[10])
+    within: stats.Within | None = Field(default=None, examples=["null | one run | these runs"])
 
 
 class ContrastResult(Row):
-    """The rate of an arm minus that of its control."""
+    """The rate of an arm minus that of its control, over the `questions` that both have."""
 
     model: str = Field(examples=["tiny-world"])
     arm: str = Field(examples=["old"])
@@ -74,6 +79,8 @@ class ContrastResult(Row):
     n: int = Field(examples=[2880])
     seeds: int = Field(examples=[3])
     method: str = Field(examples=["how the interval was made"])
+    questions: int = Field(default=0, examples=[10])
+    left_out: list[str] = Field(default=[], examples=[["a question that only one of them has"]])
 
 
 class RateTable:
@@ -87,6 +94,8 @@ class RateTable:
             group = self._cells[(key.model, key.role, key.arm, key.step)]
             for part in (ALL, (key.question, None), (None, key.variant)):
                 group.setdefault(part, []).append((key, cell))
+        self._parts = _parts(cells)
+        self._compositions: dict[tuple[Group, Slice], Composition] = {}
         self._estimates: dict[tuple[Group, Slice], stats.Estimate] = {}
         # Several checkpoints of one arm (checkpoint="all") are groups of their own.
         self._groups = sorted(self._cells, key=group_order)
@@ -114,41 +123,58 @@ class RateTable:
         rates = []
         for group in self._groups:
             for part in self._slices(by):
-                cells = self._slice(group, part)
-                if cells:
-                    estimate = self._estimate(group, part, cells)
-                    rates.append(self._rate(group, cells, None, part, estimate))
+                if self._cells[group].get(part):
+                    counted, estimate = self._counted(group, part), self._estimate(group, part)
+                    rates.append(self._rate(group, None, part, counted, estimate))
             for seed, own in self._slice(group, ALL).items():
-                estimate = self._over_seeds({seed: own})
-                rates.append(self._rate(group, {seed: own}, seed, ALL, estimate))
+                counted = self._compose({seed: own})
+                rates.append(self._rate(group, seed, ALL, counted, self._over_seeds(counted)))
         return rates
 
-    def _estimate(self, group: Group, part: Slice, cells: BySeed) -> stats.Estimate:
-        """Over the seeds of a slice; made once for its rate and all contrasts."""
-        known = self._estimates.get((group, part))
+    def _counted(self, group: Group, part: Slice) -> Composition:
+        """The counts of a slice; gathered once for its rate and all contrasts."""
+        known = self._compositions.get((group, part))
         if known is None:
-            known = self._estimates[(group, part)] = self._over_seeds(cells)
+            known = self._compose(self._slice(group, part))
+            self._compositions[(group, part)] = known
         return known
 
-    def _over_seeds(self, cells: BySeed) -> stats.Estimate:
+    def _estimate(self, group: Group, part: Slice) -> stats.Estimate:
+        """Over the seeds of a slice; made once, too."""
+        known = self._estimates.get((group, part))
+        if known is None:
+            known = self._over_seeds(self._counted(group, part))
+            self._estimates[(group, part)] = known
+        return known
+
+    def _over_seeds(self, counted: Composition) -> stats.Estimate:
+        return stats.over_seeds(counted, self._plan.confidence, self._interval)
+
+    def _compose(self, cells: BySeed) -> Composition:
         every = list(dict.fromkeys(asked for row in cells.values() for asked in row))
         none = Cell(0, 0, 0, 0, 0)
-        hits = [[row.get(asked, none).hits for asked in every] for row in cells.values()]
-        total = [[row.get(asked, none).n for asked in every] for row in cells.values()]
-        return stats.over_seeds(hits, total, self._plan.confidence, self._interval)
+        rows = [[row.get(asked, none) for asked in every] for row in cells.values()]
+        return Composition.of(
+            [[cell.hits for cell in row] for row in rows],
+            [[cell.n for cell in row] for row in rows],
+            [self._parts[asked] for asked in every],
+            [
+                [[cell.unclear for cell in row] for row in rows],
+                [[cell.broken for cell in row] for row in rows],
+            ],
+        )
 
     def _rate(
         self,
         group: Group,
-        cells: BySeed,
         seed: int | None,
         part: Slice,
+        counted: Composition,
         estimate: stats.Estimate,
     ) -> Rate:
         model, role, arm, step = group
         question, variant = part
-        flat = [cell for row in cells.values() for cell in row.values()]
-        n = sum(cell.n for cell in flat)
+        unclear, broken = (counted.share_of(hits) for hits in counted.beside)
         return Rate(
             model=model,
             arm=arm,
@@ -159,14 +185,16 @@ class RateTable:
             variant=variant,
             metric=self._plan.primary.label,
             judge=self._plan.primary.judge,
-            n=n,
-            seeds=len(_shares(cells)),
+            n=int(counted.counts.sum()),
+            seeds=len(counted.counts),
             rate=_none(estimate.rate),
             low=_none(estimate.low),
             high=_none(estimate.high),
-            broken=sum(cell.broken for cell in flat) / n if n else None,
-            unclear=sum(cell.unclear for cell in flat) / n if n else None,
+            broken=broken,
+            unclear=unclear,
             method=estimate.method,
+            questions=counted.questions,
+            within=estimate.within,
         )
 
     def contrasts(self, by: Sequence[By]) -> list[ContrastResult]:
@@ -190,16 +218,12 @@ class RateTable:
         groups = [self._last(model, name) for name in (contrast.arm, contrast.control)]
         if groups[0] is None or groups[1] is None:
             return None
-        question, variant = part
-        arm, control = (self._slice(group, part) for group in groups if group)
-        if not arm or not control:
+        if not all(self._cells[group].get(part) for group in groups if group):
             return None
-        one = self._estimate(groups[0], part, arm)
-        other = self._estimate(groups[1], part, control)
+        question, variant = part
+        (arm, one), (control, other) = self._on_what_both_have(groups[0], groups[1], part)
         gap, low, high = stats.difference(one, other)
-        test = stats.permute_seeds(_shares(arm), _shares(control)) or stats.flip_questions(
-            _paired(arm, control)
-        )
+        test = None if math.isnan(gap) else _test(arm, control)
         return ContrastResult(
             model=model,
             arm=contrast.arm,
@@ -214,41 +238,78 @@ class RateTable:
             p=test.p if test else None,
             p_min=test.p_min if test else None,
             p_holm=None,
-            n=sum(
-                cell.n for side in (arm, control) for row in side.values() for cell in row.values()
-            ),
-            seeds=min(len(_shares(arm)), len(_shares(control))),
-            method=f"square-and-add of: {one.method}; {other.method}"
-            + (f"; p: {test.method}" if test else ""),
+            n=int(arm.counts.sum() + control.counts.sum()),
+            seeds=min(len(arm.counts), len(control.counts)),
+            method=_method(one, other, test),
+            questions=0 if math.isnan(gap) else arm.questions,
+            left_out=self._of_one_only(groups[0], groups[1], part),
         )
+
+    def _of_one_only(self, arm: Group, control: Group, part: Slice) -> list[str]:
+        """The questions, with the variant where not all are meant, that only one side has."""
+        one, other = (dict.fromkeys(self._counted(group, part).parts) for group in (arm, control))
+        alone = [item for item in (*one, *other) if (item in one) != (item in other)]
+        asked = {item.question for item in one} & {item.question for item in other}
+        return list(
+            dict.fromkeys(
+                f"{item.question} · {item.variant}" if item.question in asked else item.question
+                for item in alone
+            )
+        )
+
+    def _on_what_both_have(
+        self, arm: Group, control: Group, part: Slice
+    ) -> list[tuple[Composition, stats.Estimate]]:
+        """The counts of both sides, without what only one of them was graded on."""
+        sides = [(group, self._counted(group, part)) for group in (arm, control)]
+        common = set(sides[0][1].parts) & set(sides[1][1].parts)
+        if not common:
+            return [(counted, stats.NOTHING) for _, counted in sides]
+        listed = []
+        for group, counted in sides:
+            if common == set(counted.parts):
+                listed.append((counted, self._estimate(group, part)))
+            else:
+                counted = counted.only(common)
+                listed.append((counted, self._over_seeds(counted)))
+        return listed
 
 
 def _none(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _shares(cells: BySeed) -> list[float]:
-    """The share of each seed that has graded samples."""
-    sums = [
-        (sum(c.hits for c in row.values()), sum(c.n for c in row.values()))
-        for row in cells.values()
-    ]
-    return [hits / n for hits, n in sums if n]
+def _test(arm: Composition, control: Composition) -> p_values.Test | None:
+    return p_values.permute_seeds(_complete(arm), _complete(control)) or p_values.flip_questions(
+        _paired(arm, control)
+    )
 
 
-def _paired(arm: BySeed, control: BySeed) -> list[float]:
-    """Each question's difference, over the seeds of both sides."""
+def _method(arm: stats.Estimate, control: stats.Estimate, test: p_values.Test | None) -> str:
+    if math.isnan(arm.rate - control.rate):
+        return "no question that both have graded samples of"
+    method = f"square-and-add of: {arm.method}; {control.method}"
+    return f"{method}; p: {test.method}" if test else method
 
-    def by_question(cells: BySeed) -> dict[str, float]:
-        counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-        for row in cells.values():
-            for asked, cell in row.items():
-                counts[asked.question][0] += cell.hits
-                counts[asked.question][1] += cell.n
-        return {question: k / n for question, (k, n) in counts.items() if n}
 
-    one, other = by_question(arm), by_question(control)
-    return [one[question] - other[question] for question in one if question in other]
+def _complete(counted: Composition) -> list[float]:
+    """The shares of the seeds that have everything."""
+    return [float(share) for share in counted.shares[counted.complete]]
+
+
+def _paired(arm: Composition, control: Composition) -> list[float]:
+    """Each question's difference."""
+    other = control.by_question()
+    return [share - other[question] for question, share in arm.by_question().items()]
+
+
+def _parts(cells: Cells) -> dict[Asked, Part]:
+    """What a run that has all its draws was asked, and how often: the most that any has."""
+    draws: dict[Asked, int] = defaultdict(int)
+    for key, cell in cells.items():
+        asked = Asked(key.question, key.variant)
+        draws[asked] = max(draws[asked], cell.n + cell.ungraded)
+    return {asked: Part(*asked, size) for asked, size in draws.items()}
 
 
 def _adjust(results: list[ContrastResult]) -> list[ContrastResult]:
@@ -256,7 +317,7 @@ def _adjust(results: list[ContrastResult]) -> list[ContrastResult]:
     tested = [
         i for i, item in enumerate(results) if item.question is not None and item.p is not None
     ]
-    adjusted = stats.holm([results[i].p or 0.0 for i in tested])
+    adjusted = p_values.holm([results[i].p or 0.0 for i in tested])
     by_index = dict(zip(tested, adjusted, strict=True))
     return [
         item.model_copy(update={"p_holm": by_index[i]}) if i in by_index else item

@@ -27,7 +27,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.experiments import definitions, listing
-from wgen_tui.services.results import stats
+from wgen_tui.services.results import stats, uneven_draws
 from wgen_tui.services.results import warnings as cautions
 from wgen_tui.services.results.cells import count_cells
 from wgen_tui.services.results.curve import Curve, curve_of
@@ -109,7 +109,8 @@ def compute(
     table = RateTable(cells, plan, interval)
     rates, contrasts = table.rates(by), table.contrasts(by)
     doubts = cautions.unproven(home, experiment, {row.run_id for row in rows})
-    warnings = [*notes, *cautions.of_rates(rates, cells.values(), plan, definition)]
+    warnings = [*notes, *cautions.of_rates(rates, cells, plan, definition)]
+    warnings += uneven_draws.of_contrasts(contrasts)
     warnings += [doubt.sentence for doubt in doubts]
     if versions > 1:
         warnings.append(f"the runs come from {versions} versions of the definition")

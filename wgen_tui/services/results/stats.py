@@ -7,7 +7,6 @@ certain. The bootstraps have no such floor: seeds that all agree give them no wi
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from wgen_tui.services.results.composition import Composition, Floats
+
 Interval = Literal["t", "bootstrap", "nested"]
+Within = Literal["one run", "these runs"]
 INTERVALS: tuple[Interval, ...] = ("t", "bootstrap", "nested")
 RESAMPLES = 2000
-PERMUTATIONS = 10_000  # up to here all are tried
 SEED = 0
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,81 +32,83 @@ class Estimate:
 
     Attributes:
         method: How the interval was made.
+        within: What the interval speaks of where it says nothing about other seeds.
     """
 
     rate: float
     low: float
     high: float
     method: str
+    within: Within | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
-    """A permutation test.
-
-    Attributes:
-        p: Two-sided.
-        p_min: The smallest p that this number of units can give.
-        method: What was permuted.
-    """
-
-    p: float
-    p_min: float
-    method: str
+NOTHING = Estimate(math.nan, math.nan, math.nan, "no samples")
 
 
 def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval for k of n (Wilson 1927)."""
-    if n == 0:
-        return 0.0, 1.0
+    return _score(k / n, n, confidence) if n else (0.0, 1.0)
+
+
+def _score(p: float, n: float, confidence: float) -> tuple[float, float]:
+    """The same for a share of n samples, or of draws that are worth n."""
     # As scipy.stats does it, to the last digit; importing that takes longer than most results.
-    p, z = k / n, float(special.ndtri(0.5 + 0.5 * confidence))
+    z = float(special.ndtri(0.5 + 0.5 * confidence))
     width = 2 * (n + z**2)
     center = (2 * n * p + z**2) / width
     reach = z / width * math.sqrt(4 * n * p * (1 - p) + z**2)
-    return (0.0 if k == 0 else center - reach), (1.0 if k == n else center + reach)
+    return (0.0 if p == 0 else center - reach), (1.0 if p == 1 else center + reach)
 
 
 def over_seeds(
-    hits: Sequence[Sequence[int]],
-    counts: Sequence[Sequence[int]],
-    confidence: float = 0.95,
-    interval: Interval = "t",
+    counted: Composition, confidence: float = 0.95, interval: Interval = "t"
 ) -> Estimate:
-    """The mean share over seeds.
+    """The share of an arm, each question once, with its interval over seeds.
+
+    The place is that of all seeds; the spread that of the seeds that have everything.
 
     Args:
-        hits: For each seed, hits by question.
-        counts: For each seed, samples by question, in the same order.
+        counted: Hits and draws by seed and what was asked.
         confidence: Of the interval.
         interval: "t" over the seeds' shares; "bootstrap" over seeds, as in arXiv 2512.09742;
             "nested" over seeds and, within, questions.
 
     Returns:
-        With one seed, Wilson's interval over its samples, which says nothing about other seeds.
+        With fewer than two seeds that have everything, Wilson's interval over the samples, which
+        says nothing about other seeds.
     """
-    totals = [sum(row) for row in counts]
-    shares = np.array([sum(h) / n for h, n in zip(hits, totals, strict=True) if n])
-    k, n = sum(map(sum, hits)), sum(totals)
-    if not len(shares):
-        return Estimate(math.nan, math.nan, math.nan, "no samples")
-    pooled = wilson(k, n, confidence)
-    mean = float(shares.mean())
-    if len(shares) == 1:
-        return Estimate(mean, *pooled, "Wilson over samples (one seed)")
+    seeds = len(counted.counts)
+    if not seeds:
+        return NOTHING
+    rate, shares = counted.rate, counted.shares[counted.complete]
+    pooled = _score(*counted.pooled, confidence)
+    if seeds == 1:
+        over = "samples" if counted.level else "samples, each question once"
+        return Estimate(rate, *pooled, f"Wilson over {over}, within one run", "one run")
+    if len(shares) < 2:
+        method = "Wilson over samples, within these runs: no two seeds have every question"
+        return Estimate(rate, *pooled, method, "these runs")
+    of = str(seeds) if len(shares) == seeds else f"the {len(shares)} complete of {seeds}"
+    # The bounds go where the seeds that lack a question move the rate.
+    moved = 0.0 if len(shares) == seeds else rate - float(shares.mean())
     if interval == "bootstrap":
         low, high = _bootstrap(shares, confidence)
-        return Estimate(mean, low, high, f"bootstrap over {len(shares)} seeds")
+        return _moved(rate, low, high, moved, f"bootstrap over {of} seeds")
     if interval == "nested":
-        low, high = _nested(hits, counts, confidence)
-        return Estimate(mean, low, high, f"nested bootstrap: {len(shares)} seeds, questions")
+        low, high = _nested(counted, confidence)
+        return _moved(rate, low, high, moved, f"nested bootstrap: {of} seeds, questions")
     low, high = _t(shares, confidence)
-    return Estimate(
-        mean,
-        max(0.0, min(low, pooled[0], mean)),
-        min(1.0, max(high, pooled[1], mean)),
-        f"t over {len(shares)} seeds, not narrower than Wilson over samples",
+    return _moved(
+        rate,
+        min(low + moved, pooled[0], rate) - moved,
+        max(high + moved, pooled[1], rate) - moved,
+        moved,
+        f"t over {of} seeds, not narrower than Wilson over samples",
     )
+
+
+def _moved(rate: float, low: float, high: float, by: float, method: str) -> Estimate:
+    return Estimate(rate, max(0.0, low + by), min(1.0, high + by), method)
 
 
 def mean_over_seeds(shares: Sequence[float], confidence: float = 0.95) -> Estimate:
@@ -147,19 +149,14 @@ def _bootstrap(shares: Floats, confidence: float) -> tuple[float, float]:
     return _percentiles(drawn, confidence)
 
 
-def _nested(
-    hits: Sequence[Sequence[int]], counts: Sequence[Sequence[int]], confidence: float
-) -> tuple[float, float]:
-    """Seeds are drawn, then questions, the same for all seeds of a resample."""
-    k, n = np.array(hits, dtype=float), np.array(counts, dtype=float)
+def _nested(counted: Composition, confidence: float) -> tuple[float, float]:
+    """Seeds are drawn, then what was asked, the same for all seeds of a resample."""
+    k, n = (values[counted.complete] for values in counted.ratio)
     rows, times = _resamples(*k.shape)
-    # Of each seed over each resample's questions; whole numbers, so the order of sums is nothing.
-    total = (times @ n.T)[_ALL, rows]
-    share = (times @ k.T)[_ALL, rows] / np.maximum(total, 1)
-    if (total > 0).all():
-        return _percentiles(share.mean(axis=1), confidence)
-    values = [own[there].mean() for own, there in zip(share, total > 0, strict=True) if there.any()]
-    return _percentiles(np.array(values), confidence)
+    # Of each seed over each resample's questions; of even seeds the numbers are whole, so that the
+    # order of sums is nothing.
+    share = (times @ k.T)[_ALL, rows] / (times @ n.T)[_ALL, rows]
+    return _percentiles(share.mean(axis=1), confidence)
 
 
 _ALL = np.arange(RESAMPLES)[:, None]
@@ -183,79 +180,11 @@ def difference(arm: Estimate, control: Estimate) -> tuple[float, float, float]:
     The square-and-add method (Newcombe 1998, method 10; Zou and Donner 2008, "MOVER").
     """
     gap = arm.rate - control.rate
+    if math.isnan(gap):
+        return gap, gap, gap  # max() and min() would make bounds of it
     low = gap - math.hypot(arm.rate - arm.low, control.high - control.rate)
     high = gap + math.hypot(arm.high - arm.rate, control.rate - control.low)
     return gap, max(-1.0, low), min(1.0, high)
-
-
-def permute_seeds(arm: Sequence[float], control: Sequence[float]) -> Test | None:
-    """Exchange seeds between arm and control (Fisher 1935); all ways, or a seeded sample of them.
-
-    Returns:
-        None unless both have at least two seeds.
-    """
-    if len(arm) < 2 or len(control) < 2:
-        return None
-    values, size = np.array([*arm, *control]), len(arm)
-    seen = abs(values[:size].mean() - values[size:].mean())
-    sums = values[_exchanges(len(values), size)].sum(axis=1)
-    # Among ways that were drawn, the arrangement that was seen counts as one more.
-    extra = int(math.comb(len(values), size) > PERMUTATIONS)
-    gaps = np.abs(sums / size - (values.sum() - sums) / (len(values) - size))
-    reached = int((gaps >= seen - 1e-12).sum()) + extra
-    tried = len(sums) + extra
-    # Arms of one size can be exchanged as a whole, which gives the same absolute difference; among
-    # ways that were drawn, that one need not be.
-    least = (2 if size * 2 == len(values) and not extra else 1) / tried
-    method = f"permutation of {size}+{len(values) - size} seeds"
-    return Test(reached / tried, least, method)
-
-
-@lru_cache(maxsize=16)
-def _exchanges(seeds: int, size: int) -> npt.NDArray[np.int64]:
-    """Which of all seeds stand in the arm, for every way that is tried: the same for all arms."""
-    if math.comb(seeds, size) <= PERMUTATIONS:
-        return np.array(list(itertools.combinations(range(seeds), size)))
-    rng = np.random.default_rng(SEED)
-    return np.array([rng.permutation(seeds)[:size] for _ in range(PERMUTATIONS - 1)])
-
-
-def flip_questions(differences: Sequence[float]) -> Test | None:
-    """Flip the signs of the questions' differences; says nothing about other seeds.
-
-    Returns:
-        None if there are fewer than two questions.
-    """
-    values = np.array([value for value in differences if not math.isnan(value)])
-    if len(values) < 2:
-        return None
-    seen = abs(values.mean())
-    signs = _flips(len(values))
-    extra = int(2 ** len(values) > PERMUTATIONS)
-    reached = int((np.abs((signs * values).mean(axis=1)) >= seen - 1e-12).sum()) + extra
-    tried = len(signs) + extra
-    least = max(2 / 2 ** len(values), 1 / tried)
-    return Test(reached / tried, least, f"sign flips of {len(values)} questions")
-
-
-@lru_cache(maxsize=16)
-def _flips(questions: int) -> npt.NDArray[np.int8]:
-    """The signs of the questions, for every way that is tried: the same for all arms."""
-    if 2**questions <= PERMUTATIONS:
-        return np.array(list(itertools.product((1, -1), repeat=questions)), dtype=np.int8)
-    rng = np.random.default_rng(SEED)
-    return rng.choice((-1, 1), (PERMUTATIONS - 1, questions)).astype(np.int8)
-
-
-def holm(values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment of p-values (Holm 1979)."""
-    order = sorted(range(len(values)), key=values.__getitem__)
-    adjusted = [0.0] * len(values)
-    largest = 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, min(1.0, values[index] * (len(values) - rank)))
-        adjusted[index] = largest
-    return adjusted
 
 
 @dataclass(frozen=True, slots=True)

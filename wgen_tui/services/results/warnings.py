@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED, RunOutcome
+from wgen_tui.services.results import uneven_draws
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.runs import launches_of, list_runs
 
 if TYPE_CHECKING:
     from experiments.schema import Analysis, Definition
+    from wgen_tui.services.results.cells import Cells
     from wgen_tui.services.results.rates import Rate
 
 MUCH_BROKEN = 0.1
@@ -42,25 +44,16 @@ class Doubt:
         return f"{self.arm}, seed {self.seed}: its samples are in doubt: {self.why}"
 
 
-class Graded(Protocol):
-    """The samples of one run, checkpoint, question and variant."""
-
-    @property
-    def n(self) -> int: ...
-    @property
-    def ungraded(self) -> int: ...
-
-
 def of_rates(
     rates: Sequence[Rate],
-    cells: Collection[Graded],
+    cells: Cells,
     plan: Analysis,
     definition: Definition | None,
 ) -> list[str]:
     """What stands out in the rates themselves."""
     overall = [r for r in rates if (r.seed, r.question, r.variant) == (None, None, None)]
     warnings = [*_seeds(overall, definition)]
-    ungraded = sum(cell.ungraded for cell in cells)
+    ungraded = sum(cell.ungraded for cell in cells.values())
     if ungraded:
         warnings.append(
             f"{ungraded} samples have no grade by {plan.primary.judge} and do not count"
@@ -70,11 +63,7 @@ def of_rates(
         share = rate.broken or 0.0
         if share > MUCH_BROKEN or (controls and share > 0.02 and share > 3 * max(controls)):
             warnings.append(f"{rate.arm}: {share:.1%} of the answers are broken: read some")
-    sizes = {cell.n + cell.ungraded for cell in cells}
-    if len(sizes) > 1:
-        warnings.append(
-            f"draws per question differ ({min(sizes)} to {max(sizes)}): a run may be unfinished"
-        )
+    warnings += uneven_draws.of_cells(cells)
     if definition is not None:
         missing = [name for name in definition.arms if not any(r.arm == name for r in overall)]
         if missing:
