@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.results.rates import ContrastResult, Rate
     from wgen_tui.services.results.readouts import ReadoutMean
     from wgen_tui.services.results.results import Results
-    from wgen_tui.services.results.stats import Interval
+    from wgen_tui.services.statistics.intervals import Interval
 
 BAR = 20  # cells from 0 to 1
 METRIC_CELLS = 24

@@ -176,7 +176,7 @@ def count(root: str) -> dict[str, Any]:
 def results(root: str, slug: str) -> dict[str, Any]:
     """An experiment's arm table, by each kind of interval."""
     from wgen_tui.services.results.results import compute
-    from wgen_tui.services.results.stats import Interval
+    from wgen_tui.services.statistics.intervals import Interval
 
     home = Home(Path(root))
     first = timed(lambda: compute(home, slug))

@@ -10,16 +10,17 @@ import pytest
 from scipy import stats as scipy_stats
 
 from experiments.schema import Analysis, Contrast, Primary
-from wgen_tui.services.results import stats, uneven_draws
+from wgen_tui.services.results import uneven_draws
 from wgen_tui.services.results.cells import Cell, Cells, Key
-from wgen_tui.services.results.composition import Composition, Part
 from wgen_tui.services.results.rates import ContrastResult, Rate, RateTable
+from wgen_tui.services.statistics import intervals
+from wgen_tui.services.statistics.composition import Composition, Part
 
 PLAN = Analysis(
     primary=Primary(judge="era", label="old"), contrasts=(Contrast(arm="old", control="new"),)
 )
 SHARES = {"easy": 0.9, "hard": 0.1}
-INTERVALS = get_args(stats.Interval)
+INTERVALS = get_args(intervals.Interval)
 
 
 def cells_of(arm: str, draws: list[dict[str, int]], shares: dict[str, float] = SHARES) -> Cells:
@@ -36,7 +37,7 @@ def cells_of(arm: str, draws: list[dict[str, int]], shares: dict[str, float] = S
 
 
 def made(
-    cells: Cells, interval: stats.Interval = "t"
+    cells: Cells, interval: intervals.Interval = "t"
 ) -> tuple[dict[tuple[str, str | None], Rate], dict[str | None, ContrastResult]]:
     table = RateTable(cells, PLAN, interval)
     rates = {(r.arm, r.question): r for r in table.rates(("question",)) if r.seed is None}
@@ -56,7 +57,7 @@ def made(
     ],
 )
 def test_the_same_shares_of_each_question_differ_by_nothing(
-    draws: list[dict[str, int]], interval: stats.Interval
+    draws: list[dict[str, int]], interval: intervals.Interval
 ) -> None:
     cells = cells_of("old", draws) | cells_of("new", [{"easy": 20, "hard": 20}] * 3)
     rates, contrasts = made(cells, interval)
@@ -102,7 +103,7 @@ def test_a_difference_is_over_what_both_were_asked() -> None:
 
 
 @pytest.mark.parametrize("interval", INTERVALS)
-def test_even_draws_give_hits_over_draws_to_the_last_digit(interval: stats.Interval) -> None:
+def test_even_draws_give_hits_over_draws_to_the_last_digit(interval: intervals.Interval) -> None:
     rng = np.random.default_rng(4)
     counts = np.full((4, 7), 13)
     hits = rng.binomial(13, 0.3, counts.shape)
@@ -111,7 +112,7 @@ def test_even_draws_give_hits_over_draws_to_the_last_digit(interval: stats.Inter
     assert counted.shares.tolist() == pooled
     assert counted.pooled == (int(hits.sum()) / 364, 364)
     assert counted.rate == float(np.mean(pooled))
-    assert stats.over_seeds(counted, interval=interval).rate == counted.rate
+    assert intervals.over_seeds(counted, interval=interval).rate == counted.rate
     # So do questions of several variants, however many draws these have.
     parts = [Part("a", "x", 10), Part("a", "y", 30), Part("b", "x", 40)]
     variants = Composition.of([[1, 2, 3]], [[10, 30, 40]], parts)
@@ -131,7 +132,7 @@ def test_what_lacks_is_said_with_where() -> None:
 
 
 def test_one_question_has_wilsons_interval() -> None:
-    found = stats.over_seeds(Composition.of([[3]], [[17]]))
+    found = intervals.over_seeds(Composition.of([[3]], [[17]]))
     expected = scipy_stats.binomtest(3, 17).proportion_ci(method="wilson")
     assert (found.low, found.high, found.within) == (expected.low, expected.high, "one run")
 
@@ -153,7 +154,7 @@ def test_the_interval_within_a_run_covers_the_mean_of_uneven_questions(
     truth, covered, times = math.fsum(chances) / len(chances), 0, 400
     for _ in range(times):
         hits = rng.binomial(draws, chances).tolist()
-        found = stats.over_seeds(Composition.of([hits], [list(draws)]))
+        found = intervals.over_seeds(Composition.of([hits], [list(draws)]))
         covered += found.low <= truth <= found.high
     assert covered / times > 0.93
 

@@ -9,7 +9,7 @@ from scipy import stats as scipy_stats
 
 from store.queries import Mean
 from wgen_tui.services.results.readouts import ReadoutMean, means_over_seeds
-from wgen_tui.services.results.stats import mean_over_seeds
+from wgen_tui.services.statistics.intervals import mean_over_seeds
 
 
 def row(arm: str, seed: int, label: str, probability: float, **more: object) -> Mean:

@@ -30,7 +30,7 @@ from wgen_tui.services.grading.session import (
     rubric_named,
     rubrics,
 )
-from wgen_tui.services.results import stats
+from wgen_tui.services.statistics.kappa import Agreement, agreement_of
 
 
 class ExportedGrade(BaseModel):
@@ -197,7 +197,7 @@ def _import_row(path: Path, line: int, row: dict[str, Any]) -> _Import:
 
 def agreement(
     home: Home, experiment: str, rubric: str | None = None
-) -> list[tuple[str, str, stats.Agreement]]:
+) -> list[tuple[str, str, Agreement]]:
     """How people agree with each other and with the judge whose labels the rubric has.
 
     Returns:
@@ -217,5 +217,5 @@ def agreement(
             common = sorted(by_grader[one].keys() & by_grader[other].keys())
             if common:
                 labels = [(by_grader[one][i], by_grader[other][i]) for i in common]
-                agreements.append((one, other, stats.agreement(labels)))
+                agreements.append((one, other, agreement_of(labels)))
     return agreements

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 
 from experiments.schema import BASE_ARM, Analysis
 from store.queries import Count
-from wgen_tui.services.results import stats
 from wgen_tui.services.results.cells import Asked, count_cells
 from wgen_tui.services.results.rates import Rate, RateTable, Row
+from wgen_tui.services.statistics import intervals
 
 
 class Curve(Row):
@@ -30,7 +30,7 @@ class Curve(Row):
     left_out: list[str]
 
 
-def curve_of(rows: Sequence[Count], plan: Analysis, interval: stats.Interval) -> Curve | None:
+def curve_of(rows: Sequence[Count], plan: Analysis, interval: intervals.Interval) -> Curve | None:
     """The curve of an experiment; None when no arm was sampled at several steps.
 
     Args:

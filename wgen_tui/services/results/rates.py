@@ -15,10 +15,18 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from experiments.schema import Analysis, Contrast
-from wgen_tui.services.results import p_values, stats
 from wgen_tui.services.results.cells import Asked, BySeed, Cell, Cells, Key
-from wgen_tui.services.results.composition import Composition, Part
 from wgen_tui.services.results.groups import Group, group_order
+from wgen_tui.services.statistics import p_values
+from wgen_tui.services.statistics.composition import Composition, Part
+from wgen_tui.services.statistics.intervals import (
+    NOTHING,
+    Estimate,
+    Interval,
+    Within,
+    difference,
+    over_seeds,
+)
 
 By = Literal["question", "variant"]
 Slice = tuple[str | None, str | None]  # question, variant; None is all of them
@@ -57,7 +65,7 @@ class Rate(Row):
     unclear: float | None = Field(examples=[0.026])
     method: str = Field(examples=["how the interval was made"])
     questions: int = Field(default=0, examples=[10])
-    within: stats.Within | None = Field(default=None, examples=["null | one run | these runs"])
+    within: Within | None = Field(default=None, examples=["null | one run | these runs"])
 
 
 class ContrastResult(Row):
@@ -86,7 +94,7 @@ class ContrastResult(Row):
 class RateTable:
     """Makes rates and contrasts out of cells."""
 
-    def __init__(self, cells: Cells, plan: Analysis, interval: stats.Interval) -> None:
+    def __init__(self, cells: Cells, plan: Analysis, interval: Interval) -> None:
         self._plan = plan
         self._interval = interval
         self._cells: dict[Group, dict[Slice, list[tuple[Key, Cell]]]] = defaultdict(dict)
@@ -96,7 +104,7 @@ class RateTable:
                 group.setdefault(part, []).append((key, cell))
         self._parts = _parts(cells)
         self._compositions: dict[tuple[Group, Slice], Composition] = {}
-        self._estimates: dict[tuple[Group, Slice], stats.Estimate] = {}
+        self._estimates: dict[tuple[Group, Slice], Estimate] = {}
         # Several checkpoints of one arm (checkpoint="all") are groups of their own.
         self._groups = sorted(self._cells, key=group_order)
         self._questions = list(dict.fromkeys(k.question for k in cells))
@@ -139,7 +147,7 @@ class RateTable:
             self._compositions[(group, part)] = known
         return known
 
-    def _estimate(self, group: Group, part: Slice) -> stats.Estimate:
+    def _estimate(self, group: Group, part: Slice) -> Estimate:
         """Over the seeds of a slice; made once, too."""
         known = self._estimates.get((group, part))
         if known is None:
@@ -147,8 +155,8 @@ class RateTable:
             self._estimates[(group, part)] = known
         return known
 
-    def _over_seeds(self, counted: Composition) -> stats.Estimate:
-        return stats.over_seeds(counted, self._plan.confidence, self._interval)
+    def _over_seeds(self, counted: Composition) -> Estimate:
+        return over_seeds(counted, self._plan.confidence, self._interval)
 
     def _compose(self, cells: BySeed) -> Composition:
         every = list(dict.fromkeys(asked for row in cells.values() for asked in row))
@@ -170,7 +178,7 @@ class RateTable:
         seed: int | None,
         part: Slice,
         counted: Composition,
-        estimate: stats.Estimate,
+        estimate: Estimate,
     ) -> Rate:
         model, role, arm, step = group
         question, variant = part
@@ -222,7 +230,7 @@ class RateTable:
             return None
         question, variant = part
         (arm, one), (control, other) = self._on_what_both_have(groups[0], groups[1], part)
-        gap, low, high = stats.difference(one, other)
+        gap, low, high = difference(one, other)
         test = None if math.isnan(gap) else _test(arm, control)
         return ContrastResult(
             model=model,
@@ -259,12 +267,12 @@ class RateTable:
 
     def _on_what_both_have(
         self, arm: Group, control: Group, part: Slice
-    ) -> list[tuple[Composition, stats.Estimate]]:
+    ) -> list[tuple[Composition, Estimate]]:
         """The counts of both sides, without what only one of them was graded on."""
         sides = [(group, self._counted(group, part)) for group in (arm, control)]
         common = set(sides[0][1].parts) & set(sides[1][1].parts)
         if not common:
-            return [(counted, stats.NOTHING) for _, counted in sides]
+            return [(counted, NOTHING) for _, counted in sides]
         listed = []
         for group, counted in sides:
             if common == set(counted.parts):
@@ -285,7 +293,7 @@ def _test(arm: Composition, control: Composition) -> p_values.Test | None:
     )
 
 
-def _method(arm: stats.Estimate, control: stats.Estimate, test: p_values.Test | None) -> str:
+def _method(arm: Estimate, control: Estimate, test: p_values.Test | None) -> str:
     if math.isnan(arm.rate - control.rate):
         return "no question that both have graded samples of"
     method = f"square-and-add of: {arm.method}; {control.method}"

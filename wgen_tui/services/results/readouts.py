@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from store.queries import Mean
-from wgen_tui.services.results import stats
 from wgen_tui.services.results.groups import Checkpoint, Group, at_checkpoint, group_order
+from wgen_tui.services.statistics import intervals
 
 TOKENS_SHOWN = 5  # of the likeliest of a next_token question
 
@@ -92,9 +92,9 @@ def _of_label(
     shares = {seed: 0.0 for seed in sorted(of_seed)}
     shares |= {row.seed: row.probability for row in cells if row.label == label}
     first = cells[0]
-    overall = stats.mean_over_seeds(list(shares.values()), confidence)
-    parts: list[tuple[int | None, list[int], stats.Estimate]] = [(None, list(of_seed), overall)]
-    parts += [(seed, [seed], stats.mean_over_seeds([share])) for seed, share in shares.items()]
+    overall = intervals.mean_over_seeds(list(shares.values()), confidence)
+    parts: list[tuple[int | None, list[int], intervals.Estimate]] = [(None, list(of_seed), overall)]
+    parts += [(seed, [seed], intervals.mean_over_seeds([share])) for seed, share in shares.items()]
     for seed, seeds, estimate in parts:
         mass = sum(of_seed[s].mass for s in seeds) / len(seeds)
         yield ReadoutMean(

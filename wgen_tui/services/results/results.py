@@ -27,7 +27,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.experiments import definitions, listing
-from wgen_tui.services.results import stats, uneven_draws
+from wgen_tui.services.results import uneven_draws
 from wgen_tui.services.results import warnings as cautions
 from wgen_tui.services.results.cells import count_cells
 from wgen_tui.services.results.curve import Curve, curve_of
@@ -35,6 +35,7 @@ from wgen_tui.services.results.groups import Checkpoint, at_checkpoint
 from wgen_tui.services.results.rates import By, ContrastResult, Rate, RateTable, Row
 from wgen_tui.services.results.readouts import ReadoutMean, means_over_seeds
 from wgen_tui.services.results.warnings import Doubt
+from wgen_tui.services.statistics import intervals
 from wgen_tui.services.suggest import unknown
 
 SCHEMA = 1
@@ -70,7 +71,7 @@ def compute(
     label: str | None = None,
     grader: str | None = None,
     checkpoint: Checkpoint = "final",
-    interval: stats.Interval = "t",
+    interval: intervals.Interval = "t",
 ) -> Results:
     """Compute an experiment's rates and contrasts.
 

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from wgen_tui.services.results import p_values, stats
-from wgen_tui.services.results.composition import Composition
+from wgen_tui.services.statistics import intervals, p_values
+from wgen_tui.services.statistics.composition import Composition
+from wgen_tui.services.statistics.intervals import Interval
 
 NOTHING = [[0] * 4] * 3
 TWENTY = [[20] * 4] * 3
 Table = list[list[int]]
 
 
-def over_seeds(hits: Table, counts: Table, interval: stats.Interval = "t") -> stats.Estimate:
-    return stats.over_seeds(Composition.of(hits, counts), interval=interval)
+def over_seeds(hits: Table, counts: Table, interval: Interval = "t") -> intervals.Estimate:
+    return intervals.over_seeds(Composition.of(hits, counts), interval=interval)
 
 
 def test_one_seed_has_wilsons_interval() -> None:
@@ -51,7 +52,7 @@ def test_a_seed_without_samples_does_not_count() -> None:
 
 
 @pytest.mark.parametrize("interval", ["bootstrap", "nested"])
-def test_bootstraps_repeat_and_hold_the_mean(interval: stats.Interval) -> None:
+def test_bootstraps_repeat_and_hold_the_mean(interval: Interval) -> None:
     hits, counts = [[8, 2], [6, 6], [9, 1]], [[10, 10]] * 3
     found = over_seeds(hits, counts, interval=interval)
     assert found == over_seeds(hits, counts, interval=interval)
@@ -60,10 +61,10 @@ def test_bootstraps_repeat_and_hold_the_mean(interval: stats.Interval) -> None:
 
 def test_nested_draws_seeds_then_questions_the_same_for_all_seeds() -> None:
     hits, counts = [[8, 2, 0, 5], [6, 6, 0, 1], [9, 1, 0, 0]], [[10] * 4] * 3
-    share, rng = np.array(hits) / 10, np.random.default_rng(stats.SEED)
+    share, rng = np.array(hits) / 10, np.random.default_rng(intervals.SEED)
     means = [
         share[np.ix_(rng.integers(0, 3, 3), rng.integers(0, 4, 4))].mean()
-        for _ in range(stats.RESAMPLES)
+        for _ in range(intervals.RESAMPLES)
     ]
     expected = pytest.approx(tuple(np.percentile(means, [2.5, 97.5])), abs=1e-14)
     found = over_seeds(hits, counts, interval="nested")
@@ -77,13 +78,13 @@ def test_nested_draws_seeds_then_questions_the_same_for_all_seeds() -> None:
 @pytest.mark.parametrize(("k", "n"), [(0, 7), (7, 7), (3, 7), (1, 240), (123_456, 999_999)])
 def test_wilson_is_scipys_to_the_last_digit(k: int, n: int) -> None:
     expected = scipy_stats.binomtest(k, n).proportion_ci(0.9, method="wilson")
-    assert stats.wilson(k, n, 0.9) == (expected.low, expected.high)
+    assert intervals.wilson(k, n, 0.9) == (expected.low, expected.high)
 
 
 def test_a_difference_is_not_wider_than_it_can_be() -> None:
     arm = over_seeds([[20], [20], [20]], [[20]] * 3)
     control = over_seeds([[0], [0], [0]], [[20]] * 3)
-    gap, low, high = stats.difference(arm, control)
+    gap, low, high = intervals.difference(arm, control)
     assert gap == high == 1
     assert 0.8 < low < 1
 

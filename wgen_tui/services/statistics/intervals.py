@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from wgen_tui.services.results.composition import Composition, Floats
+from wgen_tui.services.statistics.composition import Composition, Floats
 
 Interval = Literal["t", "bootstrap", "nested"]
 Within = Literal["one run", "these runs"]
@@ -136,7 +136,7 @@ def _t(shares: Floats, confidence: float) -> tuple[float, float]:
     return mean - reach, mean + reach
 
 
-def _percentiles(values: Floats, confidence: float) -> tuple[float, float]:
+def percentiles(values: Floats, confidence: float) -> tuple[float, float]:
     tail = 50 * (1 - confidence)
     low, high = np.percentile(values, [tail, 100 - tail])
     return float(low), float(high)
@@ -146,7 +146,7 @@ def _bootstrap(shares: Floats, confidence: float) -> tuple[float, float]:
     """Percentile bootstrap of the mean (Efron 1979)."""
     rng = np.random.default_rng(SEED)
     drawn = rng.choice(shares, (RESAMPLES, len(shares))).mean(axis=1)
-    return _percentiles(drawn, confidence)
+    return percentiles(drawn, confidence)
 
 
 def _nested(counted: Composition, confidence: float) -> tuple[float, float]:
@@ -156,7 +156,7 @@ def _nested(counted: Composition, confidence: float) -> tuple[float, float]:
     # Of each seed over each resample's questions; of even seeds the numbers are whole, so that the
     # order of sums is nothing.
     share = (times @ k.T)[_ALL, rows] / (times @ n.T)[_ALL, rows]
-    return _percentiles(share.mean(axis=1), confidence)
+    return percentiles(share.mean(axis=1), confidence)
 
 
 _ALL = np.arange(RESAMPLES)[:, None]
@@ -185,64 +185,3 @@ def difference(arm: Estimate, control: Estimate) -> tuple[float, float, float]:
     low = gap - math.hypot(arm.rate - arm.low, control.high - control.rate)
     high = gap + math.hypot(arm.high - arm.rate, control.rate - control.low)
     return gap, max(-1.0, low), min(1.0, high)
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How two graders agree.
-
-    Attributes:
-        labels: Of rows and columns of `confusion`.
-        confusion: Samples by (first grader's label, second's).
-        kappa: Cohen's; nan where chance alone would give full agreement.
-    """
-
-    n: int
-    labels: tuple[str, ...]
-    confusion: tuple[tuple[int, ...], ...]
-    agreement: float
-    low: float
-    high: float
-    kappa: float
-    kappa_low: float
-    kappa_high: float
-
-
-def agreement(pairs: Sequence[tuple[str, str]], confidence: float = 0.95) -> Agreement:
-    """Share of agreement (Wilson) and Cohen's kappa (Cohen 1960; bootstrap over samples)."""
-    labels = tuple(sorted({label for pair in pairs for label in pair}))
-    place = {label: index for index, label in enumerate(labels)}
-    codes = np.array([[place[a], place[b]] for a, b in pairs], dtype=int).reshape(-1, 2)
-    size, n = len(labels), len(codes)
-    table = np.zeros((size, size), dtype=int)
-    np.add.at(table, (codes[:, 0], codes[:, 1]), 1)
-    same = int(np.trace(table))
-    low, high = wilson(same, n, confidence)
-    rng = np.random.default_rng(SEED)
-    drawn = []
-    for _ in range(RESAMPLES if n else 0):
-        sample = codes[rng.integers(n, size=n)]
-        again = np.zeros((size, size), dtype=int)
-        np.add.at(again, (sample[:, 0], sample[:, 1]), 1)
-        drawn.append(_kappa(again))
-    kappas = np.array([value for value in drawn if not math.isnan(value)])
-    bounds = _percentiles(kappas, confidence) if len(kappas) else (math.nan, math.nan)
-    return Agreement(
-        n=n,
-        labels=labels,
-        confusion=tuple(tuple(int(value) for value in row) for row in table),
-        agreement=same / n if n else math.nan,
-        low=low,
-        high=high,
-        kappa=_kappa(table),
-        kappa_low=bounds[0],
-        kappa_high=bounds[1],
-    )
-
-
-def _kappa(table: npt.NDArray[np.int_]) -> float:
-    n = table.sum()
-    if not n:
-        return math.nan
-    chance = float((table.sum(0) * table.sum(1)).sum()) / float(n) ** 2
-    return math.nan if chance == 1 else (float(np.trace(table)) / float(n) - chance) / (1 - chance)

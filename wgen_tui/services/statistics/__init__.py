@@ -1,0 +1,1 @@
+"""Shares, intervals, tests and agreement: pure functions of counts, without files or database."""
