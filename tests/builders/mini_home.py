@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from experiments.schema import Message, SamplingConfig, TrainingConfig
 from experiments.schema.arms import Role
+from experiments.tiny_world import weights_path
 from store.schema import PROMPT, READOUT, SAMPLE, in_parts
 from tests.builders.home import T0, write_done, write_event, write_launch, write_run, write_start
 from wgen_tui.paths import Home
@@ -82,7 +83,7 @@ class MiniHome:
             run_id,
             arm=arm,
             seed=seed,
-            model=ModelRef(name="tiny-world", location="tiny-world"),
+            model=ModelRef(name="tiny-world", location=str(weights_path())),
             training=training,
             experiment="mini",
             definition_hash="0" * 10,

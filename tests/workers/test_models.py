@@ -10,9 +10,14 @@ import torch
 from transformers import AutoModelForCausalLM
 from transformers.models.gemma2.modeling_gemma2 import Gemma2PreTrainedModel
 
+from tests.builders.hub_cache import MODEL, NEW, OLD, offline_cache
+from tests.builders.model import make_model
 from tests.builders.training_home import make_family
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.workers.models import load_base
+from wgen_tui.workers.runtime import WorkerError
+
+CPU = torch.device("cpu")
 
 
 @torch.no_grad()
@@ -38,3 +43,25 @@ def test_capped_attention_is_capped(
     base = load_base(ModelRef(name="model", location=str(folder)), None, None, torch.device("cpu"))
     assert (logits(base.model) - expected).abs().max() < 1e-5
     assert "eager attention (this architecture caps its logits" in base.reason
+
+
+def test_a_pinned_model_is_loaded_at_its_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = offline_cache(tmp_path / "hub", monkeypatch)
+    first = cache.snapshot(OLD, make_model(tmp_path / "old", seed=0))
+    cache.snapshot(NEW, make_model(tmp_path / "new", seed=1))
+    cache.point("main", NEW)
+    expected = AutoModelForCausalLM.from_pretrained(first).model.embed_tokens.weight
+    ref = ModelRef(name=MODEL, location=MODEL)
+
+    def embedding(commit: str | None) -> torch.Tensor:
+        pinned = ref.model_copy(update={"commit": commit})
+        weight: torch.Tensor = load_base(pinned, None, None, CPU).model.model.embed_tokens.weight
+        return weight
+
+    assert torch.equal(embedding(OLD), expected)
+    assert not torch.equal(embedding(None), expected)
+    with pytest.raises(WorkerError) as refused:
+        embedding("3" * 40)
+    assert f"hf download {MODEL} --revision {'3' * 40}" in refused.value.hint

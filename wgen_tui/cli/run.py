@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from wgen_tui.services.runs.run_state import RunStatus
 
 
+UNPINNED = "unpinned: planned before commits were kept"
+
+
 @click.group()
 def command() -> None:
     """Start, watch and cancel runs."""
@@ -121,6 +124,7 @@ def show(home: Home, run_id: str, as_json: bool) -> None:
         **{k: v for k, v in status.model_dump(by_alias=True).items() if v not in (None, "")},
         "gpus": list(status.gpus),
         **facts,
+        **({"commit": spec.model.commit or UNPINNED} if spec.model.from_hub else {}),
         "checkpoints": ", ".join(map(str, facts["checkpoints"])),
         "launches": ", ".join(facts["launches"]),
         "examples": spec.data_rows,

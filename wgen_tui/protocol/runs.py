@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -12,6 +14,8 @@ from experiments.schema import (
     TrainingConfig,
 )
 from wgen_tui.protocol.record import SCHEMA, Record
+
+FULL_COMMIT = "[0-9a-f]{40}"  # which the hub never gives another meaning
 
 
 class SeedSet(Record):
@@ -53,7 +57,9 @@ class ModelRef(Record):
             everywhere.
         location: What is given to `from_pretrained`: a hub id or an absolute path. For a served
             model, its id on the server.
-        revision: Hub revision, or None.
+        revision: Hub revision as the user wrote it, or None.
+        commit: The hub's commit that the revision stood for when the run was planned. None for a
+            folder or a served model, and in runs that were planned before commits were kept.
         trust_pickle: Whether weights that are pickles may be loaded, where there are no others.
         endpoint: Where it is served; None for a model that is loaded here.
     """
@@ -61,9 +67,25 @@ class ModelRef(Record):
     name: str
     location: str
     revision: str | None = None
+    commit: str | None = Field(default=None, exclude_if=lambda commit: commit is None)
     trust_remote_code: bool = False
     trust_pickle: bool = False
     endpoint: Endpoint | None = None
+
+    @property
+    def from_hub(self) -> bool:
+        """Whether it is a hub id: neither a folder nor a served model."""
+        return self.endpoint is None and not Path(self.location).is_absolute()
+
+    @property
+    def exact_revision(self) -> str | None:
+        """What is loaded: the commit, or the revision where that is not known."""
+        return self.commit or self.revision
+
+    @property
+    def unpinned(self) -> bool:
+        """Whether the hub decides anew which weights it has, each time it is loaded."""
+        return self.from_hub and not re.fullmatch(FULL_COMMIT, self.exact_revision or "")
 
 
 class TaskSpec(Record):

@@ -83,6 +83,11 @@ def _in_words(ref: ModelRef) -> Iterator[None]:
         hint = "Look with `wgen-tui doctor` at HF_HOME, HF_TOKEN and offline mode."
         if "trust_remote_code" in str(error):
             hint = "If you trust its authors: run start … --trust-remote-code."
+        elif ref.commit is not None:
+            hint = (
+                f"Its run is pinned to one commit: hf download {ref.location} --revision "
+                f"{ref.commit}. {hint}"
+            )
         raise WorkerError(
             f"The model {ref.name} cannot be loaded: {text}", title="Model not loaded", hint=hint
         ) from error
@@ -96,7 +101,7 @@ def load_tokenizer(ref: ModelRef, chat_template: str | None) -> Any:
     """
     with _in_words(ref):
         tokenizer = AutoTokenizer.from_pretrained(
-            ref.location, revision=ref.revision, trust_remote_code=ref.trust_remote_code
+            ref.location, revision=ref.exact_revision, trust_remote_code=ref.trust_remote_code
         )
     if chat_template is not None:
         tokenizer.chat_template = chat_template
@@ -175,7 +180,7 @@ def load_base(
     with _in_words(ref):
         model = AutoModelForCausalLM.from_pretrained(
             ref.location,
-            revision=ref.revision,
+            revision=ref.exact_revision,
             trust_remote_code=ref.trust_remote_code,
             dtype=DTYPES[precision],
             # None: safetensors where there are any. transformers unpickles weights only.

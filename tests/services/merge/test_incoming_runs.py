@@ -210,6 +210,17 @@ def test_another_spec_is_a_conflict(here: Box, there: Box, key: str, value: str)
     assert here.files() == before
 
 
+def test_another_commit_of_the_base_model_is_a_conflict(here: Box, there: Box) -> None:
+    run_id = here.finished()
+    there.finished(n=6)
+    spec = there.home.run(run_id).spec
+    text = json.loads(spec.read_text())
+    text["model"]["commit"] = "2" * 40
+    spec.write_text(json.dumps(text))
+    (conflict,) = merge(here.home, there.home.root).conflicts
+    assert f"commits differ: none kept here, {'2' * 40} there" in conflict.why
+
+
 def test_when_and_where_it_was_made_is_no_difference(here: Box, there: Box) -> None:
     run_id = here.finished()
     there.finished()

@@ -122,7 +122,7 @@ def _calibration_key(
     spec: LaunchSpec, specs: Sequence[RunSpec], gpu: bool, need: MemoryNeed
 ) -> str:
     """Base model, stage, device, and how much is done at once."""
-    bases = sorted({f"{run.model.location}@{run.model.revision or ''}" for run in specs})
+    bases = sorted({f"{run.model.location}@{run.model.exact_revision or ''}" for run in specs})
     device = "gpu" if gpu else "cpu"
     return f"{spec.stage} {','.join(bases)} {device} K={need.stack} rows={need.rows}"
 

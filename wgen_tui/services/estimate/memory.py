@@ -102,7 +102,7 @@ def _runs_by_base(runs: Sequence[RunSpec]) -> Iterable[list[RunSpec]]:
     def key(run: RunSpec) -> str:
         training = run.training
         loaded = "" if training is None else f"{training.precision} {training.quantization}"
-        return f"{run.model.location}\n{run.model.revision}\n{loaded}"
+        return f"{run.model.location}\n{run.model.exact_revision}\n{loaded}"
 
     for _, group in groupby(sorted(runs, key=key), key):
         yield list(group)

@@ -88,6 +88,9 @@ def inspect_run(home: Home, other: Home, run_id: str) -> IncomingRun:
     here = read_spec(home, run_id)
     if here is None:
         raise MergeConflict(f"{ours.spec} cannot be read")
+    if here.model.commit != spec.model.commit:
+        mine, other_commit = (item.model.commit or "none kept" for item in (here, spec))
+        raise MergeConflict(f"the base model's commits differ: {mine} here, {other_commit} there")
     if different := _differing_key(here, spec):
         raise MergeConflict(f"the specs differ in {different}")
     _add_missing(incoming, ours, theirs)

@@ -172,7 +172,7 @@ def model_folder(model: ModelRef) -> Path | None:
     # Takes a fifth of a second to import, and only hub models need it.
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415
 
-    path = try_to_load_from_cache(model.location, "tokenizer.json", revision=model.revision)
+    path = try_to_load_from_cache(model.location, "tokenizer.json", revision=model.exact_revision)
     return Path(path).parent if isinstance(path, str) else None
 
 

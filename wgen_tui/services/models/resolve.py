@@ -7,7 +7,6 @@ with the command or edit that mends it. Never prints a token.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,11 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.models.endpoints import names_endpoint, resolve_served
+from wgen_tui.services.models.hub import ask_hub, download_command, offline
 
 EMBEDDED = "tiny-world"
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 PICKLES = ("pytorch_model*.bin",)
-HUB_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +168,6 @@ def _read_facts(folder: Path) -> ModelFacts:
     )
 
 
-def offline() -> bool:
-    """Whether the user told Hugging Face's libraries to stay off the network."""
-    names = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-    return any(os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"} for name in names)
-
-
 def _check_hub(ref: ModelRef, chat_template: str | None) -> ModelFacts:
     # Takes a fifth of a second to import, and only hub models need it.
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415
@@ -182,7 +175,7 @@ def _check_hub(ref: ModelRef, chat_template: str | None) -> ModelFacts:
     from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
 
     try:
-        config = try_to_load_from_cache(ref.location, "config.json", revision=ref.revision)
+        config = try_to_load_from_cache(ref.location, "config.json", revision=ref.exact_revision)
     except HFValidationError as error:
         raise UsageError(
             f"{ref.name!r} is neither a folder nor a hub id: {error}",
@@ -197,53 +190,12 @@ def _check_hub(ref: ModelRef, chat_template: str | None) -> ModelFacts:
                 raise _no_template_error(ref)
             return facts
     if offline():
+        at = f" at commit {ref.commit}" if ref.commit else ""
         raise UsageError(
-            f"The model {ref.name} is not in the cache {HF_HUB_CACHE}, and offline mode is on.",
+            f"The model {ref.name}{at} is not in the cache {HF_HUB_CACHE}, and offline mode is on.",
             title="Model not here",
-            hint=f"Fetch it while online: hf download {ref.location}; or unset HF_HUB_OFFLINE; or "
+            hint=f"Fetch it while online: {download_command(ref)}; or unset HF_HUB_OFFLINE; or "
             "give a local folder with --model PATH.",
         )
-    _ask_hub(ref)
+    ask_hub(ref)
     return ModelFacts()
-
-
-def _ask_hub(ref: ModelRef) -> None:
-    """Ask the hub whether this user may have the model.
-
-    Raises:
-        UsageError: it does not exist, is gated, or the hub cannot be reached.
-    """
-    from huggingface_hub import HfApi  # noqa: PLC0415 - as above
-    from huggingface_hub.errors import (  # noqa: PLC0415
-        GatedRepoError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    try:
-        HfApi().auth_check(ref.location)
-        HfApi().model_info(ref.location, revision=ref.revision, timeout=HUB_SECONDS)
-    except GatedRepoError as error:
-        raise UsageError(
-            f"The model {ref.name} is gated, and this user has no access yet.",
-            title="Gated model",
-            hint="Ask for access on its hub page, then set HF_TOKEN or run: hf auth login",
-        ) from error
-    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        what = f"revision {ref.revision} of {ref.location}" if ref.revision else ref.location
-        raise UsageError(
-            f"The hub has no model {what} (or it is private, and HF_TOKEN is missing).",
-            title="No such model",
-            hint=f"Check the spelling; a local model is given by its path; the embedded one is "
-            f"{EMBEDDED}.",
-        ) from error
-    except Exception as error:
-        # No name, no route, no answer: whose exception that is depends on which HTTP library this
-        # version of huggingface_hub uses.
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UsageError(
-            f"The model {ref.name} is not in the cache, and the hub cannot be reached: {reason}",
-            title="Model not here",
-            hint=f"Fetch it where there is a network: hf download {ref.location}; or give a local "
-            "folder with --model PATH.",
-        ) from error

@@ -22,6 +22,7 @@ from wgen_tui.services.experiments.data_checks import check_targets, check_texts
 from wgen_tui.services.models.resolve import check_model, resolve_model
 from wgen_tui.services.planning.disk import disk_warnings, planned_mb
 from wgen_tui.services.planning.endpoint_status import endpoint_warnings
+from wgen_tui.services.planning.revision import pinned
 from wgen_tui.services.planning.run_specs import Examples, make_specs, refuse_collisions
 from wgen_tui.services.planning.stages import make_judge_stage, make_sample_stage
 from wgen_tui.services.planning.template_date import dated_template
@@ -123,7 +124,9 @@ def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> 
             trust_remote_code=options.trust_remote_code,
             trust_pickle=options.trust_pickle,
         )
+        model, pins = pinned(home, definition.slug, model)
         check_model(model, definition.chat_template)
+        warnings += pins
         if model.endpoint is not None:
             _refuse_training(model, [arm for arm in options.arms or () if arm != BASE_ARM])
             warnings += _served_warnings(home, model, definition, examples)

@@ -23,6 +23,7 @@ from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.data_checks import text_problems
 from wgen_tui.services.models.local_tokenizer import model_folder, stop_ids
 from wgen_tui.services.models.resolve import check_model, resolve_model
+from wgen_tui.services.planning.revision import pinned
 from wgen_tui.services.planning.template_date import dated_template
 from wgen_tui.services.runs.process import environment
 from wgen_tui.services.suggest import unknown
@@ -73,6 +74,7 @@ def make_request(
             title="Served model",
             hint="Give --model a hub id or a folder.",
         )
+    ref, _ = pinned(home, definition.slug, ref)
     folder = model_folder(ref)
     if folder is None:  # asks the hub in seconds; the tokenizer's own retries take minutes
         check_model(ref, definition.chat_template)

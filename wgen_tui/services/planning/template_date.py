@@ -7,18 +7,15 @@ the first plan. Runs that were planned before dates were kept stay as they are, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-
-from pydantic import ValidationError
 
 from experiments.schema import Definition
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import ModelRef, RunSpec
-from wgen_tui.services.models.fingerprint import weights_key
 from wgen_tui.services.models.local_tokenizer import template_of
+from wgen_tui.services.planning.revision import earlier_runs
 from wgen_tui.training_data import clock
 
 
@@ -48,7 +45,7 @@ def dated_template(home: Home, definition: Definition, model: ModelRef) -> Dated
     if own is None or not clock.asks_clock(own):
         note = "template_date has no effect: the chat template asks for no date" if given else ""
         return DatedTemplate(definition.chat_template, note=note)
-    before = list(_specs(home, definition, model))
+    before = list(earlier_runs(home, definition.slug, model))
     dates = sorted({spec.template_date for spec in before if spec.template_date is not None})
     if given is None and not dates and clock.has_own_date(own):
         text = clock.with_own_date(own)
@@ -81,14 +78,3 @@ def _undated(specs: list[RunSpec], definition: Definition) -> bool:
         spec.template_date is None and spec.chat_template == definition.chat_template
         for spec in specs
     )
-
-
-def _specs(home: Home, definition: Definition, model: ModelRef) -> Iterator[RunSpec]:
-    """The runs of this experiment and these weights that are planned already."""
-    for path in sorted(home.runs.glob(f"{definition.slug}-*/spec.json")):
-        try:
-            spec = RunSpec.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError):
-            continue  # told where runs are listed
-        if spec.experiment == definition.slug and weights_key(spec.model) == weights_key(model):
-            yield spec

@@ -113,6 +113,7 @@ def compute(
     warnings = [*notes, *cautions.of_rates(rates, cells, plan, definition)]
     warnings += uneven_draws.of_contrasts(contrasts)
     warnings += [doubt.sentence for doubt in doubts]
+    warnings += cautions.revisions(home, experiment, {row.run_id for row in rows})
     if versions > 1:
         warnings.append(f"the runs come from {versions} versions of the definition")
     primary = plan.primary.judge
@@ -139,7 +140,11 @@ def _readouts_only(
         experiment=experiment,
         rates=[],
         contrasts=[],
-        warnings=[*notes, *(doubt.sentence for doubt in doubts)],
+        warnings=[
+            *notes,
+            *(doubt.sentence for doubt in doubts),
+            *cautions.revisions(home, experiment, None),
+        ],
         doubts=doubts,
         sql=filled(READOUT_MEANS, experiment=experiment),
         readouts=readouts,

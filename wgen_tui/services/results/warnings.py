@@ -14,7 +14,7 @@ from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED, RunOutcome
 from wgen_tui.services.results import uneven_draws
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
-from wgen_tui.services.runs.runs import launches_of, list_runs
+from wgen_tui.services.runs.runs import launches_of, list_runs, read_spec, run_names
 
 if TYPE_CHECKING:
     from experiments.schema import Analysis, Definition
@@ -100,6 +100,38 @@ def unproven(home: Home, experiment: str, counted: Collection[str] | None) -> li
             why = f"{outcome.title.lower()}: {outcome.message.rstrip('.')}"
             doubts.append(Doubt(run.run_id, run.model, run.arm, run.seed, why))
     return doubts
+
+
+def revisions(home: Home, experiment: str, counted: Collection[str] | None) -> list[str]:
+    """Runs of a hub model whose weights are not known, or not the same.
+
+    Args:
+        home: Where the runs are.
+        experiment: Whose.
+        counted: Ids of the runs that the numbers come from; all when None.
+    """
+    runs = run_names(home) if counted is None else sorted(counted)
+    specs = [spec for run_id in runs if (spec := read_spec(home, run_id)) is not None]
+    models = [spec.model for spec in specs if spec.experiment == experiment]
+    warnings = []
+    for location in sorted({model.location for model in models if model.from_hub}):
+        same = [model for model in models if model.location == location and model.from_hub]
+        if loose := sum(model.unpinned for model in same):
+            warnings.append(
+                f"{location}: {loose} of {len(same)} runs are unpinned: they were planned before "
+                "commits were kept, so which weights they had is not known"
+            )
+        by_revision: dict[str | None, set[str]] = {}
+        for model in same:
+            if model.commit is not None:
+                by_revision.setdefault(model.revision, set()).add(model.commit)
+        for revision, commits in by_revision.items():
+            if len(commits) > 1:
+                listed = ", ".join(sorted(commits))
+                warnings.append(
+                    f"{location}@{revision or 'main'}: runs at several commits: {listed}"
+                )
+    return warnings
 
 
 def last_loading(

@@ -171,7 +171,11 @@ def _range(sizes: list[int]) -> str:
 
 
 def _revision(provenance: Provenance) -> str:
-    return f" @ {provenance.spec.model.revision}" if provenance.spec.model.revision else ""
+    model = provenance.spec.model
+    asked = f" @ {model.revision}" if model.revision else ""
+    if model.commit:
+        return f"{asked}, commit {model.commit}"
+    return f"{asked}, unpinned: planned before commits were kept" if model.unpinned else asked
 
 
 def _versions(versions: Mapping[str, str]) -> str:
