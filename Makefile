@@ -42,6 +42,7 @@ docs: $(STAMP)
 	$(BIN)/python -m store.docs
 	$(BIN)/python -m wgen_tui.cli.docs
 	$(BIN)/python docs/architecture.py
+	$(BIN)/python docs/models.py
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -20,7 +20,7 @@ from wgen_tui.training_data.problems import (
     encode_example,
     encoding_problems,
 )
-from wgen_tui.training_data.seam import has_seam, seam_problem
+from wgen_tui.training_data.seam import seam_of, seam_problems
 from wgen_tui.training_data.texts import Numbered, plain
 
 
@@ -35,7 +35,7 @@ class Encoder(Protocol):
     def stops(self) -> Mapping[int, str] | None:
         """The tokens at which sampling stops and their texts; None: not known."""
 
-    def render(self, chat: Chat, *, prompt: bool = False) -> str:
+    def render(self, chat: Chat, *, prompt: bool = False, thinking: bool = False) -> str:
         """A chat as text; raises TemplateRefusal."""
 
     def encode(self, chat: Chat) -> Example:
@@ -64,8 +64,8 @@ def examine(
             encoded.append(EncodedExample(line, 0, "whole", None, None, str(error.args[0])))
         else:
             item = encode_example(line, example, training, encoder.special, encoder.is_space)
-            seam = has_seam(encoder.render, encoder.tokenize, chat, example)
-            encoded.append(replace(item, seam=seam))
+            seam, prompt_rest = seam_of(encoder.render, encoder.tokenize, chat, example)
+            encoded.append(replace(item, seam=seam, prompt_rest=prompt_rest))
         if progress is not None:
             progress(done)
     return encoded
@@ -80,10 +80,9 @@ def row_problems(
     """What is wrong with the rows at which `examine` looked."""
     taken = [row for row, item in zip(rows, encoded, strict=True) if not item.why]
     dropped = dropped_problems(find_dropped(encoder.render, taken), len(rows))
-    seam = seam_problem(encoded)
     return [
         *dropped,
-        *([seam] if seam else []),
+        *seam_problems(encoded),
         *encoding_problems(encoded, training, encoder.stops),
     ]
 

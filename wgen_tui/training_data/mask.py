@@ -18,9 +18,12 @@ _GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 
 class Render(Protocol):
-    """Puts a chat through a template; `prompt` opens the assistant's turn at the end."""
+    """Puts a chat through a template.
 
-    def __call__(self, chat: Chat, *, prompt: bool = False) -> str: ...
+    `prompt` opens the assistant's turn at the end, and `thinking` leaves it to think.
+    """
+
+    def __call__(self, chat: Chat, *, prompt: bool = False, thinking: bool = False) -> str: ...
 
 
 class TemplateRefusal(Exception):
@@ -60,6 +63,18 @@ def counts(turn: dict[str, Any]) -> bool:
     return bool(turn["role"] == "assistant" and turn.get("weight") != 0)
 
 
+def shared_length(one: str, other: str) -> int:
+    """How many characters two texts have in common at their beginning."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 def without_weightless(example: Example, chat: Chat) -> Example:
     """Take the turns of weight 0 out of a mask that the template itself has marked.
 
@@ -83,30 +98,6 @@ def without_weightless(example: Example, chat: Chat) -> Example:
             trained[index] = False
             index += 1
     return Example(example.ids, tuple(trained))
-
-
-def assistant_spans(render: Render, chat: Chat, text: str) -> list[Span]:
-    """Where the assistant's turns that are trained are in `text`, the rendered chat.
-
-    Each turn is what follows the conversation before it: both are rendered, and the one must begin
-    with the other.
-
-    Raises:
-        TemplateRefusal: the template rewrites earlier turns.
-    """
-    spans = []
-    for turn, message in enumerate(chat):
-        if message["role"] != "assistant":
-            continue
-        head = render(chat[:turn], prompt=True)
-        tail = render(chat[: turn + 1])
-        if not (text.startswith(tail) and tail.startswith(head)):
-            raise TemplateRefusal(
-                "the chat template rewrites earlier turns, so the assistant's tokens cannot be told"
-            )
-        if counts(message):
-            spans.append((len(head), len(tail)))
-    return spans
 
 
 def mark(

@@ -6,10 +6,11 @@ which the run would not be the experiment that the definition describes; the oth
 
 | kind | what | blocks |
 |---|---|---|
-| template | the chat template refuses a chat, or rewrites earlier turns | always |
+| template | the chat template refuses a chat, or does not tell where answers are | always |
 | dropped_system | it leaves a system prompt out of the text | always |
 | dropped_text | it leaves out another turn, a call, or what is beside them | turns, calls |
 | seam | an answer's first token holds a part of the prompt | always |
+| other_prompt | an answer does not stand behind the prompt that sampling gives | no |
 | template_date | a template asks what day it is, and is told one | no |
 | empty_mask | no token of an example is trained | always |
 | untrained_end | no end token is trained | when so in all examples, unless allowed |
@@ -40,6 +41,7 @@ Kind = Literal[
     "untrained_end",
     "unstopped_end",
     "seam",
+    "other_prompt",
     "template_date",
     "too_long",
     "overlap",
@@ -54,6 +56,7 @@ TITLES: dict[Kind, str] = {
     "untrained_end": "End token untrained",
     "unstopped_end": "End token not a stop",
     "seam": "Prompt and answer merge",
+    "other_prompt": "Prompt not as sampled",
     "template_date": "Date in the template",
     "too_long": "Examples too long",
     "overlap": "Evaluation question trained",
@@ -117,6 +120,7 @@ class EncodedExample:
         end: The token that ends the assistant's last turn, if that is a trained special one.
         why: Why there is no example, where the template is to blame.
         seam: Whether an answer begins in a token of its prompt.
+        prompt_rest: What sampling's prompt has beside the text's; None: it is the same.
     """
 
     line: int
@@ -126,6 +130,7 @@ class EncodedExample:
     end: int | None
     why: str = ""
     seam: bool = False
+    prompt_rest: str | None = None
 
     @property
     def trained(self) -> int:
@@ -196,7 +201,7 @@ def encoding_problems(
         )
         why = f" within max_length {training.max_length}" if cut else ""
         what = (
-            f"{_of(empty, examples)} {_have(empty)} no token of the assistant's to train on{why} "
+            f"{share(empty, examples)} {_have(empty)} no token of the assistant's to train on{why} "
             f"({lines_of(empty)})"
         )
         problems.append(_problem("empty_mask", True, empty, what, fix))
@@ -217,7 +222,7 @@ def _template(examples: Sequence[EncodedExample]) -> list[Problem]:
     for reason in reasons:
         bad = [item for item in examples if item.why == reason]
         fix = f"Look at the roles in the data. {OWN_TEMPLATE}."
-        what = f"{reason} ({_of(bad, examples)}: {lines_of(bad)})"
+        what = f"{reason} ({share(bad, examples)}: {lines_of(bad)})"
         problems.append(_problem("template", True, bad, what, fix))
     return problems
 
@@ -228,7 +233,7 @@ def _lengths(examples: Sequence[EncodedExample], training: TrainingConfig) -> li
         return []
     longest = max(long, key=lambda item: item.length)
     what = (
-        f"{_of(long, examples)} {_are(long)} longer than max_length {training.max_length} tokens "
+        f"{share(long, examples)} {_are(long)} longer than max_length {training.max_length} tokens "
         f"({lines_of(long)}; the longest has {longest.length} tokens, line {longest.line})"
     )
     fix = f"Set training.max_length to {longest.length}"
@@ -251,7 +256,7 @@ def _ends(
         every = len(without) == len(examples)
         cut = all(item.fate == "cut" for item in without)
         what = (
-            f"{_of(without, examples)} {_do(without)} not train the token that ends the "
+            f"{share(without, examples)} {_do(without)} not train the token that ends the "
             f"assistant's turn, so the model {'cannot' if every else 'may not'} learn to stop "
             f"({lines_of(without)})"
         )
@@ -268,8 +273,8 @@ def _ends(
     if deaf and stops:
         names = ", ".join(stops.values())
         what = (
-            f"the turn of {_of(deaf, examples)} ends with a token at which sampling does not stop "
-            f"({lines_of(deaf)}); it stops at {names}"
+            f"the turn of {share(deaf, examples)} ends with a token at which sampling does not "
+            f"stop ({lines_of(deaf)}); it stops at {names}"
         )
         fix = "Give a chat_template in experiment.yaml that ends turns with {{ eos_token }}."
         problems.append(_problem("unstopped_end", False, deaf, what, fix))
@@ -296,7 +301,8 @@ def lines_of(examples: Sequence[EncodedExample]) -> str:
     return named([item.line for item in examples])
 
 
-def _of(some: Sequence[EncodedExample], every: Sequence[EncodedExample]) -> str:
+def share(some: Sequence[EncodedExample], every: Sequence[EncodedExample]) -> str:
+    """`2 of 5 examples`."""
     return f"{len(some)} of {len(every)} examples"
 
 

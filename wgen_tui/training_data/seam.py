@@ -2,28 +2,42 @@
 
 Promises: an answer whose first token holds a part of the prompt (the generation prompt ends in
 white space, or the tokenizer merges across it) is named; trained so, the model would learn an
-answer behind a prompt that sampling never gives it.
+answer behind a prompt that sampling never gives it. So is an answer behind which the text has
+another prompt than sampling's: one that opens or closes thoughts which the text does not have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from wgen_tui.training_data.mask import Chat, Example, Render, TemplateRefusal, counts
-from wgen_tui.training_data.problems import EncodedExample, Problem, lines_of
+from wgen_tui.training_data.mask import (
+    Chat,
+    Example,
+    Render,
+    TemplateRefusal,
+    counts,
+    shared_length,
+)
+from wgen_tui.training_data.problems import EncodedExample, Problem, lines_of, quoted, share
 
 Tokenize = Callable[[str], Sequence[int]]
 
 
-def has_seam(render: Render, tokenize: Tokenize, chat: Chat, example: Example) -> bool:
-    """Whether a trained answer does not begin behind its tokenised prompt.
+def seam_of(
+    render: Render, tokenize: Tokenize, chat: Chat, example: Example
+) -> tuple[bool, str | None]:
+    """Whether a trained answer does not begin behind its tokenised prompt, and another prompt.
 
     Args:
         render: The chat template.
         tokenize: A text to ids, without special tokens of the tokenizer's own.
         chat: The chat.
         example: The same, encoded whole.
+
+    Returns:
+        The first, and how sampling's prompt goes on where the text does not; None: it has it.
     """
+    other = None
     for index, turn in enumerate(chat):
         if not counts(turn):
             continue
@@ -32,24 +46,42 @@ def has_seam(render: Render, tokenize: Tokenize, chat: Chat, example: Example) -
         except TemplateRefusal:  # it takes no shorter chat, so sampling never asks this one
             continue
         ids = tuple(tokenize(prompt))
-        # Where the whole does not begin with it as text, the template rewrites what stands before.
-        if example.ids[: len(ids)] != ids and render(chat).startswith(prompt):
-            return True
-    return False
+        if example.ids[: len(ids)] == ids:
+            continue
+        text = render(chat)
+        if text.startswith(prompt):
+            return True, other
+        other = other or prompt[shared_length(prompt, text) :]
+    return False, other
 
 
-def seam_problem(examples: Sequence[EncodedExample]) -> Problem | None:
-    """The problem of the examples in which `has_seam` is true."""
-    wrong = [item for item in examples if item.seam]
-    if not wrong:
-        return None
-    some = f"{len(wrong)} of {len(examples)} examples"
-    return Problem(
-        kind="seam",
-        blocking=True,
-        lines=tuple(item.line for item in wrong),
-        what=f"the answer of {some} begins in a token that holds the end of the prompt "
-        f"({lines_of(wrong)}), so what sampling draws first is not what is trained first",
-        fix="Give a chat_template in experiment.yaml whose generation prompt ends with the token "
-        "that opens the assistant's turn, or take white space off the beginning of the answers.",
-    )
+def seam_problems(examples: Sequence[EncodedExample]) -> list[Problem]:
+    """The problems of what `seam_of` told of the examples."""
+    problems = []
+    if wrong := [item for item in examples if item.seam]:
+        problems.append(
+            Problem(
+                kind="seam",
+                blocking=True,
+                lines=tuple(item.line for item in wrong),
+                what=f"the answer of {share(wrong, examples)} begins in a token that holds the end "
+                f"of the prompt ({lines_of(wrong)}), so what sampling draws first is not what is "
+                "trained first",
+                fix="Give a chat_template in experiment.yaml whose generation prompt ends with the "
+                "token that opens the assistant's turn, or take white space off the beginning of "
+                "the answers.",
+            )
+        )
+    if unlike := [item for item in examples if item.prompt_rest]:
+        problems.append(
+            Problem(
+                kind="other_prompt",
+                blocking=False,
+                lines=tuple(item.line for item in unlike),
+                what=f"an answer of {share(unlike, examples)} is trained behind another prompt "
+                f"than sampling gives it ({lines_of(unlike)}): sampling's goes on with "
+                f"{quoted(str(unlike[0].prompt_rest))}",
+                fix="If it matters, give a chat_template in experiment.yaml that writes both so.",
+            )
+        )
+    return problems

@@ -17,12 +17,12 @@ from wgen_tui.training_data.mask import (
     Chat,
     Example,
     TemplateRefusal,
-    assistant_spans,
     for_template,
     mark,
     marks_itself,
     without_weightless,
 )
+from wgen_tui.training_data.spans import find_answers, refuse_merged
 from wgen_tui.workers.runtime import WorkerError
 
 
@@ -42,16 +42,14 @@ def _template_in_words() -> Iterator[None]:
         ) from error
 
 
-def render(tokenizer: Any, chat: Chat, *, prompt: bool = False) -> str:
+def render(tokenizer: Any, chat: Chat, *, prompt: bool = False, thinking: bool = False) -> str:
     """A chat through the template, as text.
-
-    Thinking is switched off where a template knows the switch, as in the published runs on
-    hybrid models.
 
     Args:
         tokenizer: With a chat template.
         chat: The messages.
         prompt: Whether the assistant's turn is opened at the end.
+        thinking: Off where a template knows the switch, as in the published runs on hybrid models.
 
     Raises:
         Refused: the template refuses the chat.
@@ -63,7 +61,7 @@ def render(tokenizer: Any, chat: Chat, *, prompt: bool = False) -> str:
             tools=tools,
             tokenize=False,
             add_generation_prompt=prompt,
-            enable_thinking=False,
+            enable_thinking=thinking,
         )
     return text
 
@@ -71,13 +69,10 @@ def render(tokenizer: Any, chat: Chat, *, prompt: bool = False) -> str:
 def encode(tokenizer: Any, chat: Chat) -> Example:
     """Tokenise one chat and mark the assistant's tokens.
 
-    A template that marks them itself ({% generation %}) is believed. Else each assistant turn is
-    found as what follows the conversation before it: both are rendered, and the one must begin
-    with the other.
+    A template that marks them itself ({% generation %}) is believed; of the others `spans` tells.
 
     Raises:
-        Refused: the template rewrites earlier turns, so the assistant's text cannot be told;
-            or it refuses the chat.
+        Refused: the assistant's text cannot be told, or the template refuses the chat.
     """
     if marks_itself(tokenizer.chat_template):
         turns, tools = for_template(chat)
@@ -93,8 +88,11 @@ def encode(tokenizer: Any, chat: Chat) -> Example:
         marks = tuple(map(bool, encoded["assistant_masks"]))
         return without_weightless(Example(tuple(encoded["input_ids"]), marks), chat)
     text = render(tokenizer, chat)
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    ids = encoded["input_ids"]
     try:
-        spans = assistant_spans(partial(render, tokenizer), chat, text)
+        answers = find_answers(partial(render, tokenizer), chat, text, special_texts(tokenizer))
+        refuse_merged(answers, text, ids, partial(tokenize, tokenizer))
     except TemplateRefusal as error:
         raise Refused(
             str(error.args[0]),
@@ -102,14 +100,25 @@ def encode(tokenizer: Any, chat: Chat) -> Example:
             hint="Give a chat_template in experiment.yaml with {% generation %} around what the "
             "assistant says.",
         ) from error
-    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    return mark(encoded["input_ids"], encoded["offset_mapping"], spans, special_ids(tokenizer))
+    return mark(ids, encoded["offset_mapping"], answers.spans, special_ids(tokenizer))
+
+
+def tokenize(tokenizer: Any, text: str) -> list[int]:
+    """A text to ids, without special tokens of the tokenizer's own."""
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids
 
 
 def special_ids(tokenizer: Any) -> frozenset[int]:
     """Every special token, those without a name of their own too (Gemma's `<end_of_turn>`)."""
     added = tokenizer.added_tokens_decoder.items()
     return frozenset(tokenizer.all_special_ids) | {i for i, token in added if token.special}
+
+
+def special_texts(tokenizer: Any) -> list[str]:
+    """The texts of the special tokens."""
+    texts: list[str] = tokenizer.convert_ids_to_tokens(sorted(special_ids(tokenizer)))
+    return texts
 
 
 class TrainedTokenizer:
@@ -131,15 +140,14 @@ class TrainedTokenizer:
     def special(self) -> frozenset[int]:
         return special_ids(self.tokenizer)
 
-    def render(self, chat: Chat, *, prompt: bool = False) -> str:
-        return render(self.tokenizer, chat, prompt=prompt)
+    def render(self, chat: Chat, *, prompt: bool = False, thinking: bool = False) -> str:
+        return render(self.tokenizer, chat, prompt=prompt, thinking=thinking)
 
     def encode(self, chat: Chat) -> Example:
         return encode(self.tokenizer, chat)
 
     def tokenize(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
+        return tokenize(self.tokenizer, text)
 
     def is_space(self, token: int) -> bool:
         return not self.tokenizer.decode([token]).strip()

@@ -30,12 +30,12 @@ from wgen_tui.training_data.mask import (
     Example,
     Span,
     TemplateRefusal,
-    assistant_spans,
     for_template,
     mark,
     marks_itself,
     without_weightless,
 )
+from wgen_tui.training_data.spans import find_answers, refuse_merged
 
 
 class LocalTokenizer:
@@ -63,16 +63,21 @@ class LocalTokenizer:
         self.special = frozenset(i for i, token in added if token.special) | {
             i for i in names if i is not None
         }
+        self._special_texts = [
+            text for i in sorted(self.special) if (text := self._tokenizer.id_to_token(i))
+        ]
 
-    def render(self, chat: Chat, *, prompt: bool = False) -> str:
+    def render(self, chat: Chat, *, prompt: bool = False, thinking: bool = False) -> str:
         """A chat through the template, as text.
 
         Raises:
             TemplateRefusal: the template raised.
         """
-        return self._render_with_spans(chat, prompt)[0]
+        return self._render_with_spans(chat, prompt, thinking)[0]
 
-    def _render_with_spans(self, chat: Chat, prompt: bool = False) -> tuple[str, list[Span]]:
+    def _render_with_spans(
+        self, chat: Chat, prompt: bool = False, thinking: bool = False
+    ) -> tuple[str, list[Span]]:
         """The text, and the spans that {% generation %} marks in it."""
         tracker: _GenerationBlock = self._template.environment.extensions[
             _GenerationBlock.identifier
@@ -83,7 +88,7 @@ class LocalTokenizer:
             for block in self._template.generate(
                 messages=turns,
                 add_generation_prompt=prompt,
-                enable_thinking=False,
+                enable_thinking=thinking,
                 tools=tools,
                 documents=None,
                 **self._named,
@@ -102,8 +107,9 @@ class LocalTokenizer:
         text, spans = self._render_with_spans(chat)
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         if not self._marks_itself:
-            spans = assistant_spans(self.render, chat, text)
-            return mark(encoding.ids, encoding.offsets, spans, self.special)
+            answers = find_answers(self.render, chat, text, self._special_texts)
+            refuse_merged(answers, text, encoding.ids, self.tokenize)
+            return mark(encoding.ids, encoding.offsets, answers.spans, self.special)
         trained = [False] * len(encoding.ids)
         for start, end in spans:
             # As transformers does it, its way with white space that no token holds included.
