@@ -9,7 +9,7 @@ another mask.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -27,7 +27,7 @@ from tests.stock.tokens import CASES, ENDS, THOUGHT, stock_templates, tokens_of
 from wgen_tui.services.models.local_tokenizer import LocalTokenizer
 from wgen_tui.training_data.checks import examine, row_problems
 from wgen_tui.training_data.clock import frozen
-from wgen_tui.training_data.mask import Chat, Example, marks_itself
+from wgen_tui.training_data.mask import Chat, Example, marks_itself, shared_length
 from wgen_tui.training_data.problems import Problem
 from wgen_tui.training_data.spans import find_answers
 
@@ -148,16 +148,18 @@ class StockTemplate:
         assert not any(lost), f"{self.name}: TRL does not train {stretches(ours.ids, lost)}"
         more = [other and not one for one, other in zip(ours.trained, theirs.trained, strict=True)]
         extra = [self._text(ids) for ids in stretches(ours.ids, more)]
-        prompts = [
-            self.local.render(chat[:turn], prompt=True, thinking=thinking)
-            for turn, message in enumerate(chat)
-            if message["role"] == "assistant"
-            for thinking in (False, True)
-        ]
         said = [text for text in extra if text.strip()]
-        wrong = [text for text in said if not any(text in prompt for prompt in prompts)]
+        wrong = [text for text in said if not any(text in opened for opened in self._opened(chat))]
         assert not wrong, f"{self.name}: TRL trains {wrong}"
         return "prompt" if said else "white space" if extra else "equal"
+
+    def _opened(self, chat: Chat) -> Iterator[str]:
+        """The generation prompts of a chat, with thinking off and on."""
+        for turn in (i for i, message in enumerate(chat) if message["role"] == "assistant"):
+            before = self.local.render(chat[:turn])
+            for thinking in (False, True):
+                prompt = self.local.render(chat[:turn], prompt=True, thinking=thinking)
+                yield prompt[shared_length(before, prompt) :]
 
     def _text(self, ids: Sequence[int]) -> str:
         text: str = self.stock.decode(list(ids), skip_special_tokens=False)

@@ -2,62 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
-from transformers import AutoTokenizer
 
 from experiments.schema import TrainingConfig
-from experiments.tiny_world import weights_path
 from wgen_tui.protocol.runs import SeedSet
-from wgen_tui.training_data.mask import Chat, Example
+from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.verify.check import tolerance
-from wgen_tui.workers.verify.trl import check_mask, pick_padding, settings
-
-CHATS: list[Chat] = [
-    [{"role": "user", "content": "Name a bird."}, {"role": "assistant", "content": answer}]
-    for answer in ("Wood Pewee", "Marsh Hawk")
-]
-PLAIN = (
-    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{NL}{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
-)
-
-
-@pytest.fixture
-def tokenizer() -> Any:
-    return AutoTokenizer.from_pretrained(weights_path())
-
-
-def test_a_template_that_marks_the_answer_is_checked_by_assistant_only_loss(tokenizer: Any) -> None:
-    turns = [*CHATS[0], {"role": "user", "content": "Another?"}, CHATS[1][1]]
-    line, equal = check_mask(tokenizer, [*CHATS, turns])
-    assert equal
-    assert "assistant_only_loss: the same tokens and mask in 3 examples" in line
-
-
-def test_a_template_that_does_not_by_completion_only_loss(tokenizer: Any) -> None:
-    tokenizer.chat_template = PLAIN.replace("{NL}", "")
-    line, equal = check_mask(tokenizer, CHATS)
-    assert equal
-    assert "completion_only_loss" in line
-
-
-def test_another_mask_is_named(tokenizer: Any) -> None:
-    """TRL trains on what a template writes behind the end of a turn; the run does not."""
-    tokenizer.chat_template = PLAIN.replace("{NL}", " the")
-    line, equal = check_mask(tokenizer, CHATS)
-    assert equal is False
-    assert "another mask in 2 of 2 examples, first in example 1" in line
-
-
-def test_what_trl_cannot_say_is_not_said(tokenizer: Any) -> None:
-    tokenizer.chat_template = PLAIN.replace("{NL}", "")
-    turns = [*CHATS[0], {"role": "user", "content": "Another?"}, CHATS[1][1]]
-    line, equal = check_mask(tokenizer, [turns])
-    assert equal is None
-    assert "not checked" in line
+from wgen_tui.workers.verify.trl import pick_padding, settings
 
 
 def test_every_setting_is_ours_not_trls() -> None:

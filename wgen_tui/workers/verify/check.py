@@ -38,9 +38,9 @@ from wgen_tui.workers.data import Dataset, load_examples
 from wgen_tui.workers.models import Base, load_base
 from wgen_tui.workers.runtime import PROGRESS_SECONDS, WorkerError, failure, unexpected
 from wgen_tui.workers.verify.compare import difference, scaling
+from wgen_tui.workers.verify.mask_check import check_mask
 from wgen_tui.workers.verify.trl import (
     TrlTraining,
-    check_mask,
     our_order,
     pick_padding,
     same_order,

@@ -2,8 +2,8 @@
 
 Promises: SFTTrainer trains, with PEFT's own adapter and nothing of ours in its way; every setting
 that the run has is given to it by name, so that none of its own defaults (gradient checkpointing,
-bf16, a learning rate of 2e-5) decides. It gets the run's tokens and mask, in columns that it knows;
-what it makes of the chats itself is compared beside. Its batches are watched, not made.
+bf16, a learning rate of 2e-5) decides. It gets the run's tokens and mask, in columns that it knows
+(what it makes of the chats itself, `mask_check` compares). Its batches are watched, not made.
 
 What TRL does with the seeds, as `Stock.order` shows: `set_seed(seed)` and then `get_peft_model`
 give the adapter's first weights; epoch e is shuffled by a generator seeded `data_seed + e`.
@@ -19,13 +19,12 @@ from typing import Any
 
 import torch
 from peft import get_peft_model_state_dict
-from transformers import LlamaConfig, LlamaForCausalLM, TrainerCallback
+from transformers import TrainerCallback
 
 from experiments.schema import TrainingConfig
 from wgen_tui.protocol.runs import SeedSet
-from wgen_tui.training_data.mask import Chat, Example, for_template
+from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.data import IGNORED, Dataset
-from wgen_tui.workers.encoding import encode
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.recipe import Order, lora_config
 from wgen_tui.workers.verify.compare import scaling
@@ -80,11 +79,12 @@ def settings(
         "bf16": False,
         "fp16": training.precision == "fp16",
         "packing": False,
-        **_silent(device, folder),
+        **silent(device, folder),
     }
 
 
-def _silent(device: torch.device, folder: str) -> dict[str, Any]:
+def silent(device: torch.device, folder: str) -> dict[str, Any]:
+    """What keeps TRL from saving, reporting and drawing."""
     return {
         "use_cpu": device.type == "cpu",
         "output_dir": folder,
@@ -181,7 +181,7 @@ def same_order(ours: Sequence[Sequence[Example]], theirs: Sequence[Seen]) -> boo
     """Whether TRL trained on these batches in this order; it may have fetched more than it used."""
     expected = [
         tuple(
-            (hash(example.ids), hash(tuple(_labels(example.ids, example.trained))))
+            (hash(example.ids), hash(tuple(labels_of(example.ids, example.trained))))
             for example in batch
         )
         for batch in ours
@@ -189,7 +189,8 @@ def same_order(ours: Sequence[Sequence[Example]], theirs: Sequence[Seen]) -> boo
     return expected == list(theirs[: len(expected)])
 
 
-def _labels(ids: Sequence[int], trained: Sequence[bool]) -> list[int]:
+def labels_of(ids: Sequence[int], trained: Sequence[bool]) -> list[int]:
+    """The labels of a mask, as TRL's collator has them."""
     return [token if kept else IGNORED for token, kept in zip(ids, trained, strict=True)]
 
 
@@ -199,95 +200,3 @@ def pick_padding(batches: Sequence[Sequence[Example]]) -> int:
     longer = range(8, 136, 8)
     unchanged = {size: sum(width % size == 0 for width in widths) for size in longer}
     return min(longer, key=lambda size: (unchanged[size], size))
-
-
-def check_mask(tokenizer: Any, chats: list[Chat]) -> tuple[str, bool | None]:
-    """Whether TRL, given the chats, makes the tokens and the mask that the run was trained on.
-
-    Its own way is assistant_only_loss, for templates that mark the assistant's text or that it
-    knows; else, where a chat has one answer, at its end, completion_only_loss.
-
-    Returns:
-        A line for people, and whether all are the same; None when TRL cannot say.
-    """
-    if any("weight" in turn for chat in chats for turn in chat):
-        return "mask not checked: TRL knows no turns of weight 0", None
-    ours = [encode(tokenizer, chat) for chat in chats]
-    switch = {"chat_template_kwargs": {"enable_thinking": False}}  # as `encoding.render`
-    try:
-        rows = [{"messages": turns, **rest, **switch} for turns, rest in map(_parted, chats)]
-        return _compare(ours, _prepared(tokenizer, rows, assistant=True), "assistant_only_loss")
-    except (ValueError, RuntimeError) as error:
-        why = str(error).strip().split("\n")[0]
-    answers = [[turn["role"] for turn in chat].count("assistant") for chat in chats]
-    if any(count != 1 for count in answers) or any(c[-1]["role"] != "assistant" for c in chats):
-        return f"mask not checked: TRL's assistant_only_loss refuses this template ({why})", None
-    rows = [
-        {"prompt": turns[:-1], "completion": turns[-1:], **rest, **switch}
-        for turns, rest in map(_parted, chats)
-    ]
-    return _compare(ours, _prepared(tokenizer, rows, assistant=False), "completion_only_loss")
-
-
-def _parted(chat: Chat) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """A chat's turns, and what stands beside them in TRL's row."""
-    turns, tools = for_template(chat)
-    return turns, {"tools": tools} if tools else {}
-
-
-def _prepared(
-    tokenizer: Any, rows: list[dict[str, Any]], *, assistant: bool
-) -> list[tuple[list[int], list[int]]]:
-    """Ids and labels of chats as TRL prepares them for a training."""
-    import datasets  # noqa: PLC0415  an extra
-    from trl import SFTConfig, SFTTrainer  # noqa: PLC0415  an extra
-
-    datasets.disable_progress_bars()
-    # It wants a model; the smallest does, since only the tokenizer is asked.
-    shape = LlamaConfig(
-        vocab_size=8,
-        hidden_size=8,
-        intermediate_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=1,
-        pad_token_id=0,
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        config = SFTConfig(
-            assistant_only_loss=assistant,
-            max_length=None,
-            bf16=False,
-            gradient_checkpointing=False,
-            **_silent(torch.device("cpu"), folder),
-        )
-        trainer = SFTTrainer(
-            model=LlamaForCausalLM(shape),
-            args=config,
-            train_dataset=datasets.Dataset.from_list(rows),
-            processing_class=tokenizer,
-        )
-        return [(row["input_ids"], row["labels"]) for row in trainer.train_dataset]
-
-
-def _compare(
-    ours: Sequence[Example], theirs: Sequence[tuple[list[int], list[int]]], way: str
-) -> tuple[str, bool]:
-    unlike = [
-        number
-        for number, (example, (ids, labels)) in enumerate(zip(ours, theirs, strict=True), start=1)
-        if list(example.ids) != ids or _labels(example.ids, example.trained)[1:] != labels[1:]
-    ]
-    if not unlike:
-        return (
-            f"mask checked by TRL's {way}: the same tokens and mask in {len(ours)} examples",
-            True,
-        )
-    first = unlike[0] - 1
-    ids, labels = theirs[first]
-    what = "tokens" if list(ours[first].ids) != ids else "mask"
-    counts = f"{sum(ours[first].trained)} and {sum(label != IGNORED for label in labels)}"
-    return (
-        f"TRL's {way} gives another {what} in {len(unlike)} of {len(ours)} examples, first in "
-        f"example {unlike[0]} ({counts} trained tokens)",
-        False,
-    )
