@@ -21,6 +21,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.planning.preview import PreviewWorker, make_request, preview
 from wgen_tui.services.runs import process
+from wgen_tui.training_data.problems import refusal
 from wgen_tui.training_data.records import (
     Answer,
     ArmRows,
@@ -136,7 +137,7 @@ def test_what_a_template_does_wrong_is_named() -> None:
     found = kinds(asked(request(CHATS["one turn"], CHATS["two turns"], template=NO_SYSTEM)))
     assert found == {"dropped_system": (True, (3,))}
     report = asked(request(CHATS["one turn"], CHATS["two turns"], template=REWRITES))
-    assert kinds(report) == {"template": (True, (3,))}
+    assert kinds(report) == {"dropped_text": (True, (3,)), "template": (True, (3,))}
     assert "rewrites" in report.arms[0].examples[1].problem
     assert kinds(asked(request(CHATS["one turn"], template=GEMMA))) == {}
     deaf = asked(request(CHATS["one turn"], template=PLAIN.replace("<|end|>", "<|user|>")))
@@ -164,12 +165,17 @@ def test_the_worker_that_trains_refuses_the_same(template: str, tmp_path: Path) 
     data = tmp_path / "data.jsonl"
     data.write_text(json.dumps({"messages": CHATS["two turns"]}) + "\n")
     report = asked(request(CHATS["two turns"], template=template))
-    (problem,) = report.arms[0].problems
+    refused = refusal([("", problem) for problem in report.arms[0].problems])
+    assert refused is not None
+    title, message, hint = refused
     with pytest.raises(WorkerError) as caught:
         load_examples(data, load_tokenizer(TINY, template), TRAINING)
-    assert caught.value.title == problem.title
-    assert problem.what[1:] in caught.value.message
-    assert caught.value.hint == problem.fix
+    assert caught.value.title == title
+    assert caught.value.message.startswith(message)
+    assert "earlier wgen-tui" not in caught.value.message
+    assert caught.value.hint == hint
+    with pytest.raises(WorkerError, match="earlier wgen-tui"):
+        load_examples(data, load_tokenizer(TINY, template), TRAINING, mask_version=1)
 
 
 def test_what_is_allowed_or_only_said_becomes_a_note(tmp_path: Path) -> None:

@@ -124,6 +124,11 @@ class RunSpec(Record):
         description="the day that chat_template was told; None: it asks for none",
         exclude_if=lambda day: day is None,
     )
+    mask_version: int = Field(
+        default=1,
+        description="what its loss mask means; 1: planned before versions were kept",
+        exclude_if=lambda number: number == 1,
+    )
     data_sha256: str | None = None
     data_rows: int = 0
     task: TaskSpec | None = Field(default=None, description="of a joint training; else None")

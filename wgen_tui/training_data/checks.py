@@ -21,6 +21,7 @@ from wgen_tui.training_data.problems import (
     encoding_problems,
 )
 from wgen_tui.training_data.seam import seam_of, seam_problems
+from wgen_tui.training_data.spans import MERGED, REWRITES
 from wgen_tui.training_data.texts import Numbered, plain
 
 
@@ -78,7 +79,8 @@ def row_problems(
     training: TrainingConfig,
 ) -> list[Problem]:
     """What is wrong with the rows at which `examine` looked."""
-    taken = [row for row, item in zip(rows, encoded, strict=True) if not item.why]
+    rendered = ("", REWRITES, MERGED)
+    taken = [row for row, item in zip(rows, encoded, strict=True) if item.why in rendered]
     dropped = dropped_problems(find_dropped(encoder.render, taken), len(rows))
     return [
         *dropped,

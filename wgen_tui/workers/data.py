@@ -17,6 +17,7 @@ from experiments.schema import TrainingConfig
 from wgen_tui.training_data.chat_lines import read_chat
 from wgen_tui.training_data.checks import examine, row_problems
 from wgen_tui.training_data.mask import Example
+from wgen_tui.training_data.mask_version import MASK_VERSION, explain
 from wgen_tui.training_data.problems import refusal
 from wgen_tui.workers.encoding import TrainedTokenizer
 from wgen_tui.workers.runtime import WorkerError
@@ -32,8 +33,16 @@ class Dataset:
     notes: tuple[str, ...]
 
 
-def load_examples(path: Path, tokenizer: Any, training: TrainingConfig) -> Dataset:
+def load_examples(
+    path: Path, tokenizer: Any, training: TrainingConfig, mask_version: int = MASK_VERSION
+) -> Dataset:
     """Read a run's data.jsonl.
+
+    Args:
+        path: The file.
+        tokenizer: With the run's chat template.
+        training: How it is trained.
+        mask_version: The run's, to say what has changed since it was planned.
 
     Raises:
         WorkerError: an example has a problem that would make the run void
@@ -49,9 +58,8 @@ def load_examples(path: Path, tokenizer: Any, training: TrainingConfig) -> Datas
     problems = row_problems(encoder, rows, encoded, training)
     if refused := refusal([("", problem) for problem in problems]):
         title, message, hint = refused
-        raise WorkerError(
-            f"{message} (Lines of {path.name} in the run's folder.)", title=title, hint=hint
-        )
+        message = f"{message} (Lines of {path.name} in the run's folder.) {explain(mask_version)}"
+        raise WorkerError(message.rstrip(), title=title, hint=hint)
     examples = tuple(item.example for item in encoded if item.example is not None)
     return Dataset(examples, tuple(problem.what for problem in problems))
 

@@ -6,7 +6,7 @@ this machine, and in any case by the worker before it trains.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from experiments.prompts import render_prompts
 from experiments.schema import Definition, TrainingConfig
@@ -16,6 +16,7 @@ from wgen_tui.services.models.architecture import NOT_LINEAR, model_dims
 from wgen_tui.services.models.local_tokenizer import local_tokenizer
 from wgen_tui.training_data.adapter_targets import wrong_targets
 from wgen_tui.training_data.checks import examine, prompt_problems, row_problems
+from wgen_tui.training_data.mask_version import explain
 from wgen_tui.training_data.problems import Problem, refusal
 from wgen_tui.training_data.texts import Numbered, duplicates, overlap
 
@@ -62,7 +63,13 @@ def check_targets(training: TrainingConfig, model: ModelRef) -> None:
 
 
 def check_tokens(
-    definition: Definition, model: ModelRef, arms: Mapping[str, Sequence[Numbered]], name: str
+    definition: Definition,
+    model: ModelRef,
+    arms: Mapping[str, Sequence[Numbered]],
+    name: str,
+    *,
+    to_train: Collection[str],
+    mask_version: Callable[[], int],
 ) -> list[str]:
     """Check the examples as one model sees them: masks, ends, lengths, system prompts.
 
@@ -71,6 +78,8 @@ def check_tokens(
         model: The base model.
         arms: Lines and chats by arm, in the arm's context.
         name: What the user called the experiment, for the hint.
+        to_train: The arms of which something is yet to be trained; of the others all is only said.
+        mask_version: Tells the lowest with which runs of this experiment were planned.
 
     Returns:
         Warnings; none where the tokenizer is not on this machine.
@@ -85,11 +94,16 @@ def check_tokens(
     for arm, rows in arms.items():
         encoded = examine(tokenizer, rows, definition.training)
         in_arm = row_problems(tokenizer, rows, encoded, definition.training)
+        if arm not in to_train:
+            in_arm = [problem.model_copy(update={"blocking": False}) for problem in in_arm]
         problems += [(f"Arm {arm}", problem) for problem in in_arm]
     in_questions = prompt_problems(tokenizer, render_prompts(definition))
     problems += [("Questions", problem) for problem in in_questions]
     if refused := refusal(problems):
         title, message, hint = refused
-        show = f"\nSee it: wgen-tui experiment preview {name}"
-        raise UsageError(message, title=title, hint=hint + show)
+        hint += f"\nSee it: wgen-tui experiment preview {name}"
+        if before := explain(mask_version()):
+            message += f"\n{before}"
+            hint += f"\nTo go on, change a copy: wgen-tui experiment copy {name} NEW-NAME"
+        raise UsageError(message, title=title, hint=hint)
     return [f"{where[0].lower()}{where[1:]}: {problem.what}" for where, problem in problems]

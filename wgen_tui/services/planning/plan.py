@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 
 from experiments.readouts import is_read
@@ -22,11 +23,11 @@ from wgen_tui.services.experiments.data_checks import check_targets, check_texts
 from wgen_tui.services.models.resolve import check_model, resolve_model
 from wgen_tui.services.planning.disk import disk_warnings, planned_mb
 from wgen_tui.services.planning.endpoint_status import endpoint_warnings
-from wgen_tui.services.planning.revision import pinned
+from wgen_tui.services.planning.revision import lowest_mask_version, pinned
 from wgen_tui.services.planning.run_specs import Examples, make_specs, refuse_collisions
 from wgen_tui.services.planning.stages import make_judge_stage, make_sample_stage
 from wgen_tui.services.planning.template_date import dated_template
-from wgen_tui.services.planning.todo import PlannedRun, all_missing
+from wgen_tui.services.planning.todo import PlannedRun, all_missing, untrained_arms
 from wgen_tui.services.settings import read_settings
 from wgen_tui.services.slurm import options as backend
 from wgen_tui.services.suggest import unknown
@@ -99,8 +100,16 @@ class Plan:
         return SampleStage(prompts=prompts, sampling=sampling)
 
 
-def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> Plan:
+def make_plan(
+    home: Home, slug_or_path: str, options: Options | None = None, *, trains: bool = True
+) -> Plan:
     """Check all that can be checked without torch, and plan what is missing.
+
+    Args:
+        home: Where the runs are.
+        slug_or_path: The experiment.
+        options: What the command line changes of it.
+        trains: Whether runs may be trained: rows that cannot be are then refused.
 
     Raises:
         UsageError: anything wrong with the definition, its data, its models or the options.
@@ -136,8 +145,16 @@ def make_plan(home: Home, slug_or_path: str, options: Options | None = None) -> 
         template = dated_template(home, definition, model)
         warnings += [template.note] if template.note else []
         dated = definition.model_copy(update={"chat_template": template.text})
-        warnings += check_tokens(dated, model, rows, slug_or_path)
-        specs += make_specs(definition, model, examples, seeds, template)
+        mine = make_specs(definition, model, examples, seeds, template)
+        warnings += check_tokens(
+            dated,
+            model,
+            rows,
+            slug_or_path,
+            to_train=untrained_arms(home, mine) if trains else (),
+            mask_version=partial(lowest_mask_version, home, definition.slug, model),
+        )
+        specs += mine
     refuse_collisions([spec for spec, _ in specs])
     runs = all_missing(home, specs, sample, judge)
     settings = read_settings(home)

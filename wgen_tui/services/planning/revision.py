@@ -15,6 +15,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import ModelRef, RunSpec
 from wgen_tui.services.models.fingerprint import weights_key
 from wgen_tui.services.models.hub import commit_of
+from wgen_tui.training_data.mask_version import MASK_VERSION
 
 
 def earlier_runs(home: Home, experiment: str, model: ModelRef) -> Iterator[RunSpec]:
@@ -26,6 +27,12 @@ def earlier_runs(home: Home, experiment: str, model: ModelRef) -> Iterator[RunSp
             continue  # told where runs are listed
         if spec.experiment == experiment and weights_key(spec.model) == weights_key(model):
             yield spec
+
+
+def lowest_mask_version(home: Home, experiment: str, model: ModelRef) -> int:
+    """The lowest version of masks with which runs of an experiment were planned; else today's."""
+    trained = (spec for spec in earlier_runs(home, experiment, model) if spec.training is not None)
+    return min((spec.mask_version for spec in trained), default=MASK_VERSION)
 
 
 def pinned(home: Home, experiment: str, model: ModelRef) -> tuple[ModelRef, list[str]]:

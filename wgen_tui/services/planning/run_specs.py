@@ -22,6 +22,7 @@ from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet, TaskSpec
 from wgen_tui.services.models.fingerprint import weights_key
 from wgen_tui.services.planning.template_date import DatedTemplate
+from wgen_tui.training_data.mask_version import MASK_VERSION
 
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 
@@ -141,6 +142,7 @@ def _make_spec(
         training=training,
         chat_template=template.text,
         template_date=template.date,
+        mask_version=MASK_VERSION if item else 1,
         data_sha256=item.sha256 if item else None,
         data_rows=len(item.rows) if item else 0,
         created_at=now(),

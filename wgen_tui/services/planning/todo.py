@@ -64,6 +64,18 @@ def all_missing(
     )
 
 
+def untrained_arms(home: Home, runs: Iterable[tuple[RunSpec, bytes]]) -> set[str]:
+    """The arms of which a run has no final checkpoint."""
+    return {
+        spec.arm
+        for spec, _ in runs
+        if spec.training is not None
+        and not any(
+            item.final for item in checkpoints(home.run(spec.run_id), skip_refused=True).values()
+        )
+    }
+
+
 def _all_stages(sample: SampleStage) -> frozenset[Stage]:
     """The stages of an untrained run; without completions there is nothing to judge."""
     return frozenset(STAGES) if sample.prompts else frozenset(STAGES) - {"judge"}

@@ -55,7 +55,7 @@ def plan_top_up(
         trust_remote_code=trust_remote_code,
         trust_pickle=any(spec.model.trust_pickle for spec in specs),
     )
-    plan = make_plan(home, slug_or_path, options)
+    plan = make_plan(home, slug_or_path, options, trains=False)
     stage = _only_questions(plan.sample, definition, questions)
     asked = {spec.run_id for spec in specs}
     planned = [

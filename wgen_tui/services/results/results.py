@@ -27,7 +27,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.experiments import definitions, listing
-from wgen_tui.services.results import uneven_draws
+from wgen_tui.services.results import uneven_draws, unlike_runs
 from wgen_tui.services.results import warnings as cautions
 from wgen_tui.services.results.cells import count_cells
 from wgen_tui.services.results.curve import Curve, curve_of
@@ -114,6 +114,7 @@ def compute(
     warnings += uneven_draws.of_contrasts(contrasts)
     warnings += [doubt.sentence for doubt in doubts]
     warnings += cautions.revisions(home, experiment, {row.run_id for row in rows})
+    warnings += unlike_runs.of_runs(home, experiment, {row.run_id for row in rows})
     if versions > 1:
         warnings.append(f"the runs come from {versions} versions of the definition")
     primary = plan.primary.judge
@@ -144,6 +145,7 @@ def _readouts_only(
             *notes,
             *(doubt.sentence for doubt in doubts),
             *cautions.revisions(home, experiment, None),
+            *unlike_runs.of_runs(home, experiment, None),
         ],
         doubts=doubts,
         sql=filled(READOUT_MEANS, experiment=experiment),

@@ -91,7 +91,8 @@ class Verifier:
             )
         self.say(Event(at=now(), kind="ready", message=base.reason))
         mask, equal = check_mask(tokenizer, self._chats)
-        dataset = load_examples(self._paths.data, tokenizer, self.training)
+        known = self.spec.mask_version
+        dataset = load_examples(self._paths.data, tokenizer, self.training, known)
         order = our_order(dataset, self.training, self.spec.seeds.data_order, steps)
         stock = self._train(base, dataset, steps, "TRL")
         del base  # before another is loaded
