@@ -101,7 +101,8 @@ def _bound(value: float | None) -> str:
 
 
 def _share(rate: Rate) -> str:
-    return f"{percent(rate.rate)} [{_bound(rate.low)}, {_bound(rate.high)}]"
+    within = f" within {rate.within}" if rate.within else ""
+    return f"{percent(rate.rate)} [{_bound(rate.low)}, {_bound(rate.high)}]{within}"
 
 
 def _difference(item: ContrastResult) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from typing import TYPE_CHECKING, Literal, cast
 
 import click
@@ -11,7 +13,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from wgen_tui.services.results.rates import ContrastResult, Rate
     from wgen_tui.services.results.readouts import ReadoutMean
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.statistics.intervals import Interval
 
 BAR = 20  # cells from 0 to 1
+WIDE = 110  # a narrower terminal shows no bar, so that no number breaks over lines
 METRIC_CELLS = 24
 
 
@@ -119,15 +122,19 @@ def _show_rates(results: Results, rates: list[Rate], extra: Sequence[str]) -> No
     several = len({(rate.model, rate.checkpoint) for rate in rates}) > len(
         {rate.model for rate in rates} | {rate.arm for rate in rates}
     )
-    head = ["arm", *(["step"] if several else []), *extra]
+    models, bars = _models(rates), _has_room()
+    head = [*models, "arm", *(["step"] if several else []), *extra, "seeds", "n"]
+    bar_head = ["0 to 1"] if bars else []
     table(
-        [*head, "seeds", "n", results.rates[0].metric, "95%", "0 to 1", "unclear", "broken"],
+        [*head, results.rates[0].metric, "95%", *bar_head, "unclear", "broken"],
         [
             (
+                *(getattr(rate, name) for name in models),
                 rate.arm,
                 *([rate.checkpoint] if several else []),
                 *(getattr(rate, name) for name in extra),
-                *(rate.seeds, rate.n, percent(rate.rate), between(rate), bar(rate)),
+                *(rate.seeds, rate.n, percent(rate.rate), between(rate)),
+                *([bar(rate)] if bars else []),
                 *(percent(rate.unclear), percent(rate.broken)),
             )
             for rate in rates
@@ -136,18 +143,30 @@ def _show_rates(results: Results, rates: list[Rate], extra: Sequence[str]) -> No
     )
 
 
+def _models(rows: Sequence[Rate] | Sequence[ContrastResult] | Sequence[ReadoutMean]) -> list[str]:
+    """A column for the model, where there are several."""
+    return ["model"] if len({row.model for row in rows}) > 1 else []
+
+
+def _has_room() -> bool:
+    return not sys.stdout.isatty() or shutil.get_terminal_size().columns >= WIDE
+
+
 def _show_readouts(read: list[ReadoutMean], *, seeds: bool) -> None:
     from wgen_tui.terminal_text import one_line
 
     steps = len({(item.model, item.arm, item.checkpoint) for item in read}) > len(
         {(item.model, item.arm) for item in read}
     )
-    head = ["question", "arm", *(["step"] if steps else []), *(["seed"] if seeds else [])]
+    models = _models(read)
+    head = ["question", *models, "arm", *(["step"] if steps else []), *(["seed"] if seeds else [])]
     table(
         [*head, "seeds", "n", "read", "mean", "95%", "mass"],
         [
             (
-                *(item.question, item.arm),
+                item.question,
+                *(getattr(item, name) for name in models),
+                item.arm,
                 *([item.checkpoint] if steps else []),
                 *([item.seed] if seeds else []),
                 *(item.seeds, item.n, one_line(item.metric, METRIC_CELLS)),
@@ -167,18 +186,26 @@ def _wanted(row: Rate | ContrastResult, by: tuple[str, ...]) -> bool:
 
 
 def _show_contrasts(contrasts: list[ContrastResult], extra: list[str]) -> None:
+    """The differences; what a p must not be read without stands below them, by number."""
+    models = _models(contrasts)
+    cautions = list(dict.fromkeys(item.p_caution for item in contrasts if item.p_caution))
     table(
-        ["arm", "minus", *extra, "points", "95%", "p", "least p", "Holm"],
+        [*models, "arm", "minus", *extra, "points", "95%", "p", "least p", "Holm"],
         [
             (
+                *(getattr(item, name) for name in models),
                 *(item.arm, item.control, *(getattr(item, name) for name in extra)),
                 points(item.difference),
-                f"{points(item.low)} to {points(item.high)}",
-                *(chance(item.p), chance(item.p_min), chance(item.p_holm)),
+                between(item, points),
+                chance(item.p)
+                + (f" [{cautions.index(item.p_caution) + 1}]" if item.p_caution else ""),
+                *(chance(item.p_min), chance(item.p_holm)),
             )
             for item in contrasts
         ],
     )
+    for number, caution in enumerate(cautions, 1):
+        tell(f"[{number}] {caution}")
 
 
 def percent(value: float | None) -> str:
@@ -196,9 +223,10 @@ def chance(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.3f}" if value >= 0.001 else "<0.001"
 
 
-def between(rate: Rate) -> str:
-    """The interval of a rate."""
-    return f"{percent(rate.low)} to {percent(rate.high)}"
+def between(row: Rate | ContrastResult, shown: Callable[[float | None], str] = percent) -> str:
+    """An interval, and where it says nothing about other seeds."""
+    within = f" within {row.within}" if row.within else ""
+    return f"{shown(row.low)} to {shown(row.high)}{within}"
 
 
 def bar(rate: Rate) -> str:

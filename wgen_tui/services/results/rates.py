@@ -14,9 +14,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from experiments.schema import Analysis, Contrast
+from experiments.schema import BASE_ARM, Analysis, Contrast
 from wgen_tui.services.results.cells import Asked, BySeed, Cell, Cells, Key
 from wgen_tui.services.results.groups import Group, group_order
+from wgen_tui.services.results.p_cautions import chosen_test
 from wgen_tui.services.statistics import p_values
 from wgen_tui.services.statistics.composition import Composition, Part
 from wgen_tui.services.statistics.intervals import (
@@ -69,7 +70,10 @@ class Rate(Row):
 
 
 class ContrastResult(Row):
-    """The rate of an arm minus that of its control, over the `questions` that both have."""
+    """The rate of an arm minus that of its control, over the `questions` that both have.
+
+    `within` is as of a rate, of either arm; the base has no other seeds.
+    """
 
     model: str = Field(examples=["tiny-world"])
     arm: str = Field(examples=["old"])
@@ -88,6 +92,8 @@ class ContrastResult(Row):
     seeds: int = Field(examples=[3])
     method: str = Field(examples=["how the interval was made"])
     questions: int = Field(default=0, examples=[10])
+    p_caution: str | None = Field(default=None, examples=["why p does not stand alone"])
+    within: Within | None = Field(default=None, examples=["null | one run | these runs"])
     left_out: list[str] = Field(default=[], examples=[["a question that only one of them has"]])
 
 
@@ -231,7 +237,9 @@ class RateTable:
         question, variant = part
         (arm, one), (control, other) = self._on_what_both_have(groups[0], groups[1], part)
         gap, low, high = difference(one, other)
-        test = None if math.isnan(gap) else _test(arm, control)
+        test, caution = (None, None)
+        if not math.isnan(gap):
+            test, caution = chosen_test((contrast.arm, arm), (contrast.control, control))
         return ContrastResult(
             model=model,
             arm=contrast.arm,
@@ -250,6 +258,8 @@ class RateTable:
             seeds=min(len(arm.counts), len(control.counts)),
             method=_method(one, other, test),
             questions=0 if math.isnan(gap) else arm.questions,
+            p_caution=caution,
+            within=one.within or (None if contrast.control == BASE_ARM else other.within),
             left_out=self._of_one_only(groups[0], groups[1], part),
         )
 
@@ -287,28 +297,11 @@ def _none(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _test(arm: Composition, control: Composition) -> p_values.Test | None:
-    return p_values.permute_seeds(_complete(arm), _complete(control)) or p_values.flip_questions(
-        _paired(arm, control)
-    )
-
-
 def _method(arm: Estimate, control: Estimate, test: p_values.Test | None) -> str:
     if math.isnan(arm.rate - control.rate):
         return "no question that both have graded samples of"
     method = f"square-and-add of: {arm.method}; {control.method}"
     return f"{method}; p: {test.method}" if test else method
-
-
-def _complete(counted: Composition) -> list[float]:
-    """The shares of the seeds that have everything."""
-    return [float(share) for share in counted.shares[counted.complete]]
-
-
-def _paired(arm: Composition, control: Composition) -> list[float]:
-    """Each question's difference."""
-    other = control.by_question()
-    return [share - other[question] for question, share in arm.by_question().items()]
 
 
 def _parts(cells: Cells) -> dict[Asked, Part]:

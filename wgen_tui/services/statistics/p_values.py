@@ -1,7 +1,7 @@
 """Tests of differences; docs/methods.md says what each tests, with its source.
 
-Promises: pure functions; what is drawn is seeded, so the same data give the same p; every test
-says the least p that it could have given.
+Promises: pure functions; what is drawn is seeded, so the same data give the same p; every
+permutation says the least p that it could have given.
 """
 
 from __future__ import annotations
@@ -14,24 +14,57 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 PERMUTATIONS = 10_000  # up to here all are tried
 SEED = 0
+# Two arms whose seeds scatter so much unlike are not exchanged: the permutation test would ask
+# whether they scatter alike.
+SPREAD_FACTOR = 2.0
+ROUNDING = 1e-12  # shares that differ by less are one
 
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A permutation test.
+    """What came of a test.
 
     Attributes:
         p: Two-sided.
-        p_min: The smallest p that this number of units can give.
-        method: What was permuted.
+        p_min: The smallest p that this number of units can give; None where there is none.
+        method: What was permuted, or which test it was.
     """
 
     p: float
-    p_min: float
+    p_min: float | None
     method: str
+
+
+def compare_seeds(arm: Sequence[float], control: Sequence[float]) -> Test | None:
+    """Whether seeds of the arm have another mean than those of the control.
+
+    Returns:
+        A permutation test, or Welch's where the seeds of the two scatter unlike; None unless both
+        have at least two seeds.
+    """
+    if len(arm) < 2 or len(control) < 2:
+        return None
+    one, other = (float(np.std(shares, ddof=1)) for shares in (arm, control))
+    wide, narrow = max(one, other), min(one, other)
+    # A permutation errs most where the arm of fewer seeds is the one that scatters.
+    fewer_are_wide = (len(arm) - len(control)) * (one - other) < 0
+    unlike = wide > SPREAD_FACTOR * narrow or fewer_are_wide
+    if unlike and wide - narrow > ROUNDING:
+        return welch(arm, control)
+    return permute_seeds(arm, control)
+
+
+def welch(arm: Sequence[float], control: Sequence[float]) -> Test:
+    """Welch's t test for means of unequal spread (Welch 1947); one of them has some spread."""
+    one, other = (np.var(shares, ddof=1) / len(shares) for shares in (arm, control))
+    t = (np.mean(arm) - np.mean(control)) / math.sqrt(one + other)
+    freedom = (one + other) ** 2 / (one**2 / (len(arm) - 1) + other**2 / (len(control) - 1))
+    p = 2 * float(special.stdtr(freedom, -abs(t)))
+    return Test(p, None, f"Welch's t of {len(arm)}+{len(control)} seeds, which scatter unlike")
 
 
 def permute_seeds(arm: Sequence[float], control: Sequence[float]) -> Test | None:
@@ -48,7 +81,7 @@ def permute_seeds(arm: Sequence[float], control: Sequence[float]) -> Test | None
     # Among ways that were drawn, the arrangement that was seen counts as one more.
     extra = int(math.comb(len(values), size) > PERMUTATIONS)
     gaps = np.abs(sums / size - (values.sum() - sums) / (len(values) - size))
-    reached = int((gaps >= seen - 1e-12).sum()) + extra
+    reached = int((gaps >= seen - ROUNDING).sum()) + extra
     tried = len(sums) + extra
     # Arms of one size can be exchanged as a whole, which gives the same absolute difference; among
     # ways that were drawn, that one need not be.
@@ -78,7 +111,7 @@ def flip_questions(differences: Sequence[float]) -> Test | None:
     seen = abs(values.mean())
     signs = _flips(len(values))
     extra = int(2 ** len(values) > PERMUTATIONS)
-    reached = int((np.abs((signs * values).mean(axis=1)) >= seen - 1e-12).sum()) + extra
+    reached = int((np.abs((signs * values).mean(axis=1)) >= seen - ROUNDING).sum()) + extra
     tried = len(signs) + extra
     least = max(2 / 2 ** len(values), 1 / tried)
     return Test(reached / tried, least, f"sign flips of {len(values)} questions")
