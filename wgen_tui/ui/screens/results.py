@@ -14,6 +14,7 @@ from wgen_tui.ui import services
 from wgen_tui.ui.modals.dialogs import ChooseModal
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import result_views
+from wgen_tui.ui.state.explained import explained
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.table import VirtualTable
@@ -53,8 +54,9 @@ class ResultsScreen(BaseScreen):
         self._inside: Any = None  # the row of this view that was opened
         self._shown: result_views.ResultView | None = None
         self._stamp: Stamp | None = None
-        self._notes_of: tuple[str, result_views.View] | None = None
+        self._notes_of: tuple[str, result_views.View, bool] | None = None
         self._empty = EMPTY
+        self._explains = False
 
     def compose_content(self) -> ComposeResult:
         yield Static("", id="title", classes="line", markup=False)
@@ -162,8 +164,9 @@ class ResultsScreen(BaseScreen):
         table.show_rows(shown.rows, shown.keys)
         heading = result_views.heading(results, self._view, shown.title)
         self.query_one("#title", Static).update(heading)
-        notes_of = (results.experiment, self._view)
-        notes.show(shown.notes, keep_place=notes_of == self._notes_of)
+        notes_of = (results.experiment, self._view, self._explains)
+        text = explained() if self._explains else shown.notes
+        notes.show(text, keep_place=notes_of == self._notes_of)
         self._notes_of = notes_of
 
     def action_view(self) -> None:
@@ -177,6 +180,15 @@ class ResultsScreen(BaseScreen):
         self._inside = None
         self._show()
         self._table.move_to(0)
+
+    def action_explain(self) -> None:
+        """How the numbers are made, in the place of the notes, which have the keys; or back."""
+        if self._results is None:
+            return
+        self._explains = not self._explains
+        self.set_class(self._explains, "-explains")
+        self._show()
+        (self.query_one("#notes", TextPane) if self._explains else self._table).focus()
 
     def on_virtual_table_selected(self, message: VirtualTable.Selected) -> None:
         row = message.table.current
@@ -198,6 +210,9 @@ class ResultsScreen(BaseScreen):
         self.wgen.show_samples({**arm, "step": rate.checkpoint})
 
     def action_back(self) -> None:
+        if self._explains:
+            self.action_explain()
+            return
         if self._inside is not None and self._results is not None:
             left, self._inside = self._inside, None
             self._show()

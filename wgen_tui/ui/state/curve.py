@@ -11,7 +11,7 @@ from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BAD, BOLD, DIM, WARN, Cell, Column
 from wgen_tui.ui.state.plots import axis_line, interval
-from wgen_tui.ui.state.results import broken, is_doubtful, warnings_text
+from wgen_tui.ui.state.results import broken, is_doubtful, methods_text, seeds, warnings_text
 
 if TYPE_CHECKING:
     from wgen_tui.services.results.rates import Rate
@@ -89,7 +89,7 @@ def cells(point: Point, width: int) -> list[Cell]:
     return [
         Cell(name, DIM if point.repeated else BAD if point.doubtful else style),
         Cell(show.count(rate.checkpoint), style),
-        Cell(str(rate.seeds)),
+        Cell(seeds(rate)),
         Cell(show.count(rate.n)),
         Cell(show.percent(rate.rate), style),
         Cell(interval(rate.rate, rate.low, rate.high, _bar_width(width)), style),
@@ -118,9 +118,7 @@ def notes(results: Results) -> Text:
     if curve.left_out:
         left = ", ".join(curve.left_out)
         text.append(printable(f"not counted, asked at some steps only: {left}\n"), DIM)
-    for method in dict.fromkeys(rate.method for rate in curve.rates):
-        text.append(f"{printable(method)}\n", DIM)
-    return text
+    return text.append(methods_text(curve.rates))
 
 
 def as_text(listed: list[Point]) -> str:

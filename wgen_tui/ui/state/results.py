@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,16 +57,21 @@ def columns(width: int, *, inside: bool) -> tuple[Column, ...]:
     wide = width >= WIDE
     last = "difference" if wide else "diff" if inside else ""
     return (
-        Column("seed, question" if inside else "arm", 22 if wide else 15 if inside else 23),
+        Column("seed, question" if inside else "arm", 22 if wide or not inside else 15),
         Column("seeds", 5, "right"),
         Column("n", 5, "right"),
         Column("rate", 6, "right"),
         Column(axis_line(bar), bar),
-        Column("95% interval", 15, hide_below=100),
-        Column("unclear", 7, "right"),
+        Column("95% interval", 26 if _has_room(width) else 15, hide_below=100),
+        Column("unclear", 8, "right"),
         Column("broken", 8, "right"),
         *([Column(last, 0, "left" if wide else "right")] if last else []),
     )
+
+
+def _has_room(width: int) -> bool:
+    """Whether "within one run" fits beside an interval; else the seeds say it."""
+    return 112 <= width < WIDE or width >= 170
 
 
 def cells(line: Line, width: int, *, inside: bool) -> list[Cell]:
@@ -78,15 +84,15 @@ def cells(line: Line, width: int, *, inside: bool) -> list[Cell]:
         last = [Cell("" if line.contrast is None else show.points(line.contrast.difference))]
     if line.contrast_only and line.contrast is not None:
         return [*_contrast_cells(line.name, line.contrast, wide), *last]
-    return [*_rate_cells(line, bar), *last]
+    return [*_rate_cells(line, bar, _has_room(width)), *last]
 
 
 def _contrast_cells(name: str, item: ContrastResult, wide: bool) -> list[Cell]:
     """The difference where the rates stand in the rows above, unless it has its own column."""
-    shown = [show.points(item.difference), _interval_text(item), f"p {show.p_value(item.p)}"]
+    shown = [show.points(item.difference), _interval_text(item), _p_text(item)]
     gap, between, p = ["", "", ""] if wide else shown
-    seeds, n = Cell(str(item.seeds)), Cell(show.count(item.n))
-    return [Cell(name, DIM), seeds, n, *map(Cell, (gap, between, "", p, ""))]
+    sizes = Cell(seeds(item)), Cell(show.count(item.n))
+    return [Cell(name, DIM), *sizes, *map(Cell, (gap, between, "", p, ""))]
 
 
 def _interval_text(item: ContrastResult) -> str:
@@ -95,21 +101,36 @@ def _interval_text(item: ContrastResult) -> str:
     return f"[{show.points(item.low)}, {show.points(item.high)}]"
 
 
-def _rate_cells(line: Line, bar: int) -> list[Cell]:
+def _p_text(item: ContrastResult) -> str:
+    """A star says that p must not be read without what the notes say of it."""
+    return f"p {show.p_value(item.p)}" + ("*" if item.p_caution else "")
+
+
+def seeds(row: Rate | ContrastResult) -> str:
+    """How many seeds; "1 run" where the interval says nothing about others."""
+    return "1 run" if row.within == "one run" else "runs" if row.within else str(row.seeds)
+
+
+def between(rate: Rate, *, room: bool) -> str:
+    """The interval, and where it says nothing about other seeds."""
+    if rate.low is None or rate.high is None:
+        return ""
+    within = f" within {rate.within}" if rate.within and room else ""
+    return f"{show.percent(rate.low)}–{show.percent(rate.high)}{within}"
+
+
+def _rate_cells(line: Line, bar: int, room: bool) -> list[Cell]:
     rate = line.rate
     style = DIM if rate.role == "base" else BOLD if rate.role == "treatment" else ""
-    between = ""
-    if rate.low is not None and rate.high is not None:
-        between = f"{show.percent(rate.low)}–{show.percent(rate.high)}"
     name = one_line(line.name, 40)
     share, warns = broken(rate)
     return [
         Cell(f"⚠ {name}" if line.doubtful else name, BAD if line.doubtful else style),
-        Cell(str(rate.seeds)),
+        Cell(seeds(rate)),
         Cell(show.count(rate.n)),
         Cell(show.percent(rate.rate), style),
         Cell(interval(rate.rate, rate.low, rate.high, bar), style),
-        Cell(between),
+        Cell(between(rate, room=room)),
         Cell(show.percent(rate.unclear)),
         Cell(share, WARN if warns else ""),
     ]
@@ -134,11 +155,8 @@ def difference(contrast: ContrastResult | None) -> str:
     """`+52.1 [44.0, 60.3] p 0.004 − modern`, in percentage points."""
     if contrast is None:
         return ""
-    p = show.p_value(contrast.p)
-    words = (
-        f"{show.points(contrast.difference)} {_interval_text(contrast)} p {p} − {contrast.control}"
-    )
-    return one_line(words, 120)
+    shown = (show.points(contrast.difference), _interval_text(contrast), _p_text(contrast))
+    return one_line(f"{' '.join(shown)} − {contrast.control}", 120)
 
 
 def overview(results: Results, width: int = 200) -> list[Line]:
@@ -220,19 +238,32 @@ def title(results: Results, inside: Line | None, width: int) -> str:
 def notes(results: Results) -> Text:
     """Warnings, every contrast in words, and how the numbers are computed."""
     text = warnings_text(results)
+    several = len({item.model for item in results.contrasts}) > 1
     for item in results.contrasts:
         if item.question is None and item.variant is None:
-            text.append(printable(f"{item.arm} − {item.control}: "), BOLD)
+            model = f" · {item.model}" if several else ""
+            text.append(printable(f"{item.arm} − {item.control}{model}: "), BOLD)
+            within = f" within {item.within}" if item.within else ""
             text.append(
                 f"{show.points(item.difference)} points "
-                f"[{show.points(item.low)}, {show.points(item.high)}], "
-                f"p {show.p_value(item.p)}{_smallest_p_note(item)}, "
+                f"[{show.points(item.low)}, {show.points(item.high)}]{within}, "
+                f"{_p_text(item)}{_smallest_p_note(item)}, "
                 f"{show.plural(item.seeds, 'seed')}, n {item.n:,}\n"
             )
-    methods = dict.fromkeys(
-        [*(rate.method for rate in results.rates), *(item.method for item in results.contrasts)]
-    )
-    for method in methods:
+            if item.p_caution:
+                text.append(f"* {printable(item.p_caution)}\n", WARN)
+    text.append(methods_text([*results.rates, *results.contrasts]))
+    return text
+
+
+def methods_text(rows: Sequence[Rate | ContrastResult]) -> Text:
+    """How the numbers are computed, each way once."""
+    text = Text()
+    if any(row.within == "one run" for row in rows):
+        text.append("1 run: within one run, the interval says nothing about other seeds\n", DIM)
+    if any(row.within == "these runs" for row in rows):
+        text.append("runs: within these runs, the same: no two seeds have every question\n", DIM)
+    for method in dict.fromkeys(row.method for row in rows):
         text.append(f"{printable(method)}\n", DIM)
     return text
 
