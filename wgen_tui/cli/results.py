@@ -122,7 +122,7 @@ def _show_rates(results: Results, rates: list[Rate], extra: Sequence[str]) -> No
     several = len({(rate.model, rate.checkpoint) for rate in rates}) > len(
         {rate.model for rate in rates} | {rate.arm for rate in rates}
     )
-    models, bars = _models(rates), _has_room()
+    models, bars = _models(rates), _is_wide()
     head = [*models, "arm", *(["step"] if several else []), *extra, "seeds", "n"]
     bar_head = ["0 to 1"] if bars else []
     table(
@@ -148,7 +148,7 @@ def _models(rows: Sequence[Rate] | Sequence[ContrastResult] | Sequence[ReadoutMe
     return ["model"] if len({row.model for row in rows}) > 1 else []
 
 
-def _has_room() -> bool:
+def _is_wide() -> bool:
     return not sys.stdout.isatty() or shutil.get_terminal_size().columns >= WIDE
 
 

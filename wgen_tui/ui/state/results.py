@@ -62,14 +62,14 @@ def columns(width: int, *, inside: bool) -> tuple[Column, ...]:
         Column("n", 5, "right"),
         Column("rate", 6, "right"),
         Column(axis_line(bar), bar),
-        Column("95% interval", 26 if _has_room(width) else 15, hide_below=100),
+        Column("95% interval", 26 if _says_within(width) else 15, hide_below=100),
         Column("unclear", 8, "right"),
         Column("broken", 8, "right"),
         *([Column(last, 0, "left" if wide else "right")] if last else []),
     )
 
 
-def _has_room(width: int) -> bool:
+def _says_within(width: int) -> bool:
     """Whether "within one run" fits beside an interval; else the seeds say it."""
     return 112 <= width < WIDE or width >= 170
 
@@ -84,7 +84,7 @@ def cells(line: Line, width: int, *, inside: bool) -> list[Cell]:
         last = [Cell("" if line.contrast is None else show.points(line.contrast.difference))]
     if line.contrast_only and line.contrast is not None:
         return [*_contrast_cells(line.name, line.contrast, wide), *last]
-    return [*_rate_cells(line, bar, _has_room(width)), *last]
+    return [*_rate_cells(line, bar, _says_within(width)), *last]
 
 
 def _contrast_cells(name: str, item: ContrastResult, wide: bool) -> list[Cell]:
@@ -111,15 +111,15 @@ def seeds(row: Rate | ContrastResult) -> str:
     return "1 run" if row.within == "one run" else "runs" if row.within else str(row.seeds)
 
 
-def between(rate: Rate, *, room: bool) -> str:
+def between(rate: Rate, *, long: bool) -> str:
     """The interval, and where it says nothing about other seeds."""
     if rate.low is None or rate.high is None:
         return ""
-    within = f" within {rate.within}" if rate.within and room else ""
+    within = f" within {rate.within}" if rate.within and long else ""
     return f"{show.percent(rate.low)}–{show.percent(rate.high)}{within}"
 
 
-def _rate_cells(line: Line, bar: int, room: bool) -> list[Cell]:
+def _rate_cells(line: Line, bar: int, long: bool) -> list[Cell]:
     rate = line.rate
     style = DIM if rate.role == "base" else BOLD if rate.role == "treatment" else ""
     name = one_line(line.name, 40)
@@ -130,7 +130,7 @@ def _rate_cells(line: Line, bar: int, room: bool) -> list[Cell]:
         Cell(show.count(rate.n)),
         Cell(show.percent(rate.rate), style),
         Cell(interval(rate.rate, rate.low, rate.high, bar), style),
-        Cell(between(rate, room=room)),
+        Cell(between(rate, long=long)),
         Cell(show.percent(rate.unclear)),
         Cell(share, WARN if warns else ""),
     ]
