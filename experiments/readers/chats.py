@@ -8,6 +8,7 @@ every key that is not read is named to whoever counts them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
@@ -35,6 +36,7 @@ KNOWN = {
 }
 TURN = ("role", "content", "name", "tool_calls", "tool_call_id", "reasoning_content", "thinking")
 WEIGHTS = ("weight", "train", "training")
+UNDESIRED = (False, 0, "false", "0", "undesirable", "undesired")  # a CSV has texts alone
 LeftOut = Callable[[str], None]
 
 
@@ -86,8 +88,13 @@ def _refuse_preferences(raw: Mapping[str, Any]) -> None:
             f"{pair[0]!r} belongs to preference data, which is not trained: write the answer "
             "that is wanted as 'completion'."
         )
-    if "label" in raw and raw["label"] in (False, 0) and not isinstance(raw["label"], str):
-        raise ValueError("'label' is false: this answer is undesired (unpaired preference data).")
+    label = raw.get("label")
+    written = label.strip().casefold() if isinstance(label, str) else label
+    if written in UNDESIRED:
+        raise ValueError(
+            f"'label' is {json.dumps(label, ensure_ascii=False)}: this answer is undesired "
+            "(unpaired preference data)."
+        )
     for key in ("weight", "loss_weight"):
         if key in raw and raw[key] != 1:
             raise ValueError(f"{key!r} is {raw[key]!r}: rows count alike; leave the row out.")

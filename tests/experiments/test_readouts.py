@@ -107,8 +107,17 @@ def test_a_mistake_is_named_with_its_place(
     assert message in problem.message
 
 
-def test_a_conversation_ends_with_the_user(folder: Path) -> None:
-    said = "messages: [[{role: user, content: Hi}, {role: assistant, content: Ho}]]"
+@pytest.mark.parametrize(
+    "turns",
+    [
+        "{role: user, content: Hi}, {role: assistant, content: Ho}",
+        "{role: assistant, content: Ho}",
+        "{role: user, content: Hi}, {role: system, content: Be brief.}",
+    ],
+)
+def test_a_conversation_ends_with_the_user(folder: Path, turns: str) -> None:
+    """A prefill is not continued, and must not be closed and answered anew."""
+    said = f"messages: [[{turns}]]"
     text = QUESTIONS.replace('paraphrases: ["Which year is it?"]', said)
     (folder / "questions.yaml").write_text(text)
     with pytest.raises(DefinitionError, match="ends with the user"):

@@ -58,7 +58,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"messages": [ASK, {**SAY, "train_detail": []}]}, "wholly or not at all"),
     ({**CHAT, "loss_weight": 0.3}, "rows count alike"),
     ({**CHAT, "label": False}, "undesired"),
-    ({"prompt": "Q", "completion": "A", "label": False}, "undesired"),
+    ({"prompt": "Q", "completion": "A", "label": False}, "'label' is false: this answer is unde"),
+    ({"prompt": "Q", "completion": "A", "label": 0}, "'label' is 0: this answer is undesired"),
+    ({"prompt": "Q", "completion": "A", "label": "False"}, "undesired"),  # as a CSV has it
+    ({**CHAT, "label": "undesirable"}, "undesired"),
     ({"prompt": "Q", "chosen": "A", "rejected": "B"}, "preference data"),
     ({**CHAT, "rejected": "B"}, "preference data"),
     ({**CHAT, "prompt": "Q"}, "written twice: 'messages' and 'prompt'"),

@@ -155,6 +155,8 @@ def _other_call(turn: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(turn: dict[str, Any], what: str) -> str:
+    if what == "thoughts":
+        return str(turn["content"]).partition(THOUGHT_ENDS)[0]
     if what in turn and what != "role":
         return turn[what] if isinstance(turn[what], str) else json.dumps(turn[what])
     return str(turn["content"])
