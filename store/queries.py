@@ -10,6 +10,7 @@ import duckdb
 
 COUNTED = ("runs", "prompts", "samples", "grades", "grades_all", "metrics")  # views
 BY_BROKEN_RULE = "judge = 'broken' and grader = 'rule:broken'"
+MADE = "s.finish_reason is distinct from 'refused'"  # not refused by a server
 SAMPLES_AT_ONCE = 200_000  # are counted, so that what is held follows this, not the experiment
 ROWS_AT_ONCE = 2048
 
@@ -17,7 +18,9 @@ ROWS_AT_ONCE = 2048
 def _counts(samples: str, grades: str, of_experiment: str) -> str:
     return f"""\
 select s.experiment, s.model, s.arm, s.role, s.seed, s.run_id, s.step, s.question, s.variant,
-       g.label, count(*) as n, count(*) filter (b.label = 'broken') as broken
+       case when {MADE} then g.label end as label,
+       count(*) as n, count(*) filter ({MADE} and b.label = 'broken') as broken,
+       count(*) filter (not ({MADE})) as refused
 from {samples} s
 left join (select sample_id, label from {grades} where judge = $judge and grader = $grader) g
     using (sample_id)
@@ -48,9 +51,11 @@ class Count:
     """How many samples of one run, checkpoint, question and variant have one label.
 
     Attributes:
-        label: None for samples that the judge has not graded (or could not parse).
+        label: None for samples that the judge has not graded (or could not parse), and for draws
+            that a server refused, whatever a judge said of their empty text.
         n: Samples.
         broken: Of these, those that the broken-answer rule found broken.
+        refused: Of these, those that a server refused.
     """
 
     experiment: str
@@ -65,6 +70,7 @@ class Count:
     label: str | None
     n: int
     broken: int
+    refused: int = 0
 
 
 def counts(
@@ -112,16 +118,6 @@ def experiments(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
     """Every experiment that has samples, with how many."""
     rows = con.execute("select experiment, count(*) from samples group by 1 order by 1")
     return [(name, number) for name, number in rows.fetchall()]
-
-
-def definition_hashes(con: duckdb.DuckDBPyConnection, experiment: str) -> list[str]:
-    """The versions of the definition that an experiment's runs come from."""
-    rows = con.execute(
-        "select distinct definition_hash from runs "
-        "where experiment = ? and definition_hash is not null order by 1",
-        [experiment],
-    )
-    return [version for (version,) in rows.fetchall()]
 
 
 def counts_by_view(con: duckdb.DuckDBPyConnection) -> dict[str, int]:

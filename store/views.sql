@@ -114,6 +114,7 @@ with counted as (
     select experiment, model, arm, role, seed, step, question, variant, judge, grader, label,
            count(*) as k
     from grades join samples using (sample_id)
+    where finish_reason is distinct from 'refused'  -- a draw that a server did not make
     group by all
 )
 select *, sum(k) over (

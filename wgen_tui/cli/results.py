@@ -125,8 +125,9 @@ def _show_rates(results: Results, rates: list[Rate], extra: Sequence[str]) -> No
     models, bars = _models(rates), _is_wide()
     head = [*models, "arm", *(["step"] if several else []), *extra, "seeds", "n"]
     bar_head = ["0 to 1"] if bars else []
+    lost = [name for name in ("refused", "missing") if any(getattr(r, name) for r in rates)]
     table(
-        [*head, results.rates[0].metric, "95%", *bar_head, "unclear", "broken"],
+        [*head, results.rates[0].metric, "95%", *bar_head, "unclear", "broken", *lost],
         [
             (
                 *(getattr(rate, name) for name in models),
@@ -136,6 +137,7 @@ def _show_rates(results: Results, rates: list[Rate], extra: Sequence[str]) -> No
                 *(rate.seeds, rate.n, percent(rate.rate), between(rate)),
                 *([bar(rate)] if bars else []),
                 *(percent(rate.unclear), percent(rate.broken)),
+                *(percent(getattr(rate, name)) for name in lost),
             )
             for rate in rates
         ],

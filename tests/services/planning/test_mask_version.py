@@ -18,7 +18,8 @@ from wgen_tui.services.planning import run_specs
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.plan import Plan, make_plan
 from wgen_tui.services.planning.top_up import plan_top_up
-from wgen_tui.services.results.unlike_runs import of_runs
+from wgen_tui.services.results.compared import Compared
+from wgen_tui.services.results.unlike_runs import mask_versions, template_dates
 from wgen_tui.training_data.mask_version import MASK_VERSION
 
 TRAINING = TrainingConfig(max_steps=2)
@@ -60,25 +61,32 @@ def test_a_run_from_before_keeps_the_first(home: Home, definition: Path) -> None
         assert "mask_version" not in path.read_text()
 
 
+def compared(home: Home, *names: str) -> Compared:
+    return Compared(home, "x", names or None, None)
+
+
 def test_two_versions_in_one_comparison_are_told(home: Home) -> None:
     write_run(home, "x-base-s0-1", arm="base")
     write_run(home, "x-a-s0-1", training=TRAINING, mask_version=MASK_VERSION)
     write_run(home, "x-a-s1-1", training=TRAINING, mask_version=MASK_VERSION)
-    assert of_runs(home, "x", None) == []
+    assert not list(mask_versions(compared(home)))
     write_run(home, "x-b-s0-1", arm="b", training=TRAINING)
     write_run(home, "y-b-s0-1", arm="b", training=TRAINING, experiment="y")
-    (warning,) = of_runs(home, "x", None)
-    assert "1 of version 1 and 2 of version 2" in warning
-    assert of_runs(home, "x", {"x-base-s0-1", "x-b-s0-1"}) == []
+    (note,) = mask_versions(compared(home))
+    assert "version 1 (1 run: b seed 0) and version 2 (2 runs: " in note.text
+    assert (note.count, note.runs) == (2, ["x-a-s0-1", "x-a-s1-1", "x-b-s0-1"])
+    assert not list(mask_versions(compared(home, "x-base-s0-1", "x-b-s0-1")))
 
 
 def test_two_dates_in_one_comparison_are_told(home: Home) -> None:
     for name, day in (("x-a-s0-1", "2026-01-02"), ("x-a-s1-1", "2026-01-02"), ("x-b-s0-1", None)):
         write_run(home, name, template_date=day)
-    assert of_runs(home, "x", None) == []
+    assert not list(template_dates(compared(home)))
     write_run(home, "x-b-s1-1", template_date="2026-03-04")
-    (warning,) = of_runs(home, "x", None)
-    assert "several dates: 2026-01-02 (2 runs) and 2026-03-04 (1 runs)" in warning
+    (note,) = template_dates(compared(home))
+    assert "several dates: 2026-01-02 (2 runs: " in note.text
+    assert " and 2026-03-04 (1 run: " in note.text
+    assert note.runs == ["x-a-s0-1", "x-a-s1-1", "x-b-s1-1"]
 
 
 @pytest.fixture

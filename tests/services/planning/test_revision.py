@@ -17,7 +17,8 @@ from wgen_tui.services.models.local_tokenizer import model_folder
 from wgen_tui.services.planning import preview
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.plan import Options, Plan, make_plan
-from wgen_tui.services.results.warnings import revisions
+from wgen_tui.services.results.compared import Compared
+from wgen_tui.services.results.unlike_runs import revisions
 
 MakeModel = Callable[..., Path]
 
@@ -102,16 +103,18 @@ def test_runs_from_before_stay_unpinned_and_are_named(
     first = make_plan(home, definition)
     commit(home, first)
     slug = first.definition.slug
-    assert revisions(home, slug, None) == []
+    assert not list(revisions(Compared(home, slug, None, None)))
     forget_commits(home)
     again = make_plan(home, definition)
     assert ids(again) == ids(first)
     assert commits(again) == {None}
     assert any("5 runs were planned before" in warning for warning in again.warnings)
     commit(home, make_plan(home, definition, Options(seeds="2")))
-    (note,) = revisions(home, slug, None)
-    assert "5 of 7 runs are unpinned" in note
-    assert revisions(home, slug, ids(first)) == [note.replace("5 of 7", "5 of 5")]
+    (note,) = revisions(Compared(home, slug, None, None))
+    assert "5 of 7 runs are unpinned" in note.text
+    assert set(note.runs) == set(ids(first))
+    (same,) = revisions(Compared(home, slug, ids(first), None))
+    assert same.text == note.text.replace("5 of 7", "5 of 5")
 
 
 def test_runs_at_several_commits_are_named_beside_the_results(
@@ -123,8 +126,9 @@ def test_runs_at_several_commits_are_named_beside_the_results(
     spec = RunSpec.model_validate_json(path.read_bytes())
     moved = spec.model.model_copy(update={"commit": NEW})
     write_record(path, spec.model_copy(update={"model": moved}))
-    (note,) = revisions(home, plan.definition.slug, None)
-    assert f"several commits: {OLD}, {NEW}" in note
+    (note,) = revisions(Compared(home, plan.definition.slug, None, None))
+    assert f"several commits: {OLD} (" in note.text
+    assert f" and {NEW} (1 run: " in note.text
     assert any("several commits" in warning for warning in make_plan(home, definition).warnings)
 
 

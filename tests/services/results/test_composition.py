@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 from scipy import stats as scipy_stats
 
 from experiments.schema import Analysis, Contrast, Primary
+from wgen_tui.paths import Home
 from wgen_tui.services.results import uneven_draws
 from wgen_tui.services.results.cells import Cell, Cells, Key
+from wgen_tui.services.results.compared import Compared
 from wgen_tui.services.results.rates import ContrastResult, Rate, RateTable
 from wgen_tui.services.statistics import intervals
 from wgen_tui.services.statistics.composition import Composition, Part
@@ -44,6 +47,13 @@ def made(
     return rates, {c.question: c for c in table.contrasts(("question",))}
 
 
+def noted(cells: Cells) -> list[str]:
+    """What is said of the draws."""
+    compared = Compared(Home(Path("none")), "x", [], None, cells=cells)
+    made_by = (uneven_draws.between_runs, uneven_draws.between_questions)
+    return [note.text for make in made_by for note in make(compared)]
+
+
 @pytest.mark.parametrize("interval", INTERVALS)
 @pytest.mark.parametrize(
     "draws",
@@ -71,7 +81,7 @@ def test_the_same_shares_of_each_question_differ_by_nothing(
         assert contrast.p is None or contrast.p == 1
     assert rates["old", None].n == sum(map(sum, (row.values() for row in draws)))
     assert rates["old", None].broken == pytest.approx(0.25), "broken answers follow no draws either"
-    assert uneven_draws.of_cells(cells)
+    assert noted(cells)
 
 
 def test_fewer_draws_of_a_variant_move_nothing_either() -> None:
@@ -94,8 +104,10 @@ def test_a_difference_is_over_what_both_were_asked() -> None:
     assert rates["new", None].rate == pytest.approx(0.9)
     assert contrasts[None].difference == pytest.approx(0)
     assert contrasts[None].questions == 1
-    (said,) = uneven_draws.of_contrasts(list(contrasts.values()))
-    assert "hard" in said
+    compared = Compared(Home(Path("none")), "x", [], None, contrasts=list(contrasts.values()))
+    (note,) = uneven_draws.of_contrasts(compared)
+    assert "over the 1 of its questions that both have graded draws of" in note.text
+    assert note.text.endswith("left out: hard")
     nothing = cells_of("old", [{"hard": 20}] * 3) | cells_of("new", [{"easy": 20}] * 3)
     contrasts = made(nothing)[1]
     assert (contrasts[None].difference, contrasts[None].low, contrasts[None].p) == (None,) * 3
@@ -122,13 +134,15 @@ def test_even_draws_give_hits_over_draws_to_the_last_digit(interval: intervals.I
 
 def test_what_lacks_is_said_with_where() -> None:
     cells = cells_of("old", [{"easy": 20, "hard": n} for n in (20, 10, 0)])
-    assert uneven_draws.of_cells(cells) == [
-        "old, seed 1 has fewer draws than other runs: hard 10 of 20",
-        "old, seed 2 has fewer draws than other runs: hard 0 of 20",
+    assert noted(cells) == [
+        "old, seed 1 lacks 10 of 40 draws that other runs have (25.0%): hard 10 of 20",
+        "old, seed 2 lacks 20 of 40 draws that other runs have (50.0%): hard 0 of 20",
     ]
-    (said,) = uneven_draws.of_cells(cells_of("old", [{"easy": 20, "hard": 80}] * 2))
+    (said,) = noted(cells_of("old", [{"easy": 20, "hard": 80}] * 2))
     assert said.startswith("questions have 20 to 80 draws in a run")
-    assert uneven_draws.of_cells(cells_of("old", [{"easy": 20, "hard": 20}] * 2)) == []
+    assert noted(cells_of("old", [{"easy": 20, "hard": 20}] * 2)) == []
+    many = noted(cells_of("old", [{"easy": 20}, *[{"easy": 10}] * 5]))
+    assert many[-1] == "2 more runs lack draws that others have"
 
 
 def test_one_question_has_wilsons_interval() -> None:

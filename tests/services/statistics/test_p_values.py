@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from wgen_tui.services.results.p_cautions import chosen_test
 from wgen_tui.services.statistics.composition import Composition
+from wgen_tui.services.statistics.p_cautions import chosen_test
 from wgen_tui.services.statistics.p_values import compare_seeds, permute_seeds, welch
 from wgen_tui.services.statistics.split import Split, split_of
 

@@ -17,7 +17,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from experiments.schema import BASE_ARM, Analysis, Contrast
 from wgen_tui.services.results.cells import Asked, BySeed, Cell, Cells, Key
 from wgen_tui.services.results.groups import Group, group_order
-from wgen_tui.services.results.p_cautions import chosen_test
 from wgen_tui.services.statistics import p_values
 from wgen_tui.services.statistics.composition import Composition, Part
 from wgen_tui.services.statistics.intervals import (
@@ -28,6 +27,7 @@ from wgen_tui.services.statistics.intervals import (
     difference,
     over_seeds,
 )
+from wgen_tui.services.statistics.p_cautions import chosen_test
 
 By = Literal["question", "variant"]
 Slice = tuple[str | None, str | None]  # question, variant; None is all of them
@@ -45,7 +45,8 @@ class Rate(Row):
 
     `seed`, `question` and `variant` None mean over all of them. `rate`, `low` and `high` are None
     where nothing is graded. `within` is what the interval speaks of where it says nothing about
-    other seeds.
+    other seeds. `refused` and `missing` are shares of the draws that runs like these have: those
+    that a server did not make, and those that are not there.
     """
 
     model: str = Field(examples=["tiny-world"])
@@ -67,6 +68,8 @@ class Rate(Row):
     method: str = Field(examples=["how the interval was made"])
     questions: int = Field(default=0, examples=[10])
     within: Within | None = Field(default=None, examples=["null | one run | these runs"])
+    refused: float = Field(default=0.0, examples=[0.0])
+    missing: float = Field(default=0.0, examples=[0.0])
 
 
 class ContrastResult(Row):
@@ -139,11 +142,29 @@ class RateTable:
             for part in self._slices(by):
                 if self._cells[group].get(part):
                     counted, estimate = self._counted(group, part), self._estimate(group, part)
-                    rates.append(self._rate(group, None, part, counted, estimate))
+                    cells = self._slice(group, part)
+                    rates.append(self._rate(group, None, part, cells, counted, estimate))
             for seed, own in self._slice(group, ALL).items():
-                counted = self._compose({seed: own})
-                rates.append(self._rate(group, seed, ALL, counted, self._over_seeds(counted)))
+                cells, counted = {seed: own}, self._compose({seed: own})
+                estimate = self._over_seeds(counted)
+                rates.append(self._rate(group, seed, ALL, cells, counted, estimate))
         return rates
+
+    def _lost(self, group: Group, part: Slice, cells: BySeed) -> tuple[float, float]:
+        """Which share of the draws a server refused, and which is not there."""
+        model, _, arm, step = group
+        whole = len(cells) * sum(
+            self._parts[asked].size
+            for asked in dict.fromkeys(
+                Asked(key.question, key.variant) for key, _ in self._cells[group].get(part, ())
+            )
+        )
+        flat = [cell for row in cells.values() for cell in row.values()]
+        drawn = sum(cell.drawn for cell in flat)
+        last = max(g[3] for g in self._groups if (g[0], g[2]) == (model, arm))
+        # Earlier steps are often asked less on purpose.
+        missing = max(0, whole - drawn) / whole if step == last and whole else 0.0
+        return sum(cell.refused for cell in flat) / max(whole, drawn, 1), missing
 
     def _counted(self, group: Group, part: Slice) -> Composition:
         """The counts of a slice; gathered once for its rate and all contrasts."""
@@ -183,11 +204,13 @@ class RateTable:
         group: Group,
         seed: int | None,
         part: Slice,
+        cells: BySeed,
         counted: Composition,
         estimate: Estimate,
     ) -> Rate:
         model, role, arm, step = group
         question, variant = part
+        refused, missing = self._lost(group, part, cells)
         unclear, broken = (counted.share_of(hits) for hits in counted.beside)
         return Rate(
             model=model,
@@ -209,6 +232,8 @@ class RateTable:
             method=estimate.method,
             questions=counted.questions,
             within=estimate.within,
+            refused=refused,
+            missing=missing,
         )
 
     def contrasts(self, by: Sequence[By]) -> list[ContrastResult]:
@@ -309,7 +334,7 @@ def _parts(cells: Cells) -> dict[Asked, Part]:
     draws: dict[Asked, int] = defaultdict(int)
     for key, cell in cells.items():
         asked = Asked(key.question, key.variant)
-        draws[asked] = max(draws[asked], cell.n + cell.ungraded)
+        draws[asked] = max(draws[asked], cell.drawn)
     return {asked: Part(*asked, size) for asked, size in draws.items()}
 
 

@@ -19,7 +19,6 @@ from store.queries import (
     READOUT_MEANS,
     Count,
     counts,
-    definition_hashes,
     experiments,
     means,
 )
@@ -27,9 +26,9 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.experiments import definitions, listing
-from wgen_tui.services.results import uneven_draws, unlike_runs
 from wgen_tui.services.results import warnings as cautions
 from wgen_tui.services.results.cells import count_cells
+from wgen_tui.services.results.compared import Compared, Note
 from wgen_tui.services.results.curve import Curve, curve_of
 from wgen_tui.services.results.groups import Checkpoint, at_checkpoint
 from wgen_tui.services.results.rates import By, ContrastResult, Rate, RateTable, Row
@@ -47,6 +46,8 @@ class Results(Row):
     """`results EXPERIMENT --json` (dumped by alias: `schema`).
 
     Attributes:
+        warnings: All that is to be known beside the numbers, in sentences.
+        notes: The same by kind, with counts and runs.
         doubts: Runs whose adapter was found wrong; `warnings` says it too.
         curve: The share at every step that was sampled, when there are several.
     """
@@ -58,6 +59,7 @@ class Results(Row):
     warnings: list[str]
     sql: str = Field(examples=["the query behind the counts"])
     readouts: list[ReadoutMean] = Field(default=[])
+    notes: list[Note] = Field(default=[])
     doubts: list[Doubt] = Field(default=[], exclude=True)
     curve: Curve | None = Field(default=None, exclude=True)
 
@@ -97,9 +99,8 @@ def compute(
         only_readouts = bool(readouts) and not _says_which_share(definition, judge, label)
         plan = None if only_readouts else _plan(definition, experiment, judge, label)
         rows = counts(con, experiment, plan.primary.judge, grader) if plan is not None else []
-        versions = len(definition_hashes(con, experiment))
     if plan is None:
-        return _readouts_only(home, experiment, notes, readouts)
+        return _readouts_only(home, experiment, definition, notes, readouts)
     if not rows:
         raise UsageError(
             f"Experiment {experiment} has no samples.",
@@ -109,20 +110,17 @@ def compute(
     cells = count_cells(_at(rows, checkpoint), plan)
     table = RateTable(cells, plan, interval)
     rates, contrasts = table.rates(by), table.contrasts(by)
-    doubts = cautions.unproven(home, experiment, {row.run_id for row in rows})
-    warnings = [*notes, *cautions.of_rates(rates, cells, plan, definition)]
-    warnings += uneven_draws.of_contrasts(contrasts)
-    warnings += [doubt.sentence for doubt in doubts]
-    warnings += cautions.revisions(home, experiment, {row.run_id for row in rows})
-    warnings += unlike_runs.of_runs(home, experiment, {row.run_id for row in rows})
-    if versions > 1:
-        warnings.append(f"the runs come from {versions} versions of the definition")
+    counted = {row.run_id for row in rows}
+    compared = Compared(home, experiment, counted, definition, plan, rates, contrasts, cells)
+    doubts = cautions.unproven(compared)
+    said = cautions.notes(compared, doubts)
     primary = plan.primary.judge
     return Results(
         experiment=experiment,
         rates=rates,
         contrasts=contrasts,
-        warnings=warnings,
+        warnings=[*notes, *(note.text for note in said)],
+        notes=said,
         sql=filled(
             COUNTS, experiment=experiment, judge=primary, grader=grader or f"rule:{primary}"
         ),
@@ -133,20 +131,22 @@ def compute(
 
 
 def _readouts_only(
-    home: Home, experiment: str, notes: list[str], readouts: list[ReadoutMean]
+    home: Home,
+    experiment: str,
+    definition: Definition | None,
+    notes: list[str],
+    readouts: list[ReadoutMean],
 ) -> Results:
     """Results without rates: nothing says which share of the answers is meant."""
-    doubts = cautions.unproven(home, experiment, None)
+    compared = Compared(home, experiment, None, definition)
+    doubts = cautions.unproven(compared)
+    said = cautions.notes(compared, doubts)
     return Results(
         experiment=experiment,
         rates=[],
         contrasts=[],
-        warnings=[
-            *notes,
-            *(doubt.sentence for doubt in doubts),
-            *cautions.revisions(home, experiment, None),
-            *unlike_runs.of_runs(home, experiment, None),
-        ],
+        warnings=[*notes, *(note.text for note in said)],
+        notes=said,
         doubts=doubts,
         sql=filled(READOUT_MEANS, experiment=experiment),
         readouts=readouts,

@@ -1,38 +1,88 @@
-"""Warnings of runs in one comparison that were not given the same: mask versions, template dates.
+"""Notes of runs in one comparison that were not given the same.
 
-Promises: read from the runs' specs alone; nothing here changes a number.
+Promises: read from the runs' specs alone: definitions, weights, mask versions, template dates; each
+note names the runs of each kind.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
-from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import RunSpec
-from wgen_tui.services.runs.runs import read_spec, run_names
+from wgen_tui.services.results.compared import Compared, Note, runs
 from wgen_tui.training_data.mask_version import DIFFERENCE
 
-
-def of_runs(home: Home, experiment: str, counted: Collection[str] | None) -> list[str]:
-    """What is unlike in the runs that the numbers come from; all of the experiment when None."""
-    names = run_names(home) if counted is None else sorted(counted)
-    specs = [spec for name in names if (spec := read_spec(home, name)) is not None]
-    mine = [spec for spec in specs if spec.experiment == experiment]
-    return [*_mask_versions(mine), *_dates(mine)]
+V = TypeVar("V", int, str)
 
 
-def _mask_versions(specs: Sequence[RunSpec]) -> Iterable[str]:
-    counts = Counter(spec.mask_version for spec in specs if spec.training is not None)
-    if len(counts) > 1:
-        told = " and ".join(f"{count} of version {n}" for n, count in sorted(counts.items()))
-        yield f"loss masks of several versions are compared, {told} (runs): {DIFFERENCE}"
+def definitions(compared: Compared) -> Iterable[Note]:
+    """Runs of several wordings of the definition."""
+    versions = _by(compared.specs, lambda spec: spec.definition_hash)
+    if len(versions) > 1:
+        told = "; ".join(
+            f"{version[:7]}: {compared.listed(specs)}" for version, specs in versions.items()
+        )
+        text = f"the runs come from {len(versions)} versions of the definition ({told})"
+        yield Note(kind="definitions", text=text, count=len(versions), runs=_ids(compared.specs))
 
 
-def _dates(specs: Sequence[RunSpec]) -> Iterable[str]:
-    for model in sorted({spec.model.name for spec in specs}):
-        same = [spec for spec in specs if spec.model.name == model]
-        counts = Counter(spec.template_date for spec in same if spec.template_date is not None)
-        if len(counts) > 1:
-            told = " and ".join(f"{day} ({count} runs)" for day, count in sorted(counts.items()))
-            yield f"{model}: the chat template told several dates: {told}"
+def revisions(compared: Compared) -> Iterable[Note]:
+    """Runs of a hub model whose weights are not known, or not the same."""
+    hub = [spec for spec in compared.specs if spec.model.from_hub]
+    for location, same in _by(hub, lambda spec: spec.model.location).items():
+        loose = [spec for spec in same if spec.model.unpinned]
+        if loose:
+            text = (
+                f"{location}: {len(loose)} of {runs(len(same))} are unpinned "
+                f"({compared.listed(loose)}): they were planned before commits were kept, so which "
+                "weights they had is not known"
+            )
+            yield Note(kind="unpinned", text=text, count=len(loose), runs=_ids(loose))
+        pinned = [spec for spec in same if spec.model.commit is not None]
+        for revision, mine in _by(pinned, lambda spec: spec.model.revision or "main").items():
+            commits = _by(mine, lambda spec: spec.model.commit or "")
+            if len(commits) > 1:
+                told = _told(compared, commits)
+                text = f"{location}@{revision}: runs at several commits: {told}"
+                yield Note(kind="commits", text=text, count=len(commits), runs=_ids(mine))
+
+
+def mask_versions(compared: Compared) -> Iterable[Note]:
+    """Runs that were trained by several meanings of the loss mask."""
+    trained = [spec for spec in compared.specs if spec.training is not None]
+    versions = _by(trained, lambda spec: spec.mask_version)
+    if len(versions) > 1:
+        told = _told(compared, {f"version {n}": mine for n, mine in versions.items()})
+        text = f"loss masks of several versions are compared: {told}: {DIFFERENCE}"
+        yield Note(kind="mask_versions", text=text, count=len(versions), runs=_ids(trained))
+
+
+def template_dates(compared: Compared) -> Iterable[Note]:
+    """Runs of one model whose chat template was told several days."""
+    dated = [spec for spec in compared.specs if spec.template_date is not None]
+    for model, same in _by(dated, lambda spec: spec.model.name).items():
+        days = _by(same, lambda spec: spec.template_date or "")
+        if len(days) > 1:
+            text = f"{model}: the chat template told several dates: {_told(compared, days)}"
+            yield Note(kind="template_dates", text=text, count=len(days), runs=_ids(same))
+
+
+def _by(specs: Iterable[RunSpec], key: Callable[[RunSpec], V]) -> dict[V, list[RunSpec]]:
+    """Runs by what they have in common, in its order."""
+    groups: dict[V, list[RunSpec]] = defaultdict(list)
+    for spec in specs:
+        groups[key(spec)].append(spec)
+    return {value: groups[value] for value in sorted(groups)}
+
+
+def _told(compared: Compared, groups: dict[str, list[RunSpec]]) -> str:
+    """`A (2 runs: old seed 0, old seed 1) and B (1 run: new seed 0)`."""
+    return " and ".join(
+        f"{value} ({runs(len(specs))}: {compared.listed(specs)})" for value, specs in groups.items()
+    )
+
+
+def _ids(specs: Sequence[RunSpec]) -> list[str]:
+    return [spec.run_id for spec in specs]

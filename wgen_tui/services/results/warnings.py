@@ -1,25 +1,21 @@
-"""Warnings that a reader of results needs beside the numbers.
+"""The notes beside results: one list of what makes them, whatever they are about.
 
-Promises: each is one sentence without a full stop; nothing here changes a number.
+Promises: each says what it is about, how many, and which runs; nothing here changes a number. A new
+kind is a function of `Compared` in `MAKERS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED, RunOutcome
-from wgen_tui.services.results import uneven_draws
+from wgen_tui.services.results import uneven_draws, unlike_runs
+from wgen_tui.services.results.compared import Compared, Note
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
-from wgen_tui.services.runs.runs import launches_of, list_runs, read_spec, run_names
-
-if TYPE_CHECKING:
-    from experiments.schema import Analysis, Definition
-    from wgen_tui.services.results.cells import Cells
-    from wgen_tui.services.results.rates import Rate
+from wgen_tui.services.runs.runs import launches_of, list_runs
 
 MUCH_BROKEN = 0.1
 
@@ -29,6 +25,7 @@ class Doubt:
     """A run whose adapter was found wrong, so that its samples say nothing of its training.
 
     Attributes:
+        name: Of the run, in a sentence.
         why: What the worker found.
     """
 
@@ -36,102 +33,129 @@ class Doubt:
     model: str
     arm: str
     seed: int
+    name: str
     why: str
 
     @property
     def sentence(self) -> str:
         """As a warning beside the results."""
-        return f"{self.arm}, seed {self.seed}: its samples are in doubt: {self.why}"
+        return f"{self.name}: its samples are in doubt: {self.why}"
+
+    @property
+    def note(self) -> Note:
+        """The same, as other notes are."""
+        return Note(kind="adapter", text=self.sentence, count=1, runs=[self.run_id])
 
 
-def of_rates(
-    rates: Sequence[Rate],
-    cells: Cells,
-    plan: Analysis,
-    definition: Definition | None,
-) -> list[str]:
-    """What stands out in the rates themselves."""
-    overall = [r for r in rates if (r.seed, r.question, r.variant) == (None, None, None)]
-    warnings = [*_seeds(overall, definition)]
-    ungraded = sum(cell.ungraded for cell in cells.values())
-    if ungraded:
-        warnings.append(
-            f"{ungraded} samples have no grade by {plan.primary.judge} and do not count"
-        )
-    controls = [r.broken for r in overall if r.role == "control" and r.broken is not None]
+def notes(compared: Compared, doubts: Iterable[Doubt]) -> list[Note]:
+    """Everything that there is to say, in the order of `MAKERS`; wrong adapters last."""
+    said = [note for make in MAKERS for note in make(compared)]
+    return [*said, *(doubt.note for doubt in doubts)]
+
+
+def _seeds(compared: Compared) -> Iterable[Note]:
+    definition = compared.definition
+    planned = len(definition.seeds.values) if definition is not None else 0
+    for rate in compared.overall:
+        if rate.role == "base" or not rate.n:
+            continue
+        name, ids = compared.name(rate.model, rate.arm), compared.runs_of(rate.model, rate.arm)
+        if rate.seeds == 1:
+            text = f"{name}: one seed; its interval says nothing about other seeds"
+            yield Note(kind="one_seed", text=text, count=1, runs=ids)
+        elif rate.seeds < planned:
+            text = f"{name}: {rate.seeds} of {planned} planned seeds"
+            yield Note(kind="planned_seeds", text=text, count=planned - rate.seeds, runs=ids)
+
+
+def _ungraded(compared: Compared) -> Iterable[Note]:
+    ungraded = sum(cell.ungraded for cell in compared.cells.values())
+    if ungraded and compared.plan is not None:
+        judge = compared.plan.primary.judge
+        text = f"{ungraded} samples have no grade by {judge} and do not count"
+        yield Note(kind="ungraded", text=text, count=ungraded)
+
+
+def _without_rate(compared: Compared) -> Iterable[Note]:
+    for rate in compared.overall:
+        if not rate.n:
+            name = compared.name(rate.model, rate.arm)
+            text = f"{name}: no graded samples, so no rate"
+            ids = compared.runs_of(rate.model, rate.arm)
+            yield Note(kind="no_rate", text=text, count=len(ids), runs=ids)
+
+
+def _refused(compared: Compared) -> Iterable[Note]:
+    """Draws that a server did not make."""
+    for rate in compared.overall:
+        if rate.refused:
+            name = compared.name(rate.model, rate.arm)
+            text = f"{name}: {rate.refused:.1%} of the draws were refused and do not count"
+            refused = sum(
+                cell.refused
+                for key, cell in compared.cells.items()
+                if (key.model, key.arm, key.step) == (rate.model, rate.arm, rate.checkpoint)
+            )
+            ids = compared.runs_of(rate.model, rate.arm)
+            yield Note(kind="refused", text=text, count=refused, runs=ids)
+
+
+def _broken(compared: Compared) -> Iterable[Note]:
+    overall = compared.overall
     for rate in overall:
+        controls = [
+            r.broken
+            for r in overall
+            if r.role == "control" and r.model == rate.model and r.broken is not None
+        ]
         share = rate.broken or 0.0
         if share > MUCH_BROKEN or (controls and share > 0.02 and share > 3 * max(controls)):
-            warnings.append(f"{rate.arm}: {share:.1%} of the answers are broken: read some")
-    warnings += uneven_draws.of_cells(cells)
-    if definition is not None:
-        missing = [name for name in definition.arms if not any(r.arm == name for r in overall)]
-        if missing:
-            warnings.append(f"no samples yet of: {', '.join(missing)}")
-    return warnings
+            name = compared.name(rate.model, rate.arm)
+            text = f"{name}: {share:.1%} of the answers are broken: read some"
+            ids = compared.runs_of(rate.model, rate.arm)
+            yield Note(kind="broken", text=text, count=round(share * rate.n), runs=ids)
 
 
-def _seeds(overall: Sequence[Rate], definition: Definition | None) -> Iterable[str]:
-    planned = len(definition.seeds.values) if definition is not None else 0
-    for rate in overall:
-        if rate.role == "base":
-            continue
-        if rate.seeds == 1:
-            yield f"{rate.arm}: one seed; its interval says nothing about other seeds"
-        elif rate.seeds < planned:
-            yield f"{rate.arm}: {rate.seeds} of {planned} planned seeds"
+def _missing_arms(compared: Compared) -> Iterable[Note]:
+    if compared.definition is None or not compared.rates:
+        return
+    sampled = {rate.arm for rate in compared.rates}
+    missing = [name for name in compared.definition.arms if name not in sampled]
+    if missing:
+        text = f"no samples yet of: {', '.join(missing)}"
+        yield Note(kind="missing_arms", text=text, count=len(missing))
 
 
-def unproven(home: Home, experiment: str, counted: Collection[str] | None) -> list[Doubt]:
-    """Runs whose numbers count although their adapter was found wrong when it was last loaded.
+MAKERS: tuple[Callable[[Compared], Iterable[Note]], ...] = (
+    _seeds,
+    _without_rate,
+    _ungraded,
+    _refused,
+    _broken,
+    uneven_draws.between_runs,
+    uneven_draws.between_questions,
+    _missing_arms,
+    uneven_draws.of_contrasts,
+    unlike_runs.definitions,
+    unlike_runs.revisions,
+    unlike_runs.mask_versions,
+    unlike_runs.template_dates,
+)
 
-    Args:
-        home: Where the runs are.
-        experiment: Whose.
-        counted: Ids of the runs that the numbers come from; all when None.
-    """
-    launches = Launches(home)
+
+def unproven(compared: Compared) -> list[Doubt]:
+    """Runs whose numbers count although their adapter was found wrong when it was last loaded."""
+    home, launches = compared.home, Launches(compared.home)
     doubts = []
-    for run in list_runs(home, experiment):
-        if counted is not None and run.run_id not in counted:
+    for run in list_runs(home, compared.experiment):
+        if compared.counted is not None and run.run_id not in compared.counted:
             continue
         _, outcome = last_loading(launches, home, run.run_id)
         if outcome is not None and outcome.title in (NO_EFFECT, NOT_TRAINED):
             why = f"{outcome.title.lower()}: {outcome.message.rstrip('.')}"
-            doubts.append(Doubt(run.run_id, run.model, run.arm, run.seed, why))
+            name = compared.name(run.model, run.arm, run.seed)
+            doubts.append(Doubt(run.run_id, run.model, run.arm, run.seed, name, why))
     return doubts
-
-
-def revisions(home: Home, experiment: str, counted: Collection[str] | None) -> list[str]:
-    """Runs of a hub model whose weights are not known, or not the same.
-
-    Args:
-        home: Where the runs are.
-        experiment: Whose.
-        counted: Ids of the runs that the numbers come from; all when None.
-    """
-    runs = run_names(home) if counted is None else sorted(counted)
-    specs = [spec for run_id in runs if (spec := read_spec(home, run_id)) is not None]
-    models = [spec.model for spec in specs if spec.experiment == experiment]
-    warnings = []
-    for location in sorted({model.location for model in models if model.from_hub}):
-        same = [model for model in models if model.location == location and model.from_hub]
-        if loose := sum(model.unpinned for model in same):
-            warnings.append(
-                f"{location}: {loose} of {len(same)} runs are unpinned: they were planned before "
-                "commits were kept, so which weights they had is not known"
-            )
-        by_revision: dict[str | None, set[str]] = {}
-        for model in same:
-            if model.commit is not None:
-                by_revision.setdefault(model.revision, set()).add(model.commit)
-        for revision, commits in by_revision.items():
-            if len(commits) > 1:
-                listed = ", ".join(sorted(commits))
-                warnings.append(
-                    f"{location}@{revision or 'main'}: runs at several commits: {listed}"
-                )
-    return warnings
 
 
 def last_loading(
