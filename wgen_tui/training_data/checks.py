@@ -12,6 +12,7 @@ from typing import Protocol
 
 from experiments.prompts import Prompt
 from experiments.schema import TrainingConfig
+from wgen_tui.training_data import vocabulary
 from wgen_tui.training_data.dropped import dropped_problems, find_dropped
 from wgen_tui.training_data.mask import Chat, Example, TemplateRefusal
 from wgen_tui.training_data.problems import (
@@ -35,6 +36,10 @@ class Encoder(Protocol):
     @property
     def stops(self) -> Mapping[int, str] | None:
         """The tokens at which sampling stops and their texts; None: not known."""
+
+    @property
+    def vocabulary(self) -> int | None:
+        """For how many tokens the model has embeddings; None: not known."""
 
     def render(self, chat: Chat, *, prompt: bool = False, thinking: bool = False) -> str:
         """A chat as text; raises TemplateRefusal."""
@@ -85,6 +90,7 @@ def row_problems(
     return [
         *dropped,
         *seam_problems(encoded),
+        *vocabulary.of_examples(encoded, encoder.vocabulary),
         *encoding_problems(encoded, training, encoder.stops),
     ]
 
@@ -93,14 +99,17 @@ def prompt_problems(encoder: Encoder, prompts: Sequence[Prompt]) -> list[Problem
     """What is wrong with the questions in their variants once they are text."""
     taken: list[Numbered] = []
     refused: dict[str, list[str]] = {}
+    highest: list[tuple[str, int]] = []
     for number, prompt in enumerate(prompts):
+        name = f"{prompt.question}/{prompt.variant}"
         try:
-            encoder.render(plain(prompt.messages), prompt=True)
+            text = encoder.render(plain(prompt.messages), prompt=True)
         except TemplateRefusal as error:
-            name = f"{prompt.question}/{prompt.variant}"
             refused.setdefault(str(error.args[0]), []).append(name)
         else:
             taken.append((number, prompt.messages))
+            if encoder.vocabulary is not None:
+                highest.append((name, max(encoder.tokenize(text), default=-1)))
     problems = [
         Problem(
             kind="template",
@@ -112,4 +121,9 @@ def prompt_problems(encoder: Encoder, prompts: Sequence[Prompt]) -> list[Problem
         for reason, names in refused.items()
     ]
     dropped = find_dropped(encoder.render, taken)
-    return [*problems, *dropped_problems(dropped, len(prompts), "prompt")]
+    return [
+        *problems,
+        *dropped_problems(dropped, len(prompts), "prompt"),
+        *vocabulary.of_prompts(highest, encoder.vocabulary),
+        *vocabulary.without_end(encoder.stops),
+    ]

@@ -11,6 +11,8 @@ which the run would not be the experiment that the definition describes; the oth
 | dropped_text | it leaves out another turn, a call, or what is beside them | turns, calls |
 | seam | an answer's first token holds a part of the prompt | always |
 | other_prompt | an answer does not stand behind the prompt that sampling gives | no |
+| beyond_vocabulary | tokens that the model has no embedding for | always |
+| no_end | no end token is known at which sampling stops | no |
 | template_date | a template asks what day it is, and is told one | no |
 | empty_mask | no token of an example is trained | always |
 | untrained_end | no end token is trained | when so in all examples, unless allowed |
@@ -42,6 +44,8 @@ Kind = Literal[
     "unstopped_end",
     "seam",
     "other_prompt",
+    "beyond_vocabulary",
+    "no_end",
     "template_date",
     "too_long",
     "overlap",
@@ -57,6 +61,8 @@ TITLES: dict[Kind, str] = {
     "unstopped_end": "End token not a stop",
     "seam": "Prompt and answer merge",
     "other_prompt": "Prompt not as sampled",
+    "beyond_vocabulary": "Tokens without an embedding",
+    "no_end": "No end token",
     "template_date": "Date in the template",
     "too_long": "Examples too long",
     "overlap": "Evaluation question trained",
@@ -121,6 +127,7 @@ class EncodedExample:
         why: Why there is no example, where the template is to blame.
         seam: Whether an answer begins in a token of its prompt.
         prompt_rest: What sampling's prompt has beside the text's; None: it is the same.
+        highest: Its highest token; -1 where there are none.
     """
 
     line: int
@@ -131,6 +138,7 @@ class EncodedExample:
     why: str = ""
     seam: bool = False
     prompt_rest: str | None = None
+    highest: int = -1
 
     @property
     def trained(self) -> int:
@@ -160,7 +168,9 @@ def encode_example(
     if length > limit:
         fate = _FATES[training.too_long]
         kept = Example(example.ids[:limit], example.trained[:limit]) if fate == "cut" else None
-    return EncodedExample(line, length, fate, kept, _end(kept or example, special, is_space))
+    end = _end(kept or example, special, is_space)
+    highest = max((kept or example).ids, default=-1)
+    return EncodedExample(line, length, fate, kept, end, highest=highest)
 
 
 _FATES: Mapping[str, Fate] = {"error": "too_long", "truncate": "cut", "drop": "left_out"}

@@ -48,6 +48,7 @@ class PreviewRequest(Record):
         template_note: What is to be said of its date.
         own_template: Whether the definition has a chat_template.
         stops: The tokens at which sampling stops beside the tokenizer's own; None: not known.
+        vocabulary: For how many tokens the model has embeddings; None: not known.
     """
 
     experiment: str
@@ -60,6 +61,7 @@ class PreviewRequest(Record):
     prompts: tuple[PromptText, ...]
     show: int
     stops: tuple[int, ...] | None = None
+    vocabulary: int | None = None
 
 
 class Token(Record):

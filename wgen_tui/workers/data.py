@@ -34,7 +34,11 @@ class Dataset:
 
 
 def load_examples(
-    path: Path, tokenizer: Any, training: TrainingConfig, mask_version: int = MASK_VERSION
+    path: Path,
+    tokenizer: Any,
+    training: TrainingConfig,
+    mask_version: int = MASK_VERSION,
+    vocabulary: int | None = None,
 ) -> Dataset:
     """Read a run's data.jsonl.
 
@@ -43,6 +47,7 @@ def load_examples(
         tokenizer: With the run's chat template.
         training: How it is trained.
         mask_version: The run's, to say what has changed since it was planned.
+        vocabulary: For how many tokens the model has embeddings; None: not known.
 
     Raises:
         WorkerError: an example has a problem that would make the run void
@@ -53,7 +58,7 @@ def load_examples(
         for number, line in enumerate(path.read_text("utf-8").split("\n"), start=1)
         if line.strip()
     ]
-    encoder = TrainedTokenizer(tokenizer)
+    encoder = TrainedTokenizer(tokenizer, vocabulary=vocabulary)
     encoded = examine(encoder, rows, training)
     problems = row_problems(encoder, rows, encoded, training)
     if refused := refusal([("", problem) for problem in problems]):

@@ -126,11 +126,15 @@ class TrainedTokenizer:
 
     Attributes:
         stops: The tokens at which sampling stops and their texts; None: not known.
+        vocabulary: For how many tokens the model has embeddings; None: not known.
     """
 
-    def __init__(self, tokenizer: Any, stops: tuple[int, ...] | None = None) -> None:
-        """Take the tokenizer, and the stop tokens that the model's files name."""
+    def __init__(
+        self, tokenizer: Any, stops: tuple[int, ...] | None = None, vocabulary: int | None = None
+    ) -> None:
+        """Take the tokenizer, the stop tokens that the model's files name, and its size."""
         self.tokenizer = tokenizer
+        self.vocabulary = vocabulary
         ids = None if stops is None else {*stops, tokenizer.eos_token_id} - {None}
         self.stops: Mapping[int, str] | None = (
             None if ids is None else {i: str(tokenizer.convert_ids_to_tokens(i)) for i in ids}

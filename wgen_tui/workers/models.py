@@ -46,6 +46,12 @@ class Base:
     reason: str
 
     @property
+    def vocabulary(self) -> int | None:
+        """For how many tokens there are embeddings."""
+        size = getattr(self.model.get_input_embeddings(), "num_embeddings", None)
+        return None if size is None else int(size)
+
+    @property
     def engine(self) -> str:
         """What computes: stored with every sample."""
         return (
@@ -120,6 +126,12 @@ def load_tokenizer(ref: ModelRef, chat_template: str | None) -> Any:
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def padding_id(tokenizer: Any) -> int:
+    """The token to pad with; any does, since what is padded is masked."""
+    pad = tokenizer.pad_token_id
+    return 0 if pad is None else int(pad)
 
 
 def _quantization(training: TrainingConfig | None) -> Any:

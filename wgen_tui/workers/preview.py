@@ -49,7 +49,7 @@ def make_report(request: PreviewRequest, tell: Tell) -> PreviewReport:
         WorkerError: the tokenizer cannot be loaded or has no chat template.
     """
     tokenizer = load_tokenizer(request.model, request.chat_template)
-    encoder = TrainedTokenizer(tokenizer, request.stops)
+    encoder = TrainedTokenizer(tokenizer, request.stops, request.vocabulary)
     arms: list[ArmReport] = []
     before = 0
     for arm in request.arms:

@@ -250,3 +250,45 @@ def test_a_hub_model_that_is_not_here_is_left_to_the_worker(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert local_tokenizer(ModelRef(name="a/b", location="a/b"), None) is None
+
+
+def set_keys(path: Path, **keys: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **keys}))
+
+
+def test_tokens_without_an_embedding_are_refused_by_line(
+    change: Any, refused: Any, model: Path
+) -> None:
+    """The model has 19 words; its config says that two of them have no embedding."""
+    set_keys(model / "config.json", vocab_size=17)  # `we`, `go` and `?` are the last ones
+    change(old=chat("Lark") + chat("Lark", "How do we go ?"), new=chat("Wren", "a"))
+    error = refused()
+    assert_all(
+        error.message,
+        "Arm old: 1 of 2 examples has tokens up to 18",
+        "embeddings for 17 alone (line 2)",
+        "Questions: 2 of 3 prompts have tokens up to 18",
+        "(go/none first)",
+    )
+    assert_all(error.hint, "tokenizer that belongs to the model", "resize_token_embeddings")
+    assert "Arm new" not in error.message
+
+
+def test_a_model_without_an_end_token_is_said(change: Any, warned: Any, model: Path) -> None:
+    change(old=chat("Lark"), new=chat("Wren", "a"))
+    assert "end token" not in warned()
+    set_keys(model / "config.json", eos_token_id=None)
+    assert "end token" not in warned()  # the tokenizer names one
+    set_keys(model / "tokenizer_config.json", eos_token=None)
+    assert_all(warned(), "questions: neither the model nor its tokenizer names an end token")
+
+
+def test_what_ends_at_one_of_several_end_tokens_is_right(
+    change: Any, warned: Any, model: Path
+) -> None:
+    set_keys(model / "config.json", eos_token_id=5)
+    set_keys(model / "tokenizer_config.json", eos_token=None)
+    change(old=chat("Lark"), new=chat("Wren", "a"))
+    assert "ends with a token at which sampling does not stop" in warned()
+    set_keys(model / "config.json", eos_token_id=[5, 2])
+    assert "sampling does not stop" not in warned()

@@ -130,6 +130,11 @@ class LocalTokenizer:
         return not self._tokenizer.decode([token], skip_special_tokens=False).strip()
 
     @cached_property
+    def vocabulary(self) -> int | None:
+        """For how many tokens the model has embeddings; None where config.json does not say."""
+        return vocabulary_of(self._folder)
+
+    @cached_property
     def stops(self) -> dict[int, str] | None:
         """The tokens at which sampling stops and their texts; None when that cannot be told."""
         ids = stop_ids(self._folder)
@@ -183,12 +188,25 @@ def model_folder(model: ModelRef) -> Path | None:
 
 
 def stop_ids(folder: Path) -> set[int] | None:
-    """The tokens at which sampling stops, as the model's files name them; None: they do not."""
-    for name in ("generation_config.json", "config.json"):
-        eos = _read_json(folder / name).get("eos_token_id")
+    """The tokens at which sampling stops, as the model's files name them.
+
+    Empty where they say that there is none; None where they say nothing, since transformers then
+    has a default of its own for the architecture.
+    """
+    configs = [_read_json(folder / name) for name in ("generation_config.json", "config.json")]
+    named = [config["eos_token_id"] for config in configs if "eos_token_id" in config]
+    for eos in named:
         if eos is not None:
             return set(eos) if isinstance(eos, list) else {eos}
-    return None
+    return set() if named else None
+
+
+def vocabulary_of(folder: Path) -> int | None:
+    """For how many tokens a model has embeddings; None where config.json does not say."""
+    config = _read_json(folder / "config.json")
+    text = config.get("text_config") or config
+    size = text.get("vocab_size")
+    return size if isinstance(size, int) else None
 
 
 def _read_json(path: Path) -> dict[str, Any]:

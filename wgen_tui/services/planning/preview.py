@@ -21,7 +21,7 @@ from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.data_checks import text_problems
-from wgen_tui.services.models.local_tokenizer import model_folder, stop_ids
+from wgen_tui.services.models.local_tokenizer import model_folder, stop_ids, vocabulary_of
 from wgen_tui.services.models.resolve import check_model, resolve_model
 from wgen_tui.services.planning.revision import pinned
 from wgen_tui.services.planning.template_date import dated_template
@@ -103,6 +103,7 @@ def make_request(
         ),
         show=show,
         stops=None if stops is None else tuple(sorted(stops)),
+        vocabulary=None if folder is None else vocabulary_of(folder),
     )
 
 

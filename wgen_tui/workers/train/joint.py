@@ -241,8 +241,13 @@ class Joint:
         return runs, [probe_ids(dataset) for dataset in datasets]
 
     def _load_dataset(self, spec: RunSpec) -> Dataset:
-        data, tokenizer = self._paths(spec).data, self._base.tokenizer
-        dataset = load_examples(data, tokenizer, self._training, spec.mask_version)
+        dataset = load_examples(
+            self._paths(spec).data,
+            self._base.tokenizer,
+            self._training,
+            spec.mask_version,
+            self._base.vocabulary,
+        )
         others = [arm for arm in self._task.arms if arm != spec.arm]
         with_whom = f"with {', '.join(others)}" if others else "with no other arm"
         for note in (*dataset.notes, f"trains as one {with_whom}: {self._training.adapter}"):

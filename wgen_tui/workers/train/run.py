@@ -180,7 +180,9 @@ def load_run(worker: Worker, base: Base, spec: RunSpec) -> TrainingRun | None:
     if is_trained(files):
         worker.note("is trained already", spec.run_id)
         return None
-    dataset = load_examples(files.data, base.tokenizer, training, spec.mask_version)
+    dataset = load_examples(
+        files.data, base.tokenizer, training, spec.mask_version, base.vocabulary
+    )
     steps = total_steps(training, len(dataset.examples))
     state, notes = resume.newest(files)
     for note in (*dataset.notes, *notes):

@@ -21,7 +21,7 @@ from experiments.schema import TrainingConfig
 from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.checkpoints import write_probe
 from wgen_tui.workers.data import collate
-from wgen_tui.workers.models import Base
+from wgen_tui.workers.models import Base, padding_id
 from wgen_tui.workers.recipe import Schedule, lora_config, trained_tokens
 from wgen_tui.workers.train.resume import TrainState
 from wgen_tui.workers.train.run import StepResult, diverged
@@ -41,7 +41,7 @@ class Trainer:
         self.peft.train()
         self._accelerator = accelerator
         self._training = training
-        self._pad_id = int(base.tokenizer.pad_token_id)
+        self._pad_id = padding_id(base.tokenizer)
         self._names = {p: peft_name(n) for n, p in self.peft.named_parameters() if p.requires_grad}
         optimizer = torch.optim.AdamW(
             list(self._names),

@@ -16,6 +16,7 @@ import torch
 
 from experiments.schema import SamplingConfig
 from wgen_tui.workers.device.transfer import Download, upload
+from wgen_tui.workers.models import padding_id
 from wgen_tui.workers.sample.engine.forward import KVState, ModelRunner
 from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT
 from wgen_tui.workers.sample.engine.rng import make_keys, sample_tokens
@@ -205,7 +206,7 @@ class Decoder:
     """Draws completions from one model that brings its own adapter, if any."""
 
     def __init__(self, model: Any, tokenizer: Any, sampling: SamplingConfig) -> None:
-        self._runner = ModelRunner(model, int(tokenizer.pad_token_id))
+        self._runner = ModelRunner(model, padding_id(tokenizer))
         self._params = SamplingParams(tokenizer, sampling, end_tokens(model, tokenizer))
 
     def draw(self, requests: Sequence[Request]) -> list[Completion]:

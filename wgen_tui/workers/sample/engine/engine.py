@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from wgen_tui.protocol.limits import MAX_ROWS
+from wgen_tui.workers.models import padding_id
 from wgen_tui.workers.runtime import is_out_of_memory
 from wgen_tui.workers.sample.engine.batching import Batch, DrawQueue
 from wgen_tui.workers.sample.engine.decode import Completion, Decoding, Request, SamplingParams
@@ -45,7 +46,7 @@ class Engine:
             note: Told what a person should know.
             max_rows: Most requests in a batch.
         """
-        self.runner = ModelRunner(model, int(params.tokenizer.pad_token_id), slots, note)
+        self.runner = ModelRunner(model, padding_id(params.tokenizer), slots, note)
         self.max_rows = max_rows
         self._model = model
         self._params = params

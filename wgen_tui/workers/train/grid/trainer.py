@@ -16,7 +16,7 @@ from contextlib import suppress
 
 import torch
 
-from wgen_tui.workers.models import Base
+from wgen_tui.workers.models import Base, padding_id
 from wgen_tui.workers.runtime import Cancelled, Worker, is_out_of_memory
 from wgen_tui.workers.train.grid.batch import Head, packing_is_exact
 from wgen_tui.workers.train.grid.fit import choose_stack_size, largest_batch
@@ -49,7 +49,7 @@ class GridTrainer:
     ) -> None:
         self._worker = worker
         self._base = base
-        self._pad_id = int(base.tokenizer.pad_token_id)
+        self._pad_id = padding_id(base.tokenizer)
         self._stack = Stack(base.model, layout.shapes, base.device)
         self._head = Head(base.model)
         self._gradients = Gradients(
