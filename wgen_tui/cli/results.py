@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import click
 
-from wgen_tui.cli.output import NOTHING, emit_json, json_option, pass_home, say, table, tell
+from wgen_tui.cli.output import (
+    NOTHING,
+    emit_json,
+    json_option,
+    pass_home,
+    say,
+    table,
+    tell,
+    wrapped_line,
+)
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 
@@ -21,7 +30,8 @@ if TYPE_CHECKING:
     from wgen_tui.services.statistics.intervals import Interval
 
 BAR = 20  # cells from 0 to 1
-WIDE = 110  # a narrower terminal shows no bar, so that no number breaks over lines
+WIDE = 110  # a narrower terminal shows less in a line, so that no number breaks over lines
+NO_OTHER_SEEDS = "the interval is within {} and says nothing about other seeds"
 METRIC_CELLS = 24
 
 
@@ -122,27 +132,44 @@ def _show_rates(results: Results, rates: list[Rate], extra: Sequence[str]) -> No
     several = len({(rate.model, rate.checkpoint) for rate in rates}) > len(
         {rate.model for rate in rates} | {rate.arm for rate in rates}
     )
-    models, bars = _models(rates), _is_wide()
-    head = [*models, "arm", *(["step"] if several else []), *extra, "seeds", "n"]
-    bar_head = ["0 to 1"] if bars else []
+    models, wide = _models(rates), _is_wide()
+    first = results.rates[0]
+    share = first.metric if wide else "share"
     lost = [name for name in ("refused", "missing") if any(getattr(r, name) for r in rates)]
+    head = [*models, "arm", *(["step"] if several else []), *extra, "seeds", "n", share, "95%"]
     table(
-        [*head, results.rates[0].metric, "95%", *bar_head, "unclear", "broken", *lost],
+        [*head, *(["0 to 1"] if wide else []), "unclear", "broken", *lost],
         [
             (
                 *(getattr(rate, name) for name in models),
                 rate.arm,
                 *([rate.checkpoint] if several else []),
                 *(getattr(rate, name) for name in extra),
-                *(rate.seeds, rate.n, percent(rate.rate), between(rate)),
-                *([bar(rate)] if bars else []),
+                rate.seeds if wide or not rate.within else _few(rate.within),
+                *(rate.n, percent(rate.rate)),
+                *([between(rate), bar(rate)] if wide else [_short(rate)]),
                 *(percent(rate.unclear), percent(rate.broken)),
                 *(percent(getattr(rate, name)) for name in lost),
             )
             for rate in rates
         ],
-        title=results.experiment,
+        title=f"{results.experiment}: share of {first.metric} by {first.judge}",
     )
+    if not wide:
+        for within in dict.fromkeys(rate.within for rate in rates if rate.within):
+            _tell_below(f"{_few(within)}: {NO_OTHER_SEEDS.format(within)}")
+
+
+def _few(within: str) -> str:
+    """In the place of a number of seeds, where the interval is not over seeds."""
+    return "1 run" if within == "one run" else "runs"
+
+
+def _short(rate: Rate) -> str:
+    """The interval in few cells."""
+    if rate.low is None or rate.high is None:
+        return NOTHING
+    return f"{100 * rate.low:.1f}–{percent(rate.high)}"
 
 
 def _models(rows: Sequence[Rate] | Sequence[ContrastResult] | Sequence[ReadoutMean]) -> list[str]:
@@ -188,26 +215,43 @@ def _wanted(row: Rate | ContrastResult, by: tuple[str, ...]) -> bool:
 
 
 def _show_contrasts(contrasts: list[ContrastResult], extra: list[str]) -> None:
-    """The differences; what a p must not be read without stands below them, by number."""
-    models = _models(contrasts)
-    cautions = list(dict.fromkeys(item.p_caution for item in contrasts if item.p_caution))
+    """The differences; what a number must not be read without stands below them, numbered."""
+    models, wide, below = _models(contrasts), _is_wide(), list[str]()
+
+    def marked(number: str, caution: str | None) -> str:
+        if not caution:
+            return number
+        if caution not in below:
+            below.append(caution)
+        return f"{number} [{below.index(caution) + 1}]"
+
+    def interval(item: ContrastResult) -> str:
+        if wide or not item.within:
+            return between(item, points)
+        shown = f"{points(item.low)} to {points(item.high)}"
+        return marked(shown, NO_OTHER_SEEDS.format(item.within))
+
     table(
         [*models, "arm", "minus", *extra, "points", "95%", "p", "least p", "Holm"],
         [
             (
                 *(getattr(item, name) for name in models),
                 *(item.arm, item.control, *(getattr(item, name) for name in extra)),
-                points(item.difference),
-                between(item, points),
-                chance(item.p)
-                + (f" [{cautions.index(item.p_caution) + 1}]" if item.p_caution else ""),
+                *(points(item.difference), interval(item)),
+                marked(chance(item.p), item.p_caution),
                 *(chance(item.p_min), chance(item.p_holm)),
             )
             for item in contrasts
         ],
     )
-    for number, caution in enumerate(cautions, 1):
-        tell(f"[{number}] {caution}")
+    for number, caution in enumerate(below, 1):
+        _tell_below(f"[{number}] {caution}")
+
+
+def _tell_below(text: str) -> None:
+    """A line below a table, on stdout as that is; on a terminal it breaks between words."""
+    terminal = sys.stdout.isatty()
+    tell(wrapped_line(text, shutil.get_terminal_size().columns) if terminal else text)
 
 
 def percent(value: float | None) -> str:
