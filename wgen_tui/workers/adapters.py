@@ -20,6 +20,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file
 
+from wgen_tui.workers.runtime import WorkerError
+
 PREFIX = "base_model.model."
 # Keys of adapter_config.json that change the sum W + s·B·A, with the values that leave it alone.
 PLAIN: Mapping[str, tuple[Any, ...]] = {
@@ -78,12 +80,18 @@ def new_adapter(model: Any, config: LoraConfig, seed: int) -> tuple[Adapter, Lor
 
     Raises:
         NotStackable: PEFT put the adapter on something else than linear modules.
+        WorkerError: PEFT does not put it on this model.
     """
     set_seed(seed)
-    peft = get_peft_model(model, config)
+    try:
+        peft = get_peft_model(model, config)
+    except ValueError as error:
+        raise WorkerError(f"PEFT refuses the adapter: {error}", title="LoRA targets") from error
     try:
         weights: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
         for name, layer in lora_layers(peft).items():
+            if hasattr(layer, "parameter_name"):  # the experts of a mixture, in one tensor
+                raise NotStackable(f"{name} has an adapter on a parameter")
             if len(layer.lora_embedding_A):
                 raise NotStackable(f"{name} is an embedding")
             a, b = layer.lora_A["default"].weight, layer.lora_B["default"].weight

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from wgen_tui.paths import RunPaths
 from wgen_tui.protocol.record import Record, now, sync_folder, write_record
@@ -85,6 +85,18 @@ def write_probe(folder: Path, ids: torch.Tensor, logits: torch.Tensor) -> None:
     index = torch.arange(0, len(logits), stride)
     kept = logits.detach().float().cpu()[index].contiguous()
     save_file({"ids": ids.cpu(), "index": index, "logits": kept}, folder / PROBE)
+
+
+def idle_modules(folder: Path) -> list[str]:
+    """The modules of a LoRA whose B is zero, so that they change nothing."""
+    if not (folder / ADAPTER).is_file():
+        return []
+    end = ".lora_B.weight"
+    return sorted(
+        name.removesuffix(end).removeprefix("base_model.model.")
+        for name, tensor in load_file(folder / ADAPTER).items()
+        if name.endswith(end) and not tensor.any()
+    )
 
 
 def _seal(path: Path) -> str:

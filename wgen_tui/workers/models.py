@@ -24,6 +24,8 @@ from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.workers.runtime import WorkerError, is_disk_full, is_out_of_memory
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+# What of a configuration draws at random in training, beside modules of dropout.
+RANDOM_RATES = ("attention_dropout", "router_jitter_noise", "input_jitter_noise")
 SMALL = 20_000_000  # parameters; below, more than one CPU thread costs more than it gives
 
 
@@ -165,6 +167,14 @@ def _attention(model: Any) -> str:
     if chosen == "sdpa":
         return "sdpa attention (PyTorch's own: exact, no extra package)"
     return f"{chosen} attention (this architecture has no sdpa in transformers)"
+
+
+def drops_at_random(model: Any) -> bool:
+    """Whether the base itself drops anything while it trains, as its configuration says."""
+    config = getattr(model, "config", None)
+    rates = [getattr(config, name, 0.0) or 0.0 for name in RANDOM_RATES]
+    rates += [module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)]
+    return any(rates)
 
 
 def load_base(

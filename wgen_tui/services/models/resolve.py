@@ -7,7 +7,8 @@ with the command or edit that mends it. Never prints a token.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.models.endpoints import names_endpoint, resolve_served
 from wgen_tui.services.models.hub import ask_hub, download_command, offline
+from wgen_tui.services.models.support import refuse_architecture
 
 EMBEDDED = "tiny-world"
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
@@ -25,9 +27,13 @@ PICKLES = ("pytorch_model*.bin",)
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What is known of a base model without loading it; None where only loading tells."""
+    """What is known of a base model without loading it; None where only loading tells.
 
-    model_type: str | None = None
+    Attributes:
+        config: Its config.json, that of the text part where it has several.
+    """
+
+    config: Mapping[str, Any] = field(default_factory=dict)
     has_chat_template: bool | None = None
     vocab: int | None = None
     context_length: int | None = None
@@ -92,14 +98,18 @@ def check_model(ref: ModelRef, chat_template: str | None) -> ModelFacts:
 
     Raises:
         UsageError: weights, tokenizer or chat template are missing, or a hub model is absent,
-            gated, or not here while offline. A served model is its server's affair.
+            gated, or not here while offline, or its architecture cannot be sampled. A served
+            model is its server's affair.
     """
     if ref.endpoint is not None:
         return ModelFacts()
     folder = Path(ref.location)
     if folder.is_absolute():
-        return _check_folder(ref, folder, chat_template)
-    return _check_hub(ref, chat_template)
+        facts = _check_folder(ref, folder, chat_template)
+    else:
+        facts = _check_hub(ref, chat_template)
+    refuse_architecture(ref.name, facts.config)
+    return facts
 
 
 def _check_folder(ref: ModelRef, folder: Path, chat_template: str | None) -> ModelFacts:
@@ -160,7 +170,7 @@ def _read_facts(folder: Path) -> ModelFacts:
     text = config.get("text_config", config)
     tokenizer = _read_json(folder / "tokenizer_config.json")
     return ModelFacts(
-        model_type=config.get("model_type"),
+        config=text,
         has_chat_template=bool(tokenizer.get("chat_template"))
         or (folder / "chat_template.jinja").is_file(),
         vocab=text.get("vocab_size"),

@@ -21,6 +21,7 @@ from wgen_tui.protocol.runs import ModelRef, RunSpec
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.data_checks import check_targets, check_texts, check_tokens
 from wgen_tui.services.models.resolve import check_model, resolve_model
+from wgen_tui.services.models.support import refuse_all_linear
 from wgen_tui.services.planning.disk import disk_warnings, planned_mb
 from wgen_tui.services.planning.endpoint_status import endpoint_warnings
 from wgen_tui.services.planning.revision import lowest_mask_version, pinned
@@ -134,13 +135,14 @@ def make_plan(
             trust_pickle=options.trust_pickle,
         )
         model, pins = pinned(home, definition.slug, model)
-        check_model(model, definition.chat_template)
+        facts = check_model(model, definition.chat_template)
         warnings += pins
         if model.endpoint is not None:
             _refuse_training(model, [arm for arm in options.arms or () if arm != BASE_ARM])
             warnings += _served_warnings(home, model, definition, examples)
             specs += make_specs(definition, model, {}, seeds)
             continue
+        refuse_all_linear(model.name, facts.config, definition.training)
         check_targets(definition.training, model)
         template = dated_template(home, definition, model)
         warnings += [template.note] if template.note else []

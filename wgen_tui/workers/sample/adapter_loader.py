@@ -20,6 +20,7 @@ from wgen_tui.protocol.runs import CheckpointManifest
 from wgen_tui.run_files.manifests import checkpoints
 from wgen_tui.workers.adapters import Adapter, NotStackable, read_adapter
 from wgen_tui.workers.models import Base
+from wgen_tui.workers.module_calls import ModuleCalls
 from wgen_tui.workers.poly import read_task
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.sample.adapter_proof import Probe, check_files, prove, read_probe
@@ -77,6 +78,7 @@ class AdapterLoader:
         self._fallback_probe = fallback_probe
         self._limit = limit
         self._slots = AdapterSlots(base.model)
+        self._calls = ModuleCalls(base.model)
         self.engine = Engine(base.model, params, self._slots, worker.note, max_rows)
 
     @contextmanager
@@ -126,9 +128,11 @@ class AdapterLoader:
         check_files(self._folder(work), self._manifest(work), work.run.run_id)
         task = work.run.spec.task
         try:
-            if task is None:
-                return read_adapter(self._folder(work))
-            return read_task(self._folder(work), task.index)
+            folder = self._folder(work)
+            adapter = read_adapter(folder) if task is None else read_task(folder, task.index)
+            if why := self._calls.why_not_stacked(adapter.weights):
+                raise NotStackable(why)
+            return adapter
         except NotStackable as why:
             note = f"the adapter of step {work.step} is sampled by itself, with PEFT: {why}"
             self._worker.note(note, work.run.run_id)

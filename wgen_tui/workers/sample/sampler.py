@@ -28,6 +28,7 @@ from wgen_tui.workers.sample.adapter_proof import LIMITS
 from wgen_tui.workers.sample.engine.decode import Request, SamplingParams, end_tokens
 from wgen_tui.workers.sample.engine.engine import Engine
 from wgen_tui.workers.sample.engine.forward import free_memory, rows_that_fit
+from wgen_tui.workers.sample.engine.state_check import refuse_lost_state
 from wgen_tui.workers.sample.prompts import tokenize_prompts, tokenize_readouts
 from wgen_tui.workers.sample.readouts import read_all, readout_rows
 from wgen_tui.workers.sample.run_progress import (
@@ -59,6 +60,7 @@ class Sampler:
         self._base = base
         self._stage = stage
         self._prompts = tokenize_prompts(base, stage)
+        refuse_lost_state(base)
         self._readouts = {item.spec: item for item in tokenize_readouts(base, stage)}
         tokens = [prompt.ids for prompt in self._prompts.values()]
         tokens += [readout.ids for readout in self._readouts.values()]
@@ -183,7 +185,9 @@ class Sampler:
         todo = [(work, reading_id) for work in running for reading_id in work.readings]
         prompts = [(work.readings[reading_id], work.slot) for work, reading_id in todo]
         longest = max((len(prompt.ids) for prompt, _ in prompts), default=1)
-        rows = rows_that_fit(self._base.model, longest, self._base.device)
+        rows = rows_that_fit(
+            self._base.model, longest, self._base.device, engine.runner.state_bytes()
+        )
         for number, continuations in read_all(engine.runner, self._base.tokenizer, prompts, rows):
             work, reading_id = todo[number]
             if work.run.ended:

@@ -23,7 +23,7 @@ from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import MetricRow, RunSpec
 from wgen_tui.run_files.manifests import is_trained
 from wgen_tui.run_files.steps import steps_per_epoch, total_steps
-from wgen_tui.workers.checkpoints import write_checkpoint
+from wgen_tui.workers.checkpoints import idle_modules, write_checkpoint
 from wgen_tui.workers.data import Dataset, load_examples
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.runtime import Worker, WorkerError, cut_torn_line
@@ -154,10 +154,29 @@ class TrainingRun:
     def checkpoint(self, fill: Callable[[Path], None], loss: float | None) -> None:
         """Write the checkpoint of the step just done; the last one makes the run trained."""
         run = self.worker.run_paths(self.run_id)
-        write_checkpoint(run, self.run_id, fill, self.step, self.steps, loss, self.provenance)
+
+        def fill_and_check(folder: Path) -> None:
+            fill(folder)
+            if self.done:
+                self._name_idle_modules(folder)
+
+        write_checkpoint(
+            run, self.run_id, fill_and_check, self.step, self.steps, loss, self.provenance
+        )
         if self.done:
             resume.forget(run)
         self.worker.emit("checkpoint", self.run_id, done=self.step, total=self.steps, unit="steps")
+
+    def _name_idle_modules(self, folder: Path) -> None:
+        """Say which modules of the final adapter were never changed: their B is still zero."""
+        idle = idle_modules(folder)
+        if idle:
+            self.provenance["idle_modules"] = idle
+            self.worker.note(
+                f"{len(idle)} modules of the adapter are as they began (B is zero), so they change "
+                f"nothing: {', '.join(idle[:5])}{', …' if len(idle) > 5 else ''}",
+                self.run_id,
+            )
 
     def save_state(self, state: TrainState) -> None:
         """Write a state to resume from."""

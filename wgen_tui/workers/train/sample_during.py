@@ -23,6 +23,7 @@ from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.sample.engine.decode import Request, SamplingParams, end_tokens
 from wgen_tui.workers.sample.engine.engine import Engine
 from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, AdapterSlots
+from wgen_tui.workers.sample.engine.state_check import refuse_lost_state
 from wgen_tui.workers.sample.prompts import tokenize_prompts
 from wgen_tui.workers.sample.run_progress import add_completion
 
@@ -34,6 +35,7 @@ class CheckpointSampler:
         self._worker = worker
         self._base = base
         self._stage = stage
+        refuse_lost_state(base)
         self._prompts = tokenize_prompts(base, stage)
         ends = end_tokens(base.model, base.tokenizer)
         self._params = SamplingParams(base.tokenizer, stage.sampling, ends)

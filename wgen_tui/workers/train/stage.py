@@ -19,8 +19,9 @@ from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.workers.adapters import NotStackable, new_adapter
 from wgen_tui.workers.checkpoints import clear
 from wgen_tui.workers.models import Base, load_base
+from wgen_tui.workers.module_calls import ModuleCalls
 from wgen_tui.workers.recipe import lora_config
-from wgen_tui.workers.runtime import Worker
+from wgen_tui.workers.runtime import Worker, WorkerError
 from wgen_tui.workers.train.grid.grid_run import GridRun
 from wgen_tui.workers.train.grid.layout import layout_of
 from wgen_tui.workers.train.grid.trainer import GridTrainer
@@ -54,6 +55,21 @@ def grid_key(training: TrainingConfig) -> tuple[Any, ...]:
     return (lora.target_modules, lora.layers_to_transform, training.gradient_checkpointing)
 
 
+def refuse_routers(modules: Sequence[str]) -> None:
+    """Refuse an adapter on modules that take none.
+
+    Raises:
+        WorkerError: naming the first.
+    """
+    if modules:
+        raise WorkerError(
+            f"{modules[0]} gives more than a tensor (a router of experts, say), so no adapter fits "
+            "on it.",
+            title="LoRA targets",
+            hint="Name the modules in training.lora.target_modules, this one left out.",
+        )
+
+
 def train_group(
     worker: Worker, base: Base, runs: list[TrainingRun], sampler: CheckpointSampler | None
 ) -> list[tuple[TrainingRun, str]]:
@@ -63,18 +79,34 @@ def train_group(
         Those that have to be trained one by one after all, with the reason.
     """
     training = runs[0].training
+    calls = ModuleCalls(base.model)
     try:
         first, _ = new_adapter(base.model, lora_config(training, base.model), 0)
+        layout = layout_of(first)
+        refuse_routers(calls.giving_more(layout.shapes))
+        if why := calls.why_not_stacked(layout.shapes):
+            raise NotStackable(why)
     except NotStackable as error:
         return [(run, str(error)) for run in runs]
-    layout = layout_of(first)
+    except WorkerError as error:  # these runs' alone
+        for run in runs:
+            worker.begin_run(run.run_id)
+            worker.record_error(run.run_id, error)
+        return []
 
     def make(run: TrainingRun) -> GridRun:
         config = lora_config(run.training, base.model)
         adapter, written = new_adapter(base.model, config, run.spec.seeds.lora_init)
         return GridRun.begin(run, adapter, written, layout, base.device)
 
-    grid = GridTrainer(worker, base, layout, sampler, checkpointing=training.gradient_checkpointing)
+    grid = GridTrainer(
+        worker,
+        base,
+        layout,
+        sampler,
+        may_pack=calls.may_pack(layout.shapes),
+        checkpointing=training.gradient_checkpointing,
+    )
     grid.train(runs, make, worker.spec.stack)
     return []
 

@@ -35,7 +35,7 @@ from wgen_tui.training_data.chat_lines import read_chat
 from wgen_tui.training_data.mask import Chat
 from wgen_tui.training_data.texts import plain
 from wgen_tui.workers.data import Dataset, load_examples
-from wgen_tui.workers.models import Base, load_base
+from wgen_tui.workers.models import Base, drops_at_random, load_base
 from wgen_tui.workers.runtime import PROGRESS_SECONDS, WorkerError, failure, unexpected
 from wgen_tui.workers.verify.compare import difference, scaling
 from wgen_tui.workers.verify.mask_check import check_mask
@@ -88,6 +88,13 @@ class Verifier:
                 f"A run in {precision} can only be judged beside its floor.",
                 title="No floor, no verdict",
                 hint="Leave out --no-floor.",
+            )
+        if drops_at_random(base.model):
+            raise WorkerError(
+                f"{self.spec.model.name} drops out (or jitters) at random while it trains, as its "
+                "config.json says: two trainings agree only in distribution.",
+                title="Not comparable",
+                hint="Set these rates in the model's config.json to 0, and train again.",
             )
         self.say(Event(at=now(), kind="ready", message=base.reason))
         mask, equal = check_mask(tokenizer, self._chats)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -124,6 +124,9 @@ def train(
     ]
     with tempfile.TemporaryDirectory() as folder:
         config = settings(training, seeds, steps, base.device, folder)
+        # TRL adds the load-balancing loss of a mixture of experts; a run is trained without.
+        if "router_aux_loss_coef" in {item.name for item in fields(SFTConfig)}:
+            config["router_aux_loss_coef"] = 0.0
         trainer = SFTTrainer(
             model=base.model,
             args=SFTConfig(**config, pad_to_multiple_of=padding),

@@ -64,7 +64,7 @@ class Engine:
         """
         prompts = [len(request.prompt) for queue in queues for request in queue]
         length = max(prompts, default=1) + self._params.sampling.max_tokens
-        fitting = rows_that_fit(self._model, length, self.runner.device)
+        fitting = rows_that_fit(self._model, length, self.runner.device, self.runner.state_bytes())
         self.max_rows = min(self.max_rows, fitting)
         # Beyond the model's own width, a pass over more adapters costs more than it saves.
         max_columns = int(self._model.config.get_text_config().hidden_size)

@@ -1,20 +1,22 @@
 """Prefill and decode of many rows at once, each with its own prompt and adapter, off one KV cache.
 
 Promises: what a row gets depends on its own tokens and its own adapter; padding and neighbours
-change nothing but rounding. No gradient is ever computed.
+change nothing but rounding. No gradient is ever computed. The cache also carries the states of
+recurrent layers; `state_check` tries models that have such, or code of their own.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psutil
 import torch
 from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from wgen_tui.protocol.limits import MAX_ROWS, ROWS_SHARE
 from wgen_tui.workers.device.graphs import graphs_wanted
@@ -37,15 +39,43 @@ def attends_to_all(model: Any) -> bool:
     return config._attn_implementation == "sdpa" and kinds == {DynamicLayer}
 
 
-def rows_that_fit(model: Any, length: int, device: torch.device) -> int:
-    """How many rows of `length` tokens fit into one batch, by the memory that is free now."""
+def keeps_keys_only(model: Any) -> bool:
+    """Whether all that a model remembers is keys and values, in transformers' own code."""
+    kinds = {type(layer) for layer in DynamicCache(config=model.config).layers}
+    own_code = type(_bare(model)).__module__.startswith("transformers_modules.")
+    plain = kinds <= {DynamicLayer, DynamicSlidingWindowLayer}
+    return plain and not own_code and "past_key_values" in _takes(model)
+
+
+def _bare(model: Any) -> Any:
+    """The model itself, where PEFT has wrapped it."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def _cache_argument(model: Any) -> str:
+    """Under which name a model takes its cache; any other it would ignore without a word."""
+    takes = _takes(model)
+    pure = "cache_params" in takes and "past_key_values" not in takes
+    return "cache_params" if pure else "past_key_values"
+
+
+def _takes(model: Any) -> Collection[str]:
+    return inspect.signature(_bare(model).forward).parameters
+
+
+def rows_that_fit(model: Any, length: int, device: torch.device, state: int = 0) -> int:
+    """How many rows of `length` tokens fit into one batch, by the memory that is free now.
+
+    `state` is what the recurrent layers keep of a row, in bytes.
+    """
     config = model.config.get_text_config()
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    queries = getattr(config, "num_attention_heads", None) or 1
+    heads = getattr(config, "num_key_value_heads", None) or queries
+    size = getattr(config, "head_dim", None) or config.hidden_size // queries
     width = torch.finfo(model.dtype).bits // 8
     cache = 2 * config.num_hidden_layers * heads * size * width * length
     logits = 4 * 8 * config.vocab_size
-    return max(1, min(MAX_ROWS, int(free_memory(device) * ROWS_SHARE / (cache + logits))))
+    return max(1, min(MAX_ROWS, int(free_memory(device) * ROWS_SHARE / (cache + state + logits))))
 
 
 @dataclass
@@ -53,7 +83,7 @@ class KVState:
     """The state of the rows of a batch between two passes.
 
     Attributes:
-        cache: Keys and values of all tokens so far.
+        cache: Keys and values of all tokens so far, and the states of recurrent layers.
         mask: [rows, tokens], 0 at padding (which is on the left).
         slots: The adapter of each row.
         routing: The same, as the adapters' layers need it.
@@ -100,6 +130,7 @@ class ModelRunner:
         self._pad = pad
         self._slots = slots
         self._note = note
+        self._cache_argument = _cache_argument(model)
         self.device: torch.device = model.device
         on_gpu = self.device.type == "cuda"
         self.makes_masks = on_gpu and attends_to_all(model)
@@ -145,12 +176,25 @@ class ModelRunner:
         state.logits = logits[:, -1]
         return logits
 
+    def state_bytes(self) -> int:
+        """What the recurrent layers keep of one row, however long it is."""
+        if keeps_keys_only(self._model):
+            return 0
+        states = [
+            state
+            for layer in self.prefill([[0]]).cache.layers
+            for kind in ("conv_states", "recurrent_states")
+            for state in getattr(layer, kind, {}).values()
+        ]
+        return sum(state.nbytes for state in states if state is not None)
+
     def select(self, state: KVState, rows: Sequence[int]) -> None:
         """Keep these rows only, in this order; one may come several times."""
         self._let_grow(state)
         index = upload(torch.tensor(rows), self.device)
         with torch.inference_mode():
-            state.cache.batch_select_indices(index)
+            # Not batch_select_indices, which leaves the states of recurrent layers behind.
+            state.cache.reorder_cache(index)
             state.mask, state.logits = state.mask[index], state.logits[index]
         state.slots = [state.slots[row] for row in rows]
         state.routing = self._routing(state.slots)
@@ -182,19 +226,21 @@ class ModelRunner:
             self._let_grow(state)
             output = self._model(
                 input_ids=ids,
-                attention_mask=self._mask(state, one_token=one_token),
+                attention_mask=self._mask(state, ids.size(1), one_token=one_token),
                 position_ids=positions,
-                past_key_values=state.cache,
                 use_cache=True,
                 logits_to_keep=keep,
+                **{self._cache_argument: state.cache},
             )
         logits: torch.Tensor = output.logits  # [rows, keep, vocabulary]
         return logits
 
-    def _mask(self, state: KVState, *, one_token: bool) -> torch.Tensor | None:
+    def _mask(self, state: KVState, tokens: int, *, one_token: bool) -> torch.Tensor | None:
         """What the model is told of padding."""
         if not state.padded:
             return None
+        if self._cache_argument == "cache_params" and tokens < state.mask.size(1):
+            return None  # all layers are recurrent: padding was kept out of their states at first
         if one_token and self.makes_masks:
             return state.mask[:, None, None, :].bool()  # [rows, heads, query, keys], broadcast
         return state.mask

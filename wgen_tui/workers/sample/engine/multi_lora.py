@@ -59,8 +59,23 @@ class MultiLoraLinear(nn.Module):  # type: ignore[misc]
         self.a = a
         self.b = b
 
+    @property
+    def weight(self) -> torch.Tensor:
+        """The base's, for models that look at its dtype."""
+        weight: torch.Tensor = self.base.weight
+        return weight
+
+    @property
+    def bias(self) -> torch.Tensor | None:
+        """The base's, which some models add by themselves."""
+        bias: torch.Tensor | None = self.base.bias
+        return bias
+
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """The base's output plus what each row's adapter adds; x is [rows, tokens, in]."""
+        """The base's output plus what each row's adapter adds.
+
+        x is [rows, tokens, in]; some models have rows and tokens in one, or heads between.
+        """
         y: torch.Tensor = self.base(x, *args, **kwargs)  # [rows, tokens, out]
         routing = self.shared.routing
         if routing.start == routing.stop:
@@ -70,7 +85,8 @@ class MultiLoraLinear(nn.Module):  # type: ignore[misc]
         a = self.a[routing.start : routing.stop]  # [columns, in]
         hidden = nn.functional.linear(x.to(a.dtype), a)  # [rows, tokens, columns]
         if routing.mask is not None:
-            hidden *= routing.mask
+            rows, _, columns = routing.mask.shape
+            hidden.view(rows, -1, columns).mul_(routing.mask)
 
         # Up: added to the base's output, in place where the precision is the same.
         b = self.b[routing.start : routing.stop]  # [columns, out]

@@ -93,7 +93,10 @@ def fused_norm(norm: Any) -> Callable[[torch.Tensor], torch.Tensor] | None:
         return _Norm.apply(x, scaled_weight, epsilon * width)
 
     x = _probe(3, width).to(weight)
-    return forward if _same_results((original, forward), x) else None
+    try:
+        return forward if _same_results((original, forward), x) else None
+    except (TypeError, RuntimeError):  # it takes something else, a gate beside the states
+        return None
 
 
 def fused_rotary(original: Callable[..., Pair]) -> Callable[..., Pair] | None:

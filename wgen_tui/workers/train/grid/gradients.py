@@ -14,12 +14,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from wgen_tui.protocol.ids import digest
 from wgen_tui.workers.device.graphs import Graphs, graphs_wanted
 from wgen_tui.workers.device.transfer import Download, upload
-from wgen_tui.workers.models import Base
+from wgen_tui.workers.models import Base, drops_at_random
 from wgen_tui.workers.recipe import seed_step
 from wgen_tui.workers.train.grid.batch import Batches, CollatedBatch, Head, loss_sums
 from wgen_tui.workers.train.grid.dropout import Dropper
@@ -69,7 +68,7 @@ class Gradients:
         self._stack = stack
         self._head = head
         # Checkpointing reads the state of random numbers on the host, and so does dropout.
-        able = base.device.type == "cuda" and not checkpointing and not _drops(base.model)
+        able = base.device.type == "cuda" and not checkpointing and not drops_at_random(base.model)
         self.graphs = Graphs(note) if able and graphs_wanted() else None
 
     def step(
@@ -156,11 +155,3 @@ def _note_pass(runs: Sequence[GridRun], batches: Batches, batch: CollatedBatch) 
     for grid_run, own in zip(runs, batches, strict=True):
         own_tokens = sum(len(example.ids) for example in own)
         grid_run.provenance.note(len(runs), own_tokens, computed_per_token, packed=batch.is_packed)
-
-
-def _drops(model: nn.Module) -> bool:
-    """Whether the base itself drops anything while it trains."""
-    config = getattr(model, "config", None)
-    rates = [getattr(config, "attention_dropout", 0.0)]
-    rates += [module.p for module in model.modules() if isinstance(module, nn.Dropout)]
-    return any(rates)

@@ -69,6 +69,18 @@ class StackedLinear(nn.Module):  # type: ignore[misc]
         self.fusion: Fusion | None = None
         self.fusion_index = 0
 
+    @property
+    def weight(self) -> torch.Tensor:
+        """The base's, for models that look at its dtype."""
+        weight: torch.Tensor = self.base.weight
+        return weight
+
+    @property
+    def bias(self) -> torch.Tensor | None:
+        """The base's, which some models add by themselves."""
+        bias: torch.Tensor | None = self.base.bias
+        return bias
+
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         """The base's output and, as the routing says, B·A·x·scale on top of it."""
         routing, fusion = self.routing, self.fusion
@@ -97,8 +109,9 @@ class StackedLinear(nn.Module):  # type: ignore[misc]
     def _masked(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Every token through the A's of all adapters, then all but its own masked out."""
         count, rank, ins = self.a.shape
-        # [rows, tokens, K·R]
-        ax = nn.functional.linear(x, self.a.reshape(count * rank, ins)) * self.routing.mask
+        # [rows, tokens, K·R]; packed, there is one row, which some models leave out
+        ax = nn.functional.linear(x, self.a.reshape(count * rank, ins))
+        ax = ax * self.routing.mask if x.dim() > 2 else (ax[None] * self.routing.mask)[0]
         b = (self.b.transpose(1, 2) * self.scale).reshape(count * rank, -1)  # [K·R, out]
         return (y + ax @ b).to(y.dtype)
 

@@ -45,8 +45,19 @@ class GridTrainer:
         layout: Layout,
         sampler: CheckpointSampler | None,
         *,
+        may_pack: bool,
         checkpointing: bool,
     ) -> None:
+        """Take a loaded base.
+
+        Args:
+            worker: Whose runs.
+            base: The model, bare.
+            layout: The modules that every adapter is on.
+            sampler: Draws at checkpoints; None for no draws.
+            may_pack: Whether the modules can tell packed tokens apart.
+            checkpointing: Whether activations are computed again for the backward pass.
+        """
         self._worker = worker
         self._base = base
         self._pad_id = padding_id(base.tokenizer)
@@ -60,7 +71,7 @@ class GridTrainer:
             self._stack,
             self._pad_id,
             # No two packed passes are alike, so no graph would ever be replayed.
-            may_pack=not graphs and packing_is_exact(base.model, base.device),
+            may_pack=may_pack and not graphs and packing_is_exact(base.model, base.device),
             bucket=GRAPH_BUCKET if graphs else 1,
         )
         self._prefetched: StepBatch | None = None
