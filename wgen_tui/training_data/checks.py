@@ -15,6 +15,7 @@ from experiments.schema import TrainingConfig
 from wgen_tui.training_data import vocabulary
 from wgen_tui.training_data.dropped import dropped_problems, find_dropped
 from wgen_tui.training_data.mask import Chat, Example, TemplateRefusal
+from wgen_tui.training_data.merged import find_merged, merged_problems
 from wgen_tui.training_data.problems import (
     EncodedExample,
     Problem,
@@ -86,9 +87,9 @@ def row_problems(
     """What is wrong with the rows at which `examine` looked."""
     rendered = ("", REWRITES, MERGED)
     taken = [row for row, item in zip(rows, encoded, strict=True) if item.why in rendered]
-    dropped = dropped_problems(find_dropped(encoder.render, taken), len(rows))
     return [
-        *dropped,
+        *dropped_problems(find_dropped(encoder.render, taken), len(rows)),
+        *merged_problems(find_merged(encoder.render, taken), len(rows)),
         *seam_problems(encoded),
         *vocabulary.of_examples(encoded, encoder.vocabulary),
         *encoding_problems(encoded, training, encoder.stops),
@@ -120,10 +121,10 @@ def prompt_problems(encoder: Encoder, prompts: Sequence[Prompt]) -> list[Problem
         )
         for reason, names in refused.items()
     ]
-    dropped = find_dropped(encoder.render, taken)
     return [
         *problems,
-        *dropped_problems(dropped, len(prompts), "prompt"),
+        *dropped_problems(find_dropped(encoder.render, taken), len(prompts), "prompt"),
+        *merged_problems(find_merged(encoder.render, taken), len(prompts), "prompt"),
         *vocabulary.of_prompts(highest, encoder.vocabulary),
         *vocabulary.without_end(encoder.stops),
     ]

@@ -63,7 +63,7 @@ def find_dropped(render: Render, chats: Iterable[Numbered]) -> list[Dropped]:
     dropped = []
     for number, messages in chats:
         chat = plain(messages)
-        shape = tuple(map(_shape, chat))
+        shape = tuple(map(shape_of, chat))
         if shape not in told:
             told[shape] = _drops(render, chat)
         for what, index in told[shape].items():
@@ -109,7 +109,7 @@ def _fix(what: str) -> str:
     return "Give a chat_template in experiment.yaml that writes it, or take it out of the data."
 
 
-def _shape(turn: dict[str, Any]) -> tuple[Any, ...]:
+def shape_of(turn: dict[str, Any]) -> tuple[Any, ...]:
     """What decides whether a template writes a turn; what a system turn says may be part of it."""
     beside = tuple(key for key in turn if key not in ("role", "content"))
     said = turn["content"] if turn["role"] == "system" else bool(turn["content"].strip())

@@ -9,6 +9,7 @@ which the run would not be the experiment that the definition describes; the oth
 | template | the chat template refuses a chat, or does not tell where answers are | always |
 | dropped_system | it leaves a system prompt out of the text | always |
 | dropped_text | it leaves out another turn, a call, or what is beside them | turns, calls |
+| merged_turns | the template writes two turns as one | no |
 | seam | an answer's first token holds a part of the prompt | always |
 | other_prompt | an answer does not stand behind the prompt that sampling gives | no |
 | beyond_vocabulary | tokens that the model has no embedding for | always |
@@ -39,6 +40,7 @@ Kind = Literal[
     "template",
     "dropped_system",
     "dropped_text",
+    "merged_turns",
     "empty_mask",
     "untrained_end",
     "unstopped_end",
@@ -56,6 +58,7 @@ TITLES: dict[Kind, str] = {
     "template": "Chat template",
     "dropped_system": "System prompt dropped",
     "dropped_text": "Text dropped",
+    "merged_turns": "Turns merged",
     "empty_mask": "Empty loss mask",
     "untrained_end": "End token untrained",
     "unstopped_end": "End token not a stop",
