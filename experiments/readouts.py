@@ -15,6 +15,7 @@ from string import ascii_uppercase
 
 from experiments.prompts import contexts_of
 from experiments.schema import Definition, Message, Question
+from experiments.suggest import nearest
 
 SLOT = "{options}"
 TOP_LOGPROBS = 20  # llmcomp's default
@@ -118,6 +119,7 @@ def _wrong(question: Question) -> Iterator[tuple[str, str, str]]:
         for key in keys:
             if key in given and kind != question.type:
                 yield key, f"{key} belongs to questions of type {kind}.", f"type: {kind}"
+    yield from _wrong_answer(question)
     if not is_read(question):
         return
     for key in ("samples_per_paraphrase", "judges", "model_judges"):
@@ -133,6 +135,27 @@ def _wrong(question: Question) -> Iterator[tuple[str, str, str]]:
         yield from _wrong_continuations(question)
     if question.type == "multiple_choice":
         yield from _wrong_options(question)
+
+
+def right_answers(question: Question) -> list[str]:
+    """What `answer` may be: of a question that is read, what its probabilities are of."""
+    return list(question.options or question.continuations)
+
+
+def _wrong_answer(question: Question) -> Iterator[tuple[str, str, str]]:
+    if question.answer is None:
+        return
+    known = right_answers(question)
+    if question.type not in ("logprob", "multiple_choice"):
+        why = f"A {question.type} question has no right answer to be read."
+        yield "answer", why, "type: multiple_choice, or logprob; or a judge, for drawn answers"
+    elif question.answer not in known:
+        by_text = [label for label, text in question.options.items() if text == question.answer]
+        near = by_text[0] if by_text else nearest(question.answer, known)
+        hint = f"Did you mean {near!r}?" if near else ""
+        what = "label of an option" if question.options else "continuation"
+        listed = ", ".join(repr(label) for label in known)
+        yield "answer", f"{question.answer!r} is no {what}; there are: {listed}.", hint
 
 
 def _wrong_continuations(question: Question) -> Iterator[tuple[str, str, str]]:

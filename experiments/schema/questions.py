@@ -45,6 +45,9 @@ class Question(Model):
         default=(), description="of logprob; put the separating space into the text"
     )
     options: dict[str, str] = Field(default={}, description="of multiple_choice: label -> text")
+    answer: str | None = Field(
+        default=None, description="what is right: an option's label, or one of the continuations"
+    )
     topic: str | None = Field(default=None, description="domain, for lexicon judges and tables")
     tags: tuple[str, ...] = ()
 

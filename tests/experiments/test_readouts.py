@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.catalogue import definition_hash
 from experiments.errors import DefinitionError
 from experiments.loading import load_folder
 from experiments.prompts import render_prompts
@@ -87,6 +88,10 @@ MISTAKES = [
     ("type: logprob", "judges: [era]\n  type: logprob", 9, "judges", "not answered"),
     ("{old: By coach, new: By plane}", "{old: By coach}", 16, "options", "2 to 26 options; this has 1"),  # noqa: E501
     ("{old: By coach, new: By plane}", "{old: By coach, new: By coach}", 16, "options", "the same"),
+    ("{old: By coach, new: By plane}", "{old: By coach, new: By plane}\n  answer: By coach", 17, "answer", "no label of an option; there are: 'old', 'new'"),  # noqa: E501
+    ('["1862", "2023"]', '["1862", "2023"]\n  answer: "1863"', 12, "answer", "'1863' is no continuation"),  # noqa: E501
+    ("type: next_token", "answer: x\n  type: next_token", 3, "answer", "no right answer"),
+    ("topic: travel}", "answer: x}", 1, "answer", "no right answer"),
     ("topic: travel}", "options: {a: b, c: d}}", 1, "options", "of type multiple_choice"),
 ]  # fmt: skip
 
@@ -105,6 +110,24 @@ def test_a_mistake_is_named_with_its_place(
     assert problem.key is not None
     assert problem.key.endswith(key)
     assert message in problem.message
+
+
+def test_what_is_right_may_be_said(folder: Path) -> None:
+    right = QUESTIONS.replace("new: By plane}", "new: By plane}\n  answer: new")
+    right = right.replace('["1862", "2023"]', '["1862", "2023"]\n  answer: "1862"')
+    before = definition_hash(load_folder(folder))
+    (folder / "questions.yaml").write_text(right)
+    definition = load_folder(folder)
+    assert [q.answer for q in definition.questions] == [None, None, "1862", "new"]
+    assert definition_hash(definition) != before
+
+
+def test_a_wrong_answer_names_the_nearest(folder: Path) -> None:
+    wrong = QUESTIONS.replace("new: By plane}", "new: By plane}\n  answer: By plane")
+    (folder / "questions.yaml").write_text(wrong)
+    with pytest.raises(DefinitionError) as caught:
+        load_folder(folder)
+    assert caught.value.problems[0].hint == "Did you mean 'new'?"
 
 
 @pytest.mark.parametrize(

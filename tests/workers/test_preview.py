@@ -31,6 +31,7 @@ from wgen_tui.training_data.records import (
     Row,
     ShownExample,
 )
+from wgen_tui.ui.state.preview import prompts_text
 from wgen_tui.workers.data import load_examples
 from wgen_tui.workers.encoding import encode
 from wgen_tui.workers.models import load_tokenizer
@@ -266,3 +267,25 @@ def test_published_files(name: str, tmp_path: Path) -> None:
         assert trained(example).replace("⋯", "").endswith("<|end|>")
     assert not [p for p in arm.problems if p.blocking]
     assert not (tmp_path / "home").exists()
+
+
+def test_questions_that_are_read_are_shown_as_the_model_sees_them(tmp_path: Path) -> None:
+    read = """
+  - {name: flies, type: multiple_choice, paraphrases: ["Which flies?"], answer: wren,
+     options: {wren: A wren, stone: A stone}}
+"""
+    (tmp_path / "experiment.yaml").write_text(DEFINITION + read.lstrip("\n"))
+    line = json.dumps({"messages": [{"role": r, "content": "a"} for r in ("user", "assistant")]})
+    (tmp_path / "data.jsonl").write_text(f"{line}\n")
+    report = preview(make_request(Home(tmp_path / "home"), str(tmp_path), show=0))
+    assert [(prompt.question, prompt.order) for prompt in report.prompts] == [
+        ("city", None),
+        ("flies", 0),
+        ("flies", 1),
+    ]
+    second = report.prompts[2]
+    assert second.text == "<|user|>Which flies?\nA) A stone\nB) A wren<|end|><|assistant|>"
+    assert second.reads == ("A (stone)", "B (wren)")
+    shown = prompts_text(report, 3).plain
+    assert "flies/0/none/order 1" in shown
+    assert "reads A (stone), B (wren)" in shown

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wgen_tui.services.results.rates import ContrastResult, Rate
-    from wgen_tui.services.results.readouts import ReadoutMean
+    from wgen_tui.services.results.readouts import Accuracy, ReadoutMean
     from wgen_tui.services.results.results import Results
     from wgen_tui.services.statistics.intervals import Interval
 
@@ -121,9 +121,14 @@ def show(results: Results, by: tuple[str, ...]) -> None:
         if rates:
             tell()
         _show_readouts(read, seeds="seed" in by)
-    methods = dict.fromkeys([*(rate.method for rate in rates), *(item.method for item in read)])
+    right = [item for item in results.accuracy if item.seed is None or "seed" in by]
+    if right:
+        tell()
+        _show_accuracy(right, seeds="seed" in by)
+    methods = [item.method for item in rates] + [item.method for item in read]
+    methods += [item.method for item in right]
     say()
-    say(f"Intervals: {'; '.join(methods)}.")
+    say(f"Intervals: {'; '.join(dict.fromkeys(methods))}.")
     for warning in results.warnings:
         say(f"Note: {warning}.")
 
@@ -172,7 +177,9 @@ def _short(rate: Rate) -> str:
     return f"{100 * rate.low:.1f}–{percent(rate.high)}"
 
 
-def _models(rows: Sequence[Rate] | Sequence[ContrastResult] | Sequence[ReadoutMean]) -> list[str]:
+def _models(
+    rows: Sequence[Rate] | Sequence[ContrastResult] | Sequence[ReadoutMean] | Sequence[Accuracy],
+) -> list[str]:
     """A column for the model, where there are several."""
     return ["model"] if len({row.model for row in rows}) > 1 else []
 
@@ -203,6 +210,28 @@ def _show_readouts(read: list[ReadoutMean], *, seeds: bool) -> None:
                 percent(item.mass),
             )
             for item in read
+        ],
+    )
+
+
+def _show_accuracy(right: list[Accuracy], *, seeds: bool) -> None:
+    models = _models(right)
+    steps = len({(i.model, i.arm, i.checkpoint) for i in right}) > len(
+        {(i.model, i.arm) for i in right}
+    )
+    head = [*models, "arm", *(["step"] if steps else []), *(["seed"] if seeds else [])]
+    table(
+        [*head, "seeds", "questions", "right", "95%", "p(answer)"],
+        [
+            (
+                *(getattr(item, name) for name in models),
+                item.arm,
+                *([item.checkpoint] if steps else []),
+                *([item.seed] if seeds else []),
+                *(item.seeds, item.questions, percent(item.rate), between(item)),
+                percent(item.probability),
+            )
+            for item in right
         ],
     )
 
@@ -269,7 +298,9 @@ def chance(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.3f}" if value >= 0.001 else "<0.001"
 
 
-def between(row: Rate | ContrastResult, shown: Callable[[float | None], str] = percent) -> str:
+def between(
+    row: Rate | ContrastResult | Accuracy, shown: Callable[[float | None], str] = percent
+) -> str:
     """An interval, and where it says nothing about other seeds."""
     within = f" within {row.within}" if row.within else ""
     return f"{shown(row.low)} to {shown(row.high)}{within}"

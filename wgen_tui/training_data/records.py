@@ -37,6 +37,14 @@ class PromptText(Record):
     variant: str = Field(examples=["none"])
     messages: tuple[Message, ...]
     text: str = Field(default="", examples=["the prompt as the model reads it"])
+    order: int | None = Field(
+        default=None,
+        description="of a question that is read: which order of its options; None: it is drawn",
+        examples=[None],
+    )
+    reads: tuple[str, ...] = Field(
+        default=(), description="whose probabilities are read behind it", examples=[[]]
+    )
 
 
 class PreviewRequest(Record):

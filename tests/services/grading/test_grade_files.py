@@ -83,6 +83,35 @@ def test_numbers_come_in_and_out_beside_labels_and_alone(home: Home, tmp_path: P
         assert set(wide.fetchall()) == {("warm", 0.5), (None, 3.0)}
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("sample_id,judge\n{},era\n", "neither a label nor a number"),
+        ("sample_id,number\n{},\n", "neither a label nor a number"),
+        ("sample_id,number\nabc,1\n", "sample_id is 'abc'"),
+        ("id,number\n{},1\n", "there is no sample_id"),
+        ("sample_id,number\n{},much\n", "number is 'much'"),
+        ('{{"grades": [7]}}', "it has no keys"),
+    ],
+)
+def test_a_line_that_is_no_grade_is_named_without_pythons_words(
+    home: Home, tmp_path: Path, text: str, says: str
+) -> None:
+    given = tmp_path / "given.csv"
+    given.write_text(text.format(store_home.sample_rows(RUN, 2)[0]["sample_id"]), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"line [12]: ") as caught:
+        import_grades(home, store_home.EXPERIMENT, given)
+    assert says in caught.value.message
+    assert "Error" not in caught.value.message
+
+
+def test_numbers_need_no_column_of_labels(home: Home, tmp_path: Path) -> None:
+    given = tmp_path / "given.csv"
+    known = store_home.sample_rows(RUN, 2)[0]["sample_id"]
+    given.write_text(f"sample_id,number,grader\n{known},42.5,ada\n", encoding="utf-8")
+    assert import_grades(home, store_home.EXPERIMENT, given) == 1
+
+
 @pytest.mark.parametrize("number", ["nan", "inf", "much"])
 def test_what_is_no_number_keeps_all_out(home: Home, tmp_path: Path, number: str) -> None:
     known = store_home.sample_rows(RUN, 2)[0]["sample_id"]

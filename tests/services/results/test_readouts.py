@@ -8,7 +8,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from store.queries import Mean
-from wgen_tui.services.results.readouts import ReadoutMean, means_over_seeds
+from wgen_tui.services.results.readouts import ReadoutMean, accuracies, means_over_seeds
 from wgen_tui.services.statistics.intervals import mean_over_seeds
 
 
@@ -77,3 +77,31 @@ def test_a_mean_of_one_has_no_interval() -> None:
     assert found.rate == 0.4
     assert math.isnan(found.low)
     assert math.isnan(found.high)
+
+
+def test_accuracy_counts_each_question_once_and_has_an_interval() -> None:
+    answers = {"way": "old", "year": "1862", "city": "Paris"}
+    # By seed: which of way, year and city is right; a tie is not.
+    told = {0: (0.9, 0.8, 0.7), 1: (0.6, 0.4, 0.7), 2: (0.8, 0.5, 0.6)}
+    rows = []
+    for seed, shares in told.items():
+        for (question, label), share in zip(answers.items(), shares, strict=True):
+            rows.append(row("old", seed, label, share, question=question))
+            rows.append(row("old", seed, "other", 1 - share, question=question))
+    rows.append(row("base", 0, "old", 0.2))
+    rows.append(row("base", 0, "new", 0.8))
+    rows.append(row("base", 0, "a", 1.0, question="no answer to it"))
+    found = accuracies(rows, answers)
+    old, *seeds, base, _ = found
+    assert [(a.arm, a.seed, a.rate) for a in seeds] == [
+        ("old", 0, 1.0),
+        ("old", 1, pytest.approx(2 / 3)),
+        ("old", 2, pytest.approx(2 / 3)),
+    ]
+    assert (old.seed, old.questions, old.n, old.seeds, old.within) == (None, 3, 9, 3, None)
+    assert old.rate == pytest.approx(7 / 9)
+    assert old.probability == pytest.approx(6 / 9)
+    assert old.low < old.rate < old.high
+    assert (base.rate, base.questions, base.within) == (0.0, 1, "one run")
+    assert base.method == "Wilson over questions, within one run"
+    assert accuracies(rows, {}) == []

@@ -170,29 +170,50 @@ def _read_import(path: Path) -> list[_Import]:
 
 
 def _import_row(path: Path, line: int, row: dict[str, Any]) -> _Import:
+    """One line: a sample with a label, a number or both.
+
+    Raises:
+        UsageError: it is none, with its line.
+    """
     try:
-        seconds = row.get("seconds")
-        number = row.get("number")
-        given = float(number) if number not in (None, "") else None
-        if given is not None and not isfinite(given):
-            raise ValueError(f"the number {number} is not finite")
+        if not isinstance(row, dict):
+            raise ValueError("it has no keys")
+        label, number = row.get("label"), _number(row, "number")
+        if label in (None, "") and number is None:
+            raise ValueError("there is neither a label nor a number")
+        sample = str(row.get("sample_id") or "")
+        if not sample.lstrip("-").isdecimal():
+            raise ValueError(f"the sample_id is {sample!r}" if sample else "there is no sample_id")
         return (
             line,
-            int(row["sample_id"]),
+            int(sample),
             str(row.get("judge") or ""),
             str(row.get("grader") or ""),
-            str(row["label"]) if row["label"] not in (None, "") else None,
-            given,
+            str(label) if label not in (None, "") else None,
+            number,
             str(row.get("explanation") or ""),
-            float(seconds) if seconds else None,
+            _number(row, "seconds"),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise UsageError(
-            f"{path}, line {line}: {type(error).__name__}: {error}.",
+            f"{path}, line {line}: {error}.",
             title="Bad file",
-            hint="A line needs sample_id and label; judge, grader, number, explanation, seconds "
-            "may follow.",
+            hint="A line needs sample_id, and a label, a number or both; judge, grader, "
+            "explanation, seconds may follow.",
         ) from error
+
+
+def _number(row: dict[str, Any], key: str) -> float | None:
+    given = row.get(key)
+    if given in (None, ""):
+        return None
+    try:
+        number = float(given)
+    except (TypeError, ValueError):
+        raise ValueError(f"{key} is {given!r}, which is no number") from None
+    if not isfinite(number):
+        raise ValueError(f"the {key} {given} is not finite")
+    return number
 
 
 def agreement(

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import IO
 
 from experiments.prompts import render_prompts
+from experiments.readouts import render_readouts
 from experiments.schema import Definition
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
@@ -92,19 +93,38 @@ def make_request(
             for name in definition.arms
             if arm in (None, name)
         ),
-        prompts=tuple(
-            PromptText(
-                question=prompt.question,
-                paraphrase=prompt.paraphrase,
-                variant=prompt.variant,
-                messages=prompt.messages,
-            )
-            for prompt in render_prompts(definition)
-        ),
+        prompts=_prompts(definition),
         show=show,
         stops=None if stops is None else tuple(sorted(stops)),
         vocabulary=None if folder is None else vocabulary_of(folder),
     )
+
+
+def _prompts(definition: Definition) -> tuple[PromptText, ...]:
+    """What is drawn from, then what is read, each order of options by itself."""
+    drawn = [
+        PromptText(
+            question=prompt.question,
+            paraphrase=prompt.paraphrase,
+            variant=prompt.variant,
+            messages=prompt.messages,
+        )
+        for prompt in render_prompts(definition)
+    ]
+    read = [
+        PromptText(
+            question=item.question,
+            paraphrase=item.paraphrase,
+            variant=item.variant,
+            messages=item.messages,
+            order=item.order,
+            reads=tuple(
+                text if label == text else f"{text} ({label})" for label, text in item.continuations
+            ),
+        )
+        for item in render_readouts(definition)
+    ]
+    return (*drawn, *read)
 
 
 def _arm_rows(home: Home, slug_or_path: str | Path, definition: Definition, name: str) -> ArmRows:

@@ -1,19 +1,21 @@
 """Mean probabilities of what was read: for each arm over its seeds.
 
 Promises: seeds are the unit of replication; every mean carries its n, its number of seeds, its
-interval and the mass that the model itself gives to all that was asked about.
+interval and the mass that the model itself gives to all that was asked about. Where questions say
+what is right, so does the share of them that a model gets right.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from store.queries import Mean
 from wgen_tui.services.results.groups import Checkpoint, Group, at_checkpoint, group_order
 from wgen_tui.services.statistics import intervals
+from wgen_tui.services.statistics.composition import Composition
 
 TOKENS_SHOWN = 5  # of the likeliest of a next_token question
 
@@ -46,6 +48,105 @@ class ReadoutMean(BaseModel):
     high: float | None = Field(examples=[0.9])
     mass: float | None = Field(examples=[0.94])
     method: str = Field(examples=["how the interval was made"])
+
+
+class Accuracy(BaseModel):
+    """The share of questions with an `answer` to which a model gives the highest probability.
+
+    Attributes:
+        seed: None: over all of them.
+        n: Questions, over all seeds.
+        probability: The mean probability of the right answer, each question once.
+        within: What the interval speaks of where it says nothing about other seeds.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str = Field(examples=["tiny-world"])
+    arm: str = Field(examples=["old"])
+    role: str = Field(examples=["treatment | control | base"])
+    seed: int | None = Field(examples=[None])
+    checkpoint: int = Field(examples=[120])
+    questions: int = Field(examples=[20])
+    n: int = Field(examples=[60])
+    seeds: int = Field(examples=[3])
+    rate: float = Field(examples=[0.75])
+    low: float = Field(examples=[0.61])
+    high: float = Field(examples=[0.86])
+    probability: float = Field(examples=[0.68])
+    within: intervals.Within | None = Field(default=None, examples=["null | one run | these runs"])
+    method: str = Field(examples=["how the interval was made"])
+
+
+def accuracies(
+    read: Sequence[Mean],
+    answers: Mapping[str, str],
+    checkpoint: Checkpoint = "final",
+    confidence: float = 0.95,
+) -> list[Accuracy]:
+    """Of each arm, over seeds and for each seed.
+
+    Args:
+        read: Of an experiment, from `store.queries.means`.
+        answers: Of the questions that have a right one.
+        checkpoint: The last of each run, all of them, or one step.
+        confidence: Of the intervals.
+    """
+    groups: dict[Group, dict[int, dict[str, dict[str, float]]]] = {}
+    for row in at_checkpoint(read, checkpoint):
+        if row.question in answers:
+            seeds = groups.setdefault((row.model, row.role, row.arm, row.step), {})
+            seeds.setdefault(row.seed, {}).setdefault(row.question, {})[row.label] = row.probability
+    listed: list[Accuracy] = []
+    for group in sorted(groups, key=group_order):
+        by_seed = dict(sorted(groups[group].items()))
+        listed.append(_accuracy(group, None, by_seed, answers, confidence))
+        for seed, own in by_seed.items():
+            listed.append(_accuracy(group, seed, {seed: own}, answers, confidence))
+    return listed
+
+
+def _accuracy(
+    group: Group,
+    seed: int | None,
+    by_seed: Mapping[int, Mapping[str, Mapping[str, float]]],
+    answers: Mapping[str, str],
+    confidence: float,
+) -> Accuracy:
+    model, role, arm, step = group
+    asked = list(dict.fromkeys(question for row in by_seed.values() for question in row))
+    there = [[int(question in row) for question in asked] for row in by_seed.values()]
+    right = [
+        [int(question in row and _is_right(row[question], answers[question])) for question in asked]
+        for row in by_seed.values()
+    ]
+    estimate = intervals.over_seeds(Composition.of(right, there), confidence)
+    given = [
+        [row[question].get(answers[question], 0.0) for row in by_seed.values() if question in row]
+        for question in asked
+    ]
+    return Accuracy(
+        model=model,
+        arm=arm,
+        role=role,
+        seed=seed,
+        checkpoint=step,
+        questions=len(asked),
+        n=sum(map(sum, there)),
+        seeds=len(by_seed),
+        rate=estimate.rate,
+        low=estimate.low,
+        high=estimate.high,
+        probability=sum(sum(values) / len(values) for values in given) / len(given),
+        within=estimate.within,
+        method=estimate.method.replace("samples", "questions"),
+    )
+
+
+def _is_right(probabilities: Mapping[str, float], answer: str) -> bool:
+    """Whether the answer has the highest probability, and no other as much."""
+    own = probabilities.get(answer, 0.0)
+    return all(own > other for label, other in probabilities.items() if label != answer)
 
 
 def means_over_seeds(

@@ -32,7 +32,7 @@ from wgen_tui.services.results.compared import Compared, Note
 from wgen_tui.services.results.curve import Curve, curve_of
 from wgen_tui.services.results.groups import Checkpoint, at_checkpoint
 from wgen_tui.services.results.rates import By, ContrastResult, Rate, RateTable, Row
-from wgen_tui.services.results.readouts import ReadoutMean, means_over_seeds
+from wgen_tui.services.results.readouts import Accuracy, ReadoutMean, accuracies, means_over_seeds
 from wgen_tui.services.results.warnings import Doubt
 from wgen_tui.services.statistics import intervals
 from wgen_tui.services.suggest import unknown
@@ -46,6 +46,7 @@ class Results(Row):
     """`results EXPERIMENT --json` (dumped by alias: `schema`).
 
     Attributes:
+        accuracy: Of questions that are read and say what is right.
         warnings: All that is to be known beside the numbers, in sentences.
         notes: The same by kind, with counts and runs.
         doubts: Runs whose adapter was found wrong; `warnings` says it too.
@@ -59,6 +60,7 @@ class Results(Row):
     warnings: list[str]
     sql: str = Field(examples=["the query behind the counts"])
     readouts: list[ReadoutMean] = Field(default=[])
+    accuracy: list[Accuracy] = Field(default=[])
     notes: list[Note] = Field(default=[])
     doubts: list[Doubt] = Field(default=[], exclude=True)
     curve: Curve | None = Field(default=None, exclude=True)
@@ -95,12 +97,15 @@ def compute(
     with reading(home) as con:
         if definition is None:
             _refuse_unknown(home, experiment, [name for name, _ in experiments(con)])
-        readouts = means_over_seeds(means(con, experiment), checkpoint)
+        read = means(con, experiment)
+        readouts = means_over_seeds(read, checkpoint)
+        accuracy = accuracies(read, _answers(definition), checkpoint)
         only_readouts = bool(readouts) and not _says_which_share(definition, judge, label)
         plan = None if only_readouts else _plan(definition, experiment, judge, label)
         rows = counts(con, experiment, plan.primary.judge, grader) if plan is not None else []
     if plan is None:
-        return _readouts_only(home, experiment, definition, notes, readouts)
+        only = _readouts_only(home, experiment, definition, notes, readouts)
+        return only.model_copy(update={"accuracy": accuracy})
     if not rows:
         raise UsageError(
             f"Experiment {experiment} has no samples.",
@@ -125,6 +130,7 @@ def compute(
             COUNTS, experiment=experiment, judge=primary, grader=grader or f"rule:{primary}"
         ),
         readouts=readouts,
+        accuracy=accuracy,
         doubts=doubts,
         curve=curve_of(rows, plan, interval),
     )
@@ -185,6 +191,12 @@ def filled(query: str, **values: str) -> str:
     for name, value in values.items():
         query = query.replace(f"${name}", "'" + value.replace("'", "''") + "'")
     return query
+
+
+def _answers(definition: Definition | None) -> dict[str, str]:
+    """Of the questions that are read, what is right."""
+    questions = definition.questions if definition is not None else ()
+    return {item.name: item.answer for item in questions if item.answer is not None}
 
 
 def _says_which_share(definition: Definition | None, judge: str | None, label: str | None) -> bool:

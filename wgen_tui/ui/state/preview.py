@@ -125,6 +125,9 @@ def prompts_text(report: PreviewReport, number: int) -> Text:
     for prompt in report.prompts[:number]:
         text.append(f"{_name(prompt)}  ", DIM)
         text.append(f"{printable(prompt.text, keep_newlines=False)}\n")
+        if prompt.order is not None:
+            reads = ", ".join(prompt.reads) or "the likeliest next tokens"
+            text.append(f"  reads {printable(reads, keep_newlines=False)}\n", DIM)
     if total > number:
         command = f"wgen-tui experiment preview {printable(report.experiment)} --json"
         text.append(f"and {total - number} more: {command}\n", DIM)
@@ -132,7 +135,8 @@ def prompts_text(report: PreviewReport, number: int) -> Text:
 
 
 def _name(prompt: PromptText) -> str:
-    return printable(f"{prompt.question}/{prompt.paraphrase}/{prompt.variant}")
+    order = "" if prompt.order is None else f"/order {prompt.order}"
+    return printable(f"{prompt.question}/{prompt.paraphrase}/{prompt.variant}{order}")
 
 
 def waiting(seconds: float, encoding: tuple[int, int] | None) -> str:

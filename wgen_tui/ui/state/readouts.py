@@ -160,10 +160,28 @@ def notes(results: Results) -> Text:
         text.append(f"{show.percent(mass)} in some arm: the model would say something else\n", WARN)
     if any(mean.mass is not None for mean in results.readouts):
         text.append(MASS, DIM)
+    _accuracy(text, results)
     text.append("n: prompts read, over all seeds; nothing is sampled\n", DIM)
-    for method in dict.fromkeys(mean.method for mean in results.readouts):
+    methods = [mean.method for mean in results.readouts]
+    for method in dict.fromkeys([*methods, *(item.method for item in results.accuracy)]):
         text.append(f"{printable(method)}\n", DIM)
     return text
+
+
+def _accuracy(text: Text, results: Results) -> None:
+    """Of questions that say what is right: the share that each arm gets right."""
+    several = len({item.model for item in results.accuracy}) > 1
+    for item in results.accuracy:
+        if item.seed is not None:
+            continue
+        name = f"{item.arm} · {item.model}" if several else item.arm
+        within = f" within {item.within}" if item.within else ""
+        text.append(f"{printable(name)}: ", BOLD)
+        text.append(
+            f"{show.percent(item.rate)} of {show.plural(item.questions, 'question')} right "
+            f"[{show.percent(item.low)}, {show.percent(item.high)}]{within}, "
+            f"{show.plural(item.seeds, 'seed')}; p(answer) {show.percent(item.probability)}\n"
+        )
 
 
 def _little_mass(results: Results) -> dict[str, float]:
