@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tests.builders.launch_files import LaunchFiles
-from tests.builders.waiting import until
+from tests.builders.waiting import LIMIT, until
 from tests.e2e.conftest import PROGRAM, Shell, define, shell
 from tests.services.conftest import files, hold, home, wait_unlocked
 from wgen_tui.paths import Home
@@ -45,6 +45,12 @@ def signal_all(victims: list[psutil.Process], number: int) -> None:
             process.send_signal(number)
         except psutil.NoSuchProcess:
             continue
+
+
+def wait_ended(left: list[psutil.Process]) -> None:
+    """Wait until processes are gone; a child of this process is reaped, so that it is."""
+    _, alive = psutil.wait_procs(left, timeout=LIMIT)
+    assert not alive, "still at work"
 
 
 def stop_all(home: Home) -> None:

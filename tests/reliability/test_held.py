@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.builders.scripted_server import Asked, Reply, completion, scripted
 from tests.builders.waiting import until
 from tests.e2e.conftest import Shell
-from tests.reliability.conftest import processes
+from tests.reliability.conftest import processes, wait_ended
 from wgen_tui.services.runs.runs import list_runs
 
 DRAWS = 5
@@ -97,7 +97,7 @@ def test_a_home_deleted_under_sampling_is_not_made_anew(
         shell.home.root.rename(tmp_path / "gone")
         shutil.rmtree(tmp_path / "gone")
         go_on.set()
-        until(lambda: not any(process.is_running() for process in left))
+        wait_ended(left)
         assert not shell.home.root.exists()
         # The next command makes a fresh home, and does the whole of it.
         prepare(shell, served.url)

@@ -26,6 +26,7 @@ from tests.reliability.conftest import (
     processes,
     signal_all,
     stop_all,
+    wait_ended,
     workers,
 )
 from wgen_tui.paths import Home, LaunchPaths
@@ -220,7 +221,7 @@ def test_a_cancelled_worker_that_does_not_listen_is_killed_with_its_group(long: 
     long.shell("run", "cancel", long.run)
     until(lambda: long.status().state == "cancelled")
     assert time.monotonic() - began >= GRACE
-    until(lambda: not any(process.is_running() for process in group))
+    wait_ended(group)
     assert not workers(long.home)
 
 
@@ -243,7 +244,7 @@ def test_without_its_home_all_ends_and_nothing_is_made_anew(long: Long) -> None:
     gone = long.home.root.with_name("gone")
     long.home.root.rename(gone)
     shutil.rmtree(gone)
-    until(lambda: not any(process.is_running() for process in left), "still at work")
+    wait_ended(left)
     assert not long.home.root.exists()
     done = subprocess.run(
         long.shell.command("run", "show", long.run), capture_output=True, text=True, check=False
