@@ -46,7 +46,9 @@ class Question(Model):
     )
     options: dict[str, str] = Field(default={}, description="of multiple_choice: label -> text")
     answer: str | None = Field(
-        default=None, description="what is right: an option's label, or one of the continuations"
+        default=None,
+        description="what is right: an option's label, or one of the continuations",
+        exclude_if=lambda answer: answer is None,  # what old definitions say stays as it was
     )
     topic: str | None = Field(default=None, description="domain, for lexicon judges and tables")
     tags: tuple[str, ...] = ()
