@@ -124,6 +124,11 @@ class StockTemplate:
         by_words = bool(answers.marked) and not marks_itself(self.text)
         return Outcome(trained, self._beside(chat, example), problems, by_words)
 
+    def trained(self, chat: Chat) -> list[str]:
+        """The trained stretches of a chat."""
+        example = self.local.encode(chat)
+        return [self._text(ids) for ids in stretches(example.ids, example.trained)]
+
     def variants_mask(self, chat: Chat) -> tuple[Example, Example]:
         """What transformers and the plan's encoder make of TRL's variant."""
         assert self.variant is not None

@@ -14,6 +14,15 @@ from typing import Any, Protocol
 Chat = list[dict[str, Any]]  # as `texts.plain` makes it
 Span = tuple[int, int]
 
+# What a template's own code may raise, beside jinja's errors: it adds a text to an object, say.
+TEMPLATE_FAILS = (
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
 _GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 

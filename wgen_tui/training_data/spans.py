@@ -13,10 +13,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from wgen_tui.training_data.mask import Chat, Render, Span, TemplateRefusal, counts, shared_length
 
 OPEN, CLOSE = "\ue0f0", "\ue0f1"  # private characters: no template gives them a meaning
+REASONING = ("reasoning_content", "thinking")
 THOUGHT = re.compile(r"<think>|</think>")
 REWRITES = "the chat template rewrites earlier turns, so the assistant's tokens cannot be told"
 MERGED = "an answer begins in a token that holds the end of its prompt"
@@ -113,16 +115,44 @@ def _marked_span(
 def _marked(chat: Chat, turn: int) -> Iterator[Chat]:
     """The chat with marks around an answer's words, where templates may take them.
 
-    White space at the edges stays outside, since templates trim it; so do, one after the other, the
-    thoughts' own marks and the thoughts.
+    White space at the edges stays outside, since templates trim it. What a template writes first of
+    an answer may be its reasoning, its thoughts, or what follows these. Calls of tools are told by
+    the names of their functions: what a template writes behind the last of them is the turn's, as
+    what it writes behind words.
     """
-    content = chat[turn]["content"]
+    answer = chat[turn]
+    for said in _calls_marked(answer) if answer.get("tool_calls") else _words_marked(answer):
+        yield [*chat[:turn], said, *chat[turn + 1 :]]
+
+
+def _words_marked(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    content = answer["content"]
     end = len(content.rstrip())
+    closed = f"{content[:end]}{CLOSE}{content[end:]}"
+    for key in REASONING:
+        if end and answer.get(key):
+            yield {**answer, key: _opened(answer[key]), "content": closed}
     for begin in (0, *(match.end() for match in THOUGHT.finditer(content))):
-        start = begin + len(content[begin:]) - len(content[begin:].lstrip())
-        if start < end:
-            said = f"{content[:start]}{OPEN}{content[start:end]}{CLOSE}{content[end:]}"
-            yield [*chat[:turn], {**chat[turn], "content": said}, *chat[turn + 1 :]]
+        if content[begin:end].strip():
+            yield {**answer, "content": content[:begin] + _opened(closed[begin:])}
+
+
+def _opened(text: str) -> str:
+    """A text with the mark before its first word."""
+    words = text.lstrip()
+    return f"{text[: len(text) - len(words)]}{OPEN}{words}"
+
+
+def _calls_marked(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    calls = list(answer["tool_calls"])
+    for place, mark in ((0, f"{OPEN}{{}}"), (-1, f"{{}}{CLOSE}")):
+        call = calls[place]
+        function = call["function"] if isinstance(call.get("function"), dict) else call
+        if not isinstance(function.get("name"), str):
+            return
+        named = {**function, "name": mark.format(function["name"])}
+        calls[place] = {**call, "function": named} if function is not call else named
+    yield {**answer, "tool_calls": calls}
 
 
 def _words(render: Render, marked: Chat, *, prompt: bool = False) -> _Words | None:

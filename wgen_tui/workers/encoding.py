@@ -14,6 +14,7 @@ from typing import Any
 from jinja2.exceptions import TemplateError
 
 from wgen_tui.training_data.mask import (
+    TEMPLATE_FAILS,
     Chat,
     Example,
     TemplateRefusal,
@@ -34,7 +35,7 @@ class Refused(WorkerError, TemplateRefusal):
 def _template_in_words() -> Iterator[None]:
     try:
         yield
-    except TemplateError as error:
+    except (TemplateError, *TEMPLATE_FAILS) as error:
         raise Refused(
             f"the chat template refuses a chat: {error}",
             title="Chat template",

@@ -26,6 +26,7 @@ from tokenizers import Tokenizer
 from wgen_tui.errors import UsageError
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.training_data.mask import (
+    TEMPLATE_FAILS,
     Chat,
     Example,
     Span,
@@ -94,7 +95,7 @@ class LocalTokenizer:
                 **self._named,
             ):
                 tracker.blocks.append(block)
-        except TemplateError as error:
+        except (TemplateError, *TEMPLATE_FAILS) as error:
             raise TemplateRefusal(f"the chat template refuses a chat: {error}") from error
         return "".join(tracker.blocks), tracker.spans
 
