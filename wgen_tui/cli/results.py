@@ -261,11 +261,15 @@ def _show_contrasts(contrasts: list[ContrastResult], extra: list[str]) -> None:
         return marked(shown, NO_OTHER_SEEDS.format(item.within))
 
     table(
-        [*models, "arm", "minus", *extra, "points", "95%", "p", "least p", "Holm"],
+        [
+            *(*models, "arm", "minus", *extra, *(["seeds", "n"] if wide else [])),
+            *("points", "95%", "p", "least p", "Holm"),
+        ],
         [
             (
                 *(getattr(item, name) for name in models),
                 *(item.arm, item.control, *(getattr(item, name) for name in extra)),
+                *([item.seeds, item.n] if wide else []),
                 *(points(item.difference), interval(item)),
                 marked(chance(item.p), item.p_caution),
                 *(chance(item.p_min), chance(item.p_holm)),

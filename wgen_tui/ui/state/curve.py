@@ -11,7 +11,14 @@ from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BAD, BOLD, DIM, WARN, Cell, Column
 from wgen_tui.ui.state.plots import axis_line, interval
-from wgen_tui.ui.state.results import broken, is_doubtful, methods_text, seeds, warnings_text
+from wgen_tui.ui.state.results import (
+    between,
+    broken,
+    is_doubtful,
+    methods_text,
+    seeds,
+    warnings_text,
+)
 
 if TYPE_CHECKING:
     from wgen_tui.services.results.rates import Rate
@@ -93,7 +100,7 @@ def cells(point: Point, width: int) -> list[Cell]:
         Cell(show.count(rate.n)),
         Cell(show.percent(rate.rate), style),
         Cell(interval(rate.rate, rate.low, rate.high, _bar_width(width)), style),
-        Cell(f"{show.percent(rate.low)}–{show.percent(rate.high)}"),
+        Cell(between(rate, long=False)),
         Cell(share, WARN if warns else ""),
     ]
 
@@ -127,6 +134,6 @@ def as_text(listed: list[Point]) -> str:
     for point in listed:
         rate = point.rate
         shares = [show.percent(share) for share in (rate.rate, rate.low, rate.high, rate.broken)]
-        sizes = [str(rate.checkpoint), str(rate.seeds), str(rate.n)]
+        sizes = [str(rate.checkpoint), seeds(rate), str(rate.n)]
         rows.append([point.name, *sizes, *shares])
     return "\n".join("\t".join(row) for row in rows)

@@ -290,15 +290,16 @@ def _smallest_p_note(item: ContrastResult) -> str:
 def as_text(lines: list[Line]) -> str:
     """The table with tabs between its columns, for the clipboard."""
     head = ["arm", "seeds", "n", "rate", "low", "high", "unclear", "broken", "difference"]
-    rows = [head]
+    rows = [[*head, "beside p"]]
     for line in lines:
-        rate = line.rate
-        shares = (rate.rate, rate.low, rate.high, rate.unclear, rate.broken)
-        percents = [show.percent(share) for share in shares]
-        if line.contrast_only and line.contrast is not None:
-            item = line.contrast
-            sizes = [str(item.seeds), str(item.n)]
-            rows.append([f"{item.arm} − {item.control}", *sizes, *[""] * 5, difference(item)])
-            continue
-        rows.append([line.name, str(rate.seeds), str(rate.n), *percents, difference(line.contrast)])
+        rate, item = line.rate, line.contrast
+        beside = item.p_caution or "" if item is not None else ""
+        if line.contrast_only and item is not None:
+            name = f"{item.arm} − {item.control}"
+            shown = [name, seeds(item), str(item.n), *[""] * 5, difference(item), beside]
+        else:
+            shares = (rate.rate, rate.low, rate.high, rate.unclear, rate.broken)
+            percents = [show.percent(share) for share in shares]
+            shown = [line.name, seeds(rate), str(rate.n), *percents, difference(item), beside]
+        rows.append(shown)
     return "\n".join("\t".join(row) for row in rows)
