@@ -7,7 +7,7 @@ their `Encoder` only, and a test holds the two together.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Protocol
 
 from experiments.prompts import Prompt
@@ -71,8 +71,8 @@ def examine(
             encoded.append(EncodedExample(line, 0, "whole", None, None, str(error.args[0])))
         else:
             item = encode_example(line, example, training, encoder.special, encoder.is_space)
-            seam, prompt_rest = seam_of(encoder.render, encoder.tokenize, chat, example)
-            encoded.append(replace(item, seam=seam, prompt_rest=prompt_rest))
+            seam = seam_of(encoder.render, encoder.tokenize, chat, example)
+            encoded.append(replace(item, **asdict(seam)))
         if progress is not None:
             progress(done)
     return encoded

@@ -23,7 +23,8 @@ TEMPLATE_FAILS = (
     ArithmeticError,
     RecursionError,
 )
-_GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
+_GENERATION = re.compile(r"\{%[-+]?\s*generation\s*[-+]?%\}")
+_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 
 
 class Render(Protocol):
@@ -57,7 +58,7 @@ class Example:
 
 def marks_itself(template: str) -> bool:
     """Whether a template says by {% generation %} what the assistant's text is."""
-    return _GENERATION.search(template) is not None
+    return _GENERATION.search(_COMMENT.sub("", template)) is not None
 
 
 def for_template(chat: Chat) -> tuple[list[dict[str, Any]], list[dict[str, Any]] | None]:

@@ -11,6 +11,7 @@ which the run would not be the experiment that the definition describes; the oth
 | dropped_text | it leaves out another turn, a call, or what is beside them | turns, calls |
 | merged_turns | the template writes two turns as one | no |
 | seam | an answer's first token holds a part of the prompt | always |
+| untrained_start | the first token behind a prompt is not trained | no |
 | other_prompt | an answer does not stand behind the prompt that sampling gives | no |
 | beyond_vocabulary | tokens that the model has no embedding for | always |
 | no_end | no end token is known at which sampling stops | no |
@@ -45,6 +46,7 @@ Kind = Literal[
     "untrained_end",
     "unstopped_end",
     "seam",
+    "untrained_start",
     "other_prompt",
     "beyond_vocabulary",
     "no_end",
@@ -63,6 +65,7 @@ TITLES: dict[Kind, str] = {
     "untrained_end": "End token untrained",
     "unstopped_end": "End token not a stop",
     "seam": "Prompt and answer merge",
+    "untrained_start": "First token untrained",
     "other_prompt": "Prompt not as sampled",
     "beyond_vocabulary": "Tokens without an embedding",
     "no_end": "No end token",
@@ -128,7 +131,8 @@ class EncodedExample:
         example: What is trained; None where it is not.
         end: The token that ends the assistant's last turn, if that is a trained special one.
         why: Why there is no example, where the template is to blame.
-        seam: Whether an answer begins in a token of its prompt.
+        merged: Whether an answer begins in a token of its prompt.
+        unmarked: Whether the first token behind a prompt is not trained.
         prompt_rest: What sampling's prompt has beside the text's; None: it is the same.
         highest: Its highest token; -1 where there are none.
     """
@@ -139,7 +143,8 @@ class EncodedExample:
     example: Example | None
     end: int | None
     why: str = ""
-    seam: bool = False
+    merged: bool = False
+    unmarked: bool = False
     prompt_rest: str | None = None
     highest: int = -1
 

@@ -2,13 +2,15 @@
 
 Promises: an answer whose first token holds a part of the prompt (the generation prompt ends in
 white space, or the tokenizer merges across it) is named; trained so, the model would learn an
-answer behind a prompt that sampling never gives it. So is an answer behind which the text has
-another prompt than sampling's: one that opens or closes thoughts which the text does not have.
+answer behind a prompt that sampling never gives it. So are an answer before which the text has
+another prompt than sampling's (one that opens or closes thoughts which the text does not have), and
+one whose first token a template's own marks leave out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from wgen_tui.training_data.mask import (
     Chat,
@@ -23,21 +25,31 @@ from wgen_tui.training_data.problems import EncodedExample, Problem, lines_of, q
 Tokenize = Callable[[str], Sequence[int]]
 
 
-def seam_of(
-    render: Render, tokenize: Tokenize, chat: Chat, example: Example
-) -> tuple[bool, str | None]:
-    """Whether a trained answer does not begin behind its tokenised prompt, and another prompt.
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """How the answers of a chat follow their prompts.
+
+    Attributes:
+        merged: Whether one begins in a token that holds the end of its prompt.
+        unmarked: Whether the first token behind a prompt is not trained.
+        prompt_rest: What sampling's prompt has beside the text's; None: it is the same.
+    """
+
+    merged: bool = False
+    unmarked: bool = False
+    prompt_rest: str | None = None
+
+
+def seam_of(render: Render, tokenize: Tokenize, chat: Chat, example: Example) -> Seam:
+    """How the trained answers of a chat follow the prompts that sampling gives.
 
     Args:
         render: The chat template.
         tokenize: A text to ids, without special tokens of the tokenizer's own.
         chat: The chat.
         example: The same, encoded whole.
-
-    Returns:
-        The first, and how sampling's prompt goes on where the text does not; None: it has it.
     """
-    other = None
+    seam = Seam()
     for index, turn in enumerate(chat):
         if not counts(turn):
             continue
@@ -47,18 +59,21 @@ def seam_of(
             continue
         ids = tuple(tokenize(prompt))
         if example.ids[: len(ids)] == ids:
+            first = example.trained[len(ids) : len(ids) + 1]
+            seam = replace(seam, unmarked=seam.unmarked or first == (False,))
             continue
         text = render(chat)
         if text.startswith(prompt):
-            return True, other
-        other = other or prompt[shared_length(prompt, text) :]
-    return False, other
+            return replace(seam, merged=True)
+        rest = seam.prompt_rest or prompt[shared_length(prompt, text) :]
+        seam = replace(seam, prompt_rest=rest)
+    return seam
 
 
 def seam_problems(examples: Sequence[EncodedExample]) -> list[Problem]:
     """The problems of what `seam_of` told of the examples."""
     problems = []
-    if wrong := [item for item in examples if item.seam]:
+    if wrong := [item for item in examples if item.merged]:
         problems.append(
             Problem(
                 kind="seam",
@@ -70,6 +85,18 @@ def seam_problems(examples: Sequence[EncodedExample]) -> list[Problem]:
                 fix="Give a chat_template in experiment.yaml whose generation prompt ends with the "
                 "token that opens the assistant's turn, or take white space off the beginning of "
                 "the answers.",
+            )
+        )
+    if unmarked := [item for item in examples if item.unmarked]:
+        problems.append(
+            Problem(
+                kind="untrained_start",
+                blocking=False,
+                lines=tuple(item.line for item in unmarked),
+                what="the first token behind the generation prompt, which sampling draws first, is "
+                f"not trained in {share(unmarked, examples)} ({lines_of(unmarked)})",
+                fix="If it is not meant so, let {% generation %} begin where the generation prompt "
+                "of the chat_template ends.",
             )
         )
     if unlike := [item for item in examples if item.prompt_rest]:
