@@ -14,9 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from experiments.schema import Analysis, Contrast, Primary
 from tests.builders import store_home
 from tests.cli.conftest import PROGRAM
+from tests.services.results.test_composition import cells_of
+from wgen_tui.cli.results import show
 from wgen_tui.paths import Home
+from wgen_tui.services.results.rates import RateTable
+from wgen_tui.services.results.results import Results
+from wgen_tui.ui.state.results import drill, overview
 
 NEW = store_home.StoredRun("new", 0, "control", 0.1)
 WORDS = ("results", store_home.EXPERIMENT, "--judge", "era", "--label", "19th_century")
@@ -82,6 +88,28 @@ def test_a_narrow_terminal_breaks_no_number_and_says_what_a_wide_one_says(root: 
         text = " ".join(" ".join(lines).split())
         assert "p is over questions, within these runs" in text
         assert "[1]" in text
+
+
+def test_a_seed_that_lacks_questions_says_how_many_it_has(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cells = cells_of("old", [{"easy": 20, "hard": 20}, {"easy": 20}])
+    cells |= cells_of("new", [{"easy": 20, "hard": 20}] * 2)
+    plan = Analysis(
+        primary=Primary(judge="era", label="old"), contrasts=(Contrast(arm="old", control="new"),)
+    )
+    made = RateTable(cells, plan, "t")
+    results = Results(
+        experiment="x", rates=made.rates(()), contrasts=made.contrasts(()), warnings=[], sql=""
+    )
+    show(results, ("seed",))
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = (line for line in lines if line.split()[:2] == ["old", "1"])
+    assert line.split()[3:8] == ["20", "1", "of", "2", "90.0%"]
+    assert sum("of 2" in line for line in lines) == 1
+    assert not any("-0.0" in line for line in lines)
+    (arm,) = (line for line in overview(results) if line.name == "old")
+    assert [line.name for line in drill(results, arm)] == ["seed 0", "seed 1: 1 of 2"]
 
 
 def test_in_a_pipe_and_as_json_what_qualifies_a_number_stands_on_stdout(root: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wgen_tui.cli.output import NOTHING, pass_writable_home, say, table
-from wgen_tui.cli.results import percent
+from wgen_tui.cli.results import percent, points
 from wgen_tui.errors import ExitCode
 from wgen_tui.paths import Home
 
@@ -108,7 +108,7 @@ def _share(rate: Rate) -> str:
 def _difference(item: ContrastResult) -> str | None:
     if item.difference is None:
         return None
-    return f"{100 * item.difference:+.1f} [{_bound(item.low)}, {_bound(item.high)}]"
+    return f"{points(item.difference)} [{_bound(item.low)}, {_bound(item.high)}]"
 
 
 def _conclude(results: Results) -> None:

@@ -141,9 +141,11 @@ def _show_rates(results: Results, rates: list[Rate], extra: Sequence[str]) -> No
     first = results.rates[0]
     share = first.metric if wide else "share"
     lost = [name for name in ("refused", "missing") if any(getattr(r, name) for r in rates)]
-    head = [*models, "arm", *(["step"] if several else []), *extra, "seeds", "n", share, "95%"]
+    head = [*models, "arm", *(["step"] if several else []), *extra, "seeds", "n"]
+    asked = _asked(results.rates)
+    some = ["questions"] if any("of" in (asked(rate) or "") for rate in rates) else []
     table(
-        [*head, *(["0 to 1"] if wide else []), "unclear", "broken", *lost],
+        [*head, *some, share, "95%", *(["0 to 1"] if wide else []), "unclear", "broken", *lost],
         [
             (
                 *(getattr(rate, name) for name in models),
@@ -151,7 +153,7 @@ def _show_rates(results: Results, rates: list[Rate], extra: Sequence[str]) -> No
                 *([rate.checkpoint] if several else []),
                 *(getattr(rate, name) for name in extra),
                 rate.seeds if wide or not rate.within else _few(rate.within),
-                *(rate.n, percent(rate.rate)),
+                *(rate.n, *([asked(rate)] if some else []), percent(rate.rate)),
                 *([between(rate), bar(rate)] if wide else [_short(rate)]),
                 *(percent(rate.unclear), percent(rate.broken)),
                 *(percent(getattr(rate, name)) for name in lost),
@@ -163,6 +165,18 @@ def _show_rates(results: Results, rates: list[Rate], extra: Sequence[str]) -> No
     if not wide:
         for within in dict.fromkeys(rate.within for rate in rates if rate.within):
             _tell_below(f"{_few(within)}: {NO_OTHER_SEEDS.format(within)}")
+
+
+def _asked(rates: Sequence[Rate]) -> Callable[[Rate], str | None]:
+    """How many questions a rate is over, `1 of 2` where others are over more; None of a slice."""
+    whole = max(rate.questions for rate in rates)
+
+    def asked(rate: Rate) -> str | None:
+        if rate.question is not None or rate.variant is not None:
+            return None
+        return str(whole) if rate.questions == whole else f"{rate.questions} of {whole}"
+
+    return asked
 
 
 def _few(within: str) -> str:
@@ -294,7 +308,7 @@ def percent(value: float | None) -> str:
 
 def points(value: float | None) -> str:
     """A difference in percentage points."""
-    return NOTHING if value is None else f"{100 * value:+.1f}"
+    return NOTHING if value is None else f"{round(100 * value, 1) + 0.0:+.1f}"  # never -0.0
 
 
 def chance(value: float | None) -> str:

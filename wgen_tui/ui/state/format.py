@@ -26,7 +26,9 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 def points(difference: float | None) -> str:
     """A difference of shares in percentage points, with its sign."""
-    return MISSING if difference is None else f"{100 * difference:+.1f}"
+    if difference is None:
+        return MISSING
+    return f"{round(100 * difference, 1) + 0.0:+.1f}"  # never -0.0
 
 
 def count(number: int | None) -> str:

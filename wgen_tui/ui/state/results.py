@@ -206,7 +206,9 @@ def drill(results: Results, line: Line) -> list[Line]:
         if (item.model, item.arm, item.control) == (rate.model, rate.arm, control)
     }
     lines = [
-        Line(f"seed {i.seed}", i, doubtful=is_doubtful(results, i.model, i.arm, i.seed))
+        Line(
+            _seed_name(i, rate.questions), i, doubtful=is_doubtful(results, i.model, i.arm, i.seed)
+        )
         for i in seeds
         if i.variant is None
     ]
@@ -214,6 +216,12 @@ def drill(results: Results, line: Line) -> list[Line]:
         name = " · ".join(part for part in (item.question, item.variant) if part)
         lines.append(Line(name, item, contrasts.get((item.question, item.variant))))
     return lines
+
+
+def _seed_name(own: Rate, questions: int) -> str:
+    """With how many questions it has, where it lacks some."""
+    lacks = own.questions < questions
+    return f"seed {own.seed}: {own.questions} of {questions}" if lacks else f"seed {own.seed}"
 
 
 def control_of(results: Results, line: Line) -> str | None:
