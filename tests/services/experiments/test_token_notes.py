@@ -41,6 +41,12 @@ def chat(*said: str) -> str:
     return json.dumps({"messages": turns}) + "\n"
 
 
+def told() -> str:
+    """A row with a system prompt."""
+    row = json.loads(chat("Which?", "Auk"))["messages"]
+    return json.dumps({"messages": [{"role": "system", "content": "Be brief."}, *row]}) + "\n"
+
+
 def without(role: str) -> str:
     return PLAIN.replace(
         "{% for m in messages %}", f"{{% for m in messages if m.role != '{role}' %}}"
@@ -87,10 +93,8 @@ def test_what_a_template_drops_is_refused_by_line(validate: Validate, role: str)
 
 
 def test_a_system_prompt_that_is_dropped_is_refused_by_line(validate: Validate) -> None:
-    row = json.loads(chat("Which?", "Auk"))["messages"]
-    told = json.dumps({"messages": [{"role": "system", "content": "Be brief."}, *row]}) + "\n"
     assert "drops the system prompt of 1 of 2 examples (line 2)" in refusal(
-        validate, template=without("system"), rows=told
+        validate, template=without("system"), rows=told()
     )
     assert "Questions: the chat template drops the system prompt" in refusal(
         validate, template=without("system"), variant='{system: "Be brief."}'
@@ -140,6 +144,8 @@ def test_the_first_rows_of_many_are_tried(
     rows = "".join(chat(f"Which {number}?", "Auk") for number in range(3))
     (note,) = validate(rows=rows)
     assert "arm treatment: the tokenizer of tiny-world was tried on the first 2 of 4" in note
+    said = validate(template=without("system"), rows=told() + rows)
+    assert any("drops the system prompt of 1 of 2 examples (line 2)" in note for note in said)
 
 
 @pytest.mark.parametrize("model", ["some-org/not-here", "/no/such/folder", "nowhere:model"])

@@ -22,9 +22,8 @@ from experiments.schema import Arm, Definition
 from experiments.slots import replaced_system_notes, slot_notes
 from wgen_tui.errors import UsageError, disk_error
 from wgen_tui.paths import Home, checked_id
-from wgen_tui.services.experiments.token_notes import token_notes
+from wgen_tui.services.experiments.token_notes import Head, head_of, token_notes
 from wgen_tui.training_data.chat_lines import write_chat
-from wgen_tui.training_data.texts import Numbered
 
 
 @contextmanager
@@ -73,11 +72,11 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
     where = folder(home, slug_or_path)
     notes: list[str] = []
     problems: list[Problem] = []
-    rows_of: dict[str, list[Numbered]] = {}
+    heads: dict[str, Head] = {}
     for name, arm in definition.arms.items():
         try:
             dataset = load_rows(where, name, arm)
-            rows_of[name] = [(row.line, arm.context.apply(row.messages)) for row in dataset.rows]
+            heads[name] = head_of(dataset, arm)
             told = [*_repeated_examples(dataset), *dataset.notes]
             notes += [f"{name}: {note}" for note in told]
         except DefinitionError as error:
@@ -94,7 +93,7 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
     if definition.model_judges:
         names = ", ".join(judge.name for judge in definition.model_judges)
         notes.append(f"model judges are kept, but not run by this version: {names}")
-    return definition, [*notes, *token_notes(home, definition, rows_of, str(slug_or_path))]
+    return definition, [*notes, *token_notes(home, definition, heads, str(slug_or_path))]
 
 
 def _slow_patterns(definition: Definition) -> list[str]:

@@ -8,8 +8,10 @@ it is said where there are more.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from experiments.schema import Definition
+from experiments.rows import Dataset
+from experiments.schema import Arm, Definition
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import ModelRef
@@ -22,34 +24,51 @@ from wgen_tui.training_data.texts import Numbered
 ROWS = 1000  # of an arm; a second's work or two
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first rows of an arm, in its context, and how many there are."""
+
+    rows: Sequence[Numbered]
+    total: int
+
+
+def head_of(dataset: Dataset, arm: Arm) -> Head:
+    """The rows of a dataset that stand for it."""
+    rows = [(row.line, arm.context.apply(row.messages)) for row in dataset.rows[:ROWS]]
+    return Head(rows, len(dataset.rows))
+
+
 def token_notes(
-    home: Home, definition: Definition, arms: Mapping[str, Sequence[Numbered]], name: str
+    home: Home, definition: Definition, heads: Mapping[str, Head], name: str
 ) -> list[str]:
     """Check masks, ends, lengths and dropped text for each model that is here.
 
     Args:
         home: Whose models.
         definition: The experiment.
-        arms: All rows by arm, in the arm's context.
+        heads: By arm.
         name: What the user called the experiment.
 
     Raises:
-        UsageError: `run start` would refuse.
+        UsageError: `run start` would refuse. Where there are more rows than were looked at, what
+            is wrong with these is a note.
     """
-    heads = {arm: rows[:ROWS] for arm, rows in arms.items()}
+    rows = {arm: head.rows for arm, head in heads.items()}
+    # What is refused where all examples are so cannot be told from the first of them.
+    whole = [arm for arm, head in heads.items() if head.total == len(head.rows)]
     notes = []
     for given in definition.models:
         model = _here(home, given, definition.chat_template)
         if model is None:
             continue
         notes += check_tokens(
-            definition, model, heads, name, to_train=heads, mask_version=lambda: MASK_VERSION
+            definition, model, rows, name, to_train=whole, mask_version=lambda: MASK_VERSION
         )
         notes += [
-            f"arm {arm}: the tokenizer of {given} was tried on the first {ROWS} of {len(rows)} "
-            "examples; preview and run start try all"
-            for arm, rows in arms.items()
-            if len(rows) > ROWS
+            f"arm {arm}: the tokenizer of {given} was tried on the first {len(head.rows)} of "
+            f"{head.total} examples; preview and run start try all"
+            for arm, head in heads.items()
+            if arm not in whole
         ]
     return notes
 
