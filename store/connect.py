@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import duckdb
 
+from store import turns
 from store.cancel import Cancel
 from store.ingest import ingest_if_free
 from store.layout import StoreFiles
@@ -62,22 +63,19 @@ def read(files: StoreFiles, patience: float = READ_PATIENCE) -> Iterator[duckdb.
         KeyboardInterrupt: Ctrl+C, whatever DuckDB was at.
     """
     # Parts are listed after opening: one ingested between the two would be seen twice else.
-    with disk_errors(files.database):
-        con = _open(files, patience)
-        try:
+    with disk_errors(files.database), ExitStack() as stack:
+        con = stack.enter_context(_opened(files, patience))
+        rest = waiting(con, files)
+        if rest.much and _may_ingest(files):
+            stack.close()
+            if ingest_if_free(files):
+                _tried[files.database] = time.monotonic()
+            con = stack.enter_context(_opened(files, patience))
             rest = waiting(con, files)
-            if rest.much and _may_ingest(files):
-                con.close()
-                if ingest_if_free(files):
-                    _tried[files.database] = time.monotonic()
-                con = _open(files, patience)
-                rest = waiting(con, files)
-            with Cancel().watching(con):  # for Ctrl+C
-                con.execute("set TimeZone = 'UTC'")
-                lay_over(con, files, rest)
-                yield con
-        finally:
-            con.close()
+        with Cancel().watching(con):  # for Ctrl+C
+            con.execute("set TimeZone = 'UTC'")
+            lay_over(con, files, rest)
+            yield con
 
 
 def _may_ingest(files: StoreFiles) -> bool:
@@ -86,7 +84,17 @@ def _may_ingest(files: StoreFiles) -> bool:
     return not files.readonly and (last is None or time.monotonic() - last > INGEST_AGAIN)
 
 
-def _open(files: StoreFiles, patience: float) -> duckdb.DuckDBPyConnection:
+@contextmanager
+def _opened(files: StoreFiles, patience: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    with turns.reading(files, patience) as mine:
+        con = _attach(files, patience if mine else 0.0)
+        try:
+            yield con
+        finally:
+            con.close()
+
+
+def _attach(files: StoreFiles, patience: float) -> duckdb.DuckDBPyConnection:
     if not files.database.exists():
         return duckdb.connect(":memory:")
     try:

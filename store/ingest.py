@@ -3,15 +3,17 @@
 Promises: a part's rows and its line in the manifest come in one transaction, so a kill at any
 moment leaves it in or out as a whole; ids fold away rows that arrive twice; one ingest at a time
 (flock); parts stay on disk. A damaged part is named and keeps nothing else out. Memory is bounded
-whatever there is to take in; rows go from files to tables as columns.
+whatever there is to take in; rows go from files to tables as columns. Readers are let in after
+every few thousand rows, and while files are read.
 """
 
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -19,14 +21,28 @@ import pyarrow as pa
 from store import newest, parts
 from store.cancel import Cancel
 from store.layout import StoreFiles
-from store.opening import StoreBroken, StoreBusy, open_for_writing
+from store.migrate import is_current
+from store.opening import (
+    WRITE_PATIENCE,
+    StoreBroken,
+    StoreBusy,
+    attached,
+    merge_blocks,
+    open_for_writing,
+)
 from store.overlay import manifest_of
 from store.schema import KEYS, TABLES
 
 # Tables fill one after another, so that a transaction has many rows of one. A run comes before its
 # rows: only of a run that is known can they be forgotten.
 ORDER = ("run", "prompt", "metric", "sample", "sample_token", "readout", "grade")
+# Of rows in memory. The many fill a block of DuckDB's, so that it skips the log; the few are taken
+# in in a tenth of a second, for which readers wait.
+BATCH_BYTES, TURN_BYTES = 128 << 20, 4 << 20
+READER_PATIENCE = 0.3  # seconds; a reader that would ingest for others can do without
 MANIFEST = pa.schema([("name", pa.string()), ("run_id", pa.string()), ("bytes", pa.int64())])
+
+Opened = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 
 
 @dataclass
@@ -71,10 +87,7 @@ def ingest(files: StoreFiles) -> IngestReport | None:
         NewerDatabase: a newer version made it.
     """
     with ingest_lock(files) as mine:
-        if not mine:
-            return None
-        with open_for_writing(files) as con:
-            return ingest_pending(con, files)
+        return ingest_in_turns(files) if mine else None
 
 
 def ingest_if_free(files: StoreFiles) -> bool:
@@ -89,30 +102,90 @@ def ingest_if_free(files: StoreFiles) -> bool:
     try:
         with ingest_lock(files) as mine:
             if mine:
-                with open_for_writing(files, patience=0.0) as con, Cancel().watching(con):
-                    ingest_pending(con, files)
+                ingest_in_turns(files, READER_PATIENCE)
             return mine
     except (StoreBusy, StoreBroken, OSError, duckdb.Error):
         return True  # who ingests for its own sake, or verifies, says what is wrong
 
 
+def ingest_in_turns(files: StoreFiles, patience: float = WRITE_PATIENCE) -> IngestReport:
+    """Ingest what is new, and let readers in between batches; for who holds the ingest lock.
+
+    Raises:
+        StoreBusy: another program has held the database for longer than `patience` seconds.
+        NewerDatabase: a newer version made it.
+        KeyboardInterrupt: Ctrl+C, whatever DuckDB was at; what was taken in until then stays.
+    """
+
+    @contextmanager
+    def opened() -> Iterator[duckdb.DuckDBPyConnection]:
+        with open_for_writing(files, patience) as con, Cancel().watching(con):
+            yield con
+
+    manifest, runs = _known_parts(files, opened, patience)
+    return _ingest(files, manifest, runs, opened, TURN_BYTES)
+
+
 def ingest_pending(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> IngestReport:
-    """Ingest what is new, over an open connection."""
+    """Ingest what is new over an open connection, which nobody waits for."""
+    return _ingest(files, manifest_of(con), _runs(con), lambda: nullcontext(con), BATCH_BYTES)
+
+
+def _known_parts(
+    files: StoreFiles, opened: Opened, patience: float
+) -> tuple[dict[str, int], set[str]]:
+    """What is ingested, and of which runs: read beside others, if there is nothing to mend."""
+    if files.database.exists() and not Path(f"{files.database}.wal").exists():
+        with attached(files, patience) as con:
+            if is_current(con):
+                return manifest_of(con, "home.main.ingested_part"), _runs(con, "home.main.run")
+    with opened() as con:
+        return manifest_of(con), _runs(con)
+
+
+def _runs(con: duckdb.DuckDBPyConnection, table: str = "run") -> set[str]:
+    return {row[0] for row in con.execute(f"select run_id from {table}").fetchall()}
+
+
+def _ingest(
+    files: StoreFiles, manifest: Mapping[str, int], runs: set[str], opened: Opened, limit: int
+) -> IngestReport:
+    """Ingest what is not in the manifest, `limit` bytes of rows each time the database is opened.
+
+    Nothing is read while it is open.
+    """
     report = IngestReport()
-    manifest = manifest_of(con)
     listed = parts.scan(files)
-    _forget(con, {part.run_id for part in listed if part.table == "run"}, report)
+    report.forgotten = sorted(runs - {part.run_id for part in listed if part.table == "run"})
+    if report.forgotten:
+        with opened() as con:
+            _forget(con, report.forgotten)
     todo = sorted(parts.pending(listed, manifest), key=lambda part: ORDER.index(part.table))
-    for batch in parts.batches(files, todo, manifest):
-        report.damaged |= batch.damaged
-        if not batch.done:
-            continue
-        _take_in(con, batch, report)
+    for batch, last in _sound(parts.batches(files, todo, manifest, limit), report):
+        with opened() as con:
+            _take_in(con, batch, report)
+            if last:
+                merge_blocks(con)
         del batch  # else it would be held while the next is read
     report.damaged = {
         part.name: report.damaged[part.name] for part in listed if part.name in report.damaged
     }
     return report
+
+
+def _sound(
+    batches: Iterable[parts.Batch], report: IngestReport
+) -> Iterator[tuple[parts.Batch, bool]]:
+    """The batches that have rows, each with whether it is the last; damaged parts are noted."""
+    before: parts.Batch | None = None
+    for batch in batches:
+        report.damaged |= batch.damaged
+        if batch.done:
+            if before is not None:
+                yield before, False
+            before = batch
+    if before is not None:
+        yield before, True
 
 
 def _take_in(con: duckdb.DuckDBPyConnection, batch: parts.Batch, report: IngestReport) -> None:
@@ -184,12 +257,8 @@ def _lacking(table: str) -> str:
     return f"select distinct on ({keys}) * from new_rows anti join {_known(table)} using ({keys})"
 
 
-def _forget(con: duckdb.DuckDBPyConnection, there: set[str], report: IngestReport) -> None:
+def _forget(con: duckdb.DuckDBPyConnection, gone: list[str]) -> None:
     """Remove the rows of runs whose folder is gone."""
-    known = {row[0] for row in con.execute("select run_id from run").fetchall()}
-    gone = sorted(known - there)
-    if not gone:
-        return
     with _transaction(con):
         # What verdicts of these runs took back counts again, should it belong to another run.
         con.execute(
@@ -201,7 +270,6 @@ def _forget(con: duckdb.DuckDBPyConnection, there: set[str], report: IngestRepor
             con.execute(f"delete from {table} where run_id in (select unnest(?))", [gone])
         newest.settle(con, "leaving")
         con.execute("drop table leaving")
-    report.forgotten = gone
 
 
 @contextmanager

@@ -32,6 +32,10 @@ class StoreFiles:
         return self.root / "ingest.lock"
 
     @property
+    def readers_lock(self) -> Path:
+        return self.root / "readers.lock"
+
+    @property
     def runs(self) -> Path:
         return self.root / "runs"
 

@@ -23,16 +23,20 @@ def migrations() -> dict[int, Path]:
 
 def version(con: duckdb.DuckDBPyConnection, schema: str = "main") -> int:
     """The database's version: 0 is an empty one."""
-    rows = con.execute(
-        "select count(*) from duckdb_tables() where table_name = 'schema_version' "
-        "and database_name = coalesce(?, current_database())",
-        [None if schema == "main" else schema],
-    ).fetchall()
-    if rows[0][0] == 0:
-        return 0
     where = "" if schema == "main" else f"{schema}.main."
-    rows = con.execute(f"select max(version) from {where}schema_version").fetchall()
+    try:
+        rows = con.execute(f"select max(version) from {where}schema_version").fetchall()
+    except (duckdb.CatalogException, duckdb.BinderException):  # a tenth of asking the catalog
+        return 0
     return int(rows[0][0] or 0)
+
+
+def is_current(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the database that a connection attaches as `home` needs no migration."""
+    if version(con, "home") != max(migrations()):
+        return False
+    rows = con.execute("select views from home.main.schema_version").fetchall()
+    return bool(rows == [(VIEWS.read_text(encoding="utf-8"),)])
 
 
 def migrate(con: duckdb.DuckDBPyConnection) -> None:

@@ -1,7 +1,8 @@
 """Open the database file: many readers at once, or one writer under the ingest lock.
 
-Promises: memory is bounded; when another program keeps the file, the error names it; what the disk
-refused is an OSError, and a damaged file says so.
+Promises: a writer's memory is bounded, and so is what it does when it closes the file; when another
+program keeps the file, the error names it; what the disk refused is an OSError, and a damaged file
+says so.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import duckdb
 
+from store import turns
 from store.cancel import Cancel
 from store.layout import StoreFiles
 from store.migrate import migrate
@@ -23,7 +25,7 @@ from store.overlay import quoted
 
 Connection = duckdb.DuckDBPyConnection
 
-READ_PATIENCE = 5.0  # seconds; an ingest holds the file for a quarter of one
+READ_PATIENCE = 5.0  # seconds; an ingest holds the file for a fifth of one at a time
 WRITE_PATIENCE = 5.0
 MEMORY = "256MB"  # what needs more goes to a folder beside the database
 THREADS = min(4, os.cpu_count() or 1)  # each holds a block of every column it writes
@@ -100,9 +102,15 @@ def connect(database: Path, patience: float, *, read_only: bool) -> duckdb.DuckD
 
 @contextmanager
 def open_for_writing(
-    files: StoreFiles, patience: float = WRITE_PATIENCE
+    files: StoreFiles, patience: float = WRITE_PATIENCE, *, shared: bool = True
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """The database, migrated; only for who holds the ingest lock.
+
+    Args:
+        files: Where it is.
+        patience: Seconds for which others may go on reading.
+        shared: Whether others read it; then it is closed without merging blocks of rows, which
+            takes DuckDB up to a second, unless `merge_blocks` asks for it.
 
     Raises:
         StoreBusy: another program holds it.
@@ -110,16 +118,34 @@ def open_for_writing(
         StoreBroken: its file is damaged.
         OSError: the disk is full or refuses to be written.
     """
-    with disk_errors(files.database):
-        con = connect(files.database, patience, read_only=False)
+    with disk_errors(files.database), _alone(files, patience, shared=shared) as con:
+        con.execute("set autoinstall_known_extensions = false")
+        con.execute("set TimeZone = 'UTC'")
+        _bound(con)
+        if shared:
+            con.execute("set max_vacuum_tasks = 0")
+        migrate(con)
+        yield con
+
+
+@contextmanager
+def _alone(
+    files: StoreFiles, patience: float, *, shared: bool
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The file, with nobody else in it."""
+    with turns.writing(files, patience) if shared else nullcontext(True) as mine:
+        con = connect(files.database, patience if mine else 0.0, read_only=False)
         try:
-            con.execute("set autoinstall_known_extensions = false")
-            con.execute("set TimeZone = 'UTC'")
-            _bound(con)
-            migrate(con)
+            if not mine:  # a reader whose process has lost DuckDB's lock
+                raise StoreBusy(None, None)
             yield con
         finally:
             con.close()
+
+
+def merge_blocks(con: duckdb.DuckDBPyConnection) -> None:
+    """Let one of the database's blocks of rows be made of small ones when it is closed."""
+    con.execute("set max_vacuum_tasks = 1")
 
 
 @contextmanager
@@ -138,15 +164,17 @@ def disk_errors(database: Path) -> Iterator[None]:
 
 
 @contextmanager
-def attached(files: StoreFiles) -> Iterator[duckdb.DuckDBPyConnection]:
+def attached(
+    files: StoreFiles, patience: float = READ_PATIENCE
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """The database alone, as `home`, to read all of it in bounded memory while others read too.
 
     Raises:
         StoreBusy: another program writes to it.
         StoreBroken: its file is damaged.
     """
-    with disk_errors(files.database):
-        con = connect(files.database, READ_PATIENCE, read_only=True)
+    with disk_errors(files.database), turns.reading(files, patience) as mine:
+        con = connect(files.database, patience if mine else 0.0, read_only=True)
         try:
             con.execute("set TimeZone = 'UTC'")
             con.execute(f"set temp_directory = {quoted(f'{files.database}.reading.tmp')}")

@@ -13,8 +13,6 @@ import pyarrow as pa
 from store import records, schema
 from store.layout import StoreFiles
 
-# Of rows in memory: enough to fill a row group of DuckDB's, so that it skips the log.
-BATCH_BYTES = 128 << 20
 AT_ONCE = 128  # parts, and
 AT_ONCE_BYTES = 8 << 20  # of files that are read before the batch is measured again
 READERS = min(4, os.cpu_count() or 1)  # threads
@@ -163,7 +161,7 @@ def batches(
     files: StoreFiles,
     parts: Iterable[Part],
     manifest: Mapping[str, int],
-    limit: int | None = BATCH_BYTES,
+    limit: int | None,
 ) -> Iterator[Batch]:
     """Read parts in their order, as many together as take `limit` bytes in memory.
 
@@ -171,7 +169,7 @@ def batches(
     """
     gathering = _Gathering()
     with ThreadPoolExecutor(READERS) as pool:
-        for some in _chunks(list(parts), manifest):
+        for some in _chunks(list(parts), manifest, _at_once(limit)):
             gathering.add(_read_some(files, some, manifest, pool))
             if limit is not None and gathering.size >= limit:
                 batch, gathering = gathering.batch(), _Gathering()
@@ -180,14 +178,19 @@ def batches(
     yield gathering.batch()
 
 
-def _chunks(parts: Sequence[Part], manifest: Mapping[str, int]) -> Iterator[list[Part]]:
+def _at_once(limit: int | None) -> int:
+    """Bytes of files, which take about three times as much when they are read."""
+    return AT_ONCE_BYTES if limit is None else min(AT_ONCE_BYTES, limit // 2)
+
+
+def _chunks(parts: Sequence[Part], manifest: Mapping[str, int], most: int) -> Iterator[list[Part]]:
     """The parts, so many at a time that their files are small together."""
     some: list[Part] = []
     size = 0
     for part in parts:
         some.append(part)
         size += part.size - manifest.get(part.name, 0)
-        if len(some) == AT_ONCE or size >= AT_ONCE_BYTES:
+        if len(some) == AT_ONCE or size >= most:
             yield some
             some, size = [], 0
     if some:

@@ -10,7 +10,7 @@ import duckdb
 
 from store import parts
 from store.compare import Problem, compare
-from store.ingest import IngestReport, ingest_lock, ingest_pending
+from store.ingest import IngestReport, ingest_in_turns, ingest_lock, ingest_pending
 from store.layout import StoreFiles
 from store.migrate import NewerDatabase
 from store.opening import StoreBroken, attached, open_for_writing
@@ -30,8 +30,7 @@ def verify(files: StoreFiles) -> list[Problem]:
     """
     try:
         with ingest_lock(files, wait=True):
-            with open_for_writing(files) as con:
-                report = ingest_pending(con, files)
+            report = ingest_in_turns(files)
             problems = [Problem("damaged", name, why) for name, why in report.damaged.items()]
             with attached(files) as con:
                 return problems + compare(con, files, set(report.damaged))
@@ -46,7 +45,7 @@ def rebuild(files: StoreFiles) -> IngestReport:
     rows: it is kept beside the new one, and the report says where.
 
     Raises:
-        StoreBusy: another program holds the old one.
+        StoreBusy: another program writes to the old one.
         OSError: the disk is full or refuses to be written; the old one stays.
     """
     fresh = Path(f"{files.database}.new")
@@ -55,7 +54,7 @@ def rebuild(files: StoreFiles) -> IngestReport:
             path.unlink(missing_ok=True)
         before = _manifest_before(files)
         try:
-            with open_for_writing(_Beside(files.root, fresh)) as con:
+            with open_for_writing(_Beside(files.root, fresh), shared=False) as con:
                 report = ingest_pending(con, files)
                 _note_gone(con, files, before, report)
                 con.execute("checkpoint")
@@ -73,12 +72,12 @@ def rebuild(files: StoreFiles) -> IngestReport:
 
 
 def _manifest_before(files: StoreFiles) -> dict[str, int]:
-    """What the old database had ingested; raises StoreBusy if a program holds it."""
+    """What the old database had ingested; raises StoreBusy if a program writes to it."""
     if not files.database.exists():
         return {}
     try:
-        with open_for_writing(files) as con:
-            return manifest_of(con)
+        with attached(files) as con:
+            return manifest_of(con, "home.main.ingested_part")
     except (duckdb.Error, NewerDatabase, StoreBroken):
         return {}  # too broken, or too new, to open: all the more reason to rebuild it
 

@@ -231,6 +231,11 @@ class Home:
         return self.root / "ingest.lock"
 
     @property
+    def readers_lock(self) -> Path:
+        """Held by whoever has the database open: shared by readers, or by one writer alone."""
+        return self.root / "readers.lock"
+
+    @property
     def supervisor_lock(self) -> Path:
         """Held by the one supervisor, which writes its process id there."""
         return self.root / "supervisor.lock"

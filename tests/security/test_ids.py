@@ -80,7 +80,7 @@ FILTERS = [
     "sample list --arm ID",
     "sample export --experiment ID",
 ]
-DERIVED = ("wgen.duckdb", "wgen.duckdb.wal", "ingest.lock", "merge.lock")
+DERIVED = ("wgen.duckdb", "wgen.duckdb.wal", "ingest.lock", "readers.lock", "merge.lock")
 
 
 def everything(root: Path) -> dict[str, str]:

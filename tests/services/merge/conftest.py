@@ -109,7 +109,7 @@ class Box:
 
     def files(self) -> dict[str, bytes]:
         """Every file but the database and the locks, with its content."""
-        derived = {"wgen.duckdb", "wgen.duckdb.wal", "ingest.lock", "merge.lock"}
+        derived = {"wgen.duckdb", "wgen.duckdb.wal", "ingest.lock", "readers.lock", "merge.lock"}
         return {
             str(path.relative_to(self.home.root)): path.read_bytes()
             for path in sorted(self.home.root.rglob("*"))

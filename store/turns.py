@@ -1,0 +1,53 @@
+"""Whose turn it is with the database file: readers side by side, or one writer.
+
+Promises: while a connection reads, no writer of this program gets in. DuckDB's own lock, which
+stock clients see, is the process's: it is gone when the first of several connections is closed.
+A reader makes no file: where no writer ever was, or nothing can be written, it goes without.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from store.layout import StoreFiles
+
+ASK_EVERY = 0.003  # seconds
+
+
+@contextmanager
+def reading(files: StoreFiles, patience: float) -> Iterator[bool]:
+    """Have a reader's turn; False if a writer's lasts longer than `patience` seconds."""
+    try:
+        stream = files.readers_lock.open("rb")
+    except OSError:
+        yield True
+        return
+    with stream:
+        yield _lock(stream, fcntl.LOCK_SH, patience)
+
+
+@contextmanager
+def writing(files: StoreFiles, patience: float) -> Iterator[bool]:
+    """Have a writer's turn; False if others read for longer than `patience` seconds.
+
+    Raises:
+        OSError: the home cannot be written.
+    """
+    with files.readers_lock.open("ab") as stream:
+        yield _lock(stream, fcntl.LOCK_EX, patience)
+
+
+def _lock(stream: IO[bytes], kind: int, patience: float) -> bool:
+    until = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(stream, kind | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+        time.sleep(ASK_EVERY)
