@@ -144,6 +144,8 @@ def test_the_first_rows_of_many_are_tried(
     rows = "".join(chat(f"Which {number}?", "Auk") for number in range(3))
     (note,) = validate(rows=rows)
     assert "arm treatment: the tokenizer of tiny-world was tried on the first 2 of 4" in note
+    (note,) = validate(rows=chat("Which?", "Auk " * 200_000) + rows)
+    assert "the first 1 of 5 examples" in note
     said = validate(template=without("system"), rows=told() + rows)
     assert any("drops the system prompt of 1 of 2 examples (line 2)" in note for note in said)
 

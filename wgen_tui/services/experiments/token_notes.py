@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from experiments.rows import Dataset
 from experiments.schema import Arm, Definition
@@ -21,7 +22,7 @@ from wgen_tui.services.models.resolve import resolve_model
 from wgen_tui.training_data.mask_version import MASK_VERSION
 from wgen_tui.training_data.texts import Numbered
 
-ROWS = 1000  # of an arm; a second's work or two
+ROWS, CHARACTERS = 1000, 500_000  # of an arm; a second's work or two
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,12 @@ class Head:
 
 def head_of(dataset: Dataset, arm: Arm) -> Head:
     """The rows of a dataset that stand for it."""
-    rows = [(row.line, arm.context.apply(row.messages)) for row in dataset.rows[:ROWS]]
+    sizes = accumulate(sum(len(turn.content) for turn in row.messages) for row in dataset.rows)
+    rows = [
+        (row.line, arm.context.apply(row.messages))
+        for row, size in zip(dataset.rows[:ROWS], sizes, strict=False)
+        if size <= CHARACTERS
+    ]
     return Head(rows, len(dataset.rows))
 
 
