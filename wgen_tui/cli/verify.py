@@ -29,9 +29,10 @@ def verify(home: Home, run_id: str, no_floor: bool, as_json: bool) -> int:
     """Train a finished run again with stock TRL and PEFT, and compare the adapters.
 
     The difference is that of the weight changes, as a share of the change. Beside it stands the
-    floor: the same stock training once more with its batches padded longer, which changes nothing
-    but rounding. In fp32, 1e-4 or ten floors pass (beyond 0.2%, three); in bf16 and fp16, two
-    floors. Exit 1 if it does not pass. Needs the extra: pip install 'wgen-tui[verify]'.
+    floor: the same stock training once more with its batches padded longer, or, where that does not
+    even change rounding, with eager attention. In fp32, 1e-4 or ten floors pass (beyond 0.2%,
+    three); in bf16 and fp16, two floors. Exit 1 if it does not pass. Needs the extra: pip install
+    'wgen-tui[verify]'.
     """
     from wgen_tui.services.results import verify as service
 

@@ -174,8 +174,9 @@ class Verification(Record):
     Attributes:
         difference: ‖ΔW of the run - ΔW of TRL‖ / ‖update of TRL‖ over all modules.
         worst: The same, of the module where it is largest.
-        floor: The same between two trainings by TRL of which one pads its batches longer; None
-            when it was not measured.
+        floor: The same between two trainings by TRL of which one pads its batches longer (where
+            that rounds nothing otherwise, one by eager attention, as `notes` then says); None when
+            it was not measured.
         limit: What `difference` may be at most.
         same_order: Whether TRL saw the same batches in the same order.
         mask: How TRL's own tokens and masks of the chats compare, in a line.

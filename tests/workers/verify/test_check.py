@@ -20,3 +20,17 @@ def test_a_base_that_drops_out_at_random_is_not_compared(tmp_path: Path) -> None
     home.train()
     with pytest.raises(WorkerError, match="agree only in distribution"):
         Verifier(home.home, "run", io.StringIO()).run(floor=True)
+
+
+def test_the_floor_is_another_attentions_where_padding_rounds_nothing(tmp_path: Path) -> None:
+    """Rows of one length on a CPU: the padded training is the same to the bit."""
+    model = make_family("llama", tmp_path / "model")
+    home = TrainingHome(Home(tmp_path / "home").ensure(), model)
+    paths = home.add("run", rows=4, max_steps=4, per_device_train_batch_size=2)
+    paths.data.write_text(paths.data.read_text().splitlines(keepends=True)[0] * 4)
+    home.train()
+    found = Verifier(home.home, "run", io.StringIO()).run(floor=True)
+    assert found.passed
+    assert found.floor is not None
+    assert 1e-9 < found.floor < 1e-2
+    assert any("the floor is TRL's with eager attention" in note for note in found.notes)
