@@ -10,6 +10,7 @@ every few thousand rows, and while files are read.
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -67,13 +68,18 @@ class IngestReport:
 @contextmanager
 def ingest_lock(files: StoreFiles, *, wait: bool = False) -> Iterator[bool]:
     """Hold the ingest lock; yields False if another process does and `wait` is off."""
-    with files.ingest_lock.open("a") as stream:
+    # O_NONBLOCK: a FIFO in its place would wait for a reader.
+    flags = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+    handle = os.open(files.ingest_lock, flags, 0o600)
+    try:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             yield False
             return
         yield True
+    finally:
+        os.close(handle)
 
 
 def ingest(files: StoreFiles) -> IngestReport | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -72,12 +73,34 @@ def _busy(error: duckdb.Error) -> StoreBusy | None:
     return None
 
 
+def _refuse_odd(database: Path) -> None:
+    """Refuse what DuckDB would read as its file and is none; of a FIFO it would wait for a writer.
+
+    Raises:
+        StoreBroken: it is a folder, a FIFO, a circle of links, or the like.
+    """
+    for path in (database, Path(f"{database}.wal")):
+        try:
+            mode = path.stat().st_mode
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            raise StoreBroken(path, "it is a link that leads in a circle") from error
+        if not stat.S_ISREG(mode):
+            what = "a folder" if stat.S_ISDIR(mode) else "no plain file"
+            raise StoreBroken(path, f"it is {what}")
+
+
 def connect(database: Path, patience: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """Open, waiting while another program holds the file.
 
     Raises:
         StoreBusy: it held it for longer than `patience` seconds.
+        StoreBroken: what stands in its place is no plain file.
     """
+    _refuse_odd(database)
     end, wait = time.monotonic() + patience, FIRST_WAIT
     while True:
         con = None

@@ -9,6 +9,7 @@ to fold away rows that are there twice.
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -121,7 +122,8 @@ def _left_in_place(files: StoreFiles, table: str, some: list[parts.Part]) -> lis
     def sound(path: str) -> bool:
         try:
             now = Path(path).stat()
-            return _is_sound(path, table, (now.st_size, now.st_mtime_ns, now.st_ino))
+            mark = (now.st_size, now.st_mtime_ns, now.st_ino)
+            return stat.S_ISREG(now.st_mode) and _is_sound(path, table, mark)
         except OSError:  # the run was removed meanwhile
             return False
 

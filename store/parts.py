@@ -93,7 +93,7 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             yield from sorted(entries, key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:  # there is none, or what stands in its place is no folder
         return
 
 
@@ -102,13 +102,22 @@ def _size(entry: os.DirEntry[str]) -> int | None:
         return entry.stat().st_size
     except FileNotFoundError:  # removed since it was listed
         return None
+    except OSError:  # a circle of links: reading it says so
+        return 0
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a circle of links
+        return False
 
 
 def scan(files: StoreFiles) -> list[Part]:
     """Every file that belongs in the database; names beginning with a dot are unfinished."""
     listed: list[Part] = []
     for run in _entries(files.runs):
-        if run.name.startswith(".") or not run.is_dir():
+        if run.name.startswith(".") or not _is_folder(run):
             continue
         listed += _scan_run(run)
     for entry in _entries(files.journal):
@@ -207,13 +216,26 @@ def _read_some(
 
     def one(part: Part) -> records.Read | records.Damaged | None:
         try:
-            return _read(files.root / part.name, part, manifest.get(part.name, 0))
+            read = _read(files.root / part.name, part, manifest.get(part.name, 0))
+            _refuse_gaps(read.table, part.table)
+            return read
         except FileNotFoundError:  # the run was removed meanwhile
             return None
         except records.Damaged as error:
             return error
 
     return zip(parts, pool.map(one, parts), strict=True)
+
+
+def _refuse_gaps(rows: pa.Table, table: str) -> None:
+    """Refuse a part that lacks what each row must have: another version may have written it.
+
+    Raises:
+        records.Damaged: it does.
+    """
+    for name in schema.REQUIRED[table]:
+        if rows[name].null_count:
+            raise records.Damaged(f"a row has no {name}")
 
 
 def _read(path: Path, part: Part, start: int) -> records.Read:

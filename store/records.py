@@ -7,6 +7,7 @@ the next time while it has no end; keys that a newer version added are ignored.
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,20 @@ class Damaged(Exception):
     """A file cannot be read; the message says why."""
 
 
+def refuse_odd(path: Path) -> int:
+    """The size of a file; what is no plain one (opening a FIFO would wait) is refused.
+
+    Raises:
+        Damaged: it is none.
+        FileNotFoundError: it is gone.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "no plain file"
+        raise Damaged(f"it is {what}")
+    return status.st_size
+
+
 def read_parquet(path: Path, schema: pa.Schema) -> Read:
     """Read a part that is a table.
 
@@ -44,7 +59,7 @@ def read_parquet(path: Path, schema: pa.Schema) -> Read:
         FileNotFoundError: it is gone.
     """
     try:
-        size = path.stat().st_size
+        size = refuse_odd(path)
         try:
             # A fifth of what `read_table` takes for a small part; that one words what is wrong.
             with pq.ParquetFile(path, page_checksum_verification=True) as part:
@@ -73,6 +88,7 @@ def read_jsonl(path: Path, lines: Lines, start: int = 0, end: int | None = None)
         FileNotFoundError: it is gone.
     """
     try:
+        refuse_odd(path)
         with path.open("rb") as stream:
             stream.seek(start)
             data = stream.read(-1 if end is None else end - start)
@@ -94,7 +110,7 @@ def _read_rows(whole: bytes, shape: Callable[[dict[str, Any]], Row]) -> list[Row
         if line.strip():
             try:
                 rows.append(shape(json.loads(line)))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise Damaged(f"{type(error).__name__}: {error}: {line[:80]!r}") from error
     return rows
 
@@ -165,7 +181,8 @@ def read_spec(path: Path) -> Read:
         Damaged: it is no spec.
     """
     try:
+        refuse_odd(path)
         data = path.read_bytes()
         return Read(to_table([run_row(json.loads(data))], RUN), len(data))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Damaged(f"{type(error).__name__}: {error}") from error

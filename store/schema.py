@@ -120,6 +120,24 @@ GRADE = pa.schema(
     ]
 )
 
+_PLACE = ("experiment", "model", "arm", "role", "seed", "step", "prompt_id", "question")
+# Columns that the database takes no row without, by table.
+REQUIRED = {
+    "run": ("run_id", "experiment"),
+    "prompt": ("prompt_id", "model", "experiment"),
+    "metric": ("run_id", "step"),
+    "sample": (
+        *("sample_id", "blind_key", "run_id", *_PLACE),
+        *("paraphrase", "variant", "draw", "completion"),
+    ),
+    "sample_token": ("sample_id", "run_id"),
+    "readout": (
+        *("readout_id", "reading_id", "run_id", *_PLACE, "type"),
+        *("paraphrase", "variant", "ordering", "place", "label", "continuation"),
+    ),
+    "grade": ("grade_id", "sample_id", "run_id", "judge", "grader"),
+}
+
 # runs/<id>/metrics.jsonl, where `recorded_at` is `at` and the run is that of the folder.
 METRIC = pa.schema(
     [

@@ -62,9 +62,13 @@ def rebuild(files: StoreFiles) -> IngestReport:
             for path in (fresh, Path(f"{fresh}.wal")):
                 path.unlink(missing_ok=True)
             raise
+        before_it = f"before-{time.strftime('%Y%m%d-%H%M%S')}"
+        for odd in (files.database, Path(f"{files.database}.wal")):
+            if odd.is_dir():  # whoever made it may want what is in it
+                odd.rename(f"{odd}.{before_it}")
         Path(f"{files.database}.wal").unlink(missing_ok=True)
         if report.damaged.keys() & before.keys():
-            kept = Path(f"{files.database}.before-{time.strftime('%Y%m%d-%H%M%S')}")
+            kept = Path(f"{files.database}.{before_it}")
             files.database.rename(kept)
             report.kept = kept.name
         fresh.replace(files.database)

@@ -6,6 +6,7 @@ and the command or edit that mends it. A traceback is a bug of ours.
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 from pathlib import PurePath
 
@@ -54,11 +55,22 @@ class BusyError(WgenError):
     exit_code = ExitCode.BUSY
 
 
-REMEDY = "Make room, or choose another home with --home DIR or WGEN_HOME."
+ELSEWHERE = "choose another home with --home DIR or WGEN_HOME."
+
+
+def _remedy(error: OSError) -> str:
+    """What mends what the system said."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"Make room, or {ELSEWHERE}"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"`ls -ld` shows whose it is; make it yours to read and write, or {ELSEWHERE}"
+    if error.errno == errno.EROFS:
+        return f"The disk is mounted to be read only: {ELSEWHERE}"
+    return "Move away what stands there, and give the command again."
 
 
 def disk_error(
-    error: OSError, home: PurePath | None = None, *, outcome: str = "", remedy: str = REMEDY
+    error: OSError, home: PurePath | None = None, *, outcome: str = "", remedy: str = ""
 ) -> UsageError:
     """The error for a file that the system refuses to read or to write.
 
@@ -66,11 +78,11 @@ def disk_error(
         error: What the system said.
         home: The home that was being written; None when it may have been any file, or a reading.
         outcome: A sentence on what was kept, such as "Nothing was started."
-        remedy: What to do.
+        remedy: What to do; else what mends an error of this kind.
     """
     place = error.filename if isinstance(error.filename, str | PurePath) else None
     reason = error.strerror or str(error)
-    hint = f"{outcome} {remedy}".strip()
+    hint = f"{outcome} {remedy or _remedy(error)}".strip()
     if home is None:
         message = f"{place or 'The disk'} cannot be read or written: {reason}."
         return UsageError(message, title="Disk error", hint=hint)

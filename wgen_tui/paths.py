@@ -16,6 +16,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from wgen_tui.errors import UsageError, disk_error
+from wgen_tui.plain_files import parse, read_plain, why_not
 
 HOME_FORMAT = 1
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -316,12 +317,15 @@ class Home:
             UsageError: its format is newer than this version knows, or its marker is unreadable.
         """
         try:
-            version = json.loads(self.marker.read_text())["format"]
+            version = parse(read_plain(self.marker))["format"]
         except (FileNotFoundError, NotADirectoryError):
             return
         except (OSError, ValueError, KeyError, TypeError) as error:
+            why = "it does not say a format"
+            if isinstance(error, (OSError, ValueError)):
+                why = why_not(error)
             raise UsageError(
-                f"{self.marker} cannot be read: {error}.",
+                f"{self.marker} cannot be read: {why}.",
                 title="Not a home",
                 hint=f'A home of this version holds {{"format": {HOME_FORMAT}}} there.',
             ) from error

@@ -27,7 +27,12 @@ from wgen_tui.paths import Home
 P = ParamSpec("P")
 R = TypeVar("R")
 
-REFUSED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+REFUSED = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+        *(errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENXIO),  # another thing stands there
+    }
+)
 NOTHING = "–"  # shown in tables for None
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -76,6 +76,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Show rates, intervals and differences to the control."""
+    from wgen_tui.run_files.run_folders import unreadable_specs
     from wgen_tui.services.results.results import compute
 
     results = compute(
@@ -90,6 +91,8 @@ def command(
     if show_sql:
         tell(results.sql)
         return
+    for why in unreadable_specs(home, experiment):
+        say(f"Left out: {why}")
     if as_json:
         emit_json(results)
         return

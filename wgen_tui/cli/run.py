@@ -53,7 +53,7 @@ command.add_command(priority)
 @pass_home
 def list_(home: Home, experiment: str | None, state: str | None, as_json: bool) -> None:
     """List runs with their state."""
-    from wgen_tui.services.runs.runs import run_names, runs_of
+    from wgen_tui.services.runs.runs import run_names, runs_of, unreadable_runs
 
     runs = [run for run in runs_of(home, experiment) if state in (None, run.state)]
     if as_json:
@@ -61,12 +61,13 @@ def list_(home: Home, experiment: str | None, state: str | None, as_json: bool) 
 
         emit_json(RunList(runs=runs))
     elif not runs:
-        if run_names(home) and (experiment or state):
-            say("No run matches. `wgen-tui run list` shows all.")
-            return
-        say("No runs here. `wgen-tui experiment list` shows what could be started.")
+        matches = "No run matches. `wgen-tui run list` shows all."
+        none = "No runs here. `wgen-tui experiment list` shows what could be started."
+        say(matches if run_names(home) and (experiment or state) else none)
     else:
         _list_table(runs, run_names(home))
+    for why in unreadable_runs(home, experiment):
+        say(f"Left out: {why}")
 
 
 def _list_table(runs: Sequence[RunStatus], everyone: Sequence[str]) -> None:

@@ -6,16 +6,16 @@ number, so that a file of another version is noticed rather than misread.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, field_serializer
+from pydantic import ConfigDict, Field, field_serializer
 
 from experiments.schema import JudgeSpec, Message, SamplingConfig
 from wgen_tui.protocol import states
 from wgen_tui.protocol.queue import Notice, SlurmSettings
-from wgen_tui.protocol.record import SCHEMA, Record
+from wgen_tui.protocol.record import SCHEMA, Record, Unreadable, read_record
 
 Stage = states.Stage
 STAGES = states.STAGES
@@ -151,8 +151,8 @@ class StartRecord(Record):
 def read_start(path: Path) -> StartRecord | None:
     """A launch's started.json; None when none was started, or the file cannot be read."""
     try:
-        return StartRecord.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+        return read_record(path, StartRecord)
+    except Unreadable:  # `doctor` names it
         return None
 
 
@@ -214,9 +214,26 @@ class DoneRecord(Record):
     peak_memory_mb: float | None = Field(default=None, description="on its GPU, else resident")
 
 
+UNREADABLE = "Unreadable file"
+
+
 def read_done(path: Path) -> DoneRecord | None:
-    """How a launch, or an attempt at it, ended; None while it has not."""
+    """How a launch, or an attempt at it, ended; None while it has not.
+
+    It is written last: where something is there that cannot be read, the launch has ended, and
+    counts as failed, with what is wrong.
+    """
     try:
-        return DoneRecord.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return None
+        return read_record(path, DoneRecord)
+    except Unreadable as error:
+        at = datetime.fromtimestamp(path.lstat().st_mtime, UTC)
+        return DoneRecord(
+            launch_id=path.parent.name,
+            outcome="failed",
+            started_at=at,
+            ended_at=at,
+            runs={},
+            title=UNREADABLE,
+            message=f"{error}.",
+            hint="`wgen-tui run retry` does what it still lacks.",
+        )

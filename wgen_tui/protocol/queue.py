@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from experiments.schema import SlurmOptions
-from wgen_tui.protocol.record import SCHEMA, Record
+from wgen_tui.protocol.record import SCHEMA, Record, Unreadable, read_record
 
 
 class SlurmSettings(SlurmOptions):
@@ -106,14 +106,14 @@ class QueueRecord(Record):
 def read_queue(path: Path) -> QueueRecord:
     """A launch's queue.json; the defaults without one, or with one that cannot be read."""
     try:
-        return QueueRecord.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+        return read_record(path, QueueRecord) or QueueRecord()
+    except Unreadable:  # `doctor` names it
         return QueueRecord()
 
 
 def read_slurm(path: Path) -> SlurmRecord | None:
     """A launch's slurm.json; None when it has been given to no job."""
     try:
-        return SlurmRecord.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+        return read_record(path, SlurmRecord)
+    except Unreadable:  # `doctor` names it
         return None

@@ -1,6 +1,7 @@
-"""What every record is, and how one is written.
+"""What every record is, how one is written, and how it is read.
 
-Promises: a file is there complete or not at all, survives power loss, and is its owner's alone.
+Promises: a file is there complete or not at all, survives power loss, and is its owner's alone;
+what cannot be read says why, in words.
 """
 
 from __future__ import annotations
@@ -8,8 +9,11 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from wgen_tui.plain_files import parse, read_plain, why_not
 
 SCHEMA = 1
 
@@ -18,6 +22,56 @@ class Record(BaseModel):
     """Base of every record: immutable, no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Kind = TypeVar("Kind", bound=Record)
+
+
+class Unreadable(Exception):
+    """A record is there and cannot be read; the message says which and why."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} cannot be read: {why}")
+        self.path = path
+        self.why = why
+
+
+def read_record(path: Path, kind: type[Kind]) -> Kind | None:
+    """A record; None where there is none.
+
+    Raises:
+        Unreadable: it is no plain file, damaged, or of another version.
+    """
+    try:
+        data = read_plain(path)
+    except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            raise Unreadable(path, "it is a link to nothing") from None
+        return None
+    except OSError as error:
+        raise Unreadable(path, why_not(error)) from error
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        raise Unreadable(path, _what_is_wrong(data, error)) from error
+
+
+def _what_is_wrong(data: bytes, error: ValidationError) -> str:
+    """What is wrong with the bytes of a record, as a clause."""
+    if not data.strip():
+        return "it is empty"
+    try:
+        fields = parse(data)
+    except ValueError as refusal:
+        return why_not(refusal)
+    if not isinstance(fields, dict):
+        return "it is no record"
+    if (version := fields.get("schema_version", SCHEMA)) != SCHEMA:
+        return f"another version of wgen-tui wrote it (schema {version}; this one reads {SCHEMA})"
+    first = error.errors(include_url=False, include_input=False)[0]
+    key = ".".join(map(str, first["loc"]))
+    missing = first["type"] == "missing"
+    return f"{key!r} is missing" if missing else f"{key!r} is not as it should be"
 
 
 def now() -> datetime:

@@ -6,7 +6,6 @@ missing, so it is made again (`store verify` names the file).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from sys import intern
@@ -14,6 +13,7 @@ from typing import Any
 
 from experiments.schema import BROKEN_JUDGE, JudgeSpec
 from wgen_tui.paths import RunPaths
+from wgen_tui.plain_files import parse, read_plain
 from wgen_tui.protocol.ids import make_reading_id, make_sample_id, rule_hash
 from wgen_tui.protocol.launches import JudgeStage, PromptSpec, ReadoutSpec, SampleStage
 
@@ -30,6 +30,8 @@ def read_columns(folder: Path, names: Sequence[str]) -> Iterator[tuple[Any, ...]
     seen = set()
     for part in parts:
         try:
+            if not part.is_file():  # opening a FIFO would wait
+                continue
             table = pq.read_table(part, columns=list(names), page_checksum_verification=True)
         except (pa.ArrowException, OSError):
             continue
@@ -87,13 +89,17 @@ def graded(run: RunPaths) -> set[tuple[int, str, str]]:
     """What rules have graded of a run: (sample id, judge, rubric)."""
     grades = set()
     for part in run.grades.glob("part-*.jsonl"):
-        for line in part.read_bytes().splitlines():
+        try:
+            lines = read_plain(part).splitlines()
+        except OSError:
+            continue
+        for line in lines:
             try:
-                row = json.loads(line)
-            except ValueError:
+                row = parse(line)
+                # One string for each judge and wording, not one for each of a million lines.
+                grades.add((row["sample_id"], intern(row["judge"]), intern(row["rubric"])))
+            except (ValueError, KeyError, TypeError):
                 continue
-            # One string for each judge and wording, not one for each of a million lines.
-            grades.add((row["sample_id"], intern(row["judge"]), intern(row["rubric"])))
     return grades
 
 

@@ -7,7 +7,6 @@ and named, so its folder is neither misread nor taken for missing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +16,7 @@ from pydantic import ValidationError
 from experiments.seen_files import Stamp, stamp
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import RunPaths
+from wgen_tui.plain_files import parse, read_plain, why_not
 from wgen_tui.protocol.record import SCHEMA, Record
 from wgen_tui.protocol.runs import CheckpointManifest, ResumeManifest
 
@@ -127,12 +127,12 @@ def read_manifest(folder: Path, kind: type[Manifest]) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        data = path.read_bytes()
+        data = read_plain(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise ManifestError(
-            f"{path} cannot be read: {error.strerror}.",
+            f"{path} cannot be read: {why_not(error)}.",
             title="Unreadable checkpoint",
             hint="Make it readable; without it the run would be trained again.",
         ) from error
@@ -146,7 +146,7 @@ def parse_manifest(data: bytes, path: Path, kind: type[Manifest]) -> Manifest | 
         ManifestError: another version wrote it.
     """
     try:
-        fields = json.loads(data)
+        fields = parse(data)
     except ValueError:
         return None
     if not isinstance(fields, dict):

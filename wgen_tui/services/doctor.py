@@ -23,12 +23,13 @@ from wgen_tui import __version__
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import HOME_FORMAT, Home
 from wgen_tui.run_files.manifests import refused_manifests
+from wgen_tui.run_files.odd_files import odd_files
 from wgen_tui.services.machine import gpus
 from wgen_tui.services.machine.gpus import gb
 from wgen_tui.services.models import endpoints
 from wgen_tui.services.planning import endpoint_status
 from wgen_tui.services.runs.process import has_gpu
-from wgen_tui.services.runs.runs import list_runs, run_names
+from wgen_tui.services.runs.runs import list_runs, run_names, unreadable_runs
 from wgen_tui.services.supervisor import lifecycle
 
 OTHERS = 0o077  # what group and others may do
@@ -116,6 +117,7 @@ def _home(home: Home) -> Iterator[Finding]:
         runs = list_runs(home)
         live = sum(run.live for run in runs)
         yield Finding("home", "runs", f"{len(runs)}, {live} of them live")
+        yield from _unreadable(home)
         yield from _other_versions(home)
         pid = lifecycle.supervisor_pid(home)
         yield Finding("home", "supervisor", f"process {pid}" if pid else "none")
@@ -139,6 +141,16 @@ def _private(home: Home) -> Iterator[Finding]:
         yield Finding("home", "privacy", what, "note", mend)
     else:
         yield Finding("home", "privacy", "only its owner can read it")
+
+
+def _unreadable(home: Home) -> Iterator[Finding]:
+    """The files of runs, launches and queue that cannot be read."""
+    lines = [*unreadable_runs(home), *odd_files(home)]
+    hint = "Put it right, or move it away."
+    for line in lines[:MOST_FILES]:
+        yield Finding("home", "unreadable", line, "problem", hint)
+    if (more := len(lines) - MOST_FILES) > 0:
+        yield Finding("home", "unreadable", f"and {more:,} more like these", "problem")
 
 
 def _other_versions(home: Home) -> Iterator[Finding]:

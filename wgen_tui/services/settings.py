@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
+from wgen_tui.plain_files import read_plain, why_not
 from wgen_tui.protocol.queue import SlurmSettings
 from wgen_tui.services.suggest import did_you_mean
 
@@ -113,11 +114,14 @@ def read_config(home: Home) -> dict[str, Any]:
         UsageError: it cannot be read.
     """
     try:
-        return tomllib.loads(home.config.read_text(encoding="utf-8"))
+        return tomllib.loads(read_plain(home.config).decode("utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):  # a home below a file is as good as none
         return {}
+    except RecursionError:
+        why = "it is nested too deeply"
+        raise UsageError(f"{home.config}: {why}.", title="Configuration unreadable") from None
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
+        why = why_not(error)
         raise UsageError(f"{home.config}: {why}.", title="Configuration unreadable") from None
 
 

@@ -13,11 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from experiments.schema import TrainingConfig
 from wgen_tui.paths import Home, RunPaths
+from wgen_tui.plain_files import open_plain
 from wgen_tui.protocol.launches import JudgeStage, LaunchSpec, SampleStage
+from wgen_tui.protocol.record import Unreadable, read_record
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.manifests import checkpoints, final_checkpoint
 from wgen_tui.run_files.steps import steps_to_sample, total_steps
@@ -57,10 +57,10 @@ def read_runs(home: Home, spec: LaunchSpec) -> list[RunSpec]:
     specs = []
     for run_id in spec.run_ids:
         try:
-            text = home.run(run_id).spec.read_bytes()
-            specs.append(RunSpec.model_validate_json(text))
-        except (OSError, ValidationError):
+            run = read_record(home.run(run_id).spec, RunSpec)
+        except Unreadable:
             continue
+        specs += [] if run is None else [run]
     return specs
 
 
@@ -89,7 +89,7 @@ def longest_example(run: RunPaths, training: TrainingConfig) -> LongestExample:
 def _longest(path: str, _stamp: int, _size: int) -> tuple[int, int]:
     """Tokens of the longest chat of a file, and those of the assistant in it."""
     most = (1, 1)
-    with Path(path).open("rb") as stream:
+    with open_plain(Path(path)) as stream:
         for line in stream:
             turns = json.loads(line)["messages"]
             sizes = [_tokens(_said(turn)) for turn in turns]

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import checked_id
+from wgen_tui.plain_files import read_plain, why_not
 from wgen_tui.protocol.record import sync_folder
 from wgen_tui.services.merge.merge_report import MergeConflict
 
@@ -67,11 +68,11 @@ def safe_name(name: str) -> str:
         raise MergeConflict(f"{name!r} cannot be a file name here") from error
 
 
-def list_folder(folder: Path) -> list[os.DirEntry[str]]:
+def list_entries(folder: Path) -> list[os.DirEntry[str]]:
     """The entries of a folder, by name, without hidden ones; empty when it is missing.
 
     Raises:
-        MergeConflict: it, or an entry, is neither a folder nor a plain file, or cannot be read.
+        MergeConflict: it is no folder, or cannot be read.
     """
     try:
         if not stat.S_ISDIR(folder.lstat().st_mode):
@@ -82,11 +83,25 @@ def list_folder(folder: Path) -> list[os.DirEntry[str]]:
         return []
     except OSError as error:
         raise MergeConflict(f"{folder} cannot be read: {error.strerror}") from error
-    entries = [entry for entry in entries if not entry.name.startswith(".")]
+    return [entry for entry in entries if not entry.name.startswith(".")]
+
+
+def what_odd(entry: os.DirEntry[str]) -> str:
+    """What an entry is that is neither a folder nor a plain file; empty when it is one."""
+    if entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False):
+        return ""
+    return "a symbolic link" if entry.is_symlink() else "not a plain file"
+
+
+def list_folder(folder: Path) -> list[os.DirEntry[str]]:
+    """As `list_entries`, refusing the folder for one odd entry.
+
+    Raises:
+        MergeConflict: it, or an entry, is neither a folder nor a plain file, or cannot be read.
+    """
+    entries = list_entries(folder)
     for entry in entries:
-        plain = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
-        if not plain:
-            what = "a symbolic link" if entry.is_symlink() else "not a plain file"
+        if what := what_odd(entry):
             raise MergeConflict(f"{entry.path} is {what}")
     return entries
 
@@ -116,9 +131,10 @@ def open_file(path: Path) -> Iterator[BufferedReader]:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise MergeConflict(f"{path} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise MergeConflict(f"{path} is not a plain file")
     with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise MergeConflict(f"{path} is not a plain file")
         yield stream
 
 
@@ -130,6 +146,20 @@ def read_file(path: Path) -> bytes:
     """
     with open_file(path) as stream:
         return stream.read()
+
+
+def read_here(path: Path) -> bytes:
+    """The content of a file of this home; empty when it is missing.
+
+    Raises:
+        MergeConflict: it cannot be read.
+    """
+    try:
+        return read_plain(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+    except OSError as error:
+        raise MergeConflict(f"{path} (here) cannot be read: {why_not(error)}") from error
 
 
 def read_file_if_any(path: Path) -> bytes | None:

@@ -7,19 +7,22 @@ definition comes over only under a slug that nothing here has.
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 from pathlib import Path
 
 from experiments.catalogue import FILE, builtin_root
 from experiments.schema import NAME
 from wgen_tui.paths import Home
+from wgen_tui.plain_files import parse
 from wgen_tui.services.merge.file_copies import (
     FileCopy,
     file_digest,
-    list_folder,
+    list_entries,
     read_file,
+    read_here,
     safe_name,
     walk_files,
+    what_odd,
 )
 from wgen_tui.services.merge.merge_report import MergeConflict
 
@@ -38,11 +41,11 @@ def journal_files(home: Home, other: Home) -> tuple[list[FileCopy], int]:
     files: list[FileCopy] = []
     known: set[object] = set()
     for path in home.journal.glob("*.jsonl"):
-        known.update(key for key, _ in _lines(path.read_bytes()))
+        known.update(key for key, _ in _lines(read_here(path)))
     taken = {path.name for path in home.journal.glob("*.jsonl")}
     count = 0
-    for entry in list_folder(other.journal):
-        if not entry.name.endswith(".jsonl"):
+    for entry in list_entries(other.journal):
+        if not entry.name.endswith(".jsonl") or what_odd(entry):
             continue
         name = _journal_name(entry.name)
         data = read_file(other.journal / entry.name)
@@ -73,7 +76,7 @@ def _lines(data: bytes) -> list[tuple[object, bytes]]:
     records: list[tuple[object, bytes]] = []
     for line in data[: data.rfind(b"\n") + 1].splitlines():
         try:
-            row = json.loads(line)
+            row = parse(line)
         except ValueError:
             continue  # torn by a power cut
         if isinstance(row, dict):
@@ -81,14 +84,17 @@ def _lines(data: bytes) -> list[tuple[object, bytes]]:
     return records
 
 
-def slugs(other: Home) -> list[str]:
-    """The slugs of the other home's definitions.
+def definitions_there(other: Home) -> list[os.DirEntry[str]]:
+    """What lies in the other home's folder of definitions, odd entries too.
 
     Raises:
-        MergeConflict: their folder cannot be read.
+        MergeConflict: the folder cannot be read.
     """
-    names = [entry.name for entry in list_folder(other.experiments) if entry.is_dir()]
-    return [name for name in names if (other.experiments / name / FILE).exists()]
+    return [
+        entry
+        for entry in list_entries(other.experiments)
+        if what_odd(entry) or os.path.lexists(other.experiments / entry.name / FILE)
+    ]
 
 
 def definition_files(home: Home, other: Home, slug: str) -> list[FileCopy]:
@@ -120,7 +126,7 @@ def definition_files(home: Home, other: Home, slug: str) -> list[FileCopy]:
 
 def digest_here(path: Path) -> str:
     """The SHA-256 of a file here, which may be a link of the user's own."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(read_here(path)).hexdigest()
 
 
 def _files(folder: Path) -> list[Path]:

@@ -15,7 +15,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from wgen_tui.paths import LaunchPaths
+from wgen_tui.plain_files import parse, read_plain
 from wgen_tui.protocol.launches import DoneRecord, LaunchSpec, RunOutcome
+from wgen_tui.protocol.record import Unreadable, read_record
 from wgen_tui.services.merge.file_copies import FileCopy, list_folder, read_file_if_any, safe_name
 from wgen_tui.services.merge.merge_report import MergeConflict
 
@@ -30,7 +32,7 @@ def launch_ids(data: bytes | None) -> list[str]:
         MergeConflict: one cannot be an id.
     """
     try:
-        return [safe_name(str(json.loads(line)["launch_id"])) for line in _complete_lines(data)]
+        return [safe_name(str(parse(line)["launch_id"])) for line in _complete_lines(data)]
     except (ValueError, KeyError, TypeError) as error:
         raise MergeConflict("its launches.jsonl is damaged") from error
 
@@ -42,7 +44,7 @@ def _complete_lines(data: bytes | None) -> list[bytes]:
 def merge_launch_lists(ours: bytes, theirs: bytes) -> bytes:
     """Merge two launches.jsonl: each keeps its order, and a new launch is sorted in by its id."""
     both = _complete_lines(theirs) + _complete_lines(ours)
-    lines = {json.loads(line)["launch_id"]: line for line in both}
+    lines = {parse(line)["launch_id"]: line for line in both}
     order, there = launch_ids(ours), launch_ids(theirs)
     for index, name in enumerate(there):
         if name in order:
@@ -59,7 +61,7 @@ def merge_launch_lists(ours: bytes, theirs: bytes) -> bytes:
 def read_started(paths: LaunchPaths) -> dict[str, Any]:
     """A launch's started.json as it stands; empty when it is missing or damaged."""
     try:
-        started = json.loads(read_file_if_any(paths.started) or b"{}")
+        started = parse(read_file_if_any(paths.started) or b"{}")
     except ValueError:
         return {}
     return started if isinstance(started, dict) else {}
@@ -152,15 +154,15 @@ def changed_files(ours: LaunchPaths, theirs: LaunchPaths) -> list[FileCopy]:
 def is_unfinished_copy(paths: LaunchPaths) -> bool:
     """Whether a launch was merged before it had ended where it ran."""
     try:
-        done = DoneRecord.model_validate_json(paths.done.read_bytes())
-    except (OSError, ValidationError):
+        done = read_record(paths.done, DoneRecord)
+    except Unreadable:
         return False
-    return done.title == UNFINISHED
+    return done is not None and done.title == UNFINISHED
 
 
 def _is_same(path: Path, file: FileCopy) -> bool:
     try:
-        ours = path.read_bytes()
+        ours = read_plain(path)
     except OSError:
         return False
     return ours == (file.data if file.source is None else read_file_if_any(file.source))

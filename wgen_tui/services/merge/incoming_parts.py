@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wgen_tui.plain_files import parse
 from wgen_tui.services.merge.file_copies import (
     FileCopy,
     file_digest,
@@ -139,7 +140,7 @@ def _keys(path: Path, kind: str) -> list[Key]:
 
 def _lines(path: Path) -> list[dict[str, Any]]:
     try:
-        rows = [json.loads(line) for line in read_file(path).splitlines() if line.strip()]
+        rows = [parse(line) for line in read_file(path).splitlines() if line.strip()]
     except ValueError as error:
         raise MergeConflict(f"{path} is damaged: {error}") from error
     if not all(isinstance(row, dict) and isinstance(row.get("grade_id"), int) for row in rows):

@@ -7,7 +7,7 @@ ours.
 
 from __future__ import annotations
 
-import json
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +15,15 @@ from pydantic import ValidationError
 
 from experiments.tiny_world import weights_path
 from wgen_tui.paths import Home, RunPaths
+from wgen_tui.plain_files import parse
 from wgen_tui.protocol.runs import CheckpointManifest, RunSpec
 from wgen_tui.run_files.manifests import ManifestError, checkpoints
 from wgen_tui.services.merge.file_copies import (
     FileCopy,
-    list_folder,
+    list_entries,
     read_file,
     read_file_if_any,
+    read_here,
     safe_name,
     walk_files,
 )
@@ -58,15 +60,14 @@ class IncomingRun:
     samples: int = 0
 
 
-def run_names(other: Home) -> list[str]:
-    """The ids of the other home's runs.
+def runs_there(other: Home) -> list[os.DirEntry[str]]:
+    """What lies in the other home's folder of runs, odd entries too.
 
     Raises:
-        MergeConflict: their folder cannot be read.
+        MergeConflict: the folder cannot be read.
     """
-    list_folder(other.launches)  # refuses a link: launches are read by name, not from a list
-    entries = list_folder(other.runs)
-    return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    list_entries(other.launches)  # refuses a link: launches are read by name, not from a list
+    return list_entries(other.runs)
 
 
 def inspect_run(home: Home, other: Home, run_id: str) -> IncomingRun:
@@ -94,7 +95,7 @@ def inspect_run(home: Home, other: Home, run_id: str) -> IncomingRun:
     if different := _differing_key(here, spec):
         raise MergeConflict(f"the specs differ in {different}")
     _add_missing(incoming, ours, theirs)
-    lines = ours.launches.read_bytes() if ours.launches.exists() else b""
+    lines = read_here(ours.launches)
     merged = merge_launch_lists(lines, listed_there)
     if launch_ids(merged) != launch_ids(lines):
         incoming.files.append(FileCopy(ours.launches.name, data=merged))
@@ -199,7 +200,7 @@ def _merged_metrics(ours: RunPaths, theirs: RunPaths) -> bytes | None:
 
     Rows are appended, never inserted: the database remembers how far it has read the file.
     """
-    mine = ours.metrics.read_bytes() if ours.metrics.exists() else b""
+    mine = read_here(ours.metrics)
     have = {step for step, _ in _metric_rows(mine)}
     other = read_file_if_any(theirs.metrics) or b""
     new = [line for step, line in _metric_rows(other) if step not in have]
@@ -213,7 +214,7 @@ def _metric_rows(data: bytes) -> list[tuple[int, bytes]]:
     rows = []
     for line in data.splitlines():
         try:
-            rows.append((int(json.loads(line)["step"]), line))
+            rows.append((int(parse(line)["step"]), line))
         except (ValueError, KeyError, TypeError):
             continue  # torn by a power cut
     return rows

@@ -22,12 +22,15 @@ from wgen_tui.services.merge import incoming_experiments, incoming_launches, inc
 from wgen_tui.services.merge.file_copies import (
     PREFIX,
     FileCopy,
+    list_entries,
     publish,
     read_file_if_any,
     stage,
     sweep,
+    what_odd,
 )
 from wgen_tui.services.merge.homes import HomeLaunches, check_other_home, why_live_there
+from wgen_tui.services.merge.incoming_experiments import definitions_there
 from wgen_tui.services.merge.merge_report import (
     ConflictEntry,
     ConflictKind,
@@ -74,7 +77,7 @@ def merge(
                 error,
                 home.root,
                 outcome="What was copied is complete.",
-                remedy="Make room, and run the same command again.",
+                remedy=f"{disk_error(error).hint} Then run the same command again.",
             ) from error
         finally:
             sweep(home.runs, home.launches, home.experiments, home.journal)
@@ -109,9 +112,9 @@ class _Merge:
 
     def run(self) -> None:
         """Merge experiments, runs with their launches, and the journal."""
-        for slug in self._names("experiment", self._other.experiments, incoming_experiments.slugs):
+        for slug in self._names("experiment", self._other.experiments, definitions_there):
             self.report.experiments.append(self._merge_experiment(slug))
-        for run_id in self._names("run", self._other.runs, incoming_runs.run_names):
+        for run_id in self._names("run", self._other.runs, incoming_runs.runs_there):
             item = self._merge_run(run_id)
             self.report.runs.append(item)
             self._tell(item)
@@ -121,13 +124,22 @@ class _Merge:
         ]
 
     def _names(
-        self, kind: ConflictKind, folder: Path, names: Callable[[Home], list[str]]
+        self, kind: ConflictKind, folder: Path, there: Callable[[Home], list[os.DirEntry[str]]]
     ) -> list[str]:
+        """The folders to merge; what is neither a folder nor a plain file is reported."""
         try:
-            return names(self._other)
+            entries = there(self._other)
         except MergeConflict as error:
             self.report.conflicts.append(ConflictEntry.from_error(kind, folder.name, error))
             return []
+        self._report_odd(kind, entries)
+        return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+    def _report_odd(self, kind: ConflictKind, entries: list[os.DirEntry[str]]) -> None:
+        for entry in entries:
+            if what := what_odd(entry):
+                error = MergeConflict(f"{entry.path} is {what}")
+                self.report.conflicts.append(ConflictEntry.from_error(kind, entry.name, error))
 
     def _merge_experiment(self, slug: str) -> MergedItem:
         try:
@@ -135,10 +147,10 @@ class _Merge:
             if files and not self.report.dry_run:
                 stage(self._home.experiments / f"{PREFIX}{slug}", files)
                 _rename(self._home.experiments / f"{PREFIX}{slug}", self._home.experiments / slug)
+            size = sum(file.bytes for file in files)
         except MergeConflict as error:
             self.report.conflicts.append(ConflictEntry.from_error("experiment", slug, error))
             return MergedItem(slug, "conflict", str(error))
-        size = sum(file.bytes for file in files)
         return MergedItem(slug, "new" if files else "same", bytes=size)
 
     def _merge_run(self, run_id: str) -> MergedItem:
@@ -147,6 +159,7 @@ class _Merge:
                 return MergedItem(run_id, "live", why)
             incoming = incoming_runs.inspect_run(self._home, self._other, run_id)
             changes = self._launch_changes(incoming)
+            size = sum(file.bytes for file in incoming.files)
             if not self.report.dry_run and (why := self._write_run(incoming, changes)):
                 return MergedItem(run_id, "live", why)
         except MergeConflict as error:
@@ -156,7 +169,6 @@ class _Merge:
             # One run may have brought a launch that the next names too: the first status counts.
             self._launches.setdefault(name, what)
         updated = incoming.files or any(files for _, files in changes.values())
-        size = sum(file.bytes for file in incoming.files)
         status: MergeStatus = "new" if incoming.is_new else "updated" if updated else "same"
         return MergedItem(run_id, status, "", incoming.checkpoints, incoming.samples, size)
 
@@ -220,6 +232,7 @@ class _Merge:
 
     def _merge_journal(self) -> None:
         try:
+            self._report_odd("journal", list_entries(self._other.journal))
             files, self.report.grades = incoming_experiments.journal_files(self._home, self._other)
         except MergeConflict as error:
             self.report.conflicts.append(

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import Event, RunOutcome
+from wgen_tui.protocol.record import Unreadable, read_record
 from wgen_tui.protocol.runs import RunSpec, Verification
 from wgen_tui.run_files.manifests import ManifestError, final_checkpoint
 from wgen_tui.services.runs.process import environment, has_gpu
@@ -72,10 +73,14 @@ def read(home: Home, run_id: str) -> Verification | None:
     paths = home.run(run_id)
     final = final_checkpoint(paths, skip_refused=True)
     try:
-        report = Verification.model_validate_json(paths.verification.read_bytes())
-    except (OSError, ValidationError):
+        report = read_record(paths.verification, Verification)
+    except Unreadable:  # `doctor` names it
         return None
-    if final is None or final.files.get("adapter_model.safetensors") != report.adapter_sha256:
+    if (
+        report is None
+        or final is None
+        or final.files.get("adapter_model.safetensors") != report.adapter_sha256
+    ):
         return None
     return report
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from wgen_tui.plain_files import why_not
 from wgen_tui.protocol.launches import Event, RunOutcome
 from wgen_tui.services.runs.tail import read_new_lines
 
@@ -50,7 +51,12 @@ class LaunchEvents:
 
     def read(self, attempt: int) -> None:
         """Read what is new; `attempt` is the present one, whether or not it has said so yet."""
-        lines, self._offset = read_new_lines(self.path, self._offset)
+        try:
+            lines, self._offset = read_new_lines(self.path, self._offset)
+        except OSError as error:
+            lines = []
+            said = f"{self.path} cannot be read: {why_not(error)}"
+            self.notes += [] if said in self.notes else [said]
         for line in lines:
             try:
                 event = Event.model_validate_json(line)

@@ -1,6 +1,7 @@
 """All launches of a home, with what their files say.
 
-Promises: asking again costs only what has changed; a launch of another version is left out.
+Promises: asking again costs only what has changed; a launch that cannot be read, or that another
+version wrote, is left out and named.
 """
 
 from __future__ import annotations
@@ -8,10 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from pydantic import ValidationError
-
-from wgen_tui.paths import Home
+from wgen_tui.paths import ID_PATTERN, Home
 from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.protocol.record import Unreadable, read_record
 from wgen_tui.services.runs.launch_state import NOT_THERE, LaunchView
 
 
@@ -21,6 +21,7 @@ class Launches:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._views: dict[str, LaunchView] = {}
+        self.unreadable: dict[str, str] = {}  # why a launch is left out
 
     def refresh(self, launch_ids: Iterable[str] | None = None) -> dict[str, LaunchView]:
         """Read again, and return the launches (all, or those named that exist)."""
@@ -48,12 +49,13 @@ class Launches:
             names = [entry.name for entry in os.scandir(self._home.launches)]
         except NOT_THERE:
             return []
-        return sorted(name for name in names if not name.startswith("."))
+        return sorted(name for name in names if ID_PATTERN.fullmatch(name) and ".." not in name)
 
     def _open(self, name: str) -> LaunchView | None:
         paths = self._home.launch(name)
         try:
-            spec = LaunchSpec.model_validate_json(paths.spec.read_bytes())
-        except (OSError, ValidationError):
-            return None  # removed, or written by another version: not ours to run
-        return LaunchView(paths, spec)
+            spec = read_record(paths.spec, LaunchSpec)
+        except Unreadable as error:
+            self.unreadable[name] = str(error)
+            return None  # not ours to run
+        return None if spec is None else LaunchView(paths, spec)

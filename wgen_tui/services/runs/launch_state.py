@@ -20,6 +20,7 @@ from pathlib import Path
 
 from experiments.seen_files import Stamp, stamp
 from wgen_tui.paths import LaunchPaths
+from wgen_tui.plain_files import read_plain
 from wgen_tui.protocol.launches import (
     ENDED_STATES,
     WORKING_STATES,
@@ -34,10 +35,9 @@ from wgen_tui.protocol.launches import (
 from wgen_tui.protocol.queue import QueueRecord, SlurmRecord, read_queue, read_slurm
 from wgen_tui.services.runs.launch_events import LaunchEvents
 from wgen_tui.services.runs.retry_policy import Ended, Retry, decide_retry
+from wgen_tui.services.runs.tail import NOT_THERE as NOT_THERE
 from wgen_tui.services.slurm.job_state import is_live, state_in_slurm
 
-# A home below a plain file is as good as none.
-NOT_THERE = (FileNotFoundError, NotADirectoryError)
 SETTLED = 2.0  # seconds that stat has said the same, after which nothing is read
 NO_SPACE = "waits for room on the disk"  # where there was none to write down more
 
@@ -48,8 +48,8 @@ def locked(path: Path) -> bool:
     To ask takes a shared lock for an instant; those who take the exclusive one wait that long.
     """
     try:
-        handle = os.open(path, os.O_RDONLY)
-    except NOT_THERE:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a FIFO's would wait for a writer
+    except OSError:  # there is none, or what no process can hold
         return False
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -260,7 +260,7 @@ class LaunchView:
         try:
             names = {entry.name for entry in os.scandir(self.paths.control)}
             self._controlled = True
-        except NOT_THERE:
+        except OSError:
             names = set()
             self._controlled = False
         cancelled = {name.removeprefix("cancel-") for name in names if name.startswith("cancel-")}
@@ -289,6 +289,6 @@ class LaunchView:
 def _read_line(path: Path) -> str:
     """A file of one line, such as a reason; empty without it."""
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return read_plain(path).decode("utf-8", "replace").strip()
     except OSError:
         return ""

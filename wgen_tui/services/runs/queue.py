@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from wgen_tui.paths import Home
+from wgen_tui.plain_files import parse, read_plain
 from wgen_tui.protocol.launches import LIVE_STATES, WORKING_STATES, Event
 from wgen_tui.protocol.queue import Attempt, QueueRecord, read_queue
 from wgen_tui.protocol.record import now, sync_folder, write_durably, write_record
@@ -43,7 +44,7 @@ def queue_lock(home: Home) -> Iterator[None]:
 def paused(home: Home) -> Pause | None:
     """Whether the queue as a whole is paused."""
     try:
-        record = json.loads(home.queue.read_bytes())
+        record = parse(read_plain(home.queue))
         return Pause(record["since"], record.get("why", ""))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -6,7 +6,6 @@ and needs no server. `remove` never touches a live run.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections import Counter
@@ -21,18 +20,45 @@ from pydantic import ValidationError
 from experiments.seen_files import SeenFiles, Stamp, stamp
 from wgen_tui.errors import BusyError, UsageError
 from wgen_tui.paths import Home, checked_id
-from wgen_tui.protocol.launches import ENDED_STATES
-from wgen_tui.protocol.record import sync_folder
+from wgen_tui.protocol.launches import ENDED_STATES, WORKING_STATES
+from wgen_tui.protocol.record import Unreadable, sync_folder
 from wgen_tui.protocol.runs import MetricRow, RunSpec
 from wgen_tui.run_files.manifests import FinalCheckpoints
+from wgen_tui.run_files.run_folders import (
+    launches_of,
+    load_launches,
+    load_spec,
+    no_runs,
+    read_spec,
+    run_names,
+)
 from wgen_tui.services.data.ingest import ingest_now
 from wgen_tui.services.runs import queue
 from wgen_tui.services.runs.launch_list import Launches
-from wgen_tui.services.runs.launch_state import NOT_THERE, LaunchView
+from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.run_state import RunStatus, status_of
 from wgen_tui.services.runs.tail import read_new_lines, tail_lines
 from wgen_tui.services.runs.wait_reasons import WaitReasons
 from wgen_tui.services.suggest import unknown
+
+__all__ = [
+    "MetricsReader",
+    "RunList",
+    "cancel",
+    "detail_files",
+    "get_run",
+    "get_spec",
+    "launches_of",
+    "list_runs",
+    "metrics",
+    "read_spec",
+    "remove",
+    "run_names",
+    "runs_of",
+    "short_names",
+    "tail",
+    "unreadable_runs",
+]
 
 
 @dataclass(slots=True)
@@ -42,6 +68,7 @@ class _Known:
     spec: RunSpec
     launches: list[str]
     stamp: Stamp | None
+    trouble: str = ""  # with the list of launches
     ended: RunStatus | None = None
 
 
@@ -58,6 +85,12 @@ class RunList:
         self._views: dict[str, LaunchView] = {}
         self._waits = WaitReasons(home)
         self._finals = FinalCheckpoints()
+        self._unreadable: dict[str, str] = {}
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """What cannot be read as a run, of what was last asked for, and why, by name."""
+        return dict(self._unreadable)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -70,6 +103,7 @@ class RunList:
         self, experiment: str | None = None, run_ids: Iterable[str] | None = None
     ) -> list[RunStatus]:
         """The runs as they are now: by experiment and model, base first, then arm and seed."""
+        self._unreadable = no_runs(self._home) if run_ids is None else {}
         names = run_names(self._home) if run_ids is None else list(run_ids)
         runs = [known for name in names if (known := self._read(name)) is not None]
         runs = [known for known in runs if experiment in (None, known.spec.experiment)]
@@ -86,6 +120,10 @@ class RunList:
     def _status(self, known: _Known, views: Mapping[str, LaunchView]) -> RunStatus:
         own = [views[name] for name in known.launches if name in views]
         status = status_of(self._home, known.spec, own, views, self._waits, self._finals)
+        last = known.launches[-1] if known.launches else ""
+        trouble = known.trouble or self._launches.unreadable.get(last, "")
+        if trouble and status.state not in WORKING_STATES:
+            return status.model_copy(update={"state": "lost", "why": trouble})
         over = own and len(own) == len(known.launches) and status.state in ENDED_STATES
         if over and all(view.state in ENDED_STATES for view in own):
             known.ended = status  # no launch that has ended is read again
@@ -97,11 +135,19 @@ class RunList:
         known = self._known.get(run_id)
         if known is not None and now is not None and now == known.stamp:
             return known
-        spec = known.spec if known is not None else read_spec(self._home, run_id)
+        try:
+            spec = known.spec if known is not None else load_spec(self._home, run_id)
+        except Unreadable as error:
+            self._unreadable[run_id] = str(error)
+            return None
         if spec is None or not paths.spec.exists():
             return None
-        launches = launches_of(self._home, run_id) if now is not None else []
-        self._known[run_id] = _Known(spec, launches, now)
+        trouble = ""
+        try:
+            launches = load_launches(self._home, run_id)
+        except Unreadable as error:
+            launches, trouble = launches_of(self._home, run_id), str(error)
+        self._known[run_id] = _Known(spec, launches, now, trouble)
         return self._known[run_id]
 
 
@@ -136,6 +182,20 @@ def list_runs(home: Home, experiment: str | None = None) -> list[RunStatus]:
         return _run_lists.setdefault(home.root, RunList(home)).refresh(experiment)
 
 
+def unreadable_runs(home: Home, experiment: str | None = None) -> list[str]:
+    """What lies between the runs and cannot be read as one, and why: one line for each.
+
+    Args:
+        home: The home.
+        experiment: Only what its name gives to this experiment.
+    """
+    list_runs(home)
+    with _run_lists_lock:
+        unreadable = _run_lists[home.root].unreadable
+    start = f"{experiment}-" if experiment else ""
+    return [f"{why}." for name, why in unreadable.items() if name.startswith(start) or not name]
+
+
 def get_run(home: Home, name: str) -> RunStatus:
     """One run, by its id or by the hash at the end of it.
 
@@ -153,8 +213,26 @@ def get_run(home: Home, name: str) -> RunStatus:
             hint="Give the whole id.",
         )
     if not runs:
+        _refuse_unreadable(home, name, ends)
         raise unknown("run", name, names, hint="`wgen-tui run list` shows all.")
     return runs[0]
+
+
+def _refuse_unreadable(home: Home, name: str, ends: Iterable[str]) -> None:
+    """Say what is wrong with a run that is there.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    hint = "Put it right, or move it away: `wgen-tui run start` makes the run anew."
+    why = no_runs(home).get(name, "")
+    for run_id in ends:
+        try:
+            load_spec(home, run_id)
+        except Unreadable as error:
+            why = str(error)
+    if why:
+        raise UsageError(f"{why}.", title="Unreadable run", hint=hint)
 
 
 def get_spec(home: Home, name: str) -> RunSpec:
@@ -174,32 +252,6 @@ def short_names(run_ids: Iterable[str]) -> dict[str, str]:
     ids = list(run_ids)
     ends = Counter(item.rpartition("-")[2] for item in ids)
     return {item: end if ends[end := item.rpartition("-")[2]] == 1 else item for item in ids}
-
-
-def run_names(home: Home) -> list[str]:
-    """The ids of all runs, in order."""
-    try:
-        names = [path.name for path in home.runs.iterdir()]
-    except NOT_THERE:
-        return []
-    return sorted(name for name in names if not name.startswith("."))
-
-
-def read_spec(home: Home, run_id: str) -> RunSpec | None:
-    """A run's spec; None when there is none of this version."""
-    try:
-        return RunSpec.model_validate_json(home.run(run_id).spec.read_bytes())
-    except (OSError, ValidationError):
-        return None
-
-
-def launches_of(home: Home, run_id: str) -> list[str]:
-    """The ids of the launches that serve a run, oldest first."""
-    try:
-        lines = home.run(run_id).launches.read_text().splitlines()
-    except NOT_THERE:
-        return []
-    return [json.loads(line)["launch_id"] for line in lines if line.endswith("}")]
 
 
 def cancel(home: Home, name: str) -> list[str]:

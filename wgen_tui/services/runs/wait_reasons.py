@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Mapping
 
 from wgen_tui.paths import Home
+from wgen_tui.plain_files import parse, read_plain
 from wgen_tui.protocol.record import write_durably
 
 FULL = 2**18  # bytes; with less, not even a reason can be written down
@@ -48,7 +49,7 @@ class WaitReasons:
         try:
             stamp = self._path.stat().st_mtime_ns
             if stamp != self._stamp:
-                reasons = json.loads(self._path.read_bytes())
+                reasons = parse(read_plain(self._path))
                 self._why = {str(name): str(text) for name, text in reasons.items()}
                 self._stamp = stamp
         except (OSError, ValueError, AttributeError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import time
 
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import Home
+from wgen_tui.plain_files import parse, read_plain
 from wgen_tui.services.runs import process
 from wgen_tui.services.runs.launch_state import locked
 
@@ -21,7 +21,7 @@ def supervisor_pid(home: Home) -> int | None:
     if not locked(home.supervisor_lock):
         return None
     try:
-        record = json.loads(home.supervisor_lock.read_bytes())
+        record = parse(read_plain(home.supervisor_lock))
         pid: int = record["pid"]
     except (OSError, ValueError, KeyError, TypeError):
         return None  # it has the lock and is about to write

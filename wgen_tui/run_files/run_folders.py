@@ -1,0 +1,119 @@
+"""The folders of runs: which there are, the spec and the launches of each, and what cannot be read.
+
+Promises: whatever stands in the place of one of these files takes no other run down; it is said
+which file it is and what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from wgen_tui.paths import ID_PATTERN, Home
+from wgen_tui.plain_files import parse, read_plain, why_not
+from wgen_tui.protocol.record import Unreadable, read_record
+from wgen_tui.protocol.runs import RunSpec
+
+NOT_THERE = (FileNotFoundError, NotADirectoryError)
+
+
+def run_names(home: Home) -> list[str]:
+    """The ids of all runs, in order."""
+    return sorted(name for name, why in _entries(home).items() if not why)
+
+
+def no_runs(home: Home) -> dict[str, str]:
+    """What lies between the runs and is none, and why, by name."""
+    return {name: why for name, why in sorted(_entries(home).items()) if why}
+
+
+def _entries(home: Home) -> dict[str, str]:
+    """What lies in the folder of runs, each with why it is none."""
+    try:
+        with os.scandir(home.runs) as entries:
+            return {entry.name: _why_no_run(entry) for entry in entries if entry.name[0] != "."}
+    except NOT_THERE:
+        return {}
+    except OSError as error:
+        return {"": f"{home.runs} cannot be read: {why_not(error)}"}
+
+
+def _why_no_run(entry: os.DirEntry[str]) -> str:
+    try:
+        is_folder = entry.is_dir()
+    except OSError:  # a circle of links
+        is_folder = False
+    if not is_folder:
+        return f"{entry.path} is no folder of a run"
+    if not ID_PATTERN.fullmatch(entry.name) or ".." in entry.name:
+        return f"{entry.path} has a name that no run can have"
+    return ""
+
+
+def load_spec(home: Home, run_id: str) -> RunSpec | None:
+    """A run's spec; None when it has none.
+
+    Raises:
+        Unreadable: it has one that this version cannot read.
+    """
+    return read_record(home.run(run_id).spec, RunSpec)
+
+
+def read_spec(home: Home, run_id: str) -> RunSpec | None:
+    """A run's spec; None when there is none of this version."""
+    try:
+        return load_spec(home, run_id)
+    except Unreadable:
+        return None
+
+
+def load_launches(home: Home, run_id: str) -> list[str]:
+    """The ids of the launches that serve a run, oldest first.
+
+    Raises:
+        Unreadable: the list cannot be read, or a line of it names none.
+    """
+    names, why = _launches(home, run_id)
+    if why:
+        raise Unreadable(home.run(run_id).launches, why)
+    return names
+
+
+def launches_of(home: Home, run_id: str) -> list[str]:
+    """The ids of the launches that serve a run, oldest first, as far as its list can be read."""
+    return _launches(home, run_id)[0]
+
+
+def _launches(home: Home, run_id: str) -> tuple[list[str], str]:
+    """The launches of a run, and what is wrong with their list."""
+    names: list[str] = []
+    why = ""
+    try:
+        lines = read_plain(home.run(run_id).launches).splitlines()
+    except NOT_THERE:
+        return [], ""
+    except OSError as error:
+        return [], why_not(error)
+    for number, line in enumerate(lines, start=1):
+        if not line.endswith(b"}") and number == len(lines):
+            break  # a kill tore it
+        try:
+            name = parse(line)["launch_id"]
+        except (ValueError, KeyError, TypeError):
+            name = None
+        if isinstance(name, str) and ID_PATTERN.fullmatch(name) and ".." not in name:
+            names.append(name)
+        else:
+            why = why or f"line {number} names no launch"
+    return names, why
+
+
+def unreadable_specs(home: Home, experiment: str) -> list[str]:
+    """A line for each run that its name gives to an experiment and that cannot be read."""
+    lines = [f"{why}." for name, why in no_runs(home).items() if name.startswith(f"{experiment}-")]
+    for name in run_names(home):
+        if name.startswith(f"{experiment}-"):
+            try:
+                load_spec(home, name)
+            except Unreadable as error:
+                lines.append(f"{error}.")
+    return lines
