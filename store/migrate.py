@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import duckdb
@@ -21,6 +22,12 @@ def migrations() -> dict[int, Path]:
     return dict(sorted(by_number.items()))
 
 
+@lru_cache(maxsize=1)
+def newest_version() -> int:
+    """The version that this program makes."""
+    return max(migrations())
+
+
 def version(con: duckdb.DuckDBPyConnection, schema: str = "main") -> int:
     """The database's version: 0 is an empty one."""
     where = "" if schema == "main" else f"{schema}.main."
@@ -33,7 +40,7 @@ def version(con: duckdb.DuckDBPyConnection, schema: str = "main") -> int:
 
 def is_current(con: duckdb.DuckDBPyConnection) -> bool:
     """Whether the database that a connection attaches as `home` needs no migration."""
-    if version(con, "home") != max(migrations()):
+    if version(con, "home") != newest_version():
         return False
     rows = con.execute("select views from home.main.schema_version").fetchall()
     return bool(rows == [(VIEWS.read_text(encoding="utf-8"),)])
@@ -66,8 +73,8 @@ def migrate(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def refuse_newer(stored: int) -> None:
-    """Raise NewerDatabase if `found` is beyond what this version knows."""
-    newest = max(migrations())
+    """Raise NewerDatabase if `stored` is beyond what this version knows."""
+    newest = newest_version()
     if stored > newest:
         raise NewerDatabase(
             f"The database is of version {stored}; this program knows {newest}. Upgrade wgen-tui, "

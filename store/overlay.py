@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from store import newest, parts
 from store.layout import StoreFiles
-from store.migrate import refuse_newer, version, view_statements
+from store.migrate import newest_version, refuse_newer, version, view_statements
 from store.schema import DERIVED, KEYS, STAMP, TABLES, in_parts
 
 CHECKED_PARTS = 100_000  # of which a process remembers that they are sound
@@ -70,7 +70,7 @@ def waiting(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> Waiting:
     stored = version(con, "home")
     refuse_newer(stored)
     manifest = manifest_of(con, "home.main.ingested_part") if stored else {}
-    return Waiting(stored, manifest, parts.pending(parts.scan(files), manifest))
+    return Waiting(stored, manifest, parts.pending(parts.scan(files, manifest), manifest))
 
 
 def _few(some: Collection[parts.Part], manifest: Mapping[str, int]) -> bool:
@@ -94,7 +94,7 @@ def lay_over(con: duckdb.DuckDBPyConnection, files: StoreFiles, rest: Waiting) -
     named = {path for paths in left.values() for path in paths}
     loaded = [part for part in todo if str(files.root / part.name) not in named]
     rows = parts.read(files, loaded, manifest).tables
-    there = _tables_of(con) if stored else {}
+    there = _tables_of(con, stored) if stored else {}
     for table, schema in TABLES.items():
         _lay_stored(con, table, there.get(table, set()))
         if table in left or table in rows:
@@ -150,8 +150,10 @@ def _is_sound(path: str, table: str, _stamp: tuple[int, int, int]) -> bool:
     return True
 
 
-def _tables_of(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
+def _tables_of(con: duckdb.DuckDBPyConnection, stored: int) -> dict[str, set[str]]:
     """The database's tables and their columns; an older version lacks some."""
+    if stored == newest_version():
+        return {t: {*TABLES[t].names, *DERIVED.get(t, pa.schema([])).names} for t in TABLES}
     columns: dict[str, set[str]] = {}
     for table, column in con.execute(
         "select table_name, column_name from duckdb_columns() where database_name = 'home'"

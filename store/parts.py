@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -113,13 +113,19 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def scan(files: StoreFiles) -> list[Part]:
-    """Every file that belongs in the database; names beginning with a dot are unfinished."""
+def scan(files: StoreFiles, without: Container[str] = ()) -> list[Part]:
+    """Every file that belongs in the database; names beginning with a dot are unfinished.
+
+    Args:
+        files: Where they are.
+        without: Names that are passed over, unless lines are appended there: a stat of each costs
+            a reader more than all else.
+    """
     listed: list[Part] = []
     for run in _entries(files.runs):
         if run.name.startswith(".") or not _is_folder(run):
             continue
-        listed += _scan_run(run)
+        listed += _scan_run(run, without)
     for entry in _entries(files.journal):
         if entry.name.startswith("grades-") and entry.name.endswith(".jsonl"):
             size = _size(entry)
@@ -128,22 +134,32 @@ def scan(files: StoreFiles) -> list[Part]:
     return listed
 
 
-def _scan_run(run: os.DirEntry[str]) -> Iterator[Part]:
+def _scan_run(run: os.DirEntry[str], without: Container[str]) -> Iterator[Part]:
     for entry in _entries(Path(run.path)):
-        name, size = f"runs/{run.name}/{entry.name}", _size(entry)
-        if size is None:
-            continue
-        if entry.name == "spec.json":
-            yield Part(name, "run", run.name, size)
-        elif entry.name == "metrics.jsonl":
-            yield Part(name, "metric", run.name, size, grows=True)
-        elif entry.name in FOLDERS:
+        name = f"runs/{run.name}/{entry.name}"
+        if entry.name in FOLDERS:
             table, suffix = FOLDERS[entry.name]
             for part in _entries(Path(entry.path)):
                 if part.name.startswith("part-") and part.name.endswith(suffix):
-                    size = _size(part)
-                    if size is not None:
-                        yield Part(f"{name}/{part.name}", table, run.name, size)
+                    yield from _part(part, f"{name}/{part.name}", table, run.name, without)
+        elif entry.name == "spec.json":
+            yield from _part(entry, name, "run", run.name, without)
+        elif entry.name == "metrics.jsonl":
+            yield from _part(entry, name, "metric", run.name, (), grows=True)
+
+
+def _part(
+    entry: os.DirEntry[str],
+    name: str,
+    table: str,
+    run_id: str,
+    without: Container[str],
+    *,
+    grows: bool = False,
+) -> Iterator[Part]:
+    """The file, unless it is passed over or gone."""
+    if name not in without and (size := _size(entry)) is not None:
+        yield Part(name, table, run_id, size, grows)
 
 
 def pending(parts: Iterable[Part], manifest: Mapping[str, int]) -> list[Part]:

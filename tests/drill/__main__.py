@@ -3,6 +3,8 @@
 Train, sample, judge and ingest, round after round; at each point the worker, the supervisor or what
 the user has open is killed, and the user goes on as a user would. In the end nothing is missing,
 nothing is there twice, and all is as in a home that was left alone. Exit 1 if anything is off.
+
+`make drill ARGS="store --kills 50"` kills ingest, verify, rebuild and migration alone.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.benchmarks.__main__ import machine
-from tests.drill import check, victims
+from tests.drill import check, store_kills, victims
 from tests.drill.people import Client, User
 from tests.drill.world import SLUG, seeds_of, write_definition
 from wgen_tui.paths import Home
@@ -29,6 +31,7 @@ WHOM = {"worker": 0.45, "supervisor": 0.30, "client": 0.25}
 LONGEST = 7.0  # seconds between two kills
 AIMED = 0.45  # the share of kills that wait for a short moment, such as the writing of a part
 AIM_FOR = 10.0  # seconds that such a moment is waited for
+DRAWS = 40  # of a question, a run and a round, where the database alone is killed
 LAST_WORD = 1800.0  # seconds for what is left to end when nobody is killed any more
 
 
@@ -157,6 +160,20 @@ def report(drill: Drill, verdict: check.Verdict, seconds: float) -> None:
         "temporary files left": len(victims.leftovers(drill.home)),
         "seconds with kills": round(seconds),
     }
+    _print(verdict)
+
+
+def _store(root: Path, options: argparse.Namespace) -> int:
+    """Kill what folds files into the database; 1 if anything is off."""
+    print(f"{machine()}\n{options.kills} kills, seed {options.seed}, in {root}", flush=True)
+    verdict = store_kills.drill(root, options.kills, options.seed, DRAWS, print)
+    _print(verdict)
+    if not options.keep and not verdict.wrong and options.home is None:
+        shutil.rmtree(root)
+    return 1 if verdict.wrong else 0
+
+
+def _print(verdict: check.Verdict) -> None:
     for name, value in verdict.figures.items():
         print(f"| {name} | {value} |")
     for line in verdict.wrong:
@@ -167,12 +184,15 @@ def report(drill: Drill, verdict: check.Verdict, seconds: float) -> None:
 def main() -> int:
     """Drill, check, print; 1 if anything is off."""
     parser = argparse.ArgumentParser(prog="python -m tests.drill")
+    parser.add_argument("what", nargs="?", choices=("runs", "store"), default="runs")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=4)
     parser.add_argument("--home", type=Path, help="an empty folder for both homes")
     parser.add_argument("--keep", action="store_true", help="leave the homes where they are")
     options = parser.parse_args()
     root = (options.home or Path(tempfile.mkdtemp(prefix="wgen-drill-"))).absolute()
+    if options.what == "store":
+        return _store(root, options)
     disturbed, quiet = Home(root / "killed"), Home(root / "calm")
     print(f"{machine()}\n{options.kills} kills, seed {options.seed}, in {root}", flush=True)
     write_definition(disturbed.root)
