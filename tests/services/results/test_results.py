@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.store.test_readouts import reading, write
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import files_of
+from wgen_tui.services.data.database import reading as reading_of
 from wgen_tui.services.results.results import compute, stamp
 
 RUNS = [store_home.StoredRun("old", seed) for seed in (0, 1)]
@@ -94,3 +96,14 @@ def test_the_stamp_is_the_same_whatever_comes_to_other_experiments(home: Home) -
     other.mkdir(parents=True)
     (other / "part-L1-00000.parquet").write_bytes(b"")
     assert stamp(home, store_home.EXPERIMENT) == before
+
+
+def test_the_query_of_the_docs_gives_the_rates(home: Home) -> None:
+    docs = (Path(__file__).parents[3] / "docs" / "methods.md").read_text(encoding="utf-8")
+    (query,) = re.findall(r"```sql\n(with shares as .*?);\n```", docs, re.DOTALL)
+    query = query.replace("half-old", store_home.EXPERIMENT).replace("(0, 114)", "(0, 10)")
+    with reading_of(home) as con:
+        told = con.execute(query).fetchall()
+    rates = compute(home, store_home.EXPERIMENT, judge="era", label="19th_century").rates
+    (old,) = (rate for rate in rates if (rate.seed, rate.question) == (None, None))
+    assert [(arm, rate, seeds) for arm, rate, _, seeds in told] == [("old", old.rate, old.seeds)]
