@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from store import newest, parts
+from store.arrow import part_rows
 from store.layout import StoreFiles
 from store.overlay import manifest_of
 from store.schema import KEYS, TABLES
@@ -86,7 +87,7 @@ def _compare_table(
         f"create or replace table seen as select {keys}, 0::bigint as place, true as same "
         f"from {stored} limit 0"
     )
-    for batch in parts.batches(files, sound, {}, BATCH_BYTES):
+    for batch in part_rows.batches(files, sound, {}, BATCH_BYTES):
         problems += [Problem("damaged", name, why) for name, why in batch.damaged.items()]
         for rows in batch.tables.values():
             _see(con, table, rows)

@@ -18,7 +18,6 @@ import duckdb
 
 from store import turns
 from store.cancel import Cancel
-from store.ingest import ingest_if_free
 from store.layout import StoreFiles
 from store.opening import (
     READ_PATIENCE,
@@ -67,6 +66,8 @@ def read(files: StoreFiles, patience: float = READ_PATIENCE) -> Iterator[duckdb.
         con = stack.enter_context(_opened(files, patience))
         rest = waiting(con, files)
         if rest.much and _may_ingest(files):
+            from store.ingest import ingest_if_free  # noqa: PLC0415 - it loads Arrow
+
             stack.close()
             if ingest_if_free(files):
                 _tried[files.database] = time.monotonic()

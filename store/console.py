@@ -14,16 +14,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from store.cancel import Cancel, Cancelled
 from store.connect import READ_PATIENCE, read
 from store.layout import StoreFiles
 from store.migrate import view_comments
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FETCH = 1000  # rows at a time
 MEMORY = "2GB"
@@ -235,6 +236,8 @@ def write_json(result: Result | Rows, stream: TextIO) -> int:
 
 def write_parquet(reader: pa.RecordBatchReader, path: str) -> int:
     """Write Arrow batches as Parquet (zstd); returns the number of rows."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 - 40 MB, for the few who write Parquet
+
     number = 0
     with _in_words(), pq.ParquetWriter(path, reader.schema, compression="zstd") as writer:
         for batch in reader:

@@ -20,6 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from store import newest, parts
+from store.arrow import part_rows
 from store.cancel import Cancel
 from store.layout import StoreFiles
 from store.migrate import is_current
@@ -34,9 +35,6 @@ from store.opening import (
 from store.overlay import manifest_of
 from store.schema import KEYS, TABLES
 
-# Tables fill one after another, so that a transaction has many rows of one. A run comes before its
-# rows: only of a run that is known can they be forgotten.
-ORDER = ("run", "prompt", "metric", "sample", "sample_token", "readout", "grade")
 # Of rows in memory. The many fill a block of DuckDB's, so that it skips the log; the few are taken
 # in in a tenth of a second, for which readers wait.
 BATCH_BYTES, TURN_BYTES = 128 << 20, 4 << 20
@@ -166,8 +164,8 @@ def _ingest(
     if report.forgotten:
         with opened() as con:
             _forget(con, report.forgotten)
-    todo = sorted(parts.pending(listed, manifest), key=lambda part: ORDER.index(part.table))
-    for batch, last in _sound(parts.batches(files, todo, manifest, limit), report):
+    todo = sorted(parts.pending(listed, manifest), key=lambda part: parts.ORDER.index(part.table))
+    for batch, last in _sound(part_rows.batches(files, todo, manifest, limit), report):
         with opened() as con:
             _take_in(con, batch, report)
             if last:
@@ -180,10 +178,10 @@ def _ingest(
 
 
 def _sound(
-    batches: Iterable[parts.Batch], report: IngestReport
-) -> Iterator[tuple[parts.Batch, bool]]:
+    batches: Iterable[part_rows.Batch], report: IngestReport
+) -> Iterator[tuple[part_rows.Batch, bool]]:
     """The batches that have rows, each with whether it is the last; damaged parts are noted."""
-    before: parts.Batch | None = None
+    before: part_rows.Batch | None = None
     for batch in batches:
         report.damaged |= batch.damaged
         if batch.done:
@@ -194,7 +192,7 @@ def _sound(
         yield before, True
 
 
-def _take_in(con: duckdb.DuckDBPyConnection, batch: parts.Batch, report: IngestReport) -> None:
+def _take_in(con: duckdb.DuckDBPyConnection, batch: part_rows.Batch, report: IngestReport) -> None:
     """A batch's rows, and how far its parts were read, in one transaction."""
     with _transaction(con):
         for table, rows in batch.tables.items():

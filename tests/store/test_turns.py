@@ -68,7 +68,7 @@ def test_a_bulk_ingest_lets_readers_in(files: StoreFiles, monkeypatch: pytest.Mo
     for number, row in enumerate(store_home.sample_rows(run, 140)):
         store_home.write_samples(files.root, run, [row], f"L2-{number:05d}")
     seen = []
-    batches = ingesting.parts.batches
+    batches = ingesting.part_rows.batches
 
     def between(*args: object) -> object:
         for batch in batches(*args):  # type: ignore[arg-type]
@@ -77,7 +77,7 @@ def test_a_bulk_ingest_lets_readers_in(files: StoreFiles, monkeypatch: pytest.Mo
                     seen.extend(con.execute(COUNT).fetchall())
             yield batch
 
-    monkeypatch.setattr(ingesting.parts, "batches", between)
+    monkeypatch.setattr(ingesting.part_rows, "batches", between)
     ingest(files)
     assert len(seen) > 2
     assert seen == sorted(seen)

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from store import compare as comparing
-from store import parts
+from store.arrow import part_rows
 from store.compare import compare
 from store.connect import attached, open_for_writing
 from store.ingest import ingest
@@ -29,7 +29,7 @@ READ = (
 def in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparing, "BATCH_BYTES", 1)
     monkeypatch.setattr(comparing, "RANKED_AT_ONCE", 7)
-    monkeypatch.setattr(parts, "AT_ONCE", 1)
+    monkeypatch.setattr(part_rows, "AT_ONCE", 1)
 
 
 def what(files: StoreFiles) -> list[tuple[str, str, str]]:

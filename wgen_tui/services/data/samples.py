@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from store.cancel import Cancel, Cancelled
 from store.connect import Connection
-from store.samples import export as stored_export
 from store.samples import facets as stored_facets
 from store.samples import listing as stored_list
 from store.samples import memory
@@ -25,6 +24,9 @@ from wgen_tui.services.data import sql
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.data.sql import Format
 from wgen_tui.terminal_text import standard_output
+
+if TYPE_CHECKING:
+    from store.samples.export import SampleExport
 
 
 def filter_of(fields: Mapping[str, Any]) -> Filter:
@@ -109,6 +111,9 @@ def export(
         UsageError: Parquet to stdout; or the file cannot be written.
         WgenError: memory and the disk of the home are not enough to sort them.
     """
+    # It loads Arrow and NumPy, 50 MB that the screens have no use for.
+    from store.samples import export as stored_export  # noqa: PLC0415
+
     sql.refuse_parquet_to_terminal(target, format)
     try:
         with (
@@ -131,7 +136,7 @@ def export(
 
 
 def _write_text(
-    chosen: stored_export.SampleExport,
+    chosen: SampleExport,
     stream: TextIO,
     format: Format,  # noqa: A002
 ) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from store.json_columns import Lines, Row, read_columns
+from store.arrow.json_columns import Lines, Row, read_columns
 from store.schema import GRADE, METRIC, RUN, STAMP, ZONED
 
 

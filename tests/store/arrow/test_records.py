@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from store import records
-from store.json_columns import read_columns
+from store.arrow import records
+from store.arrow.json_columns import read_columns
 from tests.builders import store_home
 
 SAMPLE = store_home.sample_rows(store_home.RUNS[1], 1)[0]
