@@ -16,8 +16,8 @@ import pyarrow as pa
 from store import newest, parts
 from store.arrow import part_rows
 from store.layout import StoreFiles
-from store.overlay import manifest_of
 from store.schema import KEYS, TABLES
+from store.waiting import manifest_of
 
 FEW = 3  # ids named in a problem
 BATCH_BYTES = 64 << 20

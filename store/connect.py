@@ -30,7 +30,8 @@ from store.opening import (
     disk_errors,
     open_for_writing,
 )
-from store.overlay import lay_over, waiting
+from store.overlay import lay_over
+from store.waiting import waiting
 
 __all__ = [
     "READ_PATIENCE",

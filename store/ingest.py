@@ -32,8 +32,8 @@ from store.opening import (
     merge_blocks,
     open_for_writing,
 )
-from store.overlay import manifest_of
 from store.schema import KEYS, TABLES
+from store.waiting import manifest_of
 
 # Of rows in memory. The many fill a block of DuckDB's, so that it skips the log; the few are taken
 # in in a tenth of a second, for which readers wait.

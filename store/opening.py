@@ -22,7 +22,7 @@ from store import turns
 from store.cancel import Cancel
 from store.layout import StoreFiles
 from store.migrate import migrate
-from store.overlay import quoted
+from store.waiting import quoted
 
 Connection = duckdb.DuckDBPyConnection
 

@@ -14,7 +14,7 @@ from store.ingest import IngestReport, ingest_in_turns, ingest_lock, ingest_pend
 from store.layout import StoreFiles
 from store.migrate import NewerDatabase
 from store.opening import StoreBroken, attached, open_for_writing
-from store.overlay import manifest_of
+from store.waiting import manifest_of
 
 
 def verify(files: StoreFiles) -> list[Problem]:

@@ -21,8 +21,8 @@ from store import newest, parts
 from store.arrow import part_rows
 from store.layout import StoreFiles
 from store.migrate import newest_version
-from store.overlay import Waiting, by_table, few, quoted
 from store.schema import DERIVED, KEYS, STAMP, TABLES, in_parts
+from store.waiting import Waiting, by_table, few, quoted
 
 CHECKED_PARTS = 100_000  # of which a process remembers that they are sound
 

@@ -35,9 +35,9 @@ import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
 from store.console import Rows, write_json
-from store.overlay import quoted
 from store.samples.filters import Filter, where
 from store.samples.memory import SPILL
+from store.waiting import quoted
 
 MEMORY = "320MB"
 SHARE = 48_000_000  # bytes of rows that are sorted at a time

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from store.overlay import quoted
+from store.waiting import quoted
 
 READ_MEMORY = "64MB"
 READ_THREADS = min(4, os.cpu_count() or 1)  # each holds blocks of the columns that it reads
