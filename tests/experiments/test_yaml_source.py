@@ -79,3 +79,13 @@ def test_what_is_nested_without_end_is_an_error(tmp_path: Path, text: str) -> No
     path.write_text(text)
     with pytest.raises(DefinitionError, match="nested too deeply"):
         read_yaml(path)
+
+
+def test_half_a_character_is_named_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text('title: x\ntext: "a \\ud83d b"\n')
+    with pytest.raises(DefinitionError) as refused:
+        read_yaml(path)
+    (problem,) = refused.value.problems
+    assert (problem.line, problem.key) == (2, "text")
+    assert "half a character" in problem.message

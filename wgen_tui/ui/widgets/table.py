@@ -20,6 +20,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from wgen_tui.terminal_text import printable
 from wgen_tui.ui import actions
 from wgen_tui.ui.state.cells import Cell, Column, fitted, widths
 
@@ -253,8 +254,10 @@ class VirtualTable(ScrollView, can_focus=True):
         sizes = widths(self._columns, width)
         for column, size, cell in zip(self._columns, sizes, self._cells(row), strict=True):
             if size:
+                # Names come from files that anybody may have written.
+                shown = printable(cell.text, keep_newlines=False)
                 gap = " " if line else ""
-                line.append(Cell(gap + fitted(cell.text, size, column.align), cell.style))
+                line.append(Cell(gap + fitted(shown, size, column.align), cell.style))
         return line
 
     @property
