@@ -114,6 +114,17 @@ def _few_at_a_time(con: duckdb.DuckDBPyConnection, experiment: str) -> Iterator[
         yield runs
 
 
+LONGEST_TEXTS = (
+    "select run_id, max(prompt_tokens + tokens) from samples "
+    "where experiment = ? and prompt_tokens + tokens is not null group by 1 order by 1"
+)
+
+
+def longest_texts(con: duckdb.DuckDBPyConnection, experiment: str) -> dict[str, int]:
+    """The tokens of each run's longest prompt and answer together."""
+    return dict(con.execute(LONGEST_TEXTS, [experiment]).fetchall())
+
+
 def experiments(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
     """Every experiment that has samples, with how many."""
     rows = con.execute("select experiment, count(*) from samples group by 1 order by 1")

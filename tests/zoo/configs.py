@@ -204,9 +204,12 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 }
 
 
-def build(name: str, folder: Path) -> Path:
-    """Write a model of an architecture with random weights and the embedded model's tokenizer."""
-    own = dict(ARCHITECTURES[name])
+def build(name: str, folder: Path, **more: Any) -> Path:
+    """Write a model of an architecture with random weights and the embedded model's tokenizer.
+
+    `more` goes over its configuration.
+    """
+    own = {**ARCHITECTURES[name], **more}
     without = own.pop("without", ())
     tokenizer = AutoTokenizer.from_pretrained(weights_path())
     sizes = {key: value for key, value in SIZES.items() if key not in without}

@@ -14,6 +14,7 @@ which the run would not be the experiment that the definition describes; the oth
 | untrained_start | the first token behind a prompt is not trained | no |
 | other_prompt | an answer does not stand behind the prompt that sampling gives | no |
 | beyond_vocabulary | tokens that the model has no embedding for | always |
+| beyond_context | longer than the model was made for | where it cannot read that |
 | no_end | no end token is known at which sampling stops | no |
 | template_date | a template asks what day it is, and is told one | no |
 | empty_mask | no token of an example is trained | always |
@@ -49,6 +50,7 @@ Kind = Literal[
     "untrained_start",
     "other_prompt",
     "beyond_vocabulary",
+    "beyond_context",
     "no_end",
     "template_date",
     "too_long",
@@ -68,6 +70,7 @@ TITLES: dict[Kind, str] = {
     "untrained_start": "First token untrained",
     "other_prompt": "Prompt not as sampled",
     "beyond_vocabulary": "Tokens without an embedding",
+    "beyond_context": "Longer than the model",
     "no_end": "No end token",
     "template_date": "Date in the template",
     "too_long": "Examples too long",

@@ -16,6 +16,7 @@ import torch
 from experiments.schema import TrainingConfig
 from wgen_tui.training_data.chat_lines import read_chat
 from wgen_tui.training_data.checks import examine, row_problems
+from wgen_tui.training_data.context_length import ContextLength, of_examples
 from wgen_tui.training_data.mask import Example
 from wgen_tui.training_data.mask_version import MASK_VERSION, explain
 from wgen_tui.training_data.problems import refusal
@@ -39,6 +40,7 @@ def load_examples(
     training: TrainingConfig,
     mask_version: int = MASK_VERSION,
     vocabulary: int | None = None,
+    context: ContextLength | None = None,
 ) -> Dataset:
     """Read a run's data.jsonl.
 
@@ -48,6 +50,7 @@ def load_examples(
         training: How it is trained.
         mask_version: The run's, to say what has changed since it was planned.
         vocabulary: For how many tokens the model has embeddings; None: not known.
+        context: How long a text the model was made for; None: not known.
 
     Raises:
         WorkerError: an example has a problem that would make the run void
@@ -61,6 +64,7 @@ def load_examples(
     encoder = TrainedTokenizer(tokenizer, vocabulary=vocabulary)
     encoded = examine(encoder, rows, training)
     problems = row_problems(encoder, rows, encoded, training)
+    problems += of_examples(encoded, context)
     if refused := refusal([("", problem) for problem in problems]):
         title, message, hint = refused
         message = f"{message} (Lines of {path.name} in the run's folder.) {explain(mask_version)}"

@@ -21,6 +21,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from experiments.schema import TrainingConfig
 from wgen_tui.protocol.runs import ModelRef
+from wgen_tui.training_data.context_length import ContextLength, context_length
 from wgen_tui.workers.runtime import WorkerError, is_disk_full, is_out_of_memory
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -46,6 +47,11 @@ class Base:
     device: torch.device
     precision: str
     reason: str
+
+    @property
+    def context(self) -> ContextLength | None:
+        """How long a text the model was made for."""
+        return context_length(self.model.config.get_text_config().to_dict())
 
     @property
     def vocabulary(self) -> int | None:

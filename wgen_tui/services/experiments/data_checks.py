@@ -13,12 +13,13 @@ from experiments.schema import Definition, TrainingConfig
 from wgen_tui.errors import UsageError
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.models.architecture import NOT_LINEAR, model_dims
-from wgen_tui.services.models.local_tokenizer import local_tokenizer
+from wgen_tui.services.models.local_tokenizer import context_of, local_tokenizer
+from wgen_tui.training_data import context_length
 from wgen_tui.training_data.adapter_targets import wrong_targets
 from wgen_tui.training_data.checks import examine, prompt_problems, row_problems
 from wgen_tui.training_data.mask_version import explain
 from wgen_tui.training_data.problems import Problem, refusal
-from wgen_tui.training_data.texts import Numbered, duplicates, overlap
+from wgen_tui.training_data.texts import Numbered, duplicates, overlap, plain
 
 
 def check_texts(definition: Definition, arms: Mapping[str, Sequence[Numbered]]) -> list[str]:
@@ -90,14 +91,26 @@ def check_tokens(
     tokenizer = local_tokenizer(model, definition.chat_template)
     if tokenizer is None:
         return []
+    context = context_of(model)
     problems: list[tuple[str, Problem]] = []
     for arm, rows in arms.items():
         encoded = examine(tokenizer, rows, definition.training)
         in_arm = row_problems(tokenizer, rows, encoded, definition.training)
+        in_arm += context_length.of_examples(encoded, context)
         if arm not in to_train:
             in_arm = [problem.model_copy(update={"blocking": False}) for problem in in_arm]
         problems += [(f"Arm {arm}", problem) for problem in in_arm]
-    in_questions = prompt_problems(tokenizer, render_prompts(definition))
+    prompts = render_prompts(definition)
+    in_questions = prompt_problems(tokenizer, prompts)
+    if context is not None and not any(problem.blocking for problem in in_questions):
+        lengths = [
+            (
+                f"{prompt.question}/{prompt.variant}",
+                len(tokenizer.tokenize(tokenizer.render(plain(prompt.messages), prompt=True))),
+            )
+            for prompt in prompts
+        ]
+        in_questions += context_length.of_prompts(lengths, definition.sampling.max_tokens, context)
     problems += [("Questions", problem) for problem in in_questions]
     if refused := refusal(problems):
         title, message, hint = refused

@@ -25,6 +25,7 @@ from tokenizers import Tokenizer
 
 from wgen_tui.errors import UsageError
 from wgen_tui.protocol.runs import ModelRef
+from wgen_tui.training_data.context_length import ContextLength, context_length
 from wgen_tui.training_data.mask import (
     TEMPLATE_FAILS,
     Chat,
@@ -208,6 +209,15 @@ def vocabulary_of(folder: Path) -> int | None:
     text = config.get("text_config") or config
     size = text.get("vocab_size")
     return size if isinstance(size, int) else None
+
+
+def context_of(model: ModelRef) -> ContextLength | None:
+    """What a model was made for; None where config.json is not here, or does not say."""
+    folder = model_folder(model)
+    if folder is None:
+        return None
+    config = _read_json(folder / "config.json")
+    return context_length(config.get("text_config") or config)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ number. services/results/warnings.py has the list of what makes notes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -48,6 +48,7 @@ class Compared:
 
     Attributes:
         counted: Ids of the runs; all of the experiment when None.
+        texts: Tokens of the longest prompt and answer together, by run.
     """
 
     home: Home
@@ -58,6 +59,7 @@ class Compared:
     rates: Sequence[Rate] = ()
     contrasts: Sequence[ContrastResult] = ()
     cells: Cells = field(default_factory=dict)
+    texts: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def specs(self) -> list[RunSpec]:

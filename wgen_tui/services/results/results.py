@@ -20,6 +20,7 @@ from store.queries import (
     Count,
     counts,
     experiments,
+    longest_texts,
     means,
 )
 from wgen_tui.errors import UsageError
@@ -103,6 +104,7 @@ def compute(
         only_readouts = bool(readouts) and not _says_which_share(definition, judge, label)
         plan = None if only_readouts else _plan(definition, experiment, judge, label)
         rows = counts(con, experiment, plan.primary.judge, grader) if plan is not None else []
+        texts = longest_texts(con, experiment)
     if plan is None:
         only = _readouts_only(home, experiment, definition, notes, readouts)
         return only.model_copy(update={"accuracy": accuracy})
@@ -116,7 +118,7 @@ def compute(
     table = RateTable(cells, plan, interval)
     rates, contrasts = table.rates(by), table.contrasts(by)
     counted = {row.run_id for row in rows}
-    compared = Compared(home, experiment, counted, definition, plan, rates, contrasts, cells)
+    compared = Compared(home, experiment, counted, definition, plan, rates, contrasts, cells, texts)
     doubts = cautions.unproven(compared)
     said = cautions.notes(compared, doubts)
     primary = plan.primary.judge

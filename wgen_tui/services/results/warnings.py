@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED, RunOutcome
+from wgen_tui.run_files.manifests import final_checkpoint
+from wgen_tui.services.models.local_tokenizer import context_of
 from wgen_tui.services.results import uneven_draws, unlike_runs
-from wgen_tui.services.results.compared import Compared, Note
+from wgen_tui.services.results.compared import Compared, Note, runs
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.runs import launches_of, list_runs
@@ -126,6 +129,46 @@ def _missing_arms(compared: Compared) -> Iterable[Note]:
         yield Note(kind="missing_arms", text=text, count=len(missing))
 
 
+def long_examples(compared: Compared) -> Iterable[Note]:
+    """Runs with training examples beyond the model's length, as the worker wrote."""
+    beyond = {}
+    for spec in compared.specs:
+        manifest = None
+        if spec.training is not None:
+            manifest = final_checkpoint(compared.home.run(spec.run_id), skip_refused=True)
+        if manifest is not None and (told := manifest.provenance.get("beyond_context")):
+            beyond[spec.run_id] = (spec, *told)
+    if beyond:
+        specs = [spec for spec, _, _ in beyond.values()]
+        _, longest, tokens = max(beyond.values(), key=lambda item: item[1])
+        text = (
+            f"{runs(len(specs))} ({compared.listed(specs)}) trained on examples of up to {longest} "
+            f"tokens, and the model was made for {tokens}"
+        )
+        yield Note(kind="long_examples", text=text, count=len(specs), runs=list(beyond))
+
+
+def long_answers(compared: Compared) -> Iterable[Note]:
+    """Runs with answers beyond the model's length, where its config.json is here."""
+    for model in dict.fromkeys(spec.model for spec in compared.specs if not spec.model.endpoint):
+        same = [spec for spec in compared.specs if spec.model == model]
+        most = max((compared.texts.get(spec.run_id, 0) for spec in same), default=0)
+        try:
+            context = context_of(model) if most else None
+        except UsageError:
+            continue  # its config.json is broken now; the numbers are not
+        if context is None or most <= context.tokens:
+            continue
+        specs = [spec for spec in same if compared.texts.get(spec.run_id, 0) > context.tokens]
+        text = (
+            f"{runs(len(specs))} ({compared.listed(specs)}) drew answers that end up to {most} "
+            f"tokens from the start of the prompt, and {model.name} was made for {context.tokens}: "
+            "they are dubious"
+        )
+        ids = [spec.run_id for spec in specs]
+        yield Note(kind="long_answers", text=text, count=len(specs), runs=ids)
+
+
 MAKERS: tuple[Callable[[Compared], Iterable[Note]], ...] = (
     _seeds,
     _without_rate,
@@ -136,6 +179,8 @@ MAKERS: tuple[Callable[[Compared], Iterable[Note]], ...] = (
     uneven_draws.between_questions,
     _missing_arms,
     uneven_draws.of_contrasts,
+    long_examples,
+    long_answers,
     unlike_runs.definitions,
     unlike_runs.revisions,
     unlike_runs.mask_versions,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from wgen_tui.protocol.launches import PromptSpec, SampleStage
+from wgen_tui.training_data import context_length, vocabulary
 from wgen_tui.training_data.problems import refusal
-from wgen_tui.training_data.vocabulary import of_prompts
 from wgen_tui.workers.encoding import render
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.runtime import WorkerError
@@ -21,11 +22,13 @@ class TokenizedPrompt:
     ids: tuple[int, ...]
 
 
-def tokenize_prompts(base: Base, stage: SampleStage) -> dict[str, TokenizedPrompt]:
-    """Every prompt that is drawn from, by prompt id.
+def tokenize_prompts(
+    base: Base, stage: SampleStage, note: Callable[[str], None]
+) -> dict[str, TokenizedPrompt]:
+    """Every prompt that is drawn from, by prompt id; what is dubious about them goes to `note`.
 
     Raises:
-        WorkerError: one has tokens that the model has no embedding for.
+        WorkerError: one has tokens that the model has no embedding for, or no position.
     """
     prompts = {}
     for prompt in stage.prompts:
@@ -33,9 +36,17 @@ def tokenize_prompts(base: Base, stage: SampleStage) -> dict[str, TokenizedPromp
         ids = base.tokenizer(text, add_special_tokens=False)["input_ids"]
         prompts[prompt.prompt_id] = TokenizedPrompt(text, tuple(ids))
     highest = [(name, max(prompt.ids, default=-1)) for name, prompt in prompts.items()]
-    if refused := refusal([("", item) for item in of_prompts(highest, base.vocabulary)]):
+    lengths = [
+        (f"{prompt.question}/{prompt.variant}", len(prompts[prompt.prompt_id].ids))
+        for prompt in stage.prompts
+    ]
+    problems = vocabulary.of_prompts(highest, base.vocabulary)
+    problems += context_length.of_prompts(lengths, stage.sampling.max_tokens, base.context)
+    if refused := refusal([("", item) for item in problems]):
         title, message, hint = refused
         raise WorkerError(message, title=title, hint=hint)
+    for problem in problems:
+        note(problem.what)
     return prompts
 
 

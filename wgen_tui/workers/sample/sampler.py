@@ -59,7 +59,7 @@ class Sampler:
         self._worker = worker
         self._base = base
         self._stage = stage
-        self._prompts = tokenize_prompts(base, stage)
+        self._prompts = tokenize_prompts(base, stage, worker.note)
         refuse_lost_state(base)
         self._readouts = {item.spec: item for item in tokenize_readouts(base, stage)}
         tokens = [prompt.ids for prompt in self._prompts.values()]

@@ -247,6 +247,7 @@ class Joint:
             self._training,
             spec.mask_version,
             self._base.vocabulary,
+            self._base.context,
         )
         others = [arm for arm in self._task.arms if arm != spec.arm]
         with_whom = f"with {', '.join(others)}" if others else "with no other arm"

@@ -74,6 +74,11 @@ class TrainingRun:
         return self.spec.run_id
 
     @property
+    def longest(self) -> int:
+        """Tokens of the longest example."""
+        return max(len(example.ids) for example in self.dataset.examples)
+
+    @property
     def done(self) -> bool:
         return self.step >= self.steps
 
@@ -200,13 +205,16 @@ def load_run(worker: Worker, base: Base, spec: RunSpec) -> TrainingRun | None:
         worker.note("is trained already", spec.run_id)
         return None
     dataset = load_examples(
-        files.data, base.tokenizer, training, spec.mask_version, base.vocabulary
+        files.data, base.tokenizer, training, spec.mask_version, base.vocabulary, base.context
     )
     steps = total_steps(training, len(dataset.examples))
     state, notes = resume.newest(files)
     for note in (*dataset.notes, *notes):
         worker.note(note, spec.run_id)
     run = TrainingRun(worker, spec, training, dataset, steps, state)
+    if base.context is not None and run.longest > base.context.tokens:
+        # What results say beside their numbers.
+        run.provenance["beyond_context"] = [run.longest, base.context.tokens]
     if state is not None:
         run.step = state.step
         run.provenance["resumed_at"] = [state.step]

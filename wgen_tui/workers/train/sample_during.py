@@ -36,7 +36,7 @@ class CheckpointSampler:
         self._base = base
         self._stage = stage
         refuse_lost_state(base)
-        self._prompts = tokenize_prompts(base, stage)
+        self._prompts = tokenize_prompts(base, stage, worker.note)
         ends = end_tokens(base.model, base.tokenizer)
         self._params = SamplingParams(base.tokenizer, stage.sampling, ends)
         self._versions = f"{base.engine} / peft {peft.__version__}"

@@ -120,6 +120,12 @@ def train_loaded(
     separate, joint = joint_groups(specs)
     for run in load_runs(worker, base, accelerator, separate):
         reason = why_not_stacked(run.training, accelerator.num_processes)
+        if base.context is not None and base.context.shares_positions(run.longest):
+            reason = (
+                f"its longest example has {run.longest} tokens, and beyond "
+                f"{base.context.shared_above} the rotary positions of all rows of a pass follow "
+                "the longest"
+            )
         if reason is None:
             grids[grid_key(run.training)].append(run)
         else:

@@ -7,12 +7,13 @@ into memory is cut, and what it had drawn by then is kept.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
 
 from wgen_tui.protocol.limits import MAX_ROWS
+from wgen_tui.training_data.context_length import context_length
 from wgen_tui.workers.models import padding_id
 from wgen_tui.workers.runtime import is_out_of_memory
 from wgen_tui.workers.sample.engine.batching import Batch, DrawQueue
@@ -68,10 +69,27 @@ class Engine:
         self.max_rows = min(self.max_rows, fitting)
         # Beyond the model's own width, a pass over more adapters costs more than it saves.
         max_columns = int(self._model.config.get_text_config().hidden_size)
-        waiting = DrawQueue([list(queue) for queue in queues], self._slots, max_columns)
-        while batch := waiting.next_batch(self.max_rows):
-            for completion in self._run_batch(waiting, batch, poll):
-                yield completion, batch.name
+        for group in self._apart(queues, length):
+            waiting = DrawQueue([list(queue) for queue in group], self._slots, max_columns)
+            while batch := waiting.next_batch(self.max_rows):
+                for completion in self._run_batch(waiting, batch, poll):
+                    yield completion, batch.name
+
+    def _apart(
+        self, queues: Sequence[Sequence[Request]], length: int
+    ) -> Iterable[Sequence[Sequence[Request]]]:
+        """The requests that may share batches: all, or those with prompts of one length.
+
+        The latter where the rotary positions of a pass follow its longest row.
+        """
+        context = context_length(self._model.config.get_text_config().to_dict())
+        if context is None or not context.shares_positions(length):
+            return [queues]
+        lengths = sorted({len(request.prompt) for queue in queues for request in queue})
+        return [
+            [[one for one in queue if len(one.prompt) == tokens] for queue in queues]
+            for tokens in lengths
+        ]
 
     def _run_batch(
         self, waiting: DrawQueue, batch: Batch, poll: Callable[[], None]

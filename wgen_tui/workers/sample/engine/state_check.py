@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from wgen_tui.workers.device.transfer import upload
-from wgen_tui.workers.models import Base
+from wgen_tui.workers.models import Base, padding_id
 from wgen_tui.workers.runtime import WorkerError
 from wgen_tui.workers.sample.engine.forward import ModelRunner, keeps_keys_only
 
@@ -53,7 +53,7 @@ def _apart(base: Base) -> float:
     model = base.model
     vocabulary = model.get_input_embeddings().weight.size(0)
     rows = [[(7 * n + 3 * i) % vocabulary for i in range(n + STEPS)] for n in LENGTHS]
-    runner = ModelRunner(model, int(base.tokenizer.pad_token_id))
+    runner = ModelRunner(model, padding_id(base.tokenizer))
     state = runner.prefill([row[:length] for row, length in zip(rows, LENGTHS, strict=True)])
     numbers = list(range(len(rows)))
     worst = 0.0
