@@ -30,15 +30,19 @@ FACETS = ("experiment", "model", "arm", "seed", "step", "question", "variant")
 
 
 def facets(con: duckdb.DuckDBPyConnection, criteria: Filter) -> Facets:
-    """How many samples each value has: counted by all columns at once, then summed for each."""
+    """How many samples each value has: one pass, of which a row comes for each value."""
     condition, values = where(criteria)
     columns = ", ".join(FACETS)
-    con.execute(f"select {columns}, count(*) from samples s{condition} group by all", values)
+    sets = ", ".join(f"({name})" for name in FACETS)
+    rows = con.execute(
+        f"select grouping({columns}), {columns}, count(*) from samples s{condition} "
+        f"group by grouping sets ({sets})",
+        values,
+    ).fetchall()
     sums: list[dict[Any, int]] = [{} for _ in FACETS]
-    while batch := con.fetchmany(10_000):
-        for *row, number in batch:
-            for counts, value in zip(sums, row, strict=True):
-                counts[value] = counts.get(value, 0) + number
+    for summed_over, *row, number in rows:  # a bit is 0 for the column that the row is of
+        place = next(i for i in range(len(FACETS)) if not summed_over >> len(FACETS) - 1 - i & 1)
+        sums[place][row[place]] = number
     among = f"and sample_id in (select sample_id from samples s{condition})" if condition else ""
     labels = con.execute(
         "select judge, label, count(*) from grades "

@@ -10,9 +10,10 @@ ones, and are left out.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, groupby
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import duckdb
@@ -28,11 +29,27 @@ Group = tuple[Any, ...]
 
 
 class Groups:
-    """How many samples there are of each group, in order."""
+    """How many samples there are of each group, in order: 40 bytes a group.
 
-    def __init__(self, keys: Sequence[Group], counts: Sequence[int]) -> None:
-        self._keys = keys
-        self._starts = [0, *accumulate(counts)]
+    Of a column each value is held once, and its number for each group.
+    """
+
+    def __init__(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Take the groups, each with its number of samples behind its values."""
+        known: list[dict[Any, int]] = [{} for _ in GROUP]
+        self._numbers = [array("I") for _ in GROUP]
+        self._starts = array("q", [0])
+        total = 0
+        for *key, count in rows:
+            for numbers, values, value in zip(self._numbers, known, key, strict=True):
+                numbers.append(values.setdefault(value, len(values)))
+            total += count
+            self._starts.append(total)
+        self._values = [list(values) for values in known]
+
+    def _key(self, index: int) -> Group:
+        columns = zip(self._values, self._numbers, strict=True)
+        return tuple(values[numbers[index]] for values, numbers in columns)
 
     @property
     def total(self) -> int:
@@ -44,7 +61,7 @@ class Groups:
         left = bisect_right(self._starts, first) - 1
         right = bisect_right(self._starts, stop - 1)
         return [
-            (self._keys[index], max(first - start, 0), min(stop, self._starts[index + 1]) - start)
+            (self._key(index), max(first - start, 0), min(stop, self._starts[index + 1]) - start)
             for index in range(left, right)
             for start in self._starts[index : index + 1]
         ]
@@ -183,12 +200,7 @@ def count_groups(con: duckdb.DuckDBPyConnection, criteria: Filter) -> Groups:
         f"select {columns}, count(*) from samples s{condition} group by all order by {columns}",
         values,
     )
-    keys, counts, same = [], [], {}  # type: ignore[var-annotated]
-    for row in _batches(con):
-        # One string for all groups that have it.
-        keys.append(tuple(same.setdefault(value, value) for value in row[:-1]))
-        counts.append(row[-1])
-    return Groups(keys, counts)
+    return Groups(_batches(con))
 
 
 def _batches(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:

@@ -29,5 +29,6 @@ def _read(files: StoreFiles) -> list[str]:
 def test_what_is_ingested_is_read_without_arrow(files: StoreFiles) -> None:
     number, loaded = _read(files)
     assert "pyarrow" in loaded  # what waits is read by it
+    assert "pandas" not in loaded  # though Arrow would import it
     ingest(files)
     assert _read(files) == [number, ""]
