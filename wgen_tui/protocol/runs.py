@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -47,6 +47,11 @@ class Endpoint(Record):
     price_out: float | None = Field(default=None, ge=0, description="of a million drawn tokens")
     logprobs: bool = Field(default=False, description="ask for log-probabilities")
     extra_body: dict[str, Any] = Field(default={})
+    parameters: dict[str, str | Literal[False]] = Field(
+        default={},
+        description="what the server calls a parameter; false: it is not sent",
+        exclude_if=lambda names: not names,
+    )
 
 
 class ModelRef(Record):

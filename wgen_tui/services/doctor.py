@@ -30,6 +30,8 @@ from wgen_tui.services.models import endpoints
 from wgen_tui.services.planning import endpoint_status
 from wgen_tui.services.runs.process import has_gpu
 from wgen_tui.services.runs.runs import list_runs, run_names, unreadable_runs
+from wgen_tui.services.settings import read_settings
+from wgen_tui.services.slurm import commands
 from wgen_tui.services.supervisor import lifecycle
 
 OTHERS = 0o077  # what group and others may do
@@ -70,6 +72,7 @@ def examine(home: Home) -> list[Finding]:
         lambda: _home(home),
         lambda: _database(home),
         _machine,
+        lambda: _slurm(home),
         _models,
         lambda: _endpoints(home),
         _terminal,
@@ -233,6 +236,28 @@ def _gpus() -> Iterator[Finding]:
     if has_gpu() and not devices:
         what = "NVML knows none that may be used; launches take CPU slots one after the other"
         yield Finding("machine", "GPU", what, "note", "AMD's are used this way too.")
+
+
+def _slurm(home: Home) -> Iterator[Finding]:
+    """Whether launches can be given to Slurm, and what config.toml says of it."""
+    absent = commands.missing()
+    if absent == commands.PROGRAMS[0]:
+        yield Finding("Slurm", "programs", "none on the PATH; launches run on this machine", "note")
+        return
+    if absent is not None:
+        what = f"{absent} is not on the PATH, though {commands.PROGRAMS[0]} is"
+        yield Finding("Slurm", "programs", what, "problem", "Add Slurm's folder of programs to it.")
+        return
+    try:
+        yield Finding("Slurm", "version", commands.run(["sbatch", "--version"]).strip())
+        if not _version("submitit"):
+            hint = "pip install 'wgen-tui[slurm]'"
+            yield Finding("Slurm", "submitit", "not installed", "problem", hint)
+        settings = read_settings(home).slurm.model_dump(exclude_defaults=True)
+        said = ", ".join(f"{key} {value}" for key, value in settings.items())
+        yield Finding("Slurm", "[slurm] of config.toml", said or "nothing; Slurm's own defaults")
+    except WgenError as error:
+        yield Finding("Slurm", "answers", error.message, "problem", error.hint)
 
 
 def _models() -> Iterator[Finding]:

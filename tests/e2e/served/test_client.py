@@ -89,6 +89,28 @@ async def test_a_request_says_what_is_drawn_and_nothing_else(
     assert pauses.seconds == []
 
 
+async def test_parameters_are_called_as_the_server_calls_them_or_left_out(pauses: Pauses) -> None:
+    names: dict[str, Any] = {"max_tokens": "max_completion_tokens", "seed": False, "top_p": "p"}
+    with scripted(first()) as served:
+        await ask(served, pauses, parameters=names)
+    sent = served.asked[0].body
+    assert sent["max_completion_tokens"] == 12
+    assert sent["p"] == 0.9
+    assert not {"max_tokens", "seed", "top_p"} & set(sent)
+
+
+async def test_a_key_in_the_names_that_a_server_gives_is_masked(
+    pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AVIARY_KEY", KEY)
+    names = {"model": f"for {KEY}", "system_fingerprint": KEY}
+    body = json.dumps({**json.loads(completion().body), **names}).encode()
+    with scripted(lambda _: Reply(body=body)) as served:
+        answer = await ask(served, pauses, api_key_env="AVIARY_KEY")
+    assert answer.text == "A lark."
+    assert (answer.model, answer.fingerprint) == ("for ***", "***")
+
+
 async def test_without_a_key_no_header_is_sent(pauses: Pauses) -> None:
     with scripted(first()) as served:
         await ask(served, pauses)

@@ -54,6 +54,12 @@ def test_what_is_imported_is_exported_and_twice_is_once(home: Home, tmp_path: Pa
     assert list(exported) == ["schema", "experiment", "grades"]
 
 
+def test_an_experiment_that_is_not_there_has_no_grades_to_export(home: Home) -> None:
+    with pytest.raises(UsageError, match="Did you mean"):
+        export_grades(home, f"{store_home.EXPERIMENT}x")
+    assert export_grades(home, store_home.EXPERIMENT).count("\n") == 1
+
+
 def test_one_bad_line_keeps_all_out(home: Home, tmp_path: Path) -> None:
     known = store_home.sample_rows(RUN, 2)[0]["sample_id"]
     given = write(tmp_path / "given.csv", (known, "warm"), (known, "tepid"), (1, "warm"))

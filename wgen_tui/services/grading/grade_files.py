@@ -30,6 +30,7 @@ from wgen_tui.services.grading.session import (
     rubric_named,
     rubrics,
 )
+from wgen_tui.services.runs.runs import runs_of
 from wgen_tui.services.statistics.kappa import Agreement, agreement_of
 
 
@@ -62,9 +63,15 @@ class GradeExport(BaseModel):
 def export_grades(
     home: Home, experiment: str, rubric: str | None = None, form: Literal["csv", "json"] = "csv"
 ) -> str:
-    """People's grades as CSV, or as JSON with a `schema`."""
+    """People's grades as CSV, or as JSON with a `schema`.
+
+    Raises:
+        UsageError: there is no such definition, run or grade; the nearest is named.
+    """
     with reading(home) as con:
         rows = stored.export_rows(con, experiment, rubric)
+    if not rows:  # grades outlive the runs and the definition that they are of
+        runs_of(home, experiment)
     grades = [
         ExportedGrade.model_validate(dict(zip(COLUMNS, map(_plain, row), strict=True)))
         for row in rows

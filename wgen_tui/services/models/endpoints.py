@@ -23,6 +23,7 @@ from wgen_tui.services.suggest import did_you_mean, unknown
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 SECRETS = {"apikey", "key", "token", "accesstoken", "secret", "password", "authorization", "bearer"}
+PARAMETERS = ("temperature", "top_p", "max_tokens", "stop", "seed", "logprobs")
 RESERVED_KEYS = {
     **dict.fromkeys(("temperature", "top_p", "max_tokens", "stop"), "the definition's sampling"),
     **dict.fromkeys(("model", "messages", "seed"), "the run"),
@@ -75,6 +76,18 @@ class _EndpointTable(Endpoint):
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError):
             raise ValueError("has a value that JSON does not know") from None
+        return value
+
+    @field_validator("parameters")
+    @classmethod
+    def _parameters(cls, value: dict[str, str | bool]) -> dict[str, str | bool]:
+        for name, theirs in value.items():
+            if name not in PARAMETERS:
+                near = nearest(name, PARAMETERS)
+                known = f"did you mean {near}?" if near else f"there are {', '.join(PARAMETERS)}"
+                raise ValueError(f"{name} is no parameter that is sent; {known}")
+            if theirs in ("", "model", "messages"):
+                raise ValueError(f"{name} cannot be sent as {theirs!r}")
         return value
 
 

@@ -12,6 +12,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
@@ -91,11 +92,8 @@ class Client:
             PromptRefused: the server does not take this request; it may take others.
             WorkerError: the server refuses, or gave no answer however often it was asked.
         """
-        body = {
-            **self._body,
-            "messages": [message.model_dump() for message in messages],
-            "seed": seed,
-        }
+        said = {"messages": [message.model_dump() for message in messages], "seed": seed}
+        body = {**self._body, **in_words_of(self._endpoint, said)}
         tries = 0
         while True:
             try:
@@ -127,7 +125,12 @@ class Client:
             completion = read_completion(response.content)
         except (ValueError, RecursionError):
             raise _MayPass(f"no chat completion, but: {self._said(response)}") from None
-        return read_answer(completion, self._sampling)
+        answer = read_answer(completion, self._sampling)
+        return replace(
+            answer,
+            model=answer.model and self._clean(answer.model),
+            fingerprint=answer.fingerprint and self._clean(answer.fingerprint),
+        )
 
     def _clean(self, text: str) -> str:
         return without_key(text, self._key)
@@ -172,7 +175,6 @@ class Client:
 def request_body(endpoint: Endpoint, model: str, sampling: SamplingConfig) -> dict[str, Any]:
     """What every request to a model says, but for messages and seed."""
     body: dict[str, Any] = {
-        **endpoint.extra_body,
         "model": model,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
@@ -182,7 +184,13 @@ def request_body(endpoint: Endpoint, model: str, sampling: SamplingConfig) -> di
         body["stop"] = list(sampling.stop)
     if endpoint.logprobs:
         body["logprobs"] = True
-    return body
+    return {**endpoint.extra_body, **in_words_of(endpoint, body)}
+
+
+def in_words_of(endpoint: Endpoint, body: dict[str, Any]) -> dict[str, Any]:
+    """A part of a request with the parameters as this server calls them, without those it lacks."""
+    names = {name: endpoint.parameters.get(name, name) for name in body}
+    return {theirs: body[name] for name, theirs in names.items() if theirs is not False}
 
 
 def retry_after(response: httpx2.Response) -> float | None:
