@@ -87,7 +87,7 @@ def _compare_table(
         f"create or replace table seen as select {keys}, 0::bigint as place, true as same "
         f"from {stored} limit 0"
     )
-    for batch in part_rows.batches(files, sound, {}, BATCH_BYTES):
+    for batch in part_rows.batches(files, sound, {}, lambda: BATCH_BYTES):
         problems += [Problem("damaged", name, why) for name, why in batch.damaged.items()]
         for rows in batch.tables.values():
             _see(con, table, rows)

@@ -33,11 +33,13 @@ from store.opening import (
     open_for_writing,
 )
 from store.schema import KEYS, TABLES
+from store.turns import writing
 from store.waiting import manifest_of
 
 # Of rows in memory. The many fill a block of DuckDB's, so that it skips the log; the few are taken
 # in in a tenth of a second, for which readers wait.
 BATCH_BYTES, TURN_BYTES = 128 << 20, 4 << 20
+LONGEST_TURN = 4  # times that, while no reader is met
 READER_PATIENCE = 0.3  # seconds; a reader that would ingest for others can do without
 MANIFEST = pa.schema([("name", pa.string()), ("run_id", pa.string()), ("bytes", pa.int64())])
 
@@ -120,19 +122,35 @@ def ingest_in_turns(files: StoreFiles, patience: float = WRITE_PATIENCE) -> Inge
         NewerDatabase: a newer version made it.
         KeyboardInterrupt: Ctrl+C, whatever DuckDB was at; what was taken in until then stays.
     """
-
-    @contextmanager
-    def opened() -> Iterator[duckdb.DuckDBPyConnection]:
-        with open_for_writing(files, patience) as con, Cancel().watching(con):
-            yield con
-
-    manifest, runs = _known_parts(files, opened, patience)
-    return _ingest(files, manifest, runs, opened, TURN_BYTES)
+    turns = _Turns(files, patience)
+    manifest, runs = _known_parts(files, turns.opened, patience)
+    return _ingest(files, manifest, runs, turns.opened, turns.limit)
 
 
 def ingest_pending(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> IngestReport:
     """Ingest what is new over an open connection, which nobody waits for."""
-    return _ingest(files, manifest_of(con), _runs(con), lambda: nullcontext(con), BATCH_BYTES)
+    manifest, runs = manifest_of(con), _runs(con)
+    return _ingest(files, manifest, runs, lambda: nullcontext(con), lambda: BATCH_BYTES)
+
+
+class _Turns:
+    """The database, open again and again: for longer each time, until a reader is met."""
+
+    def __init__(self, files: StoreFiles, patience: float) -> None:
+        self._files = files
+        self._patience = patience
+        self._bytes = TURN_BYTES
+
+    def limit(self) -> int:
+        """Bytes of rows for the next turn."""
+        return self._bytes
+
+    @contextmanager
+    def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with writing(self._files, 0.0) as alone:
+            self._bytes = min(LONGEST_TURN * TURN_BYTES, 2 * self._bytes) if alone else TURN_BYTES
+        with open_for_writing(self._files, self._patience) as con, Cancel().watching(con):
+            yield con
 
 
 def _known_parts(
@@ -152,9 +170,13 @@ def _runs(con: duckdb.DuckDBPyConnection, table: str = "run") -> set[str]:
 
 
 def _ingest(
-    files: StoreFiles, manifest: Mapping[str, int], runs: set[str], opened: Opened, limit: int
+    files: StoreFiles,
+    manifest: Mapping[str, int],
+    runs: set[str],
+    opened: Opened,
+    limit: Callable[[], int],
 ) -> IngestReport:
-    """Ingest what is not in the manifest, `limit` bytes of rows each time the database is opened.
+    """Ingest what is not in the manifest, `limit()` bytes of rows for each time it is opened.
 
     Nothing is read while it is open.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib.abc import MetaPathFinder
@@ -91,7 +91,7 @@ class _Gathering:
 
 def read(files: StoreFiles, parts: Iterable[Part], manifest: Mapping[str, int]) -> Batch:
     """Read parts; a damaged one is named and does not keep the others out."""
-    (batch,) = batches(files, parts, manifest, limit=None)
+    (batch,) = batches(files, parts, manifest)
     return batch
 
 
@@ -99,36 +99,37 @@ def batches(
     files: StoreFiles,
     parts: Iterable[Part],
     manifest: Mapping[str, int],
-    limit: int | None,
+    limit: Callable[[], int] | None = None,
 ) -> Iterator[Batch]:
-    """Read parts in their order, as many together as take `limit` bytes in memory.
+    """Read parts in their order, as many together as take `limit()` bytes in memory.
 
     Memory stays bounded whatever there is to read, as long as no single part is large.
     """
     gathering = _Gathering()
     with ThreadPoolExecutor(READERS) as pool:
-        for some in _chunks(list(parts), manifest, _at_once(limit)):
+        for some in _chunks(list(parts), manifest, limit):
             gathering.add(_read_some(files, some, manifest, pool))
-            if limit is not None and gathering.size >= limit:
+            if limit is not None and gathering.size >= limit():
                 batch, gathering = gathering.batch(), _Gathering()
                 yield batch
                 del batch  # else it would be held while the next is read
     yield gathering.batch()
 
 
-def _at_once(limit: int | None) -> int:
-    """Bytes of files, which take about three times as much when they are read."""
-    return AT_ONCE_BYTES if limit is None else min(AT_ONCE_BYTES, limit // 2)
-
-
-def _chunks(parts: Sequence[Part], manifest: Mapping[str, int], most: int) -> Iterator[list[Part]]:
+def _chunks(
+    parts: Sequence[Part], manifest: Mapping[str, int], limit: Callable[[], int] | None
+) -> Iterator[list[Part]]:
     """The parts, so many at a time that their files are small together."""
+
+    def most() -> int:  # rows take about three times what their file does
+        return AT_ONCE_BYTES if limit is None else min(AT_ONCE_BYTES, limit() // 2)
+
     some: list[Part] = []
     size = 0
     for part in parts:
         some.append(part)
         size += part.size - manifest.get(part.name, 0)
-        if len(some) == AT_ONCE or size >= most:
+        if len(some) == AT_ONCE or size >= most():
             yield some
             some, size = [], 0
     if some:
