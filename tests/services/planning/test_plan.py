@@ -171,6 +171,14 @@ def test_more_seeds_later_keep_the_base(home: Home, definition: Path) -> None:
     assert [run.spec.seeds.seed for run in two.runs[1:]] == [5, 6, 5, 6]
 
 
+def test_a_seed_that_numpy_does_not_take_is_refused(home: Home, definition: Path) -> None:
+    assert plan_for(home, definition, seeds=f"{2**32 - 1}").runs
+    with pytest.raises(UsageError, match="below 2\\^32"):
+        plan_for(home, definition, seeds=f"{2**32}")
+    (base,) = plan_for(home, definition, arms=("base",), seeds=f"{2**63 - 1}").runs
+    assert base.spec.seeds.seed == 0
+
+
 def test_arms_with_the_same_examples_are_noted(home: Home, definition: Path) -> None:
     source = definition / "experiment.yaml"
     source.write_text(source.read_text().replace(', context: {prefix: "Name "}', ""))

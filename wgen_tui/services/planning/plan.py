@@ -142,7 +142,8 @@ def make_plan(
             warnings += _served_warnings(home, model, definition, examples)
             specs += make_specs(definition, model, {}, seeds)
             continue
-        refuse_all_linear(model.name, facts.config, definition.training)
+        if examples and trains:
+            refuse_all_linear(model.name, facts.config, definition.training)
         check_targets(definition.training, model)
         template = dated_template(home, definition, model)
         warnings += [template.note] if template.note else []

@@ -24,6 +24,7 @@ from wgen_tui.services.models.fingerprint import weights_key
 from wgen_tui.services.planning.template_date import DatedTemplate
 from wgen_tui.training_data.mask_version import MASK_VERSION
 
+LORA_SEEDS = 2**32  # NumPy's limit
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 
 
@@ -98,6 +99,21 @@ def _with_task(
     return specs[arm, seed].model_copy(update={"task": task})
 
 
+def _refuse_large_seed(seeds: SeedSet) -> None:
+    """Refuse a seed of a training that NumPy, and with it TRL, does not take.
+
+    Raises:
+        UsageError: it would fail in the worker.
+    """
+    if seeds.lora_init >= LORA_SEEDS:
+        raise UsageError(
+            f"Seed {seeds.lora_init} cannot begin a training: PEFT's and TRL's first weights take "
+            "seeds below 2^32.",
+            title="Seed too large",
+            hint="Give smaller seeds, or seeds: {values: …, lora_init: 0} to fix that one.",
+        )
+
+
 def _seed_set(seeds: Seeds, seed: int) -> SeedSet:
     def own(value: int | None) -> int:
         return seed if value is None else value
@@ -121,6 +137,8 @@ def _make_spec(
 ) -> RunSpec:
     """A run. Its id covers all that changes what is trained, and nothing else."""
     training = definition.training if item else None
+    if training is not None:
+        _refuse_large_seed(seeds)
     key = short_hash(
         weights_key(model),
         arm,

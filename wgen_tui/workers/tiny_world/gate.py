@@ -157,7 +157,7 @@ def fine_tune(base: Base, definition: Definition, arm: str, seed: int) -> Traine
     trainer = Trainer(base, Accelerator(), definition.training, seed, steps)
     order = Order(dataset.examples, definition.training, seed)
     for step in range(1, steps + 1):
-        trainer.step(order.batches(step))
+        trainer.step(order.batches(step), step)
     trainer.peft.eval()
     return trainer
 

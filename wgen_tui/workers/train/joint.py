@@ -199,7 +199,7 @@ class Joint:
         # 2. One step on the examples of all tasks. The noise of the routing follows from its number
         #    alone, so a training that was stopped draws the same.
         seed_step(self._base, digest("step", first.spec.seeds.lora_init, first.step, bits=62))
-        result = trainer.step(order.batches(first.step + 1))
+        result = trainer.step(order.batches(first.step + 1), first.step + 1)
         for run in runs:
             run.record(result, self._accelerator.device)
 

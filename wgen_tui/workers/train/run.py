@@ -237,10 +237,11 @@ def memory_mb(device: torch.device) -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def diverged(loss: float) -> WorkerError:
-    """The error of a training whose loss or gradient is not finite."""
+def diverged(loss: float, step: int, rate: float) -> WorkerError:
+    """The error of a training whose loss or gradient is not finite, at a step and its rate."""
     return WorkerError(
-        f"The loss or its gradient is not finite (loss {loss}).",
+        f"The loss or its gradient is not finite at step {step} (loss {loss}, learning rate "
+        f"{rate:g}).",
         title="Training diverged",
         hint="Lower learning_rate, or train in bf16 or fp32.",
     )

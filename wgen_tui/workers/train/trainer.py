@@ -66,11 +66,11 @@ class Trainer:
         ).logits
         return logits
 
-    def step(self, batches: list[list[Example]]) -> StepResult:
-        """Do one optimiser step; gradients are accumulated over `batches`.
+    def step(self, batches: list[list[Example]], number: int) -> StepResult:
+        """Do one optimiser step, of this number; gradients are accumulated over `batches`.
 
         Raises:
-            WorkerError: the loss is not finite.
+            WorkerError: the loss or its gradient is not finite.
         """
         accelerator = self._accelerator
         processes, rank = accelerator.num_processes, accelerator.process_index
@@ -98,7 +98,7 @@ class Trainer:
             total += accelerator.reduce(loss.detach(), "sum").item()
         mean = total / tokens
         if not math.isfinite(mean):
-            raise diverged(mean)
+            raise diverged(mean, number, rate)
 
         # 3. Clip, and one optimiser step. Under fp16 one that overflows is skipped.
         norm = None
@@ -107,6 +107,9 @@ class Trainer:
                 self._model.parameters(), self._training.max_grad_norm
             )
             norm = None if clipped is None else float(clipped)
+            # Under fp16 an overflow is skipped below.
+            if norm is not None and not math.isfinite(norm) and accelerator.scaler is None:
+                raise diverged(mean, number, rate)
         self._optimizer.step()
         if not accelerator.optimizer_step_was_skipped:
             self.schedule.advance()

@@ -124,6 +124,7 @@ def test_a_run_that_diverges_is_named_and_the_others_go_on(
     worker = field.train()
     assert worker.outcomes["bad"].outcome == "failed"
     assert worker.outcomes["bad"].title == "Training diverged"
+    assert "at step 2 (loss" in worker.outcomes["bad"].message
     for run_id in ("good", "fine"):
         assert worker.outcomes[run_id].outcome == "finished"
         alone(single, run_id)

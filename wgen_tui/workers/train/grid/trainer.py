@@ -263,7 +263,7 @@ class GridTrainer:
             try:
                 # Under fp16 an overflow is no failure until the scale cannot fall any more.
                 if step.not_finite[k] and (not self._fp16 or grid_run.loss_scale.scale < 1):
-                    raise diverged(step.losses[k])
+                    raise diverged(step.losses[k], grid_run.run.step + 1, rates[k])
                 clips = grid_run.run.training.max_grad_norm is not None
                 norm = step.norms[k] if clips else None
                 result = StepResult(step.losses[k], batch.tokens[k], norm, rates[k])
