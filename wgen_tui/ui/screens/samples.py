@@ -68,6 +68,7 @@ class SamplesScreen(BaseScreen):
         self._new = 0
         self._stored: int | None = None  # all there were when texts were last looked through
         self._stale = True
+        self._uncounted = False  # whether values are to be counted once a page is there
 
     def compose_content(self) -> ComposeResult:
         yield Static("", id="filter", classes="line", markup=False)
@@ -135,9 +136,10 @@ class SamplesScreen(BaseScreen):
         if not len(listing):
             self.query_one("#detail", TextPane).show(Text())
         self._show_filter()
-        if listing.counted:
+        self._uncounted = listing.counted and len(listing) > 0
+        if listing.counted and not self._uncounted:
             self._count_values(dict(self._fields))
-        elif self._searching is not None:
+        elif not listing.counted and self._searching is not None:
             self._search_rest(dict(self._fields), self._searching)
 
     def _search_failed(self) -> None:
@@ -178,9 +180,17 @@ class SamplesScreen(BaseScreen):
 
     def _supply_page(self, page: Page) -> None:
         page.table.supply(page.generation, page.first, page.rows)
+        self._count_once()
 
     def _page_failed(self) -> None:
         self._table.request_failed()
+        self._count_once()
+
+    def _count_once(self) -> None:
+        """Count values behind the first page: two readers at once hold twice as much memory."""
+        if self._uncounted:
+            self._uncounted = False
+            self._count_values(dict(self._fields))
 
     def _poll(self) -> None:
         """Count the samples that have come since, unless the screen is hidden."""
