@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,20 @@ def test_a_home_that_is_not_there(program: Program, home: Home) -> None:
     program("store", "verify")
     program("doctor")
     assert not home.root.exists()
+
+
+def test_verify_names_what_killed_processes_left(program: Program, home: Home, files: Any) -> None:
+    run = home.run(files.run())
+    assert "leftovers" not in json.loads(program("store", "verify", "--json").stdout)
+    left = run.root / ".spec.json.4711.tmp"
+    left.touch()
+    assert "temporary" not in program("store", "verify").stderr, "it may be being written"
+    os.utime(left, (1e9, 1e9))
+    named = str(left.relative_to(home.root))
+    assert json.loads(program("store", "verify", "--json").stdout)["leftovers"] == [named]
+    said = program("store", "verify").stderr
+    assert "1 temporary file was left by killed processes" in said
+    assert f"{home.root}: {named}" in said
 
 
 def test_verify_notices_and_rebuild_mends(program: Program, home: Home, files: Any) -> None:

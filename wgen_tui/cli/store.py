@@ -22,6 +22,8 @@ from wgen_tui.paths import Home
 if TYPE_CHECKING:
     from wgen_tui.services.merge.merge_report import MergedItem, MergeReport
 
+LEFTOVERS_NAMED = 3
+
 
 @click.group()
 def command() -> None:
@@ -39,11 +41,12 @@ def verify(home: Home, as_json: bool) -> int:
     from wgen_tui.services.data import storage
 
     problems = storage.verify(home)
+    left = storage.leftovers(home)
     if as_json:
         from wgen_tui.cli.shapes.store import StoreProblem, StoreVerified
 
         shown = [StoreProblem.model_validate(problem) for problem in problems]
-        emit_json(StoreVerified(ok=not problems, problems=shown))
+        emit_json(StoreVerified(ok=not problems, problems=shown, leftovers=left))
     elif problems:
         table(("what", "where", "detail"), [(p.what, p.where, p.detail) for p in problems])
         if any(storage.of_a_file(problem) for problem in problems):
@@ -52,6 +55,11 @@ def verify(home: Home, as_json: bool) -> int:
         say("`wgen-tui store rebuild` rebuilds the database from the files.")
     else:
         say("The database matches the files.")
+    if left and not as_json:
+        what = "file was" if len(left) == 1 else "files were"
+        more = ", …" if len(left) > LEFTOVERS_NAMED else ""
+        say(f"{len(left)} temporary {what} left by killed processes and can be removed from")
+        say(f"{home.root}: {', '.join(left[:LEFTOVERS_NAMED])}{more}")
     return ExitCode.FAILED if problems else ExitCode.OK
 
 

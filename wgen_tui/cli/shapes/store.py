@@ -31,6 +31,12 @@ class StoreVerified(Output):
 
     ok: bool = Field(examples=[True])
     problems: list[StoreProblem]
+    leftovers: list[str] = Field(
+        default=[],
+        description="temporary files of killed processes, which count for nothing",
+        examples=[["runs/<run>/samples/.part-0.tmp"]],
+        exclude_if=lambda left: not left,
+    )
 
 
 class StoreRebuilt(Output):
