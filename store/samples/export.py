@@ -22,6 +22,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -40,11 +41,12 @@ from store.samples.memory import SPILL
 from store.waiting import quoted
 
 MEMORY = "320MB"
-SHARE = 48_000_000  # bytes of rows that are sorted at a time
+SHARE = 32_000_000  # bytes of rows in a range; three are held: read, sorted and written
 ROW = 400  # bytes of a row beside its completion, about
 BATCH = 10_000  # rows that are on their way to their files
 STALE = 86_400  # seconds; a folder this old was left by an export that was killed
 THREADS = min(4, os.cpu_count() or 1)  # each holds a batch
+ALL_DIFFER = ("sample_id", "blind_key", "completion", "logprob", "draw_seed")  # in most rows
 JOINED = """\
 from samples s semi join chosen using (sample_id)
 left join sample_label using (sample_id) left join label_set l using (bits)"""
@@ -104,7 +106,11 @@ class SampleExport:
         number, writer = 0, None
         try:
             for table in self._in_order(ROWS):
-                writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
+                if writer is None:
+                    few = [name for name in table.schema.names if name not in ALL_DIFFER]
+                    writer = pq.ParquetWriter(
+                        path, table.schema, compression="zstd", use_dictionary=few
+                    )
                 writer.write_table(table)
                 number += table.num_rows
         finally:
@@ -155,11 +161,15 @@ class SampleExport:
             self._spill(query, starts, files)
         except OSError as error:
             raise TooLarge(self._folder.parent, error.strerror or str(error)) from error
-        for path in files:
-            with ipc.open_stream(str(path)) as source:
-                table = source.read_all()
-            path.unlink()
-            yield table.sort_by("sample_id")
+        with ThreadPoolExecutor(1) as ahead:  # one range is sorted while another is written
+            coming = ahead.submit(_sorted, files[0])
+            for path, following in zip(files, [*files[1:], None], strict=True):
+                table = coming.result()
+                path.unlink()
+                if following is not None:
+                    coming = ahead.submit(_sorted, following)
+                yield table
+                del table
 
     def _spill(self, query: str, starts: npt.NDArray[np.int64], files: list[Path]) -> None:
         """Write each row of a query to the file of its range."""
@@ -184,6 +194,12 @@ class SampleExport:
             [ranges],
         ).fetchall()
         return np.array([np.iinfo(np.int64).min, *(first for (first,) in firsts[1:])])
+
+
+def _sorted(path: Path) -> pa.Table:
+    """The rows of a range in order."""
+    with ipc.open_stream(str(path)) as source:
+        return source.read_all().sort_by("sample_id")
 
 
 def _scatter(
