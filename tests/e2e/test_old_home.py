@@ -73,9 +73,28 @@ def relocate(home: Path) -> None:
         spec.write_text(text.replace(MODEL_THERE, str(weights.parent)))
 
 
+def ids_as_numbers(said: str) -> str:
+    """JSON with each `sample_id` as it was: a number, which JavaScript and jq would round."""
+    said = re.sub(r'("sample_id": )"(-?\d+)"', r"\1\2", said)
+    if not said.startswith('{"schema": 1, "columns": ['):
+        return said
+    head, *lines = said.split("\n")
+    places = [
+        n for n, name in enumerate(json.loads(f"{head}]}}")["columns"]) if name == "sample_id"
+    ]
+    for number, line in enumerate(lines):
+        if line.startswith("["):
+            row = json.loads(line.removesuffix(","))
+            for place in places:
+                row[place] = int(row[place])
+            lines[number] = json.dumps(row) + "," * line.endswith(",")
+    return "\n".join([head, *lines])
+
+
 def normal(said: str, words: list[str], home: Path) -> str:
     """What a command said, without what is of this moment and this place."""
     said = said.replace(str(home), "HOME")
+    said = ids_as_numbers(said)
     if words[:2] == ["experiment", "list"]:  # a later version may bring more of its own
         listed = json.loads(said)
         listed["experiments"] = [item for item in listed["experiments"] if not item["builtin"]]
@@ -111,7 +130,7 @@ def facts(wgen: Callable[..., str]) -> dict[str, Any]:
         "runs": [{key: run[key] for key in kept} for run in runs],
         "rates": list(map(sizes, rates)),
         "by ada": json.loads(wgen("results", SLUG, "--grader", "human:ada", "--json"))["rates"],
-        "people": json.loads(wgen("grade", "export", SLUG, "--json")),
+        "people": json.loads(ids_as_numbers(wgen("grade", "export", SLUG, "--json"))),
         **{name: json.loads(wgen("sql", sql, "--json"))["rows"] for name, sql in COUNTS.items()},
     }
 

@@ -48,8 +48,8 @@ def test_what_is_imported_is_exported_and_twice_is_once(home: Home, tmp_path: Pa
     assert import_grades(home, store_home.EXPERIMENT, given) == 0
     exported = json.loads(export_grades(home, store_home.EXPERIMENT, form="json"))
     assert {(row["sample_id"], row["label"], row["grader"]) for row in exported["grades"]} == {
-        (first, "warm", "human:ada"),
-        (second, "cold", "human:ada"),
+        (str(first), "warm", "human:ada"),
+        (str(second), "cold", "human:ada"),
     }
     assert list(exported) == ["schema", "experiment", "grades"]
 

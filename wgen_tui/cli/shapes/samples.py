@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from wgen_tui.cli.shapes.base import Output, Shape
+
+# A number of 64 bits as a text: JavaScript and jq would round it.
+Text64 = Annotated[str, BeforeValidator(str)]
 
 
 class Sample(Shape):
     """One sample of a list."""
 
-    sample_id: int = Field(examples=[11582588814330217])
+    sample_id: Text64 = Field(examples=["11582588814330217"])
     run: str = Field(validation_alias="run_id", examples=["names-old-s0-3733491a4a"])
     experiment: str = Field(examples=["names"])
     model: str = Field(examples=["tiny-world"])

@@ -12,9 +12,9 @@ import json
 from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from store import grades as stored
 from wgen_tui.errors import UsageError
@@ -39,7 +39,9 @@ class ExportedGrade(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    sample_id: int = Field(examples=[11582588814330217])
+    sample_id: Annotated[str, BeforeValidator(str)] = Field(  # 64 bits, which jq would round
+        examples=["11582588814330217"]
+    )
     judge: str = Field(examples=["the rubric"])
     grader: str = Field(examples=["human:<name>"])
     label: str | None = Field(examples=["modern"])
