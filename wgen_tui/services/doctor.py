@@ -239,25 +239,35 @@ def _gpus() -> Iterator[Finding]:
 
 
 def _slurm(home: Home) -> Iterator[Finding]:
-    """Whether launches can be given to Slurm, and what config.toml says of it."""
+    """Whether launches can be given to Slurm, and what config.toml says of it.
+
+    Many machines have Slurm's programs and no cluster: it is a problem only where config.toml has
+    something for it.
+    """
     absent = commands.missing()
     if absent == commands.PROGRAMS[0]:
         yield Finding("Slurm", "programs", "none on the PATH; launches run on this machine", "note")
         return
+    try:
+        settings = read_settings(home).slurm.model_dump(exclude_defaults=True)
+    except WgenError as error:
+        yield Finding("Slurm", "[slurm] of config.toml", error.message, "problem", error.hint)
+        return
+    wrong: Verdict = "problem" if settings else "note"
     if absent is not None:
         what = f"{absent} is not on the PATH, though {commands.PROGRAMS[0]} is"
-        yield Finding("Slurm", "programs", what, "problem", "Add Slurm's folder of programs to it.")
+        yield Finding("Slurm", "programs", what, wrong, "Add Slurm's folder of programs to it.")
         return
     try:
         yield Finding("Slurm", "version", commands.run(["sbatch", "--version"]).strip())
-        if not _version("submitit"):
-            hint = "pip install 'wgen-tui[slurm]'"
-            yield Finding("Slurm", "submitit", "not installed", "problem", hint)
-        settings = read_settings(home).slurm.model_dump(exclude_defaults=True)
-        said = ", ".join(f"{key} {value}" for key, value in settings.items())
-        yield Finding("Slurm", "[slurm] of config.toml", said or "nothing; Slurm's own defaults")
     except WgenError as error:
-        yield Finding("Slurm", "answers", error.message, "problem", error.hint)
+        yield Finding("Slurm", "answers", error.message, wrong, error.hint)
+        return
+    if not _version("submitit"):
+        hint = "pip install 'wgen-tui[slurm]'"
+        yield Finding("Slurm", "submitit", "not installed", wrong, hint)
+    said = ", ".join(f"{key} {value}" for key, value in settings.items())
+    yield Finding("Slurm", "[slurm] of config.toml", said or "nothing; Slurm's own defaults")
 
 
 def _models() -> Iterator[Finding]:
