@@ -97,7 +97,7 @@ def read_yaml(path: Path) -> Document:
         why = ", ".join(part for part in (error.context, error.problem) if part)
         line = mark.line + 1 if mark else None
         raise DefinitionError(
-            Problem(f"This is not YAML: {why}{where}.", _quote(why), path, line)
+            Problem(f"This is not YAML: {why}{where}.", _remedy(why), path, line)
         ) from error
     except yaml.YAMLError as error:
         raise DefinitionError(Problem(f"This is not YAML: {error}.", "", path)) from error
@@ -106,14 +106,17 @@ def read_yaml(path: Path) -> Document:
     return Document(path, value, root)
 
 
-def _quote(why: str) -> str:
-    """A hint for texts that YAML takes for syntax, such as `[Why?, How?]`."""
-    marks = ("'?'", "mapping values are not allowed", "cannot start any token", "'<scalar>'")
-    return (
-        'Quote texts with ?, :, # or quotation marks: "Why?"'
-        if any(mark in why for mark in marks)
-        else ""
-    )
+def _remedy(why: str) -> str:
+    """A hint: for tabs, for lines out of their column, for texts that YAML takes for syntax."""
+    if "'\\t'" in why:
+        return "There is a tab: YAML is indented with spaces."
+    if "expected <block end>" in why:
+        return "The line begins in another column than those of its level: align them."
+    quote = 'Quote texts with ?, :, # or quotation marks: "Why?"'
+    if "mapping values are not allowed" in why:  # a colon in a text, or one level too deep
+        return f"{quote}; or indent the line as those beside it."
+    marks = ("'?'", "cannot start any token", "'<scalar>'")
+    return quote if any(mark in why for mark in marks) else ""
 
 
 def _places(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:

@@ -89,3 +89,21 @@ def test_half_a_character_is_named_by_line(tmp_path: Path) -> None:
     (problem,) = refused.value.problems
     assert (problem.line, problem.key) == (2, "text")
     assert "half a character" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a:\n\tb: 1\n", "tab"),
+        ("a:\n   b: 1\n  c: 2\n", "column"),
+        ("a: 1\n b:\n  - x\n", "indent the line"),
+        ("a:\n  b: 1\n   c: 2\n", "Quote"),
+    ],
+)
+def test_what_mends_is_told_apart(tmp_path: Path, text: str, hint: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    with pytest.raises(DefinitionError) as refused:
+        read_yaml(path)
+    (problem,) = refused.value.problems
+    assert hint in problem.hint, problem
