@@ -20,6 +20,7 @@ class Problem:
         file: Where it stands.
         line: From 1; None when the file as a whole is meant.
         key: The dotted key, such as `arms.old_birds.data`.
+        count: How many mistakes it stands for.
     """
 
     message: str
@@ -27,6 +28,7 @@ class Problem:
     file: Path | None = None
     line: int | None = None
     key: str | None = None
+    count: int = 1
 
     def __str__(self) -> str:
         place = [str(self.file)] if self.file else []

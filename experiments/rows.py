@@ -125,8 +125,9 @@ def read_rows(path: Path) -> Dataset:
             if len(problems) < MOST:
                 problems.append(Problem(why, hint, path, raw.line))
     if wrong > len(problems):
-        more = f"{wrong - len(problems)} more of {wrong + len(rows)} rows are wrong."
-        problems.append(Problem(more, "", path))
+        left = wrong - len(problems)
+        more = f"{left} more of {wrong + len(rows)} rows are wrong."
+        problems.append(Problem(more, "", path, count=left))
     if problems:
         raise DefinitionError(*problems)
     if not rows:

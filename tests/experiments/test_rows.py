@@ -244,3 +244,4 @@ def test_all_wrong_rows_are_counted(tmp_path: Path) -> None:
     error = refusal(tmp_path, *[{"text": "x"}] * 208, CHAT)
     assert len(error.problems) == 6
     assert "203 more of 209 rows are wrong" in error.message
+    assert sum(problem.count for problem in error.problems) == 208

@@ -32,7 +32,7 @@ def usage_errors() -> Iterator[None]:
     try:
         yield
     except DefinitionError as error:
-        count = len(error.problems)
+        count = sum(problem.count for problem in error.problems)
         title = "Definition error" if count == 1 else f"{count} errors in the definition"
         raise UsageError(error.message, title=title, hint=error.hint) from error
 
