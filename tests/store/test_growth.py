@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from store import grades, queries
+from store import ingest as ingesting
 from store.connect import open_for_writing, read
 from store.ingest import ingest, ingest_pending
 from store.layout import StoreFiles
@@ -76,6 +77,46 @@ def test_many_samples_in_full_take_as_many_queries_as_one(stores: tuple[Store, S
     one = reads(large, lambda con, store: rows.details(con, store.ids[:1]))
     many = reads(large, lambda con, store: rows.details(con, store.ids[:50]))
     assert (many.queries, many.rows) == (one.queries, one.rows)
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Store]:
+    """A small store, and one that has twenty times as many runs, in blocks of a few thousand rows.
+
+    As an ingest leaves a million samples: a block of one has what seven runs of the other have.
+    """
+
+    def made(more: int) -> Store:
+        root: Path = tmp_path_factory.mktemp("grown") / "home"
+        later = [store_home.StoredRun("later", seed) for seed in range(more)]
+        files = StoreFiles.of(store_home.write_home(root, SMALL, [*store_home.RUNS, *later]))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ingesting, "TURN_BYTES", 1 << 18)
+            patch.setattr(ingesting, "LONGEST_TURN", 1)
+            ingest(files)
+        with read(files) as con:
+            return Store(files, listing.listing(con, Filter(arm="old")).ids(con, 0, 100))
+
+    return made(0), made(95)
+
+
+RUN = store_home.RUNS[1].run_id
+# Reader -> how often it passes over one column of all rows.
+PASSES: dict[str, tuple[int, Reader]] = {
+    "list of an arm": (0, lambda con, _: listing.listing(con, Filter(arm="old")).ids(con, 0, 100)),
+    "list of a run": (0, lambda con, _: listing.listing(con, Filter(run_id=RUN)).ids(con, 0, 100)),
+    "page": (1, READERS["page"]),
+    "detail": (1, READERS["detail"]),
+}
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_a_reader_reads_the_blocks_of_what_it_shows(grown: tuple[Store, Store], name: str) -> None:
+    passes, reader = PASSES[name]
+    small, large = (reads(store, reader) for store in grown)
+    every = 15 * SMALL
+    assert large.queries == small.queries
+    assert large.rows - 20 * every * passes <= 2 * (small.rows - every * passes)
 
 
 @pytest.mark.parametrize("name", CONSTANT)
