@@ -56,11 +56,10 @@ def _cached_commit(model: ModelRef) -> str | None:
     from huggingface_hub.constants import HF_HUB_CACHE  # noqa: PLC0415 - as above
     from huggingface_hub.file_download import repo_folder_name  # noqa: PLC0415
 
-    repo = Path(HF_HUB_CACHE) / repo_folder_name(repo_id=model.location, repo_type="model")
-    ref = repo / "refs" / (model.revision or "main")
     try:
-        commit = ref.read_text("utf-8").strip()
-    except (OSError, ValueError):
+        repo = Path(HF_HUB_CACHE) / repo_folder_name(repo_id=model.location, repo_type="model")
+        commit = (repo / "refs" / (model.revision or "main")).read_text("utf-8").strip()
+    except (OSError, ValueError):  # never fetched, or no name that a hub model could have
         return None
     return commit if re.fullmatch(FULL_COMMIT, commit) else None
 
