@@ -18,6 +18,7 @@ from wgen_tui.cli.output import (
     table,
     tell,
 )
+from wgen_tui.cli.patience import patiently
 from wgen_tui.errors import ExitCode
 from wgen_tui.paths import Home
 
@@ -169,7 +170,8 @@ def validate(home: Home, experiment: str, as_json: bool) -> None:
     """Check a definition (slug or path) and its data; problems name file, line and key."""
     from wgen_tui.services.experiments import definitions
 
-    definition, notes = definitions.validate(home, experiment)
+    with patiently(f"Checking {experiment}"):
+        definition, notes = definitions.validate(home, experiment)
     if as_json:
         from wgen_tui.cli.shapes.experiments import Validated
 
@@ -208,11 +210,14 @@ def preview(
     """
     from wgen_tui.services.planning import preview as service
 
-    request = service.make_request(
-        home, experiment, arm=arm, model=model, show=number, trust_remote_code=trust_remote_code
-    )
-    say(f"Encoding with the tokenizer of {request.model.name}…")
-    report = service.preview(request)
+    with patiently(f"Reading the data of {experiment}"):
+        request = service.make_request(
+            home, experiment, arm=arm, model=model, show=number, trust_remote_code=trust_remote_code
+        )
+    doing = f"Encoding with the tokenizer of {request.model.name}"
+    say(f"{doing}…")
+    with patiently(doing) as on_progress:
+        report = service.preview(request, on_progress)
     if as_json:
         from wgen_tui.cli.shapes.experiments import Previewed
 

@@ -16,6 +16,7 @@ from wgen_tui.cli.options import (
     trust_option,
 )
 from wgen_tui.cli.output import emit_json, json_option, pass_home, refuse_readonly, say, table
+from wgen_tui.cli.patience import patiently
 from wgen_tui.errors import ExitCode, UsageError
 from wgen_tui.paths import Home
 
@@ -90,7 +91,8 @@ def start(
         backend=backend,
         notify=_words(notify),
     )
-    plan = make_plan(home, experiment, options)
+    with patiently(f"Checking the data of {experiment}") as on_progress:
+        plan = make_plan(home, experiment, options, on_progress=on_progress)
     for warning in plan.warnings:
         say(f"Note: {warning}.")
     if dry_run:

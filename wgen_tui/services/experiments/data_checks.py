@@ -21,6 +21,8 @@ from wgen_tui.training_data.mask_version import explain
 from wgen_tui.training_data.problems import Problem, refusal
 from wgen_tui.training_data.texts import Numbered, duplicates, overlap, plain
 
+OnProgress = Callable[[int, int], None]  # how many are done, and of how many
+
 
 def check_texts(definition: Definition, arms: Mapping[str, Sequence[Numbered]]) -> list[str]:
     """Check the examples' texts, whatever the model: overlap and duplicates.
@@ -71,6 +73,7 @@ def check_tokens(
     *,
     to_train: Collection[str],
     mask_version: Callable[[], int],
+    on_progress: OnProgress | None = None,
 ) -> list[str]:
     """Check the examples as one model sees them: masks, ends, lengths, system prompts.
 
@@ -81,6 +84,7 @@ def check_tokens(
         name: What the user called the experiment, for the hint.
         to_train: The arms of which something is yet to be trained; of the others all is only said.
         mask_version: Tells the lowest with which runs of this experiment were planned.
+        on_progress: Called with how many examples are encoded, and of how many.
 
     Returns:
         Warnings; none where the tokenizer is not on this machine.
@@ -93,8 +97,15 @@ def check_tokens(
         return []
     context = context_of(model)
     problems: list[tuple[str, Problem]] = []
+    earlier, total = 0, sum(map(len, arms.values()))
     for arm, rows in arms.items():
-        encoded = examine(tokenizer, rows, definition.training)
+
+        def tell(done: int, earlier: int = earlier) -> None:
+            if on_progress is not None:
+                on_progress(earlier + done, total)
+
+        encoded = examine(tokenizer, rows, definition.training, tell)
+        earlier += len(rows)
         in_arm = row_problems(tokenizer, rows, encoded, definition.training)
         in_arm += context_length.of_examples(encoded, context)
         if arm not in to_train:

@@ -19,7 +19,12 @@ from wgen_tui.protocol.launches import JudgeStage, PromptSpec, SampleStage
 from wgen_tui.protocol.queue import SlurmSettings
 from wgen_tui.protocol.runs import ModelRef, RunSpec
 from wgen_tui.services.experiments import definitions
-from wgen_tui.services.experiments.data_checks import check_targets, check_texts, check_tokens
+from wgen_tui.services.experiments.data_checks import (
+    OnProgress,
+    check_targets,
+    check_texts,
+    check_tokens,
+)
 from wgen_tui.services.models.resolve import check_model, resolve_model
 from wgen_tui.services.models.support import refuse_all_linear
 from wgen_tui.services.planning.disk import disk_warnings, planned_mb
@@ -102,7 +107,12 @@ class Plan:
 
 
 def make_plan(
-    home: Home, slug_or_path: str, options: Options | None = None, *, trains: bool = True
+    home: Home,
+    slug_or_path: str,
+    options: Options | None = None,
+    *,
+    trains: bool = True,
+    on_progress: OnProgress | None = None,
 ) -> Plan:
     """Check all that can be checked without torch, and plan what is missing.
 
@@ -111,6 +121,7 @@ def make_plan(
         slug_or_path: The experiment.
         options: What the command line changes of it.
         trains: Whether runs may be trained: rows that cannot be are then refused.
+        on_progress: Called with how many examples are encoded with a model, and of how many.
 
     Raises:
         UsageError: anything wrong with the definition, its data, its models or the options.
@@ -156,6 +167,7 @@ def make_plan(
             slug_or_path,
             to_train=untrained_arms(home, mine) if trains else (),
             mask_version=partial(lowest_mask_version, home, definition.slug, model),
+            on_progress=on_progress,
         )
         specs += mine
     refuse_collisions([spec for spec, _ in specs])

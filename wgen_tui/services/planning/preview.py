@@ -9,7 +9,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +20,7 @@ from experiments.schema import Definition
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions
-from wgen_tui.services.experiments.data_checks import text_problems
+from wgen_tui.services.experiments.data_checks import OnProgress, text_problems
 from wgen_tui.services.models.local_tokenizer import model_folder, stop_ids, vocabulary_of
 from wgen_tui.services.models.resolve import check_model, resolve_model
 from wgen_tui.services.planning.revision import pinned
@@ -38,7 +37,6 @@ from wgen_tui.training_data.records import (
 )
 
 WORKER = "wgen_tui.workers.preview"
-OnProgress = Callable[[int, int], None]
 
 
 def make_request(

@@ -1,0 +1,79 @@
+"""What a command says while it checks data: nothing in the first second, then how far it is.
+
+Promises: a bar on a terminal, gone when the work is done; elsewhere a line at first and every
+`AGAIN` seconds; all on stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from wgen_tui.cli.output import say
+
+if TYPE_CHECKING:
+    from wgen_tui.services.experiments.data_checks import OnProgress
+
+AFTER = 1.0  # seconds
+AGAIN = 10.0
+
+
+@contextmanager
+def patiently(doing: str) -> Iterator[OnProgress]:
+    """Say how far work is that may take long.
+
+    Args:
+        doing: What is done, as "Checking the data of my-experiment".
+
+    Yields:
+        What is to be called with how much is done, and of how much.
+    """
+    state = [0, 0]
+
+    def on_progress(done: int, total: int) -> None:
+        state[:] = done, total
+
+    ended = Event()
+    shown = _bar if sys.stderr.isatty() else _lines
+    teller = Thread(target=shown, args=(doing, state, ended), daemon=True)
+    teller.start()
+    try:
+        yield on_progress
+    finally:
+        ended.set()
+        teller.join()
+
+
+def _lines(doing: str, state: list[int], ended: Event) -> None:
+    wait = AFTER
+    began = time.monotonic()
+    while not ended.wait(wait):
+        wait = AGAIN
+        done, total = state
+        far = f": {done:,} of {total:,} examples" if total else ""
+        say(f"{doing}{far} ({time.monotonic() - began:.0f} s)…")
+
+
+def _bar(doing: str, state: list[int], ended: Event) -> None:
+    if ended.wait(AFTER):
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        refresh_per_second=2,
+    ) as progress:
+        task = progress.add_task(doing, total=None)
+        while not ended.wait(0.5):
+            done, total = state
+            progress.update(task, completed=done, total=total or None)
