@@ -35,7 +35,6 @@ class StoreVerified(Output):
         default=[],
         description="temporary files of killed processes, which count for nothing",
         examples=[["runs/<run>/samples/.part-0.tmp"]],
-        exclude_if=lambda left: not left,
     )
 
 
