@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -187,31 +187,21 @@ def _ingest(
         with opened() as con:
             _forget(con, report.forgotten)
     todo = sorted(parts.pending(listed, manifest), key=lambda part: parts.ORDER.index(part.table))
-    for batch, last in _sound(part_rows.batches(files, todo, manifest, limit), report):
-        with opened() as con:
-            _take_in(con, batch, report)
-            if last:
-                merge_blocks(con)
+    taken = False
+    for batch in part_rows.batches(files, todo, manifest, limit):
+        report.damaged |= batch.damaged
+        if batch.done:
+            with opened() as con:
+                _take_in(con, batch, report)
+            taken = True
         del batch  # else it would be held while the next is read
+    if taken:
+        with opened() as con:
+            merge_blocks(con)
     report.damaged = {
         part.name: report.damaged[part.name] for part in listed if part.name in report.damaged
     }
     return report
-
-
-def _sound(
-    batches: Iterable[part_rows.Batch], report: IngestReport
-) -> Iterator[tuple[part_rows.Batch, bool]]:
-    """The batches that have rows, each with whether it is the last; damaged parts are noted."""
-    before: part_rows.Batch | None = None
-    for batch in batches:
-        report.damaged |= batch.damaged
-        if batch.done:
-            if before is not None:
-                yield before, False
-            before = batch
-    if before is not None:
-        yield before, True
 
 
 def _take_in(con: duckdb.DuckDBPyConnection, batch: part_rows.Batch, report: IngestReport) -> None:

@@ -41,7 +41,7 @@ from store.samples.memory import SPILL
 from store.waiting import quoted
 
 MEMORY = "320MB"
-SHARE = 32_000_000  # bytes of rows in a range; three are held: read, sorted and written
+SHARE = 26_000_000  # bytes of rows in a range; three are held: read, sorted and written
 ROW = 400  # bytes of a row beside its completion, about
 BATCH = 10_000  # rows that are on their way to their files
 STALE = 86_400  # seconds; a folder this old was left by an export that was killed
