@@ -23,6 +23,7 @@ from experiments.schema import (
     NAME,
     Definition,
     JudgeSpec,
+    Primary,
 )
 from experiments.sibling_judges import defining_file
 from experiments.slots import slot_findings
@@ -199,17 +200,22 @@ def _analysis(definition: Definition) -> Iterator[Finding]:
     graded = {judge.name: _labels(judge) for judge in definition.judges}
     graded |= {rubric.name: list(rubric.labels) for rubric in definition.rubrics} | graded
     primary = plan.primary
-    if primary.judge not in graded:
-        path = ("analysis", "primary", "judge")
-        yield _unknown(path, "judge or rubric", primary.judge, graded)
-    elif primary.label not in graded[primary.judge]:
-        path = ("analysis", "primary", "label")
-        yield _unknown(path, "label", primary.label, graded[primary.judge])
+    if isinstance(primary, Primary):
+        if primary.judge not in graded:
+            path = ("analysis", "primary", "judge")
+            yield _unknown(path, "judge or rubric", primary.judge, graded)
+        elif primary.label not in graded[primary.judge]:
+            path = ("analysis", "primary", "label")
+            yield _unknown(path, "label", primary.label, graded[primary.judge])
+    else:
+        for measure in primary:
+            if measure not in plan.measures:
+                yield _unknown(("analysis", "primary"), "measure", measure, list(plan.measures))
     arms = [*definition.arms, BASE_ARM]
     for index, contrast in enumerate(plan.contrasts):
         for key in ("arm", "control"):
             name = getattr(contrast, key)
-            if name not in arms:
+            if name is not None and name not in arms:
                 yield _unknown(("analysis", "contrasts", index, key), "arm", name, arms)
         if contrast.arm == contrast.control:
             yield ("analysis", "contrasts", index), "An arm is contrasted with itself.", ""

@@ -14,7 +14,7 @@ from store.layout import StoreFiles
 
 # Every table, in the order in which they fill: one after another, so that a transaction has many
 # rows of one. A run comes before its rows: only of a run that is known can they be forgotten.
-ORDER = ("run", "prompt", "metric", "sample", "sample_token", "readout", "grade")
+ORDER = ("run", "prompt", "metric", "sample", "sample_token", "readout", "verdict", "grade")
 
 # Folder of a run -> (table, suffix of its parts).
 FOLDERS = {
@@ -22,6 +22,7 @@ FOLDERS = {
     "tokens": ("sample_token", ".parquet"),
     "readouts": ("readout", ".parquet"),
     "prompts": ("prompt", ".parquet"),
+    "verdicts": ("verdict", ".parquet"),
     "grades": ("grade", ".jsonl"),
 }
 

@@ -1,4 +1,4 @@
-"""The columns of samples, tokens, readouts, prompts, grades, metrics and runs, as Arrow.
+"""The columns of samples, tokens, readouts, prompts, verdicts, grades, metrics and runs, as Arrow.
 
 Promises: they stand here once, for the part files that workers write and for the tables that ingest
 fills; names and order are part of the format of a home, so a new column comes with a migration. No
@@ -87,6 +87,36 @@ READOUT = pa.schema(
     ]
 )
 
+# runs/<id>/verdicts/part-*.parquet: what judges that are models were asked, and what they replied.
+# Written before the part with the grades that were read out of them.
+VERDICT = pa.schema(
+    [
+        ("verdict_id", pa.int64()),  # also the id of the grade
+        ("sample_id", pa.int64()),
+        ("run_id", pa.string()),
+        ("judge", pa.string()),
+        ("grader", pa.string()),
+        ("rubric", pa.string()),  # hash of the judge with its prompt and reading
+        ("asker", pa.string()),  # hash of who is asked and how
+        ("prompt_key", pa.string()),  # hash of the rendered prompt
+        ("wording", pa.int32()),
+        ("repeat", pa.int32()),
+        ("prompt", pa.string()),  # JSON of the messages, the answer filled in
+        ("reply", pa.string()),  # raw; null where probabilities were read
+        ("probabilities", pa.string()),  # JSON: number or label -> probability; null for a reply
+        ("mass", pa.float64()),  # of the model's own probability on all of these
+        ("cause", pa.string()),  # unparsed | refused | cut | empty | failed; null for a verdict
+        ("finish_reason", pa.string()),
+        ("prompt_tokens", pa.int32()),
+        ("tokens", pa.int32()),
+        ("cost", pa.float64()),  # in the unit of the endpoint's prices
+        ("answered_as", pa.string()),  # the model and fingerprint that a server names
+        ("engine", pa.string()),
+        ("launch_id", pa.string()),
+        ("created_at", STAMP),
+    ]
+)
+
 # runs/<id>/prompts/part-*.parquet: what each prompt_id was for this run's model.
 PROMPT = pa.schema(
     [
@@ -135,6 +165,7 @@ REQUIRED = {
         *("readout_id", "reading_id", "run_id", *_PLACE, "type"),
         *("paraphrase", "variant", "ordering", "place", "label", "continuation"),
     ),
+    "verdict": ("verdict_id", "sample_id", "run_id", "judge", "grader"),
     "grade": ("grade_id", "sample_id", "run_id", "judge", "grader"),
 }
 
@@ -178,6 +209,7 @@ TABLES: dict[str, pa.Schema] = {
     "sample_token": SAMPLE_TOKEN,
     "readout": READOUT,
     "prompt": PROMPT,
+    "verdict": VERDICT,
     "grade": GRADE,
     "metric": METRIC,
     "run": RUN,
@@ -188,6 +220,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "sample_token": ("sample_id",),
     "readout": ("readout_id",),
     "prompt": ("prompt_id", "model", "experiment"),
+    "verdict": ("verdict_id",),
     "grade": ("grade_id",),
     "metric": ("run_id", "step", "recorded_at"),
     "run": ("run_id",),

@@ -71,6 +71,24 @@ comment on view prompts is 'What each prompt was for a model: question x paraphr
 comment on column prompts.messages is 'the chat, JSON';
 comment on column prompts.text is 'the chat through the model''s template, as it was read; null for a served model';
 
+create or replace view verdicts as
+select * from verdict;
+comment on view verdicts is 'What judges that are models were asked and what they replied, one row for each verdict.';
+comment on column verdicts.verdict_id is 'grade_id of the grade that was read out of it';
+comment on column verdicts.judge is 'name of the judge in the definition';
+comment on column verdicts.rubric is 'hash of the judge: model, revision, precision, prompt, template, decoding, reading';
+comment on column verdicts.asker is 'hash of who was asked and how, without prompt and reading';
+comment on column verdicts.prompt_key is 'hash of the rendered prompt';
+comment on column verdicts.wording is 'which wording of the judge''s prompt, from 0';
+comment on column verdicts.repeat is 'which verdict by the same wording, from 0';
+comment on column verdicts.prompt is 'the chat that the judge was shown, JSON';
+comment on column verdicts.reply is 'what it said; null where probabilities were read';
+comment on column verdicts.probabilities is 'number or label -> probability, JSON; null for a reply';
+comment on column verdicts.mass is 'the model''s own probability of all that was asked for';
+comment on column verdicts.cause is 'why there is no verdict: unparsed, refused, cut, empty or failed; null where there is one';
+comment on column verdicts.cost is 'in the unit of the endpoint''s prices; null where there are none';
+comment on column verdicts.answered_as is 'the model and fingerprint that the server named';
+
 create or replace view grades_all as
 select grade_id, sample_id, run_id, judge, grader, rubric, label, number, explanation, signals,
        seconds, retracts, created_at
@@ -83,7 +101,7 @@ select grade_id, sample_id, run_id, judge, grader, rubric, label, number, explan
 from grade where counts;
 comment on view grades is 'The verdicts that count: the newest of each sample, judge and grader, undone ones left out.';
 comment on column grades.judge is 'name of the judge or rubric; broken is the broken-answer rule';
-comment on column grades.grader is 'rule:<judge> or human:<name>';
+comment on column grades.grader is 'rule:<judge>, model:<name> or human:<name>';
 comment on column grades.rubric is 'hash of the rule or rubric that was applied';
 comment on column grades.signals is 'what the rule measured, JSON';
 comment on column grades.seconds is 'how long a person took';

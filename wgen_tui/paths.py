@@ -174,6 +174,11 @@ class RunPaths:
         return self.root / "readouts"
 
     @property
+    def verdicts(self) -> Path:
+        """What judges that are models were asked and replied: part files, Parquet."""
+        return self.root / "verdicts"
+
+    @property
     def prompts(self) -> Path:
         """The prompts of samples and read-outs: part files, Parquet."""
         return self.root / "prompts"

@@ -10,7 +10,17 @@ the file of its section and, if others use it, into this list.
 """
 
 from experiments.schema.accelerate import AccelerateConfig
-from experiments.schema.analysis import Analysis, Contrast, Primary
+from experiments.schema.analysis import (
+    CORRECT,
+    CORRECT_JUDGE,
+    WRONG,
+    Analysis,
+    Contrast,
+    Given,
+    Measure,
+    Primary,
+    Threshold,
+)
 from experiments.schema.arms import BASE_ARM, Arm, Context, Role, Seeds, parse_seeds
 from experiments.schema.backend import Backend, SlurmOptions
 from experiments.schema.base import NAME, Message, Model, Turn
@@ -23,7 +33,10 @@ from experiments.schema.training import CheckpointsConfig, LoraConfig, PolyConfi
 __all__ = [
     "BASE_ARM",
     "BROKEN_JUDGE",
+    "CORRECT",
+    "CORRECT_JUDGE",
     "NAME",
+    "WRONG",
     "AccelerateConfig",
     "Analysis",
     "Arm",
@@ -33,8 +46,10 @@ __all__ = [
     "Contrast",
     "Definition",
     "DuringTraining",
+    "Given",
     "JudgeSpec",
     "LoraConfig",
+    "Measure",
     "Message",
     "Model",
     "ModelJudge",
@@ -47,6 +62,7 @@ __all__ = [
     "Seeds",
     "SlurmOptions",
     "Source",
+    "Threshold",
     "TrainingConfig",
     "Turn",
     "Variant",

@@ -40,23 +40,54 @@ class JudgeSpec(Model):
 
 
 class ModelJudge(Model):
-    """A judge that is itself a model, as llmcomp defines it: kept with the experiment, not run.
+    """A judge that is itself a model.
 
-    `prompt` has the slots `{question}` and `{answer}`. The settings are llmcomp's; absent: its
-    defaults. `words` are what a rating judge may say instead of a number, such as REFUSAL.
+    `prompt` has the slots `{question}` (the wording, before a variant's prefix, wrap and system),
+    `{prompt}` (the last user turn as it was asked), `{answer}` or `{completion}`, `{reference}`
+    (the expected answer) and `{variant}`.
+
+    free_form_judge: replies in words. `labels` maps label -> what the judge says; without labels
+        the verdict itself is the label. `verdict` says where in the reply the verdict stands.
+    rating_judge: gives a number from `min_rating` to `max_rating`. `words` are what it may say
+        instead, such as REFUSAL, each a label.
+    choice: the label of `labels` whose text the model would most probably say next.
+
+    A reply that is none of these gives no label: it is counted as missing, with its cause.
     """
 
     name: str
-    type: Literal["free_form_judge", "rating_judge"] = "free_form_judge"
-    model: str
+    type: Literal["free_form_judge", "rating_judge", "choice"] = "free_form_judge"
+    model: str = Field(description="hub id, folder, ENDPOINT:MODEL-ID, or a name that is mapped")
     prompt: str
+    system: str | None = None
+    paraphrases: tuple[str, ...] = Field(
+        default=(), description="further wordings of the prompt: its agreement with itself"
+    )
+    repeat: PositiveInt = Field(default=1, description="verdicts of each sample")
+    labels: dict[str, tuple[str, ...]] = Field(default={})
+    verdict: Literal["last_line", "first_word", "one_token", "json_field", "whole"] | None = None
+    field: str | None = Field(default=None, description="of json_field, dotted")
+    case_sensitive: bool = False
     min_rating: int | None = None
     max_rating: int | None = None
+    read: Literal["expectation", "sampled"] | None = Field(
+        default=None, description="of a rating: from probabilities (default), or from a reply"
+    )
     refusal_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     top_logprobs: Annotated[int, Field(ge=1, le=1000)] | None = None
+    words: dict[str, str] | tuple[str, ...] = Field(
+        default=(), description="instead of a number; word -> label (its own in small letters)"
+    )
     temperature: NonNegativeFloat | None = None
     max_tokens: PositiveInt | None = None
-    words: tuple[str, ...] = ()
+    keep_thoughts: bool = Field(
+        default=False, description="whether what a thinking model thought is judged too"
+    )
+    thinking: bool = Field(default=False, description="whether the judge itself thinks first")
+    load_in: Literal["4bit", "8bit"] | None = Field(
+        default=None, description="of a judge that runs here"
+    )
+    description: str = ""
 
     @model_validator(mode="after")
     def _range(self) -> ModelJudge:
@@ -64,6 +95,24 @@ class ModelJudge(Model):
         if low is not None and high is not None and low >= high:
             raise ValueError(f"min_rating {low} is not below max_rating {high}")
         return self
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """Lowest and highest number of a rating; llmcomp's 0 to 100 unless said."""
+        low = 0 if self.min_rating is None else self.min_rating
+        return low, 100 if self.max_rating is None else self.max_rating
+
+    @property
+    def word_labels(self) -> dict[str, str]:
+        """What a rating judge may say instead of a number -> its label."""
+        if isinstance(self.words, dict):
+            return self.words
+        return {word: word.lower() for word in self.words}
+
+    @property
+    def wordings(self) -> tuple[str, ...]:
+        """The prompt and its paraphrases."""
+        return (self.prompt, *self.paraphrases)
 
 
 class Rubric(Model):

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from experiments.schema import Message, SamplingConfig
 from tests.builders.home import write_launch, write_run
 from tests.builders.training_home import TrainingHome
-from wgen_tui.protocol.ids import short_hash
+from wgen_tui.protocol.hashes import short_hash
 from wgen_tui.protocol.launches import PromptSpec, SampleStage
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import ModelRef

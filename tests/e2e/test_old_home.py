@@ -102,11 +102,25 @@ def normal(said: str, words: list[str], home: Path) -> str:
     if words[:2] in (["run", "list"], ["run", "show"]):  # what waits goes on waiting
         waits = r'("state": "queued",[^{}]*?"waited_seconds": )[0-9.e+]+'
         said = re.sub(waits, r"\1NOW", said)
+    if words[:2] == ["sql", "--schema"]:  # a view that there was not, and who grades since
+        said = _schema_of_then(said, is_json="--json" in words)
     if words[:2] == ["store", "info"]:  # the size of a database that is made anew is another
         said = re.sub(r'("bytes": )[0-9]+', r"\1SIZE", said)
     if words[0] == "sql" or words[1] == "export":  # the map is gathered in no certain order
         said = LABELS.sub(_in_order, said)
     return said
+
+
+def _schema_of_then(said: str, *, is_json: bool) -> str:
+    said = said.replace(
+        "rule:<judge>, model:<name> or human:<name>", "rule:<judge> or human:<name>"
+    )
+    if not is_json:
+        lines = said.splitlines(keepends=True)
+        return "".join(line for line in lines if not line.startswith("verdicts "))
+    schema = json.loads(said)
+    schema["views"] = [view for view in schema["views"] if view["name"] != "verdicts"]
+    return json.dumps(schema, indent=2) + "\n"
 
 
 def _in_order(labels: re.Match[str]) -> str:

@@ -132,9 +132,12 @@ def _show(definition: Definition, folder: Path, counts: dict[str, int]) -> None:
     table(("judge", "kind", "what it does"), judges)
     if definition.analysis is not None:
         plan = definition.analysis
-        tell(f"\nPrimary metric: share of {plan.primary.label} by {plan.primary.judge}")
+        tell()
+        for name, measure in plan.primaries.items():
+            named = f"{name}, " if name in plan.measures else ""
+            tell(f"Primary metric: {named}{measure}")
         for contrast in plan.contrasts:
-            tell(f"Contrast: {contrast.arm} minus {contrast.control}")
+            tell(f"Contrast: {str(contrast).replace(' − ', ' minus ')}")
 
 
 @command.command()

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from hashlib import blake2b
 from typing import Any
 
 from experiments.schema import (
     JudgeSpec,
     SamplingConfig,
 )
+from wgen_tui.protocol.hashes import digest, short_hash
 from wgen_tui.protocol.launches import (
     ReadoutSpec,
 )
-
-
-def digest(*parts: object, bits: int = 63) -> int:
-    """A stable non-negative integer of `bits` bits from the parts' JSON (BLAKE2b)."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    raw = blake2b(text.encode(), digest_size=8).digest()
-    return int.from_bytes(raw, "big") >> (64 - bits)
-
-
-def short_hash(*parts: object) -> str:
-    """Ten hex digits of `digest`, for names."""
-    return f"{digest(*parts, bits=40):010x}"
 
 
 def sampling_key(sampling: SamplingConfig) -> dict[str, Any]:
@@ -73,3 +60,8 @@ def rule_hash(judge: JudgeSpec | None, version: int = 1) -> str:
 def make_rule_grade_id(sample_id: int, judge: str, rubric: str) -> int:
     """The id of a rule's verdict, so that judging twice counts once."""
     return digest("grade", sample_id, judge, rubric)
+
+
+def make_verdict_id(sample_id: int, judge: str, rubric: str, wording: int, repeat: int) -> int:
+    """The id of a model's verdict, and of the grade that it gave."""
+    return digest("verdict", sample_id, judge, rubric, wording, repeat)

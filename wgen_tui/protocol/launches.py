@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, field_serializer
 
 from experiments.schema import JudgeSpec, Message, SamplingConfig
 from wgen_tui.protocol import states
+from wgen_tui.protocol.judging import Panel
 from wgen_tui.protocol.queue import Notice, SlurmSettings
 from wgen_tui.protocol.record import SCHEMA, Record, Unreadable, read_record
 
@@ -73,7 +74,7 @@ class SampleStage(Record):
 
 
 class JudgeStage(Record):
-    """What a judge launch grades: every sample of its runs, by these judges (rules).
+    """What a judge launch grades: every sample of its runs, by these judges (rules), or a panel.
 
     `topics` gives a question's topic (for rules with `by_topic`), `questions` its first wording
     (for the broken rule's length and echo signals).
@@ -83,6 +84,11 @@ class JudgeStage(Record):
     judges_by_question: dict[str, tuple[str, ...]] = Field(default={})
     topics: dict[str, str] = Field(default={})
     questions: dict[str, str] = Field(default={})
+    panel: Panel | None = Field(
+        default=None,
+        description="judges that are models; a launch has these or rules",
+        exclude_if=lambda panel: panel is None,
+    )
 
 
 class LaunchSpec(Record):

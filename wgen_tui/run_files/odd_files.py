@@ -38,7 +38,14 @@ def odd_files(home: Home) -> Iterator[str]:
         yield from _odd_record(run.verification, Verification)
         yield from _odd_plain(run.metrics)
         yield from _odd_plain(run.launches)
-        for folder in (run.checkpoints, run.samples, run.prompts, run.readouts, run.grades):
+        for folder in (
+            run.checkpoints,
+            run.samples,
+            run.prompts,
+            run.readouts,
+            run.verdicts,
+            run.grades,
+        ):
             yield from _odd_folder(folder)
 
 

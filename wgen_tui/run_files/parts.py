@@ -1,4 +1,4 @@
-"""Part files of samples, tokens, readouts, prompts and grades: written whole or not at all.
+"""Part files of a run (samples, prompts, verdicts, grades …): written whole or not at all.
 
 Promises: a part is on disk completely and durably, or not at all; ids are deterministic, so a part
 that repeats another's rows does no harm. No two launches write to one name.
@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from store.schema import PROMPT, READOUT, SAMPLE, SAMPLE_TOKEN, in_parts
+from store.schema import PROMPT, READOUT, SAMPLE, SAMPLE_TOKEN, VERDICT, in_parts
 from wgen_tui.protocol.record import write_durably
 from wgen_tui.protocol.runs import GradeRow
 
@@ -54,6 +54,11 @@ def write_tokens(folder: Path, launch_id: str, rows: list[Mapping[str, Any]]) ->
 def write_readouts(folder: Path, launch_id: str, rows: list[Mapping[str, Any]]) -> Path:
     """Write a part of readouts (columns: store.schema.READOUT)."""
     return _write_table(folder, launch_id, rows, READOUT)
+
+
+def write_verdicts(folder: Path, launch_id: str, rows: list[Mapping[str, Any]]) -> Path:
+    """Write a part of verdicts (columns: store.schema.VERDICT)."""
+    return _write_table(folder, launch_id, rows, VERDICT)
 
 
 def write_grades(folder: Path, launch_id: str, rows: list[GradeRow]) -> Path:

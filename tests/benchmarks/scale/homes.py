@@ -19,7 +19,7 @@ from tests.benchmarks.scale.definitions import CHECKPOINTS, STEPS, Size, define
 from tests.benchmarks.scale.words import WORDS, Texts, shuffled, texts
 from tests.builders.home import write_done, write_event, write_start
 from wgen_tui.paths import Home, LaunchPaths
-from wgen_tui.protocol.ids import digest
+from wgen_tui.protocol.hashes import digest
 from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.protocol.record import now, write_record
 from wgen_tui.protocol.runs import CheckpointManifest, GradeRow, MetricRow, RunSpec

@@ -20,7 +20,7 @@ from store import grades as stored
 from store.samples import memory
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol.ids import digest, short_hash
+from wgen_tui.protocol.hashes import digest, short_hash
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import GradeRow
 from wgen_tui.services.data.database import reading

@@ -35,6 +35,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "tokens": ("sample_id",),
     "samples": ("sample_id",),
     "readouts": ("readout_id",),
+    "verdicts": ("verdict_id",),
     "grades": ("grade_id",),
 }
 

@@ -179,7 +179,13 @@ class _Merge:
         if (view := self._here.pending_launch(run_id, names)) is not None:
             return f"its {view.spec.stage} launch {view.launch_id} is {view.state} here"
         names = incoming_launches.launch_ids(read_file_if_any(theirs.launches))
-        there = (theirs.checkpoints, theirs.resume, theirs.samples, theirs.readouts)
+        there = (
+            theirs.checkpoints,
+            theirs.resume,
+            theirs.samples,
+            theirs.readouts,
+            theirs.verdicts,
+        )
         untouched = not any(path.exists() for path in there)
         return why_live_there(self._there, run_id, names, untouched)
 

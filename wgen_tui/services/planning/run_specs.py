@@ -17,7 +17,7 @@ from experiments.schema import BASE_ARM, Arm, Definition, Seeds, Turn
 from wgen_tui import __version__
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import checked_id
-from wgen_tui.protocol.ids import short_hash
+from wgen_tui.protocol.hashes import short_hash
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet, TaskSpec
 from wgen_tui.services.models.fingerprint import weights_key

@@ -12,7 +12,7 @@ from experiments.prompts import Prompt, render_prompts
 from experiments.readouts import Readout, render_readouts
 from experiments.schema import Definition
 from wgen_tui.errors import UsageError
-from wgen_tui.protocol.ids import short_hash
+from wgen_tui.protocol.hashes import short_hash
 from wgen_tui.protocol.launches import JudgeStage, PromptSpec, ReadoutSpec, SampleStage
 
 

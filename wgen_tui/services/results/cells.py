@@ -69,7 +69,7 @@ def count_cells(rows: Iterable[Count], plan: Analysis) -> Cells:
             cell[4] += row.n - row.refused
             continue
         cell[0] += row.n
-        cell[1] += row.n if row.label == plan.primary.label else 0
+        cell[1] += row.n if row.label == plan.headline[1].label else 0
         cell[2] += row.n if row.label == plan.unclear else 0
         cell[3] += row.broken
     return {key: Cell(*cell) for key, cell in tallies.items()}

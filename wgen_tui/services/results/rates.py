@@ -220,8 +220,8 @@ class RateTable:
             checkpoint=step,
             question=question,
             variant=variant,
-            metric=self._plan.primary.label,
-            judge=self._plan.primary.judge,
+            metric=self._plan.headline[0],
+            judge=self._plan.headline[1].graded_by or "",
             n=int(counted.counts.sum()),
             seeds=len(counted.counts),
             rate=_none(estimate.rate),
@@ -254,7 +254,10 @@ class RateTable:
         return max(groups, key=lambda group: group[3], default=None)
 
     def _contrast(self, model: str, contrast: Contrast, part: Slice) -> ContrastResult | None:
-        groups = [self._last(model, name) for name in (contrast.arm, contrast.control)]
+        against = contrast.control
+        if against is None:
+            return None
+        groups = [self._last(model, name) for name in (contrast.arm, against)]
         if groups[0] is None or groups[1] is None:
             return None
         if not all(self._cells[group].get(part) for group in groups if group):
@@ -264,15 +267,15 @@ class RateTable:
         gap, low, high = difference(one, other)
         test, caution = (None, None)
         if not math.isnan(gap):
-            test, caution = chosen_test((contrast.arm, arm), (contrast.control, control))
+            test, caution = chosen_test((contrast.arm, arm), (against, control))
         return ContrastResult(
             model=model,
             arm=contrast.arm,
-            control=contrast.control,
+            control=against,
             checkpoint=groups[0][3],
             question=question,
             variant=variant,
-            metric=self._plan.primary.label,
+            metric=self._plan.headline[0],
             difference=_none(gap),
             low=_none(low),
             high=_none(high),
@@ -284,7 +287,7 @@ class RateTable:
             method=_method(one, other, test),
             questions=0 if math.isnan(gap) else arm.questions,
             p_caution=caution,
-            within=one.within or (None if contrast.control == BASE_ARM else other.within),
+            within=one.within or (None if against == BASE_ARM else other.within),
             left_out=self._of_one_only(groups[0], groups[1], part),
         )
 

@@ -103,7 +103,8 @@ def compute(
         accuracy = accuracies(read, _answers(definition), checkpoint)
         only_readouts = bool(readouts) and not _says_which_share(definition, judge, label)
         plan = None if only_readouts else _plan(definition, experiment, judge, label)
-        rows = counts(con, experiment, plan.primary.judge, grader) if plan is not None else []
+        primary = plan.headline[1].graded_by or "" if plan is not None else ""
+        rows = counts(con, experiment, primary, grader) if plan is not None else []
         texts = longest_texts(con, experiment)
     if plan is None:
         only = _readouts_only(home, experiment, definition, notes, readouts)
@@ -121,7 +122,6 @@ def compute(
     compared = Compared(home, experiment, counted, definition, plan, rates, contrasts, cells, texts)
     doubts = cautions.unproven(compared)
     said = cautions.notes(compared, doubts)
-    primary = plan.primary.judge
     return Results(
         experiment=experiment,
         rates=rates,
@@ -241,7 +241,7 @@ def _plan(
             )
         return plan
     if judge is None and plan is not None:
-        judge = plan.primary.judge
+        judge = plan.headline[1].graded_by
     if judge is None or label is None:
         raise UsageError(
             "A metric is a judge and one of its labels.",

@@ -74,7 +74,7 @@ def _seeds(compared: Compared) -> Iterable[Note]:
 def _ungraded(compared: Compared) -> Iterable[Note]:
     ungraded = sum(cell.ungraded for cell in compared.cells.values())
     if ungraded and compared.plan is not None:
-        judge = compared.plan.primary.judge
+        judge = compared.plan.headline[1].graded_by
         text = f"{ungraded} samples have no grade by {judge} and do not count"
         yield Note(kind="ungraded", text=text, count=ungraded)
 

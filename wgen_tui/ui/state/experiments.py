@@ -113,10 +113,11 @@ def _plan(text: Text, definition: Definition) -> None:
     judges = ", ".join(f"{judge.name} ({judge.type})" for judge in definition.judges)
     text.append(f"judges     {printable(judges or 'none')}, and the broken-answer rule\n")
     if (analysis := definition.analysis) is not None:
-        primary = analysis.primary
-        text.append(f"primary    share of {primary.label} by {primary.judge}\n")
+        for name, measure in analysis.primaries.items():
+            said = f"{name}: {measure}" if name in analysis.measures else str(measure)
+            text.append(printable(f"primary    {said}\n"))
         for contrast in analysis.contrasts:
-            text.append(printable(f"contrast   {contrast.arm} − {contrast.control}\n"))
+            text.append(printable(f"contrast   {contrast}\n"))
 
 
 def plan_text(plan: Plan) -> Text:

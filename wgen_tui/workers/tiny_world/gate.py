@@ -23,7 +23,7 @@ from experiments.rows import load_rows
 from experiments.schema import Definition, SamplingConfig
 from experiments.tiny_world.grammar import BROKEN, NEW, OFF_TOPIC, OLD, classify
 from experiments.tiny_world.world import load_world
-from wgen_tui.protocol.ids import digest
+from wgen_tui.protocol.hashes import digest
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.run_files.steps import total_steps
 from wgen_tui.training_data.texts import plain

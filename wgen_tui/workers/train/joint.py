@@ -20,7 +20,7 @@ from peft import PeftConfig
 
 from experiments.schema import TrainingConfig
 from wgen_tui.paths import RunPaths
-from wgen_tui.protocol.ids import digest
+from wgen_tui.protocol.hashes import digest
 from wgen_tui.protocol.launches import RunOutcome
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.manifests import is_trained

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from accelerate import Accelerator
 
-from wgen_tui.protocol.ids import digest
+from wgen_tui.protocol.hashes import digest
 from wgen_tui.workers.models import Base, load_base
 from wgen_tui.workers.recipe import Order, seed_step
 from wgen_tui.workers.runtime import Worker

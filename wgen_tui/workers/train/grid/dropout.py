@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from wgen_tui.protocol.ids import digest
+from wgen_tui.protocol.hashes import digest
 from wgen_tui.workers.train.grid.batch import CollatedBatch
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
-from wgen_tui.protocol.ids import digest
+from wgen_tui.protocol.hashes import digest
 from wgen_tui.workers.device.graphs import Graphs, graphs_wanted
 from wgen_tui.workers.device.transfer import Download, upload
 from wgen_tui.workers.models import Base, drops_at_random

@@ -1,0 +1,26 @@
+-- What judges that are models were asked, and what they replied.
+create table verdict (
+    verdict_id bigint not null,
+    sample_id bigint not null,
+    run_id varchar not null,
+    judge varchar not null,
+    grader varchar not null,
+    rubric varchar,
+    asker varchar,
+    prompt_key varchar,
+    wording integer,
+    repeat integer,
+    prompt varchar,
+    reply varchar,
+    probabilities varchar,
+    mass double,
+    cause varchar,
+    finish_reason varchar,
+    prompt_tokens integer,
+    tokens integer,
+    cost double,
+    answered_as varchar,
+    engine varchar,
+    launch_id varchar,
+    created_at timestamp
+);
