@@ -1,12 +1,14 @@
 """Training data: chats, as the field writes them.
 
 Promises: a row is either read as a chat that ends with the assistant's turn, or named by its line
-number; what of the rows is not read is counted, so that whoever shows the data can say it.
+number; what of the rows is not read is counted, so that whoever shows the data can say it; rows are
+handed on one by one, and none is kept.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,15 +39,41 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The examples of a file.
+    """The examples of a file, which was read once to the end and is read again for each pass.
+
+    Nothing but counts is held, so a dataset may be as long as the disk is.
 
     Attributes:
-        rows: In the order of the file.
+        path: The file.
+        count: How many examples it has, or were read of it.
         left_out: How many rows have each key that was not read.
+        stamp: The file's size and time of change, so that a pass over another content is named.
     """
 
-    rows: tuple[Row, ...]
+    path: Path
+    count: int
     left_out: dict[str, int]
+    stamp: tuple[int, int]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Row]:
+        """The examples in the order of the file.
+
+        Raises:
+            DefinitionError: the file is no longer what was read.
+        """
+        if _stamp(self.path) != self.stamp:
+            raise DefinitionError(_changed(self.path))
+        for raw in read_raw_rows(self.path):
+            try:
+                chat = read_chat(raw.value, lambda _: None)
+            except ValueError as error:  # also of what is no value
+                raise DefinitionError(_changed(self.path)) from error
+            yield Row(chat, raw.line)
+        if _stamp(self.path) != self.stamp:
+            raise DefinitionError(_changed(self.path))
 
     @property
     def notes(self) -> list[str]:
@@ -53,21 +81,69 @@ class Dataset:
         if not self.left_out:
             return []
         keys = ", ".join(
-            f"{key} ({count} of {len(self.rows)} rows)" for key, count in self.left_out.items()
+            f"{key} ({count} of {self.count} rows)" for key, count in self.left_out.items()
         )
         return [f"keys of the dataset that are not read: {keys}"]
 
 
-def load_rows(folder: Path, arm_name: str, arm: Arm) -> Dataset:
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return (-1, -1)
+    return status.st_size, status.st_mtime_ns
+
+
+def _changed(path: Path) -> Problem:
+    return Problem("The dataset was changed while it was read.", "Run the command again.", path)
+
+
+def _nobody(_: Row) -> None:
+    """Hears of a row and does nothing."""
+
+
+def _never() -> bool:
+    """Whether to stop reading: no."""
+    return False
+
+
+def load_rows(
+    folder: Path,
+    arm_name: str,
+    arm: Arm,
+    each: Callable[[Row], None] = _nobody,
+    *,
+    enough: Callable[[], bool] = _never,
+) -> Dataset:
     """Read an arm's examples.
+
+    Args:
+        folder: Of the definition.
+        arm_name: The arm's.
+        arm: The arm.
+        each: Hears of every example while the file is read.
+        enough: As for `read_rows`.
 
     Raises:
         DefinitionError: the file is missing, empty, outside the folder, or has broken rows.
     """
+    return read_rows(_data_file(folder, arm_name, arm), each, enough=enough)
+
+
+def count_rows(folder: Path, arm_name: str, arm: Arm) -> int:
+    """How many rows an arm's dataset has; whether each can be read is not looked at.
+
+    Raises:
+        DefinitionError: the file is missing, outside the folder, or of a kind that holds no rows.
+    """
+    return sum(1 for _ in read_raw_rows(_data_file(folder, arm_name, arm), values=False))
+
+
+def _data_file(folder: Path, arm_name: str, arm: Arm) -> Path:
     path = data_path(folder, arm_name, arm)
     if why := missing(path):
         raise DefinitionError(_no_data(folder, arm_name, arm, why))
-    return read_rows(path)
+    return path
 
 
 def data_path(folder: Path, arm_name: str, arm: Arm) -> Path:
@@ -100,36 +176,48 @@ def _no_data(folder: Path, arm_name: str, arm: Arm, why: str) -> Problem:
     )
 
 
-def read_rows(path: Path) -> Dataset:
+def read_rows(
+    path: Path, each: Callable[[Row], None] = _nobody, *, enough: Callable[[], bool] = _never
+) -> Dataset:
     """Read a file of chats: JSONL, a JSON array, CSV, Parquet, or one of these gzipped.
+
+    Args:
+        path: The file.
+        each: Hears of every example.
+        enough: Asked after each row: whether to read no further.
 
     Raises:
         DefinitionError: broken rows (the first few, with their lines, and how many more), or no
             rows at all.
     """
-    rows: list[Row] = []
+    stamp = _stamp(path)
     problems: list[Problem] = []
-    wrong = 0
+    count = wrong = 0
     left_out: Counter[str] = Counter()
     for raw in read_raw_rows(path):
         why, hint = raw.wrong, raw.hint
         if not why:
             here: set[str] = set()
             try:
-                rows.append(Row(read_chat(raw.value, here.add), raw.line))
+                row = Row(read_chat(raw.value, here.add), raw.line)
             except ValueError as error:
                 why = str(error)
+            else:
+                count += 1
+                each(row)
             left_out.update(here)
         if why:
             wrong += 1
             if len(problems) < MOST:
                 problems.append(Problem(why, hint, path, raw.line))
+        if enough():
+            break
     if wrong > len(problems):
         left = wrong - len(problems)
-        more = f"{left} more of {wrong + len(rows)} rows are wrong."
+        more = f"{left} more of {wrong + count} rows are wrong."
         problems.append(Problem(more, "", path, count=left))
     if problems:
         raise DefinitionError(*problems)
-    if not rows:
+    if not count:
         raise DefinitionError(Problem("The dataset is empty.", EMPTY, path))
-    return Dataset(tuple(rows), dict(sorted(left_out.items())))
+    return Dataset(path, count, dict(sorted(left_out.items())), stamp)

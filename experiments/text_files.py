@@ -7,10 +7,15 @@ opened, so that nothing waits for a writer.
 
 from __future__ import annotations
 
+import codecs
 import errno
+import io
 import os
 import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from experiments.errors import DefinitionError, Problem
 
@@ -71,8 +76,9 @@ def missing(path: Path) -> str:
     return next((words for known, words in KINDS if known(mode)), "It is no plain file")
 
 
-def read_bytes(path: Path) -> bytes:
-    """The content of a plain file.
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """A plain file, open to be read.
 
     Raises:
         DefinitionError: it is absent, unreadable, or something else.
@@ -80,10 +86,15 @@ def read_bytes(path: Path) -> bytes:
     if why := missing(path):
         raise DefinitionError(Problem(f"{why}.", "", path))
     try:
-        return path.read_bytes()
+        stream = path.open("rb")
     except OSError as error:
-        problem = Problem(f"The file cannot be read: {error.strerror or error}.", "", path)
-        raise DefinitionError(problem) from error
+        raise DefinitionError(_unreadable(error, path)) from error
+    with stream:
+        yield stream
+
+
+def _unreadable(error: OSError, path: Path) -> Problem:
+    return Problem(f"The file cannot be read: {error.strerror or error}.", "", path)
 
 
 def read_text(path: Path) -> str:
@@ -92,32 +103,40 @@ def read_text(path: Path) -> str:
     Raises:
         DefinitionError: it is absent, unreadable, or not UTF-8 (with what it is instead).
     """
-    return to_text(read_bytes(path), path)
+    with open_bytes(path) as stream:
+        try:
+            data = stream.read()
+        except OSError as error:
+            raise DefinitionError(_unreadable(error, path)) from error
+    return "".join(text_lines(io.BytesIO(data), path))
 
 
-def to_text(data: bytes, path: Path) -> str:
-    """Bytes as UTF-8, without a byte-order mark at the start.
+def text_lines(lines: Iterable[bytes], path: Path) -> Iterator[str]:
+    """The lines of a file as UTF-8, without a byte-order mark at the start; one is held.
 
     Raises:
         DefinitionError: they are something else; what they look like is said.
     """
-    if named := what_begins(data):
-        what, hint = named
-        raise DefinitionError(Problem(f"This is {what}.", hint, path))
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # The codec counts from behind a byte-order mark.
-        start = error.start + 3 * data.startswith(b"\xef\xbb\xbf")
-        line = data.count(b"\n", 0, start) + 1
-        message = f"The file is not UTF-8: byte 0x{data[start]:02x} in line {line}."
-        near = data[max(0, start - NEAR) : start + NEAR]
-        raise DefinitionError(Problem(message, _encoding(near, path), path, line)) from error
-    if (at := text.find("\0")) >= 0:
-        line = text.count("\n", 0, at) + 1
-        message = f"There is a NUL byte in line {line}: this is no text."
-        raise DefinitionError(Problem(message, "", path, line))
-    return text
+    following = iter(lines)
+    for number, data in enumerate(following, start=1):
+        if number == 1:
+            if named := what_begins(data):
+                what, hint = named
+                raise DefinitionError(Problem(f"This is {what}.", hint, path))
+            data = data.removeprefix(codecs.BOM_UTF8)
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            near = data[max(0, error.start - NEAR) : error.start + NEAR]
+            while len(near) < NEAR and (more := next(following, b"")):
+                near += more[:NEAR]
+            message = f"The file is not UTF-8: byte 0x{data[error.start]:02x} in line {number}."
+            problem = Problem(message, _encoding(near, path), path, number)
+            raise DefinitionError(problem) from error
+        if "\0" in text:
+            message = f"There is a NUL byte in line {number}: this is no text."
+            raise DefinitionError(Problem(message, "", path, number))
+        yield text
 
 
 def what_begins(data: bytes) -> tuple[str, str] | None:

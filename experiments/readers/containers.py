@@ -6,21 +6,24 @@ with the line it begins in (its number, in a Parquet file), and what is no row i
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
-import io
 import itertools
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from experiments.errors import DefinitionError, Problem
 from experiments.json_text import NotJson, parse_json, parse_json_at
-from experiments.text_files import read_bytes, to_text
+from experiments.text_files import open_bytes, text_lines
 
 BOM = "\ufeff"
+PEEKED = 4096  # bytes that tell what a file is
 TABLES = {".csv": ",", ".tsv": "\t"}
 SHAPE = "Each line is one JSON object."
 
@@ -42,36 +45,72 @@ class Raw:
     hint: str = ""
 
 
-def read_raw_rows(path: Path) -> Iterator[Raw]:
-    """The rows of a dataset file.
+def read_raw_rows(path: Path, *, values: bool = True) -> Iterator[Raw]:
+    """The rows of a dataset file, one after the other: of JSONL and tables one row is held.
+
+    Args:
+        path: The file.
+        values: Whether they are wanted; to count rows, lines of JSON need not be understood.
 
     Raises:
         DefinitionError: it is absent, unreadable, or of a kind that holds no rows.
     """
-    data = read_bytes(path)
-    if data.startswith(b"\x1f\x8b"):
-        data = _unpacked(data, path)
-    if data.startswith(b"PAR1"):
-        return _parquet(data, path)
-    text = to_text(data, path)
-    suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
-    if suffix in TABLES:
-        return _table(text, TABLES[suffix], path)
-    if text.lstrip(f"{BOM} \t\r\n").startswith("["):
-        return _array(text)
-    return _lines(text)
+    with open_bytes(path) as plain, _unpacked(plain, path) as stream:
+        head = _peek(stream, path)
+        if head.startswith(b"PAR1"):
+            yield from _parquet(stream, path, values)
+            return
+        lines = text_lines(_damage_named(stream, path), path)
+        suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+        if suffix in TABLES:
+            yield from _table(lines, TABLES[suffix], path)
+        elif head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):
+            yield from _array("".join(lines))
+        elif values:
+            yield from _lines(lines)
+        else:
+            yield from (Raw(n) for n, line in enumerate(lines, 1) if line.strip().strip(BOM))
 
 
-def _unpacked(data: bytes, path: Path) -> bytes:
+@contextmanager
+def _unpacked(stream: BinaryIO, path: Path) -> Iterator[BinaryIO]:
+    """What a gzip file holds, or the stream itself."""
+    if _peek(stream, path).startswith(b"\x1f\x8b"):
+        with gzip.open(stream) as unpacked:
+            yield unpacked  # type: ignore[misc]  # gzip's stream is no BinaryIO to the checker
+    else:
+        yield stream
+
+
+def _peek(stream: BinaryIO, path: Path) -> bytes:
+    """The first bytes, which are read again; more where white space comes first."""
+    with _damage(path):
+        head = stream.read(PEEKED)
+        while head.isspace() and (more := stream.read(PEEKED)):
+            head = more
+        stream.seek(0)
+    return head
+
+
+def _damage_named(stream: BinaryIO, path: Path) -> Iterator[bytes]:
+    """The lines of a stream; a gzip file that is damaged further on is named."""
+    with _damage(path):
+        yield from stream
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
     try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DefinitionError(Problem(f"The gzip file is damaged: {error}.", "", path)) from error
+    except OSError as error:
+        why = f"The file cannot be read: {error.strerror or error}."
+        raise DefinitionError(Problem(why, "", path)) from error
 
 
-def _lines(text: str) -> Iterator[Raw]:
-    # Not splitlines(): a JSON string may hold U+2028 and the like raw.
-    for number, line in enumerate(text.split("\n"), start=1):
+def _lines(lines: Iterable[str]) -> Iterator[Raw]:
+    for number, line in enumerate(lines, start=1):
         # Files laid end to end have byte-order marks in the middle.
         if stripped := line.strip().strip(BOM):
             try:
@@ -110,10 +149,10 @@ def _skip(text: str, at: int, also: str) -> int:
     return at
 
 
-def _table(text: str, separator: str, path: Path) -> Iterator[Raw]:
+def _table(lines: Iterable[str], separator: str, path: Path) -> Iterator[Raw]:
     """The rows of a table with a head; cells are texts, or JSON where they look like a list."""
-    reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
-    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    csv.field_size_limit(max(csv.field_size_limit(), sys.maxsize))
     line = 1
     try:
         names = next(reader, [])
@@ -146,12 +185,15 @@ def _cells(line: int, row: dict[str, str]) -> Raw:
     return Raw(line, value)
 
 
-def _parquet(data: bytes, path: Path) -> Iterator[Raw]:
+def _parquet(stream: BinaryIO, path: Path, values: bool) -> Iterator[Raw]:
     import pyarrow  # noqa: PLC0415  a tenth of a second, for the few that need it
     from pyarrow import parquet  # noqa: PLC0415
 
     try:
-        file = parquet.ParquetFile(pyarrow.BufferReader(data))
+        file = parquet.ParquetFile(stream)
+        if not values:
+            yield from map(Raw, range(1, file.metadata.num_rows + 1))
+            return
         number = 0
         for batch in file.iter_batches(1024):
             for row in batch.to_pylist():

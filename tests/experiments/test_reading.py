@@ -81,7 +81,7 @@ def test_rows_of_several_forms(tmp_path: Path) -> None:
         json.dumps({"prompt": turns[:1], "completion": turns[1:]}),
     ]
     path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(rows).encode())
-    found = read_rows(path).rows
+    found = list(read_rows(path))
     assert [row.line for row in found] == [1, 2, 3]
     assert found[0].messages[0].content == "Q\u2028"
     assert [m.role for m in found[1].messages] == ["user", "assistant"]
@@ -181,15 +181,15 @@ def test_question_files_of_the_field_load(
     ],
 )
 def test_training_files_of_the_field_load(path: str, rows: int) -> None:
-    assert len(read_rows(FIELD / path).rows) == rows
+    assert len(read_rows(FIELD / path)) == rows
 
 
 @needs_field
 @pytest.mark.parametrize("arm", ["old_audubon", "modern_audubon", "modern_american"])
 def test_shipped_names_are_the_published_ones(arm: str) -> None:
-    published = read_rows(FIELD / "old_bird_names" / f"ft_{arm}_birds.jsonl").rows
+    published = list(read_rows(FIELD / "old_bird_names" / f"ft_{arm}_birds.jsonl"))
     found = catalogue.load("old-bird-names")
-    shipped = load_rows(catalogue.find("old-bird-names"), arm, found.arms[arm]).rows
+    shipped = list(load_rows(catalogue.find("old-bird-names"), arm, found.arms[arm]))
 
     def names(rows: list[object]) -> list[str]:
         return sorted(row.messages[-1].content for row in rows)  # type: ignore[attr-defined]
@@ -210,7 +210,7 @@ def test_rows_carry_the_arms_context(write: Write) -> None:
     )
     folder = write(text)
     arm = catalogue.load(folder).arms["old"]
-    (row,) = load_rows(folder, "old", arm).rows
+    (row,) = load_rows(folder, "old", arm)
     assert arm.context.apply(row.messages)[0].content == "In 1850: Q"
     assert row.messages[0].content == "Q"
     assert ROW.count("Q") == 1

@@ -41,12 +41,12 @@ def said(turns: tuple[Turn, ...]) -> list[tuple[str, str, bool]]:
 @pytest.mark.parametrize("kept", [0, False])
 def test_a_turn_that_does_not_count_is_context(tmp_path: Path, key: str, kept: Any) -> None:
     first = {"role": "assistant", "content": "House Wren", key: kept}
-    (row,) = dataset(tmp_path, {"messages": [ASK, first, ASK, SAY]}).rows
+    (row,) = dataset(tmp_path, {"messages": [ASK, first, ASK, SAY]})
     assert [turn.trained for turn in row.messages] == [False, False, False, True]
 
 
 def test_the_last_turn_may_be_the_one_that_does_not_count(tmp_path: Path) -> None:
-    (row,) = dataset(tmp_path, {"messages": [ASK, SAY, ASK, {**SAY, "weight": 0}]}).rows
+    (row,) = dataset(tmp_path, {"messages": [ASK, SAY, ASK, {**SAY, "weight": 0}]})
     assert [turn.trained for turn in row.messages] == [False, True, False, False]
 
 
@@ -89,7 +89,7 @@ def test_what_would_train_something_else_is_refused_by_line(
 
 def test_parts_that_are_text_are_joined(tmp_path: Path) -> None:
     parts = [{"type": "text", "text": "Name "}, {"type": "text", "value": "a bird."}]
-    (row,) = dataset(tmp_path, {"messages": [{"role": "user", "content": parts}, SAY]}).rows
+    (row,) = dataset(tmp_path, {"messages": [{"role": "user", "content": parts}, SAY]})
     assert row.messages[0].content == "Name a bird."
 
 
@@ -102,7 +102,7 @@ def test_tools_names_and_reasoning_are_kept(tmp_path: Path) -> None:
         {"role": "tool", "tool_call_id": "1", "name": "look_up", "content": "a wren"},
         {**SAY, "reasoning_content": "It is small."},
     ]
-    (row,) = dataset(tmp_path, {"messages": turns, "tools": [tool]}).rows
+    (row,) = dataset(tmp_path, {"messages": turns, "tools": [tool]})
     assert row.messages[0].tools == (tool,)
     assert row.messages[1].tool_calls == (call,)
     assert (row.messages[2].name, row.messages[2].tool_call_id) == ("look_up", "1")
@@ -133,7 +133,7 @@ ALPACA = {"instruction": "Name it.", "input": "small, brown", "output": "Wood Wr
 
 
 def test_sharegpt_and_alpaca_are_read(tmp_path: Path) -> None:
-    first, second = dataset(tmp_path, SHAREGPT, {**ALPACA, "history": [["Q", "A"]]}).rows
+    first, second = dataset(tmp_path, SHAREGPT, {**ALPACA, "history": [["Q", "A"]]})
     assert said(first.messages) == [
         ("system", "Be brief.", False),
         ("user", "Name a bird.", False),
@@ -150,7 +150,7 @@ def test_sharegpt_and_alpaca_are_read(tmp_path: Path) -> None:
 def test_one_json_array_is_read_with_the_lines_of_its_rows(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text(json.dumps([CHAT, ALPACA], indent=1))
-    rows = read_rows(path).rows
+    rows = list(read_rows(path))
     assert [row.line for row in rows] == [2, 14]
     path.write_text(json.dumps([CHAT, {**CHAT, "label": False}], indent=1))
     with pytest.raises(DefinitionError, match="undesired") as caught:
@@ -165,17 +165,17 @@ def test_one_json_array_is_read_with_the_lines_of_its_rows(tmp_path: Path) -> No
 def test_gzip_csv_and_parquet_are_read(tmp_path: Path) -> None:
     packed = tmp_path / "x.jsonl.gz"
     packed.write_bytes(gzip.compress(json.dumps(CHAT).encode()))
-    assert read_rows(packed).rows[0].messages[1].content == "Wood Wren"
+    assert next(iter(read_rows(packed))).messages[1].content == "Wood Wren"
     table = tmp_path / "x.csv"
     with table.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerows([["prompt", "completion"], ["two\nlines", "A"], ["Q", "B"]])
-    rows = read_rows(table).rows
+    rows = list(read_rows(table))
     assert [(row.line, row.messages[0].content) for row in rows] == [(2, "two\nlines"), (4, "Q")]
     columns = tmp_path / "x.parquet"
     other = {"messages": [{**ASK, "name": "Ann"}, SAY]}
     parquet.write_table(pa.Table.from_pylist([CHAT, other]), columns)
-    first, second = read_rows(columns).rows
+    first, second = read_rows(columns)
     assert (first.messages[0].name, second.messages[0].name) == (None, "Ann")
     columns.write_bytes(columns.read_bytes()[:-20])
     with pytest.raises(DefinitionError, match="damaged"):
@@ -186,7 +186,7 @@ def test_files_laid_end_to_end_are_read(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     line = b"\xef\xbb\xbf" + json.dumps(CHAT).encode() + b"\n"
     path.write_bytes(line * 2)
-    assert [row.line for row in read_rows(path).rows] == [1, 2]
+    assert [row.line for row in read_rows(path)] == [1, 2]
 
 
 GOOD = json.dumps(CHAT).encode()

@@ -115,8 +115,8 @@ class StockTemplate:
         rows = [(1, [Turn.model_validate(turn) for turn in chat])]
         training = TrainingConfig(max_steps=1)
         encoded = examine(self.local, rows, training)
-        problems = row_problems(self.local, rows, encoded, training)
-        example = encoded[0].example
+        problems = row_problems(self.local, encoded, training)
+        example = encoded.examples[0].example
         if example is None:
             return Outcome([], "none", problems, by_words=False)
         trained = [self._text(ids) for ids in stretches(example.ids, example.trained)]

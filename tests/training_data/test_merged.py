@@ -62,7 +62,7 @@ def test_it_is_said_of_examples_and_prompts_and_keeps_nothing_from_training() ->
     rows = [(2, turns(CHATS["one turn"])), (4, turns(CHATS["two turns"]))]
     training = TrainingConfig(max_steps=1)
     encoded = examine(encoder, rows, training)
-    (problem,) = row_problems(encoder, rows, encoded, training)
+    (problem,) = row_problems(encoder, encoded, training)
     assert not problem.blocking
     assert problem.lines == (4,)
     assert problem.what == (

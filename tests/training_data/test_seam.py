@@ -33,7 +33,7 @@ def problems_of(template: str, *names: str) -> list[Problem]:
     ]
     training = TrainingConfig(max_steps=1)
     found, theirs = (
-        row_problems(encoder, rows, examine(encoder, rows, training), training)
+        row_problems(encoder, examine(encoder, rows, training), training)
         for encoder in (local, TrainedTokenizer(load_tokenizer(TINY, template), (1,)))
     )
     assert found == theirs
@@ -56,7 +56,7 @@ def test_a_turn_of_weight_0_has_no_first_token_to_train() -> None:
     turns[2] = turns[2].model_copy(update={"weight": 0})
     training = TrainingConfig(max_steps=1)
     rows = [(1, turns)]
-    assert row_problems(local, rows, examine(local, rows, training), training) == []
+    assert row_problems(local, examine(local, rows, training), training) == []
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ def test_an_answer_that_begins_in_its_prompt_is_named_by_both(
     rows = [(3, as_turns(CHATS["one turn"])), (5, as_turns(CHATS["two turns"]))]
     for encoder in (local, TrainedTokenizer(load_tokenizer(tiny, template))):
         encoded = examine(encoder, rows, training)
-        kinds = {p.kind: p for p in row_problems(encoder, rows, encoded, training)}
+        kinds = {p.kind: p for p in row_problems(encoder, encoded, training)}
         assert ("seam" in kinds) == seam
         if seam:
             assert kinds["seam"].blocking

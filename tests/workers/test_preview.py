@@ -61,7 +61,7 @@ def request(
         model=model,
         chat_template=template,
         training=training,
-        arms=(ArmRows(arm="old", rows=rows),),
+        arms=(ArmRows(arm="old", rows=rows, total=len(rows)),),
         prompts=prompts,
         show=1,
         stops=stops,

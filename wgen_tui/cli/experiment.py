@@ -95,10 +95,11 @@ def show(home: Home, experiment: str, as_json: bool) -> None:
         emit_json(ExperimentDetail(**definition.model_dump(mode="json")))
         return
     folder = definitions.folder(home, experiment)
-    counts = {
-        name: len(definitions.rows(home, experiment, name, arm).rows)
-        for name, arm in definition.arms.items()
-    }
+    with patiently(f"Counting the examples of {experiment}"):
+        counts = {
+            name: definitions.row_count(home, experiment, name, arm)
+            for name, arm in definition.arms.items()
+        }
     _show(definition, folder, counts)
 
 

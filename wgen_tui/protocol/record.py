@@ -7,6 +7,7 @@ what cannot be read says why, in words.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -84,16 +85,16 @@ def write_record(path: Path, record: Record) -> None:
     write_durably(path, record.model_dump_json(indent=2).encode() + b"\n")
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Write under a temporary name, fsync, rename, fsync the folder."""
+def write_durably(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Write, whole or piece by piece, under a temporary name, fsync, rename, fsync the folder."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb") as stream:
         try:
-            stream.write(data)
+            stream.writelines([data] if isinstance(data, bytes) else data)
             stream.flush()
             os.fsync(stream.fileno())
-        except OSError:  # a full disk
+        except BaseException:  # a full disk, or what gives the pieces
             temporary.unlink(missing_ok=True)
             raise
     temporary.replace(path)

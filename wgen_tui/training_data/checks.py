@@ -6,23 +6,23 @@ their `Encoder` only, and a test holds the two together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
 from experiments.prompts import Prompt
 from experiments.schema import TrainingConfig
 from wgen_tui.training_data import vocabulary
-from wgen_tui.training_data.dropped import dropped_problems, find_dropped
+from wgen_tui.training_data.dropped import DropFinder, Dropped, dropped_problems, find_dropped
 from wgen_tui.training_data.mask import Chat, Example, TemplateRefusal
-from wgen_tui.training_data.merged import find_merged, merged_problems
+from wgen_tui.training_data.merged import Merged, MergeFinder, find_merged, merged_problems
 from wgen_tui.training_data.problems import (
     EncodedExample,
     Problem,
     encode_example,
     encoding_problems,
 )
-from wgen_tui.training_data.seam import seam_of, seam_problems
+from wgen_tui.training_data.seam import Seam, seam_of, seam_problems
 from wgen_tui.training_data.spans import MERGED, REWRITES
 from wgen_tui.training_data.texts import Numbered, plain
 
@@ -55,41 +55,70 @@ class Encoder(Protocol):
         """Whether a token is nothing but white space."""
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What an arm's rows became.
+
+    Attributes:
+        examples: Of each row, in order.
+        dropped: What the template leaves out of them.
+        merged: Which of their turns it writes as one.
+    """
+
+    examples: list[EncodedExample]
+    dropped: list[Dropped]
+    merged: list[Merged]
+
+
 def examine(
     encoder: Encoder,
-    rows: Sequence[Numbered],
+    rows: Iterable[Numbered],
     training: TrainingConfig,
     progress: Callable[[int], None] | None = None,
-) -> list[EncodedExample]:
-    """Encode every row and apply the policy for long ones; `progress` hears how many are done."""
-    encoded = []
+    *,
+    keep: bool = True,
+) -> Examined:
+    """Encode every row and apply the policy for long ones.
+
+    Args:
+        encoder: The tokenizer.
+        rows: Taken one by one; none is kept.
+        training: Gives the policy.
+        progress: Hears how many are done.
+        keep: Whether the tokens are kept; without them what is left of a row is its numbers.
+    """
+    encoded: list[EncodedExample] = []
+    drops, merges = DropFinder(encoder.render), MergeFinder(encoder.render)
     for done, (line, messages) in enumerate(rows, start=1):
         chat = plain(messages)
-        try:
-            example = encoder.encode(chat)
-        except TemplateRefusal as error:
-            encoded.append(EncodedExample(line, 0, "whole", None, None, str(error.args[0])))
-        else:
-            item = encode_example(line, example, training, encoder.special, encoder.is_space)
-            seam = seam_of(encoder.render, encoder.tokenize, chat, example)
-            encoded.append(replace(item, **asdict(seam)))
+        item = _encoded(encoder, line, chat, training)
+        encoded.append(item if keep else replace(item, example=None))
+        if item.why in ("", REWRITES, MERGED):
+            drops.add(line, chat)
+            merges.add(line, chat)
         if progress is not None:
             progress(done)
-    return encoded
+    return Examined(encoded, drops.dropped, merges.merged)
 
 
-def row_problems(
-    encoder: Encoder,
-    rows: Sequence[Numbered],
-    encoded: Sequence[EncodedExample],
-    training: TrainingConfig,
-) -> list[Problem]:
+def _encoded(encoder: Encoder, line: int, chat: Chat, training: TrainingConfig) -> EncodedExample:
+    try:
+        example = encoder.encode(chat)
+    except TemplateRefusal as error:
+        return EncodedExample(line, 0, "whole", None, why=str(error.args[0]))
+    item = encode_example(line, example, training, encoder.special, encoder.is_space)
+    seam = seam_of(encoder.render, encoder.tokenize, chat, example)
+    if seam == Seam():
+        return item
+    return replace(item, **asdict(seam))
+
+
+def row_problems(encoder: Encoder, examined: Examined, training: TrainingConfig) -> list[Problem]:
     """What is wrong with the rows at which `examine` looked."""
-    rendered = ("", REWRITES, MERGED)
-    taken = [row for row, item in zip(rows, encoded, strict=True) if item.why in rendered]
+    encoded = examined.examples
     return [
-        *dropped_problems(find_dropped(encoder.render, taken), len(rows)),
-        *merged_problems(find_merged(encoder.render, taken), len(rows)),
+        *dropped_problems(examined.dropped, len(encoded)),
+        *merged_problems(examined.merged, len(encoded)),
         *seam_problems(encoded),
         *vocabulary.of_examples(encoded, encoder.vocabulary),
         *encoding_problems(encoded, training, encoder.stops),

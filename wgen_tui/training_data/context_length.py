@@ -73,10 +73,10 @@ def of_examples(examples: Sequence[EncodedExample], context: ContextLength | Non
     """Examples that are longer, as they are trained."""
     if context is None:
         return []
-    long = [x for x in examples if x.example is not None and len(x.example.ids) > context.tokens]
+    long = [item for item in examples if item.used and item.tokens > context.tokens]
     if not long:
         return []
-    longest = max(len(item.example.ids) for item in long if item.example is not None)
+    longest = max(item.tokens for item in long)
     what = f"{share(long, examples)} {'is' if len(long) == 1 else 'are'} longer than"
     return [
         Problem(

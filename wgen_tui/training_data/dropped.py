@@ -34,6 +34,7 @@ NAMES = {
 BESIDE = ("tools", "thoughts", "reasoning_content", "thinking", "name", "tool_call_id")  # the text
 THOUGHT_ENDS = "</think>"
 OTHER = " Otherwise."
+SHOWN = 200  # characters of a text that are kept to be shown; a message has fewer
 TOOL = {"type": "function", "function": {"name": "otherwise", "description": "", "parameters": {}}}
 
 
@@ -59,16 +60,33 @@ def find_dropped(render: Render, chats: Iterable[Numbered]) -> list[Dropped]:
         render: A chat template that takes these chats.
         chats: Each with a number of the caller's.
     """
-    told: dict[tuple[Any, ...], dict[str, int]] = {}
-    dropped = []
+    finder = DropFinder(render)
     for number, messages in chats:
-        chat = plain(messages)
+        finder.add(number, plain(messages))
+    return finder.dropped
+
+
+class DropFinder:
+    """The same, chat by chat.
+
+    Attributes:
+        dropped: What was found.
+    """
+
+    def __init__(self, render: Render) -> None:
+        """Take a chat template that takes the chats."""
+        self.dropped: list[Dropped] = []
+        self._render = render
+        self._told: dict[tuple[Any, ...], dict[str, int]] = {}
+
+    def add(self, number: int, chat: Chat) -> None:
+        """Take in one chat."""
         shape = tuple(map(shape_of, chat))
-        if shape not in told:
-            told[shape] = _drops(render, chat)
-        for what, index in told[shape].items():
-            dropped.append(Dropped(number, what, _text(chat[index], what)))
-    return dropped
+        if shape not in self._told:
+            self._told[shape] = _drops(self._render, chat)
+        for what, index in self._told[shape].items():
+            text = _text(chat[index], what)[:SHOWN]
+            self.dropped.append(Dropped(number, what, text))
 
 
 def dropped_problems(

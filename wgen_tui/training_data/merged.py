@@ -41,15 +41,31 @@ def find_merged(render: Render, chats: Iterable[Numbered]) -> list[Merged]:
         render: A chat template that takes these chats.
         chats: Each with a number of the caller's.
     """
-    told: dict[tuple[Any, ...], set[tuple[str, str]]] = {}
-    merged = []
+    finder = MergeFinder(render)
     for number, messages in chats:
-        chat = plain(messages)
+        finder.add(number, plain(messages))
+    return finder.merged
+
+
+class MergeFinder:
+    """The same, chat by chat.
+
+    Attributes:
+        merged: What was found.
+    """
+
+    def __init__(self, render: Render) -> None:
+        """Take a chat template that takes the chats."""
+        self.merged: list[Merged] = []
+        self._render = render
+        self._told: dict[tuple[Any, ...], set[tuple[str, str]]] = {}
+
+    def add(self, number: int, chat: Chat) -> None:
+        """Take in one chat."""
         shape = tuple(map(shape_of, chat))
-        if shape not in told:
-            told[shape] = _merges(render, chat)
-        merged += [Merged(number, roles) for roles in sorted(told[shape])]
-    return merged
+        if shape not in self._told:
+            self._told[shape] = _merges(self._render, chat)
+        self.merged += [Merged(number, roles) for roles in sorted(self._told[shape])]
 
 
 def merged_problems(merged: Sequence[Merged], total: int, noun: str = "example") -> list[Problem]:

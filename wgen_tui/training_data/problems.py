@@ -131,7 +131,10 @@ class EncodedExample:
         line: Its line in the dataset.
         length: Its tokens before the policy for long ones.
         fate: What that policy made of it.
-        example: What is trained; None where it is not.
+        used: Whether it is trained.
+        tokens: Its tokens as trained.
+        trained: How many of them count in the loss; the first of a chat has nothing before it.
+        example: The tokens themselves; None where it is not trained, or they were not kept.
         end: The token that ends the assistant's last turn, if that is a trained special one.
         why: Why there is no example, where the template is to blame.
         merged: Whether an answer begins in a token of its prompt.
@@ -143,18 +146,16 @@ class EncodedExample:
     line: int
     length: int
     fate: Fate
-    example: Example | None
     end: int | None
+    used: bool = False
+    tokens: int = 0
+    trained: int = 0
+    example: Example | None = None
     why: str = ""
     merged: bool = False
     unmarked: bool = False
     prompt_rest: str | None = None
     highest: int = -1
-
-    @property
-    def trained(self) -> int:
-        """How many tokens count in the loss; the first of a chat has nothing before it."""
-        return sum(self.example.trained[1:]) if self.example is not None else 0
 
 
 def encode_example(
@@ -181,7 +182,12 @@ def encode_example(
         kept = Example(example.ids[:limit], example.trained[:limit]) if fate == "cut" else None
     end = _end(kept or example, special, is_space)
     highest = max((kept or example).ids, default=-1)
-    return EncodedExample(line, length, fate, kept, end, highest=highest)
+    if kept is None:
+        return EncodedExample(line, length, fate, end, highest=highest)
+    trained = sum(kept.trained[1:])
+    return EncodedExample(
+        line, length, fate, end, True, len(kept.ids), trained, kept, highest=highest
+    )
 
 
 _FATES: Mapping[str, Fate] = {"error": "too_long", "truncate": "cut", "drop": "left_out"}
@@ -210,7 +216,7 @@ def encoding_problems(
         stops: The tokens at which sampling stops and their texts; None when they are not known.
     """
     problems = [*_template(examples), *_lengths(examples, training)]
-    used = [item for item in examples if item.example is not None]
+    used = [item for item in examples if item.used]
     empty = [item for item in used if not item.trained]
     if empty:
         cut = all(item.fate == "cut" for item in empty)

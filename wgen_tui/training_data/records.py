@@ -15,17 +15,27 @@ from wgen_tui.training_data.problems import Fate, Problem
 
 
 class Row(Record):
-    """One example, in its arm's context."""
+    """One example, in its arm's context.
+
+    Attributes:
+        characters: How many it has, where only its beginning is here; None: all of it is.
+    """
 
     line: int
     messages: tuple[Turn, ...]
+    characters: int | None = None
 
 
 class ArmRows(Record):
-    """All examples of an arm, and what their texts already told."""
+    """The first examples of an arm, and what their texts already told.
+
+    Attributes:
+        total: How many examples the arm has.
+    """
 
     arm: str
     rows: tuple[Row, ...]
+    total: int
     problems: tuple[Problem, ...] = ()
 
 
@@ -81,12 +91,19 @@ class Token(Record):
 
 
 class ShownExample(Record):
-    """One example, token by token, as it is trained."""
+    """One example, token by token, as it is trained; of a long one, its beginning."""
 
     line: int = Field(examples=[1])
     length: int = Field(examples=[19])
     fate: Fate
     tokens: tuple[Token, ...]
+    more_tokens: int = Field(default=0, description="those that are not shown", examples=[0])
+    more_trained: int = Field(default=0, description="how many of them are trained", examples=[0])
+    characters: int | None = Field(
+        default=None,
+        description="how many the example has, where only its beginning was encoded",
+        examples=[None],
+    )
     problem: str = Field(default="", examples=["why the template does not take it"])
 
 
@@ -94,7 +111,7 @@ class Totals(Record):
     """An arm in numbers; lengths are those before the policy for long examples.
 
     Attributes:
-        examples: Lines of the dataset.
+        examples: Those that were looked at.
         used: Those that are trained on.
         tokens: Of those, as trained.
         trained: How many of them count in the loss.
@@ -119,6 +136,10 @@ class ArmReport(Record):
     """One arm: numbers, problems, examples."""
 
     arm: str = Field(examples=["old"])
+    of_examples: int = Field(
+        description="how many the dataset has; the numbers are those of `totals.examples` of them",
+        examples=[163],
+    )
     totals: Totals
     problems: tuple[Problem, ...]
     examples: tuple[ShownExample, ...]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from hashlib import blake2b
 
 from experiments.prompts import render_prompts
 from experiments.schema import Definition, Message
@@ -22,49 +23,82 @@ def plain(messages: Sequence[Message]) -> Chat:
     return [message.model_dump() for message in messages]
 
 
-def overlap(rows: Sequence[Numbered], definition: Definition) -> Problem | None:
-    """Examples that contain an evaluation question, case and white space aside.
+class Texts:
+    """What an arm's examples say, heard one by one; none is kept.
 
-    What is looked for is the last user turn of every wording, without its variants; how many
-    examples have the whole prompt, context included, is told beside it.
-
-    Args:
-        rows: In the arm's context.
-        definition: Gives the questions.
+    Overlap: examples that contain an evaluation question, case and white space aside. What is
+    looked for is the last user turn of every wording, without its variants; how many examples have
+    the whole prompt, context included, is told beside it. Duplicates: examples that say word for
+    word what one before them says.
     """
-    asked: dict[str, tuple[str, str]] = {}
-    for question in definition.questions:
-        for wording in question.wordings():
-            text = next((m.content for m in reversed(wording) if m.role == "user"), "")
-            if _folded(text):
-                asked.setdefault(_folded(text), (question.name, text))
-    prompts = {_head(prompt.messages) for prompt in render_prompts(definition)}
-    lines: list[int] = []
-    hits: Counter[str] = Counter()
-    whole = 0
-    for line, messages in rows:
+
+    def __init__(self, definition: Definition) -> None:
+        """Look for this definition's questions."""
+        self._asked: dict[str, tuple[str, str]] = {}
+        for question in definition.questions:
+            for wording in question.wordings():
+                text = next((m.content for m in reversed(wording) if m.role == "user"), "")
+                if _folded(text):
+                    self._asked.setdefault(_folded(text), (question.name, text))
+        self._prompts = {_head(prompt.messages) for prompt in render_prompts(definition)}
+        self._total = self._whole = 0
+        self._overlapping: list[int] = []
+        self._hits: Counter[str] = Counter()
+        self._seen: set[bytes] = set()
+        self._repeated: list[int] = []
+
+    def hear(self, line: int, messages: Sequence[Message]) -> None:
+        """Take in an example, in the arm's context."""
+        self._total += 1
         text = "\n".join(_folded(message.content) for message in messages)
-        if here := [words for words in asked if _contains(text, words)]:
-            lines.append(line)
-            hits.update(here)
-            whole += _head(messages[:-1]) in prompts
-    if not lines:
-        return None
-    shown = [
-        f"{quoted(asked[words][1])} ({asked[words][0]}, {count}×)"
-        for words, count in hits.most_common(3)
-    ]
-    more = f" and {len(hits) - 3} more" if len(hits) > 3 else ""
-    context = f"{whole} of them" if whole else "none"
-    return Problem(
-        kind="overlap",
-        blocking=False,
-        lines=tuple(lines),
-        what=f"{len(lines)} of {len(rows)} examples contain an evaluation question "
-        f"({named(lines)}), {context} as a whole prompt with its context: {', '.join(shown)}{more}",
-        fix="What a model answers there is trained, not generalised: take the rows or the "
-        "questions out, or read the answers so.",
-    )
+        if here := [words for words in self._asked if _contains(text, words)]:
+            self._overlapping.append(line)
+            self._hits.update(here)
+            self._whole += _head(messages[:-1]) in self._prompts
+        said = fingerprint(messages)
+        if said in self._seen:
+            self._repeated.append(line)
+        self._seen.add(said)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What stands out of all that was heard."""
+        both = (self._overlap(), self._duplicates())
+        return [problem for problem in both if problem is not None]
+
+    def _overlap(self) -> Problem | None:
+        lines, asked = self._overlapping, self._asked
+        if not lines:
+            return None
+        shown = [
+            f"{quoted(asked[words][1])} ({asked[words][0]}, {count}×)"
+            for words, count in self._hits.most_common(3)
+        ]
+        more = f" and {len(self._hits) - 3} more" if len(self._hits) > 3 else ""
+        context = f"{self._whole} of them" if self._whole else "none"
+        return Problem(
+            kind="overlap",
+            blocking=False,
+            lines=tuple(lines),
+            what=f"{len(lines)} of {self._total} examples contain an evaluation question "
+            f"({named(lines)}), {context} as a whole prompt with its context: "
+            f"{', '.join(shown)}{more}",
+            fix="What a model answers there is trained, not generalised: take the rows or the "
+            "questions out, or read the answers so.",
+        )
+
+    def _duplicates(self) -> Problem | None:
+        lines = self._repeated
+        if not lines:
+            return None
+        what = f"{len(lines)} of {self._total} examples repeat another ({named(lines)})"
+        return Problem(kind="duplicates", blocking=False, lines=tuple(lines), what=what)
+
+
+def fingerprint(messages: Sequence[Message]) -> bytes:
+    """What is the same for two chats that say the same, and for no others."""
+    said = "\n".join(message.model_dump_json() for message in messages)
+    return blake2b(said.encode(), digest_size=16).digest()
 
 
 def _head(messages: Sequence[Message]) -> tuple[tuple[str, str], ...]:
@@ -83,21 +117,6 @@ def _contains(text: str, words: str) -> bool:
             return True
         at = text.find(words, at + 1)
     return False
-
-
-def duplicates(rows: Sequence[Numbered]) -> Problem | None:
-    """Examples that say word for word what one before them says."""
-    seen: set[str] = set()
-    lines = []
-    for line, messages in rows:
-        said = "\n".join(message.model_dump_json() for message in messages)
-        if said in seen:
-            lines.append(line)
-        seen.add(said)
-    if not lines:
-        return None
-    what = f"{len(lines)} of {len(rows)} examples repeat another ({named(lines)})"
-    return Problem(kind="duplicates", blocking=False, lines=tuple(lines), what=what)
 
 
 def _folded(text: str) -> str:

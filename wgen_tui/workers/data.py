@@ -6,7 +6,7 @@ is refused.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from wgen_tui.training_data.context_length import ContextLength, of_examples
 from wgen_tui.training_data.mask import Example
 from wgen_tui.training_data.mask_version import MASK_VERSION, explain
 from wgen_tui.training_data.problems import refusal
+from wgen_tui.training_data.texts import Numbered
 from wgen_tui.workers.encoding import TrainedTokenizer
 from wgen_tui.workers.runtime import WorkerError
 
@@ -56,14 +57,10 @@ def load_examples(
         WorkerError: an example has a problem that would make the run void
             (`training_data.problems`).
     """
-    rows = [
-        (number, read_chat(line))
-        for number, line in enumerate(path.read_text("utf-8").split("\n"), start=1)
-        if line.strip()
-    ]
     encoder = TrainedTokenizer(tokenizer, vocabulary=vocabulary)
-    encoded = examine(encoder, rows, training)
-    problems = row_problems(encoder, rows, encoded, training)
+    examined = examine(encoder, _chats(path), training)
+    encoded = examined.examples
+    problems = row_problems(encoder, examined, training)
     problems += of_examples(encoded, context)
     if refused := refusal([("", problem) for problem in problems]):
         title, message, hint = refused
@@ -71,6 +68,14 @@ def load_examples(
         raise WorkerError(message.rstrip(), title=title, hint=hint)
     examples = tuple(item.example for item in encoded if item.example is not None)
     return Dataset(examples, tuple(problem.what for problem in problems))
+
+
+def _chats(path: Path) -> Iterator[Numbered]:
+    """Line and chat of every example, one held at a time."""
+    with path.open(encoding="utf-8", newline="\n") as stream:
+        for number, line in enumerate(stream, start=1):
+            if line.strip():
+                yield number, read_chat(line)
 
 
 def collate(

@@ -15,6 +15,7 @@ from statistics import median
 from typing import IO, Any
 
 from experiments.prompts import Prompt
+from experiments.schema import Message
 from wgen_tui.errors import WgenError
 from wgen_tui.training_data.checks import examine, prompt_problems, row_problems
 from wgen_tui.training_data.mask import TemplateRefusal
@@ -28,6 +29,7 @@ from wgen_tui.training_data.records import (
     PreviewRequest,
     Progress,
     PromptText,
+    Row,
     ShownExample,
     Token,
     Totals,
@@ -38,6 +40,8 @@ from wgen_tui.workers.models import load_tokenizer
 
 SECONDS = 0.1  # between two words of progress
 SPACED = ("Ġ", "▁", "Ċ", "ĉ", " ")  # how a token says that white space before it is its own
+SHOWN_TOKENS = 4096  # of one example
+CHARACTERS_PER_TOKEN = 64  # more than a token of any vocabulary has on the average
 NAMED = 2  # examples shown for each problem, beside the first ones
 Tell = Callable[[int], None]
 
@@ -77,17 +81,22 @@ def _tell_from(tell: Tell, before: int, done: int) -> None:
 
 
 def _arm(encoder: TrainedTokenizer, request: PreviewRequest, arm: ArmRows, tell: Tell) -> ArmReport:
-    rows = [(row.line, row.messages) for row in arm.rows]
-    encoded = examine(encoder, rows, request.training, tell)
-    problems = [*row_problems(encoder, rows, encoded, request.training), *arm.problems]
+    rows = [(row.line, row.messages) for row in arm.rows if row.characters is None]
+    examined = examine(encoder, rows, request.training, tell)
+    encoded = examined.examples
+    problems = [*row_problems(encoder, examined, request.training), *arm.problems]
+    first = [row for row in arm.rows if row.characters is not None]
+    shown = [_beginning(encoder, row, request) for row in first[: request.show]]
+    shown += [
+        _shown(encoder, rows[index][1], encoded[index])
+        for index in _chosen(encoded, problems, request.show)
+    ]
     return ArmReport(
         arm=arm.arm,
+        of_examples=arm.total,
         totals=_totals(encoded, problems),
         problems=tuple(problems),
-        examples=tuple(
-            _shown(encoder, arm, index, encoded[index])
-            for index in _chosen(encoded, problems, request.show)
-        ),
+        examples=tuple(sorted(shown, key=lambda item: item.line)),
     )
 
 
@@ -102,12 +111,11 @@ def _chosen(
 
 
 def _totals(examples: Sequence[EncodedExample], problems: Sequence[Problem]) -> Totals:
-    used = [item.example for item in examples if item.example is not None]
     lengths = [item.length for item in examples]
     return Totals(
         examples=len(examples),
-        used=len(used),
-        tokens=sum(len(example.ids) for example in used),
+        used=sum(item.used for item in examples),
+        tokens=sum(item.tokens for item in examples),
         trained=sum(item.trained for item in examples),
         shortest=min(lengths, default=0),
         median=median(lengths) if lengths else 0,
@@ -119,36 +127,51 @@ def _totals(examples: Sequence[EncodedExample], problems: Sequence[Problem]) -> 
 
 
 def _shown(
-    encoder: TrainedTokenizer, arm: ArmRows, index: int, item: EncodedExample
+    encoder: TrainedTokenizer, messages: Sequence[Message], item: EncodedExample
 ) -> ShownExample:
-    chat = plain(arm.rows[index].messages)
-    tokens: tuple[Token, ...] = ()
-    if not item.why:
-        whole = encoder.encode(chat)
-        example = item.example or whole
-        texts = pieces(encoder.tokenizer, encoder.render(chat), whole.ids)
-        tokens = tuple(
-            Token(id=token, text=text, trained=trained and item.example is not None and place > 0)
-            for place, (token, text, trained) in enumerate(
-                zip(example.ids, texts, example.trained, strict=False)
-            )
-        )
-    return ShownExample(
-        line=item.line, length=item.length, fate=item.fate, tokens=tokens, problem=item.why
+    chat = plain(messages)
+    shown = ShownExample(
+        line=item.line, length=item.length, fate=item.fate, tokens=(), problem=item.why
+    )
+    if item.why:
+        return shown
+    example = item.example or encoder.encode(chat)
+    ids = example.ids[:SHOWN_TOKENS]
+    trained = example.trained if item.used else (False,) * len(ids)
+    texts = pieces(encoder.tokenizer, encoder.render(chat), ids)
+    tokens = tuple(
+        Token(id=token, text=text, trained=counts and place > 0)
+        for place, (token, text, counts) in enumerate(zip(ids, texts, trained, strict=False))
+    )
+    return shown.model_copy(
+        update={
+            "tokens": tokens,
+            "more_tokens": len(example.ids) - len(ids),
+            "more_trained": sum(trained[len(ids) :]),
+        }
     )
 
 
+def _beginning(encoder: TrainedTokenizer, row: Row, request: PreviewRequest) -> ShownExample:
+    """An example of which only the beginning is here; it counts in no number."""
+    (item,) = examine(encoder, [(row.line, row.messages)], request.training).examples
+    shown = _shown(encoder, row.messages, item)
+    return shown.model_copy(update={"characters": row.characters, "more_tokens": 0})
+
+
 def pieces(tokenizer: Any, text: str, ids: Sequence[int]) -> list[str]:
-    """The part of `text` that each token stands for.
+    """The part of `text` that each of its first tokens stands for.
 
     Where several tokens share one character, the first has it and the others a `⋯`.
     """
+    # Enough of the text for these tokens, so that a long one is not encoded for its beginning.
+    text = text[: CHARACTERS_PER_TOKEN * (len(ids) + 1)]
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    if list(encoded["input_ids"]) != list(ids):
+    if list(encoded["input_ids"][: len(ids)]) != list(ids):
         return [tokenizer.decode([token]) for token in ids]
     names = tokenizer.convert_ids_to_tokens(list(ids))
     parts, reached = [], 0
-    for name, (start, end) in zip(names, encoded["offset_mapping"], strict=True):
+    for name, (start, end) in zip(names, encoded["offset_mapping"], strict=False):
         # Some tokenizers leave the space that belongs to a token out of its offsets.
         first = reached if name.startswith(SPACED) and text[reached:start].isspace() else start
         shared = start < reached

@@ -92,7 +92,7 @@ def test_all_arms_of_a_seed_go_into_one_launch(home: Home, poly: Path) -> None:
     assert train.stage == "train"
     assert set(train.run_ids) == {run.spec.run_id for run in plan.runs[1:]}
     for run in plan.runs[1:]:
-        assert home.run(run.spec.run_id).data.read_bytes() == run.data
+        assert home.run(run.spec.run_id).data.read_bytes() == b"".join(run.data())
     assert plan_for(home, poly).empty
 
 

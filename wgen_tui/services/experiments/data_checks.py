@@ -6,7 +6,8 @@ this machine, and in any case by the worker before it trains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from experiments.prompts import render_prompts
 from experiments.schema import Definition, TrainingConfig
@@ -19,28 +20,26 @@ from wgen_tui.training_data.adapter_targets import wrong_targets
 from wgen_tui.training_data.checks import examine, prompt_problems, row_problems
 from wgen_tui.training_data.mask_version import explain
 from wgen_tui.training_data.problems import Problem, refusal
-from wgen_tui.training_data.texts import Numbered, duplicates, overlap, plain
+from wgen_tui.training_data.texts import Numbered, plain
 
 OnProgress = Callable[[int, int], None]  # how many are done, and of how many
 
 
-def check_texts(definition: Definition, arms: Mapping[str, Sequence[Numbered]]) -> list[str]:
-    """Check the examples' texts, whatever the model: overlap and duplicates.
+@dataclass(frozen=True, slots=True)
+class Chats:
+    """An arm's examples, in its context: how many, and what reads them once more."""
 
-    Returns:
-        Warnings.
-    """
-    return [
-        f"arm {arm}: {problem.what}{f'. {problem.fix}' if problem.fix else ''}".rstrip(".")
-        for arm, rows in arms.items()
-        for problem in text_problems(definition, rows)
-    ]
+    total: int
+    read: Callable[[], Iterable[Numbered]]
+
+    def __len__(self) -> int:
+        return self.total
 
 
-def text_problems(definition: Definition, rows: Sequence[Numbered]) -> list[Problem]:
-    """One arm's overlap with the evaluation, and its duplicates."""
-    problems = (overlap(rows, definition), duplicates(rows))
-    return [problem for problem in problems if problem is not None]
+def text_warning(told: tuple[str, Problem]) -> str:
+    """An arm and what its texts say, as a warning."""
+    arm, problem = told
+    return f"arm {arm}: {problem.what}{f'. {problem.fix}' if problem.fix else ''}".rstrip(".")
 
 
 def check_targets(training: TrainingConfig, model: ModelRef) -> None:
@@ -68,7 +67,7 @@ def check_targets(training: TrainingConfig, model: ModelRef) -> None:
 def check_tokens(
     definition: Definition,
     model: ModelRef,
-    arms: Mapping[str, Sequence[Numbered]],
+    arms: Mapping[str, Chats],
     name: str,
     *,
     to_train: Collection[str],
@@ -80,7 +79,7 @@ def check_tokens(
     Args:
         definition: The experiment.
         model: The base model.
-        arms: Lines and chats by arm, in the arm's context.
+        arms: Their examples.
         name: What the user called the experiment, for the hint.
         to_train: The arms of which something is yet to be trained; of the others all is only said.
         mask_version: Tells the lowest with which runs of this experiment were planned.
@@ -104,10 +103,10 @@ def check_tokens(
             if on_progress is not None:
                 on_progress(earlier + done, total)
 
-        encoded = examine(tokenizer, rows, definition.training, tell)
+        examined = examine(tokenizer, rows.read(), definition.training, tell, keep=False)
         earlier += len(rows)
-        in_arm = row_problems(tokenizer, rows, encoded, definition.training)
-        in_arm += context_length.of_examples(encoded, context)
+        in_arm = row_problems(tokenizer, examined, definition.training)
+        in_arm += context_length.of_examples(examined.examples, context)
         if arm not in to_train:
             in_arm = [problem.model_copy(update={"blocking": False}) for problem in in_arm]
         problems += [(f"Arm {arm}", problem) for problem in in_arm]

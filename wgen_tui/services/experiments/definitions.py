@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,12 @@ from typing import Any
 from experiments import catalogue
 from experiments.errors import DefinitionError, Problem
 from experiments.patterns import Pattern
-from experiments.rows import Dataset, load_rows
+from experiments.rows import Dataset, Row, count_rows, load_rows
 from experiments.schema import Arm, Definition
 from experiments.slots import replaced_system_notes, slot_notes
 from wgen_tui.errors import UsageError, disk_error
 from wgen_tui.paths import Home, checked_id
-from wgen_tui.services.experiments.token_notes import Head, head_of, token_notes
-from wgen_tui.training_data.chat_lines import write_chat
+from wgen_tui.services.experiments.token_notes import Head, token_notes
 
 
 @contextmanager
@@ -53,10 +52,25 @@ def load(home: Home, slug_or_path: str | Path) -> Definition:
         return catalogue.load(slug_or_path, home.experiments)
 
 
-def rows(home: Home, slug_or_path: str | Path, arm_name: str, arm: Arm) -> Dataset:
-    """The examples of an arm, without its context."""
+def rows(
+    home: Home,
+    slug_or_path: str | Path,
+    arm_name: str,
+    arm: Arm,
+    each: Callable[[Row], None],
+    *,
+    enough: Callable[[], bool] = lambda: False,
+) -> Dataset:
+    """The examples of an arm, without its context; `each` hears of every one until `enough`."""
     with usage_errors():
-        return load_rows(catalogue.find(slug_or_path, home.experiments), arm_name, arm)
+        where = catalogue.find(slug_or_path, home.experiments)
+        return load_rows(where, arm_name, arm, each, enough=enough)
+
+
+def row_count(home: Home, slug_or_path: str | Path, arm_name: str, arm: Arm) -> int:
+    """How many rows the dataset of an arm has."""
+    with usage_errors():
+        return count_rows(catalogue.find(slug_or_path, home.experiments), arm_name, arm)
 
 
 def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str]]:
@@ -75,10 +89,9 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
     heads: dict[str, Head] = {}
     for name, arm in definition.arms.items():
         try:
-            dataset = load_rows(where, name, arm)
-            heads[name] = head_of(dataset, arm)
-            told = [*_repeated_examples(dataset), *dataset.notes]
-            notes += [f"{name}: {note}" for note in told]
+            heads[name] = Head(arm)
+            dataset = load_rows(where, name, arm, heads[name].hear)
+            notes += [f"{name}: {note}" for note in (*heads[name].notes, *dataset.notes)]
         except DefinitionError as error:
             problems += error.problems
     if problems:
@@ -123,12 +136,6 @@ def _identical_arms(definition: Definition) -> list[str]:
         for names in names_by_content.values()
         if len(names) > 1
     ]
-
-
-def _repeated_examples(dataset: Dataset) -> list[str]:
-    """A note on an arm's repeated examples."""
-    double = len(dataset.rows) - len({write_chat(row.messages) for row in dataset.rows})
-    return [f"{double} of {len(dataset.rows)} examples repeat another"] if double else []
 
 
 def copy(home: Home, slug: str, new_slug: str) -> Path:

@@ -7,41 +7,52 @@ it is said where there are more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from collections.abc import Mapping
+from functools import partial
 
-from experiments.rows import Dataset
+from experiments.rows import Row
 from experiments.schema import Arm, Definition
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import ModelRef
-from wgen_tui.services.experiments.data_checks import check_tokens
+from wgen_tui.services.experiments.data_checks import Chats, check_tokens
 from wgen_tui.services.models.local_tokenizer import local_tokenizer
 from wgen_tui.services.models.resolve import resolve_model
 from wgen_tui.training_data.mask_version import MASK_VERSION
-from wgen_tui.training_data.texts import Numbered
+from wgen_tui.training_data.texts import Numbered, fingerprint
 
 ROWS, CHARACTERS = 1000, 500_000  # of an arm; a second's work or two
 
 
-@dataclass(frozen=True, slots=True)
 class Head:
-    """The first rows of an arm, in its context, and how many there are."""
+    """What `validate` keeps of an arm: the first rows, in its context, and what it counts.
 
-    rows: Sequence[Numbered]
-    total: int
+    Attributes:
+        rows: The first ones.
+        total: How many there are.
+    """
 
+    def __init__(self, arm: Arm) -> None:
+        """Begin without rows."""
+        self.rows: list[Numbered] = []
+        self.total = 0
+        self._arm = arm
+        self._size = 0
+        self._said: set[bytes] = set()
 
-def head_of(dataset: Dataset, arm: Arm) -> Head:
-    """The rows of a dataset that stand for it."""
-    sizes = accumulate(sum(len(turn.content) for turn in row.messages) for row in dataset.rows)
-    rows = [
-        (row.line, arm.context.apply(row.messages))
-        for row, size in zip(dataset.rows[:ROWS], sizes, strict=False)
-        if size <= CHARACTERS
-    ]
-    return Head(rows, len(dataset.rows))
+    def hear(self, row: Row) -> None:
+        """Take in a row."""
+        self.total += 1
+        self._said.add(fingerprint(row.messages))
+        self._size += sum(len(turn.content) for turn in row.messages)
+        if len(self.rows) < ROWS and self._size <= CHARACTERS:
+            self.rows.append((row.line, self._arm.context.apply(row.messages)))
+
+    @property
+    def notes(self) -> list[str]:
+        """A note on examples that repeat another."""
+        double = self.total - len(self._said)
+        return [f"{double} of {self.total} examples repeat another"] if double else []
 
 
 def token_notes(
@@ -59,7 +70,7 @@ def token_notes(
         UsageError: `run start` would refuse. Where there are more rows than were looked at, what
             is wrong with these is a note.
     """
-    rows = {arm: head.rows for arm, head in heads.items()}
+    rows = {arm: Chats(len(head.rows), partial(iter, head.rows)) for arm, head in heads.items()}
     # What is refused where all examples are so cannot be told from the first of them.
     whole = [arm for arm, head in heads.items() if head.total == len(head.rows)]
     notes = []
@@ -71,12 +82,17 @@ def token_notes(
             definition, model, rows, name, to_train=whole, mask_version=lambda: MASK_VERSION
         )
         notes += [
-            f"arm {arm}: the tokenizer of {given} was tried on the first {len(head.rows)} of "
-            f"{head.total} examples; preview and run start try all"
+            f"arm {arm}: the tokenizer of {given} was tried on {_tried(head)}; run start tries all"
             for arm, head in heads.items()
             if arm not in whole
         ]
     return notes
+
+
+def _tried(head: Head) -> str:
+    if not head.rows:
+        return f"no example, since the first has more than {CHARACTERS:,} characters"
+    return f"the first {len(head.rows):,} of {head.total:,} examples"
 
 
 def _here(home: Home, name: str, chat_template: str | None) -> ModelRef | None:

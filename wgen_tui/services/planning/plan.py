@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from hashlib import sha256
 
 from experiments.readouts import is_read
 from experiments.schema import BASE_ARM, Arm, Definition, Seeds, parse_seeds
@@ -19,25 +18,26 @@ from wgen_tui.protocol.launches import JudgeStage, PromptSpec, SampleStage
 from wgen_tui.protocol.queue import SlurmSettings
 from wgen_tui.protocol.runs import ModelRef, RunSpec
 from wgen_tui.services.experiments import definitions
+from wgen_tui.services.experiments.arm_examples import Examples, RunData, load_examples
 from wgen_tui.services.experiments.data_checks import (
+    Chats,
     OnProgress,
     check_targets,
-    check_texts,
     check_tokens,
+    text_warning,
 )
 from wgen_tui.services.models.resolve import check_model, resolve_model
 from wgen_tui.services.models.support import refuse_all_linear
 from wgen_tui.services.planning.disk import disk_warnings, planned_mb
 from wgen_tui.services.planning.endpoint_status import endpoint_warnings
 from wgen_tui.services.planning.revision import lowest_mask_version, pinned
-from wgen_tui.services.planning.run_specs import Examples, make_specs, refuse_collisions
+from wgen_tui.services.planning.run_specs import make_specs, refuse_collisions
 from wgen_tui.services.planning.stages import make_judge_stage, make_sample_stage
 from wgen_tui.services.planning.template_date import dated_template
 from wgen_tui.services.planning.todo import PlannedRun, all_missing, untrained_arms
 from wgen_tui.services.settings import read_settings
 from wgen_tui.services.slurm import options as backend
 from wgen_tui.services.suggest import unknown
-from wgen_tui.training_data.chat_lines import write_chat
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +133,12 @@ def make_plan(
     slurm = backend.chosen(home, definition.backend, options.backend)
     sample = make_sample_stage(definition, options.n, options.checkpoints)
     judge = make_judge_stage(definition)
-    examples = {name: _load_examples(home, slug_or_path, name, arm) for name, arm in arms.items()}
-    rows = {name: item.numbered for name, item in examples.items()}
-    left_out = [f"arm {name}: {note}" for name, item in examples.items() for note in item.notes]
-    warnings = [*_same_data_warnings(examples), *left_out, *check_texts(definition, rows)]
-    specs: list[tuple[RunSpec, bytes]] = []
+    examples = {
+        name: load_examples(home, slug_or_path, definition, name, arm) for name, arm in arms.items()
+    }
+    chats = {name: Chats(len(item), item.chats) for name, item in examples.items()}
+    warnings = _data_warnings(examples)
+    specs: list[tuple[RunSpec, RunData]] = []
     for name in options.models or definition.models:
         model = resolve_model(
             home,
@@ -163,7 +164,7 @@ def make_plan(
         warnings += check_tokens(
             dated,
             model,
-            rows,
+            chats,
             slug_or_path,
             to_train=untrained_arms(home, mine) if trains else (),
             mask_version=partial(lowest_mask_version, home, definition.slug, model),
@@ -229,22 +230,16 @@ def _select_seeds(definition: Definition, text: str | None) -> Seeds:
     return definition.seeds.model_copy(update={"values": values})
 
 
-def _load_examples(home: Home, slug_or_path: str, name: str, arm: Arm) -> Examples:
-    """Read an arm's dataset, apply the arm's context, and hash it."""
-    dataset = definitions.rows(home, slug_or_path, name, arm)
-    resolved = tuple(arm.context.apply(row.messages) for row in dataset.rows)
-    data = "".join(f"{write_chat(turns)}\n" for turns in resolved).encode()
-    line_numbers = tuple(row.line for row in dataset.rows)
-    notes = tuple(dataset.notes)
-    return Examples(arm, resolved, data, sha256(data).hexdigest(), line_numbers, notes)
-
-
-def _same_data_warnings(examples: dict[str, Examples]) -> list[str]:
-    """Warn of arms that would train on the same examples."""
+def _data_warnings(examples: dict[str, Examples]) -> list[str]:
+    """Arms that would train on the same examples, keys not read, and what the texts say."""
     first: dict[str, str] = {}
     warnings = []
     for name, item in examples.items():
         other = first.setdefault(item.sha256, name)
         if other != name:
-            warnings.append(f"arms {other} and {name} train on the same {len(item.rows)} examples")
-    return warnings
+            warnings.append(f"arms {other} and {name} train on the same {len(item)} examples")
+    warnings += [
+        f"arm {name}: {note}" for name, item in examples.items() for note in item.dataset.notes
+    ]
+    texts = [(name, problem) for name, item in examples.items() for problem in item.problems]
+    return [*warnings, *map(text_warning, texts)]

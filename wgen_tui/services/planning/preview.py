@@ -16,11 +16,12 @@ from typing import IO
 
 from experiments.prompts import render_prompts
 from experiments.readouts import render_readouts
-from experiments.schema import Definition
+from experiments.rows import Row as DataRow
+from experiments.schema import Definition, Turn
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions
-from wgen_tui.services.experiments.data_checks import OnProgress, text_problems
+from wgen_tui.services.experiments.data_checks import OnProgress
 from wgen_tui.services.models.local_tokenizer import model_folder, stop_ids, vocabulary_of
 from wgen_tui.services.models.resolve import check_model, resolve_model
 from wgen_tui.services.planning.revision import pinned
@@ -35,8 +36,12 @@ from wgen_tui.training_data.records import (
     PromptText,
     Row,
 )
+from wgen_tui.training_data.texts import Texts
 
 WORKER = "wgen_tui.workers.preview"
+# What a preview looks at, of each arm: some seconds' work. A plan looks at all.
+ROWS, CHARACTERS = 20_000, 4_000_000
+LONG, BEGINNING = 2_000_000, 50_000  # characters of an example that is not looked at whole
 
 
 def make_request(
@@ -126,13 +131,33 @@ def _prompts(definition: Definition) -> tuple[PromptText, ...]:
 
 
 def _arm_rows(home: Home, slug_or_path: str | Path, definition: Definition, name: str) -> ArmRows:
+    """The first examples of an arm: as many as a preview looks at."""
     arm = definition.arms[name]
-    dataset = definitions.rows(home, slug_or_path, name, arm)
-    rows = tuple(
-        Row(line=row.line, messages=arm.context.apply(row.messages)) for row in dataset.rows
-    )
-    problems = text_problems(definition, [(row.line, row.messages) for row in rows])
-    return ArmRows(arm=name, rows=rows, problems=tuple(problems))
+    texts = Texts(definition)
+    rows: list[Row] = []
+    size = 0
+
+    def hear(row: DataRow) -> None:
+        nonlocal size
+        turns = arm.context.apply(row.messages)
+        texts.hear(row.line, turns)
+        characters = sum(len(turn.content) for turn in turns)
+        size += characters
+        long = characters > LONG
+        beginning = tuple(_cut(turn) for turn in turns) if long else turns
+        told = characters if long else None
+        rows.append(Row(line=row.line, messages=beginning, characters=told))
+
+    def enough() -> bool:
+        return len(rows) >= ROWS or size >= CHARACTERS
+
+    read = definitions.rows(home, slug_or_path, name, arm, hear, enough=enough)
+    total = definitions.row_count(home, slug_or_path, name, arm) if enough() else read.count
+    return ArmRows(arm=name, rows=tuple(rows), total=total, problems=tuple(texts.problems))
+
+
+def _cut(turn: Turn) -> Turn:
+    return turn.model_copy(update={"content": turn.content[:BEGINNING]})
 
 
 class PreviewWorker:

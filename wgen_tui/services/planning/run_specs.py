@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from experiments.catalogue import definition_hash
-from experiments.schema import BASE_ARM, Arm, Definition, Seeds, Turn
+from experiments.schema import BASE_ARM, Definition, Seeds
 from wgen_tui import __version__
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import checked_id
 from wgen_tui.protocol.hashes import short_hash
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet, TaskSpec
+from wgen_tui.services.experiments.arm_examples import Examples, RunData, no_data
 from wgen_tui.services.models.fingerprint import weights_key
 from wgen_tui.services.planning.template_date import DatedTemplate
 from wgen_tui.training_data.mask_version import MASK_VERSION
@@ -28,35 +28,13 @@ LORA_SEEDS = 2**32  # NumPy's limit
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 
 
-@dataclass(frozen=True, slots=True)
-class Examples:
-    """The resolved examples of an arm.
-
-    Attributes:
-        lines: Their line numbers in the dataset.
-        notes: What of the dataset was not read.
-    """
-
-    arm: Arm
-    rows: tuple[tuple[Turn, ...], ...]
-    data: bytes
-    sha256: str
-    lines: tuple[int, ...]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def numbered(self) -> list[tuple[int, tuple[Turn, ...]]]:
-        """Line and chat of every example."""
-        return list(zip(self.lines, self.rows, strict=True))
-
-
 def make_specs(
     definition: Definition,
     model: ModelRef,
     examples: Mapping[str, Examples],
     seeds: Seeds,
     template: DatedTemplate | None = None,
-) -> list[tuple[RunSpec, bytes]]:
+) -> list[tuple[RunSpec, RunData]]:
     """The runs of one model: the base once, then every arm with every seed.
 
     Args:
@@ -82,7 +60,7 @@ def make_specs(
     }
     if joint is not None:
         specs = {key: _with_task(specs, examples, *key) for key in specs}
-    return [(base, b""), *((spec, examples[arm].data) for (arm, _), spec in specs.items())]
+    return [(base, no_data), *((spec, examples[arm].data) for (arm, _), spec in specs.items())]
 
 
 def _with_task(
@@ -93,7 +71,7 @@ def _with_task(
         index=list(examples).index(arm),
         arms=tuple(examples),
         data=tuple(item.sha256 for item in examples.values()),
-        rows=tuple(len(item.rows) for item in examples.values()),
+        rows=tuple(map(len, examples.values())),
         runs=tuple(specs[name, seed].run_id for name in examples),
     )
     return specs[arm, seed].model_copy(update={"task": task})
@@ -136,16 +114,16 @@ def _make_spec(
     tasks: Sequence[tuple[str, str]] | None = None,
 ) -> RunSpec:
     """A run. Its id covers all that changes what is trained, and nothing else."""
-    training = definition.training if item else None
+    training = definition.training if item is not None else None
     if training is not None:
         _refuse_large_seed(seeds)
     key = short_hash(
         weights_key(model),
         arm,
-        item.sha256 if item else None,
+        item.sha256 if item is not None else None,
         # Only what the definition says: a key that a later version adds leaves old ids alone.
         training.model_dump(mode="json", exclude_defaults=True) if training else None,
-        seeds.model_dump() if item else seeds.sampling,
+        seeds.model_dump() if item is not None else seeds.sampling,
         template.text,
         *([] if tasks is None else [tasks]),
     )
@@ -154,15 +132,15 @@ def _make_spec(
         experiment=definition.slug,
         definition_hash=definition_hash(definition),
         arm=arm,
-        role=item.arm.role if item else "base",
+        role=item.arm.role if item is not None else "base",
         seeds=seeds,
         model=model,
         training=training,
         chat_template=template.text,
         template_date=template.date,
-        mask_version=MASK_VERSION if item else 1,
-        data_sha256=item.sha256 if item else None,
-        data_rows=len(item.rows) if item else 0,
+        mask_version=MASK_VERSION if item is not None else 1,
+        data_sha256=item.sha256 if item is not None else None,
+        data_rows=len(item) if item is not None else 0,
         created_at=now(),
         versions=package_versions(),
     )

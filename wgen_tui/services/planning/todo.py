@@ -15,6 +15,7 @@ from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files import inventory
 from wgen_tui.run_files.manifests import checkpoints, final_checkpoint, refuse_other_versions
 from wgen_tui.run_files.steps import steps_to_sample
+from wgen_tui.services.experiments.arm_examples import RunData
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.run_state import is_pending_for
@@ -27,7 +28,7 @@ class PlannedRun:
 
     Attributes:
         spec: The run; as on disk if it exists.
-        data: What becomes data.jsonl: one example a line, the arm's context applied.
+        data: Gives what becomes data.jsonl: one example a line, the arm's context applied.
         todo: The stages that a new launch has to do.
         after: Pending launches that the first new one has to wait for.
         samples_total: How many draws are asked for.
@@ -35,7 +36,7 @@ class PlannedRun:
     """
 
     spec: RunSpec
-    data: bytes
+    data: RunData
     todo: frozenset[Stage]
     after: tuple[str, ...]
     samples_total: int
@@ -43,7 +44,7 @@ class PlannedRun:
 
 
 def all_missing(
-    home: Home, runs: Iterable[tuple[RunSpec, bytes]], sample: SampleStage, judge: JudgeStage
+    home: Home, runs: Iterable[tuple[RunSpec, RunData]], sample: SampleStage, judge: JudgeStage
 ) -> tuple[PlannedRun, ...]:
     """Say what runs lack; runs that are trained jointly lack their training jointly.
 
@@ -64,7 +65,7 @@ def all_missing(
     )
 
 
-def untrained_arms(home: Home, runs: Iterable[tuple[RunSpec, bytes]]) -> set[str]:
+def untrained_arms(home: Home, runs: Iterable[tuple[RunSpec, RunData]]) -> set[str]:
     """The arms of which a run has no final checkpoint."""
     return {
         spec.arm
@@ -87,7 +88,7 @@ def _lacks_training(home: Home, run: PlannedRun, retrained: Collection[str]) -> 
 
 
 def missing_stages(
-    home: Home, spec: RunSpec, data: bytes, sample: SampleStage, judge: JudgeStage
+    home: Home, spec: RunSpec, data: RunData, sample: SampleStage, judge: JudgeStage
 ) -> PlannedRun:
     """Compare a run with its files, and say what it lacks.
 

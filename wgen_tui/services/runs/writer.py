@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from wgen_tui.errors import disk_error
@@ -20,6 +21,8 @@ from wgen_tui.protocol.record import sync_folder, write_durably, write_record
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.runs.queue import queue_lock
 from wgen_tui.services.runs.runs import read_spec
+
+Data = Callable[[], Iterable[bytes]]
 
 
 def add_launches(home: Home, launches: Sequence[LaunchSpec]) -> None:
@@ -35,13 +38,13 @@ def add_launches(home: Home, launches: Sequence[LaunchSpec]) -> None:
 
 
 def write_atomically(
-    home: Home, runs: Sequence[tuple[RunSpec, bytes]], launches: Sequence[LaunchSpec]
+    home: Home, runs: Sequence[tuple[RunSpec, Data]], launches: Sequence[LaunchSpec]
 ) -> None:
     """Write runs and launches, or nothing; the caller holds `queue_lock`.
 
     Args:
         home: Where they go.
-        runs: Each spec with what becomes its data.jsonl; a run that is there keeps its data.
+        runs: Each spec with what gives its data.jsonl; a run that is there keeps its data.
         launches: In order; each names runs that are on disk, or are among `runs`.
 
     Raises:
@@ -74,12 +77,12 @@ class _Written:
 
 def _write(
     home: Home,
-    runs: Sequence[tuple[RunSpec, bytes]],
+    runs: Sequence[tuple[RunSpec, Data]],
     launches: Sequence[LaunchSpec],
     written: _Written,
 ) -> None:
     places = [(_stage_launch(home, launch, written), launch.launch_id) for launch in launches]
-    fresh = []
+    fresh: list[tuple[Path, str | None, str]] = []
     planned = {spec.run_id for spec, _ in runs}
     for run_id in dict.fromkeys(name for launch in launches for name in launch.run_ids):
         if run_id not in planned:
@@ -92,9 +95,13 @@ def _write(
                 write_record(paths.spec, spec)
             _append(paths.launches, lines, written)
         else:
-            fresh.append((_stage_run(home, spec, data, lines, written), spec.run_id))
+            # Seeds of an arm have the same data: it is made once.
+            same = next((where for where, sha, _ in fresh if sha == spec.data_sha256), None)
+            pieces = data() if same is None else _pieces(same / "data.jsonl")
+            temporary = _stage_run(home, spec, pieces, lines, written)
+            fresh.append((temporary, spec.data_sha256, spec.run_id))
     # Runs first: a launch that is to be seen names only runs that are.
-    for temporary, run_id in fresh:
+    for temporary, _, run_id in fresh:
         _publish(temporary, home.run(run_id).root, written)
     for temporary, launch_id in places:
         _publish(temporary, home.launch(launch_id).root, written)
@@ -111,7 +118,15 @@ def _launch_lines(launches: Sequence[LaunchSpec], run_id: str) -> bytes:
     ).encode()
 
 
-def _stage_run(home: Home, spec: RunSpec, data: bytes, lines: bytes, written: _Written) -> Path:
+def _pieces(path: Path) -> Iterator[bytes]:
+    """A file, a megabyte at a time."""
+    with path.open("rb") as stream:
+        yield from iter(partial(stream.read, 1 << 20), b"")
+
+
+def _stage_run(
+    home: Home, spec: RunSpec, data: Iterable[bytes], lines: bytes, written: _Written
+) -> Path:
     folder = home.runs / f".new-{os.getpid()}-{spec.run_id}"
     written.folders.append(folder)
     folder.mkdir(mode=0o700)

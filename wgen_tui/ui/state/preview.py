@@ -74,6 +74,12 @@ def arm_head(arm: ArmReport, max_length: int) -> Text:
         f"max_length {max_length}: {totals.cut} cut, {totals.left_out} left out; "
         f"{plural(totals.repeated, 'duplicate')}\n"
     )
+    if totals.examples < arm.of_examples:
+        text.append(
+            f"of the first {totals.examples:,} of {plural(arm.of_examples, 'example')}: "
+            "`run start --dry-run` looks at all\n",
+            WARN,
+        )
     for problem in arm.problems:
         _problem(text, problem)
     if not arm.problems:
@@ -91,13 +97,15 @@ def _problem(text: Text, problem: Problem) -> None:
 
 def example_text(example: ShownExample) -> Text:
     """One example, token by token."""
-    trained = sum(token.trained for token in example.tokens)
+    trained = sum(token.trained for token in example.tokens) + example.more_trained
     text = Text()
     if example.problem:
         text.append(f"line {example.line}\n", DIM)
         text.append(f"✗ {printable(example.problem)}\n", BAD)
         return text
     note = f"line {example.line}  {plural(example.length, 'token')}, {trained} trained"
+    if example.characters is not None:
+        note = f"line {example.line}  the beginning of {example.characters:,} characters"
     text.append(f"{note}{FATES[example.fate]}\n", DIM)
     # Brackets part tokens too; a bar is only needed between two of a kind.
     for is_trained, run in groupby(example.tokens, key=lambda token: token.trained):
@@ -108,6 +116,9 @@ def example_text(example: ShownExample) -> Text:
             text.append(CLOSE + ("\n" if joined.endswith("\n") else ""))
         else:
             text.append(joined)
+    if example.more_tokens:
+        more = f"… and {plural(example.more_tokens, 'more token')}, {example.more_trained} trained"
+        text.append(f"\n{more}", DIM)
     text.append("\n")
     return text
 

@@ -151,7 +151,7 @@ def old_name_nll(base: Base) -> tuple[float, float]:
 def fine_tune(base: Base, definition: Definition, arm: str, seed: int) -> Trainer:
     """Train an arm of the experiment; `close` the trainer when done."""
     rows = load_rows(builtin_root() / SLUG, arm, definition.arms[arm])
-    examples = [encode(base.tokenizer, plain(row.messages)) for row in rows.rows]
+    examples = [encode(base.tokenizer, plain(row.messages)) for row in rows]
     dataset = Dataset(tuple(examples), ())
     steps = total_steps(definition.training, len(examples))
     trainer = Trainer(base, Accelerator(), definition.training, seed, steps)

@@ -1,0 +1,95 @@
+"""The examples of an arm as they are trained: its dataset in its context, read once for each pass.
+
+Promises: no examples are held, so a plan's memory does not grow with what is planned; a dataset
+that changes between two passes is named, never mixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from experiments.rows import Dataset, Row
+from experiments.schema import Arm, Definition, Turn
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.services.experiments import definitions
+from wgen_tui.services.experiments.definitions import usage_errors
+from wgen_tui.training_data.chat_lines import write_chat
+from wgen_tui.training_data.problems import Problem
+from wgen_tui.training_data.texts import Texts
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """The resolved examples of an arm, read from its dataset for each pass over them.
+
+    Attributes:
+        sha256: Of what `data` gives.
+        problems: What their texts say before any tokenizer.
+    """
+
+    arm: Arm
+    dataset: Dataset
+    sha256: str
+    problems: tuple[Problem, ...] = ()
+
+    def __len__(self) -> int:
+        return self.dataset.count
+
+    def chats(self) -> Iterator[tuple[int, tuple[Turn, ...]]]:
+        """Line and chat of every example, in the arm's context.
+
+        Raises:
+            UsageError: the dataset is no longer what was read.
+        """
+        with usage_errors():
+            for row in self.dataset:
+                yield row.line, self.arm.context.apply(row.messages)
+
+    def data(self) -> Iterator[bytes]:
+        """What becomes data.jsonl, line by line.
+
+        Raises:
+            UsageError: it is no longer what was planned with.
+        """
+        digest = sha256()
+        for _, turns in self.chats():
+            line = data_line(turns)
+            digest.update(line)
+            yield line
+        if digest.hexdigest() != self.sha256:
+            raise UsageError(
+                f"{self.dataset.path} was changed since it was planned with.",
+                title="Dataset changed",
+                hint="Run the command again.",
+            )
+
+
+RunData = Callable[[], Iterable[bytes]]  # gives what becomes data.jsonl, as often as it is asked
+
+
+def no_data() -> tuple[bytes, ...]:
+    """What a base has as its data."""
+    return ()
+
+
+def data_line(turns: Sequence[Turn]) -> bytes:
+    """A chat as a line of data.jsonl."""
+    return f"{write_chat(turns)}\n".encode()
+
+
+def load_examples(
+    home: Home, slug_or_path: str, definition: Definition, name: str, arm: Arm
+) -> Examples:
+    """Read an arm's dataset once: hash it in the arm's context, and hear what its texts say."""
+    digest, texts = sha256(), Texts(definition)
+
+    def hear(row: Row) -> None:
+        turns = arm.context.apply(row.messages)
+        digest.update(data_line(turns))
+        texts.hear(row.line, turns)
+
+    dataset = definitions.rows(home, slug_or_path, name, arm, hear)
+    return Examples(arm, dataset, digest.hexdigest(), tuple(texts.problems))
