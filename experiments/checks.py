@@ -105,8 +105,9 @@ def _questions(definition: Definition, folder: Path) -> Iterator[Finding]:
             if name not in variants:
                 yield _unknown(("questions", index, "variants"), "variant", name, variants)
         for name in question.judges or ():
-            if name not in judges:
-                yield _unknown(("questions", index, "judges"), "judge", name, judges)
+            if name not in judges and name not in models:
+                known = [*judges, *models]
+                yield _unknown(("questions", index, "judges"), "judge", name, known)
         for name in question.model_judges.values():
             if name not in models:
                 known = [*judges, *models]

@@ -33,10 +33,11 @@ class Question(Model):
         default=None, description="names of sampling variants; all when absent"
     )
     judges: tuple[str, ...] | None = Field(
-        default=None, description="names of rule judges; all of them when absent"
+        default=None,
+        description="names of judges; all rules, and models that no question names, when absent",
     )
     model_judges: dict[str, str] = Field(
-        default={}, description="column -> name of a model judge; kept, not run by this version"
+        default={}, description="column -> name of a model judge, as llmcomp writes it"
     )
     top_logprobs: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         default=None, description="of next_token; 20 when absent"
