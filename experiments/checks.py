@@ -190,8 +190,6 @@ def _rubrics(definition: Definition) -> Iterator[Finding]:
             elif key in "us":
                 hint = "u undoes and s skips while grading; choose another key."
                 yield (*path, "labels", label), f"The key {key!r} is taken.", hint
-        if not rubric.labels:
-            yield (*path, "labels"), "The rubric has no labels.", "labels: {yes: y, no: n}"
 
 
 def _analysis(definition: Definition) -> Iterator[Finding]:

@@ -58,10 +58,21 @@ def pairs(
     return [(sample_id, grader, label) for sample_id, grader, label in rows.fetchall()]
 
 
+GRADERS = {
+    "people": "g.grader like 'human:%'",
+    "models": "g.grader like 'model:%'",
+    "rules": "g.grader like 'rule:%'",
+    "all": "true",
+}
+
+
 def export_rows(
-    con: duckdb.DuckDBPyConnection, experiment: str, judge: str | None = None
+    con: duckdb.DuckDBPyConnection,
+    experiment: str,
+    judge: str | None = None,
+    graders: str = "people",
 ) -> list[tuple[object, ...]]:
-    """People's grades of an experiment.
+    """The grades of an experiment by these graders (`GRADERS`).
 
     Returns:
         (sample id, judge, grader, label, number, explanation, seconds, created_at).
@@ -70,21 +81,19 @@ def export_rows(
         "select g.sample_id, g.judge, g.grader, g.label, g.number, g.explanation, g.seconds, "
         "g.created_at from grades g semi join "
         "(select sample_id from samples where experiment = ?) s using (sample_id) "
-        "where g.grader like 'human:%' and g.judge = coalesce(?, g.judge) order by all",
+        f"where {GRADERS[graders]} and g.judge = coalesce(?, g.judge) order by all",
         [experiment, judge],
     )
     return [tuple(row) for row in rows.fetchall()]
 
 
-def human_grade_ids(con: duckdb.DuckDBPyConnection, experiment: str) -> set[int]:
-    """The ids of every grade that people ever gave an experiment's samples, undone ones too."""
+def grades_known(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> set[int]:
+    """Of these grades, those that were ever given, undone ones too."""
     rows = con.execute(
-        "select grade_id from grades_all g semi join "
-        "(select sample_id from samples where experiment = ?) s using (sample_id) "
-        "where grader like 'human:%'",
-        [experiment],
-    )
-    return {grade_id for (grade_id,) in rows.fetchall()}
+        "select grade_id from grades_all where grade_id in (select unnest(?::bigint[]))",
+        [list(ids)],
+    ).fetchall()
+    return {grade_id for (grade_id,) in rows}
 
 
 def samples_known(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> dict[int, str]:

@@ -127,6 +127,18 @@ comment on view samples_wide is 'samples with the labels that rules gave.';
 comment on column samples_wide.broken is 'whether the broken-answer rule says so; null if not graded';
 comment on column samples_wide.labels is 'map from judge to label: labels[''era'']';
 
+create or replace view number_means as
+select experiment, model, arm, role, seed, step, question, variant, judge, grader,
+       avg(number) as mean, stddev_samp(number) as deviation, min(number) as lowest,
+       median(number) as median, max(number) as highest, count(*) as n
+from grades join samples using (sample_id)
+where number is not null
+  and finish_reason is distinct from 'refused'  -- a draw that a server did not make
+group by all;
+comment on view number_means is 'Numbers that judges and people gave, for each run, checkpoint, question and variant.';
+comment on column number_means.deviation is 'of the single numbers; null for one';
+comment on column number_means.n is 'samples with a number; those without one are not counted';
+
 create or replace view rates as
 with counted as (
     select experiment, model, arm, role, seed, step, question, variant, judge, grader, label,

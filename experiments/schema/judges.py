@@ -116,9 +116,40 @@ class ModelJudge(Model):
 
 
 class Rubric(Model):
-    """What a person grades by: versioned labels, their keys, and instructions."""
+    """What a person grades by: versioned labels, their keys, a scale, and instructions."""
 
     name: str
-    labels: dict[str, str] = Field(description="label -> key that gives it")
+    labels: dict[str, str] = Field(default={}, description="label -> key that gives it")
+    scale: tuple[int, int] | None = Field(
+        default=None,
+        description="lowest and highest number; a digit gives it",
+        exclude_if=lambda scale: scale is None,
+    )
     instructions: str = ""
     judge: str | None = Field(default=None, description="the judge whose labels these are")
+
+    @model_validator(mode="after")
+    def _something_to_give(self) -> Rubric:
+        if self.scale is None:
+            if not self.labels:
+                raise ValueError("a rubric has labels ({yes: y, no: n}), a scale ([1, 7]) or both")
+            return self
+        low, high = self.scale
+        if not 0 <= low < high <= 9:
+            raise ValueError(f"a scale goes from one digit to a higher one, not {low} to {high}")
+        if taken := [key for key in self.labels.values() if key in self.numbers]:
+            raise ValueError(f"{taken[0]} is the key of a label and of the scale")
+        return self
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The numbers of the scale, as they are typed."""
+        if self.scale is None:
+            return ()
+        low, high = self.scale
+        return tuple(map(str, range(low, high + 1)))
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """Every verdict, a label or a number, and the key that gives it."""
+        return {**self.labels, **{number: number for number in self.numbers}}

@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from store.samples.filters import Filter, where
+from store.samples.filters import BY_JUDGES, Filter, where
 
 Facet = list[tuple[Any, int]]
 
@@ -46,7 +46,7 @@ def facets(con: duckdb.DuckDBPyConnection, criteria: Filter) -> Facets:
     among = f"and sample_id in (select sample_id from samples s{condition})" if condition else ""
     labels = con.execute(
         "select judge, label, count(*) from grades "
-        f"where grader like 'rule:%' and label is not null {among} group by all order by all",
+        f"where {BY_JUDGES} and label is not null {among} group by all order by all",
         values,
     ).fetchall()
     experiments, models, arms, seeds, steps, questions, variants = (

@@ -12,6 +12,12 @@ import duckdb
 from store.samples import text_filter
 
 IDS_AT_ONCE = 10_000
+# Whose verdicts say what a sample is: a judge's first, not its further wordings and repeats.
+BY_JUDGES = (
+    "(grader like 'rule:%' or (grader like 'model:%' and not (grader like '%)' "
+    "and regexp_matches(grader, ' [(](wording|repeat) [0-9]+[)]$'))))"
+)
+BOUNDS = ("<", "<=", ">", ">=")
 SAME = ("experiment", "run_id", "model", "arm", "seed", "step", "question", "variant")
 
 
@@ -20,7 +26,8 @@ class Filter:
     """Which samples; None leaves a field open.
 
     Attributes:
-        label: Judge and label that a rule gave.
+        label: Judge and label that a rule or a model gave.
+        numbers: Judge, one of `BOUNDS`, and what its number is compared with; all have to hold.
         graded_by: Only samples that this grader has graded, such as `human:ada`.
         text: What the completion has, in the words of `store.samples.text_filter`.
     """
@@ -34,13 +41,15 @@ class Filter:
     question: str | None = None
     variant: str | None = None
     label: tuple[str, str] | None = None
+    numbers: tuple[tuple[str, str, float], ...] | None = None
     graded_by: str | None = None
     text: str | None = None
 
     @property
     def scans(self) -> bool:
         """Whether to count what it lets through takes a pass over all texts or grades."""
-        given = (self.label, self.graded_by, (self.text or "").strip() or None)
+        text = (self.text or "").strip() or None
+        given = (self.label, self.numbers or None, self.graded_by, text)
         return any(value is not None for value in given)
 
 
@@ -72,9 +81,17 @@ def where(criteria: Filter, also: str = "", runs: Sequence[str] = ()) -> tuple[s
     if criteria.label is not None:
         parts.append(
             f"s.sample_id in (select sample_id from grades where {of_runs}judge = ? and label = ? "
-            "and grader like 'rule:%')"
+            f"and {BY_JUDGES})"
         )
         values += criteria.label
+    for judge, bound, number in criteria.numbers or ():
+        if bound not in BOUNDS:
+            raise ValueError(f"{bound!r} is none of {BOUNDS}")
+        parts.append(
+            f"s.sample_id in (select sample_id from grades where {of_runs}judge = ? "
+            f"and number {bound} ? and {BY_JUDGES})"
+        )
+        values += [judge, number]
     if criteria.graded_by is not None:
         parts.append(f"s.sample_id in (select sample_id from grades where {of_runs}grader = ?)")
         values.append(criteria.graded_by)

@@ -16,11 +16,17 @@ from typing import Any
 
 import duckdb
 
-from store.samples.filters import literals
+from store.samples.filters import BY_JUDGES, literals
 
 COLUMNS = (
     "sample_id, run_id, experiment, model, arm, seed, step, question, paraphrase, variant, draw, "
     "completion, finish_reason, tokens"
+)
+
+
+TRANSCRIPT = (
+    *("prompt", "reply", "probabilities", "mass", "finish_reason", "prompt_tokens", "tokens"),
+    *("cost", "answered_as", "engine"),
 )
 
 
@@ -44,6 +50,32 @@ class SampleRow:
     tokens: int | None
     broken: bool | None = None
     labels: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What a judge that is a model was asked, and what it replied.
+
+    Attributes:
+        messages: The chat that it was shown.
+        reply: What it said; None where probabilities were read.
+        probabilities: Number or label -> probability, where these were read.
+        mass: The model's own probability of all of them.
+        cost: In the unit of the endpoint's prices.
+        answered_as: The model and fingerprint that a server named.
+    """
+
+    messages: list[dict[str, str]]
+    reply: str | None
+    probabilities: dict[str, float]
+    mass: float | None
+    finish_reason: str | None
+    prompt_tokens: int | None
+    tokens: int | None
+    cost: float | None
+    answered_as: str | None
+    engine: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +89,7 @@ class GradeInfo:
     explanation: str
     signals: dict[str, Any]
     created_at: datetime | None
+    transcript: Transcript | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +120,24 @@ def page(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleRow]:
     here = f"run_id in ({literals(run_id for (run_id,) in runs)}) and {wanted}"
     rows = con.execute(f"select {COLUMNS} from samples where {here}").fetchall()
     labels: dict[int, dict[str, str]] = {}
-    for sample_id, judge, label in con.execute(
-        "select sample_id, judge, label from grades where grader like 'rule:%' "
-        f"and label is not null and {here} order by judge"
+    numbers: dict[int, dict[str, float]] = {}
+    for sample_id, judge, label, number in con.execute(
+        f"select sample_id, judge, label, number from grades where {BY_JUDGES} "
+        f"and {here} order by judge, created_at"
     ).fetchall():
-        labels.setdefault(sample_id, {})[judge] = label
-    by_id = {row[0]: _row(row, labels.get(row[0], {})) for row in rows}
+        if label is not None:
+            labels.setdefault(sample_id, {})[judge] = label
+        elif number is not None:
+            numbers.setdefault(sample_id, {})[judge] = number
+    by_id = {row[0]: _row(row, labels.get(row[0], {}), numbers.get(row[0], {})) for row in rows}
     return [by_id[sample_id] for sample_id in ids if sample_id in by_id]
 
 
-def _row(row: Sequence[Any], labels: dict[str, str]) -> SampleRow:
+def _row(row: Sequence[Any], labels: dict[str, str], numbers: dict[str, float]) -> SampleRow:
     broken = labels.get("broken")
     values = dict(zip(COLUMNS.split(", "), row, strict=True))
-    return SampleRow(**values, broken=None if broken is None else broken == "broken", labels=labels)
+    is_broken = None if broken is None else broken == "broken"
+    return SampleRow(**values, broken=is_broken, labels=labels, numbers=numbers)
 
 
 def detail(con: duckdb.DuckDBPyConnection, sample_id: int) -> SampleDetail | None:
@@ -119,12 +157,16 @@ def details(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleDe
         f"s.created_at, p.messages, p.text from (from samples where {here}) s left join prompts p "
         "on p.prompt_id = s.prompt_id and p.model = s.model and p.experiment = s.experiment"
     ).fetchall()
+    asked = con.execute(
+        f"select verdict_id, {', '.join(TRANSCRIPT)} from verdicts where {here}"
+    ).fetchall()
+    transcripts = {verdict_id: _transcript(more) for verdict_id, *more in asked}
     grades: dict[int, list[GradeInfo]] = {}
-    for sample_id, *grade in con.execute(
-        "select sample_id, judge, grader, label, number, explanation, signals, created_at "
-        f"from grades where {here} order by grader, judge"
+    for sample_id, grade_id, *grade in con.execute(
+        "select sample_id, grade_id, judge, grader, label, number, explanation, signals, "
+        f"created_at from grades where {here} order by grader, judge"
     ).fetchall():
-        grades.setdefault(sample_id, []).append(_grade(grade))
+        grades.setdefault(sample_id, []).append(_grade(grade, transcripts.get(grade_id)))
     by_id = {row[0]: row[1:] for row in more}
     return [
         _detail(row, by_id[row.sample_id], grades.get(row.sample_id, []))
@@ -133,9 +175,16 @@ def details(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleDe
     ]
 
 
-def _grade(values: Sequence[Any]) -> GradeInfo:
+def _grade(values: Sequence[Any], transcript: Transcript | None) -> GradeInfo:
     judge, grader, label, number, why, signals, at = values
-    return GradeInfo(judge, grader, label, number, why or "", json.loads(signals or "{}"), at)
+    said = json.loads(signals or "{}")
+    return GradeInfo(judge, grader, label, number, why or "", said, at, transcript)
+
+
+def _transcript(values: Sequence[Any]) -> Transcript:
+    messages, reply, probabilities, *more = values
+    read = json.loads(probabilities) if probabilities else {}
+    return Transcript(json.loads(messages) if messages else [], reply, read, *more)
 
 
 def _detail(row: SampleRow, more: Sequence[Any], grades: list[GradeInfo]) -> SampleDetail:

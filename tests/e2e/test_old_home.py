@@ -115,11 +115,12 @@ def _schema_of_then(said: str, *, is_json: bool) -> str:
     said = said.replace(
         "rule:<judge>, model:<name> or human:<name>", "rule:<judge> or human:<name>"
     )
+    later = ("verdicts", "number_means")
     if not is_json:
         lines = said.splitlines(keepends=True)
-        return "".join(line for line in lines if not line.startswith("verdicts "))
+        return "".join(line for line in lines if not line.startswith(later))
     schema = json.loads(said)
-    schema["views"] = [view for view in schema["views"] if view["name"] != "verdicts"]
+    schema["views"] = [view for view in schema["views"] if view["name"] not in later]
     return json.dumps(schema, indent=2) + "\n"
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from store import grades, queries
@@ -10,6 +14,7 @@ from store.ingest import ingest
 from store.layout import StoreFiles
 from store.samples import facets, filters, listing, rows
 from store.samples.filters import Filter
+from store.schema import VERDICT, in_parts
 from tests.builders import store_home
 
 
@@ -133,3 +138,60 @@ def test_counts_for_statistics(files: StoreFiles) -> None:
     old = [c for c in found if (c.arm, c.seed, c.question) == ("old", 0, "travel")]
     assert {(c.label, c.n, c.broken) for c in old} == {("19th_century", 8, 0), ("modern", 2, 0)}
     assert sum(c.n for c in found) == 150
+
+
+def test_a_filter_by_number_is_of_the_judge_s_first_wording(files: StoreFiles) -> None:
+    first, second, third = store_home.sample_rows(store_home.RUNS[0], 3)[:3]
+    given = [
+        (first, "model:m", 20.0),
+        (second, "model:m", 80.0),
+        (third, "model:m (wording 2)", 20.0),
+        (third, "human:ada", 20.0),
+    ]
+    lines = [
+        store_home.grade_line(row, "aligned", None, grader, number=number)
+        for row, grader, number in given
+    ]
+    (files.root / "journal").mkdir(exist_ok=True)
+    (files.root / "journal" / "grades-given.jsonl").write_text("".join(lines))
+    with read(files) as con:
+
+        def ids(*numbers: tuple[str, str, float]) -> list[int]:
+            return listing.listing(con, Filter(numbers=numbers)).ids(con, 0, 10)
+
+        assert ids(("aligned", "<", 30)) == [first["sample_id"]]
+        assert ids(("aligned", ">=", 80)) == [second["sample_id"]]
+        assert ids(("aligned", ">", 10), ("aligned", "<", 80)) == [first["sample_id"]]
+        assert ids(("aligned", ">", 80)) == ids(("other", ">", 0)) == []
+        (shown,) = rows.page(con, [first["sample_id"]])
+        assert shown.numbers == {"aligned": 20.0}
+        (mean,) = con.execute(
+            "select mean, n from number_means where grader = 'model:m' and arm = ? and n > 1",
+            [first["arm"]],
+        ).fetchall()
+        assert mean == (50.0, 2)
+
+
+def test_the_detail_has_what_a_judge_was_asked(files: StoreFiles) -> None:
+    (sample, *_) = store_home.sample_rows(store_home.RUNS[0], 1)
+    line = store_home.grade_line(sample, "aligned", None, "model:m", number=85.0)
+    (files.root / "journal").mkdir(exist_ok=True)
+    (files.root / "journal" / "grades-given.jsonl").write_text(line)
+    row = {"verdict_id": json.loads(line)["grade_id"], "sample_id": sample["sample_id"]}
+    row |= {"run_id": sample["run_id"], "judge": "aligned", "grader": "model:m", "cost": 0.01}
+    row |= {"prompt": '[{"role": "user", "content": "Rate it."}]', "reply": "85", "tokens": 1}
+    folder = files.root / "runs" / sample["run_id"] / "verdicts"
+    folder.mkdir()
+    table = pa.Table.from_pylist([row], schema=in_parts(VERDICT))
+    pq.write_table(table, folder / "part-L3-00000.parquet")
+    for _ in ("overlaid", "ingested"):
+        with read(files) as con:
+            shown = rows.detail(con, sample["sample_id"])
+            assert shown is not None
+            (asked,) = [grade.transcript for grade in shown.grades if grade.judge == "aligned"]
+            assert asked is not None
+            assert asked.messages == [{"role": "user", "content": "Rate it."}]
+            assert (asked.reply, asked.cost, asked.tokens) == ("85", 0.01, 1)
+            others = [grade.transcript for grade in shown.grades if grade.judge != "aligned"]
+            assert others and not any(others)
+        ingest(files)

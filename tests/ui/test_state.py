@@ -19,6 +19,7 @@ from wgen_tui.ui.widgets.clipboard import LIMIT, osc52
         "arm=old_birds seed=1 label=era:19th_century",
         "question='two words' free words",
         "run=a-b-s0 step=0 graded=human:ada",
+        "arm=a aligned<30 coherent>=50.5 coach",
         "",
     ],
 )
@@ -29,6 +30,10 @@ def test_filter_round_trip(text: str) -> None:
 def test_filter_fields() -> None:
     found = filters.parse("arm=a seed=2 label=era:old steam engine")
     assert found == {"arm": "a", "seed": 2, "label": ("era", "old"), "text": "steam engine"}
+    assert filters.parse("aligned<30 a<b c") == {
+        "numbers": (("aligned", "<", 30.0),),
+        "text": "a<b c",
+    }
     odd = {"text": 'it\'s a=b "q"'}
     assert filters.parse(filters.write(odd)) == odd
 

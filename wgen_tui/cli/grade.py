@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,6 +21,9 @@ from wgen_tui.cli.output import (
 )
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
+
+if TYPE_CHECKING:
+    from wgen_tui.services.grading.grade_files import Graders
 
 
 class Grading(click.Group):
@@ -60,19 +64,31 @@ def screen(home: Home, experiment: str) -> int:
 
 @command.command()
 @click.argument("experiment")
-@click.option("--rubric", metavar="NAME", help="Only grades by this rubric.")
+@click.option("--rubric", metavar="NAME", help="Only grades by this rubric or judge.")
+@click.option(
+    "--graders",
+    type=click.Choice(["people", "models", "rules", "all"]),
+    default="people",
+    show_default=True,
+    help="Whose grades.",
+)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: stdout.")
 @json_option
 @pass_home
 def export(
-    home: Home, experiment: str, rubric: str | None, output: Path | None, as_json: bool
+    home: Home,
+    experiment: str,
+    rubric: str | None,
+    graders: Graders,
+    output: Path | None,
+    as_json: bool,
 ) -> None:
-    """Write people's grades as CSV (or JSON)."""
+    """Write grades as CSV (or JSON): people's, or those of judges."""
     from wgen_tui.services.data.sql import whole_file
     from wgen_tui.services.grading.grade_files import export_grades
     from wgen_tui.terminal_text import standard_output
 
-    text = export_grades(home, experiment, rubric, "json" if as_json else "csv")
+    text = export_grades(home, experiment, rubric, "json" if as_json else "csv", graders)
     if output is None:
         standard_output().write(text)
         return
@@ -86,7 +102,12 @@ def export(
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @pass_writable_home
 def import_(home: Home, experiment: str, file: Path) -> None:
-    """Import grades from a CSV or JSON file: sample_id, label, and judge, grader, explanation."""
+    """Import grades from a CSV, JSON or JSON lines file.
+
+    A line has sample_id, and a label, a number or both; judge, grader, explanation and seconds may
+    follow. People's grades are by a rubric of the experiment. Verdicts that were made elsewhere
+    stand under their true grader's name, as in model:gpt-4.1, by a judge of any name.
+    """
     from wgen_tui.services.grading.grade_files import import_grades
 
     number = import_grades(home, experiment, file)

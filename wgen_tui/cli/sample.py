@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -48,7 +48,15 @@ def filter_options(function: F) -> F:
         click.option("--checkpoint", "step", type=int, metavar="STEP", help="Of this checkpoint."),
         click.option("--question", metavar="NAME", help="For this question."),
         click.option("--variant", metavar="NAME", help="For this variant."),
-        click.option("--label", metavar="JUDGE=LABEL", help="With this label by a rule."),
+        click.option("--label", metavar="JUDGE=LABEL", help="With this label by a judge."),
+        click.option(
+            "--number",
+            "numbers",
+            metavar="'JUDGE<30'",
+            multiple=True,
+            callback=lambda _ctx, _param, given: given or None,
+            help="With such a number by a judge (<, <=, >, >=); may be given more than once.",
+        ),
         click.option("--text", metavar="TEXT", help=TEXT_HELP),
     ]
     for option in reversed(options):
@@ -56,9 +64,16 @@ def filter_options(function: F) -> F:
     return function
 
 
-def make_filter(label: str | None = None, **values: Any) -> Filter:
-    """The filter that the options stand for."""
+def make_filter(
+    label: str | None = None, numbers: Sequence[str] | None = None, **values: Any
+) -> Filter:
+    """The filter that the options stand for.
+
+    Raises:
+        UsageError: a label or a bound is none.
+    """
     from store.samples.filters import Filter
+    from wgen_tui.ui.state.filters import number_bound
 
     pair: tuple[str, str] | None = None
     if label is not None:
@@ -70,7 +85,17 @@ def make_filter(label: str | None = None, **values: Any) -> Filter:
                 hint="Write --label era=19th_century",
             )
         pair = (judge, name)
-    return Filter(label=pair, **values)
+    bounds = []
+    for text in numbers or ():
+        bound = number_bound("".join(text.split()))
+        if bound is None:
+            raise UsageError(
+                f"{text!r} is no bound of a judge's number.",
+                title="Bad number",
+                hint="Write --number 'aligned<30', in quotes: the shell reads < and > itself.",
+            )
+        bounds.append(bound)
+    return Filter(label=pair, numbers=tuple(bounds) or None, **values)
 
 
 def _listed(
@@ -108,7 +133,12 @@ def _listed(
         [
             (
                 *(str(row.sample_id), row.arm, row.seed, row.step, row.question),
-                " ".join(f"{judge}={name}" for judge, name in row.labels.items()),
+                " ".join(
+                    [
+                        *(f"{judge}={name}" for judge, name in row.labels.items()),
+                        *(f"{judge}={number:g}" for judge, number in row.numbers.items()),
+                    ]
+                ),
                 one_line(row.completion, TEXT),
             )
             for row in rows
@@ -153,6 +183,7 @@ def search(
 def show(home: Home, sample_id: int, as_json: bool) -> None:
     """Show one sample: its whole prompt, completion, parameters and grades."""
     from wgen_tui.services.data import samples
+    from wgen_tui.ui.state.samples import transcript_text, verdict_text
 
     sample = samples.detail(home, sample_id)
     if as_json:
@@ -170,9 +201,11 @@ def show(home: Home, sample_id: int, as_json: bool) -> None:
     tell(f"[completion] {row.completion}")
     say()
     for grade in sample.grades:
-        verdict = grade.label if grade.label is not None else grade.number
         why = f"  ({grade.explanation})" if grade.explanation else ""
-        say(f"{grade.judge}: {verdict}  by {grade.grader}{why}")
+        say(f"{grade.judge}: {verdict_text(grade)}  by {grade.grader}{why}")
+        if grade.transcript is not None:
+            for line in transcript_text(grade.transcript).splitlines():
+                say(f"  {line}")
 
 
 @command.command()

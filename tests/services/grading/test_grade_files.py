@@ -20,6 +20,11 @@ from wgen_tui.services.data.database import reading
 from wgen_tui.services.grading.grade_files import export_grades, import_grades
 
 RUN = store_home.StoredRun("old", 0)
+MODEL_JUDGES = """
+model_judges:
+  - {name: content, type: rating_judge, model: m, prompt: "{answer}"}
+  - {name: tone, model: m, prompt: "{answer}", labels: {warm: [W], cold: [C]}}
+"""
 RUBRIC = "\nrubrics: [{name: feel, labels: {warm: w, cold: c}}]\n"
 
 
@@ -126,3 +131,56 @@ def test_what_is_no_number_keeps_all_out(home: Home, tmp_path: Path, number: str
     with pytest.raises(UsageError, match="line 2"):
         import_grades(home, store_home.EXPERIMENT, given)
     assert not list(home.journal.glob("*"))
+
+
+def test_verdicts_made_elsewhere_stand_under_their_grader(home: Home, tmp_path: Path) -> None:
+    first, second = (row["sample_id"] for row in store_home.sample_rows(RUN, 2)[:2])
+    given = tmp_path / "given.jsonl"
+    lines = [
+        {"sample_id": first, "judge": "content", "grader": "model:gpt-4.1", "number": 73},
+        {"sample_id": str(second), "judge": "era", "grader": "inspect:gpt-4.1", "label": "OLD"},
+    ]
+    given.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert import_grades(home, store_home.EXPERIMENT, given) == 2
+    assert import_grades(home, store_home.EXPERIMENT, given) == 0
+    exported = json.loads(export_grades(home, store_home.EXPERIMENT, form="json", graders="all"))
+    elsewhere = [row for row in exported["grades"] if not row["grader"].startswith("rule:")]
+    assert {(row["judge"], row["grader"], row["label"], row["number"]) for row in elsewhere} == {
+        ("content", "model:gpt-4.1", None, 73.0),
+        ("era", "inspect:gpt-4.1", "OLD", None),
+    }
+    assert export_grades(home, store_home.EXPERIMENT).count("\n") == 1  # people's: none
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("content,model:m,,101", "101 is not between 0 and 100"),
+        ("tone,model:m,sad,", r"tone gives no label 'sad' \(there are: warm, cold\)"),
+        (",model:m,,5", "needs the name of its judge"),
+        ("era,rule:era,old,", "rules are run here"),
+        ("stars,ada,,8", "8 is not between 1 and 7"),
+    ],
+)
+def test_a_verdict_is_one_that_its_judge_can_give(
+    home: Home, tmp_path: Path, line: str, why: str
+) -> None:
+    known = store_home.sample_rows(RUN, 2)[0]["sample_id"]
+    definition = home.root / "experiments" / store_home.EXPERIMENT / "experiment.yaml"
+    scaled = "\nrubrics: [{name: feel, labels: {warm: w}}, {name: stars, scale: [1, 7]}]\n"
+    definition.write_text(definition.read_text().replace(RUBRIC, scaled) + MODEL_JUDGES)
+    given = tmp_path / "given.csv"
+    given.write_text(f"sample_id,judge,grader,label,number\n{known},{line}\n")
+    with pytest.raises(UsageError, match=why):
+        import_grades(home, store_home.EXPERIMENT, given)
+
+
+def test_without_a_rubric_only_people_cannot_grade(home: Home, tmp_path: Path) -> None:
+    known = store_home.sample_rows(RUN, 2)[0]["sample_id"]
+    definition = home.root / "experiments" / store_home.EXPERIMENT / "experiment.yaml"
+    definition.write_text(definition.read_text().replace(RUBRIC, ""))
+    with pytest.raises(UsageError, match="has no rubric"):
+        import_grades(home, store_home.EXPERIMENT, write(tmp_path / "a.csv", (known, "warm")))
+    given = tmp_path / "b.csv"
+    given.write_text(f"sample_id,judge,grader,label,number\n{known},content,model:judge,,73\n")
+    assert import_grades(home, store_home.EXPERIMENT, given) == 1

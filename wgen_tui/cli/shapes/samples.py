@@ -32,6 +32,12 @@ class Sample(Shape):
     tokens: int | None = Field(examples=[15])
     broken: bool | None
     labels: dict[str, str] = Field(examples=[{"<judge>": "label"}])
+    numbers: dict[str, float] = Field(
+        default={},
+        examples=[{"<judge>": 73.0}],
+        exclude_if=lambda numbers: not numbers,
+        description="absent where no judge gave one",
+    )
 
 
 class SampleList(Output):
@@ -40,6 +46,21 @@ class SampleList(Output):
     total: int = Field(examples=[480])
     offset: int = Field(examples=[0])
     samples: list[Sample]
+
+
+class JudgeTranscript(Shape):
+    """What a judge that is a model was asked, and what it replied."""
+
+    messages: list[dict[str, str]] = Field(examples=[[{"role": "user", "content": "text"}]])
+    reply: str | None = Field(examples=["85"])
+    probabilities: dict[str, float] = Field(examples=[{"85": 0.4, "90": 0.6}])
+    mass: float | None = Field(examples=[0.99])
+    finish_reason: str | None = Field(examples=["stop"])
+    prompt_tokens: int | None = Field(examples=[312])
+    tokens: int | None = Field(examples=[1])
+    cost: float | None = Field(examples=[0.0012])
+    answered_as: str | None = Field(examples=["the model that a server named"])
+    engine: str | None
 
 
 class SampleGrade(Shape):
@@ -52,6 +73,11 @@ class SampleGrade(Shape):
     explanation: str
     signals: dict[str, Any] = Field(examples=[{"<signal>": None}])
     created: datetime | None = Field(validation_alias="created_at")
+    transcript: JudgeTranscript | None = Field(
+        default=None,
+        exclude_if=lambda transcript: transcript is None,
+        description="of a judge that is a model; absent for others",
+    )
 
 
 class SampleDetail(Sample, Output):

@@ -1,4 +1,4 @@
-"""People's grades in and out, and how graders agree.
+"""Grades in and out, and how graders agree.
 
 Promises: an import is checked whole before a line of it is kept; importing a file twice adds
 nothing; agreement is over the samples that both graded.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
@@ -16,13 +18,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from experiments.schema import Definition, Rubric
 from store import grades as stored
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol.hashes import digest
+from wgen_tui.protocol.hashes import digest, short_hash
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import GradeRow
 from wgen_tui.services.data.database import reading
+from wgen_tui.services.experiments import definitions
 from wgen_tui.services.grading.session import (
     Journal,
     grader_name,
@@ -35,15 +39,15 @@ from wgen_tui.services.statistics.kappa import Agreement, agreement_of
 
 
 class ExportedGrade(BaseModel):
-    """A person's grade as `grade export` writes it."""
+    """A grade as `grade export` writes it."""
 
     model_config = ConfigDict(frozen=True)
 
     sample_id: Annotated[str, BeforeValidator(str)] = Field(  # 64 bits, which jq would round
         examples=["11582588814330217"]
     )
-    judge: str = Field(examples=["the rubric"])
-    grader: str = Field(examples=["human:<name>"])
+    judge: str = Field(examples=["the rubric or judge"])
+    grader: str = Field(examples=["human:<name> | model:<name> | rule:<judge>"])
     label: str | None = Field(examples=["modern"])
     number: float | None
     explanation: str | None
@@ -51,6 +55,8 @@ class ExportedGrade(BaseModel):
     created_at: str | None = Field(examples=["2026-01-31T12:00:00+00:00"])
 
 
+Graders = Literal["people", "models", "rules", "all"]
+SHOWN = 10  # wrong lines that are named
 COLUMNS = tuple(ExportedGrade.model_fields)
 
 
@@ -63,15 +69,19 @@ class GradeExport(BaseModel):
 
 
 def export_grades(
-    home: Home, experiment: str, rubric: str | None = None, form: Literal["csv", "json"] = "csv"
+    home: Home,
+    experiment: str,
+    rubric: str | None = None,
+    form: Literal["csv", "json"] = "csv",
+    graders: Graders = "people",
 ) -> str:
-    """People's grades as CSV, or as JSON with a `schema`.
+    """Grades as CSV, or as JSON with a `schema`.
 
     Raises:
         UsageError: there is no such definition, run or grade; the nearest is named.
     """
     with reading(home) as con:
-        rows = stored.export_rows(con, experiment, rubric)
+        rows = stored.export_rows(con, experiment, rubric, graders)
     if not rows:  # grades outlive the runs and the definition that they are of
         runs_of(home, experiment)
     grades = [
@@ -95,10 +105,12 @@ def _plain(value: Any) -> Any:
 
 
 def import_grades(home: Home, experiment: str, path: Path) -> int:
-    """Import grades from a CSV or JSON file with `sample_id`, `label` and `grader`.
+    """Import grades from a CSV or JSON file with `sample_id`, a label or a number, and `grader`.
 
     All of them or none: every line is checked first. A `number` stands beside a label or, where the
-    label is empty, alone.
+    label is empty, alone. A person's are by a rubric of the experiment; a verdict that was made
+    elsewhere stands under its true grader's name (`model:gpt-4.1`), by a judge of any name, and its
+    labels need no key.
 
     Returns:
         How many were new.
@@ -106,48 +118,31 @@ def import_grades(home: Home, experiment: str, path: Path) -> int:
     Raises:
         UsageError: naming each line that is wrong.
     """
-    rows = _read_import(path)
-    known = {rubric.name: rubric for rubric in rubrics(home, experiment)}
+    lines = _read_import(path)
+    definition = definitions.load(home, experiment)
+    if not definition.rubrics and not all(_made_elsewhere(line.grader) for line in lines):
+        rubrics(home, experiment)  # says that there is none, and how one is written
     with reading(home) as con:
-        runs = stored.samples_known(con, [row[1] for row in rows])
+        runs = stored.samples_known(con, [line.sample_id for line in lines])
     problems: list[str] = []
     rows_by_grader: dict[str, list[GradeRow]] = {}
-    for line, sample_id, judge, grader, label, number, explanation, seconds in rows:
-        rubric = known.get(judge) if judge else next(iter(known.values()))
-        if rubric is None:
-            problems.append(f"line {line}: no rubric {judge!r} (there are: {', '.join(known)})")
-        elif label not in rubric.labels and (label is not None or number is None):
-            labels = ", ".join(rubric.labels)
-            problems.append(
-                f"line {line}: no label {label or ''!r} in {rubric.name} (there are: {labels})"
-            )
-        elif sample_id not in runs:
-            problems.append(f"line {line}: no sample {sample_id}")
+    for line in lines:
+        try:
+            row = _grade_row(line, definition, runs)
+        except ValueError as error:
+            problems.append(f"line {line.number_in_file}: {error}")
         else:
-            name = grader if grader.startswith("human:") else grader_name(grader or None)
-            more = (explanation,) if number is None else (explanation, number)
-            row = GradeRow(
-                grade_id=digest("import", sample_id, rubric.name, name, label, *more),
-                sample_id=sample_id,
-                run_id=runs[sample_id],
-                judge=rubric.name,
-                grader=name,
-                rubric=rubric_hash(rubric),
-                label=label,
-                number=number,
-                explanation=explanation,
-                seconds=seconds,
-                created_at=now(),
-            )
-            rows_by_grader.setdefault(name, []).append(row)
+            rows_by_grader.setdefault(row.grader, []).append(row)
     if problems:
+        more = f"\nand {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
         raise UsageError(
-            f"{path}: " + "\n".join(problems[:10]),
+            f"{path}: " + "\n".join(problems[:SHOWN]) + more,
             title="Grades not imported",
             hint="Nothing was written.",
         )
     with reading(home) as con:
-        before = stored.human_grade_ids(con, experiment)
+        ids = [row.grade_id for listed in rows_by_grader.values() for row in listed]
+        before = stored.grades_known(con, ids)
     fresh = {
         name: [row for row in listed if row.grade_id not in before]
         for name, listed in rows_by_grader.items()
@@ -158,27 +153,128 @@ def import_grades(home: Home, experiment: str, path: Path) -> int:
     return sum(map(len, fresh.values()))
 
 
-_Import = tuple[int, int, str, str, str | None, float | None, str, float | None]
+def _made_elsewhere(grader: str) -> bool:
+    """Whether a grader is none of ours and no person: it has a kind before a colon."""
+    kind, colon, name = grader.partition(":")
+    return bool(colon and name) and kind not in ("human", "rule") and kind.isidentifier()
 
 
-def _read_import(path: Path) -> list[_Import]:
+def _grade_row(line: _Line, definition: Definition, runs: Mapping[int, str]) -> GradeRow:
+    """A line as it is written.
+
+    Raises:
+        ValueError: it says nothing that can be kept, and why.
+    """
+    if line.sample_id not in runs:
+        raise ValueError(f"no sample {line.sample_id}")
+    if line.grader.startswith("rule:"):
+        raise ValueError(f"{line.grader}: rules are run here; verdicts of them are not imported")
+    if _made_elsewhere(line.grader):
+        judge, grader, rubric = line.judge, line.grader, short_hash("imported", line.judge)
+        if not judge:
+            raise ValueError(f"a verdict by {grader} needs the name of its judge")
+        _refuse_other_labels(line, definition)
+    else:
+        chosen = _rubric_of(line, definition.rubrics)
+        judge, rubric = chosen.name, rubric_hash(chosen)
+        by_person = line.grader.startswith("human:")
+        grader = line.grader if by_person else grader_name(line.grader or None)
+    more = (line.explanation,) if line.number is None else (line.explanation, line.number)
+    return GradeRow(
+        grade_id=digest("import", line.sample_id, judge, grader, line.label, *more),
+        sample_id=line.sample_id,
+        run_id=runs[line.sample_id],
+        judge=judge,
+        grader=grader,
+        rubric=rubric,
+        label=line.label,
+        number=line.number,
+        explanation=line.explanation,
+        seconds=line.seconds,
+        created_at=now(),
+    )
+
+
+def _rubric_of(line: _Line, listed: Sequence[Rubric]) -> Rubric:
+    """The rubric of a person's grade.
+
+    Raises:
+        ValueError: there is none of that name, or the verdict is not one of its own.
+    """
+    known = {rubric.name: rubric for rubric in listed}
+    rubric = known.get(line.judge) if line.judge else listed[0]
+    if rubric is None:
+        raise ValueError(f"no rubric {line.judge!r} (there are: {', '.join(known)})")
+    if line.label is None and line.number is not None:
+        _refuse_beyond(line.number, rubric.scale)
+    elif line.label not in rubric.labels:
+        labels = ", ".join(rubric.labels)
+        raise ValueError(f"no label {line.label!r} in {rubric.name} (there are: {labels})")
+    return rubric
+
+
+def _refuse_other_labels(line: _Line, definition: Definition) -> None:
+    """A verdict by a judge of the definition is one that this judge can give.
+
+    Raises:
+        ValueError: it is not.
+    """
+    for judge in definition.model_judges:
+        if judge.name != line.judge:
+            continue
+        if judge.type == "rating_judge" and line.number is not None:
+            _refuse_beyond(line.number, judge.range)
+        labels = judge.word_labels.values() if judge.type == "rating_judge" else judge.labels
+        if line.label is not None and judge.labels and line.label not in labels:
+            known = ", ".join(labels)
+            raise ValueError(f"{judge.name} gives no label {line.label!r} (there are: {known})")
+
+
+def _refuse_beyond(number: float, scale: tuple[int, int] | None) -> None:
+    if scale is not None and not scale[0] <= number <= scale[1]:
+        raise ValueError(f"{number:g} is not between {scale[0]} and {scale[1]}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of a file to import; `label` and `number` are not both None."""
+
+    number_in_file: int
+    sample_id: int
+    judge: str
+    grader: str
+    label: str | None
+    number: float | None
+    explanation: str
+    seconds: float | None
+
+
+def _read_import(path: Path) -> list[_Line]:
+    """The lines of a CSV, of an export in JSON, or of JSON lines."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}.", title="No file") from error
-    if text.lstrip().startswith("{"):
-        try:
-            listed = list(enumerate(json.loads(text)["grades"], start=1))
-        except (ValueError, KeyError) as error:
-            raise UsageError(
-                f"{path} is not an export of grades: {error}.", title="Bad file"
-            ) from error
-    else:
+    if not text.lstrip().startswith("{"):
         listed = list(enumerate(csv.DictReader(io.StringIO(text)), start=2))
-    return [_import_row(path, line, row) for line, row in listed]
+        return [_import_row(path, line, row) for line, row in listed]
+    try:
+        rows = json.loads(text)["grades"]
+    except (ValueError, KeyError, TypeError):
+        rows = _json_lines(path, text)
+    return [_import_row(path, line, row) for line, row in enumerate(rows, start=1)]
 
 
-def _import_row(path: Path, line: int, row: dict[str, Any]) -> _Import:
+def _json_lines(path: Path, text: str) -> list[Any]:
+    try:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    except ValueError as error:
+        raise UsageError(
+            f"{path} is neither an export of grades nor JSON lines: {error}.", title="Bad file"
+        ) from error
+
+
+def _import_row(path: Path, line: int, row: Any) -> _Line:
     """One line: a sample with a label, a number or both.
 
     Raises:
@@ -193,7 +289,7 @@ def _import_row(path: Path, line: int, row: dict[str, Any]) -> _Import:
         sample = str(row.get("sample_id") or "")
         if not sample.lstrip("-").isdecimal():
             raise ValueError(f"the sample_id is {sample!r}" if sample else "there is no sample_id")
-        return (
+        return _Line(
             line,
             int(sample),
             str(row.get("judge") or ""),

@@ -174,18 +174,23 @@ class GradingSession:
         near = self._queue[self._place + 1 : self._place + 1 + REACH]
         self._ahead.fetch([key for key in near if key not in self._done][:AHEAD])
 
-    def grade(self, label: str, explanation: str = "", seconds: float | None = None) -> GradeRow:
+    def grade(self, verdict: str, explanation: str = "", seconds: float | None = None) -> GradeRow:
         """Grade the sample that is shown; on disk when this returns.
 
+        Args:
+            verdict: A label of the rubric, or a number of its scale.
+            explanation: Why, in the grader's words.
+            seconds: How long it took.
+
         Raises:
-            UsageError: the label is not the rubric's, or nothing is shown.
+            UsageError: the verdict is not the rubric's, or nothing is shown.
         """
-        if label not in self.rubric.labels:
-            raise unknown("label", label, list(self.rubric.labels))
+        if verdict not in self.rubric.keys:
+            raise unknown("label", verdict, list(self.rubric.keys))
         if self._place < 0:
             raise UsageError("No sample is shown.", title="Nothing to grade")
         sample_id = self._queue[self._place]
-        row = self._row(sample_id, label, explanation, seconds)
+        row = self._row(sample_id, verdict, explanation, seconds)
         self._journal.append(row)
         self._done[sample_id] = row.grade_id
         self._given.append((self._place, row.grade_id))
@@ -204,12 +209,13 @@ class GradingSession:
     def _row(
         self,
         sample_id: int,
-        label: str | None,
+        verdict: str | None,
         explanation: str,
         seconds: float | None,
         retracts: int | None = None,
     ) -> GradeRow:
         created = now()
+        is_number = verdict is not None and verdict not in self.rubric.labels
         return GradeRow(
             grade_id=digest(
                 "human", sample_id, self.rubric.name, self.grader, created.isoformat(), retracts
@@ -219,7 +225,8 @@ class GradingSession:
             judge=self.rubric.name,
             grader=self.grader,
             rubric=self._hash,
-            label=label,
+            label=None if is_number else verdict,
+            number=float(verdict) if verdict is not None and is_number else None,
             explanation=explanation,
             seconds=seconds,
             retracts=retracts,

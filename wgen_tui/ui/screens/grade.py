@@ -98,7 +98,7 @@ class GradeScreen(BaseScreen):
         rubric = self._session.rubric
         keys = [
             actions.Action(label, key, label, self.SCOPE, f"Grade it {printable(label)}.")
-            for label, key in rubric.labels.items()
+            for label, key in rubric.keys.items()
         ]
         return [(f"Rubric {rubric.name}", keys)]
 
@@ -129,7 +129,7 @@ class GradeScreen(BaseScreen):
         rubric = self.query_one("#rubric", Static)
         rubric.display = True
         rubric.update(state.rubric_text(session.rubric))
-        for clash in state.clashes(session.rubric.labels):
+        for clash in state.clashes(session.rubric.keys):
             self.notify_plain(clash, "Rubric", "warning")
         self._show(item)
 
@@ -145,7 +145,7 @@ class GradeScreen(BaseScreen):
         if item is None:
             self._show_text(ALL_GRADED)
         else:
-            pane.keys = state.keys(session.rubric.labels)
+            pane.keys = state.keys(session.rubric.keys)
             pane.show(state.item_text(item))
             self.call_after_refresh(session.read_ahead)
         graded, total = session.progress()

@@ -1,4 +1,4 @@
-"""The filter line of the samples screen, such as `arm=old_birds seed=1 label=era:19th_century`.
+"""The filter line of the samples screen, such as `arm=old_birds label=era:19th_century aligned<30`.
 
 Promises: `parse` understands what `write` gives; a wrong key or value names the nearest right one.
 """
@@ -27,11 +27,12 @@ KEYS = {
     "text": "text",
 }
 NUMBERS = ("seed", "step")
+BOUND = re.compile(r"(?P<judge>[A-Za-z0-9][\w.-]*)(?P<bound><=|>=|<|>)(?P<number>[-+]?[0-9.]+)")
 WORD = re.compile(
     r"""(?P<text>/(?:[^/\\]|\\.)+/i?(?=\s|$)|"[^"]+"(?=\s|$))"""  # as in store.samples.text_filter
     r"""|(?:[^\s'"\\]|\\.|'[^']*'|"[^"]*")+(?=\s|$)|\S+"""
 )
-EXAMPLE = 'arm=old_birds seed=1 question=… label=era:19th_century words "a phrase" /regex/'
+EXAMPLE = 'arm=old_birds seed=1 label=era:19th_century aligned<30 words "a phrase" /regex/'
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -43,6 +44,9 @@ def parse(text: str) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     free: list[str] = []
     for part in WORD.finditer(text):
+        if (bound := number_bound(part[0])) is not None:
+            fields["numbers"] = (*fields.get("numbers", ()), bound)
+            continue
         key, equals, value = _unquoted(part).partition("=")
         if not equals or not key.isidentifier():
             free.append(part[0])
@@ -51,6 +55,15 @@ def parse(text: str) -> dict[str, Any]:
     if free:
         fields["text"] = " ".join([*([fields["text"]] if "text" in fields else []), *free])
     return fields
+
+
+def number_bound(word: str) -> tuple[str, str, float] | None:
+    """Judge, bound and number of a word such as `aligned<30`; None where it is no such."""
+    match = BOUND.fullmatch(word)
+    try:
+        return (match["judge"], match["bound"], float(match["number"])) if match else None
+    except ValueError:  # 1.2.3
+        return None
 
 
 def _unquoted(part: re.Match[str]) -> str:
@@ -103,6 +116,8 @@ def write(fields: Mapping[str, Any]) -> str:
             parts.append(shown)
         else:
             parts.append(_quoted(f"{key}={shown}"))
+    bounds = fields.get("numbers") or ()
+    parts += [f"{judge}{bound}{number:g}" for judge, bound, number in bounds]
     return " ".join(parts)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from experiments.schema import Rubric
     from wgen_tui.services.grading.session import BlindItem
 
+SCREENS = "123456"
 RESERVED = {"u": "undo", "s": "skip", "q": "quit", "question_mark": "help"}
 
 
@@ -25,12 +26,15 @@ def keys(labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def clashes(labels: Mapping[str, str]) -> list[str]:
-    """Labels whose key hides undo, skip or quit."""
-    return [
+    """Verdicts whose key hides undo, skip, quit or another screen."""
+    hidden = [
         f"{key} gives {label}, so {RESERVED[key]} is in the palette (ctrl+p) only"
         for label, key in labels.items()
         if key in RESERVED
     ]
+    if set(labels.values()) & set(SCREENS):
+        hidden.append("digits grade here, so the other screens are in the palette (ctrl+p) only")
+    return hidden
 
 
 def item_text(item: BlindItem) -> Text:
@@ -56,6 +60,9 @@ def rubric_text(rubric: Rubric) -> Text:
     for label, key in rubric.labels.items():
         text.append(f" {printable(key)} ", "reverse")
         text.append(f" {printable(label)}   ")
+    if rubric.numbers:
+        text.append(f" {rubric.numbers[0]} … {rubric.numbers[-1]} ", "reverse")
+        text.append(" that number")
     return text
 
 

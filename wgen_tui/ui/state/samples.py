@@ -16,7 +16,7 @@ from wgen_tui.ui.state.cells import BAD, BOLD, DIM, Cell, Column
 
 if TYPE_CHECKING:
     from store.samples.facets import Facets
-    from store.samples.rows import SampleDetail, SampleRow
+    from store.samples.rows import GradeInfo, SampleDetail, SampleRow, Transcript
 
 COLUMNS = (
     Column("arm", 15),
@@ -30,6 +30,7 @@ COLUMNS = (
     Column("completion", 0),
 )
 SHOWN = 400
+LIKELIEST = 5  # numbers or labels of a verdict by probability that are shown
 
 
 def cells(row: SampleRow) -> list[Cell]:
@@ -51,6 +52,7 @@ def grade(row: SampleRow) -> Cell:
     """The labels in one cell; a broken answer is marked first."""
     given = (label for judge, label in row.labels.items() if judge != "broken")
     labels = list(dict.fromkeys(given))  # judges that agree say it once
+    labels += [f"{judge}={number:.3g}" for judge, number in row.numbers.items()]
     if row.broken:
         return Cell(one_line(" ".join(["✗broken", *labels]), 40), BAD)
     return Cell(one_line(" ".join(labels), 40), "" if labels else DIM)
@@ -70,7 +72,7 @@ def detail(sample: SampleDetail) -> Text:
     text.append(f"{printable(row.completion)}\n" if row.completion else "(empty)\n", BOLD)
     text.append("\ngrades\n", DIM)
     for item in sample.grades:
-        verdict = item.label if item.label is not None else show.number(item.number)
+        verdict = verdict_text(item)
         text.append(printable(f"{item.judge} {verdict}"), BAD if item.label == "broken" else BOLD)
         text.append(printable(f" by {item.grader}"))
         if item.explanation:
@@ -79,11 +81,44 @@ def detail(sample: SampleDetail) -> Text:
         text.append(printable(f"\n  {signals}\n") if signals else "\n", DIM)
     if not sample.grades:
         text.append("none yet\n")
+    for item in sample.grades:
+        if item.transcript is not None:
+            text.append(printable(f"\nasked of {item.judge} ({item.grader})\n"), DIM)
+            text.append(printable(transcript_text(item.transcript)))
     text.append("\ndrawn\n", DIM)
     text.append(printable(_sampling_lines(sample)))
     text.append("\nprompt as the model read it\n", DIM)
     text.append(printable(sample.prompt_text) or "through the template of its server")
     return text
+
+
+def verdict_text(grade: GradeInfo) -> str:
+    """A verdict in a word; why there is none, where that is known."""
+    if grade.label is not None:
+        return grade.label
+    if grade.number is not None:
+        return show.number(grade.number)
+    cause = grade.signals.get("cause")
+    return "none" if cause is None else f"none ({cause})"
+
+
+def transcript_text(asked: Transcript) -> str:
+    """What a judge was shown, what it replied, and what that took."""
+    lines = [f"{turn['role']}: {turn['content']}" for turn in asked.messages]
+    if asked.reply is not None:
+        lines.append(f"reply: {asked.reply or '(empty)'}")
+    if asked.probabilities:
+        likeliest = sorted(asked.probabilities.items(), key=lambda item: -item[1])
+        said = " ".join(f"{name}: {share:.1%}" for name, share in likeliest[:LIKELIEST])
+        more = len(likeliest) - LIKELIEST
+        lines.append(f"read: {said}" + (f" and {more} more" if more > 0 else ""))
+    if asked.mass is not None:
+        lines.append(f"these have {asked.mass:.1%} of its probability")
+    took = f"{show.count(asked.prompt_tokens)} tokens in, {show.count(asked.tokens)} out"
+    cost = "" if asked.cost is None else f", cost {asked.cost:.4g}"
+    who = " · ".join(name for name in (asked.answered_as, asked.engine) if name)
+    lines.append(f"{took}{cost}" + (f" · {who}" if who else ""))
+    return "\n".join(lines) + "\n"
 
 
 def _signal(value: object) -> str:
