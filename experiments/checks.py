@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from experiments import readouts
+from experiments.checking.names import SPELLING, arm_and_variant_findings, name_findings
 from experiments.errors import DefinitionError
-from experiments.name_checks import SPELLING, arm_and_variant_findings, name_findings
 from experiments.patterns import Pattern
 from experiments.prompts import spread_variants
+from experiments.readers.sibling_judges import defining_file
 from experiments.rows import data_path
 from experiments.schema import (
     BASE_ARM,
@@ -25,7 +26,6 @@ from experiments.schema import (
     JudgeSpec,
     Primary,
 )
-from experiments.sibling_judges import defining_file
 from experiments.slots import slot_findings
 from experiments.suggest import did_you_mean
 from experiments.text_files import NOTHING, missing
