@@ -1,0 +1,1 @@
+"""What a judge that is a model is shown, and what its reply says; pure, no torch."""
