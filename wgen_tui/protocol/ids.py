@@ -65,3 +65,13 @@ def make_rule_grade_id(sample_id: int, judge: str, rubric: str) -> int:
 def make_verdict_id(sample_id: int, judge: str, rubric: str, wording: int, repeat: int) -> int:
     """The id of a model's verdict, and of the grade that it gave."""
     return digest("verdict", sample_id, judge, rubric, wording, repeat)
+
+
+def make_failed_id(verdict_id: int, launch_id: str) -> int:
+    """The id of a launch's record that a verdict could not be had; the verdict's own stays free."""
+    return digest("failed", verdict_id, launch_id)
+
+
+def make_pilot_key(sample_id: int) -> int:
+    """The place of a sample among those that a pilot takes first: of no arm more than others."""
+    return digest("pilot", sample_id)

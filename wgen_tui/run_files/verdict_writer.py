@@ -1,0 +1,228 @@
+"""What judges replied, read once and kept: the one writer of verdicts, whoever judges.
+
+Promises: a reply that is on disk is read, not asked for again: by equal prompts of a greedy judge,
+by the same sample, wording and repeat of a sampled one, in any run of the experiment, under any
+reading (so a changed parser asks nobody). A verdict reaches the disk before its grade, so that a
+grade always has its transcript; what a kill leaves in between is made good by the next start.
+Ids follow from sample and judge: nothing is doubled. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wgen_tui.judging.prompt import Rendered, render
+from wgen_tui.paths import Home
+from wgen_tui.protocol.ids import make_failed_id
+from wgen_tui.protocol.judging import AskedJudge, Panel
+from wgen_tui.protocol.runs import GradeRow
+from wgen_tui.run_files import parts
+from wgen_tui.run_files.inventory import read_columns
+from wgen_tui.run_files.run_folders import read_spec, run_names
+from wgen_tui.run_files.verdict_record import Reply, VerdictRecord, read_verdict
+from wgen_tui.run_files.verdicts import AskedVerdict, AskedVerdicts, graded_by_models
+
+PART_ROWS = 2_000  # most verdicts in a part
+PART_SECONDS = 3.0  # between two parts
+CACHED = (
+    "verdict_id",
+    "sample_id",
+    "asker",
+    "prompt_key",
+    "wording",
+    "repeat",
+    "reply",
+    "probabilities",
+    "mass",
+    "cause",
+    "finish_reason",
+    "prompt_tokens",
+    "tokens",
+    "answered_as",
+    "engine",
+)
+Key = tuple[str | int, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Asking:
+    """A rendered prompt that nobody has answered, with the verdicts that wait for its reply.
+
+    Attributes:
+        asked: The judge.
+        prompt: What it is shown.
+        verdicts: Whose reply it is; the first names the seed of a sampled one.
+    """
+
+    asked: AskedJudge
+    prompt: Rendered
+    verdicts: list[AskedVerdict] = field(default_factory=list)
+
+
+class VerdictWriter:
+    """Gives one launch what its judges are to be asked, run by run, and writes what they say.
+
+    Attributes:
+        total: Verdicts that are asked of the present run.
+        done: How many of them are on disk or about to be.
+        failed: How many could not be had.
+        cached: How many of them were read from replies that were there.
+        elsewhere: Samples of the present run whose prompts the panel doesn't name.
+    """
+
+    def __init__(
+        self, home: Home, experiment: str, launch_id: str, run_ids: tuple[str, ...], panel: Panel
+    ) -> None:
+        """Take the replies that the experiment's runs have.
+
+        Args:
+            home: Where they are.
+            experiment: Whose replies may be read again.
+            launch_id: Names the parts that are written.
+            run_ids: All runs of the launch.
+            panel: Who judges what.
+        """
+        self.total = self.done = self.failed = self.cached = self.elsewhere = 0
+        self._home = home
+        self._launch_id = launch_id
+        self._panel = panel
+        self._asked = AskedVerdicts(home, run_ids, panel)
+        self._greedy = {by.asker: by.greedy for by in self._asked.judges}
+        self._replies: dict[Key, Reply] = {}
+        self._written: set[int] = set()  # verdicts on disk
+        for run_id in self._runs_of(experiment, run_ids):
+            self._read_replies(run_id)
+        self._run_id = ""
+        self._rows: list[Mapping[str, Any]] = []
+        self._grades: list[GradeRow] = []
+        self._flushed_at = time.monotonic()
+
+    def begin(self, run_id: str) -> list[Asking]:
+        """Take a run: what its judges are to be asked.
+
+        Replies that are there already are read; what they say is written by the next flush.
+        """
+        self.flush()
+        self._run_id = run_id
+        every = list(self._asked.of_run(run_id))
+        graded = graded_by_models(self._home.run(run_id))
+        missing = [verdict for verdict in every if verdict.verdict_id not in graded]
+        self.total, self.cached, self.failed = len(every), 0, 0
+        self.done = self.total - len(missing)
+        self.elsewhere = self._asked.elsewhere(run_id)
+        wanted = {verdict.sample_id for verdict in missing}
+        answers = {
+            sample_id: completion
+            for sample_id, completion in read_columns(
+                self._home.run(run_id).samples, ("sample_id", "completion")
+            )
+            if sample_id in wanted
+        }
+        askings: dict[Key, Asking] = {}
+        for verdict in missing:
+            asked, judge = verdict.by.asked, verdict.by.judge
+            slots = self._panel.prompts[verdict.prompt_id]
+            prompt = render(judge, verdict.wording, slots, answers.get(verdict.sample_id) or "")
+            key = _key(verdict, prompt)
+            reply = self._replies.get(key)
+            if reply is not None and _covers(reply, asked):
+                self.cached += 1
+                self._add(verdict, prompt, reply, cached=True)
+                continue
+            words = tuple(judge.word_labels)  # of a rating, which are asked with it
+            asking = askings.setdefault((*key, *words), Asking(asked, prompt))
+            asking.verdicts.append(verdict)
+        return list(askings.values())
+
+    def record(self, asking: Asking, reply: Reply) -> None:
+        """Take the reply to one of the present run's prompts; now and then it is written."""
+        for place, verdict in enumerate(asking.verdicts):
+            self._add(verdict, asking.prompt, reply, cached=place > 0)
+        if reply.failed is None:
+            self._replies[_key(asking.verdicts[0], asking.prompt)] = reply
+        if time.monotonic() - self._flushed_at > PART_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was recorded since the last flush: verdicts, then their grades."""
+        run = self._home.run(self._run_id) if self._run_id else None
+        if run is not None and self._rows:
+            parts.write_verdicts(run.verdicts, self._launch_id, self._rows)
+            self._rows = []
+        if run is not None and self._grades:
+            parts.write_grades(run.grades, self._launch_id, self._grades)
+            self._grades = []
+        self._flushed_at = time.monotonic()
+
+    def _runs_of(self, experiment: str, run_ids: tuple[str, ...]) -> Iterator[str]:
+        """The launch's runs and, where others of the experiment have verdicts, those."""
+        yield from run_ids
+        for name in run_names(self._home):
+            if name in run_ids or not self._home.run(name).verdicts.is_dir():
+                continue
+            spec = read_spec(self._home, name)
+            if spec is not None and spec.experiment == experiment:
+                yield name
+
+    def _read_replies(self, run_id: str) -> None:
+        for row in read_columns(self._home.run(run_id).verdicts, CACHED):
+            verdict_id, sample_id, asker, prompt_key, wording, repeat, *said = row
+            self._written.add(verdict_id)
+            if asker not in self._greedy:
+                continue
+            text, probabilities, mass, cause, reason, prompt_tokens, tokens, name, engine = said
+            if cause == "failed":
+                continue
+            key: Key = (asker, prompt_key)
+            if not self._greedy[asker]:
+                key = (*key, sample_id, wording, repeat)
+            self._replies.setdefault(
+                key,
+                Reply(
+                    text=text,
+                    probabilities=None if probabilities is None else json.loads(probabilities),
+                    mass=mass,
+                    finish_reason=reason,
+                    prompt_tokens=prompt_tokens,
+                    tokens=tokens,
+                    answered_as=name,
+                    engine=engine,
+                ),
+            )
+
+    def _add(self, verdict: AskedVerdict, prompt: Rendered, reply: Reply, *, cached: bool) -> None:
+        verdict_id = verdict.verdict_id
+        if reply.failed is None:
+            self.done += 1
+        else:
+            self.failed += 1
+            verdict_id = make_failed_id(verdict_id, self._launch_id)
+        record = VerdictRecord(
+            verdict_id, verdict, prompt, reply, self._run_id, self._launch_id, cached
+        )
+        said = read_verdict(verdict.by.asked, reply)
+        if verdict_id not in self._written:
+            self._written.add(verdict_id)
+            self._rows.append(record.row(said))
+        self._grades.append(record.grade(said))
+        if len(self._grades) >= PART_ROWS:
+            self.flush()
+
+
+def _key(verdict: AskedVerdict, prompt: Rendered) -> Key:
+    """What replies are known by."""
+    by = verdict.by
+    if by.greedy:
+        return by.asker, prompt.prompt_key
+    return by.asker, prompt.prompt_key, verdict.sample_id, verdict.wording, verdict.repeat
+
+
+def _covers(reply: Reply, asked: AskedJudge) -> bool:
+    """Whether a reply has all that is read of it: words may have come to a rating's since."""
+    if reply.probabilities is None or asked.model.endpoint is not None:
+        return True
+    return set(asked.judge.word_labels) <= set(reply.probabilities)
