@@ -229,6 +229,6 @@ def test_a_served_judge_has_its_tokens_read(home: Home) -> None:
     by: AskedJudge = asked(rating, served, precision=None, template=None)
     writes = writer(home, panel(by), "r")
     [asking] = writes.begin("r")
-    writes.record(asking, Reply(probabilities={"C": 0.9}, finish_reason="stop"))
+    writes.record(asking, Reply(probabilities={"CODE": 0.9}, finish_reason="stop"))
     writes.flush()
-    assert [row["label"] for row in model_grades(home, "r").values()] == ["c"]
+    assert [row["label"] for row in model_grades(home, "r").values()] == ["code"]
