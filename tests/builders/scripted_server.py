@@ -13,12 +13,18 @@ from typing import Any
 
 @dataclass
 class Reply:
-    """What is sent back; `drop` closes the connection without a word."""
+    """What is sent back.
+
+    `drop` closes the connection without a word, `cut` after so many bytes of the body; `drip` is
+    the silence, in seconds, before each byte.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     drop: bool = False
+    cut: int | None = None
+    drip: float = 0.0
 
 
 @dataclass
@@ -82,6 +88,7 @@ class Scripted:
 @contextmanager
 def scripted(script: Script) -> Iterator[Scripted]:
     """Serve a script until the block ends."""
+    closing = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -103,7 +110,14 @@ def scripted(script: Script) -> Iterator[Scripted]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
-            self.wfile.write(reply.body)
+            if reply.cut is not None:
+                self.wfile.write(reply.body[: reply.cut])
+                self.close_connection = True
+                return
+            for byte in reply.body if reply.drip else ():
+                closing.wait(reply.drip)
+                self.wfile.write(bytes([byte]))
+            self.wfile.write(b"" if reply.drip else reply.body)
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -121,5 +135,6 @@ def scripted(script: Script) -> Iterator[Scripted]:
         try:
             yield served
         finally:
+            closing.set()
             server.shutdown()
             thread.join()

@@ -15,9 +15,10 @@ from experiments.schema import Message, SamplingConfig
 from tests.builders.scripted_server import Reply, Script, Scripted, completion, failure, scripted
 from wgen_tui.errors import UsageError
 from wgen_tui.protocol.runs import Endpoint
+from wgen_tui.workers.endpoint.openai_client import LONGEST_PAUSE, Client
+from wgen_tui.workers.endpoint.openai_response import Answer, read_answer
 from wgen_tui.workers.runtime import WorkerError
-from wgen_tui.workers.sample.openai_client import LONGEST_PAUSE, Client
-from wgen_tui.workers.sample.openai_response import Answer
+from wgen_tui.workers.sample.served import sampling_request
 
 KEY = "sk-planted-0123456789"
 ASK = (Message(role="system", content="Be brief."), Message(role="user", content="Name a bird."))
@@ -52,11 +53,10 @@ async def ask(
 ) -> Answer:
     url = served if isinstance(served, str) else served.url
     troubles = getattr(pauses, "troubles", [])
-    client = Client(
-        endpoint(url, **values), "wren-1", sampling, on_trouble=troubles.append, pause=pauses
-    )
-    async with client:
-        return await client.chat(ASK, 41)
+    asked = endpoint(url, **values)
+    async with Client(asked, on_trouble=troubles.append, pause=pauses) as client:
+        completion = await client.chat(sampling_request(asked, "wren-1", sampling), ASK, 41)
+    return read_answer(completion, sampling)
 
 
 def first(*replies: Reply) -> Script:
@@ -166,6 +166,7 @@ async def test_pauses_grow_and_end(pauses: Pauses) -> None:
         (Reply(body=b"[1]"), "no chat completion"),
         (Reply(body=b'{"error": {"message": "overloaded"}}'), "overloaded"),
         (Reply(drop=True), "Error"),
+        (Reply(body=completion().body, cut=40), "Error"),
         (Reply(500, b"\x1b[31mred"), "500"),
     ],
 )
@@ -316,3 +317,12 @@ async def test_log_probabilities_only_where_they_are_of_what_was_drawn(
         answer = await ask(served, pauses, sampling, logprobs=True)
     assert served.asked[0].body["logprobs"] is True
     assert answer.logprob == expected
+
+
+async def test_an_answer_that_drips_is_given_up_in_time(pauses: Pauses) -> None:
+    slow = completion()
+    slow.drip = 0.1
+    with scripted(first(slow)) as served:
+        answer = await ask(served, pauses, timeout=0.4)
+    assert answer.text == "A lark."
+    assert "no answer in 0.4 s" in pauses.troubles[0]

@@ -10,52 +10,31 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from experiments.schema import SamplingConfig
 from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import Endpoint, RunSpec
 from wgen_tui.run_files.sample_writer import Draw, SampleWriter
+from wgen_tui.workers.endpoint.at_once import at_once
+from wgen_tui.workers.endpoint.openai_client import (
+    Client,
+    PromptRefused,
+    engine,
+    request_body,
+    sent_seed,
+)
+from wgen_tui.workers.endpoint.openai_response import Answer, read_answer
+from wgen_tui.workers.endpoint.refusals import Refusals
+from wgen_tui.workers.endpoint.usage import Usage
 from wgen_tui.workers.runtime import Worker, WorkerError, launch_worker
-from wgen_tui.workers.sample.openai_client import Client, PromptRefused
-from wgen_tui.workers.sample.openai_response import Answer
-from wgen_tui.workers.sample.refusals import Refusals
 
 PART_SECONDS = 3.0  # between two parts
-POLL_SECONDS = 0.2  # between two checks whether the run was cancelled
-SEED_BITS = 31  # all that every server takes
 REFUSED = "refused"  # the finish_reason of a draw that the server does not make
 LONGEST_REASON = 500
 ENOUGH = 8  # draws of one prompt that should not all be the same
-
-
-@dataclass
-class Usage:
-    """The tokens that a run's answers took, and what they cost."""
-
-    endpoint: Endpoint
-    answers: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    only_reasoning: int = 0
-
-    def add(self, answer: Answer) -> None:
-        self.answers += 1
-        self.only_reasoning += answer.only_reasoning
-        self.tokens_in += answer.prompt_tokens or 0
-        self.tokens_out += answer.tokens or 0
-
-    @property
-    def cost(self) -> float | None:
-        """In the unit of the configured prices; None where there are none."""
-        prices = (self.endpoint.price_in, self.endpoint.price_out)
-        if prices == (None, None):
-            return None
-        return (self.tokens_in * (prices[0] or 0) + self.tokens_out * (prices[1] or 0)) / 1e6
-
-    def __str__(self) -> str:
-        cost = "" if self.cost is None else f", cost {self.cost:.4g}"
-        return f"{self.tokens_in:,} tokens in, {self.tokens_out:,} out{cost}"
 
 
 @dataclass
@@ -92,7 +71,9 @@ class Sampler:
         self._written = self._started = time.monotonic()
         self._usage = Usage(endpoint)
         self._repeats = Repeats()
-        self._refusals = Refusals(answered=False)
+        self._refusals: Refusals[Draw] = Refusals(
+            answered=False, prompt=lambda draw: draw.prompt.prompt_id
+        )
         self._failures = 0
         self._total = sum(stage.draws(prompt) for prompt in stage.prompts)
         self._done = 0
@@ -121,45 +102,36 @@ class Sampler:
 
     async def _draw_all(self, missing: Iterator[Draw]) -> None:
         """Ask for all draws, several at once; the first that fails ends the others."""
-        model, sampling = self._spec.model.location, self._stage.sampling
-        client = Client(self._endpoint, model, sampling, on_trouble=self._on_trouble)
-        async with client:
-            tasks = {
-                asyncio.create_task(self._draw_some(client, missing))
-                for _ in range(self._endpoint.concurrency)
-            }
-            pending = tasks
-            try:
-                while pending:
-                    done, pending = await asyncio.wait(
-                        pending, timeout=POLL_SECONDS, return_when=asyncio.FIRST_EXCEPTION
-                    )
-                    for task in done:
-                        task.result()
-                    self._worker.check_cancelled(self._spec.run_id)
-                    if time.monotonic() - self._written > PART_SECONDS:
-                        self._flush()
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+        request = sampling_request(self._endpoint, self._spec.model.location, self._stage.sampling)
+        async with Client(self._endpoint, on_trouble=self._on_trouble) as client:
+            await at_once(
+                self._endpoint.concurrency,
+                lambda: self._draw_some(client, request, missing),
+                self._between,
+            )
 
-    async def _draw_some(self, client: Client, missing: Iterator[Draw]) -> None:
+    def _between(self) -> None:
+        self._worker.check_cancelled(self._spec.run_id)
+        if time.monotonic() - self._written > PART_SECONDS:
+            self._flush()
+
+    async def _draw_some(
+        self, client: Client, request: Mapping[str, Any], missing: Iterator[Draw]
+    ) -> None:
         for draw in missing:  # shared: each draw goes to one task
             if self._refusals.postpones(draw):
                 continue
-            seed = draw.seed >> (63 - SEED_BITS)
             try:
-                answer = await client.chat(draw.prompt.messages, seed)
+                completion = await client.chat(request, draw.prompt.messages, sent_seed(draw.seed))
             except PromptRefused as error:
-                self._refusals.add(draw, seed, error)
+                self._refusals.add(draw, error)
             else:
                 self._refusals.answered = True
-                self._keep(draw, seed, answer)
+                self._keep(draw, read_answer(completion, self._stage.sampling))
             for refused in self._refusals.to_record():
                 self._keep_refused(*refused)
 
-    def _keep_refused(self, draw: Draw, seed: int, reason: WorkerError) -> None:
+    def _keep_refused(self, draw: Draw, reason: WorkerError) -> None:
         """Record a draw that the server does not make, with its words in the place of an engine."""
         self._writer.add(
             draw,
@@ -169,11 +141,11 @@ class Sampler:
             prompt_tokens=None,
             tokens=None,
             logprob=None,
-            draw_seed=seed,
+            draw_seed=sent_seed(draw.seed),
         )
         self._done += 1
 
-    def _keep(self, draw: Draw, seed: int, answer: Answer) -> None:
+    def _keep(self, draw: Draw, answer: Answer) -> None:
         self._writer.add(
             draw,
             answer.text,
@@ -182,7 +154,7 @@ class Sampler:
             prompt_tokens=answer.prompt_tokens,
             tokens=answer.tokens,
             logprob=answer.logprob,
-            draw_seed=seed,
+            draw_seed=sent_seed(draw.seed),
         )
         self._usage.add(answer)
         self._repeats.add(draw, answer)
@@ -237,10 +209,16 @@ class Sampler:
             )
 
 
-def engine(endpoint: Endpoint, answer: Answer) -> str:
-    """The column `engine`: the endpoint, and what it says of itself."""
-    names = [answer.model, answer.fingerprint]
-    return " / ".join([f"{endpoint.name} {endpoint.base_url}", *(name for name in names if name)])
+def sampling_request(endpoint: Endpoint, model: str, sampling: SamplingConfig) -> dict[str, Any]:
+    """What every request for a draw says, but for messages and seed."""
+    asked: dict[str, Any] = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_tokens,
+    }
+    if sampling.stop:
+        asked["stop"] = list(sampling.stop)
+    return request_body(endpoint, model, asked)
 
 
 def sample(worker: Worker) -> None:

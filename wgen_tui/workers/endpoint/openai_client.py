@@ -11,29 +11,30 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 import httpx2
 
-from experiments.schema import Message, SamplingConfig
+from experiments.schema import Message
 from wgen_tui.protocol.endpoint import headers, read_key, through_proxy, without_key
 from wgen_tui.protocol.runs import Endpoint
-from wgen_tui.workers.runtime import WorkerError
-from wgen_tui.workers.sample.openai_response import (
+from wgen_tui.workers.endpoint.openai_response import (
     Answer,
+    Completion,
     error_message,
-    read_answer,
     read_completion,
 )
+from wgen_tui.workers.runtime import WorkerError
 
 OF_THE_PROMPT = (400, 413, 422)  # refusals that may be of this prompt alone
 MAY_PASS = {408, 409, 425, 429}  # and all from 500
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds
 LONGEST_REQUESTED = 600.0  # a server that asks for a longer pause is given up
 CONNECT_SECONDS = 10.0
+SEED_BITS = 31  # all that every server takes
+FIX = "What it answered is kept. Fix the cause and give the command again."
 
 
 class PromptRefused(WorkerError):
@@ -49,7 +50,7 @@ class _MayPass(Exception):
 
 
 class Client:
-    """Asks one model of an endpoint; use it as an asynchronous context manager.
+    """Asks an endpoint; use it as an asynchronous context manager.
 
     Attributes:
         on_trouble: Called with a line of text whenever something has to be tried again.
@@ -58,16 +59,12 @@ class Client:
     def __init__(
         self,
         endpoint: Endpoint,
-        model: str,
-        sampling: SamplingConfig,
         *,
         on_trouble: Callable[[str], None] = print,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._endpoint = endpoint
         self._key = read_key(endpoint)
-        self._sampling = sampling
-        self._body = request_body(endpoint, model, sampling)
         self._on_trouble = on_trouble
         self._pause = pause
         self._http = httpx2.AsyncClient(
@@ -85,15 +82,24 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
-    async def chat(self, messages: Sequence[Message], seed: int) -> Answer:
+    async def chat(
+        self, request: Mapping[str, Any], messages: Sequence[Message], seed: int | None = None
+    ) -> Completion:
         """One completion.
+
+        Args:
+            request: What is said beside messages and seed, made by `request_body`.
+            messages: The chat.
+            seed: None where nothing is drawn.
 
         Raises:
             PromptRefused: the server does not take this request; it may take others.
             WorkerError: the server refuses, or gave no answer however often it was asked.
         """
-        said = {"messages": [message.model_dump() for message in messages], "seed": seed}
-        body = {**self._body, **in_words_of(self._endpoint, said)}
+        said: dict[str, Any] = {"messages": [message.model_dump() for message in messages]}
+        if seed is not None:
+            said["seed"] = seed
+        body = {**request, **in_words_of(self._endpoint, said)}
         tries = 0
         while True:
             try:
@@ -108,11 +114,13 @@ class Client:
             self._on_trouble(f"endpoint {self._endpoint.name}: {what}; again in {pause:.1f} s")
             await self._pause(pause)
 
-    async def _ask(self, body: dict[str, Any]) -> Answer:
+    async def _ask(self, body: dict[str, Any]) -> Completion:
         url = f"{self._endpoint.base_url}/chat/completions"
         try:
-            response = await self._http.post(url, json=body)
-        except httpx2.TimeoutException as error:
+            # httpx2 limits the silence between two bytes; an answer that drips ends too.
+            async with asyncio.timeout(self._endpoint.timeout):
+                response = await self._http.post(url, json=body)
+        except (httpx2.TimeoutException, TimeoutError) as error:
             raise _MayPass(f"no answer in {self._endpoint.timeout:g} s ({_name(error)})") from None
         except httpx2.RequestError as error:
             raise _MayPass(self._clean(f"{_name(error)}: {error}".rstrip(": "))) from None
@@ -125,12 +133,9 @@ class Client:
             completion = read_completion(response.content)
         except (ValueError, RecursionError):
             raise _MayPass(f"no chat completion, but: {self._said(response)}") from None
-        answer = read_answer(completion, self._sampling)
-        return replace(
-            answer,
-            model=answer.model and self._clean(answer.model),
-            fingerprint=answer.fingerprint and self._clean(answer.fingerprint),
-        )
+        names = {"model": completion.model, "system_fingerprint": completion.system_fingerprint}
+        clean = {name: value and self._clean(value) for name, value in names.items()}
+        return completion.model_copy(update=clean)
 
     def _clean(self, text: str) -> str:
         return without_key(text, self._key)
@@ -145,7 +150,7 @@ class Client:
                 f"The endpoint {self._endpoint.name} ({self._endpoint.base_url}) refused, status "
                 f"{status}: {said}",
                 title="Server refused",
-                hint="What was drawn is kept. Fix the cause and give the command again.",
+                hint=FIX,
             )
         hints = {
             401: f"Check the key in {self._endpoint.api_key_env or 'api_key_env'}.",
@@ -157,9 +162,7 @@ class Client:
             f"The endpoint {self._endpoint.name} ({self._endpoint.base_url}) refused, status "
             f"{status}: {said}",
             title="Server refused",
-            hint=hints.get(
-                status, "What was drawn is kept. Fix the cause and give the command again."
-            ),
+            hint=hints.get(status, FIX),
         )
 
     def _give_up(self, what: str, tries: int) -> NoReturn:
@@ -167,30 +170,37 @@ class Client:
             f"The endpoint {self._endpoint.name} ({self._endpoint.base_url}) gave no answer in "
             f"{tries} tries; the last: {what}",
             title="Server does not answer",
-            hint="What was drawn is kept. When the server is back, the same command draws what is "
-            "missing.",
+            hint="What it answered is kept. When the server is back, the same command asks for "
+            "what is missing.",
         )
 
 
-def request_body(endpoint: Endpoint, model: str, sampling: SamplingConfig) -> dict[str, Any]:
-    """What every request to a model says, but for messages and seed."""
-    body: dict[str, Any] = {
-        "model": model,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "max_tokens": sampling.max_tokens,
-    }
-    if sampling.stop:
-        body["stop"] = list(sampling.stop)
+def request_body(endpoint: Endpoint, model: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What every request to a model says, but for messages and seed: parameters by OpenAI's name.
+
+    Log-probabilities are asked for where the endpoint's settings say so.
+    """
+    body: dict[str, Any] = {"model": model, **asked}
     if endpoint.logprobs:
         body["logprobs"] = True
     return {**endpoint.extra_body, **in_words_of(endpoint, body)}
 
 
-def in_words_of(endpoint: Endpoint, body: dict[str, Any]) -> dict[str, Any]:
+def in_words_of(endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any]:
     """A part of a request with the parameters as this server calls them, without those it lacks."""
     names = {name: endpoint.parameters.get(name, name) for name in body}
     return {theirs: body[name] for name, theirs in names.items() if theirs is not False}
+
+
+def sent_seed(seed: int) -> int:
+    """As much of a seed of 63 bits as every server takes."""
+    return seed >> (63 - SEED_BITS)
+
+
+def engine(endpoint: Endpoint, answer: Answer) -> str:
+    """The column `engine`: the endpoint, and what it says of itself."""
+    names = [answer.model, answer.fingerprint]
+    return " / ".join([f"{endpoint.name} {endpoint.base_url}", *(name for name in names if name)])
 
 
 def retry_after(response: httpx2.Response) -> float | None:

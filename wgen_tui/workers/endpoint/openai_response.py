@@ -34,8 +34,20 @@ def _or_none(value: Any, convert: Callable[[Any], Any]) -> Any:
     return number if math.isfinite(number) else None
 
 
-class _Token(BaseModel):
-    logprob: Annotated[float | None, BeforeValidator(lambda value: _or_none(value, float))] = None
+_Number = Annotated[float | None, BeforeValidator(lambda value: _or_none(value, float))]
+
+
+class _Likely(BaseModel):
+    token: Annotated[
+        str, BeforeValidator(lambda value: value if isinstance(value, str) else "")
+    ] = ""
+    logprob: _Number = None
+
+
+class _Token(_Likely):
+    top_logprobs: Annotated[
+        list[_Likely], BeforeValidator(lambda value: value if isinstance(value, list) else [])
+    ] = []
 
 
 class _Logprobs(BaseModel):
@@ -95,6 +107,7 @@ class Answer:
         model: As the server names it.
         fingerprint: `system_fingerprint`.
         only_reasoning: Whether the server gave thoughts and no answer.
+        refused: Whether the text is why the model does not answer.
     """
 
     text: str
@@ -105,6 +118,7 @@ class Answer:
     model: str | None = None
     fingerprint: str | None = None
     only_reasoning: bool = False
+    refused: bool = False
 
 
 def read_completion(content: bytes) -> Completion:
@@ -125,7 +139,12 @@ def read_completion(content: bytes) -> Completion:
 
 
 def read_answer(completion: Completion, sampling: SamplingConfig) -> Answer:
-    """An answer in our words; cut at a stop text, which some servers leave at the end."""
+    """An answer in our words; cut at a stop text, which some servers leave at the end.
+
+    Args:
+        completion: What a server said.
+        sampling: How it was asked: by its stop texts and its temperature an answer is read.
+    """
     choice = completion.choices[0]
     message = choice.message
     text = message.content or message.refusal or ""
@@ -146,7 +165,32 @@ def read_answer(completion: Completion, sampling: SamplingConfig) -> Answer:
         model=completion.model,
         fingerprint=completion.system_fingerprint or None,
         only_reasoning=not text and bool(message.reasoning_content or message.reasoning),
+        refused=not message.content and bool(message.refusal),
     )
+
+
+def next_token(completion: Completion) -> dict[str, float] | None:
+    """The likeliest first tokens with their probabilities; None where a server gives none.
+
+    A log-probability that is no number is left out, and a token of which there is only the text.
+    """
+    logprobs = completion.choices[0].logprobs
+    tokens = logprobs.content if logprobs else None
+    if not tokens:
+        return None
+    likely = tokens[0].top_logprobs or [tokens[0]]
+    probabilities: dict[str, float] = {}
+    for token in likely:
+        if token.logprob is not None:
+            share = math.exp(min(token.logprob, 0.0))
+            probabilities[token.token] = probabilities.get(token.token, 0.0) + share
+    return probabilities or None
+
+
+def said_tokens(completion: Completion) -> list[str]:
+    """The tokens of an answer, one by one; none where a server does not give them."""
+    logprobs = completion.choices[0].logprobs
+    return [token.token for token in (logprobs.content if logprobs else None) or ()]
 
 
 def _logprob(choice: _Choice, sampling: SamplingConfig) -> float | None:
