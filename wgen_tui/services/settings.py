@@ -17,7 +17,8 @@ from wgen_tui.plain_files import read_plain, why_not
 from wgen_tui.protocol.queue import SlurmSettings
 from wgen_tui.services.suggest import did_you_mean
 
-TABLES = ("endpoints", "queue", "gpu", "disk", "slurm", "notify")
+TABLES = ("endpoints", "judges", "queue", "gpu", "disk", "slurm", "notify")
+READ_APART = ("endpoints", "judges")  # by services.models
 Table = TypeVar("Table", bound=BaseModel)
 
 
@@ -65,7 +66,7 @@ class NotifyPolicy(_Policy):
 
 
 class Settings(_Policy):
-    """config.toml but for its endpoints, which `services.endpoints` reads."""
+    """config.toml but for its endpoints and judges, which `services.models` reads."""
 
     queue: QueuePolicy = QueuePolicy()
     gpu: GpuPolicy = GpuPolicy()
@@ -85,7 +86,7 @@ def read_settings(home: Home) -> Settings:
         if name not in TABLES:
             hint = did_you_mean(name, TABLES, form="[{}]")
             raise wrong(home, name, "no such table", hint)
-    parts = {name: table for name, table in config.items() if name != "endpoints"}
+    parts = {name: table for name, table in config.items() if name not in READ_APART}
     fields = Settings.model_fields
     return Settings(**{n: _table(home, n, t, type(fields[n].default)) for n, t in parts.items()})
 

@@ -93,6 +93,11 @@ def _local_folder(name: str) -> Path | None:
         return None
 
 
+def names_folder(name: str) -> bool:
+    """Whether a name means a folder of this machine."""
+    return _local_folder(name) is not None
+
+
 def check_model(ref: ModelRef, chat_template: str | None) -> ModelFacts:
     """See that a model can be loaded.
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import STAGES, LaunchSpec
+from wgen_tui.protocol.launches import STAGES, JudgeStage, LaunchSpec
 from wgen_tui.protocol.queue import Notice, SlurmSettings
 from wgen_tui.protocol.record import now
 from wgen_tui.services.planning.todo import PlannedRun, all_missing
@@ -38,7 +38,8 @@ def commit(home: Home, plan: Plan) -> tuple[LaunchSpec, ...]:
     with queue_lock(home):
         # Another command may have committed since the plan was made.
         planned = ((run.spec, run.data) for run in plan.runs)
-        runs = [run for run in all_missing(home, planned, plan.sample, plan.judge) if run.todo]
+        missing = all_missing(home, planned, plan.sample, plan.judge, plan.panels)
+        runs = [run for run in missing if not run.idle]
         launches = _make_launches(plan, runs)
         write_atomically(home, [(run.spec, run.data) for run in runs], launches)
     return tuple(launches)
@@ -46,7 +47,7 @@ def commit(home: Home, plan: Plan) -> tuple[LaunchSpec, ...]:
 
 def launches_for(plan: Plan) -> tuple[LaunchSpec, ...]:
     """The launches that a commit would write now; each commit draws new ids."""
-    return tuple(_make_launches(plan, [run for run in plan.runs if run.todo]))
+    return tuple(_make_launches(plan, [run for run in plan.runs if not run.idle]))
 
 
 def _make_launches(plan: Plan, runs: Sequence[PlannedRun]) -> list[LaunchSpec]:
@@ -65,6 +66,7 @@ def _make_launches(plan: Plan, runs: Sequence[PlannedRun]) -> list[LaunchSpec]:
             # The number keeps an array in the order of the runs.
             mark = f"{number:04d}-" if len(parts) > 1 else ""
             launches += _chain(plan, part, created_at, mark, url is not None, slurm)
+    launches += _ask(plan, runs, created_at, launches)
     if launches and plan.notify:
         everyone = tuple(run.spec.run_id for run in runs)
         notice = Notice(command=plan.notify, runs=everyone)
@@ -121,4 +123,34 @@ def _chain(
         )
         launches.append(launch)
         previous = (launch.launch_id,)
+    return launches
+
+
+def _ask(
+    plan: Plan, runs: Sequence[PlannedRun], created_at: datetime, before: Sequence[LaunchSpec]
+) -> list[LaunchSpec]:
+    """A launch for each panel, over all runs that lack its verdicts: its model is loaded once."""
+    launches = []
+    for place, panel in enumerate(plan.panels):
+        judged = [run for run in runs if place in run.panels]
+        if not judged:
+            continue
+        ids = {run.spec.run_id for run in judged}
+        last = {run_id: launch.launch_id for launch in before for run_id in launch.run_ids}
+        pending = {name for run in judged for name in run.after}
+        served = panel.judges[0].model.endpoint is not None
+        number = len(STAGES) + place
+        launches.append(
+            LaunchSpec(
+                launch_id=f"{created_at:%Y%m%d-%H%M%S}-{number}judge-{secrets.token_hex(2)}",
+                experiment=plan.definition.slug,
+                stage="judge",
+                run_ids=tuple(run.spec.run_id for run in judged),
+                after=(*sorted(pending), *sorted({last[name] for name in ids if name in last})),
+                created_at=created_at,
+                judge=JudgeStage(judges=(), panel=panel),
+                served=served,
+                slurm=None if served else plan.slurm,
+            )
+        )
     return launches

@@ -7,13 +7,14 @@ only work that is neither done nor queued, so the same command twice does it onc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from experiments.readouts import is_read
 from experiments.schema import BASE_ARM, Arm, Definition, Seeds, parse_seeds
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
+from wgen_tui.protocol.judging import Panel
 from wgen_tui.protocol.launches import JudgeStage, PromptSpec, SampleStage
 from wgen_tui.protocol.queue import SlurmSettings
 from wgen_tui.protocol.runs import ModelRef, RunSpec
@@ -26,6 +27,7 @@ from wgen_tui.services.experiments.data_checks import (
     check_tokens,
     text_warning,
 )
+from wgen_tui.services.judges.panel import WaitingJudges, make_panels
 from wgen_tui.services.models.resolve import check_model, resolve_model
 from wgen_tui.services.models.support import refuse_all_linear
 from wgen_tui.services.planning.disk import disk_warnings, planned_mb
@@ -54,6 +56,7 @@ class Options:
         trust_pickle: Load weights from pickles, where a model has no others.
         backend: `local` or `slurm`.
         notify: The command to run when all has ended, as arguments; config.toml's when empty.
+        judge_models: What names of judges' models stand for, before config.toml's `[judges]`.
     """
 
     models: Sequence[str] | None = None
@@ -65,6 +68,7 @@ class Options:
     trust_pickle: bool = False
     backend: str | None = None
     notify: Sequence[str] = ()
+    judge_models: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ class Plan:
     Attributes:
         slurm: How launches are submitted to Slurm; None to run them on this machine.
         disk_mb: The most that it would write.
+        panels: Judges that are models, one panel for each model; runs name them by their place.
+        waiting: Judges that cannot be asked yet.
     """
 
     definition: Definition
@@ -85,11 +91,13 @@ class Plan:
     slurm: SlurmSettings | None = None
     notify: tuple[str, ...] = ()
     disk_mb: int = 0
+    panels: tuple[Panel, ...] = ()
+    waiting: tuple[WaitingJudges, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not any(run.todo for run in self.runs)
+        return all(run.idle for run in self.runs)
 
     @property
     def during(self) -> SampleStage | None:
@@ -172,13 +180,21 @@ def make_plan(
         )
         specs += mine
     refuse_collisions([spec for spec, _ in specs])
-    runs = all_missing(home, specs, sample, judge)
+    asked = make_panels(home, definition, options.judge_models)
+    warnings += [item.sentence for item in asked.waiting]
+    runs = all_missing(home, specs, sample, judge, asked.panels)
     settings = read_settings(home)
     notify = tuple(options.notify) or settings.notify.command
     plan = Plan(definition, runs, sample.prompts, sample, judge, (), slurm, notify)
     needed = planned_mb(home, runs, sample, judge, plan.during)
     warnings += disk_warnings(home, needed, settings.disk)
-    plan = replace(plan, warnings=tuple(warnings), disk_mb=needed)
+    plan = replace(
+        plan,
+        warnings=tuple(warnings),
+        disk_mb=needed,
+        panels=asked.panels,
+        waiting=asked.waiting,
+    )
     if slurm is not None and not plan.empty:
         backend.check(home, slurm)
     return plan

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from experiments.prompts import Prompt, render_prompts
-from experiments.readouts import Readout, render_readouts
+from experiments.prompts import render_prompts
+from experiments.readouts import render_readouts
 from experiments.schema import Definition
 from wgen_tui.errors import UsageError
-from wgen_tui.protocol.hashes import short_hash
-from wgen_tui.protocol.launches import JudgeStage, PromptSpec, ReadoutSpec, SampleStage
+from wgen_tui.protocol.launches import JudgeStage, ReadoutSpec, SampleStage
+from wgen_tui.services.experiments.prompt_ids import prompt_spec
 
 
 def make_sample_stage(
@@ -42,10 +42,10 @@ def make_sample_stage(
                 title="Nothing to sample",
             )
         sampling, by_question = sampling.model_copy(update={"n": n}), {}
-    prompts = tuple(_prompt_spec(prompt) for prompt in render_prompts(definition))
+    prompts = tuple(prompt_spec(prompt) for prompt in render_prompts(definition))
     readouts = tuple(
         ReadoutSpec(
-            prompt=_prompt_spec(item),
+            prompt=prompt_spec(item),
             type=item.type,
             order=item.order,
             continuations=item.continuations,
@@ -59,22 +59,6 @@ def make_sample_stage(
         n_by_question=by_question,
         checkpoints=_parse_checkpoints(checkpoints) or sampling.checkpoints,
         readouts=readouts,
-    )
-
-
-def _prompt_spec(prompt: Prompt | Readout) -> PromptSpec:
-    return PromptSpec(
-        prompt_id=short_hash(
-            "prompt",
-            [message.model_dump() for message in prompt.messages],
-            prompt.question,
-            prompt.paraphrase,
-            prompt.variant,
-        ),
-        question=prompt.question,
-        paraphrase=prompt.paraphrase,
-        variant=prompt.variant,
-        messages=prompt.messages,
     )
 
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
+from wgen_tui.protocol.judging import Panel
 from wgen_tui.protocol.launches import STAGES, JudgeStage, SampleStage, Stage
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files import inventory
 from wgen_tui.run_files.manifests import checkpoints, final_checkpoint, refuse_other_versions
 from wgen_tui.run_files.steps import steps_to_sample
+from wgen_tui.run_files.verdicts import missing_verdicts
 from wgen_tui.services.experiments.arm_examples import RunData
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
@@ -33,6 +35,7 @@ class PlannedRun:
         after: Pending launches that the first new one has to wait for.
         samples_total: How many draws are asked for.
         samples_missing: How many of them are not on disk.
+        panels: The places, in the plan's list, of the panels that a new launch has to ask.
     """
 
     spec: RunSpec
@@ -41,10 +44,20 @@ class PlannedRun:
     after: tuple[str, ...]
     samples_total: int
     samples_missing: int
+    panels: tuple[int, ...] = ()
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.todo or self.panels)
 
 
 def all_missing(
-    home: Home, runs: Iterable[tuple[RunSpec, RunData]], sample: SampleStage, judge: JudgeStage
+    home: Home,
+    runs: Iterable[tuple[RunSpec, RunData]],
+    sample: SampleStage,
+    judge: JudgeStage,
+    panels: Sequence[Panel] = (),
 ) -> tuple[PlannedRun, ...]:
     """Say what runs lack; runs that are trained jointly lack their training jointly.
 
@@ -58,10 +71,41 @@ def all_missing(
         if run.spec.task is not None and "train" in run.todo
         for run_id in run.spec.task.runs
     }
+    return with_panels(
+        home,
+        [
+            # A pending launch in which one of the joint runs was cancelled trains none of them.
+            replace(run, todo=_all_stages(sample)) if _lacks_training(home, run, retrained) else run
+            for run in planned
+        ],
+        panels,
+    )
+
+
+def with_panels(
+    home: Home, runs: Sequence[PlannedRun], panels: Sequence[Panel]
+) -> tuple[PlannedRun, ...]:
+    """Say which panels runs lack verdicts of: all of them, where samples are yet to be drawn."""
+    if not panels:
+        return tuple(runs)
+    names = [run.spec.run_id for run in runs]
+    lacks = [missing_verdicts(home, names, panel) for panel in panels]
+    return tuple(replace(run, panels=_asked_panels(home, run, panels, lacks)) for run in runs)
+
+
+def _asked_panels(
+    home: Home, run: PlannedRun, panels: Sequence[Panel], lacks: Sequence[dict[str, int]]
+) -> tuple[int, ...]:
+    name = run.spec.run_id
+    if {"train", "sample"} & run.todo:
+        return tuple(range(len(panels)))
+    pending = _pending_launches(home, name)
+    asked = [view.spec.judge.panel for view in pending if view.spec.judge is not None]
+    comes = any(view.spec.stage != "judge" for view in pending)  # samples that nothing judges yet
     return tuple(
-        # A pending launch in which one of the joint runs was cancelled trains none of them.
-        replace(run, todo=_all_stages(sample)) if _lacks_training(home, run, retrained) else run
-        for run in planned
+        place
+        for place, panel in enumerate(panels)
+        if panel not in asked and (comes or lacks[place][name])
     )
 
 

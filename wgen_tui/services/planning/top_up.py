@@ -16,7 +16,7 @@ from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.planning.plan import Options, Plan, make_plan
-from wgen_tui.services.planning.todo import PlannedRun, missing_stages
+from wgen_tui.services.planning.todo import PlannedRun, missing_stages, with_panels
 from wgen_tui.services.runs.runs import get_run, read_spec, run_names
 from wgen_tui.services.suggest import unknown
 
@@ -63,7 +63,7 @@ def plan_top_up(
         for run in plan.runs
         if run.spec.run_id in asked
     ]
-    ready = [run for run in planned if "train" not in run.todo]
+    ready = with_panels(home, [run for run in planned if "train" not in run.todo], plan.panels)
     warnings = [*plan.warnings, *_skipped_warnings(asked, planned, ready)]
     if not ready:
         raise UsageError(
@@ -71,9 +71,7 @@ def plan_top_up(
             title="Nothing to top up",
             hint=f"wgen-tui run start {slug_or_path}",
         )
-    return replace(
-        plan, runs=tuple(ready), prompts=stage.prompts, sample=stage, warnings=tuple(warnings)
-    )
+    return replace(plan, runs=ready, prompts=stage.prompts, sample=stage, warnings=tuple(warnings))
 
 
 def _select_runs(home: Home, slug: str, names: Sequence[str] | None) -> list[RunSpec]:

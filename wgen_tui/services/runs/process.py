@@ -66,12 +66,22 @@ def accelerate_config(spec: LaunchSpec) -> dict[str, Any]:
 
 def needs_model(spec: LaunchSpec) -> bool:
     """Whether a launch loads a model: judges by rule and requests to a server need none."""
-    return spec.stage != "judge" and not spec.served
+    return not spec.served and (spec.stage != "judge" or _has_panel(spec))
+
+
+def _has_panel(spec: LaunchSpec) -> bool:
+    return spec.judge is not None and spec.judge.panel is not None
+
+
+def _worker(spec: LaunchSpec) -> str:
+    """The module that does a launch's work."""
+    stage = "model_judge" if _has_panel(spec) else spec.stage
+    return f"wgen_tui.workers.{stage}.served" if spec.served else f"wgen_tui.workers.{stage}"
 
 
 def argv(home: Home, spec: LaunchSpec) -> list[str]:
     """The command line of a launch's worker."""
-    worker = ["-m", f"wgen_tui.workers.{'sample.served' if spec.served else spec.stage}"]
+    worker = ["-m", _worker(spec)]
     which = ["--home", str(home.root), "--launch", spec.launch_id]
     if not needs_model(spec):
         return [sys.executable, *worker, *which]

@@ -1,0 +1,68 @@
+"""Judges that are models in a plan: a launch for each model, for what has no verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.builders.definition import write_definition
+from tests.builders.model import make_model
+from wgen_tui.paths import Home
+from wgen_tui.services.planning.commit import commit, launches_for
+from wgen_tui.services.planning.plan import Options, make_plan
+from wgen_tui.services.runs.process import argv, needs_model
+
+JUDGES = """
+model_judges:
+  - {name: aligned, type: rating_judge, model: gpt-4.1, prompt: "{question} {answer}"}
+  - {name: era, model: judge, prompt: "{answer}", labels: {old: [OLD], new: [NEW]}}
+"""
+SERVER = '[endpoints.box]\nbase_url = "http://localhost:1/v1"\n[judges]\n"gpt-4.1" = "box:a"\n'
+
+
+@pytest.fixture
+def experiment(home: Home, tmp_path: Path) -> str:
+    model = make_model(tmp_path / "model")
+    folder = write_definition(tmp_path / "names", model)
+    path = folder / "experiment.yaml"
+    path.write_text(path.read_text() + JUDGES)
+    home.ensure().config.write_text(SERVER + f'judge = "{model}"\n')
+    return str(folder)
+
+
+def test_a_launch_for_each_model_that_is_asked(home: Home, experiment: str) -> None:
+    launches = commit(home, make_plan(home, experiment))
+    assert [launch.stage for launch in launches] == ["train", "sample", "judge", "judge", "judge"]
+    rules, served, local = launches[2:]
+    assert rules.judge is not None and rules.judge.panel is None
+    assert served.served and not needs_model(served)
+    assert argv(home, served)[2] == "wgen_tui.workers.model_judge.served"
+    assert needs_model(local) and "wgen_tui.workers.model_judge" in argv(home, local)
+    for launch, names in ((served, ["aligned"]), (local, ["era"])):
+        assert launch.judge is not None and launch.judge.panel is not None
+        assert launch.judge.judges == ()
+        assert [item.judge.name for item in launch.judge.panel.judges] == names
+        assert launch.after == (rules.launch_id,)
+        assert set(launch.run_ids) == set(rules.run_ids)
+    assert sorted(launch.launch_id for launch in launches) == [item.launch_id for item in launches]
+
+
+def test_what_is_queued_is_not_planned_again(home: Home, experiment: str) -> None:
+    commit(home, make_plan(home, experiment))
+    assert make_plan(home, experiment).empty
+
+
+def test_a_judge_that_is_mapped_later_is_planned_alone(home: Home, experiment: str) -> None:
+    config = home.config.read_text()
+    home.config.write_text(config.replace('"gpt-4.1" = "box:a"\n', ""))
+    first = make_plan(home, experiment)
+    assert [item.judges for item in first.waiting] == [("aligned",)]
+    assert any("aligned waits" in warning for warning in first.warnings)
+    commit(home, first)
+    mapped = make_plan(home, experiment, Options(judge_models={"gpt-4.1": "box:a"}))
+    assert not any(run.todo for run in mapped.runs)
+    (launch,) = launches_for(mapped)
+    assert launch.judge is not None and launch.judge.panel is not None
+    assert [item.judge.name for item in launch.judge.panel.judges] == ["aligned"]
+    assert len(launch.after) == 4  # all that is queued for these runs

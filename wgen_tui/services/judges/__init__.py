@@ -1,0 +1,1 @@
+"""Judges that are models: whom their names stand for, and what they are asked."""

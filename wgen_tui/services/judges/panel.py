@@ -1,0 +1,198 @@
+"""The judges that are models, and who answers for each: one panel for each model.
+
+Promises: a judge whose model nothing names waits, and is named with the two ways to run it; the
+rest of the plan does not depend on it. A hub model is asked at the commit at which it was asked
+first in this experiment.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from experiments.panel import judged_questions
+from experiments.prompts import render_prompts
+from experiments.schema import Definition, Message, ModelJudge
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.protocol.hashes import short_hash
+from wgen_tui.protocol.judging import AskedJudge, JudgedPrompt, Panel
+from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.protocol.runs import ModelRef
+from wgen_tui.services.experiments.prompt_ids import prompt_spec
+from wgen_tui.services.judges.judge_models import Unmapped, judge_model, read_mapping
+from wgen_tui.services.models.fingerprint import weights_key
+from wgen_tui.services.models.hub import commit_of
+from wgen_tui.services.models.local_tokenizer import template_of
+from wgen_tui.services.runs.process import has_gpu
+from wgen_tui.services.suggest import unknown
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingJudges:
+    """Judges whose model cannot be asked.
+
+    Attributes:
+        model: Its name in the definition.
+        judges: Their names.
+        why: A clause.
+    """
+
+    model: str
+    judges: tuple[str, ...]
+    why: str
+
+    @property
+    def sentence(self) -> str:
+        """What waits, why, and the two ways to run it."""
+        names = ", ".join(self.judges)
+        wait = "waits" if len(self.judges) == 1 else "wait"
+        return (
+            f"{names} {wait}: {self.why}. Say which model is asked, with "
+            f"--judge-model {self.model}=ENDPOINT:MODEL-ID (or a hub id, or a folder), or in "
+            f'config.toml: [judges] "{self.model}" = "ENDPOINT:MODEL-ID"'
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Panels:
+    """Who judges what.
+
+    Attributes:
+        panels: One for each model that is asked.
+        waiting: Judges that cannot be asked.
+    """
+
+    panels: tuple[Panel, ...] = ()
+    waiting: tuple[WaitingJudges, ...] = field(default=())
+
+
+def make_panels(
+    home: Home,
+    definition: Definition,
+    mapping: Mapping[str, str] | None = None,
+    names: Collection[str] | None = None,
+) -> Panels:
+    """Read each judge's model as the one that is asked.
+
+    Args:
+        home: Whose config.toml maps names.
+        definition: The experiment.
+        mapping: What the command line maps; it goes before config.toml.
+        names: Only these judges; all when None.
+
+    Raises:
+        UsageError: an unknown judge, or a name that is mapped to what is no model.
+    """
+    known = [judge.name for judge in definition.model_judges]
+    for name in names or ():
+        if name not in known:
+            raise unknown("judge that is a model", name, known)
+    chosen = [j for j in definition.model_judges if names is None or j.name in names]
+    if not chosen:
+        return Panels()
+    mapped = {**read_mapping(home), **(mapping or {})}
+    by_name: dict[str, list[ModelJudge]] = defaultdict(list)
+    for judge in chosen:
+        by_name[judge.model].append(judge)
+    asked: dict[str, list[AskedJudge]] = defaultdict(list)
+    waiting = []
+    for name, judges in by_name.items():
+        try:
+            model = _pinned(home, definition.slug, judge_model(home, name, mapped))
+        except (Unmapped, UsageError) as error:
+            if isinstance(error, UsageError) and name in mapped:
+                raise
+            why = str(error) if isinstance(error, Unmapped) else error.message.rstrip(".")
+            waiting.append(WaitingJudges(name, tuple(judge.name for judge in judges), why))
+            continue
+        questions = judged_questions(definition)
+        for judge in judges:
+            item = _asked(judge, model, questions[judge.name])
+            asked[_loaded_as(item)].append(item)
+    prompts = judged_prompts(definition) if asked else {}
+    return Panels(
+        tuple(
+            Panel(judges=tuple(judges), prompts=_of_questions(prompts, judges))
+            for judges in asked.values()
+        ),
+        tuple(waiting),
+    )
+
+
+def _asked(judge: ModelJudge, model: ModelRef, questions: tuple[str, ...]) -> AskedJudge:
+    if model.endpoint is not None:
+        key = tuple(weights_key(model))
+        return AskedJudge(judge=judge, model=model, weights=key, questions=questions)
+    template = template_of(model, None)
+    return AskedJudge(
+        judge=judge,
+        model=model,
+        weights=(*weights_key(model), *([model.commit] if model.commit else [])),
+        precision="bf16" if has_gpu() else "fp32",
+        template=None if template is None else short_hash("template", template),
+        questions=questions,
+    )
+
+
+def _loaded_as(item: AskedJudge) -> str:
+    """Equal for judges that one launch can ask: one model, loaded in one way."""
+    return short_hash("loaded", item.weights, item.precision, item.judge.load_in)
+
+
+def _of_questions(
+    prompts: Mapping[str, tuple[str, JudgedPrompt]], judges: list[AskedJudge]
+) -> dict[str, JudgedPrompt]:
+    judged = {name for item in judges for name in item.questions}
+    return {key: prompt for key, (question, prompt) in prompts.items() if question in judged}
+
+
+def judged_prompts(definition: Definition) -> dict[str, tuple[str, JudgedPrompt]]:
+    """By prompt id: the question's name, and what the slots of a judge's prompt stand for."""
+    wordings = {question.name: question.wordings() for question in definition.questions}
+    return {
+        prompt_spec(prompt).prompt_id: (
+            prompt.question,
+            JudgedPrompt(
+                question=_last_asked(wordings[prompt.question][prompt.paraphrase]),
+                prompt=_last_asked(prompt.messages),
+                variant=prompt.variant,
+                reference=reference(definition, prompt.question, prompt.variant),
+            ),
+        )
+        for prompt in render_prompts(definition)
+    }
+
+
+def _last_asked(messages: tuple[Message, ...]) -> str:
+    return next(turn.content for turn in reversed(messages) if turn.role == "user")
+
+
+def reference(definition: Definition, question: str, variant: str) -> str | None:
+    """The expected answer to a question in a variant; None where there is none."""
+    answer = next(item.answer for item in definition.questions if item.name == question)
+    return answer
+
+
+def _pinned(home: Home, experiment: str, model: ModelRef) -> ModelRef:
+    """A hub model at the commit at which this experiment asked it first, else at today's."""
+    if not model.from_hub:
+        return model
+    for earlier in _asked_before(home, experiment):
+        if earlier.location == model.location and earlier.revision == model.revision:
+            return model.model_copy(update={"commit": earlier.commit})
+    return model.model_copy(update={"commit": commit_of(model)[0]})
+
+
+def _asked_before(home: Home, experiment: str) -> Iterator[ModelRef]:
+    """The models that judge launches of an experiment have asked, oldest first."""
+    for path in sorted(home.launches.glob("*judge*/launch.json")):
+        try:
+            spec = LaunchSpec.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            continue  # told where launches are listed
+        if spec.experiment == experiment and spec.judge is not None and spec.judge.panel:
+            yield from (item.model for item in spec.judge.panel.judges)
