@@ -12,6 +12,23 @@ import re
 from typing import Any, NoReturn
 
 LONE = re.compile("[\\ud800-\\udfff]")
+# What people write for JSON, and the decoder's own words for the rest.
+SEEN = {
+    "'": "it has single quotes, where JSON takes double ones",
+    "None": "it has None, which JSON writes null",
+    "True": "it has True, which JSON writes true",
+    "False": "it has False, which JSON writes false",
+}
+WORDS = {
+    "property name": "a key in double quotes is expected here",
+    "Expecting value": "a value is expected here",
+    "',' delimiter": "a comma is missing here",
+    "':' delimiter": "a colon is missing here",
+    "trailing comma": "a comma has nothing behind it",
+    "Unterminated string": "the text that begins here does not end",
+    "control character": "a text has a raw tab or line break; write \\t or \\n",
+    "escape": "a backslash stands before something that JSON does not know; write \\\\",
+}
 DEEP = "It is nested too deeply."
 LONG = "A number has too many digits."
 
@@ -54,7 +71,7 @@ def _parsed(text: str, start: int | None) -> tuple[Any, int]:
         else:
             value, end = DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
-        message = f"This is not JSON: {error.msg} (column {error.colno})."
+        message = f"This is not JSON: {_in_words(error)} (column {error.colno})."
         raise NotJson(message, error.colno) from None
     except RecursionError:
         raise NotJson(DEEP) from None
@@ -65,6 +82,22 @@ def _parsed(text: str, start: int | None) -> tuple[Any, int]:
     if text.find("\\ud", start, end) >= 0 or text.find("\\uD", start, end) >= 0:
         _refuse_half_characters(value)
     return value, end
+
+
+def _in_words(error: json.JSONDecodeError) -> str:
+    """What the decoder ran into, as somebody would say it who looks at the text."""
+    rest = error.doc[error.pos :].lstrip()
+    for begins, words in SEEN.items():
+        if rest.startswith(begins):
+            return words
+    if error.msg.startswith("Extra data"):
+        if rest.startswith(","):
+            return "a comma follows, and lines are not joined by commas"
+        second = "a second value follows: is a line break missing?"
+        return second if rest[:1] in ("{", "[") else f"{rest[:10]!r} follows the value"
+    if not rest and error.msg.startswith("Expecting"):
+        return "it ends too early"
+    return next((words for known, words in WORDS.items() if known in error.msg), error.msg)
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -12,10 +12,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
-from experiments.readers.message_parts import joined_text
+from experiments.readers.message_parts import joined_text, what_is
 from experiments.schema import Turn
 from experiments.schema.base import TurnRole
-from experiments.suggest import did_you_mean
+from experiments.suggest import nearest
 
 ROLES = get_args(TurnRole)
 SHAREGPT = {
@@ -47,7 +47,7 @@ def read_chat(raw: Any, left_out: LeftOut) -> tuple[Turn, ...]:
         ValueError: it is no chat that can be trained, with why.
     """
     if not isinstance(raw, dict):
-        raise ValueError("The row is not a JSON object.")
+        raise ValueError(f"The row is {what_is(raw)}, not an object with keys.")
     form = _form(raw)
     _refuse_preferences(raw)
     for key in raw:
@@ -59,7 +59,8 @@ def read_chat(raw: Any, left_out: LeftOut) -> tuple[Turn, ...]:
     if turns[-1].role != "assistant":
         raise ValueError(f"The chat ends with the {turns[-1].role}'s turn, not the assistant's.")
     if not turns[-1].content and not turns[-1].tool_calls:
-        raise ValueError("The last assistant turn is empty.")
+        where = {"prompt": " ('completion')", "instruction": " ('output')"}.get(form, "")
+        raise ValueError(f"The last assistant turn{where} is empty.")
     if not any(turn.trained for turn in turns):
         raise ValueError("No turn of the row is to be trained: each has weight 0.")
     if tools := _tools(raw):
@@ -76,9 +77,20 @@ def _form(raw: Mapping[str, Any]) -> str:
         raise ValueError("The row has 'instruction' and no 'output'.")
     if not forms:
         _refuse_preferences(raw)
-        keys = ", ".join(map(repr, raw)) or "nothing"
-        raise ValueError(f"The row has neither 'messages' nor 'prompt' and 'completion': {keys}.")
+        if both := [key for key in ("prompt", "completion") if key in raw]:
+            other = "completion" if both == ["prompt"] else "prompt"
+            raise ValueError(f"The row has {both[0]!r} and no {other!r}.")
+        keys = f"it has {', '.join(map(repr, raw))}" if raw else "it has no keys"
+        near = next((hint for key in raw if (hint := _near(key))), "")
+        raise ValueError(
+            f"The row has neither 'messages' nor 'prompt' and 'completion'; {keys}. {near}".rstrip()
+        )
     return forms[0]
+
+
+def _near(key: str) -> str:
+    close = nearest(key, KNOWN["messages"] | KNOWN["prompt"], 0.7)
+    return f"Did you mean {close!r}?" if close else ""
 
 
 def _refuse_preferences(raw: Mapping[str, Any]) -> None:
@@ -112,7 +124,7 @@ def _read(form: str, raw: Mapping[str, Any], left_out: LeftOut) -> list[Turn]:
         asked = _side(raw["prompt"], "user", left_out)
         return [*asked, *_side(raw["completion"], "assistant", left_out)]
     if form == "conversations":
-        return _turns(_sharegpt(raw["conversations"]), "conversations", left_out)
+        return _turns(_sharegpt(raw["conversations"]), "conversations", left_out, "value")
     return _alpaca(raw)
 
 
@@ -139,29 +151,37 @@ def _tools(raw: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
 def _side(raw: Any, role: str, left_out: LeftOut) -> list[Turn]:
     if isinstance(raw, str):
         return _turns([{"role": role, "content": raw}], role, left_out)
-    return _turns(raw, "prompt" if role == "user" else "completion", left_out)
+    name = "prompt" if role == "user" else "completion"
+    if not isinstance(raw, list):
+        raise ValueError(f"{name!r} is {what_is(raw)}, neither a text nor a list of turns.")
+    return _turns(raw, name, left_out)
 
 
-def _turns(raw: Any, name: str, left_out: LeftOut) -> list[Turn]:
+def _turns(raw: Any, name: str, left_out: LeftOut, content: str = "content") -> list[Turn]:
+    """The turns of a list; `content` is what the file calls what is said."""
     if not isinstance(raw, list) or not raw:
-        raise ValueError(f"{name!r} is not a list of turns.")
-    return [_turn(turn, f"{name}[{index}]", left_out) for index, turn in enumerate(raw)]
+        raise ValueError(f"{name!r} is {what_is(raw)}, not a list of turns.")
+    return [_turn(turn, f"{name}[{index}]", left_out, content) for index, turn in enumerate(raw)]
 
 
-def _turn(turn: Any, place: str, left_out: LeftOut) -> Turn:
+def _turn(turn: Any, place: str, left_out: LeftOut, content: str) -> Turn:
     if not isinstance(turn, dict):
-        raise ValueError(f"{place} is not an object with role and content.")
+        raise ValueError(f"{place} is {what_is(turn)}, not an object with role and content.")
     role = turn.get("role")
+    if "role" not in turn:
+        raise ValueError(f"{place} has no {'role' if content == 'content' else 'from'!r}.")
     if role not in ROLES:
-        near = did_you_mean(str(role), ROLES)
-        raise ValueError(f"{place}.role is {role!r}; known: {', '.join(ROLES)}. {near}".rstrip())
+        close = nearest(str(role), ROLES, 0.5)
+        near = f" Did you mean {close!r}?" if close else ""
+        shown = repr(role) if isinstance(role, str) else what_is(role)
+        raise ValueError(f"{place}.role is {shown}; known: {', '.join(ROLES)}.{near}")
     if "function_call" in turn:
         raise ValueError(f"{place}.function_call is the old form: write tool_calls.")
-    said: dict[str, Any] = {"role": role, "content": joined_text(turn, place)}
+    said: dict[str, Any] = {"role": role, "content": joined_text(turn, place, content)}
     for key in ("name", "tool_call_id", "reasoning_content", "thinking"):
         if turn.get(key) is not None:
             if not isinstance(turn[key], str):
-                raise ValueError(f"{place}.{key} is not a text.")
+                raise ValueError(f"{place}.{key} is {what_is(turn[key])}, not a text.")
             said[key] = turn[key]
     if calls := turn.get("tool_calls"):
         if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
@@ -205,11 +225,12 @@ def _sharegpt(raw: Any) -> Any:
             turns.append(turn)  # written with role and content, or named below
             continue
         who = turn["from"]
-        if who not in SHAREGPT:
+        if not isinstance(who, str) or who not in SHAREGPT:
             known = ", ".join(SHAREGPT)
             raise ValueError(f"{place}.from is {who!r}; known: {known}. Write such as messages.")
         rest = {key: value for key, value in turn.items() if key not in ("from", "value")}
-        turns.append({"role": SHAREGPT[who], "content": turn.get("value"), **rest})
+        said = {"content": turn["value"]} if "value" in turn else {}
+        turns.append({"role": SHAREGPT[who], **said, **rest})
     return turns
 
 
@@ -217,7 +238,7 @@ def _alpaca(raw: Mapping[str, Any]) -> list[Turn]:
     """Alpaca's row: the input stands below the instruction, with a line break between."""
     for key in ("instruction", "input", "output"):
         if not isinstance(raw.get(key, ""), str):
-            raise ValueError(f"{key!r} is not a text.")
+            raise ValueError(f"{key!r} is {what_is(raw[key])}, not a text.")
     turns = []
     for index, pair in enumerate(raw.get("history") or ()):
         texts = isinstance(pair, list) and [text for text in pair if isinstance(text, str)]

@@ -26,6 +26,7 @@ BOM = "\ufeff"
 PEEKED = 4096  # bytes that tell what a file is
 TABLES = {".csv": ",", ".tsv": "\t"}
 SHAPE = "Each line is one JSON object."
+PRETTY = f"{SHAPE} `jq -c . OLD > NEW` writes pretty-printed ones so."
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +117,15 @@ def _lines(lines: Iterable[str]) -> Iterator[Raw]:
             try:
                 yield Raw(number, parse_json(stripped))
             except NotJson as error:
-                yield Raw(number, wrong=str(error), hint=SHAPE if error.column else "")
+                hint = PRETTY if stripped in ("{", "}") else SHAPE if error.column else ""
+                yield Raw(number, wrong=str(error), hint=hint)
 
 
 def _array(text: str) -> Iterator[Raw]:
     """The items of one JSON array, each with its line."""
     at, line, counted = text.index("[") + 1, 1, 0
     for number in itertools.count(1):
-        at = _skip(text, at, "," if number > 1 else "")
+        after, at = at, _skip(text, at, "," if number > 1 else "")
         line += text.count("\n", counted, at)
         counted = at
         if at >= len(text):
@@ -132,6 +134,9 @@ def _array(text: str) -> Iterator[Raw]:
         if text[at] == "]":
             if rest := text[at + 1 :].strip():
                 yield Raw(line, wrong=f"Something follows the JSON array: {rest[:20]!r}.")
+            return
+        if number > 1 and "," not in text[after:at]:
+            yield Raw(line, wrong="A comma is missing before this item of the JSON array.")
             return
         try:
             value, at = parse_json_at(text, at)
