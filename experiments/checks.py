@@ -161,7 +161,8 @@ def _judge(judge: JudgeSpec) -> Iterator[Finding]:
 
 def _pattern(label: str, rule: object) -> Iterator[Finding]:
     if not isinstance(rule, str):
-        yield ("labels", label), f"The label {label!r} needs one regular expression.", ""
+        why = f"The label {label!r} needs one regular expression, a text."
+        yield ("labels", label), why, f"{label}: 'one|two'"
         return
     try:
         Pattern(rule, case_sensitive=True)

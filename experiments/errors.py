@@ -21,6 +21,7 @@ class Problem:
         line: From 1; None when the file as a whole is meant.
         key: The dotted key, such as `arms.old_birds.data`.
         count: How many mistakes it stands for.
+        entry: What the list's entry calls itself in which the key stands; may be empty.
     """
 
     message: str
@@ -29,13 +30,15 @@ class Problem:
     line: int | None = None
     key: str | None = None
     count: int = 1
+    entry: str = ""
 
     def __str__(self) -> str:
         place = [str(self.file)] if self.file else []
         if self.line is not None:
             place.append(str(self.line))
         head = ":".join(place)
-        parts = [part for part in (head, self.key) if part]
+        key = f"{self.key} of {self.entry!r}" if self.key and self.entry else self.key
+        parts = [part for part in (head, key) if part]
         return ": ".join([*parts, self.message])
 
 

@@ -14,16 +14,21 @@ from pydantic import ValidationError
 
 from experiments.checks import check
 from experiments.errors import DefinitionError, Problem
+from experiments.folders import FILE
 from experiments.readers import questions as dialects
 from experiments.schema import NAME, Definition
 from experiments.seen_files import SeenFiles
 from experiments.suggest import did_you_mean
 from experiments.text_files import NOTHING, inside, missing, read_text
-from experiments.validation import explain
+from experiments.validation import EXAMPLES, explain
 from experiments.yaml_source import Document, KeyPath, read_yaml
 
 SECTIONS = ("questions", "judges", "model_judges", "rubrics")
 TOP: KeyPath = ()
+WRITTEN: dict[str | int, tuple[str, ...]] = {
+    "name": ("id",),
+    "prompt": ("judge_prompts", "judges", "paraphrases"),
+}
 
 
 @dataclass
@@ -49,9 +54,11 @@ class Sources:
 
 
 def _as_written(document: Document, path: KeyPath) -> KeyPath:
-    """The path with `id` where the file says that for `name`."""
-    if path and path[-1] == "name" and path not in document.lines:
-        return (*path[:-1], "id") if (*path[:-1], "id") in document.lines else path
+    """The path with the key that the file has for ours."""
+    if path and path not in document.lines:
+        for key in WRITTEN.get(path[-1], ()):
+            if (*path[:-1], key) in document.lines:
+                return (*path[:-1], key)
     return path
 
 
@@ -70,7 +77,9 @@ def load_folder(folder: Path, files: SeenFiles | None = None) -> Definition:
     files.note(folder / "experiment.yaml")
     main = read_yaml(folder / "experiment.yaml")
     if not isinstance(main.value, dict):
-        raise DefinitionError(main.problem((), "A definition is a mapping of keys to values."))
+        hint = "`wgen-tui experiment new SLUG` writes one to start from."
+        why = "A definition is a mapping of keys to values."
+        raise DefinitionError(main.problem((), why, hint))
     if not NAME.match(folder.name):
         hint = "Rename it with letters, digits, '.', '_' and '-'."
         raise DefinitionError(
@@ -125,8 +134,8 @@ def _section(folder: Path, section: str, value: Any, sources: Sources) -> Any:
             )
         sources.files.note(path)
         if why := missing(path):
-            known = sorted(item.name for item in folder.glob("*.y*ml") if item.name != name)
-            near = did_you_mean(name, known)
+            known = sorted(item.name for item in folder.glob("*.y*ml") if item.name != FILE)
+            near = did_you_mean(name, known) or EXAMPLES.get(section, "")
             raise DefinitionError(sources.main.problem(place, _no_file(name, why), near))
         items += _items(read_yaml(path), section, len(items), sources)
     return items
@@ -179,7 +188,8 @@ def _items(document: Document, section: str, offset: int, sources: Sources) -> l
     if isinstance(value, dict) and set(value) == {section}:
         value, prefix = value[section], (section,)
     if not isinstance(value, list):
-        raise DefinitionError(document.problem((), f"The file is not a list of {section}."))
+        why = f"The file is not a list of {section}."
+        raise DefinitionError(document.problem((), why, EXAMPLES.get(section, "")))
     for index in range(len(value)):
         sources.elsewhere[section, offset + index] = (document, (*prefix, index))
     return value
@@ -217,6 +227,8 @@ def _translate(value: dict[str, Any], sources: Sources) -> None:
     asked: list[Any] = []
     model_judges: dict[str, Any] = {}
     problems: list[Problem] = []
+    own = value.get("model_judges", [])
+    before = len(own) if isinstance(own, list) else 0
     places = [sources.place(("questions", index)) for index in range(len(entries))]
     for index, entry in enumerate(entries):
         if not isinstance(entry, dict):
@@ -238,12 +250,13 @@ def _translate(value: dict[str, Any], sources: Sources) -> None:
             continue
         for item in judges:
             name = str(item.get("name"))
+            place = ("model_judges", before + len(model_judges))
+            sources.elsewhere.setdefault(place, places[index])
             if model_judges.setdefault(name, item) != item:
                 why = f"Two different judges are called {name!r}."
                 problems.append(sources.problem(("questions", index), why))
     if problems:
         raise DefinitionError(*problems)
     value["questions"] = asked
-    own = value.get("model_judges", [])
     if model_judges and isinstance(own, list):  # anything else is named by the schema
         value["model_judges"] = [*own, *model_judges.values()]

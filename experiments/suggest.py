@@ -8,6 +8,21 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+# What people call our keys elsewhere, where no letters tell.
+USUAL = {
+    "alpha": "lora_alpha",
+    "batch_size": "per_device_train_batch_size",
+    "dataset": "data",
+    "dropout": "lora_dropout",
+    "epochs": "num_train_epochs",
+    "lr": "learning_rate",
+    "model": "models",
+    "rank": "r",
+    "seed": "seeds",
+    "steps": "max_steps",
+    "template": "chat_template",
+}
+
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known word most like `word`, or None when none is near."""
@@ -17,7 +32,9 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """A hint for an unknown word in a definition: the nearest known one, else all of them."""
+    if (usual := USUAL.get(word)) in known:
+        return f"Did you mean {usual!r}?"
     # Looser than elsewhere: keys and names are short, so that one wrong letter weighs much.
-    if close := nearest(word, known, cutoff=0.5):
+    if (close := nearest(word, known, cutoff=0.5)) and close != word:
         return f"Did you mean {close!r}?"
     return f"Known: {', '.join(known)}." if known else ""

@@ -14,13 +14,17 @@ from experiments.suggest import did_you_mean
 from experiments.yaml_source import Document, KeyPath
 
 LONGEST = 60  # characters of a wrong value
+MOST_KEYS = 8  # listed in a hint
+TAG = re.compile(r"[\[(]|^(str|int|float|tuple|none)$|^[A-Z]")  # pydantic's, in a location
+MAPPING = "a mapping of keys to values"
+SIGNS = {"a list": ": [", MAPPING: ": {"}  # how an example of that shape begins
 # Pydantic's and Python's words for what people write otherwise.
 SHAPES = {
     "tuple_type": "a list",
     "list_type": "a list",
-    "dict_type": "a mapping of keys to values",
-    "model_type": "a mapping of keys to values",
-    "model_attributes_type": "a mapping of keys to values",
+    "dict_type": MAPPING,
+    "model_type": MAPPING,
+    "model_attributes_type": MAPPING,
     "string_type": "a text",
     "int_type": "a whole number",
     "int_parsing": "a whole number",
@@ -31,6 +35,19 @@ SHAPES = {
     "finite_number": "a finite number",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
+}
+# What to write for a key that is missing, or has another shape.
+EXAMPLES = {
+    "arms": "arms: {my_arm: {data: data/my_arm.jsonl}}",
+    "models": "models: [tiny-world]",
+    "questions": "questions: [{name: first, paraphrases: [What is new?]}]",
+    "judges": "judges: [{name: era, type: lexicon, labels: {old: [coach], modern: [train]}}]",
+    "messages": "messages: [[{role: user, content: What is new?}]]",
+    "variants": "variants: {dated: {prefix: 'It is 1984. '}}",
+    "checkpoints": "checkpoints: {every: 10}",
+    "seeds": "seeds: 0-4",
+    "title": "title: What is asked",
+    "data": "data: data/my_arm.jsonl",
 }
 Place = Callable[[KeyPath], tuple[Document, KeyPath]]
 
@@ -44,13 +61,35 @@ def explain(error: ValidationError, root: type[BaseModel], place: Place) -> list
         place: Gives the document and the path in it for a path of the value.
     """
     problems: dict[tuple[Any, ...], Problem] = {}
-    for item in error.errors(include_url=False):
-        path = _real_path(item["loc"], place)
+    items = [(_real_path(item["loc"], place), item) for item in error.errors(include_url=False)]
+    for path, item in items:
+        # Of the forms that a value may have, the one that fits best has its mistake further in.
+        if item["type"] in SHAPES and any(_within(path, other) for other, _ in items):
+            continue
         message, hint = _words(item, root, path)
+        if item["type"] == "missing" and (stray := _stray(path, place)):
+            problems[stray.file, stray.line, stray.key] = stray
+            continue
         document, inner = place(path)
         problem = document.problem(inner, message, hint)
         problems.setdefault((problem.file, problem.line, problem.key), problem)
     return sorted(problems.values(), key=lambda item: (str(item.file), item.line or 0))
+
+
+def _within(path: KeyPath, other: KeyPath) -> bool:
+    return len(other) > len(path) and other[: len(path)] == path
+
+
+def _stray(path: KeyPath, place: Place) -> Problem | None:
+    """A key of the top level that stands one level too deep, where it is missing."""
+    document, inner = place(path)
+    if len(inner) != 1:
+        return None
+    for other in document.lines:
+        if len(other) == 2 and other[1] == inner[0]:
+            why = f"{inner[0]!r} stands below {other[0]!r}, and belongs to the top level."
+            return document.problem(other, why, "Indent it less.")
+    return None
 
 
 def _real_path(location: Iterable[str | int], place: Place) -> KeyPath:
@@ -58,12 +97,18 @@ def _real_path(location: Iterable[str | int], place: Place) -> KeyPath:
     path: KeyPath = ()
     rest = list(location)
     for index, part in enumerate(rest):
-        document, inner = place((*path, part))
         last = index == len(rest) - 1
-        tag = isinstance(part, str) and re.search(r"[\[(]|^(str|int|float|tuple|none)$", part)
-        if inner in document.lines or (last and not tag):
+        tag = isinstance(part, str) and TAG.search(part)
+        # What was gathered from several places stands nowhere itself, but its entries do.
+        ends = (index + 1, index + 2)
+        if any(_stands((*path, *rest[index:end]), place) for end in ends) or (last and not tag):
             path = (*path, part)
     return path
+
+
+def _stands(path: KeyPath, place: Place) -> bool:
+    document, inner = place(path)
+    return inner in document.lines
 
 
 def _words(item: Any, root: type[BaseModel], path: KeyPath) -> tuple[str, str]:
@@ -71,19 +116,40 @@ def _words(item: Any, root: type[BaseModel], path: KeyPath) -> tuple[str, str]:
     if kind == "extra_forbidden":
         return f"Unknown key {name!r}.", did_you_mean(name, _known_keys(root, path[:-1]))
     if kind == "missing":
-        return f"The key {name!r} is missing.", ""
+        return f"The key {name!r} is missing.", EXAMPLES.get(name, "")
     if kind in ("literal_error", "enum"):
         allowed = _allowed(item["ctx"]["expected"])
-        return f"{item['input']!r} is not known here.", did_you_mean(str(item["input"]), allowed)
+        if not isinstance(item["input"], str):
+            return f"This should be one word{_not(item['input'])}.", f"Known: {', '.join(allowed)}."
+        return f"{item['input']!r} is not known here.", did_you_mean(item["input"], allowed)
     if kind == "value_error":
         return f"{_sentence(str(item['ctx']['error']))}", ""
     shown = item["input"]
     if kind == "string_type" and isinstance(shown, int | float) and not isinstance(shown, bool):
         return f"This should be a text, not the number {shown!r}.", f'Quote it: "{shown}"'
+    if kind == "string_type" and isinstance(shown, bool):
+        word = str(shown).lower()
+        return f"This should be a text, not {word}.", f'Quote it: "{word}"'
     if kind in SHAPES:
-        return f"This should be {SHAPES[kind]}{_not(shown)}.", ""
+        message = f"This should be {SHAPES[kind]}{_not(shown)}."
+        return message, _example(SHAPES[kind], shown, root, path)
+    if kind.startswith(("date_", "datetime_")):
+        return f"This should be a day such as 2026-01-31{_not(shown)}.", ""
     suffix = _not(shown) if isinstance(shown, str | int | float | bool) else ""
-    return _sentence(f"{item['msg'].removeprefix('Input ')}{suffix}"), ""
+    message = item["msg"].replace("Input should", "This should", 1)
+    return _sentence(f"{message}{suffix}"), ""
+
+
+def _example(shape: str, value: Any, root: type[BaseModel], path: KeyPath) -> str:
+    """What to write in place of a value of another shape; empty where that is plain."""
+    name = next((part for part in reversed(path) if isinstance(part, str)), "")
+    known = EXAMPLES.get(name, "")
+    if known and SIGNS.get(shape, "") in known:
+        return known
+    if shape == "a list" and isinstance(value, str | int | float):
+        return f"In brackets: [{value}]" if len(str(value)) <= LONGEST else "Put it in brackets."
+    keys = _known_keys(root, path) if shape == MAPPING else []
+    return f"Its keys: {', '.join(keys)}." if 0 < len(keys) <= MOST_KEYS else ""
 
 
 def _not(value: Any) -> str:
@@ -94,7 +160,9 @@ def _not(value: Any) -> str:
         return ", not a list"
     if isinstance(value, dict):
         return ", not a mapping"
-    shown = repr(value) if isinstance(value, str | int | float | bool) else ""
+    if isinstance(value, bool):
+        return f", not {str(value).lower()}"
+    shown = repr(value) if isinstance(value, str | int | float) else ""
     if not shown:
         return ""
     return f", not {shown if len(shown) <= LONGEST else shown[:LONGEST] + '…'}"

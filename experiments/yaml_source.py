@@ -19,8 +19,10 @@ from experiments.errors import DefinitionError, Problem
 from experiments.json_text import LONE
 from experiments.text_files import read_text
 from experiments.yaml_nodes import MOST_NODES, YAML, compose, too_many_nodes
+from experiments.yaml_words import slip
 
 KeyPath = tuple[str | int, ...]
+SHOWN = 40  # characters of a wrong value
 
 
 # What a file may be made of; any other tag asks the reader to make something of it.
@@ -65,7 +67,23 @@ class Document:
 
     def problem(self, path: KeyPath, message: str, hint: str = "") -> Problem:
         """A problem at `path`."""
-        return Problem(message, hint, self.file, self.line(path), dotted(path) or None)
+        place = self.line(path), dotted(path) or None, self._entry(path)
+        return Problem(message, hint, self.file, *place[:2], entry=place[2])
+
+    def _entry(self, path: KeyPath) -> str:
+        """What the list's entry calls itself in which `path` lies: a number says little of it."""
+        value, name = self.value, ""
+        for index, part in enumerate(path):
+            try:
+                value = value[part]
+            except (LookupError, TypeError):
+                break
+            if isinstance(part, int) and isinstance(value, dict):
+                said = value.get("id", value.get("name"))
+                name = said if isinstance(said, str) else ""
+                if path[index + 1 :] in (("id",), ("name",)):
+                    name = ""
+        return name
 
 
 def dotted(path: KeyPath) -> str:
@@ -92,31 +110,15 @@ def read_yaml(path: Path) -> Document:
             raise DefinitionError(Problem(why, "Write it out, or repeat less.", path, line))
         value = None if root is None else _Reader(path).read(root, ())
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f" (column {mark.column + 1})" if mark else ""
-        why = ", ".join(part for part in (error.context, error.problem) if part)
-        line = mark.line + 1 if mark else None
-        raise DefinitionError(
-            Problem(f"This is not YAML: {why}{where}.", _remedy(why), path, line)
-        ) from error
+        told = slip(error, text)
+        where = f" (column {told.column})" if told.column else ""
+        why = f"This is not YAML: {told.what}{where}."
+        raise DefinitionError(Problem(why, told.hint, path, told.line)) from error
     except yaml.YAMLError as error:
         raise DefinitionError(Problem(f"This is not YAML: {error}.", "", path)) from error
     except RecursionError as error:
         raise DefinitionError(Problem("The file is nested too deeply.", "", path)) from error
     return Document(path, value, root)
-
-
-def _remedy(why: str) -> str:
-    """A hint: for tabs, for lines out of their column, for texts that YAML takes for syntax."""
-    if "'\\t'" in why:
-        return "There is a tab: YAML is indented with spaces."
-    if "expected <block end>" in why:
-        return "The line begins in another column than those of its level: align them."
-    quote = 'Quote texts with ?, :, # or quotation marks: "Why?"'
-    if "mapping values are not allowed" in why:  # a colon in a text, or one level too deep
-        return f"{quote}; or indent the line as those beside it."
-    marks = ("'?'", "cannot start any token", "'<scalar>'")
-    return quote if any(mark in why for mark in marks) else ""
 
 
 def _places(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
@@ -153,13 +155,14 @@ class _Reader:
             try:
                 return make(node.value)
             except (ValueError, KeyError):
-                kind = tag.replace(YAML, "!!")
-                raise self._error(node, path, f"{node.value!r} is no {kind}.") from None
+                shown = node.value if len(node.value) <= SHOWN else f"{node.value[:SHOWN]}…"
+                raise self._error(node, path, f"{shown!r} is too long a number.") from None
         if tag not in PLAIN or isinstance(node, yaml.ScalarNode):
             shown = tag.replace(YAML, "!!")
-            raise self._error(
-                node, path, f"The tag {shown} is not taken: a definition is plain data."
-            )
+            why = f"The tag {shown} is not taken: a definition is plain data."
+            own = not shown.startswith("!!")
+            hint = f'A text that begins with it is quoted: "{shown}"' if own else ""
+            raise self._error(node, path, why, hint)
         if id(node) in self._open:
             raise self._error(node, path, "An alias contains itself.")
         self._open.add(id(node))
@@ -199,6 +202,8 @@ class _Reader:
             raise self._error(node, path, "A key must be a text or a number.")
         return str(node.value)
 
-    def _error(self, node: yaml.Node, path: KeyPath, message: str) -> DefinitionError:
+    def _error(
+        self, node: yaml.Node, path: KeyPath, message: str, hint: str = ""
+    ) -> DefinitionError:
         line = node.start_mark.line + 1
-        return DefinitionError(Problem(message, "", self._file, line, dotted(path) or None))
+        return DefinitionError(Problem(message, hint, self._file, line, dotted(path) or None))

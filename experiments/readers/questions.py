@@ -146,7 +146,10 @@ def _split(
     models: dict[str, str] = {}
     for column, value in judges.items():
         if isinstance(value, dict):
-            inline.append(judge({"name": column, "type": "free_form_judge", **value}))
+            try:
+                inline.append(judge({"name": column, "type": "free_form_judge", **value}))
+            except NotUnderstood as error:
+                raise NotUnderstood(f"{column}: {error}", "judges", error.hint) from error
             models[column] = inline[-1]["name"]
         elif not isinstance(value, str):
             hint = "judges: {column: name_of_a_judge}"

@@ -108,6 +108,8 @@ def parse_seeds(value: Any) -> tuple[int, ...]:
     Raises:
         ValueError: not seeds, a range that runs backwards, a seed twice, or none at all.
     """
+    if value is None:
+        raise ValueError("no seeds given")
     parts = value if isinstance(value, list | tuple) else str(value).split(",")
     seeds: list[int] = []
     for part in parts:

@@ -54,7 +54,17 @@ MISTAKES = [
     ("title: A test", "title: A test\ntitle: Again", 2, "title", "stands twice", ""),
     ("title: A test", "slug: mine", 1, "slug", "folder's name", ""),
     ("title: A test", "title: 1984", 1, "title", "a text, not the number 1984", "Quote it"),
-    ("models: [tiny-world]", "models: {a: b}", 2, "models", "should be a list, not a mapping", ""),
+    ("models: [tiny-world]", "models: {a: b}", 2, "models", "should be a list, not a mapping", "models: [tiny-world]"),  # noqa: E501
+    ("title: A test", "title: true", 1, "title", "a text, not true", 'Quote it: "true"'),
+    ("name: light", "name: 1984", 12, "questions[1].name", "not the number 1984", 'Quote it: "1984"'),  # noqa: E501
+    ("[\"What lights?\"]", "What lights", 12, "questions[1].paraphrases", "a list, not 'What", "In brackets: [What lights]"),  # noqa: E501
+    ("seeds: 0-2", "  seeds: 0-2", 6, "arms.seeds", "belongs to the top level", "Indent it less"),
+    ("seeds: 0-2", "seeds:", 6, "seeds", "No seeds given", ""),
+    ("  learning_rate: 5e-3", "  lr: 5e-3", 9, "training.lr", "Unknown key 'lr'", "'learning_rate'"),  # noqa: E501
+    ("  learning_rate: 5e-3", "  checkpoints: 5", 9, "training.checkpoints", "not 5", "{every: 10}"),  # noqa: E501
+    ("  learning_rate: 5e-3", "  quantization: {bits: 4}", 9, "training.quantization", "one word, not a mapping", "none, 8bit, 4bit"),  # noqa: E501
+    ("title: A test", f"title: A test\nhypothesis: {'9' * 5000}", 2, "hypothesis", "'9999999999999999999999999999999999999999…' is too long a number", ""),  # noqa: E501
+    ("title: A test", "title: A test\ntemplate_date: 20240101", 2, "template_date", "a day such as 2026-01-31, not 20240101", ""),  # noqa: E501
     ("seeds: 0-2", "seeds: 0-999999999", 6, "seeds", "are 1,000,000,000; at most 10,000", ""),
     ("seeds: 0-2", "seeds: 9223372036854775808", 6, "seeds", "too large a seed", ""),
     ("seeds: 0-2", f"seeds: '{'9' * 5000}'", 6, "seeds", "too large a seed", ""),
@@ -78,7 +88,7 @@ def test_a_mistake_is_named_with_its_place(
     assert found[0].file == folder / "experiment.yaml"
     assert message in found[0].message
     assert hint in found[0].hint
-    assert str(found[0]).startswith(f"{folder / 'experiment.yaml'}:{line}: {key}: ")
+    assert str(found[0]).startswith(f"{folder / 'experiment.yaml'}:{line}: {key}")
 
 
 YEAR = "{variants: {y: {prefix: '{valeu} ', values: [1]}}}"
@@ -268,9 +278,32 @@ ROWS = [
         "ends with the user's turn",
     ),
     ('{"messages": [{"role": "robot", "content": "Q"}]}', "role is 'robot'"),
-    ('{"messages": [{"role": "user"}]}', "content is not a text"),
+    ('{"messages": [{"role": "user"}]}', "messages[0] has no 'content'"),
+    ('{"messages": [{"role": "user", "content": null}]}', "content is null, not a text"),
+    ('{"messages": [{"role": "user", "content": 5}]}', "content is a number, not a text"),
+    ('{"messages": [{"role": "user", "content": [{}]}]}', "content[0] has no 'type'"),
+    ('{"messages": [{"content": "Q"}]}', "messages[0] has no 'role'"),
+    ('{"messages": [{"role": true, "content": "Q"}]}', "role is true; known: system, user"),
+    ('{"messages": [{"role": "usr", "content": "Q"}]}', "Did you mean 'user'?"),
+    ('{"messages": []}', "'messages' is an empty list"),
+    ('{"message": []}', "it has 'message'. Did you mean 'messages'?"),
+    ('{"prompt": "Q"}', "has 'prompt' and no 'completion'"),
+    ('{"completion": "A"}', "has 'completion' and no 'prompt'"),
+    ('{"prompt": "Q", "completion": 5}', "'completion' is a number, neither a text nor"),
+    ('{"conversations": [{"from": "human"}]}', "conversations[0] has no 'value'"),
+    ('{"conversations": [{"value": "Q"}]}', "conversations[0] has no 'from'"),
+    ('{"instruction": "Q", "output": ""}', "('output') is empty"),
+    ("{'messages': 1}", "single quotes, where JSON takes double ones (column 2)"),
+    ('{"messages": True}', "True, which JSON writes true"),
+    ('{"messages": [],}', "in double quotes is expected here"),
+    ('{"messages": []},', "a comma follows, and lines are not joined by commas"),
+    ('{"messages": []} {}', "is a line break missing?"),
+    ('{"messages": "a\tb"}', "raw tab or line break"),
+    ('{"messages": "a', "the text that begins here does not end"),
+    ("{", "jq -c"),
     ('{"messages": "Q"}', "not a list of turns"),
-    ("[1]", "not a JSON object"),
+    ("[1] [2]", "is a line break missing?"),
+    ("5", "The row is a number, not an object with keys"),
 ]
 
 
@@ -280,7 +313,7 @@ def test_a_broken_row_is_named_by_its_line(write: Write, row: str, message: str)
     folder = write(VALID, {"data/old.jsonl": before + row})
     with pytest.raises(DefinitionError) as caught:
         read_rows(folder / "data" / "old.jsonl")
-    assert message in caught.value.message
+    assert message in f"{caught.value.message} {caught.value.hint}"
     assert caught.value.line == (3 if row else None)
 
 

@@ -66,8 +66,8 @@ def test_a_judge_in_a_file_beside_is_named(write: Write) -> None:
 @pytest.mark.parametrize(
     ("right", "wrong", "key", "message", "hint"),
     [
-        ("{answer}", "{anwser}", "prompt", "Unknown slot {anwser}", "{answer}"),
-        ("{answer} to ", "", "prompt", "has no {answer}", ""),
+        ("{answer}", "{anwser}", "paraphrases", "Unknown slot {anwser}", "{answer}"),
+        ("{answer} to ", "", "paraphrases", "has no {answer}", ""),
         ("min_rating: 1", "min_rating: 9", "", "9 is not below max_rating 7", ""),
     ],
 )
@@ -80,3 +80,10 @@ def test_a_mistake_in_a_judge_is_named(
     assert message in caught.value.message
     assert hint in caught.value.hint
     assert (caught.value.key or "").endswith(key)
+
+
+def test_a_judge_among_questions_is_named_where_it_stands(write: Write) -> None:
+    files = {"q.yaml": "- id: light\n  type: free_form_judge\n  paraphrases: ['{answer}']\n"}
+    with pytest.raises(DefinitionError) as caught:
+        catalogue.load(write(HEAD + "questions: q.yaml\n", files))
+    assert "q.yaml:1: [0].model of 'light': The key 'model' is missing." in caught.value.message

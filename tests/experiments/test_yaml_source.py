@@ -95,7 +95,7 @@ def test_half_a_character_is_named_by_line(tmp_path: Path) -> None:
     ("text", "hint"),
     [
         ("a:\n\tb: 1\n", "tab"),
-        ("a:\n   b: 1\n  c: 2\n", "column"),
+        ("a:\n   b: 1\n  c: 2\n", "Align"),
         ("a: 1\n b:\n  - x\n", "indent the line"),
         ("a:\n  b: 1\n   c: 2\n", "Quote"),
     ],
@@ -107,3 +107,46 @@ def test_what_mends_is_told_apart(tmp_path: Path, text: str, hint: str) -> None:
         read_yaml(path)
     (problem,) = refused.value.problems
     assert hint in problem.hint, problem
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message", "hint"),
+    [
+        ("a: [b\nc: 1\n", 1, "the list that begins here with [ does not end", ""),
+        ("a: {b: 1\nc: 1\n", 1, "the mapping that begins here with { does not end", ""),
+        ('a: 1\nb: "c\n', 2, "quotation mark does not end", ""),
+        ("a: 1\nb: %c\n", 2, "a text cannot begin with %", "Quote"),
+        ("a: *b\n", 1, "* begins the name of an alias", '"*so*"'),
+        ("a: *bold*\n", 1, "* begins the name of an alias", '"*so*"'),
+        ('a: "b\\q"\n', 1, "a backslash begins an escape", "single quotes"),
+        ("a: 1\n---\nb: 2\n", 2, "--- begins a second document", "holds one"),
+        ("a: [- b]\n", 1, "items in brackets have no dash", "[one, two]"),
+        ("a case\nb: 1\n", 1, "no colon behind the key", "key: value"),
+        ("a:case\nb: 1\n", 1, "no space behind the colon", "key: value"),
+        ("a: b: c\n", 1, "a second colon stands in the line", "Quote"),
+        ("a: !so\n", 1, "The tag !so is not taken", '"!so"'),
+    ],
+)
+def test_slips_are_told_without_the_parser_s_words(
+    tmp_path: Path, text: str, line: int, message: str, hint: str
+) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    with pytest.raises(DefinitionError) as refused:
+        read_yaml(path)
+    (problem,) = refused.value.problems
+    assert problem.line == line
+    assert message in problem.message
+    assert hint in problem.hint
+    for own in ("flow", "scalar", "while", "token", "node", "stream"):
+        assert own not in problem.message
+
+
+def test_an_entry_is_called_by_what_it_calls_itself(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("- id: travel\n  judges: [a]\n- name: 5\n  tags: [b]\n")
+    document = read_yaml(path)
+    told = str(document.problem((0, "judges", 0), "No."))
+    assert told.endswith("x.yaml:2: [0].judges[0] of 'travel': No.")
+    assert str(document.problem((0, "id"), "No.")).endswith("[0].id: No.")
+    assert str(document.problem((1, "tags"), "No.")).endswith("[1].tags: No.")
