@@ -96,6 +96,16 @@ def test_the_first_frame_waits_for_no_heavy_import() -> None:
     assert not (TORCH | HEAVY | {"pydantic", "yaml", "psutil"}) & loaded
 
 
+def test_the_first_frame_waits_for_no_dialog_and_no_other_screen() -> None:
+    code = "from wgen_tui.ui.app import load_screen\nload_screen('experiments')"
+    loaded = modules_after(code, of="wgen_tui")
+    screens = {name for name in loaded if name.startswith("wgen_tui.ui.screens.")}
+    assert screens == {"wgen_tui.ui.screens.base", "wgen_tui.ui.screens.experiments"}
+    assert not {name for name in loaded if name.startswith("wgen_tui.ui.modals.")}
+    state = {name.rpartition(".")[2] for name in loaded if name.startswith("wgen_tui.ui.state.")}
+    assert state == {"cells", "experiments", "format", "run_states"}
+
+
 def test_help_is_light() -> None:
     loaded = modules_after("import wgen_tui.cli")
     assert not (TORCH | HEAVY | {"textual"}) & loaded

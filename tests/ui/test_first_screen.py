@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from textual.screen import Screen
 
 from tests.builders.mini_home import MiniHome
 from tests.builders.screen import notices, settled, table, text
@@ -55,3 +58,28 @@ async def test_quitting_before_the_rest_has_begun_begins_nothing(home: Home) -> 
     async with app.run_test() as pilot:
         await pilot.press("ctrl+q")
     app._begin_rest()
+
+
+@pytest.mark.parametrize(("width", "layout"), [(80, "-narrow"), (120, "-wide")])
+async def test_no_frame_is_painted_before_that_of_the_first_screen(
+    home: Home, width: int, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames: list[tuple[Screen[Any], frozenset[str]]] = []
+    display = WgenApp._display
+
+    def noted(app: WgenApp, screen: Screen[Any], renderable: Any) -> None:
+        if renderable is not None:
+            frames.append((screen, frozenset(screen.classes)))
+        display(app, screen, renderable)
+
+    monkeypatch.setattr(WgenApp, "_display", noted)
+    app = WgenApp(home)
+    async with app.run_test(size=(width, 30)) as pilot:
+        await settled(pilot, lambda: len(table(app)) > 1)
+        first = app.get_named_screen("experiments")
+        assert app.screen_stack == [first]
+        assert {screen for screen, _ in frames} == {first}
+        assert all(layout in classes for _, classes in frames)
+        for key, name in (("2", "runs"), ("1", "experiments")):
+            await pilot.press(key)
+            await settled(pilot, lambda name=name: app.screen_stack == [app.get_named_screen(name)])

@@ -43,6 +43,7 @@ def test_screen(
             await settled(pilot, lambda: len(app.screen.query_one("#list")) > 1)
             app.screen._apply_filter("mini")
         if name == "sql":
+            await settled(pilot, lambda: app.screen.query("#editor"))
             app.screen.query_one("#editor").cursor_blink = False
         await settled(pilot, lambda: ready(app, name))
         await pilot.pause()

@@ -7,6 +7,7 @@ that closes the pipe ends the program quietly.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -97,6 +98,7 @@ def _open_screens(settings: Settings) -> None:
             hint="Give a command: wgen-tui --help",
         )
     check_home(settings.home)
+    gc.disable()  # all that is loaded stays; the screens enable it once they are up
     from wgen_tui.ui.app import run_app
 
     run_app(settings.home, readonly=settings.readonly)

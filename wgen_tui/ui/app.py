@@ -6,6 +6,7 @@ pydantic, and no screen but the first; quitting stops no work.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import time
@@ -20,8 +21,7 @@ from textual.screen import Screen
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.terminal_text import printable
-from wgen_tui.ui import actions, services
-from wgen_tui.ui.modals.dialogs import HelpModal
+from wgen_tui.ui import actions, modals, services
 from wgen_tui.ui.painting import Painter
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.widgets.clipboard import osc52
@@ -93,8 +93,13 @@ class WgenApp(App[int]):
         self._first_screen = screen or "experiments"
         self._named_screens: dict[str, BaseScreen] = {}
 
+    def get_default_screen(self) -> Screen[Any]:
+        """The first of the screens: an empty one below it would be laid out and painted first."""
+        first = self.get_named_screen(self._first_screen)
+        first._push_result_callback(first, None)  # `switch_screen` takes off what a push puts on
+        return first
+
     def on_mount(self) -> None:
-        self.action_go(self._first_screen)
         self.set_timer(LATER, self._begin_rest)
 
     def _begin_rest(self) -> None:
@@ -104,14 +109,19 @@ class WgenApp(App[int]):
         if isinstance(self.screen, BaseScreen) and self.screen.loading_any:
             self.set_timer(LATER, self._begin_rest)
             return
+        if not gc.isenabled():  # whoever opened the screens put it off until here
+            gc.freeze()  # what is loaded stays: it need not be gone through again and again
+            gc.enable()
         self.ensure_supervisor()
         self._load_screens()
 
     @work(thread=True, group="screens")
     def _load_screens(self) -> None:
-        """Load the other screens, so that the first key to one need not."""
+        """Load the other screens and the dialogs, so that the first key to one need not."""
         for name in SCREENS:
             load_screen(name)
+        for name in modals.__all__:
+            getattr(modals, name)
 
     def ensure_supervisor(self) -> None:
         """Start a supervisor if work waits for one; under --readonly, notify of it.
@@ -164,10 +174,7 @@ class WgenApp(App[int]):
         if self.screen is target:
             return
         self.clear_notifications()  # those of the old screen would cover the new one
-        if isinstance(self.screen, BaseScreen):
-            self.switch_screen(target)
-        else:
-            self.push_screen(target)
+        self.switch_screen(target)
 
     def show_samples(self, filter_fields: dict[str, Any]) -> None:
         """Go to Samples and list those that these fields of a `Filter` let through."""
@@ -190,7 +197,7 @@ class WgenApp(App[int]):
         """The keys of the focused widget and of its screen."""
         if self.screen.is_modal:
             return
-        self.push_screen(HelpModal(self._help_groups(), self.readonly))
+        self.push_screen(modals.HelpModal(self._help_groups(), self.readonly))
 
     def _help_groups(self) -> list[tuple[str, list[actions.Action]]]:
         groups: list[tuple[str, list[actions.Action]]] = []

@@ -1,1 +1,27 @@
-"""Dialogs over a screen; each returns an answer, or None for esc."""
+"""Dialogs over a screen; each returns an answer, or None for esc.
+
+Promises: a dialog's module is loaded when the dialog is first asked for (`modals.AskModal(…)`), so
+the first frame waits for none. To a type checker these are ordinary names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__all__ = ["AskModal", "ChooseModal", "ConfirmModal", "HelpModal", "PreviewModal", "StartModal"]
+
+if TYPE_CHECKING:
+    from wgen_tui.ui.modals.dialogs import AskModal, ChooseModal, ConfirmModal, HelpModal
+    from wgen_tui.ui.modals.preview import PreviewModal
+    from wgen_tui.ui.modals.start import StartModal
+else:
+    # In this branch alone: a type checker that saw `__getattr__` would let any name pass.
+    from importlib import import_module
+
+    MODULES = dict.fromkeys(__all__, "dialogs") | {"PreviewModal": "preview", "StartModal": "start"}
+
+    def __getattr__(name: str) -> type:
+        """Load a dialog (PEP 562)."""
+        if name not in MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"wgen_tui.ui.modals.{MODULES[name]}"), name)

@@ -13,6 +13,7 @@ from wgen_tui.ui.state import experiments as state
 from wgen_tui.ui.threads import ThreadedScreen, loads
 from wgen_tui.ui.widgets.bars import KeyBar, TopBar
 
+WIDE = 120  # columns from which on things stand side by side
 SETTLED = 0.12  # seconds without a move of the cursor, after which details are read
 
 
@@ -23,7 +24,7 @@ class BaseScreen(ThreadedScreen):
     AUTO_FOCUS = "VirtualTable"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Screen declares it
         (0, "-narrow"),
-        (120, "-wide"),
+        (WIDE, "-wide"),
     ]
 
     def __init__(self) -> None:
@@ -31,6 +32,8 @@ class BaseScreen(ThreadedScreen):
         self._settling: Timer | None = None
 
     def compose(self) -> ComposeResult:
+        # Textual does so at the first resize: after a frame, which would be laid out anew.
+        self.add_class("-wide" if self.app.size.width >= WIDE else "-narrow")
         yield TopBar(self.SCOPE, self.wgen.readonly)
         yield from self.compose_content()
         yield KeyBar(self.SCOPE, self.wgen.readonly)

@@ -9,10 +9,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from wgen_tui.ui import services
-from wgen_tui.ui.modals.dialogs import AskModal
-from wgen_tui.ui.modals.preview import PreviewModal
-from wgen_tui.ui.modals.start import StartModal
+from wgen_tui.ui import modals, services
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import experiments as state
 from wgen_tui.ui.state.cells import Cell
@@ -57,7 +54,7 @@ class ExperimentsScreen(BaseScreen):
         if self._infos:
             self.reload()
         else:
-            self.call_after_refresh(self._read_names)
+            self.call_later(self._read_names)
 
     @loads("list", then="_keep_names", failed="reload")
     def _read_names(self) -> list[ExperimentInfo]:
@@ -149,7 +146,7 @@ class ExperimentsScreen(BaseScreen):
             self.notify_plain(info.error, "The definition is wrong", "error")
             return
         self.app.clear_notifications()
-        self.app.push_screen(StartModal(info), self._start)
+        self.app.push_screen(modals.StartModal(info), self._start)
 
     def _start(self, plan: Plan | None) -> None:
         if plan is not None:
@@ -173,7 +170,7 @@ class ExperimentsScreen(BaseScreen):
             self.notify_plain(info.error, "The definition is wrong", "error")
             return
         self.app.clear_notifications()
-        self.app.push_screen(PreviewModal(info))
+        self.app.push_screen(modals.PreviewModal(info))
 
     def action_validate(self) -> None:
         if (info := self._info) is not None:
@@ -199,7 +196,9 @@ class ExperimentsScreen(BaseScreen):
 
     def action_filter(self) -> None:
         hint = Text("Words of slug or title; empty lists all.", "dim")
-        self.app.push_screen(AskModal("Filter experiments", self._filter, hint), self._apply_filter)
+        self.app.push_screen(
+            modals.AskModal("Filter experiments", self._filter, hint), self._apply_filter
+        )
 
     def _apply_filter(self, text: str | None) -> None:
         if text is not None:

@@ -13,8 +13,7 @@ from textual.widgets import Static
 
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
-from wgen_tui.ui import actions, services
-from wgen_tui.ui.modals.dialogs import ChooseModal
+from wgen_tui.ui import actions, modals, services
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import grading as state
 from wgen_tui.ui.threads import loads
@@ -221,4 +220,4 @@ class GradeScreen(BaseScreen):
                 self._start_session(*choices[index])
 
         names = [f"{slug} · rubric {rubric}" for slug, rubric in choices]
-        self.app.push_screen(ChooseModal("Grade which experiment?", names), chosen)
+        self.app.push_screen(modals.ChooseModal("Grade which experiment?", names), chosen)

@@ -10,8 +10,7 @@ from textual.widgets import Static
 
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
-from wgen_tui.ui import services
-from wgen_tui.ui.modals.dialogs import ChooseModal
+from wgen_tui.ui import modals, services
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import result_views
 from wgen_tui.ui.state.explained import explained
@@ -241,7 +240,9 @@ class ResultsScreen(BaseScreen):
 
         current = self.wgen.experiment
         index = choices.index(current) if current in choices else 0
-        self.app.push_screen(ChooseModal("Results of which experiment?", choices, index), chosen)
+        self.app.push_screen(
+            modals.ChooseModal("Results of which experiment?", choices, index), chosen
+        )
 
     def action_copy(self) -> None:
         if self._shown is not None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from wgen_tui.ui import services
-from wgen_tui.ui.modals.dialogs import ConfirmModal
+from wgen_tui.ui import modals, services
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import run_actions
 from wgen_tui.ui.state.format import plural
@@ -128,7 +127,7 @@ class RunActions(BaseScreen):
 
         question = f"Cancel {plural(len(run_ids), 'run')}?"
         text = run_actions.confirmation(run_ids, run_actions.CANCEL_CONSEQUENCE)
-        self.app.push_screen(ConfirmModal(question, text), answered)
+        self.app.push_screen(modals.ConfirmModal(question, text), answered)
 
     @loads("cancel", then="_changed")
     def _cancel(self, run_ids: list[str]) -> str:
@@ -147,7 +146,7 @@ class RunActions(BaseScreen):
 
         question = f"Delete {plural(len(run_ids), 'run')} and their files?"
         text = run_actions.confirmation(run_ids, run_actions.REMOVE_CONSEQUENCE)
-        self.app.push_screen(ConfirmModal(question, text), answered)
+        self.app.push_screen(modals.ConfirmModal(question, text), answered)
 
     @loads("remove", then="_changed")
     def _remove(self, run_ids: list[str]) -> str:

@@ -11,8 +11,7 @@ from textual.containers import Container, Vertical
 from textual.widgets import Static
 
 from wgen_tui.terminal_text import log_line, printable
-from wgen_tui.ui import services
-from wgen_tui.ui.modals.dialogs import AskModal
+from wgen_tui.ui import modals, services
 from wgen_tui.ui.screens.run_actions import RunActions
 from wgen_tui.ui.state import provenance
 from wgen_tui.ui.state import runs as state
@@ -246,7 +245,7 @@ class RunsScreen(RunActions):
 
     def action_filter(self) -> None:
         hint = Text("Words of arm, model, experiment or state, or seed=1; empty lists all.", "dim")
-        self.app.push_screen(AskModal("Filter runs", self._filter, hint), self._apply_filter)
+        self.app.push_screen(modals.AskModal("Filter runs", self._filter, hint), self._apply_filter)
 
     def _apply_filter(self, text: str | None) -> None:
         if text is not None:

@@ -16,8 +16,7 @@ from textual.widgets import Static
 from store.cancel import Cancel
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
-from wgen_tui.ui import services
-from wgen_tui.ui.modals.dialogs import AskModal
+from wgen_tui.ui import modals, services
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import filters
 from wgen_tui.ui.state import samples as state
@@ -257,7 +256,7 @@ class SamplesScreen(BaseScreen):
                 text.append(f"{key:10} ", "bold")
                 text.append(f"{values}\n")
         current = filters.write(self._fields)
-        self.app.push_screen(AskModal("Filter samples", current, text), self._apply_filter)
+        self.app.push_screen(modals.AskModal("Filter samples", current, text), self._apply_filter)
 
     def _apply_filter(self, text: str | None) -> None:
         if text is None:

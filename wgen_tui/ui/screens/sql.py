@@ -15,8 +15,7 @@ from textual.widgets import Static, TextArea
 from store.cancel import Cancel
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import one_line, printable
-from wgen_tui.ui import services
-from wgen_tui.ui.modals.dialogs import AskModal, ChooseModal
+from wgen_tui.ui import modals, services
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import console as state
 from wgen_tui.ui.threads import loads
@@ -177,7 +176,7 @@ class SqlScreen(BaseScreen):
                 self._editor.text = past[index]
 
         names = [one_line(" ".join(text.split()), 90) for text in past]
-        self.app.push_screen(ChooseModal("Which query?", names), chosen)
+        self.app.push_screen(modals.ChooseModal("Which query?", names), chosen)
 
     def action_export(self) -> None:
         if not self.check_writable():
@@ -187,7 +186,7 @@ class SqlScreen(BaseScreen):
             "All rows, as .csv, .json or .parquet. A bare name goes into the home's exports.", "dim"
         )
         suggestion = str(self.home.exports / name)
-        self.app.push_screen(AskModal("Export to", suggestion, hint), self._export_to)
+        self.app.push_screen(modals.AskModal("Export to", suggestion, hint), self._export_to)
 
     def _export_to(self, name: str | None) -> None:
         if not name:

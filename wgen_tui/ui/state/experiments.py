@@ -12,7 +12,7 @@ from wgen_tui.protocol.states import STAGES
 from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, WARN, Cell, Column
-from wgen_tui.ui.state.runs import STATES, describe_counts, shown_state
+from wgen_tui.ui.state.run_states import STATES, describe_counts, shown_state
 
 if TYPE_CHECKING:
     from experiments.schema import Definition

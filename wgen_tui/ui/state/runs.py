@@ -10,24 +10,15 @@ from rich.text import Text
 
 from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
-from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, GOOD, WARN, Cell, Column
+from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, Cell, Column
 from wgen_tui.ui.state.plots import chart, progress
+from wgen_tui.ui.state.run_states import STATES, describe_counts, shown_state
 from wgen_tui.ui.state.status import memory
 
 if TYPE_CHECKING:
     from wgen_tui.protocol.runs import MetricRow
     from wgen_tui.services.runs.run_state import RunStatus
 
-STATES: dict[str, tuple[str, str]] = {
-    "queued": ("○", DIM),
-    "paused": ("‖", WARN),
-    "starting": ("◌", ACTIVE),
-    "running": ("▶", ACTIVE),
-    "finished": ("✓", GOOD),
-    "failed": ("✗", BAD),
-    "cancelled": ("⊘", WARN),
-    "lost": ("?", BAD),
-}
 BAR = 10
 PAUSED = "paused by you; p resumes it"
 COLUMNS = (
@@ -45,11 +36,6 @@ COLUMNS = (
 )
 # Only where a priority differs from the usual one.
 WITH_PRIORITY = (COLUMNS[0], Column("prio", 4, "right", hide_below=77), *COLUMNS[1:])
-
-
-def shown_state(run: RunStatus) -> str:
-    """The state that is shown: paused is one of its own."""
-    return "paused" if run.paused else run.state
 
 
 def columns(runs: Iterable[RunStatus]) -> tuple[Column, ...]:
@@ -93,13 +79,6 @@ def _why(run: RunStatus) -> str:
     if run.live and run.attempt > 1 and "(attempt" not in why:
         return f"attempt {run.attempt}" + (f": {why}" if why else "")
     return why
-
-
-def describe_counts(counts: Counter[str]) -> str:
-    """`9 runs: ▶ 2 running · ○ 4 queued · ✓ 3 finished`."""
-    parts = [f"{STATES[state][0]} {counts[state]} {state}" for state in STATES if counts[state]]
-    total = sum(counts.values())
-    return f"{show.plural(total, 'run')}: {' · '.join(parts)}" if total else "no runs"
 
 
 def count_states(runs: Iterable[RunStatus]) -> Counter[str]:
