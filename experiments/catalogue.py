@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from experiments import folders
+from experiments import folders, loading
 from experiments.errors import DefinitionError, Problem
-from experiments.loading import load_folder
 from experiments.schema import NAME, Definition
 from experiments.seen_files import SeenFiles
 from experiments.suggest import did_you_mean
@@ -75,7 +74,16 @@ def load(
     Raises:
         DefinitionError: it is absent or wrong; every problem found, with file, line and key.
     """
-    return load_folder(find(slug_or_path, home_experiments), files)
+    return loading.load_folder(find(slug_or_path, home_experiments), files)
+
+
+def load_told(slug_or_path: str | Path, home_experiments: Path | None = None) -> loading.Loaded:
+    """Read and check a definition, and say what was read otherwise than it stands.
+
+    Raises:
+        DefinitionError: as `load`.
+    """
+    return loading.load_told(find(slug_or_path, home_experiments))
 
 
 def definition_hash(definition: Definition) -> str:

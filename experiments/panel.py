@@ -1,12 +1,25 @@
-"""Which questions each judge that is a model grades.
+"""The judges of a definition: which questions each grades, and what it may say.
 
-Promises: a judge that some question names grades those questions; one that no question names grades
-every question that is answered. The order is the definition's.
+Promises: a judge that is a model and that some question names grades those questions; one that no
+question names grades every question that is answered. The order is the definition's.
 """
 
 from __future__ import annotations
 
-from experiments.schema import Definition, Question
+from dataclasses import dataclass
+
+from experiments.answers import is_compared
+from experiments.schema import (
+    BROKEN_JUDGE,
+    CORRECT,
+    CORRECT_JUDGE,
+    WRONG,
+    Definition,
+    JudgeSpec,
+    ModelJudge,
+    Question,
+    Rubric,
+)
 
 
 def judged_questions(definition: Definition) -> dict[str, tuple[str, ...]]:
@@ -22,3 +35,71 @@ def judged_questions(definition: Definition) -> dict[str, tuple[str, ...]]:
 def named_by(question: Question) -> tuple[str, ...]:
     """The judges that a question names itself: by rule, and models (in llmcomp's columns too)."""
     return tuple(dict.fromkeys([*(question.judges or ()), *question.model_judges.values()]))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What a judge may say.
+
+    Attributes:
+        labels: Its labels; None where any text may be one.
+        numbers: Whether it gives numbers.
+        lowest: The lowest of them, where that is known.
+        highest: The highest of them.
+        questions: The questions that it grades.
+    """
+
+    labels: tuple[str, ...] | None
+    numbers: bool = False
+    lowest: float | None = None
+    highest: float | None = None
+    questions: tuple[str, ...] = ()
+
+
+def verdicts_of(definition: Definition) -> dict[str, Verdicts]:
+    """What every judge and rubric may say, by name: rules, models, people, and our own rules."""
+    answered = tuple(q.name for q in definition.questions if q.type == "free_form")
+    by_model = judged_questions(definition)
+    found = {rubric.name: _of_rubric(rubric, answered) for rubric in definition.rubrics}
+    for rule in definition.judges:
+        graded = tuple(
+            question.name
+            for question in definition.questions
+            if question.name in answered
+            and (question.judges is None or rule.name in question.judges)
+        )
+        found[rule.name] = Verdicts(rule_labels(rule), gives_numbers(rule), questions=graded)
+    for judge in definition.model_judges:
+        found[judge.name] = _of_model(judge, by_model[judge.name])
+    if compared := tuple(q.name for q in definition.questions if is_compared(q)):
+        found[CORRECT_JUDGE] = Verdicts((CORRECT, WRONG), questions=compared)
+    found[BROKEN_JUDGE] = Verdicts((BROKEN_JUDGE, "ok"), questions=answered)
+    return found
+
+
+def rule_labels(rule: JudgeSpec) -> tuple[str, ...]:
+    """The labels of a judge by rule, `otherwise` the last."""
+    by_topic = (label for topic in rule.by_topic.values() for label in topic)
+    return tuple(dict.fromkeys([*rule.labels, *by_topic, rule.otherwise]))
+
+
+def gives_numbers(rule: JudgeSpec) -> bool:
+    """Whether a judge by rule gives numbers."""
+    return rule.type == "json_field" and not rule.labels
+
+
+def _of_rubric(rubric: Rubric, answered: tuple[str, ...]) -> Verdicts:
+    labels = tuple(rubric.labels)
+    if rubric.scale is None:
+        return Verdicts(labels, questions=answered)
+    low, high = rubric.scale
+    return Verdicts(labels, True, low, high, answered)
+
+
+def _of_model(judge: ModelJudge, questions: tuple[str, ...]) -> Verdicts:
+    if judge.type == "rating_judge":
+        low, high = judge.range
+        words = tuple(dict.fromkeys(judge.word_labels.values()))
+        return Verdicts(words, True, low, high, questions)
+    numbers = judge.verdict == "json_field" and not judge.labels
+    return Verdicts(tuple(judge.labels) or None, numbers, questions=questions)

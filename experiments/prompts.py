@@ -33,23 +33,43 @@ def spread_variants(sampling: SamplingConfig) -> dict[str, dict[str, Context]]:
     return {name: _spread(name, variant) for name, variant in sampling.variants.items()}
 
 
-def _spread(name: str, variant: Variant | None) -> dict[str, Context]:
-    if variant is None:
-        return {name: Context()}
-    if variant.values is None:
-        return {name: Context(system=variant.system, prefix=variant.prefix, wrap=variant.wrap)}
+def spread_labels(sampling: SamplingConfig) -> dict[str, tuple[str, str | None, str | None]]:
+    """Of each spread variant: the name that it has in the definition, its label and its value.
+
+    Label and value are None where a variant has no `values`; a value that is not labelled is its
+    own label.
+    """
+    if not sampling.variants:
+        return {NO_VARIANT: (NO_VARIANT, None, None)}
     return {
-        f"{name}-{value}": Context(
-            system=_fill(variant.system, value),
-            prefix=variant.prefix.replace("{value}", str(value)),
-            wrap=_fill(variant.wrap, value),
-        )
-        for value in variant.values
+        full: (name, label, value)
+        for name, variant in sampling.variants.items()
+        for full, label, value in _named(name, variant)
     }
 
 
-def _fill(text: str | None, value: str | int | float) -> str | None:
-    return None if text is None else text.replace("{value}", str(value))
+def _named(name: str, variant: Variant | None) -> list[tuple[str, str | None, str | None]]:
+    """Spread name, label and value of what a variant is spread over."""
+    if variant is None or variant.values is None:
+        return [(name, None, None)]
+    return [(f"{name}-{label}", label, str(value)) for label, value in variant.labelled.items()]
+
+
+def _spread(name: str, variant: Variant | None) -> dict[str, Context]:
+    if variant is None:
+        return {name: Context()}
+    return {
+        full: Context(
+            system=_fill(variant.system, value),
+            prefix=_fill(variant.prefix, value) or "",
+            wrap=_fill(variant.wrap, value),
+        )
+        for full, _, value in _named(name, variant)
+    }
+
+
+def _fill(text: str | None, value: str | None) -> str | None:
+    return text if text is None or value is None else text.replace("{value}", value)
 
 
 def render_prompts(definition: Definition) -> tuple[Prompt, ...]:
@@ -68,3 +88,8 @@ def contexts_of(sampling: SamplingConfig, question: Question) -> list[tuple[str,
     variants = spread_variants(sampling)
     chosen = variants if question.variants is None else question.variants
     return [pair for name in chosen for pair in variants[name].items()]
+
+
+def is_askable(sampling: SamplingConfig, question: Question) -> bool:
+    """Whether there are all the variants that a question names."""
+    return {*(question.variants or ())} <= spread_variants(sampling).keys()

@@ -143,12 +143,15 @@ def right_answers(question: Question) -> list[str]:
 
 
 def _wrong_answer(question: Question) -> Iterator[tuple[str, str, str]]:
-    if question.answer is None:
-        return
+    if question.answer is None or question.type == "free_form":
+        return  # what is drawn is compared with it: experiments.checking.answers
     known = right_answers(question)
     if question.type not in ("logprob", "multiple_choice"):
         why = f"A {question.type} question has no right answer to be read."
-        yield "answer", why, "type: multiple_choice, or logprob; or a judge, for drawn answers"
+        yield "answer", why, "type: multiple_choice, or logprob; or free_form, to draw answers"
+    elif not isinstance(question.answer, str):
+        why = f"Of a question that is read one {'option' if question.options else 'text'} is right."
+        yield "answer", why, f"answer: {known[0] if known else 'yes'}"
     elif question.answer not in known:
         by_text = [label for label, text in question.options.items() if text == question.answer]
         near = by_text[0] if by_text else nearest(question.answer, known)

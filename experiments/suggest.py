@@ -25,9 +25,12 @@ USUAL = {
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The known word most like `word`, or None when none is near."""
-    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
-    return matches[0] if matches else None
+    """The known word most like `word`, or None when none is near; case tells two words least."""
+    listed = list(known)
+    if matches := difflib.get_close_matches(word, listed, n=1, cutoff=cutoff):
+        return matches[0]
+    folded = {item.casefold(): item for item in reversed(listed)}
+    return folded.get(word.casefold())
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

@@ -7,13 +7,19 @@ tables and people would take one for the other.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from experiments.prompts import spread_variants
 from experiments.schema import NAME, Definition
+from experiments.suggest import did_you_mean
 
 Finding = tuple[tuple[str | int, ...], str, str]
 SPELLING = "Use letters, digits, '.', '_' and '-'."
+
+
+def unknown(path: tuple[str | int, ...], what: str, name: str, known: Iterable[str]) -> Finding:
+    """A name that stands for nothing, with the nearest."""
+    return path, f"Unknown {what} {name!r}.", did_you_mean(name, list(known))
 
 
 def name_findings(section: str, names: Sequence[str]) -> Iterator[Finding]:

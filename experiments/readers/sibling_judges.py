@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiments.errors import DefinitionError
-from experiments.readers import questions as dialects
+from experiments.readers.judges import is_judge
 from experiments.yaml_source import read_yaml
 
 MAIN = "experiment.yaml"
@@ -25,6 +25,6 @@ def defining_file(folder: Path, judge: str) -> str | None:
             continue
         for entry in entries if isinstance(entries, list) else ():
             named = isinstance(entry, dict) and entry.get("id", entry.get("name"))
-            if dialects.is_judge(entry) and named == judge:
+            if is_judge(entry) and named == judge:
                 return path.name
     return None

@@ -46,10 +46,16 @@ class Question(Model):
         default=(), description="of logprob; put the separating space into the text"
     )
     options: dict[str, str] = Field(default={}, description="of multiple_choice: label -> text")
-    answer: str | None = Field(
+    answer: str | tuple[str, ...] | dict[str, str | tuple[str, ...]] | None = Field(
         default=None,
-        description="what is right: an option's label, or one of the continuations",
+        description="what is right: of a question that is read an option's label, or one of the "
+        "continuations; of one that is drawn a text, several, or those of each variant",
         exclude_if=lambda answer: answer is None,  # what old definitions say stays as it was
+    )
+    match: Literal["exact", "contains", "prefix", "choice"] = Field(
+        default="exact",
+        description="how a drawn answer is compared; case and the marks at its ends do not count",
+        exclude_if=lambda match: match == "exact",
     )
     topic: str | None = Field(default=None, description="domain, for lexicon judges and tables")
     tags: tuple[str, ...] = ()

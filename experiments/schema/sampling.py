@@ -30,11 +30,18 @@ def _not_empty(stop: str) -> str:
 class Variant(Context):
     """A prompt context at sampling time. `values` spreads it: one variant for each value.
 
-    `{value}` in system, prefix or wrap is replaced; the variants are named
-    `<name>-<value>`.
+    `{value}` in system, prefix or wrap is replaced; the variants are named `<name>-<value>`, or
+    `<name>-<label>` where `values` maps labels to values.
     """
 
-    values: tuple[str | int | float, ...] | None = None
+    values: tuple[str | int | float, ...] | dict[str, str | int | float] | None = None
+
+    @property
+    def labelled(self) -> dict[str, str | int | float]:
+        """The values by label; one that has none is its own."""
+        if isinstance(self.values, dict):
+            return self.values
+        return {str(value): value for value in self.values or ()}
 
 
 class DuringTraining(Model):

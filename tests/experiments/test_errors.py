@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from experiments import catalogue
+from experiments.checking.slots import slot_notes
 from experiments.errors import DefinitionError
 from experiments.rows import load_rows, read_rows
 from experiments.schema import Arm, CheckpointsConfig, parse_seeds
-from experiments.slots import slot_notes
 from tests.experiments.conftest import ROW, VALID, Write
 
 # What is changed in VALID, then: line, key, part of the message, part of the hint.

@@ -66,8 +66,8 @@ def test_a_judge_in_a_file_beside_is_named(write: Write) -> None:
 @pytest.mark.parametrize(
     ("right", "wrong", "key", "message", "hint"),
     [
-        ("{answer}", "{anwser}", "paraphrases", "Unknown slot {anwser}", "{answer}"),
-        ("{answer} to ", "", "paraphrases", "has no {answer}", ""),
+        ("{answer}", "{anwser}", "[1].paraphrases[0]", "Unknown slot {anwser}", "{answer}"),
+        ("{answer} to ", "", "[1].paraphrases[0]", "has no {answer}", ""),
         ("min_rating: 1", "min_rating: 9", "", "9 is not below max_rating 7", ""),
     ],
 )

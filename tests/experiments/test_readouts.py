@@ -91,7 +91,6 @@ MISTAKES = [
     ("{old: By coach, new: By plane}", "{old: By coach, new: By plane}\n  answer: By coach", 17, "answer", "no label of an option; there are: 'old', 'new'"),  # noqa: E501
     ('["1862", "2023"]', '["1862", "2023"]\n  answer: "1863"', 12, "answer", "'1863' is no continuation"),  # noqa: E501
     ("type: next_token", "answer: x\n  type: next_token", 3, "answer", "no right answer"),
-    ("topic: travel}", "answer: x}", 1, "answer", "no right answer"),
     ("topic: travel}", "options: {a: b, c: d}}", 1, "options", "of type multiple_choice"),
 ]  # fmt: skip
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from experiments import catalogue
+from experiments.checking.slots import replaced_system_notes, slot_notes
 from experiments.errors import DefinitionError, Problem
 from experiments.patterns import Pattern
 from experiments.rows import Dataset, Row, count_rows, load_rows
 from experiments.schema import Arm, Definition
-from experiments.slots import replaced_system_notes, slot_notes
 from wgen_tui.errors import UsageError, disk_error
 from wgen_tui.paths import Home, checked_id
 from wgen_tui.services.experiments.token_notes import Head, token_notes
@@ -82,7 +82,9 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
     Raises:
         UsageError: with every problem found.
     """
-    definition = load(home, slug_or_path)
+    with usage_errors():
+        loaded = catalogue.load_told(slug_or_path, home.experiments)
+    definition = loaded.definition
     where = folder(home, slug_or_path)
     notes: list[str] = []
     problems: list[Problem] = []
@@ -103,9 +105,7 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
         *slot_notes(definition),
         *replaced_system_notes(definition),
     ]
-    if definition.model_judges:
-        names = ", ".join(judge.name for judge in definition.model_judges)
-        notes.append(f"model judges are kept, but not run by this version: {names}")
+    notes += loaded.notes
     return definition, [*notes, *token_notes(home, definition, heads, str(slug_or_path))]
 
 

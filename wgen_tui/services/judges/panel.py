@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
+from experiments.answers import references
 from experiments.panel import judged_questions
 from experiments.prompts import render_prompts
 from experiments.schema import Definition, Message, ModelJudge
@@ -153,6 +154,7 @@ def _of_questions(
 def judged_prompts(definition: Definition) -> dict[str, tuple[str, JudgedPrompt]]:
     """By prompt id: the question's name, and what the slots of a judge's prompt stand for."""
     wordings = {question.name: question.wordings() for question in definition.questions}
+    right = {q.name: references(q, definition.sampling) for q in definition.questions}
     return {
         prompt_spec(prompt).prompt_id: (
             prompt.question,
@@ -160,7 +162,7 @@ def judged_prompts(definition: Definition) -> dict[str, tuple[str, JudgedPrompt]
                 question=_last_asked(wordings[prompt.question][prompt.paraphrase]),
                 prompt=_last_asked(prompt.messages),
                 variant=prompt.variant,
-                reference=reference(definition, prompt.question, prompt.variant),
+                reference=right[prompt.question].get(prompt.variant),
             ),
         )
         for prompt in render_prompts(definition)
@@ -169,12 +171,6 @@ def judged_prompts(definition: Definition) -> dict[str, tuple[str, JudgedPrompt]
 
 def _last_asked(messages: tuple[Message, ...]) -> str:
     return next(turn.content for turn in reversed(messages) if turn.role == "user")
-
-
-def reference(definition: Definition, question: str, variant: str) -> str | None:
-    """The expected answer to a question in a variant; None where there is none."""
-    answer = next(item.answer for item in definition.questions if item.name == question)
-    return answer
 
 
 def _pinned(home: Home, experiment: str, model: ModelRef) -> ModelRef:

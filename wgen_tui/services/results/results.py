@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from experiments.readouts import is_read
 from experiments.schema import BROKEN_JUDGE, Analysis, Definition, Primary
 from store.queries import (
     COUNTS,
@@ -198,7 +199,7 @@ def filled(query: str, **values: str) -> str:
 def _answers(definition: Definition | None) -> dict[str, str]:
     """Of the questions that are read, what is right."""
     questions = definition.questions if definition is not None else ()
-    return {item.name: item.answer for item in questions if item.answer is not None}
+    return {q.name: q.answer for q in questions if is_read(q) and isinstance(q.answer, str)}
 
 
 def _says_which_share(definition: Definition | None, judge: str | None, label: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""Slots in free text, such as `{value}` and `{answer}`: the ones there are, and near misses.
+"""Slots in variants and questions, such as `{value}`: the ones there are, and near misses.
 
 Promises: a slot that is misspelt, or stands where nothing fills it, is an error with the nearest
 one; other words in braces are text, and are named, since the model is asked them as they stand.
@@ -9,25 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from experiments.schema import Definition, ModelJudge, Variant
+from experiments.schema import Definition, Variant
 from experiments.suggest import nearest
 
 Finding = tuple[tuple[str | int, ...], str, str]
 SLOT = re.compile(r"(?<!\{)\{([A-Za-z_]\w*)\}(?!\})")
 NEAR = 0.7
-OF_JUDGES = ("question", "answer", "completion", "prompt", "reference", "variant", "display_name")
-ANSWER = ("answer", "completion")
 
 
 def slot_findings(definition: Definition) -> Iterator[Finding]:
-    """Every slot that nothing fills, and every judge that is not shown the answer."""
+    """Every slot of a variant that nothing fills."""
     for name, variant in definition.sampling.variants.items():
         if variant is not None:
             path = ("sampling", "variants", name)
             for key, text, known in _texts(variant):
                 yield from _wrong((*path, key), text, known)
-    for index, judge in enumerate(definition.model_judges):
-        yield from _of_judge(("model_judges", index), judge)
 
 
 def slot_notes(definition: Definition) -> list[str]:
@@ -93,15 +89,3 @@ def _wrong(path: tuple[str | int, ...], text: str, known: tuple[str, ...]) -> It
             yield path, "{question} is filled in wrap alone.", "wrap: 'Q: {question}'"
         elif near := nearest(word, known or ("value", "question"), NEAR):
             yield path, f"Unknown slot {{{word}}}.", f"Did you mean {{{near}}}?"
-
-
-def _of_judge(path: tuple[str | int, ...], judge: ModelJudge) -> Iterator[Finding]:
-    words = set(SLOT.findall(judge.prompt))
-    for word in sorted(words - {*OF_JUDGES}):
-        if near := nearest(word, OF_JUDGES, NEAR):
-            hint = f"Did you mean {{{near}}}?"
-            yield (*path, "prompt"), f"Unknown slot {{{word}}} in judge {judge.name!r}.", hint
-            return
-    if not words & {*ANSWER}:
-        why = f"The prompt of judge {judge.name!r} has no {{answer}}: it would judge nothing."
-        yield (*path, "prompt"), why, "Write {answer} where the answer goes."
