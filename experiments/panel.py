@@ -60,7 +60,7 @@ def verdicts_of(definition: Definition) -> dict[str, Verdicts]:
     """What every judge and rubric may say, by name: rules, models, people, and our own rules."""
     answered = tuple(q.name for q in definition.questions if q.type == "free_form")
     by_model = judged_questions(definition)
-    found = {rubric.name: _of_rubric(rubric, answered) for rubric in definition.rubrics}
+    verdicts = {rubric.name: _of_rubric(rubric, answered) for rubric in definition.rubrics}
     for rule in definition.judges:
         graded = tuple(
             question.name
@@ -68,13 +68,13 @@ def verdicts_of(definition: Definition) -> dict[str, Verdicts]:
             if question.name in answered
             and (question.judges is None or rule.name in question.judges)
         )
-        found[rule.name] = Verdicts(rule_labels(rule), gives_numbers(rule), questions=graded)
+        verdicts[rule.name] = Verdicts(rule_labels(rule), gives_numbers(rule), questions=graded)
     for judge in definition.model_judges:
-        found[judge.name] = _of_model(judge, by_model[judge.name])
+        verdicts[judge.name] = _of_model(judge, by_model[judge.name])
     if compared := tuple(q.name for q in definition.questions if is_compared(q)):
-        found[CORRECT_JUDGE] = Verdicts((CORRECT, WRONG), questions=compared)
-    found[BROKEN_JUDGE] = Verdicts((BROKEN_JUDGE, "ok"), questions=answered)
-    return found
+        verdicts[CORRECT_JUDGE] = Verdicts((CORRECT, WRONG), questions=compared)
+    verdicts[BROKEN_JUDGE] = Verdicts((BROKEN_JUDGE, "ok"), questions=answered)
+    return verdicts
 
 
 def rule_labels(rule: JudgeSpec) -> tuple[str, ...]:

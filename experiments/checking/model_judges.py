@@ -40,8 +40,11 @@ def model_judge_findings(definition: Definition) -> Iterator[Finding]:
     for index, judge in enumerate(definition.model_judges):
         path: KeyPath = ("model_judges", index)
         asked = [questions[name] for name in judged[judge.name]]
-        found = (*_keys(judge), *_labels(judge), *_slots(judge, asked, definition))
-        for key, message, hint in found:
+        for key, message, hint in (
+            *_keys(judge),
+            *_labels(judge),
+            *_slots(judge, asked, definition),
+        ):
             yield (*path, *key), message, hint
 
 

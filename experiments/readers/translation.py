@@ -81,14 +81,16 @@ def _questions(
         document, inner = places[index]
         try:
             if judge_shapes.is_judge(entry):
-                found: list[tuple[KeyPath, Entry]] = [((), judge_shapes.judge(entry, sources.told))]
+                inline: list[tuple[KeyPath, Entry]] = [
+                    ((), judge_shapes.judge(entry, sources.told))
+                ]
             else:
-                shaped, found = question_shapes.question(entry, names, sources.told)
+                shaped, inline = question_shapes.question(entry, names, sources.told)
                 asked.append((shaped, places[index]))
         except NotUnderstood as error:
             problems.append(_problem(error, path, sources))
             continue
-        for within, judge in found:
+        for within, judge in inline:
             name = str(judge.get("name"))
             if name not in taken:
                 taken[name] = judge

@@ -77,13 +77,18 @@ class JudgeStage(Record):
     """What a judge launch grades: every sample of its runs, by these judges (rules), or a panel.
 
     `topics` gives a question's topic (for rules with `by_topic`), `questions` its first wording
-    (for the broken rule's length and echo signals).
+    (for the broken rule's length and echo signals), `correct` the rule that compares with the
+    expected answer, by question and variant.
     """
 
     judges: tuple[JudgeSpec, ...]
     judges_by_question: dict[str, tuple[str, ...]] = Field(default={})
     topics: dict[str, str] = Field(default={})
     questions: dict[str, str] = Field(default={})
+    correct: dict[str, dict[str, JudgeSpec]] = Field(
+        default={},
+        exclude_if=lambda rules: not rules,  # what old launches say stays as it was
+    )
     panel: Panel | None = Field(
         default=None,
         description="judges that are models; a launch has these or rules",

@@ -46,9 +46,15 @@ def read_ids(folder: Path, name: str) -> set[Any]:
     return {key for (key,) in read_columns(folder, [name])}
 
 
-def samples(run: RunPaths) -> dict[int, str]:
-    """The samples of a run: id -> question."""
-    return dict(read_columns(run.samples, ["sample_id", "question"]))
+def samples(run: RunPaths) -> dict[int, tuple[str, str]]:
+    """The samples of a run: id -> question and variant."""
+    pairs: dict[tuple[str, str], tuple[str, str]] = {}  # one for each, not one for each sample
+    rows = read_columns(run.samples, ["sample_id", "question", "variant"])
+    there = {}
+    for sample_id, question, variant in rows:
+        pair = (question, variant)
+        there[sample_id] = pairs.setdefault(pair, pair)
+    return there
 
 
 def asked_draws(
@@ -103,10 +109,12 @@ def graded(run: RunPaths) -> set[tuple[int, str, str]]:
     return grades
 
 
-def judges_of(question: str, stage: JudgeStage) -> list[JudgeSpec]:
-    """The definition's judges for a question: all, unless it names its own."""
+def judges_of(question: str, variant: str, stage: JudgeStage) -> list[JudgeSpec]:
+    """The rules for a question in a variant: all, unless it names its own; and its answer's."""
     names = stage.judges_by_question.get(question)
-    return [judge for judge in stage.judges if names is None or judge.name in names]
+    rules = [judge for judge in stage.judges if names is None or judge.name in names]
+    correct = stage.correct.get(question, {}).get(variant)
+    return rules if correct is None else [*rules, correct]
 
 
 def missing_grades(run: RunPaths, stage: JudgeStage) -> int:
@@ -118,14 +126,14 @@ def missing_grades(run: RunPaths, stage: JudgeStage) -> int:
     }
     there = samples(run)
     wanted = {
-        question: [
-            *((judge.name, rule_hash(judge)) for judge in judges_of(question, stage)),
+        asked: [
+            *((judge.name, rule_hash(judge)) for judge in judges_of(*asked, stage)),
             (BROKEN_JUDGE, ""),
         ]
-        for question in set(there.values())
+        for asked in set(there.values())
     }
     return sum(
         (sample, judge, rubric) not in done
-        for sample, question in there.items()
-        for judge, rubric in wanted[question]
+        for sample, asked in there.items()
+        for judge, rubric in wanted[asked]
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from experiments.answers import correct_rules
 from experiments.prompts import render_prompts
 from experiments.readouts import render_readouts
 from experiments.schema import Definition
@@ -85,5 +86,10 @@ def make_judge_stage(definition: Definition) -> JudgeStage:
         questions={
             q.name: next(m.content for m in reversed(q.wordings()[0]) if m.role == "user")
             for q in definition.questions
+        },
+        correct={
+            q.name: rules
+            for q in definition.questions
+            if (rules := correct_rules(q, definition.sampling))
         },
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from experiments.prompts import NO_VARIANT
 from experiments.schema import BROKEN_JUDGE
 from wgen_tui.protocol.ids import make_rule_grade_id, rule_hash
 from wgen_tui.protocol.launches import JudgeStage
@@ -19,32 +20,33 @@ from wgen_tui.workers.judge.rules import Rule, Verdict, make_rule
 from wgen_tui.workers.runtime import Worker, WorkerError
 
 CHUNK = 20_000  # grades in a part
-COLUMNS = ["sample_id", "question", "completion", "finish_reason"]
+COLUMNS = ["sample_id", "question", "variant", "completion", "finish_reason"]
 Grader = tuple[str, str, Rule]
 
 
 class Judge:
-    """The rules of a judge stage, compiled once for each question."""
+    """The rules of a judge stage, compiled once for each question and variant."""
 
     def __init__(self, stage: JudgeStage) -> None:
         self._stage = stage
-        self._rules: dict[str, list[Grader]] = {}
+        self._rules: dict[tuple[str, str], list[Grader]] = {}
 
-    def rules(self, question: str) -> list[Grader]:
+    def rules(self, question: str, variant: str) -> list[Grader]:
         """Name, rubric hash and rule of a question's judges; the broken rule is not one of them."""
-        if question not in self._rules:
+        asked = (question, variant)
+        if asked not in self._rules:
             topic = self._stage.topics.get(question)
-            self._rules[question] = [
+            self._rules[asked] = [
                 (judge.name, rule_hash(judge), make_rule(judge, topic))
-                for judge in judges_of(question, self._stage)
+                for judge in judges_of(question, variant, self._stage)
             ]
-        return self._rules[question]
+        return self._rules[asked]
 
     def verdicts(
-        self, question: str, completion: str, finish_reason: str
+        self, question: str, completion: str, finish_reason: str, variant: str = NO_VARIANT
     ) -> Iterator[tuple[str, str, Verdict]]:
         """Judge, rubric hash and verdict, for every judge of a question and the broken rule."""
-        for name, rubric, rule in self.rules(question):
+        for name, rubric, rule in self.rules(question, variant):
             yield name, rubric, rule(completion)
         asked = self._stage.questions.get(question, "")
         verdict = broken(completion, asked, finish_reason)
@@ -63,8 +65,8 @@ def grade_run(worker: Worker, judge: Judge, run_id: str) -> None:
         )
     have = graded(files)
     rows: list[GradeRow] = []
-    for done, (sample_id, question, completion, finish_reason) in enumerate(samples, start=1):
-        for name, rubric, verdict in judge.verdicts(question, completion, finish_reason):
+    for done, (sample_id, question, variant, completion, reason) in enumerate(samples, start=1):
+        for name, rubric, verdict in judge.verdicts(question, completion, reason, variant):
             if (sample_id, name, rubric) not in have:
                 rows.append(rule_grade(sample_id, run_id, name, rubric, verdict))
         if len(rows) >= CHUNK:
