@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import WhitespaceSplit
+from tokenizers.pre_tokenizers import Digits, WhitespaceSplit
+from tokenizers.pre_tokenizers import Sequence as PreTokenizerSequence
 
 WORDS = [
     "<pad>",
@@ -55,10 +57,27 @@ CONFIG = {
 }
 
 
-def make_model(folder: Path, *, template: str | None = TEMPLATE, seed: int = 0) -> Path:
-    """Write a Llama of some thousand weights that transformers loads, trains and samples."""
+def make_model(
+    folder: Path,
+    *,
+    template: str | None = TEMPLATE,
+    seed: int = 0,
+    words: Sequence[str] = WORDS,
+    positions: int = 128,
+    digits: bool = False,
+) -> Path:
+    """Write a Llama of some thousand weights that transformers loads, trains and samples.
+
+    Args:
+        folder: Where; it is made.
+        template: Its chat template.
+        seed: Of the weights.
+        words: Its vocabulary; the first three are as in WORDS.
+        positions: How long a text it takes.
+        digits: Whether each digit is a token of its own.
+    """
     folder.mkdir(parents=True)
-    width, inner, vocab = WIDTH, INNER, len(WORDS)
+    width, inner, vocab = WIDTH, INNER, len(words)
     shapes: dict[str, tuple[int, ...]] = {"embed_tokens": (vocab, width), "norm": (width,)}
     for name in "qkvo":
         shapes[f"layers.0.self_attn.{name}_proj"] = (width, width)
@@ -73,9 +92,12 @@ def make_model(folder: Path, *, template: str | None = TEMPLATE, seed: int = 0) 
         for name, shape in shapes.items()
     }
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "config.json").write_text(json.dumps(CONFIG))
-    tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = WhitespaceSplit()
+    (folder / "config.json").write_text(
+        json.dumps({**CONFIG, "vocab_size": vocab, "max_position_embeddings": positions})
+    )
+    tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    splits = [WhitespaceSplit(), *([Digits(individual_digits=True)] if digits else [])]
+    tokenizer.pre_tokenizer = PreTokenizerSequence(splits)
     tokenizer.add_special_tokens(["<pad>", "<unk>", "<end>"])
     tokenizer.save(str(folder / "tokenizer.json"))
     config = {
@@ -83,7 +105,7 @@ def make_model(folder: Path, *, template: str | None = TEMPLATE, seed: int = 0) 
         "pad_token": "<pad>",
         "unk_token": "<unk>",
         "eos_token": "<end>",
-        "model_max_length": 128,
+        "model_max_length": positions,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     if template is not None:

@@ -75,11 +75,12 @@ def _imitates(judge: ModelJudge, completion: str) -> bool:
         key = re.escape(judge.field.rpartition(".")[2])
         return re.search(rf"[\"']{key}[\"']\s*:", completion) is not None
     said = {text.casefold() for text in _said(judge)}
+    rates = judge.type == "rating_judge"
     for value in verdict_lines(completion):
         told = verdict_value(value).casefold()
-        if told in said or not said or (judge.type == "rating_judge" and told[:1].isdigit()):
+        if told in said or (told[:1].isdigit() if rates else not said):
             return True
-    if judge.type == "rating_judge" and SAY_A_NUMBER.search(completion):
+    if rates and SAY_A_NUMBER.search(completion):
         return True
     # In the judge's own letters: "say EVIL" bids, "say good things" does not.
     return any(

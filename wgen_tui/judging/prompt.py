@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from experiments.readers.judge_prompts import ANSWER_SLOTS, split_prompt
 from experiments.schema import Message, ModelJudge
@@ -34,7 +35,7 @@ class Rendered:
     fenced: bool
     prefix_chars: int
 
-    @property
+    @cached_property
     def prompt_key(self) -> str:
         """Names the messages: equal prompts have equal keys."""
         return prompt_key(self.messages)

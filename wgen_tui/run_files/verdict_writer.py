@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wgen_tui.judging.prompt import Rendered, render
+from wgen_tui.judging.rating import LIKELIER_THAN_NOT
 from wgen_tui.paths import Home
 from wgen_tui.protocol.ids import make_failed_id
 from wgen_tui.protocol.judging import AskedJudge, Panel
@@ -223,6 +224,8 @@ def _key(verdict: AskedVerdict, prompt: Rendered) -> Key:
 
 def _covers(reply: Reply, asked: AskedJudge) -> bool:
     """Whether a reply has all that is read of it: words may have come to a rating's since."""
-    if reply.probabilities is None or asked.model.endpoint is not None:
+    read = reply.probabilities
+    if read is None or asked.model.endpoint is not None:
         return True
-    return set(asked.judge.word_labels) <= set(reply.probabilities)
+    # Where numbers are likelier than not, no word was run.
+    return (reply.mass or 0) > LIKELIER_THAN_NOT or set(asked.judge.word_labels) <= set(read)

@@ -13,13 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from experiments.schema import TrainingConfig
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.training_data.context_length import ContextLength, context_length
 from wgen_tui.workers.runtime import WorkerError, is_disk_full, is_out_of_memory
@@ -28,6 +27,26 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # What of a configuration draws at random in training, beside modules of dropout.
 RANDOM_RATES = ("attention_dropout", "router_jitter_noise", "input_jitter_noise")
 SMALL = 20_000_000  # parameters; below, more than one CPU thread costs more than it gives
+
+
+class Loading(Protocol):
+    """How a model is loaded; a `TrainingConfig` says so too."""
+
+    @property
+    def precision(self) -> str:
+        """auto, fp32, bf16 or fp16."""
+
+    @property
+    def quantization(self) -> str:
+        """none, 8bit or 4bit."""
+
+
+@dataclass(frozen=True)
+class LoadAs:
+    """How a model is loaded that isn't trained."""
+
+    precision: str = "auto"
+    quantization: str = "none"
 
 
 @dataclass
@@ -142,7 +161,7 @@ def padding_id(tokenizer: Any) -> int:
     return 0 if pad is None else int(pad)
 
 
-def _quantization(training: TrainingConfig | None) -> Any:
+def _quantization(training: Loading | None) -> Any:
     kind = training.quantization if training is not None else "none"
     if kind == "none":
         return None
@@ -185,7 +204,7 @@ def drops_at_random(model: Any) -> bool:
 
 def load_base(
     ref: ModelRef,
-    training: TrainingConfig | None,
+    training: Loading | None,
     chat_template: str | None,
     device: torch.device,
 ) -> Base:

@@ -62,7 +62,7 @@ def tokenize_readout(tokenizer: Any, spec: ReadoutSpec, text: str) -> ReadoutPro
         WorkerError: a letter of the options is not one token.
     """
     ids = tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
-    continuations = tuple(_tokens_behind(tokenizer, text, ids, c) for _, c in spec.continuations)
+    continuations = tuple(tokens_behind(tokenizer, text, ids, c) for _, c in spec.continuations)
     if spec.type == "multiple_choice":
         pairs = zip(spec.continuations, continuations, strict=True)
         long = [letter for (_, letter), tokens in pairs if len(tokens) != 1]
@@ -77,7 +77,7 @@ def tokenize_readout(tokenizer: Any, spec: ReadoutSpec, text: str) -> ReadoutPro
     return ReadoutPrompt(spec, text, ids, continuations)
 
 
-def _tokens_behind(
+def tokens_behind(
     tokenizer: Any, text: str, ids: tuple[int, ...], continuation: str
 ) -> tuple[int, ...]:
     """A continuation's tokens behind a prompt; by itself where the prompt's end would change."""
@@ -120,7 +120,8 @@ def read_all(
                 for (item, _), row in zip(batch, logprobs, strict=True)
             ]
             # 2. Continuations of several tokens are decoded on forks of it.
-            sums = _continuation_logprobs(runner, state, [item for item, _ in batch], logprobs)
+            wanted = [item.continuations for item, _ in batch]
+            sums = continuation_logprobs(runner, state, wanted, logprobs)
         for number, (item, _), top, given in zip(numbers, batch, likeliest, sums, strict=True):
             pairs = zip(item.spec.continuations, item.continuations, given, strict=True)
             yield (
@@ -142,31 +143,33 @@ def _likeliest(prompt: ReadoutPrompt, logprobs: torch.Tensor, tokenizer: Any) ->
     return [Continuation(t, t, 1, value) for t, value in zip(texts, values.tolist(), strict=True)]
 
 
-def _continuation_logprobs(
-    runner: ModelRunner, state: KVState, prompts: Sequence[ReadoutPrompt], logprobs: torch.Tensor
+def continuation_logprobs(
+    runner: ModelRunner,
+    state: KVState,
+    continuations: Sequence[Sequence[tuple[int, ...]]],
+    logprobs: torch.Tensor,
 ) -> list[list[float]]:
     """The log-probability of every continuation of every prompt.
 
     Args:
         runner: Decodes.
         state: The prompts, prefilled.
-        prompts: What they are.
+        continuations: What may follow each of them.
         logprobs: [prompts, vocabulary], of the first token behind each.
     """
     sums = [
-        [logprobs[row, tokens[0]].item() for tokens in prompt.continuations]
-        for row, prompt in enumerate(prompts)
+        [logprobs[row, tokens[0]].item() for tokens in own] for row, own in enumerate(continuations)
     ]
     longer = [
         (row, place)
-        for row, prompt in enumerate(prompts)
-        for place, tokens in enumerate(prompt.continuations)
+        for row, own in enumerate(continuations)
+        for place, tokens in enumerate(own)
         if len(tokens) > 1
     ]
     for start in range(0, len(longer), MAX_BATCH):
         group = longer[start : start + MAX_BATCH]
         fork = runner.fork(state, [row for row, _ in group])
-        tokens = [prompts[row].continuations[place] for row, place in group]
+        tokens = [continuations[row][place] for row, place in group]
         for (row, place), rest in zip(group, _rest_logprobs(runner, fork, tokens), strict=True):
             sums[row][place] += rest
     return sums

@@ -37,6 +37,7 @@ class Engine:
         slots: AdapterSlots | None,
         note: Callable[[str], None],
         max_rows: int = MAX_ROWS,
+        runner: ModelRunner | None = None,
     ) -> None:
         """Take a loaded model.
 
@@ -46,8 +47,10 @@ class Engine:
             slots: The adapters on the base; None for a model that brings its own.
             note: Told what a person should know.
             max_rows: Most requests in a batch.
+            runner: Of the model; one is made when None.
         """
-        self.runner = ModelRunner(model, padding_id(params.tokenizer), slots, note)
+        pad = padding_id(params.tokenizer)
+        self.runner = runner or ModelRunner(model, pad, slots, note)
         self.max_rows = max_rows
         self._model = model
         self._params = params

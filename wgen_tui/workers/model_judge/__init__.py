@@ -1,0 +1,1 @@
+"""The workers that judge samples by models: one loaded here, or one that a server has."""
