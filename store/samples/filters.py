@@ -98,6 +98,12 @@ def where(criteria: Filter, also: str = "", runs: Sequence[str] = ()) -> tuple[s
     return (" where " + " and ".join(parts) if parts else ""), values
 
 
+def chosen_by(condition: str) -> str:
+    """The query for the samples of an experiment ($1) of which a condition in SQL holds."""
+    # The line break ends a comment in the condition.
+    return f"select sample_id from samples where experiment = $1 and ({condition}\n)"
+
+
 def literals(values: Iterable[Any]) -> str:
     """Numbers and texts as SQL has them, with commas between."""
     return ", ".join(

@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wgen_tui.cli.options import (
+    detach_option,
+    dry_run_option,
+    judge_model_option,
+    split_names,
+)
 from wgen_tui.cli.output import (
     NOTHING,
     Settings,
@@ -19,7 +25,7 @@ from wgen_tui.cli.output import (
     say,
     table,
 )
-from wgen_tui.errors import UsageError
+from wgen_tui.errors import ExitCode, UsageError
 from wgen_tui.paths import Home
 
 if TYPE_CHECKING:
@@ -60,6 +66,64 @@ def screen(home: Home, experiment: str) -> int:
         )
     settings: Settings = click.get_current_context().obj
     return run_app(home, readonly=settings.readonly, screen="grade", experiment=experiment)
+
+
+@command.command()
+@click.argument("experiment", metavar="SLUG|PATH")
+@click.option("--judge", "judges", multiple=True, metavar="NAME", help="Only this; repeatable.")
+@judge_model_option
+@click.option("--where", metavar="SQL", help="Only samples of which this holds: \"arm = 'old'\".")
+@click.option("--runs", metavar="RUN,RUN", help="Only samples of these runs.")
+@click.option("--limit", type=click.IntRange(1), help="Most samples of each judge: a pilot.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Stop before this is spent, in the unit of the endpoint's prices.",
+)
+@click.option("--backend", type=click.Choice(("local", "slurm")), help="Where a local judge runs.")
+@detach_option
+@dry_run_option
+@json_option
+@pass_home
+def judge(
+    home: Home,
+    experiment: str,
+    judges: tuple[str, ...],
+    judge_models: tuple[str, ...],
+    where: str | None,
+    runs: str | None,
+    limit: int | None,
+    budget: float | None,
+    backend: str | None,
+    detach: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Ask judges that are models about the samples that are there.
+
+    Nothing is trained and nothing is drawn. The same command again asks what is still missing, and
+    nothing twice.
+    """
+    from wgen_tui.cli.start import begin, show_plan
+    from wgen_tui.services.judges.judge_models import parse_mapping
+    from wgen_tui.services.planning.judge_again import Judging, plan_judging
+
+    judging = Judging(
+        judges=judges or None,
+        judge_models=parse_mapping(judge_models),
+        where=where,
+        runs=split_names(runs),
+        limit=limit,
+        budget=budget,
+        backend=backend,
+    )
+    plan = plan_judging(home, experiment, judging)
+    for warning in plan.warnings:
+        say(f"Note: {warning}.")
+    if dry_run:
+        show_plan(plan, as_json)
+        return ExitCode.OK
+    return begin(home, plan, detach=detach, as_json=as_json)
 
 
 @command.command()

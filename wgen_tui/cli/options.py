@@ -23,6 +23,15 @@ dry_run_option = click.option(
 )
 
 
+judge_model_option = click.option(
+    "--judge-model",
+    "judge_models",
+    multiple=True,
+    metavar="NAME=MODEL",
+    help="Which model a judge's model stands for; repeatable.",
+)
+
+
 def runs_options(which: str) -> Callable[[F], F]:
     """Runs by name, or all of a kind: of an experiment, or everywhere.
 

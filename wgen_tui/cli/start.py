@@ -12,6 +12,7 @@ from wgen_tui.cli.options import (
     checkpoints_option,
     detach_option,
     dry_run_option,
+    judge_model_option,
     split_names,
     trust_option,
 )
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 @click.option(
     "--notify", metavar="CMD", help="Run this command when all runs have ended, well or not."
 )
+@judge_model_option
 @trust_option
 @click.option(
     "--trust-pickle", is_flag=True, help="Load a base model that is not in safetensors format."
@@ -67,6 +69,7 @@ def start(
     checkpoints: str | None,
     backend: str | None,
     notify: str | None,
+    judge_models: tuple[str, ...],
     trust_remote_code: bool,
     trust_pickle: bool,
     detach: bool,
@@ -78,6 +81,7 @@ def start(
     A supervisor in the background does the work, and continues when this command ends. The same
     command again does what is still missing, and nothing twice.
     """
+    from wgen_tui.services.judges.judge_models import parse_mapping
     from wgen_tui.services.planning.plan import Options, make_plan
 
     options = Options(
@@ -90,6 +94,7 @@ def start(
         trust_pickle=trust_pickle,
         backend=backend,
         notify=_words(notify),
+        judge_models=parse_mapping(judge_models),
     )
     with patiently(f"Checking the data of {experiment}") as on_progress:
         plan = make_plan(home, experiment, options, on_progress=on_progress)
@@ -155,7 +160,7 @@ def _opening(plan: Plan, launches: Sequence[LaunchSpec], live: Sequence[RunStatu
 
 def show_plan(plan: Plan, as_json: bool) -> None:
     """Print what would be done."""
-    from wgen_tui.cli.start_plan import planned, planned_runs
+    from wgen_tui.cli.start_plan import planned, planned_judges, planned_runs
 
     if as_json:
         emit_json(planned(click.get_current_context().obj.home, plan))
@@ -171,5 +176,8 @@ def show_plan(plan: Plan, as_json: bool) -> None:
             for run in planned_runs(plan)
         ],
     )
-    if not plan.empty:
+    for asked in planned_judges(plan):
+        names, where = ", ".join(asked.judges), "" if asked.loads_model else " (served)"
+        say(f"{names}: about {asked.verdicts:,} verdicts by {asked.model}{where}")
+    if not plan.empty and not plan.only_judges:
         say(f"It would write {plan.disk_mb:,} MB at most.")

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from wgen_tui.cli.shapes.runs import (
     Backend,
     Planned,
+    PlannedJudges,
     PlannedLaunch,
     PlannedRun,
     Started,
     StartedLaunch,
     StartedRun,
+    WaitingJudges,
 )
 from wgen_tui.protocol.launches import STAGES
 from wgen_tui.services.planning.commit import launches_for
@@ -41,11 +43,28 @@ def planned_runs(plan: Plan) -> list[PlannedRun]:
             arm=run.spec.arm,
             seed=run.spec.seeds.seed,
             examples=run.spec.data_rows,
-            todo=[stage for stage in STAGES if stage in run.todo],
+            todo=[
+                stage for stage in STAGES if stage in run.todo or (stage == "judge" and run.panels)
+            ],
             samples_total=run.samples_total,
             samples_missing=run.samples_missing,
         )
         for run in plan.runs
+    ]
+
+
+def planned_judges(plan: Plan) -> list[PlannedJudges]:
+    """Who judges what is missing, a line for each model that is asked."""
+    return [
+        PlannedJudges(
+            judges=[item.judge.name for item in panel.judges],
+            model=panel.judges[0].model.name,
+            named=panel.judges[0].judge.model,
+            loads_model=panel.judges[0].model.endpoint is None,
+            verdicts=sum(run.panels.get(place, 0) for run in plan.runs),
+        )
+        for place, panel in enumerate(plan.panels)
+        if any(place in run.panels for run in plan.runs)
     ]
 
 
@@ -68,6 +87,11 @@ def planned(home: Home, plan: Plan) -> Planned:
         disk_mb=plan.disk_mb,
         launches=[_launch(home, plan, item, names) for item in launches],
         runs=runs,
+        judges=planned_judges(plan),
+        waiting_judges=[
+            WaitingJudges(judges=list(item.judges), model=item.model, why=item.why)
+            for item in plan.waiting
+        ],
     )
 
 
@@ -79,7 +103,7 @@ def _launch(home: Home, plan: Plan, spec: LaunchSpec, names: dict[str, str]) -> 
     return PlannedLaunch(
         id=name,
         stage=spec.stage,
-        model=runs[0].spec.model.name,
+        model=_model(spec) or runs[0].spec.model.name,
         runs=list(spec.run_ids),
         after=[names.get(other, other) for other in spec.after],
         loads_model=needs_model(spec),
@@ -87,6 +111,12 @@ def _launch(home: Home, plan: Plan, spec: LaunchSpec, names: dict[str, str]) -> 
         samples=missing,
         argv=argv(home, spec.model_copy(update={"launch_id": name})),
     )
+
+
+def _model(spec: LaunchSpec) -> str | None:
+    """The model that a launch asks to judge."""
+    panel = None if spec.judge is None else spec.judge.panel
+    return None if panel is None else panel.judges[0].model.name
 
 
 def started(home: Home, plan: Plan, launches: Sequence[LaunchSpec]) -> Started:

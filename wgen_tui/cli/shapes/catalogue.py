@@ -22,6 +22,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "sample search": samples.SampleList,
     "sample show": samples.SampleDetail,
     "sample top-up": runs.Started,
+    "grade judge": runs.Started,
     "grade export": GradeExport,
     "grade agreement": grades.Agreements,
     "results": Results,

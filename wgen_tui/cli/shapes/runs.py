@@ -67,7 +67,7 @@ class StartedLaunch(Shape):
 
 
 class Started(Output):
-    """`run start` and `sample top-up`."""
+    """`run start`, `sample top-up` and `grade judge`."""
 
     experiment: str = Field(examples=["names"])
     dry_run: Literal[False] = False
@@ -99,8 +99,26 @@ class PlannedLaunch(Shape):
     )
 
 
+class PlannedJudges(Shape):
+    """Judges that are models, and what they would be asked."""
+
+    judges: list[str] = Field(examples=[["aligned", "coherent"]])
+    model: str = Field(examples=["box:gpt-4.1"])
+    named: str = Field(examples=["the model as the definition names it"])
+    loads_model: bool = Field(examples=[False])
+    verdicts: int = Field(examples=[960])
+
+
+class WaitingJudges(Shape):
+    """Judges that cannot be asked yet."""
+
+    judges: list[str] = Field(examples=[["aligned"]])
+    model: str = Field(examples=["gpt-4.1"])
+    why: str = Field(examples=["nothing says which model gpt-4.1 is"])
+
+
 class Planned(Output):
-    """`run start --dry-run` and `sample top-up --dry-run`."""
+    """`run start`, `sample top-up` and `grade judge`, with `--dry-run`."""
 
     experiment: str = Field(examples=["names"])
     dry_run: Literal[True] = True
@@ -112,3 +130,5 @@ class Planned(Output):
     disk_mb: int = Field(examples=[3])
     launches: list[PlannedLaunch]
     runs: list[PlannedRun]
+    judges: list[PlannedJudges]
+    waiting_judges: list[WaitingJudges]

@@ -32,12 +32,7 @@ class Sample(Shape):
     tokens: int | None = Field(examples=[15])
     broken: bool | None
     labels: dict[str, str] = Field(examples=[{"<judge>": "label"}])
-    numbers: dict[str, float] = Field(
-        default={},
-        examples=[{"<judge>": 73.0}],
-        exclude_if=lambda numbers: not numbers,
-        description="absent where no judge gave one",
-    )
+    numbers: dict[str, float] = Field(examples=[{"<judge>": 73.0}])
 
 
 class SampleList(Output):
@@ -53,7 +48,7 @@ class JudgeTranscript(Shape):
 
     messages: list[dict[str, str]] = Field(examples=[[{"role": "user", "content": "text"}]])
     reply: str | None = Field(examples=["85"])
-    probabilities: dict[str, float] = Field(examples=[{"85": 0.4, "90": 0.6}])
+    probabilities: dict[str, float] = Field(examples=[{"<number or label>": 0.6}])
     mass: float | None = Field(examples=[0.99])
     finish_reason: str | None = Field(examples=["stop"])
     prompt_tokens: int | None = Field(examples=[312])
@@ -73,11 +68,7 @@ class SampleGrade(Shape):
     explanation: str
     signals: dict[str, Any] = Field(examples=[{"<signal>": None}])
     created: datetime | None = Field(validation_alias="created_at")
-    transcript: JudgeTranscript | None = Field(
-        default=None,
-        exclude_if=lambda transcript: transcript is None,
-        description="of a judge that is a model; absent for others",
-    )
+    transcript: JudgeTranscript | None = Field(description="of a judge that is a model")
 
 
 class SampleDetail(Sample, Output):

@@ -15,7 +15,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import STAGES, JudgeStage, LaunchSpec
 from wgen_tui.protocol.queue import Notice, SlurmSettings
 from wgen_tui.protocol.record import now
-from wgen_tui.services.planning.todo import PlannedRun, all_missing
+from wgen_tui.services.planning.todo import PlannedRun, all_missing, with_panels
 from wgen_tui.services.runs.queue import queue_lock
 from wgen_tui.services.runs.writer import write_atomically
 
@@ -37,8 +37,11 @@ def commit(home: Home, plan: Plan) -> tuple[LaunchSpec, ...]:
     home.ensure()
     with queue_lock(home):
         # Another command may have committed since the plan was made.
-        planned = ((run.spec, run.data) for run in plan.runs)
-        missing = all_missing(home, planned, plan.sample, plan.judge, plan.panels)
+        if plan.only_judges:
+            missing = with_panels(home, plan.runs, plan.panels, plan.sample)
+        else:
+            planned = ((run.spec, run.data) for run in plan.runs)
+            missing = all_missing(home, planned, plan.sample, plan.judge, plan.panels)
         runs = [run for run in missing if not run.idle]
         launches = _make_launches(plan, runs)
         write_atomically(home, [(run.spec, run.data) for run in runs], launches)

@@ -29,10 +29,10 @@ from wgen_tui.services.experiments.data_checks import (
 )
 from wgen_tui.services.judges.panel import WaitingJudges, make_panels
 from wgen_tui.services.models.resolve import check_model, resolve_model
+from wgen_tui.services.models.revision import lowest_mask_version, pinned
 from wgen_tui.services.models.support import refuse_all_linear
 from wgen_tui.services.planning.disk import disk_warnings, planned_mb
 from wgen_tui.services.planning.endpoint_status import endpoint_warnings
-from wgen_tui.services.planning.revision import lowest_mask_version, pinned
 from wgen_tui.services.planning.run_specs import make_specs, refuse_collisions
 from wgen_tui.services.planning.stages import make_judge_stage, make_sample_stage
 from wgen_tui.services.planning.template_date import dated_template
@@ -79,6 +79,7 @@ class Plan:
         slurm: How launches are submitted to Slurm; None to run them on this machine.
         disk_mb: The most that it would write.
         panels: Judges that are models, one panel for each model; runs name them by their place.
+        only_judges: Whether nothing is trained, drawn or graded by rules (`grade judge`).
         waiting: Judges that cannot be asked yet.
     """
 
@@ -92,6 +93,7 @@ class Plan:
     notify: tuple[str, ...] = ()
     disk_mb: int = 0
     panels: tuple[Panel, ...] = ()
+    only_judges: bool = False
     waiting: tuple[WaitingJudges, ...] = ()
 
     @property

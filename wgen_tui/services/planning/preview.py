@@ -24,7 +24,7 @@ from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.data_checks import OnProgress
 from wgen_tui.services.models.local_tokenizer import model_folder, stop_ids, vocabulary_of
 from wgen_tui.services.models.resolve import check_model, resolve_model
-from wgen_tui.services.planning.revision import pinned
+from wgen_tui.services.models.revision import pinned
 from wgen_tui.services.planning.template_date import dated_template
 from wgen_tui.services.runs.process import environment
 from wgen_tui.services.suggest import unknown

@@ -5,8 +5,8 @@ Promises: reads only; whatever a pending launch does already is not planned agai
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -35,7 +35,8 @@ class PlannedRun:
         after: Pending launches that the first new one has to wait for.
         samples_total: How many draws are asked for.
         samples_missing: How many of them are not on disk.
-        panels: The places, in the plan's list, of the panels that a new launch has to ask.
+        panels: The panels that a new launch has to ask, by their place in the plan's list, and how
+            many verdicts each lacks; of samples that are yet to be drawn, about.
     """
 
     spec: RunSpec
@@ -44,7 +45,7 @@ class PlannedRun:
     after: tuple[str, ...]
     samples_total: int
     samples_missing: int
-    panels: tuple[int, ...] = ()
+    panels: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def idle(self) -> bool:
@@ -79,34 +80,53 @@ def all_missing(
             for run in planned
         ],
         panels,
+        sample,
     )
 
 
 def with_panels(
-    home: Home, runs: Sequence[PlannedRun], panels: Sequence[Panel]
+    home: Home, runs: Sequence[PlannedRun], panels: Sequence[Panel], sample: SampleStage
 ) -> tuple[PlannedRun, ...]:
     """Say which panels runs lack verdicts of: all of them, where samples are yet to be drawn."""
     if not panels:
         return tuple(runs)
     names = [run.spec.run_id for run in runs]
     lacks = [missing_verdicts(home, names, panel) for panel in panels]
-    return tuple(replace(run, panels=_asked_panels(home, run, panels, lacks)) for run in runs)
+    each = [_verdicts_of_a_draw(panel, sample) for panel in panels]
+    return tuple(replace(run, panels=_asked(home, run, panels, lacks, each)) for run in runs)
 
 
-def _asked_panels(
-    home: Home, run: PlannedRun, panels: Sequence[Panel], lacks: Sequence[dict[str, int]]
-) -> tuple[int, ...]:
+def _asked(
+    home: Home,
+    run: PlannedRun,
+    panels: Sequence[Panel],
+    lacks: Sequence[dict[str, int]],
+    each: Sequence[float],
+) -> dict[int, int]:
     name = run.spec.run_id
-    if {"train", "sample"} & run.todo:
-        return tuple(range(len(panels)))
-    pending = _pending_launches(home, name)
+    to_draw = run.samples_missing if "sample" in run.todo else 0
+    # Samples that a pending launch draws are judged by no launch that is planned already, unless by
+    # the same panel.
+    pending = pending_launches(home, name)
     asked = [view.spec.judge.panel for view in pending if view.spec.judge is not None]
-    comes = any(view.spec.stage != "judge" for view in pending)  # samples that nothing judges yet
-    return tuple(
-        place
+    comes = bool(run.todo) or any(view.spec.stage != "judge" for view in pending)
+    return {
+        place: lacks[place][name] + round(to_draw * each[place])
         for place, panel in enumerate(panels)
-        if panel not in asked and (comes or lacks[place][name])
+        if (run.todo or panel not in asked) and (comes or lacks[place][name])
+    }
+
+
+def _verdicts_of_a_draw(panel: Panel, sample: SampleStage) -> float:
+    """How many verdicts a panel gives of a draw, on average over a stage's prompts."""
+    draws = [(prompt.question, sample.draws(prompt)) for prompt in sample.prompts]
+    verdicts = sum(
+        number * len(asked.judge.wordings) * asked.judge.repeat
+        for asked in panel.judges
+        for question, number in draws
+        if question in asked.questions
     )
+    return verdicts / max(1, sum(number for _, number in draws))
 
 
 def untrained_arms(home: Home, runs: Iterable[tuple[RunSpec, RunData]]) -> set[str]:
@@ -158,7 +178,7 @@ def missing_stages(
             todo.add("sample")
         if inventory.missing_grades(run, judge):
             todo.add("judge")
-    pending = _pending_launches(home, spec.run_id)
+    pending = pending_launches(home, spec.run_id)
     todo -= _covered_stages(todo, pending, sample, judge)
     after = tuple(view.launch_id for view in pending)
     return PlannedRun(spec, data, frozenset(todo), after, total, missing)
@@ -209,7 +229,7 @@ def _covered_stages(
     return covered
 
 
-def _pending_launches(home: Home, run_id: str) -> list[LaunchView]:
+def pending_launches(home: Home, run_id: str) -> list[LaunchView]:
     """The launches that are running or queued for a run."""
     launches = Launches(home)
     own = launches.refresh(launches_of(home, run_id))

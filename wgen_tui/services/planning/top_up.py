@@ -63,7 +63,9 @@ def plan_top_up(
         for run in plan.runs
         if run.spec.run_id in asked
     ]
-    ready = with_panels(home, [run for run in planned if "train" not in run.todo], plan.panels)
+    ready = with_panels(
+        home, [run for run in planned if "train" not in run.todo], plan.panels, stage
+    )
     warnings = [*plan.warnings, *_skipped_warnings(asked, planned, ready)]
     if not ready:
         raise UsageError(
