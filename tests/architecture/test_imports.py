@@ -88,6 +88,7 @@ def test_judging_needs_no_torch() -> None:
 
 def test_asking_a_server_needs_no_torch() -> None:
     assert not TORCH & modules_after("import wgen_tui.workers.sample.served")
+    assert not TORCH & modules_after("import wgen_tui.workers.model_judge.served")
 
 
 def test_the_first_frame_waits_for_no_heavy_import() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from wgen_tui.judging.prompt import Rendered
 from wgen_tui.judging.rating import read_probabilities
-from wgen_tui.judging.reply import Verdict, read_reply
+from wgen_tui.judging.reply import REFUSED_REASONS, Verdict, read_reply
 from wgen_tui.protocol.judging import AskedJudge
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import GradeRow
@@ -80,6 +80,17 @@ class VerdictRecord:
     launch_id: str
     cached: bool
 
+    @property
+    def _read_otherwise(self) -> str | None:
+        """How it was read, where that is not what the judge's type says: a server's limits."""
+        judge, reply = self.verdict.by.judge, self.reply
+        from_text = reply.text is not None and reply.probabilities is None
+        by_probability = judge.type == "choice" or (
+            judge.type == "rating_judge" and judge.read != "sampled"
+        )
+        answered = reply.failed is None and reply.finish_reason not in REFUSED_REASONS
+        return "sampled" if by_probability and from_text and answered else None
+
     def row(self, said: Verdict) -> Mapping[str, Any]:
         """The verdict (store.schema.VERDICT)."""
         verdict, reply = self.verdict, self.reply
@@ -121,6 +132,7 @@ class VerdictRecord:
             "wording": verdict.wording,
             "repeat": verdict.repeat,
             "cached": self.cached,
+            "read": self._read_otherwise,
         }
         return GradeRow(
             grade_id=self.verdict_id,

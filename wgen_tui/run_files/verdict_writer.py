@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,6 +74,7 @@ class VerdictWriter:
         failed: How many could not be had.
         cached: How many of them were read from replies that were there.
         elsewhere: Samples of the present run whose prompts the panel doesn't name.
+        causes: Why verdicts of the present run say nothing.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class VerdictWriter:
             panel: Who judges what.
         """
         self.total = self.done = self.failed = self.cached = self.elsewhere = 0
+        self.causes: Counter[str] = Counter()
         self._home = home
         self._launch_id = launch_id
         self._panel = panel
@@ -109,6 +112,7 @@ class VerdictWriter:
         """
         self.flush()
         self._run_id = run_id
+        self.causes.clear()
         every = list(self._asked.of_run(run_id))
         graded = graded_by_models(self._home.run(run_id))
         missing = [verdict for verdict in every if verdict.verdict_id not in graded]
@@ -145,6 +149,14 @@ class VerdictWriter:
             self._add(verdict, asking.prompt, reply, cached=place > 0)
         if reply.failed is None:
             self._replies[_key(asking.verdicts[0], asking.prompt)] = reply
+        self.flush_in_time()
+
+    def replies_of(self, asker: str) -> list[Reply]:
+        """The replies that are there of who is asked so."""
+        return [reply for key, reply in self._replies.items() if key[0] == asker]
+
+    def flush_in_time(self) -> None:
+        """Write what was recorded, unless the last flush was a moment ago."""
         if time.monotonic() - self._flushed_at > PART_SECONDS:
             self.flush()
 
@@ -206,6 +218,7 @@ class VerdictWriter:
             verdict_id, verdict, prompt, reply, self._run_id, self._launch_id, cached
         )
         said = read_verdict(verdict.by.asked, reply)
+        self.causes.update([said.cause] if said.cause else ())
         if verdict_id not in self._written:
             self._written.add(verdict_id)
             self._rows.append(record.row(said))

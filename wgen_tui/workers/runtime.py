@@ -242,7 +242,7 @@ def launch_worker(stage: Stage, work: Callable[[Worker], None]) -> int:
             except BlockingIOError:
                 print(f"launch {spec.launch_id} has a worker already", file=sys.stderr)
                 return ExitCode.BUSY
-        return _work(worker, work)
+        return work_to_the_end(worker, work)
 
 
 def exit_process(status: int) -> NoReturn:
@@ -266,7 +266,8 @@ def read_launch(paths: LaunchPaths) -> LaunchSpec:
     return spec.model_copy(update=limits)
 
 
-def _work(worker: Worker, work: Callable[[Worker], None]) -> int:
+def work_to_the_end(worker: Worker, work: Callable[[Worker], None]) -> int:
+    """Do a launch's work; however it ends, done.json says so."""
     started = now()
     verdict = RunOutcome(outcome="finished")
     try:

@@ -23,11 +23,11 @@ from wgen_tui.services.suggest import did_you_mean, unknown
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 SECRETS = {"apikey", "key", "token", "accesstoken", "secret", "password", "authorization", "bearer"}
-PARAMETERS = ("temperature", "top_p", "max_tokens", "stop", "seed", "logprobs")
+PARAMETERS = ("temperature", "top_p", "max_tokens", "stop", "seed", "logprobs", "top_logprobs")
 RESERVED_KEYS = {
     **dict.fromkeys(("temperature", "top_p", "max_tokens", "stop"), "the definition's sampling"),
     **dict.fromkeys(("model", "messages", "seed"), "the run"),
-    **dict.fromkeys(("n", "stream", "logprobs"), "wgen-tui"),
+    **dict.fromkeys(("n", "stream", "logprobs", "top_logprobs"), "wgen-tui"),
 }
 
 

@@ -44,9 +44,10 @@ class PromptRefused(WorkerError):
 class _MayPass(Exception):
     """Worth another try, after `pause` seconds if the server asks for a pause."""
 
-    def __init__(self, what: str, pause: float | None = None) -> None:
+    def __init__(self, what: str, pause: float | None = None, *, lost: bool = False) -> None:
         super().__init__(what)
         self.pause = pause
+        self.lost = lost  # whether an answer may have been made, and paid for
 
 
 class Client:
@@ -83,7 +84,11 @@ class Client:
         await self._http.aclose()
 
     async def chat(
-        self, request: Mapping[str, Any], messages: Sequence[Message], seed: int | None = None
+        self,
+        request: Mapping[str, Any],
+        messages: Sequence[Message],
+        seed: int | None = None,
+        on_lost: Callable[[], None] = lambda: None,
     ) -> Completion:
         """One completion.
 
@@ -91,6 +96,7 @@ class Client:
             request: What is said beside messages and seed, made by `request_body`.
             messages: The chat.
             seed: None where nothing is drawn.
+            on_lost: Called before a further try where an answer may have been made that was lost.
 
         Raises:
             PromptRefused: the server does not take this request; it may take others.
@@ -106,6 +112,8 @@ class Client:
                 return await self._ask(body)
             except _MayPass as trouble:
                 what, asked_for = str(trouble), trouble.pause
+                if trouble.lost:
+                    on_lost()
             tries += 1
             if tries > self._endpoint.max_retries or (asked_for or 0) > LONGEST_REQUESTED:
                 self._give_up(what, tries)
@@ -121,9 +129,11 @@ class Client:
             async with asyncio.timeout(self._endpoint.timeout):
                 response = await self._http.post(url, json=body)
         except (httpx2.TimeoutException, TimeoutError) as error:
-            raise _MayPass(f"no answer in {self._endpoint.timeout:g} s ({_name(error)})") from None
+            what = f"no answer in {self._endpoint.timeout:g} s ({_name(error)})"
+            raise _MayPass(what, lost=not isinstance(error, httpx2.ConnectTimeout)) from None
         except httpx2.RequestError as error:
-            raise _MayPass(self._clean(f"{_name(error)}: {error}".rstrip(": "))) from None
+            what = self._clean(f"{_name(error)}: {error}".rstrip(": "))
+            raise _MayPass(what, lost=not isinstance(error, httpx2.ConnectError)) from None
         status = response.status_code
         if status in MAY_PASS or status >= 500:
             raise _MayPass(f"status {status}: {self._said(response)}", retry_after(response))
@@ -132,7 +142,8 @@ class Client:
         try:
             completion = read_completion(response.content)
         except (ValueError, RecursionError):
-            raise _MayPass(f"no chat completion, but: {self._said(response)}") from None
+            what = f"no chat completion, but: {self._said(response)}"
+            raise _MayPass(what, lost=True) from None
         names = {"model": completion.model, "system_fingerprint": completion.system_fingerprint}
         clean = {name: value and self._clean(value) for name, value in names.items()}
         return completion.model_copy(update=clean)

@@ -187,12 +187,6 @@ def next_token(completion: Completion) -> dict[str, float] | None:
     return probabilities or None
 
 
-def said_tokens(completion: Completion) -> list[str]:
-    """The tokens of an answer, one by one; none where a server does not give them."""
-    logprobs = completion.choices[0].logprobs
-    return [token.token for token in (logprobs.content if logprobs else None) or ()]
-
-
 def _logprob(choice: _Choice, sampling: SamplingConfig) -> float | None:
     """The sum, where the server's numbers are of the distribution drawn from.
 

@@ -57,7 +57,7 @@ class Refusals(Generic[Asked]):
         if not self.answered:
             return []
         taken, self.refused = self.refused, []
-        self.counts.update(str(reason) for _, reason in taken)
+        self.counts.update(reason.message for _, reason in taken)
         return taken
 
     def to_ask(self) -> list[Asked]:

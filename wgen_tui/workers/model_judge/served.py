@@ -1,0 +1,315 @@
+"""The worker of judges that a server has: asks an endpoint for every verdict that is missing.
+
+Promises: a reply that is on disk is never asked for again, and verdicts reach the disk every few
+seconds, so that whatever ends the work (a cancel, a dead server, the budget, another model behind
+the same name), what was answered is kept. A prompt that the server refuses is one verdict that is
+missing, with its cause. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from wgen_tui.protocol.judging import AskedJudge, Panel
+from wgen_tui.protocol.runs import Endpoint
+from wgen_tui.run_files.inventory import read_columns
+from wgen_tui.run_files.verdict_record import Reply
+from wgen_tui.run_files.verdict_writer import Asking, VerdictWriter
+from wgen_tui.run_files.verdicts import missing_verdicts
+from wgen_tui.workers.endpoint.at_once import at_once
+from wgen_tui.workers.endpoint.openai_client import Client, PromptRefused, sent_seed
+from wgen_tui.workers.endpoint.openai_response import (
+    Answer,
+    Completion,
+    next_token,
+    read_answer,
+)
+from wgen_tui.workers.endpoint.usage import Usage
+from wgen_tui.workers.model_judge.answered_by import AnsweredBy
+from wgen_tui.workers.model_judge.budget import Budget, BudgetReached
+from wgen_tui.workers.model_judge.end_notes import end_notes
+from wgen_tui.workers.model_judge.judge_requests import Request, read_reply
+from wgen_tui.workers.model_judge.served_judge import ServedJudge
+from wgen_tui.workers.runtime import Worker, WorkerError, launch_worker
+
+LONGEST_REASON = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer to a judge's prompt, not yet read as its verdict."""
+
+    asking: Asking
+    request: Request
+    completion: Completion
+    answer: Answer
+    cost: float | None
+
+
+class PanelAtServer:
+    """Asks the judges of one launch.
+
+    Attributes:
+        client: Asks their server; open while anything is asked.
+    """
+
+    def __init__(self, worker: Worker, panel: Panel, endpoint: Endpoint) -> None:
+        """Take what earlier launches have.
+
+        Raises:
+            WorkerError: there is a budget, and nothing to count it by.
+        """
+        spec = worker.spec
+        self.client = Client(endpoint, on_trouble=self._on_trouble)
+        self._worker = worker
+        self._endpoint = endpoint
+        self._panel = panel
+        self._run_id = ""
+        self._writer = VerdictWriter(
+            worker.home, spec.experiment, spec.launch_id, spec.run_ids, panel
+        )
+        self._budget = Budget(endpoint, panel.budget, _spent(worker, panel))
+        self._answered_by = AnsweredBy(panel.judges[0].model.location)
+        self._usage = Usage(endpoint)
+        self._started = time.monotonic()
+        self._answers = self._failures = 0
+        self._judges: dict[str, ServedJudge] = {}
+        for asked in panel.judges:
+            kept = self._writer.replies_of(asked.asker)
+            self._judges.setdefault(asked.asker, ServedJudge(endpoint, asked, kept))
+            self._answered_by.expect(asked.asker, [reply.answered_as for reply in kept])
+
+    async def judge(self, run_id: str) -> None:
+        """Ask for every verdict that a run lacks.
+
+        Raises:
+            WorkerError: the server refuses a judge, or no longer answers; the budget is reached.
+            Cancelled: somebody asked for it.
+        """
+        self._run_id = run_id
+        self._usage = Usage(self._endpoint)
+        missing: dict[str, list[Asking]] = {}
+        for asking in self._writer.begin(run_id):
+            missing.setdefault(asking.verdicts[0].by.asker, []).append(asking)
+        refused: PromptRefused | None = None
+        try:
+            for asker, askings in missing.items():
+                judge = self._judges[asker]
+                try:
+                    if judge.refused is not None:
+                        raise judge.refused
+                    await self._ask_judge(judge, askings)
+                except PromptRefused as error:  # of this judge alone: the others have their turn
+                    refused = judge.refused = error
+        except BudgetReached as error:
+            self._writer.flush()
+            raise error.with_missing(self._missing()) from None
+        finally:
+            self._writer.flush()
+            self._tell_the_end()
+        if refused is not None:
+            raise refused
+
+    async def _ask_judge(self, judge: ServedJudge, askings: list[Asking]) -> None:
+        rest = iter(askings)
+        missing = [*await self._decide(judge, rest), *rest]
+        while True:
+            await self._round(judge, missing, lambda answered: self._keep(judge, answered))
+            missing = judge.refusals.to_ask()
+            if not missing:
+                return
+
+    async def _decide(self, judge: ServedJudge, askings: Iterator[Asking]) -> list[Asking]:
+        """Find out how a judge is read here, by its first answers.
+
+        Returns:
+            What is to be asked in another way.
+        """
+        came: list[Answered] = []
+        number = 1  # as a rule, one tells
+        while judge.how.decided is None and (batch := list(islice(askings, number))):
+            await self._round(judge, batch, came.append)
+            for answered in came:
+                judge.how.see(next_token(answered.completion), answered.answer.text)
+            number = self._endpoint.concurrency
+        judge.check()
+        if judge.how.why and not judge.told:
+            judge.told = True
+            self._worker.note(
+                f"judge {judge.asked.judge.name} is read from what it says (read: sampled), not "
+                f"from probabilities: {judge.how.why}",
+                self._run_id,
+            )
+        again = []
+        for answered in came:
+            if answered.request.by_probability == (judge.how.decided is not False):
+                self._keep(judge, answered)
+            else:
+                again.append(answered.asking)
+        return again
+
+    async def _round(
+        self, judge: ServedJudge, askings: list[Asking], keep: Callable[[Answered], None]
+    ) -> None:
+        """Ask for all of these, several at once; the first that fails ends the others."""
+        shared = iter(askings)  # each goes to one task
+
+        async def ask_some() -> None:
+            for asking in shared:
+                if judge.refusals.postpones(asking):
+                    continue
+                try:
+                    answered = await self._ask(judge, asking)
+                except PromptRefused as error:
+                    judge.refusals.add(asking, error)
+                else:
+                    judge.refusals.answered = True
+                    keep(answered)
+                for refused, why in judge.refusals.to_record():
+                    self._keep_refused(refused, why)
+
+        number = min(len(askings), self._endpoint.concurrency)
+        if number:
+            await at_once(number, ask_some, self._between)
+
+    async def _ask(self, judge: ServedJudge, asking: Asking) -> Answered:
+        try:
+            return await self._send(judge.asked, judge.request(), asking)
+        except PromptRefused as error:
+            if judge.how.decided is not None:
+                raise
+            refused = error
+        # It may be the log-probabilities that are refused, not the prompt.
+        plain = judge.request(by_probability=False)
+        answered = await self._send(judge.asked, plain, asking)
+        if judge.how.decided is None:
+            judge.how.refuse(f"asked for log-probabilities, the server refuses ({refused.message})")
+        return answered
+
+    async def _send(self, asked: AskedJudge, request: Request, asking: Asking) -> Answered:
+        verdict, messages = asking.verdicts[0], asking.prompt.messages
+        seed = None if verdict.by.greedy else sent_seed(verdict.verdict_id)
+        most = self._budget.dearest(messages, request.sampling.max_tokens)
+        await self._budget.reserve(most)
+        try:
+            completion = await self.client.chat(
+                request.body, messages, seed, on_lost=lambda: self._budget.note_lost(most)
+            )
+            answer = read_answer(completion, request.sampling)
+            cost = self._budget.spend(answer.prompt_tokens, answer.tokens, most)
+        finally:
+            self._budget.release(most)
+        self._usage.add(answer)
+        self._answers += 1
+        self._answered_by.check(verdict.by.asker, asked.judge.name, answer)
+        return Answered(asking, request, completion, answer, cost)
+
+    def _keep(self, judge: ServedJudge, answered: Answered) -> None:
+        said = read_reply(self._endpoint, answered.request, answered.completion, answered.answer)
+        reply = replace(said, cost=answered.cost)
+        self._writer.record(answered.asking, reply)
+        judge.check_reply(reply)
+        self._progress()
+
+    def _keep_refused(self, asking: Asking, why: WorkerError) -> None:
+        """Record a verdict that the server does not give, with its words."""
+        self._writer.record(asking, Reply(failed=why.message[:LONGEST_REASON], engine=self._engine))
+        self._progress()
+
+    def _missing(self) -> int:
+        """How many verdicts the launch lacks, over all its runs."""
+        spec = self._worker.spec
+        return sum(missing_verdicts(self._worker.home, spec.run_ids, self._panel).values())
+
+    @property
+    def _engine(self) -> str:
+        return f"{self._endpoint.name} {self._endpoint.base_url}"
+
+    def _progress(self) -> None:
+        rate = self._answers / max(time.monotonic() - self._started, 1e-9)
+        writer = self._writer
+        done = writer.done + writer.failed
+        self._worker.progress(
+            self._run_id, done, writer.total, "verdicts", rate=rate, message=str(self._usage)
+        )
+
+    def _between(self) -> None:
+        self._worker.check_cancelled(self._run_id)
+        self._writer.flush_in_time()
+
+    def _on_trouble(self, what: str) -> None:
+        """Tell people of the first failure; the others are for the log."""
+        self._failures += 1
+        if self._failures == 1:
+            self._worker.note(what, self._run_id)
+        else:
+            print(what, flush=True)
+
+    def _tell_the_end(self) -> None:
+        """What a person should know of a run's verdicts."""
+        for note in end_notes(
+            self._writer, self._usage, [judge.refusals for judge in self._judges.values()]
+        ):
+            self._worker.note(note, self._run_id)
+        if len(self._answered_by.fingerprints) > 1:
+            names = self._answered_by.fingerprints.most_common()
+            told = ", ".join(f"{name} ({number:,})" for name, number in names)
+            self._worker.note(f"answers came with several fingerprints: {told}", self._run_id)
+
+
+def _spent(worker: Worker, panel: Panel) -> float:
+    """What earlier attempts at this launch paid."""
+    if panel.budget is None:
+        return 0.0
+    columns = ("verdict_id", "launch_id", "cost")
+    return sum(
+        cost or 0.0
+        for run_id in worker.spec.run_ids
+        for _, launch_id, cost in read_columns(worker.run_paths(run_id).verdicts, columns)
+        if launch_id == worker.spec.launch_id
+    )
+
+
+async def judge_runs(worker: Worker, panel: Panel, endpoint: Endpoint) -> None:
+    """Judge every run of a launch.
+
+    Raises:
+        WorkerError: what ends the launch, not one judge or run.
+    """
+    server = PanelAtServer(worker, panel, endpoint)
+    async with server.client:
+        for run_id in worker.spec.run_ids:
+            ended: WorkerError | None = None
+            with worker.run(run_id):
+                worker.check_cancelled(run_id)
+                try:
+                    await server.judge(run_id)
+                except WorkerError as error:
+                    ended = None if isinstance(error, PromptRefused) else error
+                    raise
+            if ended is not None:
+                raise ended
+
+
+def judge(worker: Worker) -> None:
+    """Judge by a server's model."""
+    panel = None if worker.spec.judge is None else worker.spec.judge.panel
+    if panel is None or not panel.judges:
+        raise WorkerError("The launch names no judges.", title="Empty launch")
+    endpoint = panel.judges[0].model.endpoint
+    if endpoint is None or any(asked.model.endpoint != endpoint for asked in panel.judges):
+        raise WorkerError("The launch's judges are not all at one server.", title="Wrong worker")
+    location = panel.judges[0].model.location
+    what = f"{location} at {endpoint.base_url}, {endpoint.concurrency} at once"
+    worker.emit("ready", message=what)
+    print(what, flush=True)
+    asyncio.run(judge_runs(worker, panel, endpoint))
+
+
+if __name__ == "__main__":
+    sys.exit(launch_worker("judge", judge))
