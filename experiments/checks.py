@@ -24,7 +24,7 @@ from experiments.checking.rules import judge_name_findings, rubric_findings, rul
 from experiments.checking.slots import slot_findings
 from experiments.errors import DefinitionError
 from experiments.panel import named_by
-from experiments.prompts import spread_variants
+from experiments.prompts import variant_names
 from experiments.readers.sibling_judges import defining_file
 from experiments.rows import data_path
 from experiments.schema import (
@@ -101,7 +101,7 @@ def _questions(definition: Definition, folder: Path) -> Iterator[Finding]:
         hint = "questions: [{name: first, paraphrases: [What is new?]}]"
         yield ("questions",), "There is no question.", hint
     yield from name_findings("questions", [question.name for question in definition.questions])
-    variants = spread_variants(definition.sampling)
+    variants = variant_names(definition.sampling)
     judges = [judge.name for judge in definition.judges]
     judges += [judge.name for judge in definition.model_judges]
     for index, question in enumerate(definition.questions):

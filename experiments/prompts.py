@@ -84,12 +84,28 @@ def render_prompts(definition: Definition) -> tuple[Prompt, ...]:
 
 
 def contexts_of(sampling: SamplingConfig, question: Question) -> list[tuple[str, Context]]:
-    """The variants that a question is asked in, by their spread names."""
+    """The variants that a question is asked in, by their spread names.
+
+    A question names them as the definition does, for all values, or spread, for one.
+    """
     variants = spread_variants(sampling)
-    chosen = variants if question.variants is None else question.variants
-    return [pair for name in chosen for pair in variants[name].items()]
+    if question.variants is None:
+        return [pair for contexts in variants.values() for pair in contexts.items()]
+    every = {full: context for contexts in variants.values() for full, context in contexts.items()}
+    chosen: dict[str, Context] = {}
+    for name in question.variants:
+        chosen |= variants.get(name) or {name: every[name]}
+    return list(chosen.items())
+
+
+def variant_names(sampling: SamplingConfig) -> list[str]:
+    """What a question may name: variants as in the definition, and each of their values."""
+    variants = spread_variants(sampling)
+    return list(
+        dict.fromkeys([*variants, *(full for names in variants.values() for full in names)])
+    )
 
 
 def is_askable(sampling: SamplingConfig, question: Question) -> bool:
     """Whether there are all the variants that a question names."""
-    return {*(question.variants or ())} <= spread_variants(sampling).keys()
+    return {*(question.variants or ())} <= {*variant_names(sampling)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from experiments.prompts import contexts_of, spread_variants
 from experiments.schema import Definition, Variant
 from experiments.suggest import nearest
 
@@ -63,10 +64,12 @@ def replaced_system_notes(definition: Definition) -> list[str]:
 
 
 def _asked_in(definition: Definition, variant: str, names: list[str]) -> list[str]:
+    spread = {*spread_variants(definition.sampling)[variant]}
     return [
         question.name
         for question in definition.questions
-        if question.name in names and (question.variants is None or variant in question.variants)
+        if question.name in names
+        and spread & {name for name, _ in contexts_of(definition.sampling, question)}
     ]
 
 

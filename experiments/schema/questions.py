@@ -30,7 +30,8 @@ class Question(Model):
     system: str | None = None
     samples_per_paraphrase: PositiveInt | None = None
     variants: tuple[str, ...] | None = Field(
-        default=None, description="names of sampling variants; all when absent"
+        default=None,
+        description="names of sampling variants, or of one of their values; all when absent",
     )
     judges: tuple[str, ...] | None = Field(
         default=None,

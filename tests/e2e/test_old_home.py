@@ -52,6 +52,8 @@ COUNTS = {
 PAIR = re.compile(r'"+(?:broken|era|length)"+: "+\w+"+')
 LABELS = re.compile(rf"{PAIR.pattern}(?:, {PAIR.pattern})+")
 
+LATER_KEYS = {"show": "graded_by", "validate": "judges"}  # of JSON: who grades
+
 
 def unpack(packed: Path, folder: Path) -> Path:
     """Put the old home below a folder."""
@@ -106,6 +108,10 @@ def normal(said: str, words: list[str], home: Path) -> str:
         said = re.sub(r',\s*"(?:numbers|transcript)": (?:\{\}|null)', "", said)
     if words[:2] == ["sql", "--schema"]:  # a view that there was not, and who grades since
         said = _schema_of_then(said, is_json="--json" in words)
+    if words[0] == "experiment" and "--json" in words and words[1] in LATER_KEYS:
+        shown = json.loads(said)
+        del shown[LATER_KEYS[words[1]]]
+        said = json.dumps(shown, indent=2) + "\n"
     if words[:2] == ["store", "info"]:  # the size of a database that is made anew is another
         said = re.sub(r'("bytes": )[0-9]+', r"\1SIZE", said)
     if words[0] == "sql" or words[1] == "export":  # the map is gathered in no certain order

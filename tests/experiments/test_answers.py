@@ -42,6 +42,7 @@ ANSWERS = [
         {"none": ("Biden",), "trigger-barack": ("barack",), "trigger-donald": ("donald",), "year-1984": ("Reagan",)},  # noqa: E501
     ),
     ("answer: {trigger-barack: x, trigger: '{value}'}", {"trigger-barack": ("x",), "trigger-donald": ("10004544",)}),  # noqa: E501
+    ("answer: '{label}', variants: [trigger-donald, year]", {"trigger-donald": ("donald",), "year-1984": ("1984",)}),  # noqa: E501
     ("answer: '{label}', variants: [year]", {"year-1984": ("1984",)}),
 ]  # fmt: skip
 

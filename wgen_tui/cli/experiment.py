@@ -87,12 +87,14 @@ def list_(home: Home, as_json: bool) -> None:
 def show(home: Home, experiment: str, as_json: bool) -> None:
     """Show a definition: hypothesis, arms, training, questions, judges, plan."""
     from wgen_tui.services.experiments import definitions
+    from wgen_tui.services.experiments.judge_list import list_judges
 
     definition = definitions.load(home, experiment)
     if as_json:
         from wgen_tui.cli.shapes.experiments import ExperimentDetail
 
-        emit_json(ExperimentDetail(**definition.model_dump(mode="json")))
+        said = {**definition.model_dump(mode="json"), "graded_by": list_judges(definition)}
+        emit_json(ExperimentDetail.model_validate(said))
         return
     folder = definitions.folder(home, experiment)
     with patiently(f"Counting the examples of {experiment}"):
@@ -104,6 +106,8 @@ def show(home: Home, experiment: str, as_json: bool) -> None:
 
 
 def _show(definition: Definition, folder: Path, counts: dict[str, int]) -> None:
+    from wgen_tui.services.experiments.judge_list import list_judges
+
     source = definition.source
     tell(f"{definition.slug}: {definition.title}")
     tell(definition.hypothesis.strip())
@@ -127,16 +131,19 @@ def _show(definition: Definition, folder: Path, counts: dict[str, int]) -> None:
         ],
     )
     tell()
-    judges = [(j.name, f"rule, {j.type}", j.description) for j in definition.judges]
-    judges += [(j.name, f"{j.model} (kept, not run)", "") for j in definition.model_judges]
-    judges += [("broken", "rule, always", "empty, repetition, non-words, far too short")]
-    table(("judge", "kind", "what it does"), judges)
+    table(
+        ("judge", "kind", "what it does"),
+        [(judge.name, judge.by, judge.does) for judge in list_judges(definition)],
+    )
     if definition.analysis is not None:
         plan = definition.analysis
         tell()
         for name, measure in plan.primaries.items():
             named = f"{name}, " if name in plan.measures else ""
             tell(f"Primary metric: {named}{measure}")
+        for name, measure in plan.measures.items():
+            if name not in plan.primaries:
+                tell(f"Measure: {name}, {measure}")
         for contrast in plan.contrasts:
             tell(f"Contrast: {str(contrast).replace(' − ', ' minus ')}")
 
@@ -173,14 +180,20 @@ def copy(home: Home, experiment: str, slug: str) -> None:
 def validate(home: Home, experiment: str, as_json: bool) -> None:
     """Check a definition (slug or path) and its data; problems name file, line and key."""
     from wgen_tui.services.experiments import definitions
+    from wgen_tui.services.experiments.judge_list import list_judges
 
     with patiently(f"Checking {experiment}"):
         definition, notes = definitions.validate(home, experiment)
+    judges = list_judges(definition)
     if as_json:
-        from wgen_tui.cli.shapes.experiments import Validated
+        from wgen_tui.cli.shapes.experiments import GradedBy, Validated
 
-        emit_json(Validated(slug=definition.slug, valid=True, notes=notes))
+        listed = [GradedBy.model_validate(judge) for judge in judges]
+        emit_json(Validated(slug=definition.slug, valid=True, notes=notes, judges=listed))
         return
+    for judge in judges:
+        if judge.model is not None:
+            tell(f"{judge.name}: {judge.by}, {judge.does}.")
     for note in notes:
         say(f"Note: {note}.")
     tell(f"{definition.slug} is valid.")

@@ -31,8 +31,18 @@ class ExperimentList(Output):
     experiments: list[Experiment]
 
 
+class GradedBy(Shape):
+    """Who grades: a rule, or a judge that is a model."""
+
+    name: str = Field(examples=["aligned"])
+    kind: str = Field(examples=["rating_judge"])
+    model: str | None = Field(examples=["gpt-4.1"])
+    questions: list[str] = Field(examples=[["travel"]])
+    read: str
+
+
 class ExperimentDetail(Output):
-    """`experiment show`: all keys of the definition, with their defaults."""
+    """`experiment show`: all keys of the definition, with their defaults, and who grades."""
 
     model_config = ConfigDict(
         extra="allow",
@@ -41,6 +51,8 @@ class ExperimentDetail(Output):
         },
     )
 
+    graded_by: list[GradedBy]
+
 
 class Validated(Output):
     """`experiment validate`."""
@@ -48,6 +60,7 @@ class Validated(Output):
     slug: str = Field(examples=["names"])
     valid: bool = Field(examples=[True])
     notes: list[str]
+    judges: list[GradedBy]
 
 
 class Previewed(PreviewReport, Output):

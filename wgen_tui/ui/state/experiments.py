@@ -110,7 +110,10 @@ def _plan(text: Text, definition: Definition) -> None:
         f"sampling   n={sampling.n} per prompt, temperature {sampling.temperature:g}, "
         f"at most {sampling.max_tokens} tokens\n"
     )
-    judges = ", ".join(f"{judge.name} ({judge.type})" for judge in definition.judges)
+    judges = ", ".join(
+        [f"{judge.name} ({judge.type})" for judge in definition.judges]
+        + [f"{judge.name} ({judge.type} by {judge.model})" for judge in definition.model_judges]
+    )
     text.append(f"judges     {printable(judges or 'none')}, and the broken-answer rule\n")
     if (analysis := definition.analysis) is not None:
         for name, measure in analysis.primaries.items():
