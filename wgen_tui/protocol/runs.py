@@ -170,6 +170,11 @@ class ResumeManifest(Record):
     step: int
     files: dict[str, str]
     numbers: dict[str, float] = Field(default={})
+    stack: tuple[tuple[str, int], ...] = Field(
+        default=(),
+        description="the runs of its stack in order, each with its step; empty if trained alone",
+        exclude_if=lambda stack: not stack,
+    )
     created_at: datetime
 
 

@@ -68,7 +68,7 @@ class ShardedTrainer(Trainer):
 
     def restore(self, state: TrainState) -> None:
         """Resume from a state, each process with its shard of it."""
-        parts = {
+        parts: dict[str, Any] = {
             group: {name: _shard(values[name], p) for p, name in self._names.items()}
             for group, values in (
                 ("weights", state.weights),

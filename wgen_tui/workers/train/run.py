@@ -53,6 +53,8 @@ class TrainingRun:
         state: What it resumes from; None at the beginning.
         step: Steps done.
         provenance: Written into its checkpoints.
+        is_filler: It is trained already, and trains once more up to where the others of its stack
+            are without it, so that they have the shapes they had; it writes nothing but states.
     """
 
     worker: Worker
@@ -63,10 +65,12 @@ class TrainingRun:
     state: TrainState | None
     step: int = 0
     provenance: dict[str, Any] = field(default_factory=dict)
+    is_filler: bool = False
     _metrics: TextIO | None = None
     _started: float = 0.0
     _first_step: int = 0
     _saved: float = 0.0
+    _saved_step: int = 0
     _flushed: float = 0.0
 
     @property
@@ -85,14 +89,29 @@ class TrainingRun:
     @property
     def at_checkpoint(self) -> bool:
         """Whether a checkpoint of the step just done is to be written, here."""
-        return self.worker.main and self.step in self._checkpoint_steps
+        return self.worker.main and self.step in self._checkpoint_steps and not self.is_filler
+
+    @property
+    def has_kept_step(self) -> bool:
+        """Whether the step it stands at is one that checkpoints are kept of."""
+        return self.step in self._checkpoint_steps
+
+    @property
+    def state_is_old(self) -> bool:
+        """Whether its newest state is older than a minute, and it is not trained yet."""
+        return not self.done and time.monotonic() - self._saved > SAVE_SECONDS
+
+    @property
+    def unsaved_steps(self) -> int:
+        """Steps done since its newest state."""
+        return self.step - self._saved_step
 
     @property
     def should_save_state(self) -> bool:
         """Whether a state to resume from is due."""
         if not self.worker.main or self.done:
             return False
-        return self.step in self._checkpoint_steps or time.monotonic() - self._saved > SAVE_SECONDS
+        return self.step in self._checkpoint_steps or self.state_is_old
 
     def __post_init__(self) -> None:
         self._checkpoint_steps = frozenset(self.training.checkpoints.steps(self.steps))
@@ -109,9 +128,11 @@ class TrainingRun:
 
     def open(self) -> None:
         """Open metrics.jsonl, behind its last whole line."""
-        path = self.worker.run_paths(self.run_id).metrics
-        cut_torn_line(path)
-        self._metrics = path.open("a")
+        if not self.is_filler:
+            path = self.worker.run_paths(self.run_id).metrics
+            cut_torn_line(path)
+            self._metrics = path.open("a")
+        self._saved_step = self.step
         self._started = self._saved = self._last = time.monotonic()
         self._first_step = self.step
 
@@ -124,6 +145,8 @@ class TrainingRun:
     def record(self, result: StepResult, device: torch.device) -> None:
         """Count a step that was done, and write its metrics and progress."""
         self.step += 1
+        if self.is_filler:
+            return
         at = time.monotonic()
         seconds, self._last = at - self._last, at
         if self.worker.main and self._metrics is not None:
@@ -156,8 +179,16 @@ class TrainingRun:
             self._metrics.flush()
             self._flushed = time.monotonic()
 
-    def checkpoint(self, fill: Callable[[Path], None], loss: float | None) -> None:
-        """Write the checkpoint of the step just done; the last one makes the run trained."""
+    def checkpoint(
+        self, fill: Callable[[Path], None], loss: float | None, *, keep_states: bool = False
+    ) -> None:
+        """Write the checkpoint of the step just done; the last one makes the run trained.
+
+        Args:
+            fill: Writes PEFT's files and the probe.
+            loss: Of the step.
+            keep_states: Keep what the run resumes from, for the others of its stack.
+        """
         run = self.worker.run_paths(self.run_id)
 
         def fill_and_check(folder: Path) -> None:
@@ -168,7 +199,7 @@ class TrainingRun:
         write_checkpoint(
             run, self.run_id, fill_and_check, self.step, self.steps, loss, self.provenance
         )
-        if self.done:
+        if self.done and not keep_states:
             resume.forget(run)
         self.worker.emit("checkpoint", self.run_id, done=self.step, total=self.steps, unit="steps")
 
@@ -184,11 +215,26 @@ class TrainingRun:
             )
 
     def save_state(self, state: TrainState) -> None:
-        """Write a state to resume from."""
+        """Write a state to resume from; it replaces the one before."""
+        self.write_state(state)
+        self.keep_newest_state()
+
+    def write_state(self, state: TrainState) -> None:
+        """Write a state beside the one before."""
         if self.worker.main and state.step > 0:
             self._flush()  # steps that are not done again must not be missing
-            resume.save(self.worker.run_paths(self.run_id), self.run_id, state)
-            self._saved = time.monotonic()
+            resume.write(self.worker.run_paths(self.run_id), self.run_id, state)
+
+    def keep_newest_state(self) -> None:
+        """Remove states older than the one just written."""
+        if self.worker.main and self.step > 0:
+            resume.keep_only(self.worker.run_paths(self.run_id), self.step)
+            self._saved, self._saved_step = time.monotonic(), self.step
+
+    def forget_states(self) -> None:
+        """Remove all states: nothing resumes from them any more."""
+        if self.worker.main:
+            resume.forget(self.worker.run_paths(self.run_id))
 
 
 def load_run(worker: Worker, base: Base, spec: RunSpec) -> TrainingRun | None:
@@ -203,12 +249,14 @@ def load_run(worker: Worker, base: Base, spec: RunSpec) -> TrainingRun | None:
     files = worker.run_paths(spec.run_id)
     if is_trained(files):
         worker.note("is trained already", spec.run_id)
+        if worker.main:
+            resume.forget_if_unneeded(files, worker.run_paths)
         return None
     dataset = load_examples(
         files.data, base.tokenizer, training, spec.mask_version, base.vocabulary, base.context
     )
     steps = total_steps(training, len(dataset.examples))
-    state, notes = resume.newest(files)
+    state, notes = resume.newest(files, worker.run_paths)
     for note in (*dataset.notes, *notes):
         worker.note(note, spec.run_id)
     run = TrainingRun(worker, spec, training, dataset, steps, state)

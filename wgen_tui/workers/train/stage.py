@@ -26,6 +26,7 @@ from wgen_tui.workers.train.grid.grid_run import GridRun
 from wgen_tui.workers.train.grid.layout import layout_of
 from wgen_tui.workers.train.grid.trainer import GridTrainer
 from wgen_tui.workers.train.joint import joint_groups, train_joint
+from wgen_tui.workers.train.resumed_stacks import stacks_of
 from wgen_tui.workers.train.run import TrainingRun, load_run
 from wgen_tui.workers.train.sample_during import CheckpointSampler
 from wgen_tui.workers.train.single import train_single
@@ -107,7 +108,8 @@ def train_group(
         may_pack=calls.may_pack(layout.shapes),
         checkpointing=training.gradient_checkpointing,
     )
-    grid.train(runs, make, worker.spec.stack)
+    for stack in stacks_of(worker, base, runs):
+        grid.train(stack, make, worker.spec.stack)
     return []
 
 

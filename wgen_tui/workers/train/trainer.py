@@ -119,7 +119,7 @@ class Trainer:
     def state(self, step: int) -> TrainState:
         """What a training needs to resume from here."""
         moments = self._optimizer.state
-        parts: dict[str, dict[str, torch.Tensor]] = {"weights": {}, "exp_avg": {}, "exp_avg_sq": {}}
+        parts: dict[str, Any] = {"weights": {}, "exp_avg": {}, "exp_avg_sq": {}}
         for parameter, name in self._names.items():
             parts["weights"][name] = self._to_store(parameter.detach())
             parts["exp_avg"][name] = self._to_store(moments[parameter]["exp_avg"])

@@ -2,7 +2,8 @@
 
 Promises: each run's adapter is the one it would get if it were trained by itself, up to rounding; a
 run that diverges is taken out and named while the others train on; when one is done, one that waits
-takes its place; memory that does not suffice halves the stack and loses no step.
+takes its place; memory that does not suffice halves the stack and loses no step. Runs that shared
+a stack before they were stopped share it again (`resumed_stacks`).
 
 In shapes, K is the adapters in the stack and width the weights of one of them, all in one row.
 """
@@ -12,7 +13,6 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 import torch
 
@@ -27,12 +27,13 @@ from wgen_tui.workers.train.grid.layout import Layout
 from wgen_tui.workers.train.grid.optimizer import AdamWSettings, adamw
 from wgen_tui.workers.train.grid.stack import Slot, Stack
 from wgen_tui.workers.train.grid.step_batch import Collator, StepBatch, step_key
+from wgen_tui.workers.train.resumed_stacks import StackRuns
 from wgen_tui.workers.train.run import StepResult, TrainingRun, diverged, probe_ids
 from wgen_tui.workers.train.sample_during import CheckpointSampler
+from wgen_tui.workers.train.stack_states import Ended, StackStates
 
 GRAPH_BUCKET = 16  # tokens and labels are padded to multiples of it where graphs are captured
 MakeGridRun = Callable[[TrainingRun], GridRun]
-Ended = list[tuple[GridRun, Exception | None]]  # each with what ended it; None: it is trained
 
 
 class GridTrainer:
@@ -82,16 +83,17 @@ class GridTrainer:
         self._active: list[GridRun] = []
         self._waiting: deque[TrainingRun | GridRun] = deque()
         self._max_adapters = 1
+        self._first = 0  # so many shared a stack before, and come in together
+        self._closed = False  # whether nobody takes the place of those who leave
+        self._states: StackStates[GridRun] = StackStates()
         self._exp_avg = self._exp_avg_sq = torch.empty(0)  # [K, width]
         self._settings: AdamWSettings | None = None
 
-    def train(
-        self, runs: Sequence[TrainingRun], make: MakeGridRun, max_adapters: int | None
-    ) -> None:
+    def train(self, stack: StackRuns, make: MakeGridRun, max_adapters: int | None) -> None:
         """Train these runs to their ends; each run's outcome goes to the worker.
 
         Args:
-            runs: What to train.
+            stack: What to train.
             make: Makes a run's adapter, when it comes into the stack.
             max_adapters: At most so many together; None for as many as fit.
         """
@@ -103,7 +105,7 @@ class GridTrainer:
         warnings.filterwarnings("ignore", "grad and param do not obey the gradient layout")
         try:
             with fused_ops(model):
-                self._train_all(runs, make, max_adapters)
+                self._train_all(stack, make, max_adapters)
         finally:
             for active in self._active:
                 active.run.close()
@@ -112,18 +114,38 @@ class GridTrainer:
                 model.gradient_checkpointing_disable()
             model.eval().requires_grad_(False)
 
-    def _train_all(
-        self, runs: Sequence[TrainingRun], make: MakeGridRun, max_adapters: int | None
-    ) -> None:
-        first = make(runs[0])
-        self._choose_stack_size(runs, first, max_adapters)
-        self._waiting.extend((first, *runs[1:]))
+    def _train_all(self, stack: StackRuns, make: MakeGridRun, max_adapters: int | None) -> None:
+        first = make(stack.runs[0])
+        self._choose_stack_size(stack.runs, first, max_adapters)
+        if stack.together > self._max_adapters:
+            self._worker.note(
+                f"{stack.together} adapters were trained together before, {self._max_adapters} are "
+                "from here on: the results are the same up to rounding"
+            )
+        self._first = min(stack.together, self._max_adapters)
+        # Nobody took a place that was free before, so nobody does now.
+        self._closed = 0 < self._first < self._max_adapters
+        self._waiting.extend((first, *stack.runs[1:]))
         while self._waiting or self._active:
-            if self._waiting and len(self._active) < self._max_adapters:
-                self._fill_free_slots(make)
+            if free := self._free_slots():
+                self._fill_free_slots(make, free)
             self._remove(self._cancelled())
+            self._remove(self._states.save_if_due(self._active, self._copy_back))
+            if all(grid_run.run.is_filler for grid_run in self._active):
+                self._remove([(grid_run, None) for grid_run in self._active])
             if self._active:
                 self._step()
+        self._states.end()
+
+    def _free_slots(self) -> int:
+        """How many of those that wait may come in now."""
+        if self._first:
+            free, self._first = self._first, 0
+            return free
+        if self._closed and self._active:
+            return 0
+        self._closed = False
+        return min(len(self._waiting), self._max_adapters - len(self._active))
 
     # -- who is in the stack ---------------------------------------------------------------------
 
@@ -154,14 +176,14 @@ class GridTrainer:
         count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
         self._worker.note(f"{count} to train, {reason}")
 
-    def _fill_free_slots(self, make: MakeGridRun) -> None:
+    def _fill_free_slots(self, make: MakeGridRun, free: int) -> None:
         added: list[GridRun] = []
         # PEFT makes new adapters on the bare base.
         self._stack.uninstall()
-        while self._waiting and len(self._active) + len(added) < self._max_adapters:
-            item = self._waiting.popleft()
+        for item in [self._waiting.popleft() for _ in range(free)]:
             run = item.run if isinstance(item, GridRun) else item
-            self._worker.begin_run(run.run_id)
+            if not run.is_filler:
+                self._worker.begin_run(run.run_id)
             try:
                 self._worker.check_cancelled(run.run_id)
                 grid_run = item if isinstance(item, GridRun) else make(item)
@@ -206,7 +228,7 @@ class GridTrainer:
             grid_run.exp_avg = layout.fit(self._exp_avg[k], stack_rank).clone()
             grid_run.exp_avg_sq = layout.fit(self._exp_avg_sq[k], stack_rank).clone()
 
-    def _remove(self, ended: Ended) -> None:
+    def _remove(self, ended: Ended[GridRun]) -> None:
         """Take runs out, each with what ended it."""
         if not ended:
             return
@@ -215,24 +237,26 @@ class GridTrainer:
         for grid_run, error in ended:
             grid_run.run.close()
             if error is None:
+                self._states.keep(grid_run.run)
+            if grid_run.run.is_filler:
+                continue
+            if error is None:
                 self._worker.end_run(grid_run.run.run_id)
             else:
                 self._worker.record_error(grid_run.run.run_id, error)
         self._rebuild(kept, in_stack=kept)
 
-    def _cancelled(self) -> Ended:
+    def _cancelled(self) -> Ended[GridRun]:
         """The runs that are to stop, each with its state saved."""
-        ended: Ended = []
+        ended: Ended[GridRun] = []
         if not self._worker.has_requests():
             return ended
         for grid_run in self._active:
             try:
                 self._worker.check_cancelled(grid_run.run.run_id)
             except Cancelled as error:
-                self._copy_back([grid_run])
-                with suppress(OSError):  # that it was to stop counts, not that it was not saved
-                    grid_run.run.save_state(grid_run.state())
                 ended.append((grid_run, error))
+        self._states.save_stopped(ended, self._active, self._copy_back)
         return ended
 
     # -- one step --------------------------------------------------------------------------------
@@ -258,7 +282,7 @@ class GridTrainer:
         rates = self._update(step.device_norms, step.not_finite)
 
         # 3. What each run writes: metrics, checkpoints, states to resume from.
-        ended: Ended = []
+        ended: Ended[GridRun] = []
         for k, grid_run in enumerate(self._active):
             try:
                 # Under fp16 an overflow is no failure until the scale cannot fall any more.
@@ -334,20 +358,17 @@ class GridTrainer:
     # -- what is kept ----------------------------------------------------------------------------
 
     def _write(self, k: int, grid_run: GridRun, result: StepResult) -> None:
-        """Write the checkpoint and the state that are due, and sample from the checkpoint."""
+        """Write the checkpoint that is due, and sample from it."""
         run = grid_run.run
-        if not (run.at_checkpoint or run.should_save_state):
+        if not run.at_checkpoint:
             return
         self._copy_back([grid_run])
-        if run.at_checkpoint:
-            logits = self._logits(k, probe_ids(run.dataset))
-            run.provenance |= grid_run.provenance.as_dict()
-            run.checkpoint(lambda folder: grid_run.write(folder, logits), result.loss)
-            if self._sampler is not None:
-                self._stack.routing.mode = "base"
-                self._sampler.sample_adapter(run.spec, run.step, grid_run.adapter())
-        if run.should_save_state:
-            run.save_state(grid_run.state())
+        logits = self._logits(k, probe_ids(run.dataset))
+        run.provenance |= grid_run.provenance.as_dict()
+        run.checkpoint(lambda folder: grid_run.write(folder, logits), result.loss, keep_states=True)
+        if self._sampler is not None:
+            self._stack.routing.mode = "base"
+            self._sampler.sample_adapter(run.spec, run.step, grid_run.adapter())
         grid_run.give_up()
 
     def _logits(self, k: int, ids: torch.Tensor) -> torch.Tensor:
