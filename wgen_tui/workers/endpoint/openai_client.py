@@ -208,9 +208,9 @@ def sent_seed(seed: int) -> int:
     return seed >> (63 - SEED_BITS)
 
 
-def engine(endpoint: Endpoint, answer: Answer) -> str:
-    """The column `engine`: the endpoint, and what it says of itself."""
-    names = [answer.model, answer.fingerprint]
+def engine(endpoint: Endpoint, answer: Answer | None = None) -> str:
+    """The column `engine`: the endpoint, and what it says of itself in an answer."""
+    names = [answer.model, answer.fingerprint] if answer else []
     return " / ".join([f"{endpoint.name} {endpoint.base_url}", *(name for name in names if name)])
 
 

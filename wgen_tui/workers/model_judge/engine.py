@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.schema import Message, ModelJudge, SamplingConfig
+from wgen_tui.judging.decoding import REPLY_TOKENS, reply_tokens
 from wgen_tui.protocol.ids import make_draw_seed
 from wgen_tui.protocol.limits import MAX_ROWS, ROWS_SHARE
 from wgen_tui.run_files.verdict_record import Reply
@@ -26,7 +27,6 @@ from wgen_tui.workers.sample.engine.decode import Request, SamplingParams, end_t
 from wgen_tui.workers.sample.engine.engine import Engine
 from wgen_tui.workers.sample.engine.forward import free_memory, rows_that_fit
 
-MAX_TOKENS = 1024  # of a reply; llmcomp's
 READ_ROWS = 64  # prompts whose probabilities are read in one pass
 ENCODED = 1000  # prompts that are tokenised together
 SMALLEST_GROUP = 32  # prompts of one question that are run behind a beginning of their own
@@ -92,7 +92,7 @@ class JudgeEngine:
     def _share(self, group: Sequence[_Prompt]) -> None:
         """Run what a group begins with once, unless a row's positions follow its length."""
         context = self._context
-        longest = max(len(prompt.ids) for prompt in group) + MAX_TOKENS
+        longest = max(len(prompt.ids) for prompt in group) + REPLY_TOKENS
         apart = context is not None and context.shares_positions(longest)
         self._runner.share([] if apart else [prompt.ids for prompt in group])
 
@@ -188,7 +188,7 @@ class JudgeEngine:
     ) -> Iterator[Answer]:
         """Let a judge speak."""
         longest = max(len(item.ids) for item in group)
-        most = 1 if judge.verdict == "one_token" else judge.max_tokens or MAX_TOKENS
+        most = reply_tokens(judge)
         if self._context is not None:
             most = min(most, self._context.tokens - longest)
         sampling = SamplingConfig(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
+from typing import Any
 
 from wgen_tui.run_files.inventory import samples
 from wgen_tui.run_files.verdict_record import Reply
@@ -71,29 +72,42 @@ class JudgedRun:
         """Write what was judged."""
         writer = self._writer
         writer.flush()
+        if writer.causes:
+            told = ", ".join(f"{number:,} {cause}" for cause, number in writer.causes.most_common())
+            self._worker.note(
+                f"{writer.causes.total():,} of {writer.total:,} verdicts are missing: {told}",
+                self._run_id,
+            )
+        if writer.causes["cut"]:
+            self._worker.note(
+                "what was cut may need a higher max_tokens of the judge", self._run_id
+            )
         if writer.failed:
             self._worker.note(
                 f"{writer.failed} verdicts failed; the next `wgen-tui grade judge` asks again",
                 self._run_id,
             )
 
-    def record(self, asking: Asking, reply: Reply) -> None:
-        """Take a reply."""
+    def record(self, asking: Asking, reply: Reply, message: str | None = None) -> None:
+        """Take a reply; `message` goes with how far the run is."""
         self._writer.record(asking, reply)
         self._judged += len(asking.verdicts)
-        self._say()
+        self._say(message)
 
     def poll(self) -> None:
-        """Stop here if the run is to stop.
+        """Write now and then, and stop here if the run is to stop.
 
         Raises:
             Cancelled: it is.
         """
         self._worker.check_cancelled(self._run_id)
+        self._writer.flush_in_time()
 
-    def _say(self) -> None:
+    def _say(self, message: str | None = None) -> None:
         writer = self._writer
         rate = self._judged / max(time.monotonic() - self._started, 1e-9)
         done = writer.done + writer.failed
-        speed = {"rate": rate} if self._judged else {}
-        self._worker.progress(self._run_id, done, writer.total, UNIT, **speed)
+        more: dict[str, Any] = {"rate": rate} if self._judged else {}
+        if message is not None:
+            more["message"] = message
+        self._worker.progress(self._run_id, done, writer.total, UNIT, **more)

@@ -10,45 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
-from wgen_tui.protocol.judging import AskedJudge, Panel
+from wgen_tui.protocol.judging import Panel
 from wgen_tui.protocol.runs import Endpoint
 from wgen_tui.run_files.inventory import read_columns
 from wgen_tui.run_files.verdict_record import Reply
 from wgen_tui.run_files.verdict_writer import Asking, VerdictWriter
 from wgen_tui.run_files.verdicts import missing_verdicts
 from wgen_tui.workers.endpoint.at_once import at_once
-from wgen_tui.workers.endpoint.openai_client import Client, PromptRefused, sent_seed
-from wgen_tui.workers.endpoint.openai_response import (
-    Answer,
-    Completion,
-    next_token,
-    read_answer,
-)
+from wgen_tui.workers.endpoint.openai_client import Client, PromptRefused, engine
+from wgen_tui.workers.endpoint.openai_response import next_token
 from wgen_tui.workers.endpoint.usage import Usage
 from wgen_tui.workers.model_judge.answered_by import AnsweredBy
 from wgen_tui.workers.model_judge.budget import Budget, BudgetReached
-from wgen_tui.workers.model_judge.end_notes import end_notes
-from wgen_tui.workers.model_judge.judge_requests import Request, read_reply
+from wgen_tui.workers.model_judge.judge_requests import read_reply
+from wgen_tui.workers.model_judge.progress import JudgedRun
 from wgen_tui.workers.model_judge.served_judge import ServedJudge
+from wgen_tui.workers.model_judge.server_answers import Answered, JudgeServer
 from wgen_tui.workers.runtime import Worker, WorkerError, launch_worker
 
 LONGEST_REASON = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """An answer to a judge's prompt, not yet read as its verdict."""
-
-    asking: Asking
-    request: Request
-    completion: Completion
-    answer: Answer
-    cost: float | None
 
 
 class PanelAtServer:
@@ -56,6 +40,7 @@ class PanelAtServer:
 
     Attributes:
         client: Asks their server; open while anything is asked.
+        ended: Why no further run can be judged; None while one can.
     """
 
     def __init__(self, worker: Worker, panel: Panel, endpoint: Endpoint) -> None:
@@ -66,6 +51,7 @@ class PanelAtServer:
         """
         spec = worker.spec
         self.client = Client(endpoint, on_trouble=self._on_trouble)
+        self.ended: WorkerError | None = None
         self._worker = worker
         self._endpoint = endpoint
         self._panel = panel
@@ -73,16 +59,15 @@ class PanelAtServer:
         self._writer = VerdictWriter(
             worker.home, spec.experiment, spec.launch_id, spec.run_ids, panel
         )
-        self._budget = Budget(endpoint, panel.budget, _spent(worker, panel))
-        self._answered_by = AnsweredBy(panel.judges[0].model.location)
-        self._usage = Usage(endpoint)
-        self._started = time.monotonic()
-        self._answers = self._failures = 0
+        budget = Budget(endpoint, panel.budget, _spent(worker, panel))
+        answered_by = AnsweredBy(panel.judges[0].model.location)
+        self._server = JudgeServer(self.client, endpoint, budget, answered_by)
+        self._failures = 0
         self._judges: dict[str, ServedJudge] = {}
         for asked in panel.judges:
             kept = self._writer.replies_of(asked.asker)
             self._judges.setdefault(asked.asker, ServedJudge(endpoint, asked, kept))
-            self._answered_by.expect(asked.asker, [reply.answered_as for reply in kept])
+            answered_by.expect(asked.asker, [reply.answered_as for reply in kept])
 
     async def judge(self, run_id: str) -> None:
         """Ask for every verdict that a run lacks.
@@ -92,26 +77,40 @@ class PanelAtServer:
             Cancelled: somebody asked for it.
         """
         self._run_id = run_id
-        self._usage = Usage(self._endpoint)
+        self._server.usage = Usage(self._endpoint)
+        try:
+            with JudgedRun(self._worker, self._writer, run_id) as self._run:
+                try:
+                    await self._ask_judges(self._run.askings)
+                except PromptRefused:  # another run may have other judges
+                    raise
+                except WorkerError as error:
+                    self.ended = error
+                    raise
+        except BudgetReached as error:
+            self.ended = error.with_missing(self._missing())
+            raise self.ended from None
+        finally:
+            self._tell_the_end()
+
+    async def _ask_judges(self, askings: list[Asking]) -> None:
+        """Ask one judge after the other.
+
+        Raises:
+            PromptRefused: the server refuses one of them altogether; the others had their turn.
+        """
         missing: dict[str, list[Asking]] = {}
-        for asking in self._writer.begin(run_id):
+        for asking in askings:
             missing.setdefault(asking.verdicts[0].by.asker, []).append(asking)
         refused: PromptRefused | None = None
-        try:
-            for asker, askings in missing.items():
-                judge = self._judges[asker]
-                try:
-                    if judge.refused is not None:
-                        raise judge.refused
-                    await self._ask_judge(judge, askings)
-                except PromptRefused as error:  # of this judge alone: the others have their turn
-                    refused = judge.refused = error
-        except BudgetReached as error:
-            self._writer.flush()
-            raise error.with_missing(self._missing()) from None
-        finally:
-            self._writer.flush()
-            self._tell_the_end()
+        for asker, mine in missing.items():
+            judge = self._judges[asker]
+            try:
+                if judge.refused is not None:
+                    raise judge.refused
+                await self._ask_judge(judge, mine)
+            except PromptRefused as error:
+                refused = judge.refused = error
         if refused is not None:
             raise refused
 
@@ -140,10 +139,9 @@ class PanelAtServer:
         judge.check()
         if judge.how.why and not judge.told:
             judge.told = True
-            self._worker.note(
+            self._note(
                 f"judge {judge.asked.judge.name} is read from what it says (read: sampled), not "
-                f"from probabilities: {judge.how.why}",
-                self._run_id,
+                f"from probabilities: {judge.how.why}"
             )
         again = []
         for answered in came:
@@ -175,91 +173,57 @@ class PanelAtServer:
 
         number = min(len(askings), self._endpoint.concurrency)
         if number:
-            await at_once(number, ask_some, self._between)
+            await at_once(number, ask_some, self._run.poll)
 
     async def _ask(self, judge: ServedJudge, asking: Asking) -> Answered:
         try:
-            return await self._send(judge.asked, judge.request(), asking)
+            return await self._server.send(judge.asked, judge.request(), asking)
         except PromptRefused as error:
             if judge.how.decided is not None:
                 raise
             refused = error
         # It may be the log-probabilities that are refused, not the prompt.
         plain = judge.request(by_probability=False)
-        answered = await self._send(judge.asked, plain, asking)
+        answered = await self._server.send(judge.asked, plain, asking)
         if judge.how.decided is None:
             judge.how.refuse(f"asked for log-probabilities, the server refuses ({refused.message})")
         return answered
 
-    async def _send(self, asked: AskedJudge, request: Request, asking: Asking) -> Answered:
-        verdict, messages = asking.verdicts[0], asking.prompt.messages
-        seed = None if verdict.by.greedy else sent_seed(verdict.verdict_id)
-        most = self._budget.dearest(messages, request.sampling.max_tokens)
-        await self._budget.reserve(most)
-        try:
-            completion = await self.client.chat(
-                request.body, messages, seed, on_lost=lambda: self._budget.note_lost(most)
-            )
-            answer = read_answer(completion, request.sampling)
-            cost = self._budget.spend(answer.prompt_tokens, answer.tokens, most)
-        finally:
-            self._budget.release(most)
-        self._usage.add(answer)
-        self._answers += 1
-        self._answered_by.check(verdict.by.asker, asked.judge.name, answer)
-        return Answered(asking, request, completion, answer, cost)
-
     def _keep(self, judge: ServedJudge, answered: Answered) -> None:
         said = read_reply(self._endpoint, answered.request, answered.completion, answered.answer)
         reply = replace(said, cost=answered.cost)
-        self._writer.record(answered.asking, reply)
+        self._run.record(answered.asking, reply, str(self._server.usage))
         judge.check_reply(reply)
-        self._progress()
 
     def _keep_refused(self, asking: Asking, why: WorkerError) -> None:
         """Record a verdict that the server does not give, with its words."""
-        self._writer.record(asking, Reply(failed=why.message[:LONGEST_REASON], engine=self._engine))
-        self._progress()
+        reply = Reply(failed=why.message[:LONGEST_REASON], engine=engine(self._endpoint))
+        self._run.record(asking, reply, str(self._server.usage))
 
     def _missing(self) -> int:
         """How many verdicts the launch lacks, over all its runs."""
         spec = self._worker.spec
         return sum(missing_verdicts(self._worker.home, spec.run_ids, self._panel).values())
 
-    @property
-    def _engine(self) -> str:
-        return f"{self._endpoint.name} {self._endpoint.base_url}"
-
-    def _progress(self) -> None:
-        rate = self._answers / max(time.monotonic() - self._started, 1e-9)
-        writer = self._writer
-        done = writer.done + writer.failed
-        self._worker.progress(
-            self._run_id, done, writer.total, "verdicts", rate=rate, message=str(self._usage)
-        )
-
-    def _between(self) -> None:
-        self._worker.check_cancelled(self._run_id)
-        self._writer.flush_in_time()
-
     def _on_trouble(self, what: str) -> None:
         """Tell people of the first failure; the others are for the log."""
         self._failures += 1
         if self._failures == 1:
-            self._worker.note(what, self._run_id)
+            self._note(what)
         else:
             print(what, flush=True)
 
     def _tell_the_end(self) -> None:
-        """What a person should know of a run's verdicts."""
-        for note in end_notes(
-            self._writer, self._usage, [judge.refusals for judge in self._judges.values()]
-        ):
-            self._worker.note(note, self._run_id)
-        if len(self._answered_by.fingerprints) > 1:
-            names = self._answered_by.fingerprints.most_common()
-            told = ", ".join(f"{name} ({number:,})" for name, number in names)
-            self._worker.note(f"answers came with several fingerprints: {told}", self._run_id)
+        """What a person should know of a run's answers."""
+        for note in self._server.notes():
+            self._note(note)
+        for judge in self._judges.values():
+            for reason, number in judge.refusals.counts.most_common():
+                self._note(f"{number:,} prompts were refused: {reason}")
+            judge.refusals.counts.clear()
+
+    def _note(self, what: str) -> None:
+        self._worker.note(what, self._run_id)
 
 
 def _spent(worker: Worker, panel: Panel) -> float:
@@ -284,16 +248,10 @@ async def judge_runs(worker: Worker, panel: Panel, endpoint: Endpoint) -> None:
     server = PanelAtServer(worker, panel, endpoint)
     async with server.client:
         for run_id in worker.spec.run_ids:
-            ended: WorkerError | None = None
             with worker.run(run_id):
-                worker.check_cancelled(run_id)
-                try:
-                    await server.judge(run_id)
-                except WorkerError as error:
-                    ended = None if isinstance(error, PromptRefused) else error
-                    raise
-            if ended is not None:
-                raise ended
+                await server.judge(run_id)
+            if server.ended is not None:
+                raise server.ended
 
 
 def judge(worker: Worker) -> None:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.builders.home import write_run
 from tests.builders.judge_server import (
     LABELLED,
     PRICES,
@@ -164,3 +165,12 @@ def test_no_key_is_written(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
             assert KEY.encode() not in path.read_bytes()
     for row in verdicts_of(home, "r").values():
         assert KEY not in str(row)
+
+
+def test_a_run_without_samples_does_not_stop_the_others(home: Home) -> None:
+    write_run(home, "empty")
+    judged_run(home, "r", ["a"])
+    with scripted(lambda asked: completion("OLD")) as server:
+        done = work_here(home, judge_launch(home, ["empty", "r"], served(LABELLED, server.url)))
+    outcomes = {run_id: (run.outcome, run.title) for run_id, run in done.runs.items()}
+    assert outcomes == {"empty": ("failed", "Nothing to judge"), "r": ("finished", "")}
