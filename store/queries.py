@@ -86,7 +86,7 @@ def counts(
     """
     given = {"judge": judge, "grader": grader or f"rule:{judge}"}
     counted: list[Count] = []
-    for runs in _few_at_a_time(con, experiment):
+    for runs in few_runs_at_a_time(con, experiment):
         rows = con.execute(COUNTS_OF_RUNS, {**given, "runs": runs})
         counted += [Count(*row) for row in sparing(rows)]
     return counted
@@ -100,7 +100,7 @@ def sparing(rows: duckdb.DuckDBPyConnection) -> Iterator[list[Any]]:
             yield [once.setdefault(v, v) if isinstance(v, str) else v for v in row]
 
 
-def _few_at_a_time(con: duckdb.DuckDBPyConnection, experiment: str) -> Iterator[list[str]]:
+def few_runs_at_a_time(con: duckdb.DuckDBPyConnection, experiment: str) -> Iterator[list[str]]:
     """An experiment's runs in order, as many together as have `SAMPLES_AT_ONCE`; at least one."""
     runs: list[str] = []
     size = 0

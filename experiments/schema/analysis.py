@@ -105,7 +105,8 @@ class Measure(Threshold):
     mean: the mean of the numbers that `judge` gave.
     below, above, at_least, at_most: the share of samples whose number is there.
     correct: the share of samples that give the question's `answer`.
-    accuracy: of questions that are read (multiple choice), the probability of what is right.
+    accuracy: of questions that are read (multiple choice), the share whose right answer has the
+        highest probability.
 
     Only samples count for which all of `given` holds; those whose label is in `exclude` are left
     out, and how many they were is told.
@@ -155,7 +156,7 @@ class Measure(Threshold):
             "mean": f"mean of {self.judge}",
             "threshold": f"share of {self.judge} {self.bounds}",
             "correct": "share of right answers",
-            "accuracy": "probability of the right answer",
+            "accuracy": "share of read questions answered right",
         }[self.kind]
         given = " and ".join(str(item) for item in self.given)
         without = f", without {', '.join(self.exclude)}" if self.exclude else ""

@@ -114,6 +114,8 @@ def normal(said: str, words: list[str], home: Path) -> str:
         said = json.dumps(shown, indent=2) + "\n"
     if words[:2] == ["store", "info"]:  # the size of a database that is made anew is another
         said = re.sub(r'("bytes": )[0-9]+', r"\1SIZE", said)
+    if words[0] == "results" and "--json" in words:
+        said = _results_of_then(said)
     if words[0] == "sql" or words[1] == "export":  # the map is gathered in no certain order
         said = LABELS.sub(_in_order, said)
     return said
@@ -130,6 +132,18 @@ def _schema_of_then(said: str, *, is_json: bool) -> str:
     schema = json.loads(said)
     schema["views"] = [view for view in schema["views"] if view["name"] not in later]
     return json.dumps(schema, indent=2) + "\n"
+
+
+def _results_of_then(said: str) -> str:
+    """Without what `results` says beside the numbers since there are measures."""
+    results = json.loads(said)
+    later = {"rates": ("unit", "measure", "grader", "counted", "bounds"), "contrasts": ("unit",)}
+    for rows, keys in later.items():
+        for row in results[rows]:
+            for key in keys:
+                del row[key]
+    del results["judges"]
+    return json.dumps(results, indent=2) + "\n"
 
 
 def _in_order(labels: re.Match[str]) -> str:

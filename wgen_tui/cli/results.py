@@ -45,6 +45,7 @@ METRIC_CELLS = 24
 )
 @click.option("--judge", metavar="NAME", help="Use this judge instead of the plan's.")
 @click.option("--label", metavar="LABEL", help="Use this label instead of the plan's.")
+@click.option("--measure", metavar="NAME", help="Show this measure of the plan instead.")
 @click.option("--grader", metavar="NAME", help="Use this grader's grades, such as human:ada.")
 @click.option(
     "--checkpoint",
@@ -69,6 +70,7 @@ def command(
     by: tuple[str, ...],
     judge: str | None,
     label: str | None,
+    measure: str | None,
     grader: str | None,
     checkpoint: str,
     interval: str,
@@ -84,6 +86,7 @@ def command(
         experiment,
         judge=judge,
         label=label,
+        measure=measure,
         grader=grader,
         checkpoint=_checkpoint(checkpoint),
         interval=cast("Interval", interval),
@@ -113,12 +116,14 @@ def show(results: Results, by: tuple[str, ...]) -> None:
     """Print rates, then contrasts, then what was read, then warnings."""
     rates = [rate for rate in results.rates if _wanted(rate, by)]
     extra = [name for name in ("seed", "question", "variant") if name in by]
-    if rates:
-        _show_rates(results, rates, extra)
-    contrasts = [c for c in results.contrasts if _wanted(c, by)]
-    if contrasts:
-        tell()
-        _show_contrasts(contrasts, [name for name in extra if name != "seed"])
+    for place, metric in enumerate(dict.fromkeys(rate.metric for rate in results.rates)):
+        if place:
+            tell()
+        _show_rates(results, metric, [rate for rate in rates if rate.metric == metric], extra)
+        of_metric = [c for c in results.contrasts if _wanted(c, by) and c.metric == metric]
+        if of_metric:
+            tell()
+            _show_contrasts(of_metric, [name for name in extra if name != "seed"])
     read = [item for item in results.readouts if item.seed is None or "seed" in by]
     if read:
         if rates:
@@ -136,19 +141,23 @@ def show(results: Results, by: tuple[str, ...]) -> None:
         say(f"Note: {warning}.")
 
 
-def _show_rates(results: Results, rates: list[Rate], extra: Sequence[str]) -> None:
+def _show_rates(results: Results, metric: str, rates: list[Rate], extra: Sequence[str]) -> None:
     several = len({(rate.model, rate.checkpoint) for rate in rates}) > len(
         {rate.model for rate in rates} | {rate.arm for rate in rates}
     )
+    from wgen_tui.services.results.rate_words import left_out_lines
+
     models, wide = _models(rates), _is_wide()
-    first = results.rates[0]
-    share = first.metric if wide else "share"
+    every = [rate for rate in results.rates if rate.metric == metric]
+    first = every[0]
+    share, shown = metric if wide else first.unit, amount(first.unit)
     lost = [name for name in ("refused", "missing") if any(getattr(r, name) for r in rates)]
     head = [*models, "arm", *(["step"] if several else []), *extra, "seeds", "n"]
-    asked = _asked(results.rates)
+    asked = _asked(every)
+    drawn = wide and first.unit == "share"
     some = ["questions"] if any("of" in (asked(rate) or "") for rate in rates) else []
     table(
-        [*head, *some, share, "95%", *(["0 to 1"] if wide else []), "unclear", "broken", *lost],
+        [*head, *some, share, "95%", *(["0 to 1"] if drawn else []), "unclear", "broken", *lost],
         [
             (
                 *(getattr(rate, name) for name in models),
@@ -156,15 +165,18 @@ def _show_rates(results: Results, rates: list[Rate], extra: Sequence[str]) -> No
                 *([rate.checkpoint] if several else []),
                 *(getattr(rate, name) for name in extra),
                 rate.seeds if wide or not rate.within else _few(rate.within),
-                *(rate.n, *([asked(rate)] if some else []), percent(rate.rate)),
-                *([between(rate), bar(rate)] if wide else [_short(rate)]),
+                *(rate.n, *([asked(rate)] if some else []), shown(rate.rate)),
+                *([between(rate, shown)] if wide else [_short(rate, shown)]),
+                *([bar(rate)] if drawn else []),
                 *(percent(rate.unclear), percent(rate.broken)),
                 *(percent(getattr(rate, name)) for name in lost),
             )
             for rate in rates
         ],
-        title=f"{results.experiment}: share of {first.metric} by {first.judge}",
+        title=f"{results.experiment}: {first.title}",
     )
+    for line in left_out_lines(rates):
+        _tell_below(line)
     if not wide:
         for within in dict.fromkeys(rate.within for rate in rates if rate.within):
             _tell_below(f"{_few(within)}: {NO_OTHER_SEEDS.format(within)}")
@@ -187,11 +199,11 @@ def _few(within: str) -> str:
     return "1 run" if within == "one run" else "runs"
 
 
-def _short(rate: Rate) -> str:
+def _short(rate: Rate, shown: Callable[[float | None], str]) -> str:
     """The interval in few cells."""
     if rate.low is None or rate.high is None:
         return NOTHING
-    return f"{100 * rate.low:.1f}–{percent(rate.high)}"
+    return f"{shown(rate.low).rstrip('%')}–{shown(rate.high)}"
 
 
 def _models(
@@ -263,6 +275,8 @@ def _wanted(row: Rate | ContrastResult, by: tuple[str, ...]) -> bool:
 def _show_contrasts(contrasts: list[ContrastResult], extra: list[str]) -> None:
     """The differences; what a number must not be read without stands below them, numbered."""
     models, wide, below = _models(contrasts), _is_wide(), list[str]()
+    is_mean = contrasts[0].unit == "mean"
+    gap = signed if is_mean else points
 
     def marked(number: str, caution: str | None) -> str:
         if not caution:
@@ -273,21 +287,21 @@ def _show_contrasts(contrasts: list[ContrastResult], extra: list[str]) -> None:
 
     def interval(item: ContrastResult) -> str:
         if wide or not item.within:
-            return between(item, points)
-        shown = f"{points(item.low)} to {points(item.high)}"
+            return between(item, gap)
+        shown = f"{gap(item.low)} to {gap(item.high)}"
         return marked(shown, NO_OTHER_SEEDS.format(item.within))
 
     table(
         [
             *(*models, "arm", "minus", *extra, *(["seeds", "n"] if wide else [])),
-            *("points", "95%", "p", "least p", "Holm"),
+            *("difference" if is_mean else "points", "95%", "p", "least p", "Holm"),
         ],
         [
             (
                 *(getattr(item, name) for name in models),
                 *(item.arm, item.control, *(getattr(item, name) for name in extra)),
                 *([item.seeds, item.n] if wide else []),
-                *(points(item.difference), interval(item)),
+                *(gap(item.difference), interval(item)),
                 marked(chance(item.p), item.p_caution),
                 *(chance(item.p_min), chance(item.p_holm)),
             )
@@ -312,6 +326,21 @@ def percent(value: float | None) -> str:
 def points(value: float | None) -> str:
     """A difference in percentage points."""
     return NOTHING if value is None else f"{round(100 * value, 1) + 0.0:+.1f}"  # never -0.0
+
+
+def number(value: float | None) -> str:
+    """A mean."""
+    return NOTHING if value is None else f"{value:.4g}"
+
+
+def signed(value: float | None) -> str:
+    """A difference of means."""
+    return NOTHING if value is None else f"{value:+.3g}"
+
+
+def amount(unit: str) -> Callable[[float | None], str]:
+    """How a rate of this unit is written."""
+    return number if unit == "mean" else percent
 
 
 def chance(value: float | None) -> str:

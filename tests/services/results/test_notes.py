@@ -13,7 +13,7 @@ from tests.builders.home import write_run
 from tests.services.results.test_composition import cells_of
 from wgen_tui.cli.results import show
 from wgen_tui.paths import Home
-from wgen_tui.services.results.cells import Cell, Cells
+from wgen_tui.services.measures.cells import Cell, Cells
 from wgen_tui.services.results.compared import Compared
 from wgen_tui.services.results.rates import RateTable
 from wgen_tui.services.results.results import Results, compute

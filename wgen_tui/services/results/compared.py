@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import RunSpec
-from wgen_tui.services.results.cells import Cells
+from wgen_tui.services.measures.cells import Cells
+from wgen_tui.services.measures.chosen_verdicts import ChosenJudge
 from wgen_tui.services.runs.runs import read_spec, run_names
 
 if TYPE_CHECKING:
@@ -48,7 +49,11 @@ class Compared:
 
     Attributes:
         counted: Ids of the runs; all of the experiment when None.
+        rates: Of all primary measures.
+        contrasts: Likewise.
+        cells: Of the headline.
         texts: Tokens of the longest prompt and answer together, by run.
+        chosen: Whose verdicts count, by judge.
     """
 
     home: Home
@@ -60,6 +65,7 @@ class Compared:
     contrasts: Sequence[ContrastResult] = ()
     cells: Cells = field(default_factory=dict)
     texts: Mapping[str, int] = field(default_factory=dict)
+    chosen: Mapping[str, ChosenJudge] = field(default_factory=dict)
 
     @cached_property
     def specs(self) -> list[RunSpec]:
@@ -70,7 +76,12 @@ class Compared:
 
     @cached_property
     def overall(self) -> list[Rate]:
-        """The rates over all seeds, questions and variants."""
+        """The headline's rates over all seeds, questions and variants."""
+        return [rate for rate in self.of_arms if rate.metric == self.rates[0].metric]
+
+    @cached_property
+    def of_arms(self) -> list[Rate]:
+        """The same of every measure."""
         return [r for r in self.rates if (r.seed, r.question, r.variant) == (None, None, None)]
 
     @cached_property

@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from experiments.schema import BASE_ARM, Analysis
-from store.queries import Count
-from wgen_tui.services.results.cells import Asked, count_cells
+from store.measured import Tally
+from wgen_tui.services.measures.beside import Measured
+from wgen_tui.services.measures.cells import Asked, count_cells
 from wgen_tui.services.results.rates import Rate, RateTable, Row
 from wgen_tui.services.statistics import intervals
 
@@ -30,13 +31,19 @@ class Curve(Row):
     left_out: list[str]
 
 
-def curve_of(rows: Sequence[Count], plan: Analysis, interval: intervals.Interval) -> Curve | None:
+def curve_of(
+    rows: Sequence[Tally],
+    plan: Analysis,
+    interval: intervals.Interval,
+    measured: Measured | None = None,
+) -> Curve | None:
     """The curve of an experiment; None when no arm was sampled at several steps.
 
     Args:
-        rows: Of all steps, as `store.queries.counts` gives them.
-        plan: Which label, and the confidence.
+        rows: Of all steps, as `store.measured` gives them.
+        plan: The confidence.
         interval: How intervals over seeds are made.
+        measured: What is measured; the plan's headline when None.
     """
     asked: dict[tuple[str, str], dict[int, set[Asked]]] = defaultdict(lambda: defaultdict(set))
     for row in rows:
@@ -54,7 +61,9 @@ def curve_of(rows: Sequence[Count], plan: Analysis, interval: intervals.Interval
     counted = [row for row in shown if (row.question, row.variant) in common]
     questions = list(dict.fromkeys(row.question for row in counted))
     every = dict.fromkeys(row.question for row in shown)
-    rates = RateTable(count_cells(counted, plan), plan, interval).rates(())
+    measured = measured or Measured(*plan.headline)
+    cells = count_cells(counted, mean=measured.is_mean)
+    rates = RateTable(cells, plan, interval, measured).rates(())
     return Curve(
         rates=[rate for rate in rates if rate.seed is None],
         questions=questions,

@@ -15,8 +15,17 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from experiments.schema import BASE_ARM, Analysis, Contrast
-from wgen_tui.services.results.cells import Asked, BySeed, Cell, Cells, Key
+from wgen_tui.services.measures.beside import (
+    Bounds,
+    Counted,
+    Measured,
+    bounds_of,
+    compose,
+    counted_of,
+)
+from wgen_tui.services.measures.cells import Asked, BySeed, Cell, Cells, Key
 from wgen_tui.services.results.groups import Group, group_order
+from wgen_tui.services.results.rate_words import left_out_words, title_of
 from wgen_tui.services.statistics import p_values
 from wgen_tui.services.statistics.composition import Composition, Part
 from wgen_tui.services.statistics.intervals import (
@@ -41,7 +50,7 @@ class Row(BaseModel):
 
 
 class Rate(Row):
-    """The share of a label in one arm.
+    """A measure of one arm: a share, such as that of a label, or a mean.
 
     `seed`, `question` and `variant` None mean over all of them. `rate`, `low` and `high` are None
     where nothing is graded. `within` is what the interval speaks of where it says nothing about
@@ -70,6 +79,21 @@ class Rate(Row):
     within: Within | None = Field(default=None, examples=["null | one run | these runs"])
     refused: float = Field(default=0.0, examples=[0.0])
     missing: float = Field(default=0.0, examples=[0.0])
+    unit: Literal["share", "mean"] = Field(default="share", examples=["share | mean"])
+    measure: str = Field(default="", examples=["what is measured, in words"])
+    grader: str = Field(default="", examples=["rule:era"])
+    counted: Counted | None = Field(default=None)
+    bounds: Bounds | None = Field(default=None)
+
+    @property
+    def title(self) -> str:
+        """What is measured, in words."""
+        return title_of(self)
+
+    @property
+    def left_out(self) -> str:
+        """Numerator, denominator and what was left out, in words; empty where nothing was."""
+        return left_out_words(self)
 
 
 class ContrastResult(Row):
@@ -98,13 +122,17 @@ class ContrastResult(Row):
     p_caution: str | None = Field(default=None, examples=["why p does not stand alone"])
     within: Within | None = Field(default=None, examples=["null | one run | these runs"])
     left_out: list[str] = Field(default=[], examples=[["a question that only one of them has"]])
+    unit: Literal["share", "mean"] = Field(default="share", examples=["share | mean"])
 
 
 class RateTable:
-    """Makes rates and contrasts out of cells."""
+    """Makes rates and contrasts of one measure out of cells; of the headline unless told."""
 
-    def __init__(self, cells: Cells, plan: Analysis, interval: Interval) -> None:
+    def __init__(
+        self, cells: Cells, plan: Analysis, interval: Interval, measured: Measured | None = None
+    ) -> None:
         self._plan = plan
+        self._measured = measured or Measured(*plan.headline)
         self._interval = interval
         self._cells: dict[Group, dict[Slice, list[tuple[Key, Cell]]]] = defaultdict(dict)
         for key, cell in cells.items():
@@ -145,7 +173,7 @@ class RateTable:
                     cells = self._slice(group, part)
                     rates.append(self._rate(group, None, part, cells, counted, estimate))
             for seed, own in self._slice(group, ALL).items():
-                cells, counted = {seed: own}, self._compose({seed: own})
+                cells, counted = {seed: own}, compose({seed: own}, self._parts)
                 estimate = self._over_seeds(counted)
                 rates.append(self._rate(group, seed, ALL, cells, counted, estimate))
         return rates
@@ -170,7 +198,7 @@ class RateTable:
         """The counts of a slice; gathered once for its rate and all contrasts."""
         known = self._compositions.get((group, part))
         if known is None:
-            known = self._compose(self._slice(group, part))
+            known = compose(self._slice(group, part), self._parts)
             self._compositions[(group, part)] = known
         return known
 
@@ -184,20 +212,6 @@ class RateTable:
 
     def _over_seeds(self, counted: Composition) -> Estimate:
         return over_seeds(counted, self._plan.confidence, self._interval)
-
-    def _compose(self, cells: BySeed) -> Composition:
-        every = list(dict.fromkeys(asked for row in cells.values() for asked in row))
-        none = Cell(0, 0, 0, 0, 0)
-        rows = [[row.get(asked, none) for asked in every] for row in cells.values()]
-        return Composition.of(
-            [[cell.hits for cell in row] for row in rows],
-            [[cell.n for cell in row] for row in rows],
-            [self._parts[asked] for asked in every],
-            [
-                [[cell.unclear for cell in row] for row in rows],
-                [[cell.broken for cell in row] for row in rows],
-            ],
-        )
 
     def _rate(
         self,
@@ -220,8 +234,8 @@ class RateTable:
             checkpoint=step,
             question=question,
             variant=variant,
-            metric=self._plan.headline[0],
-            judge=self._plan.headline[1].graded_by or "",
+            metric=self._measured.name,
+            judge=self._measured.measure.graded_by or "",
             n=int(counted.counts.sum()),
             seeds=len(counted.counts),
             rate=_none(estimate.rate),
@@ -234,6 +248,14 @@ class RateTable:
             within=estimate.within,
             refused=refused,
             missing=missing,
+            unit="mean" if self._measured.is_mean else "share",
+            measure=str(self._measured.measure),
+            grader=self._measured.grader,
+            counted=counted_of(
+                (cell for row in cells.values() for cell in row.values()),
+                mean=self._measured.is_mean,
+            ),
+            bounds=bounds_of(cells, self._parts, self._measured, _none(estimate.rate)),
         )
 
     def contrasts(self, by: Sequence[By]) -> list[ContrastResult]:
@@ -264,7 +286,8 @@ class RateTable:
             return None
         question, variant = part
         (arm, one), (control, other) = self._on_what_both_have(groups[0], groups[1], part)
-        gap, low, high = difference(one, other)
+        is_mean = self._measured.is_mean
+        gap, low, high = difference(one, other, math.inf if is_mean else 1.0)
         test, caution = (None, None)
         if not math.isnan(gap):
             test, caution = chosen_test((contrast.arm, arm), (against, control))
@@ -275,7 +298,7 @@ class RateTable:
             checkpoint=groups[0][3],
             question=question,
             variant=variant,
-            metric=self._plan.headline[0],
+            metric=self._measured.name,
             difference=_none(gap),
             low=_none(low),
             high=_none(high),
@@ -289,6 +312,7 @@ class RateTable:
             p_caution=caution,
             within=one.within or (None if against == BASE_ARM else other.within),
             left_out=self._of_one_only(groups[0], groups[1], part),
+            unit="mean" if is_mean else "share",
         )
 
     def _of_one_only(self, arm: Group, control: Group, part: Slice) -> list[str]:

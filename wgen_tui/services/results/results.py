@@ -14,22 +14,17 @@ from pathlib import Path
 from pydantic import Field
 
 from experiments.readouts import is_read
-from experiments.schema import BROKEN_JUDGE, Analysis, Definition, Primary
-from store.queries import (
-    COUNTS,
-    READOUT_MEANS,
-    Count,
-    counts,
-    experiments,
-    longest_texts,
-    means,
-)
+from experiments.schema import BROKEN_JUDGE, Analysis, Definition, Measure, Primary
+from store.measured import Tally
+from store.queries import READOUT_MEANS, experiments, longest_texts, means
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.experiments import definitions, listing
+from wgen_tui.services.measures.cells import count_cells
+from wgen_tui.services.measures.chosen_verdicts import ChosenJudge
+from wgen_tui.services.measures.tallied import MeasureRows, Tallied, filled, tally
 from wgen_tui.services.results import warnings as cautions
-from wgen_tui.services.results.cells import count_cells
 from wgen_tui.services.results.compared import Compared, Note
 from wgen_tui.services.results.curve import Curve, curve_of
 from wgen_tui.services.results.groups import Checkpoint, at_checkpoint
@@ -44,6 +39,20 @@ MADE_OF = ("samples", "grades", "readouts")  # folders of a run
 Stamp = tuple[tuple[str, int, int], ...]
 
 
+class JudgeVerdicts(Row):
+    """Whose verdicts of a judge count.
+
+    Attributes:
+        rubric: The hash that names the version of the judge, where there are several.
+        versions: All there are, as `grader hash`; of a rule none are listed.
+    """
+
+    judge: str = Field(examples=["aligned"])
+    grader: str = Field(examples=["model:Qwen/Qwen3-8B"])
+    rubric: str | None = Field(examples=[None])
+    versions: list[str] = Field(examples=[["model:Qwen/Qwen3-8B 0123456789"]])
+
+
 class Results(Row):
     """`results EXPERIMENT --json` (dumped by alias: `schema`).
 
@@ -53,6 +62,7 @@ class Results(Row):
         notes: The same by kind, with counts and runs.
         doubts: Runs whose adapter was found wrong; `warnings` says it too.
         curve: The share at every step that was sampled, when there are several.
+        judges: Whose verdicts the measures are made of.
     """
 
     schema_version: int = Field(default=SCHEMA, serialization_alias="schema", examples=[SCHEMA])
@@ -66,6 +76,7 @@ class Results(Row):
     notes: list[Note] = Field(default=[])
     doubts: list[Doubt] = Field(default=[], exclude=True)
     curve: Curve | None = Field(default=None, exclude=True)
+    judges: list[JudgeVerdicts] = Field(default=[])
 
 
 def compute(
@@ -75,6 +86,7 @@ def compute(
     by: Sequence[By] = ("question", "variant"),
     judge: str | None = None,
     label: str | None = None,
+    measure: str | None = None,
     grader: str | None = None,
     checkpoint: Checkpoint = "final",
     interval: intervals.Interval = "t",
@@ -85,8 +97,10 @@ def compute(
         home: Where the samples are.
         experiment: Slug.
         by: Also for each question, for each variant.
-        judge: Instead of the plan's primary metric, together with `label`.
+        judge: Instead of the plan's primary metric, together with `label` (of a judge that rates,
+            the mean without it).
         label: The label whose share is meant.
+        measure: The name of a measure of the plan, instead of its primaries.
         grader: Whose grades; the rule's when None (`human:ada` for a person's).
         checkpoint: The last of each run, all of them, or one step.
         interval: How intervals over seeds are made.
@@ -103,24 +117,35 @@ def compute(
         readouts = means_over_seeds(read, checkpoint)
         accuracy = accuracies(read, _answers(definition), checkpoint)
         only_readouts = bool(readouts) and not _says_which_share(definition, judge, label)
-        plan = None if only_readouts else _plan(definition, experiment, judge, label)
-        primary = plan.headline[1].graded_by or "" if plan is not None else ""
-        rows = counts(con, experiment, primary, grader) if plan is not None else []
+        plan = None if only_readouts else _plan(definition, experiment, judge, label, measure)
+        tallied = Tallied([], {})
+        if plan is not None:
+            tallied = tally(
+                *(con, experiment, plan, definition),
+                grader=grader,
+                read=read,
+                answers=_answers(definition),
+            )
         texts = longest_texts(con, experiment)
     if plan is None:
         only = _readouts_only(home, experiment, definition, notes, readouts)
         return only.model_copy(update={"accuracy": accuracy})
-    if not rows:
+    if not any(item.rows for item in tallied.measures):
         raise UsageError(
             f"Experiment {experiment} has no samples.",
             title="No results yet",
             hint=f"wgen-tui run start {experiment}",
         )
-    cells = count_cells(_at(rows, checkpoint), plan)
-    table = RateTable(cells, plan, interval)
-    rates, contrasts = table.rates(by), table.contrasts(by)
-    counted = {row.run_id for row in rows}
-    compared = Compared(home, experiment, counted, definition, plan, rates, contrasts, cells, texts)
+    headline = tallied.measures[0]
+    tables = [_table(item, plan, checkpoint, interval) for item in tallied.measures]
+    rates = [rate for table in tables for rate in table.rates(by)]
+    contrasts = [item for table in tables for item in table.contrasts(by)]
+    counted = {row.run_id for item in tallied.measures for row in item.rows}
+    cells = count_cells(_at(headline.rows, checkpoint), mean=headline.measured.is_mean)
+    compared = Compared(
+        *(home, experiment, counted, definition, plan, rates, contrasts, cells, texts),
+        chosen=tallied.chosen,
+    )
     doubts = cautions.unproven(compared)
     said = cautions.notes(compared, doubts)
     return Results(
@@ -129,13 +154,28 @@ def compute(
         contrasts=contrasts,
         warnings=[*notes, *(note.text for note in said)],
         notes=said,
-        sql=filled(
-            COUNTS, experiment=experiment, judge=primary, grader=grader or f"rule:{primary}"
-        ),
+        sql=";\n\n".join(dict.fromkeys(item.sql for item in tallied.measures)),
         readouts=readouts,
         accuracy=accuracy,
         doubts=doubts,
-        curve=curve_of(rows, plan, interval),
+        curve=curve_of(headline.rows, plan, interval, headline.measured),
+        judges=[_verdicts_of(item) for item in tallied.chosen.values()],
+    )
+
+
+def _table(
+    item: MeasureRows, plan: Analysis, checkpoint: Checkpoint, interval: intervals.Interval
+) -> RateTable:
+    cells = count_cells(_at(item.rows, checkpoint), mean=item.measured.is_mean)
+    return RateTable(cells, plan, interval, item.measured)
+
+
+def _verdicts_of(chosen: ChosenJudge) -> JudgeVerdicts:
+    return JudgeVerdicts(
+        judge=chosen.verdicts.judge,
+        grader=chosen.verdicts.grader,
+        rubric=chosen.verdicts.rubric,
+        versions=[" ".join(version) for version in chosen.versions],
     )
 
 
@@ -189,13 +229,6 @@ def _named(folder: Path, start: str) -> list[os.DirEntry[str]]:
     return sorted(some, key=lambda entry: entry.name)
 
 
-def filled(query: str, **values: str) -> str:
-    """A query with its parameters filled in, ready for `wgen-tui sql`."""
-    for name, value in values.items():
-        query = query.replace(f"${name}", "'" + value.replace("'", "''") + "'")
-    return query
-
-
 def _answers(definition: Definition | None) -> dict[str, str]:
     """Of the questions that are read, what is right."""
     questions = definition.questions if definition is not None else ()
@@ -230,9 +263,15 @@ def _refuse_unknown(home: Home, experiment: str, sampled: list[str]) -> None:
 
 
 def _plan(
-    definition: Definition | None, experiment: str, judge: str | None, label: str | None
+    definition: Definition | None,
+    experiment: str,
+    judge: str | None,
+    label: str | None,
+    measure: str | None = None,
 ) -> Analysis:
     plan = definition.analysis if definition is not None else None
+    if measure is not None:
+        return _with_measure(plan, measure)
     if judge is None and label is None:
         if plan is None:
             raise UsageError(
@@ -243,7 +282,8 @@ def _plan(
         return plan
     if judge is None and plan is not None:
         judge = plan.headline[1].graded_by
-    if judge is None or label is None:
+    rates_numbers = judge is not None and judge in _rating_judges(definition)
+    if judge is None or (label is None and not rates_numbers):
         raise UsageError(
             "A metric is a judge and one of its labels.",
             title="Which share?",
@@ -252,13 +292,38 @@ def _plan(
     if definition is not None:
         known = [item.name for item in definition.judges]
         known += [item.name for item in definition.rubrics] + [BROKEN_JUDGE]
+        known += [item.name for item in definition.model_judges]
         if judge not in known:
             raise unknown("judge", judge, dict.fromkeys(known))
     contrasts = plan.contrasts if plan is not None else ()
+    if label is None:
+        name = f"mean of {judge}"
+        measures = {name: Measure(judge=judge, mean=True)}
+        return Analysis(primary=(name,), measures=measures, contrasts=contrasts)
     return Analysis(primary=Primary(judge=judge, label=label), contrasts=contrasts)
 
 
-def _at(rows: Iterable[Count], checkpoint: Checkpoint) -> list[Count]:
+def _with_measure(plan: Analysis | None, name: str) -> Analysis:
+    """The plan with one of its measures as the headline.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    known = {**plan.measures, **plan.primaries} if plan is not None else {}
+    if plan is None or name not in known:
+        raise unknown("measure", name, list(known))
+    return plan.model_copy(update={"primary": (name,), "measures": known})
+
+
+def _rating_judges(definition: Definition | None) -> list[str]:
+    """Judges, and rubrics, that give numbers alone."""
+    if definition is None:
+        return []
+    judges = [item.name for item in definition.model_judges if item.type == "rating_judge"]
+    return judges + [item.name for item in definition.rubrics if item.scale and not item.labels]
+
+
+def _at(rows: Iterable[Tally], checkpoint: Checkpoint) -> list[Tally]:
     """The rows of the checkpoints that are meant.
 
     Raises:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from wgen_tui.services.results.cells import Cells
+from wgen_tui.services.measures.cells import Cells
 from wgen_tui.services.results.compared import NAMED, Compared, Note, some
 
 Run = tuple[str, str, int]  # model, arm, seed

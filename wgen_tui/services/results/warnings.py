@@ -76,7 +76,83 @@ def _ungraded(compared: Compared) -> Iterable[Note]:
     if ungraded and compared.plan is not None:
         judge = compared.plan.headline[1].graded_by
         text = f"{ungraded} samples have no grade by {judge} and do not count"
+        chosen = compared.chosen.get(judge or "")
+        if chosen is not None and chosen.is_model:
+            text += f": wgen-tui grade judge {compared.experiment} --judge {judge}"
         yield Note(kind="ungraded", text=text, count=ungraded)
+
+
+def _versions(compared: Compared) -> Iterable[Note]:
+    """Judges of which there are several versions; those of one count."""
+    for judge, chosen in compared.chosen.items():
+        others = len(chosen.versions) - 1
+        if others < 1:
+            continue
+        own = chosen.verdicts
+        version = f" {own.rubric}" if own.rubric else ""
+        scope = "the newest that has judged every arm"
+        if not chosen.every:
+            scope = f"which has judged most arms: wgen-tui grade judge {compared.experiment}"
+        text = (
+            f"{judge}: the verdicts of {own.grader}{version} count, {scope}; "
+            f"{others} other{'s' * (others > 1)} of this judge left out"
+        )
+        yield Note(kind="judge_versions", text=text, count=others)
+
+
+def _missing_verdicts(compared: Compared) -> Iterable[Note]:
+    """Verdicts that are missing; once where several measures lack the same."""
+    said = set()
+    for rate in compared.of_arms:
+        counted, bounds = rate.counted, rate.bounds
+        if counted is None or bounds is None or not counted.missing:
+            continue
+        missing = sum(counted.missing.values())
+        causes = ", ".join(f"{n} {why}" for why, n in counted.missing.items())
+        name = compared.name(rate.model, rate.arm)
+        text = f"{name}: {missing} verdicts of {rate.judge} are missing ({causes}) and do not count"
+        if text in said:
+            continue
+        said.add(text)
+        ids = compared.runs_of(rate.model, rate.arm)
+        yield Note(kind="missing_verdicts", text=text, count=missing, runs=ids)
+
+
+def _fragile(compared: Compared) -> Iterable[Note]:
+    """Differences that stand or fall with broken answers and missing verdicts."""
+    rates = {
+        (rate.model, rate.arm, rate.checkpoint, rate.metric): rate for rate in compared.of_arms
+    }
+    for item in compared.contrasts:
+        overall = (item.question, item.variant) == (None, None)
+        if not overall or item.low is None or item.high is None or item.low <= 0 <= item.high:
+            continue
+        one = rates.get((item.model, item.arm, item.checkpoint, item.metric))
+        others = [
+            rate
+            for key, rate in rates.items()
+            if (key[0], key[1], key[3]) == (item.model, item.control, item.metric)
+        ]
+        if one is None or not others or one.bounds is None or others[-1].bounds is None:
+            continue
+        arm, control = one.bounds, others[-1].bounds
+        ends = (arm.if_none, arm.if_all, control.if_none, control.if_all)
+        least, most = _widest(ends)
+        if least is not None and most is not None and least <= 0 <= most:
+            name = compared.name(item.model, f"{item.arm} − {item.control}")
+            text = (
+                f"{name}: {item.metric} would differ by {least:+.3g} to {most:+.3g} if broken "
+                "answers and missing verdicts were hits on one side and none on the other"
+            )
+            yield Note(kind="fragile", text=text, count=1)
+
+
+def _widest(ends: tuple[float | None, ...]) -> tuple[float | None, float | None]:
+    """The least and the largest difference within the bounds of arm and control."""
+    if any(end is None for end in ends):
+        return None, None
+    low, high, other_low, other_high = (end or 0.0 for end in ends)
+    return low - other_high, high - other_low
 
 
 def _without_rate(compared: Compared) -> Iterable[Note]:
@@ -173,6 +249,9 @@ MAKERS: tuple[Callable[[Compared], Iterable[Note]], ...] = (
     _seeds,
     _without_rate,
     _ungraded,
+    _missing_verdicts,
+    _versions,
+    _fragile,
     _refused,
     _broken,
     uneven_draws.between_runs,

@@ -6,17 +6,19 @@ every run drew what the others drew, it is hits over draws, to the last digit.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
+Amounts = npt.NDArray[Any]  # hits, or sums of numbers
 
 
 class Part(NamedTuple):
@@ -39,22 +41,26 @@ class Composition:
     """Hits and graded draws of seeds (rows) by what was asked (columns), without empty ones.
 
     Attributes:
+        hits: Of a mean, the sums of the numbers.
         parts: Of each column.
         beside: What else was counted of the same draws.
+        squares: Of a mean, the sums of the squares of the numbers.
     """
 
-    hits: Whole
+    hits: Amounts
     counts: Whole
     parts: tuple[Part, ...]
     beside: tuple[Whole, ...] = ()
+    squares: Floats | None = None
 
     @classmethod
     def of(
         cls,
-        hits: Sequence[Sequence[int]],
+        hits: Sequence[Sequence[float]],
         counts: Sequence[Sequence[int]],
         parts: Sequence[Part] | None = None,
         beside: Sequence[Sequence[Sequence[int]]] = (),
+        squares: Sequence[Sequence[float]] | None = None,
     ) -> Composition:
         """Of counts, a row for each seed; without `parts` each column is a question.
 
@@ -66,15 +72,16 @@ class Composition:
         total = np.array(counts, dtype=np.int64).reshape(len(counts), asked)
         rows, columns = total.sum(axis=1) > 0, total.sum(axis=0) > 0
 
-        def kept(table: Sequence[Sequence[int]]) -> Whole:
-            some: Whole = np.array(table, dtype=np.int64).reshape(total.shape)[rows][:, columns]
+        def kept(table: Sequence[Sequence[float]], kind: type = np.int64) -> Amounts:
+            some: Amounts = np.array(table, dtype=kind).reshape(total.shape)[rows][:, columns]
             return some
 
         return cls(
-            hits=kept(hits),
+            hits=kept(hits, np.int64 if squares is None else np.float64),
             counts=kept(counts),
             parts=tuple(part for part, there in zip(every, columns, strict=True) if there),
             beside=tuple(kept(table) for table in beside),
+            squares=None if squares is None else kept(squares, np.float64),
         )
 
     @property
@@ -90,6 +97,7 @@ class Composition:
             hits=self.hits[seeds][:, columns],
             counts=self.counts[seeds][:, columns],
             parts=tuple(part for part in self.parts if part in parts),
+            squares=None if self.squares is None else self.squares[seeds][:, columns],
         )
 
     def by_question(self) -> dict[str, float]:
@@ -158,6 +166,11 @@ class Composition:
         """
         return float(self.shares.mean()) if self.complete.all() else self._mean(self.hits)
 
+    @property
+    def rate_or_none(self) -> float | None:
+        """The same; None without draws."""
+        return self.rate if self.counts.size else None
+
     def share_of(self, hits: Whole) -> float | None:
         """The same of what was counted beside; None without draws."""
         if not self.counts.size:
@@ -180,10 +193,28 @@ class Composition:
         own = float((squares * share * (1 - share)).sum())
         return rate, min(kish, rate * (1 - rate) / own) if own > 0 else kish
 
-    def _mean(self, hits: Whole) -> float:
+    @cached_property
+    def spread(self) -> tuple[float, int]:
+        """Of a mean: the standard error that its draws alone give it, and degrees of freedom.
+
+        The variance of one draw is taken as the same in every cell: (nan, 0) without two draws of
+        anything.
+        """
+        if self.squares is None:
+            raise ValueError("the spread of a share follows from the share")
+        there = self.counts > 0
+        freedom = int(self.counts.sum() - there.sum())
+        if freedom < 1:
+            return math.nan, 0
+        within = self.squares - self.hits**2 / np.maximum(self.counts, 1)
+        variance = max(0.0, float(within[there].sum())) / freedom
+        weights = float((self._weights**2 / np.maximum(self.counts, 1)).sum())
+        return math.sqrt(variance * weights), freedom
+
+    def _mean(self, hits: Amounts) -> float:
         return float((self._weights * self._cells(hits)).sum())
 
-    def _cells(self, hits: Whole) -> Floats:
+    def _cells(self, hits: Amounts) -> Floats:
         """The share of each seed and column; 0 where nothing was drawn."""
         shares: Floats = hits / np.maximum(self.counts, 1)
         return shares

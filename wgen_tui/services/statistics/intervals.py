@@ -63,7 +63,7 @@ def _score(p: float, n: float, confidence: float) -> tuple[float, float]:
 def over_seeds(
     counted: Composition, confidence: float = 0.95, interval: Interval = "t"
 ) -> Estimate:
-    """The share of an arm, each question once, with its interval over seeds.
+    """The share (or mean) of an arm, each question once, with its interval over seeds.
 
     The place is that of all seeds; the spread that of the seeds that have everything.
 
@@ -74,41 +74,59 @@ def over_seeds(
             "nested" over seeds and, within, questions.
 
     Returns:
-        With fewer than two seeds that have everything, Wilson's interval over the samples, which
-        says nothing about other seeds.
+        With fewer than two seeds that have everything, Wilson's interval over the samples (of a
+        mean, Student's t over them), which says nothing about other seeds.
     """
     seeds = len(counted.counts)
     if not seeds:
         return NOTHING
     rate, shares = counted.rate, counted.shares[counted.complete]
-    pooled = _score(*counted.pooled, confidence)
+    name, pooled, limits = _of_draws(counted, confidence)
     if seeds == 1:
         over = "samples" if counted.level else "samples, each question once"
-        return Estimate(rate, *pooled, f"Wilson over {over}, within one run", "one run")
+        return Estimate(rate, *pooled, f"{name} over {over}, within one run", "one run")
     if len(shares) < 2:
-        method = "Wilson over samples, within these runs: no two seeds have every question"
+        method = f"{name} over samples, within these runs: no two seeds have every question"
         return Estimate(rate, *pooled, method, "these runs")
     of = str(seeds) if len(shares) == seeds else f"the {len(shares)} complete of {seeds}"
     # The bounds go where the seeds that lack a question move the rate.
     moved = 0.0 if len(shares) == seeds else rate - float(shares.mean())
     if interval == "bootstrap":
         low, high = _bootstrap(shares, confidence)
-        return _moved(rate, low, high, moved, f"bootstrap over {of} seeds")
+        return _moved(rate, low, high, moved, f"bootstrap over {of} seeds", limits)
     if interval == "nested":
         low, high = _nested(counted, confidence)
-        return _moved(rate, low, high, moved, f"nested bootstrap: {of} seeds, questions")
+        method = f"nested bootstrap: {of} seeds, questions"
+        return _moved(rate, low, high, moved, method, limits)
     low, high = _t(shares, confidence)
+    floor = pooled if not math.isnan(pooled[0]) else (rate, rate)
     return _moved(
         rate,
-        min(low + moved, pooled[0], rate) - moved,
-        max(high + moved, pooled[1], rate) - moved,
+        min(low + moved, floor[0], rate) - moved,
+        max(high + moved, floor[1], rate) - moved,
         moved,
-        f"t over {of} seeds, not narrower than Wilson over samples",
+        f"t over {of} seeds, not narrower than {name} over samples",
+        limits,
     )
 
 
-def _moved(rate: float, low: float, high: float, by: float, method: str) -> Estimate:
-    return Estimate(rate, max(0.0, low + by), min(1.0, high + by), method)
+def _of_draws(
+    counted: Composition, confidence: float
+) -> tuple[str, tuple[float, float], tuple[float, float]]:
+    """The interval that the draws alone give, by its name, and the limits of what is measured."""
+    if counted.squares is None:
+        return "Wilson", _score(*counted.pooled, confidence), (0.0, 1.0)
+    error, freedom = counted.spread
+    if not freedom:
+        return "t", (math.nan, math.nan), (-math.inf, math.inf)
+    reach = float(special.stdtrit(freedom, 0.5 + confidence / 2)) * error
+    return "t", (counted.rate - reach, counted.rate + reach), (-math.inf, math.inf)
+
+
+def _moved(
+    rate: float, low: float, high: float, by: float, method: str, limits: tuple[float, float]
+) -> Estimate:
+    return Estimate(rate, max(limits[0], low + by), min(limits[1], high + by), method)
 
 
 def mean_over_seeds(shares: Sequence[float], confidence: float = 0.95) -> Estimate:
@@ -174,14 +192,19 @@ def _resamples(seeds: int, questions: int) -> tuple[npt.NDArray[np.int64], Float
     return rows, times
 
 
-def difference(arm: Estimate, control: Estimate) -> tuple[float, float, float]:
+def difference(arm: Estimate, control: Estimate, limit: float = 1.0) -> tuple[float, float, float]:
     """The difference of two independent shares and its interval, from their intervals.
 
     The square-and-add method (Newcombe 1998, method 10; Zou and Donner 2008, "MOVER").
+
+    Args:
+        arm: One of them.
+        control: What is taken off.
+        limit: The largest difference that there can be.
     """
     gap = arm.rate - control.rate
     if math.isnan(gap):
         return gap, gap, gap  # max() and min() would make bounds of it
     low = gap - math.hypot(arm.rate - arm.low, control.high - control.rate)
     high = gap + math.hypot(arm.high - arm.rate, control.rate - control.low)
-    return gap, max(-1.0, low), min(1.0, high)
+    return gap, max(-limit, low), min(limit, high)

@@ -47,7 +47,9 @@ def _of_seeds(arm: Side, control: Side) -> Iterable[str]:
 
 
 def _noise(counted: Composition) -> float:
-    """Standard error of one seed's share by its draws."""
+    """Standard error of one seed's share (or mean) by its draws."""
+    if counted.squares is not None:
+        return counted.spread[0] * math.sqrt(len(counted.counts))
     share, worth = counted.pooled
     return math.sqrt(share * (1 - share) * len(counted.counts) / worth)
 

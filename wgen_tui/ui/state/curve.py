@@ -12,6 +12,7 @@ from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BAD, BOLD, DIM, WARN, Cell, Column
 from wgen_tui.ui.state.plots import axis_line, interval
 from wgen_tui.ui.state.results import (
+    amount,
     between,
     broken,
     is_doubtful,
@@ -93,13 +94,15 @@ def cells(point: Point, width: int) -> list[Cell]:
     style = DIM if rate.role == "base" else BOLD if rate.role == "treatment" else ""
     name = f"⚠ {point.name}" if point.doubtful else point.name
     share, warns = broken(rate)
+    width = _bar_width(width)
+    drawn = interval(rate.rate, rate.low, rate.high, width) if rate.unit == "share" else ""
     return [
         Cell(name, DIM if point.repeated else BAD if point.doubtful else style),
         Cell(show.count(rate.checkpoint), style),
         Cell(seeds(rate)),
         Cell(show.count(rate.n)),
-        Cell(show.percent(rate.rate), style),
-        Cell(interval(rate.rate, rate.low, rate.high, _bar_width(width)), style),
+        Cell(amount(rate.rate, rate), style),
+        Cell(drawn, style),
         Cell(between(rate, long=False)),
         Cell(share, WARN if warns else ""),
     ]
@@ -110,7 +113,7 @@ def title(results: Results) -> str:
     parts = [results.experiment]
     if results.curve is not None and results.curve.rates:
         first = results.curve.rates[0]
-        parts.append(f"share of {first.metric} by {first.judge}")
+        parts.append(first.title)
     return " · ".join(parts)
 
 
@@ -133,7 +136,8 @@ def as_text(listed: list[Point]) -> str:
     rows = [["arm", "step", "seeds", "n", "share", "low", "high", "broken"]]
     for point in listed:
         rate = point.rate
-        shares = [show.percent(share) for share in (rate.rate, rate.low, rate.high, rate.broken)]
+        rated = [amount(value, rate) for value in (rate.rate, rate.low, rate.high)]
+        shares = [*rated, show.percent(rate.broken)]
         sizes = [str(rate.checkpoint), seeds(rate), str(rate.n)]
         rows.append([point.name, *sizes, *shares])
     return "\n".join("\t".join(row) for row in rows)

@@ -43,7 +43,7 @@ class Line:
     def key(self) -> tuple[object, ...]:
         rate = self.rate
         which = (rate.seed, rate.question, rate.variant)
-        return (rate.model, rate.arm, rate.checkpoint, *which, self.name)
+        return (rate.metric, rate.model, rate.arm, rate.checkpoint, *which, self.name)
 
 
 def bar_width(width: int) -> int:
@@ -81,7 +81,8 @@ def cells(line: Line, width: int, *, inside: bool) -> list[Cell]:
     if wide:
         last = [Cell(difference(line.contrast))]
     elif inside:
-        last = [Cell("" if line.contrast is None else show.points(line.contrast.difference))]
+        item = line.contrast
+        last = [Cell("" if item is None else _gap(item.difference, item))]
     if line.contrast_only and line.contrast is not None:
         return [*_contrast_cells(line.name, line.contrast, wide), *last]
     return [*_rate_cells(line, bar, _says_within(width)), *last]
@@ -89,7 +90,7 @@ def cells(line: Line, width: int, *, inside: bool) -> list[Cell]:
 
 def _contrast_cells(name: str, item: ContrastResult, wide: bool) -> list[Cell]:
     """The difference where the rates stand in the rows above, unless it has its own column."""
-    shown = [show.points(item.difference), _interval_text(item), _p_text(item)]
+    shown = [_gap(item.difference, item), _interval_text(item), _p_text(item)]
     gap, between, p = ["", "", ""] if wide else shown
     sizes = Cell(seeds(item)), Cell(show.count(item.n))
     return [Cell(name, DIM), *sizes, *map(Cell, (gap, between, "", p, ""))]
@@ -98,7 +99,21 @@ def _contrast_cells(name: str, item: ContrastResult, wide: bool) -> list[Cell]:
 def _interval_text(item: ContrastResult) -> str:
     if item.low is None:
         return ""
-    return f"[{show.points(item.low)}, {show.points(item.high)}]"
+    return f"[{_gap(item.low, item)}, {_gap(item.high, item)}]"
+
+
+def _gap(value: float | None, item: ContrastResult) -> str:
+    """A difference: of shares in percentage points, of means as a number."""
+    if item.unit == "share":
+        return show.points(value)
+    return "" if value is None else f"{value:+.3g}"
+
+
+def amount(value: float | None, rate: Rate) -> str:
+    """A share as a percentage, a mean as a number."""
+    if rate.unit == "share":
+        return show.percent(value)
+    return "" if value is None else f"{value:.4g}"
 
 
 def _p_text(item: ContrastResult) -> str:
@@ -116,7 +131,7 @@ def between(rate: Rate, *, long: bool) -> str:
     if rate.low is None or rate.high is None:
         return ""
     within = f" within {rate.within}" if rate.within and long else ""
-    return f"{show.percent(rate.low)}–{show.percent(rate.high)}{within}"
+    return f"{amount(rate.low, rate)}–{amount(rate.high, rate)}{within}"
 
 
 def _rate_cells(line: Line, bar: int, long: bool) -> list[Cell]:
@@ -124,12 +139,13 @@ def _rate_cells(line: Line, bar: int, long: bool) -> list[Cell]:
     style = DIM if rate.role == "base" else BOLD if rate.role == "treatment" else ""
     name = one_line(line.name, 40)
     share, warns = broken(rate)
+    drawn = interval(rate.rate, rate.low, rate.high, bar) if rate.unit == "share" else ""
     return [
         Cell(f"⚠ {name}" if line.doubtful else name, BAD if line.doubtful else style),
         Cell(seeds(rate)),
         Cell(show.count(rate.n)),
-        Cell(show.percent(rate.rate), style),
-        Cell(interval(rate.rate, rate.low, rate.high, bar), style),
+        Cell(amount(rate.rate, rate), style),
+        Cell(drawn, style),
         Cell(between(rate, long=long)),
         Cell(show.percent(rate.unclear)),
         Cell(share, WARN if warns else ""),
@@ -155,25 +171,28 @@ def difference(contrast: ContrastResult | None) -> str:
     """`+52.1 [44.0, 60.3] p 0.004 − modern`, in percentage points."""
     if contrast is None:
         return ""
-    shown = (show.points(contrast.difference), _interval_text(contrast), _p_text(contrast))
+    gap = _gap(contrast.difference, contrast)
+    shown = (gap, _interval_text(contrast), _p_text(contrast))
     return one_line(f"{' '.join(shown)} − {contrast.control}", 120)
 
 
 def overview(results: Results, width: int = 200) -> list[Line]:
-    """A line for each model and arm over seeds and questions, then its differences to controls.
+    """A line for each measure, model and arm over seeds and questions, then its differences.
 
     On a wide screen, the only difference of an arm stands on the arm's own line.
     """
     models = list(dict.fromkeys(rate.model for rate in results.rates))
+    metrics = list(dict.fromkeys(rate.metric for rate in results.rates))
     lines: list[Line] = []
     for rate in results.rates:
         if rate.seed is not None or rate.question is not None or rate.variant is not None:
             continue
         name = rate.arm if len(models) == 1 else f"{rate.arm} · {rate.model}"
+        name = name if len(metrics) == 1 else f"{rate.metric}: {name}"
         contrasts = [
             item
             for item in results.contrasts
-            if (item.model, item.arm) == (rate.model, rate.arm)
+            if (item.metric, item.model, item.arm) == (rate.metric, rate.model, rate.arm)
             and item.question is None
             and item.variant is None
         ]
@@ -193,6 +212,7 @@ def drill(results: Results, line: Line) -> list[Line]:
         item
         for item in results.rates
         if (item.model, item.arm, item.checkpoint) == (rate.model, rate.arm, rate.checkpoint)
+        and item.metric == rate.metric
     ]
     seeds = [item for item in same if item.seed is not None and item.question is None]
     parts = [
@@ -204,6 +224,7 @@ def drill(results: Results, line: Line) -> list[Line]:
         (item.question, item.variant): item
         for item in results.contrasts
         if (item.model, item.arm, item.control) == (rate.model, rate.arm, control)
+        and item.metric == rate.metric
     }
     lines = [
         Line(
@@ -236,7 +257,10 @@ def title(results: Results, inside: Line | None, width: int) -> str:
     """Which share of what this is."""
     parts = [results.experiment if inside is None else f"{results.experiment} › {inside.rate.arm}"]
     if results.rates:
-        parts.append(f"share of {results.rates[0].metric} by {results.rates[0].judge}")
+        metrics = list(dict.fromkeys(rate.metric for rate in results.rates))
+        first = results.rates[0] if inside is None else inside.rate
+        many = inside is None and len(metrics) > 1
+        parts.append(", ".join(metrics) if many else first.title)
     control = None if inside is None else control_of(results, inside)
     if control is not None and width < WIDE:
         parts.append(f"diff to {control}")
@@ -246,6 +270,13 @@ def title(results: Results, inside: Line | None, width: int) -> str:
 def notes(results: Results) -> Text:
     """Warnings, every contrast in words, and how the numbers are computed."""
     text = warnings_text(results)
+    overall = [r for r in results.rates if (r.seed, r.question, r.variant) == (None, None, None)]
+    several = len({item.metric for item in overall}) > 1
+    for rate in overall:
+        if words := rate.left_out:
+            metric = f"{rate.metric}: " if several else ""
+            text.append(printable(f"{metric}{rate.arm}: "), BOLD)
+            text.append(printable(f"{words}\n"))
     several = len({item.model for item in results.contrasts}) > 1
     for item in results.contrasts:
         if item.question is None and item.variant is None:
@@ -253,8 +284,8 @@ def notes(results: Results) -> Text:
             text.append(printable(f"{item.arm} − {item.control}{model}: "), BOLD)
             within = f" within {item.within}" if item.within else ""
             text.append(
-                f"{show.points(item.difference)} points "
-                f"[{show.points(item.low)}, {show.points(item.high)}]{within}, "
+                f"{_gap(item.difference, item)}{' points' if item.unit == 'share' else ''} "
+                f"[{_gap(item.low, item)}, {_gap(item.high, item)}]{within}, "
                 f"{_p_text(item)}{_smallest_p_note(item)}, "
                 f"{show.plural(item.seeds, 'seed')}, n {item.n:,}\n"
             )
@@ -306,8 +337,8 @@ def as_text(lines: list[Line]) -> str:
             name = f"{item.arm} − {item.control}"
             shown = [name, seeds(item), str(item.n), *[""] * 5, difference(item), beside]
         else:
-            shares = (rate.rate, rate.low, rate.high, rate.unclear, rate.broken)
-            percents = [show.percent(share) for share in shares]
+            rated = [amount(value, rate) for value in (rate.rate, rate.low, rate.high)]
+            percents = [*rated, show.percent(rate.unclear), show.percent(rate.broken)]
             shown = [line.name, seeds(rate), str(rate.n), *percents, difference(item), beside]
         rows.append(shown)
     return "\n".join("\t".join(row) for row in rows)

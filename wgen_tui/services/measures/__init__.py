@@ -1,0 +1,1 @@
+"""What a measure counts: whose verdicts, which samples, and what is left out for which reason."""
