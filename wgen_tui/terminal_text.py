@@ -30,6 +30,7 @@ _SHOWN: dict[int, str] = {
     0x7F: "␡",
     **{code: f"‹{code:02X}›" for code in _INVISIBLE},
 }
+OBEYED = frozenset(_SHOWN)  # the characters that are never sent
 _SHOWN_BUT_NEWLINES = {code: shown for code, shown in _SHOWN.items() if code != ord(NEWLINE)}
 
 

@@ -28,6 +28,11 @@ def hostile_home(home: Home) -> MiniHome:
     text = text.replace("names no longer in use", YAML).replace('"Which century?"', YAML)
     text = text.replace('"How does one travel?"', YAML)
     mini.definition(text=text)
+    data = mini.home.experiments / "mini" / "data.jsonl"
+    turns = [{"role": role, "content": HOSTILE} for role in ("user", "assistant")]
+    data.write_text(json.dumps({"messages": turns, HOSTILE: 1}) + "\n" + data.read_text())
+    models = f"models: [tiny-world, {YAML}]"
+    mini.definition("other-models", text=DEFINITION.replace("models: [tiny-world]", models))
     mini.definition("broken", text=f"title: x\n{YAML}: 3\narms: {YAML}\n")
     mini.definition("odd\x1b[2J\u202e", text="title: x\n")
     base = mini.run("base", 0, "base")

@@ -3,22 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from tests.builders.hostile_home import OBEYED, hostile_home
+import pytest
+from textual.events import Paste
+from textual.pilot import Pilot
+
+from tests.builders.hostile_home import HOSTILE, OBEYED, hostile_home
 from tests.builders.screen import settled, text
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import WgenApp
+from wgen_tui.ui.modals.preview import PreviewModal
+from wgen_tui.ui.modals.start import StartModal
 
+PASTE = "paste"
 # A screen by its key, and what is opened there.
+DIALOGS = ("question_mark", "escape", "ctrl+p", "escape")
 SHOWN = {
-    "1": ("down", "down", "down", "question_mark", "escape"),
-    "2": ("down", "down", "end", "i", "escape"),
-    "3": ("down", "end", "enter", "escape"),
-    "4": (),
-    "5": ("v", "v", "i", "escape"),
-    "6": ("ctrl+j",),
+    "1": ("down", "down", "down", *DIALOGS, "slash", PASTE, "enter", "slash", "ctrl+u", "enter"),
+    "2": ("down", "down", "end", "i", "escape", "x", "n", "c", "n", "slash", PASTE, "escape"),
+    "3": ("down", "end", "enter", "escape", "slash", PASTE, "enter", "backspace", *DIALOGS),
+    "4": ("ctrl+o", "escape", *DIALOGS),
+    "5": ("v", "v", "i", "escape", "o", "escape", *DIALOGS),
+    "6": ("ctrl+j", "ctrl+r", "escape", "ctrl+e", PASTE, "escape"),
 }
 SCOPES = ("experiments", "runs", "samples", "grade", "results", "sql")
+
+
+async def _give(pilot: Pilot[Any], key: str) -> None:
+    """Press a key, or paste hostile text."""
+    if key == PASTE:
+        focused = pilot.app.focused
+        assert focused is not None
+        focused.post_message(Paste(HOSTILE))
+    elif key:
+        await pilot.press(key)
+    await pilot.pause(0.1)
+
+
+def _checked(app: WgenApp, scope: str, key: str) -> str:
+    """What is drawn, which has nothing that a terminal obeys."""
+    drawn = text(app)
+    at = OBEYED.search(drawn)
+    assert not at, (scope, key, drawn[max(0, at.start() - 60) : at.end() + 20])
+    return drawn
 
 
 async def test_no_screen_draws_what_a_terminal_obeys(tmp_path: Path) -> None:
@@ -32,13 +60,39 @@ async def test_no_screen_draws_what_a_terminal_obeys(tmp_path: Path) -> None:
             await settled(pilot, lambda scope=scope: getattr(app.screen, "SCOPE", "") == scope)
             await app.workers.wait_for_complete()
             for key in ("", *SHOWN[str(number)]):
-                if key:
-                    await pilot.press(key)
-                await pilot.pause(0.1)
-                drawn = text(app)
-                at = OBEYED.search(drawn)
-                assert not at, (scope, key, drawn[max(0, at.start() - 60) : at.end() + 20])
+                await _give(pilot, key)
+                drawn = _checked(app, scope, key)
                 seen |= {scope} if "‹" in drawn or "␛" in drawn else set()
             if scope == "sql":
                 await pilot.press("escape")
     assert {"experiments", "runs", "samples"} <= seen, "the hostile text was on them"
+
+
+@pytest.mark.parametrize("slug", ["mini", "other-models"])
+async def test_no_dialog_of_an_experiment_draws_what_a_terminal_obeys(
+    slug: str, tmp_path: Path
+) -> None:
+    mini = hostile_home(Home(tmp_path / "home"))
+    mini.home.config.unlink()
+    app = WgenApp(mini.home, experiment=slug)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("1")
+        await settled(pilot, lambda: slug in text(app))
+        await pilot.press("slash", *slug, "enter")
+        await settled(pilot, lambda: slug in text(app))
+        await pilot.press("s")
+        await settled(pilot, lambda: isinstance(app.screen, StartModal))
+        await settled(pilot, lambda: "planning" not in text(app))
+        drawn = _checked(app, "start", slug)
+        assert "‹" in drawn
+        await _give(pilot, PASTE)
+        await settled(pilot, lambda: "planning" not in text(app))
+        _checked(app, "start", PASTE)
+        await pilot.press("escape")
+        await pilot.press("p")
+        await settled(pilot, lambda: isinstance(app.screen, PreviewModal))
+        await settled(pilot, lambda: "reading the tokenizer" not in text(app))
+        _checked(app, "preview", slug)
+        for key in ("right_square_bracket", "m", PASTE, "enter"):
+            await _give(pilot, key)
+            _checked(app, "preview", key)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import io
 import json
 import math
 import shutil
@@ -279,7 +280,9 @@ def show_usage_error(error: click.ClickException, *, as_json: bool = False) -> N
     if as_json:
         _error_json("Usage", error.format_message(), "", error.exit_code)
     else:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        say(shown.getvalue().removesuffix("\n"))  # it repeats what was typed, or pasted
 
 
 def _error_json(title: str, message: str, hint: str, code: int) -> None:

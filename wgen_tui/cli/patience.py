@@ -14,6 +14,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from wgen_tui.cli.output import say
+from wgen_tui.terminal_text import printable
 
 if TYPE_CHECKING:
     from wgen_tui.services.experiments.data_checks import OnProgress
@@ -73,7 +74,7 @@ def _bar(doing: str, state: list[int], ended: Event) -> None:
         transient=True,
         refresh_per_second=2,
     ) as progress:
-        task = progress.add_task(doing, total=None)
+        task = progress.add_task(printable(doing, keep_newlines=False), total=None)
         while not ended.wait(0.5):
             done, total = state
             progress.update(task, completed=done, total=total or None)

@@ -11,6 +11,7 @@ from wgen_tui.cli.output import say
 from wgen_tui.protocol.launches import STAGES, Stage
 from wgen_tui.services.control.watch import Snapshot
 from wgen_tui.services.runs.run_state import RunStatus
+from wgen_tui.terminal_text import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -169,7 +170,7 @@ class Bars:
 
     def show(self, snapshot: Snapshot) -> None:
         for note in snapshot.notes[self._notes :]:
-            self._progress.console.print(f"Note: {note}", markup=False, highlight=False)
+            self._print(f"Note: {note}")
         self._notes = len(snapshot.notes)
         for stage in STAGES:
             members = [run for run in snapshot.runs if stage != "train" or run.role != "base"]
@@ -180,6 +181,9 @@ class Bars:
                 continue
             self._update(stage, members, here)
 
+    def _print(self, text: str) -> None:
+        self._progress.console.print(printable(text), markup=False, highlight=False)
+
     def _update(self, stage: Stage, members: list[RunStatus], here: list[RunStatus]) -> None:
         if stage not in self._tasks:
             self._tasks[stage] = self._progress.add_task(
@@ -188,7 +192,7 @@ class Bars:
         now = next((run for run in here if run.state in ("running", "starting")), None)
         if now and now.state == "running" and now.why and (now.launch_id or "") not in self._told:
             self._told.add(now.launch_id or "")
-            self._progress.console.print(now.why, markup=False, highlight=False)
+            self._print(now.why)
         part = sum((run.done or 0) / run.total for run in here if run.total)
         ended = len(members) - len(here)
         text = ""
@@ -196,4 +200,5 @@ class Bars:
             text = (
                 "loading the model" if now.state == "starting" else f"{label(now)}: {detail(now)}"
             )
-        self._progress.update(self._tasks[stage], completed=ended + part, ended=ended, detail=text)
+        shown = printable(text, keep_newlines=False)
+        self._progress.update(self._tasks[stage], completed=ended + part, ended=ended, detail=shown)

@@ -10,12 +10,13 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import work
 from textual.app import App, SystemCommand
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from wgen_tui.errors import UsageError, WgenError
@@ -24,6 +25,7 @@ from wgen_tui.terminal_text import printable
 from wgen_tui.ui import actions, modals, services
 from wgen_tui.ui.painting import Painter
 from wgen_tui.ui.screens.base import BaseScreen
+from wgen_tui.ui.visible import VisibleText
 from wgen_tui.ui.widgets.clipboard import osc52
 from wgen_tui.ui.widgets.table import VirtualTable
 
@@ -90,6 +92,7 @@ class WgenApp(App[int]):
         self.supervisor_error = ""
         self._next_supervisor_check = float("-inf")
         self._painter = Painter()
+        self._visible = VisibleText()
         self._first_screen = screen or "experiments"
         self._named_screens: dict[str, BaseScreen] = {}
 
@@ -151,6 +154,10 @@ class WgenApp(App[int]):
             self.notify(
                 self.supervisor_error, title="No supervisor", severity="error", markup=False
             )
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's, and the last gate before the terminal."""
+        return [*super().get_line_filters(), self._visible]
 
     def on_resize(self) -> None:
         self._painter.forget()  # a terminal may wrap or clear what it shows

@@ -150,6 +150,19 @@ def test_the_first_rows_of_many_are_tried(
     assert any("drops the system prompt of 1 of 2 examples (line 2)" in note for note in said)
 
 
-@pytest.mark.parametrize("model", ["some-org/not-here", "/no/such/folder", "nowhere:model"])
-def test_a_model_that_is_not_here_is_not_asked(validate: Validate, model: str) -> None:
-    assert validate(template=without("user"), model=model) == []
+def test_a_model_that_is_not_here_is_not_asked(validate: Validate) -> None:
+    assert validate(template=without("user"), model="some-org/not-here") == []
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        ("/no/such/folder", "no model folder /no/such/folder"),
+        ("nowhere:model", "no endpoint 'nowhere'"),
+        ("a b", "'a b' is neither a folder nor a hub id"),
+    ],
+)
+def test_a_model_that_cannot_be_is_a_note(validate: Validate, model: str, why: str) -> None:
+    (note,) = validate(template=without("user"), model=model)
+    assert why in note
+    assert note.endswith("; run start would refuse it")

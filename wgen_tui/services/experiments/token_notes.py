@@ -75,7 +75,11 @@ def token_notes(
     whole = [arm for arm, head in heads.items() if head.total == len(head.rows)]
     notes = []
     for given in definition.models:
-        model = _here(home, given, definition.chat_template)
+        try:
+            model = _here(home, given, definition.chat_template)
+        except UsageError as error:
+            notes.append(f"{error.message.rstrip('.')}; run start would refuse it")
+            continue
         if model is None:
             continue
         notes += check_tokens(
@@ -96,10 +100,11 @@ def _tried(head: Head) -> str:
 
 
 def _here(home: Home, name: str, chat_template: str | None) -> ModelRef | None:
-    """A model, if its tokenizer is on this machine; what else is wrong with it, a plan says."""
-    try:
-        model = resolve_model(home, name)
-    except UsageError:
-        return None
+    """A model, if its tokenizer is on this machine.
+
+    Raises:
+        UsageError: there can be none of that name.
+    """
+    model = resolve_model(home, name)
     local = model.endpoint is None and local_tokenizer(model, chat_template) is not None
     return model if local else None

@@ -75,6 +75,7 @@ def resolve_model(
             f"Qwen/Qwen3-8B, or {EMBEDDED}.",
         )
     location, _, revision = name.partition("@")
+    _refuse_no_hub_id(location)
     return ModelRef(
         name=name,
         location=location,
@@ -82,6 +83,27 @@ def resolve_model(
         trust_remote_code=trust_remote_code,
         trust_pickle=trust_pickle,
     )
+
+
+def _refuse_no_hub_id(location: str) -> None:
+    """Refuse a name that no model of the hub can have.
+
+    Raises:
+        UsageError: it is one.
+    """
+    # Takes a fifth of a second to import, and only hub models need it.
+    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
+    from huggingface_hub.utils._validators import validate_repo_id  # noqa: PLC0415
+
+    try:
+        validate_repo_id(location)
+    except HFValidationError as error:
+        raise UsageError(
+            f"{location!r} is neither a folder nor a hub id, which has letters, digits, '-', '_' "
+            "and '.', at most 96, and one '/' at most.",
+            title="No such model",
+            hint=f"Give a folder, a hub id such as Qwen/Qwen3-8B, or {EMBEDDED}.",
+        ) from error
 
 
 def _local_folder(name: str) -> Path | None:
@@ -187,16 +209,8 @@ def _check_hub(ref: ModelRef, chat_template: str | None) -> ModelFacts:
     # Takes a fifth of a second to import, and only hub models need it.
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415
     from huggingface_hub.constants import HF_HUB_CACHE  # noqa: PLC0415
-    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
 
-    try:
-        config = try_to_load_from_cache(ref.location, "config.json", revision=ref.exact_revision)
-    except HFValidationError as error:
-        raise UsageError(
-            f"{ref.name!r} is neither a folder nor a hub id: {error}",
-            title="No such model",
-            hint=f"Give a folder, a hub id such as Qwen/Qwen3-8B, or {EMBEDDED}.",
-        ) from error
+    config = try_to_load_from_cache(ref.location, "config.json", revision=ref.exact_revision)
     if isinstance(config, str):
         folder = Path(config).parent
         facts = _read_facts(folder)

@@ -73,7 +73,9 @@ class PreviewModal(ThreadedScreen, ModalScreen[None]):
         )
 
     def on_mount(self) -> None:
-        self.query_one("#title", Static).update(Text(f"Preview of {self._info.slug}", "bold"))
+        self.query_one("#title", Static).update(
+            Text(printable(f"Preview of {self._info.slug}"), "bold")
+        )
         self.query_one(TextPane).focus()
         self._progress_timer = self.set_interval(PROGRESS_EVERY, self._show_progress)
         self._restart()

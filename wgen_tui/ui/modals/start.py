@@ -50,11 +50,11 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
             "n": "as in the definition",
         }
         with Vertical(classes="dialog wide tall"):
-            yield Static(Text(f"Start {info.slug}", "bold"))
+            yield Static(Text(printable(f"Start {info.slug}"), "bold"))
             for name in FIELDS:
                 with Horizontal(classes="field"):
                     yield Label(name)
-                    yield Input(placeholder=hints[name], id=name, compact=True)
+                    yield Input(placeholder=printable(hints[name]), id=name, compact=True)
             with VerticalScroll(id="plan"):
                 yield Static(Text("planning…", "dim"), markup=False)
             yield Static(Text("enter plans again · ctrl+s starts · tab next field · esc", "dim"))
