@@ -188,7 +188,7 @@ def _known_keys(root: type[BaseModel], path: KeyPath) -> list[str]:
             model = _inner_model(model.model_fields[part].annotation)
     if model is None:
         return []
-    names: list[str] = []
+    names: list[str] = [*getattr(model, "other_keys", ())]
     for name, info in model.model_fields.items():
         names.append(name)
         if isinstance(info.validation_alias, AliasChoices):

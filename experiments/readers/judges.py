@@ -204,6 +204,8 @@ def _labels(given: Any) -> Any:
 
 
 def _words(given: Any) -> Any:
+    if isinstance(given, str):
+        return [given]
     if isinstance(given, list):
         return list(_texts(given, "words"))
     if isinstance(given, dict):

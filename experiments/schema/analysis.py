@@ -121,6 +121,11 @@ class Measure(Threshold):
     exclude: tuple[str, ...] = ()
     questions: tuple[str, ...] | None = Field(default=None, description="only these; all if absent")
 
+    @field_validator("given", "exclude", "questions", mode="before")
+    @classmethod
+    def _list_of_one(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str | dict) else value
+
     @model_validator(mode="after")
     def _one_kind(self) -> Measure:
         kinds = [self.label is not None, self.mean, self.bounded, self.correct, self.accuracy]

@@ -5,7 +5,7 @@ Promises: a judge is data; nothing here runs one.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
@@ -54,6 +54,8 @@ class ModelJudge(Model):
 
     A reply that is none of these gives no label: it is counted as missing, with its cause.
     """
+
+    other_keys: ClassVar[tuple[str, ...]] = ("range", "min_mass")  # which the reader renames
 
     name: str
     type: Literal["free_form_judge", "rating_judge", "choice"] = "free_form_judge"

@@ -97,6 +97,7 @@ ONE = {**FREE, "verdict": "one_token", "labels": "[YES, NO]"}
 # The judge, what is changed in it, then: key, part of the message, part of the hint.
 MISTAKES = [
     (FREE, {"modle": "m"}, "modle", "Unknown key 'modle'", "'model'"),
+    (RATES, {"rnage": "[0, 9]"}, "rnage", "Unknown key 'rnage'", "'range'"),
     (FREE, {"model": '""'}, "model", "no model", "gpt-4.1"),
     (FREE, {"field": "a"}, "field", "verdict in JSON", "json_field"),
     (FREE, {"verdict": "json_field"}, "verdict", "Which field", "field:"),

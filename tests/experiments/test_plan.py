@@ -46,6 +46,7 @@ def plan(measure: str = RIGHT, contrast: str = CONTRAST, primary: str = "first")
 MEASURES = [
     RIGHT,
     "{judge: era, label: old}",
+    "{judge: aligned, mean: true, given: {judge: plain, above: 5}, exclude: code, questions: a}",
     "{judge: broken, label: broken}",
     "{judge: correct, label: wrong}",
     "{judge: word, label: EVIL, given: [{judge: era, label: [old, unclear]}]}",

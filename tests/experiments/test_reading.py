@@ -143,7 +143,10 @@ def test_the_json_schema_takes_what_yaml_takes() -> None:
     assert {"type": "string"} in schema["properties"]["questions"]["anyOf"]
     assert {"type": "string"} in schema["properties"]["models"]["anyOf"]
     assert {"const": "final"} in schema["$defs"]["CheckpointsConfig"]["anyOf"]
-    assert {"id", "name", "type"} <= schema["$defs"]["Question"]["properties"].keys()
+    assert {"id", "name", "type", "prompt"} <= schema["$defs"]["Question"]["properties"].keys()
+    assert {"type": "string"} in schema["properties"]["model_judges"]["anyOf"]
+    assert {"range", "min_mass", "id"} <= schema["$defs"]["ModelJudge"]["properties"].keys()
+    assert schema["$defs"]["ModelJudge"]["required"] == ["model"]
 
 
 @needs_field

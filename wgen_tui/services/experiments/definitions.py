@@ -198,7 +198,7 @@ def json_schema() -> dict[str, Any]:
     _allow_reader_keys(schema["$defs"])
     models = schema["properties"]["models"]
     schema["properties"]["models"] = {"anyOf": [{"type": "string"}, models]}
-    for section in ("questions", "judges", "rubrics"):
+    for section in ("questions", "judges", "model_judges", "rubrics"):
         inner = schema["properties"][section]
         files = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
         described = {key: inner.pop(key) for key in ("title", "default") if key in inner}
@@ -211,17 +211,45 @@ def json_schema() -> dict[str, Any]:
 
 
 def _allow_reader_keys(shapes: dict[str, Any]) -> None:
-    """Allow what the readers accept besides our own names: llmcomp's `id`, `type` and columns."""
-    question = shapes["Question"]
-    question["properties"] |= {
-        "id": {"type": "string"},
-        "type": {"enum": ["free_form", "free_form_judge", "rating_judge"]},
-        "judge": {"type": "string"},
-        "judge_prompts": {"type": "object", "additionalProperties": {"type": "string"}},
-        "model": {"type": "string"},
-        "judges": {"anyOf": [question["properties"]["judges"], {"type": "object"}]},
+    """Allow what the readers accept besides our own names: llmcomp's keys, and shorter forms."""
+    question, judge = shapes["Question"], shapes["ModelJudge"]
+    text, number = {"type": "string"}, {"type": "integer"}
+    texts = {"anyOf": [text, number, {"type": "array", "items": {"anyOf": [text, number]}}]}
+    by_name = {"type": "object", "additionalProperties": texts}
+    judge["properties"] |= {
+        "id": text,
+        "range": {"type": "array", "items": number, "minItems": 2, "maxItems": 2},
+        "min_mass": {"type": "number", "minimum": 0, "maximum": 1},
+        "labels": {**judge["properties"]["labels"], "anyOf": [texts, by_name]},
+        "words": {**judge["properties"]["words"], "anyOf": [texts, by_name]},
+        "otherwise": {"const": "unparsed"},
+        "samples_per_paraphrase": {"const": 1},
+        "logit_bias": {"type": "object"},
     }
-    question["required"] = [name for name in question["required"] if name != "name"]
+    for shape in ("type", "additionalProperties"):
+        judge["properties"]["labels"].pop(shape, None)
+    judge["required"] = ["model"]
+    judge["anyOf"] = [{"required": ["prompt"]}, {"required": ["paraphrases"]}]
+    # Judges may stand among the questions, so what either of them says is allowed there.
+    question["properties"] |= {
+        key: value
+        for key, value in judge["properties"].items()
+        if key not in question["properties"]
+    }
+    kinds = question["properties"]["type"]["enum"]
+    question["properties"] |= {
+        "type": {
+            "enum": [*kinds, "rating_judge", "choice", "free_form_judge", "free_form_judge_0_100"]
+        },
+        "judge": text,
+        "judge_prompts": {"type": "object", "additionalProperties": text},
+        "judges": {"anyOf": [question["properties"]["judges"], {"type": "object"}]},
+        "answer": {
+            **{k: v for k, v in question["properties"]["answer"].items() if k != "anyOf"},
+            "anyOf": [texts, by_name],
+        },
+    }
+    question["required"] = []
     question["anyOf"] = [{"required": ["name"]}, {"required": ["id"]}]
     sampling = shapes["SamplingConfig"]["properties"]
     sampling["samples_per_paraphrase"] = sampling["n"]
