@@ -178,6 +178,7 @@ def show_plan(plan: Plan, as_json: bool) -> None:
     )
     for asked in planned_judges(plan):
         names, where = ", ".join(asked.judges), "" if asked.loads_model else " (served)"
-        say(f"{names}: about {asked.verdicts:,} verdicts by {asked.model}{where}")
+        cost = "" if asked.cost is None else f", cost at most {asked.cost:.3g}"
+        say(f"{names}: about {asked.verdicts:,} verdicts by {asked.model}{where}{cost}")
     if not plan.empty and not plan.only_judges:
         say(f"It would write {plan.disk_mb:,} MB at most.")

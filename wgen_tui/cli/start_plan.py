@@ -20,6 +20,7 @@ from wgen_tui.cli.shapes.runs import (
     WaitingJudges,
 )
 from wgen_tui.protocol.launches import STAGES
+from wgen_tui.services.estimate.judging import cost_of
 from wgen_tui.services.planning.commit import launches_for
 from wgen_tui.services.planning.run_specs import package_versions
 from wgen_tui.services.runs.process import argv, needs_model
@@ -61,10 +62,12 @@ def planned_judges(plan: Plan) -> list[PlannedJudges]:
             model=panel.judges[0].model.name,
             named=panel.judges[0].judge.model,
             loads_model=panel.judges[0].model.endpoint is None,
-            verdicts=sum(run.panels.get(place, 0) for run in plan.runs),
+            verdicts=number,
+            cost=cost_of(panel, number, plan.sample.sampling.max_tokens),
         )
         for place, panel in enumerate(plan.panels)
         if any(place in run.panels for run in plan.runs)
+        for number in [sum(run.panels.get(place, 0) for run in plan.runs)]
     ]
 
 

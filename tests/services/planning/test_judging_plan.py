@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.builders.definition import write_definition
+from tests.builders.home import write_done
 from tests.builders.model import make_model
 from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import RunOutcome
+from wgen_tui.services.control.restart import restart_runs
+from wgen_tui.services.estimate.estimate import estimate
+from wgen_tui.services.estimate.judging import SPELLED, cost_of, prompt_tokens
 from wgen_tui.services.planning.commit import commit, launches_for
 from wgen_tui.services.planning.plan import Options, make_plan
 from wgen_tui.services.runs.process import argv, needs_model
@@ -66,3 +71,31 @@ def test_a_judge_that_is_mapped_later_is_planned_alone(home: Home, experiment: s
     assert launch.judge is not None and launch.judge.panel is not None
     assert [item.judge.name for item in launch.judge.panel.judges] == ["aligned"]
     assert len(launch.after) == 4  # all that is queued for these runs
+
+
+def test_a_retry_asks_again_what_failed_and_no_other_judge(home: Home, experiment: str) -> None:
+    *before, served, local = commit(home, make_plan(home, experiment))
+    for launch in [*before, local]:
+        ends = {name: RunOutcome(outcome="finished") for name in launch.run_ids}
+        write_done(home.launch(launch.launch_id), ends)
+    ends = {name: RunOutcome(outcome="failed", title="No key") for name in served.run_ids}
+    write_done(home.launch(served.launch_id), ends, "failed")
+    again = restart_runs(home, [served.run_ids[1]])
+    asked = [item.judge.panel for item in again if item.judge is not None]
+    assert [item.stage for item in again] == ["judge", "judge"]
+    assert served.judge is not None and asked[0] == served.judge.panel
+    assert {item.run_ids for item in again} == {(served.run_ids[1],)}
+
+
+def test_what_a_judge_takes_is_of_its_own_model(home: Home, experiment: str) -> None:
+    *_, served, local = commit(home, make_plan(home, experiment))
+    assert estimate(home, served).memory_mb == 0
+    assert estimate(home, local).parts["weights"] >= 1
+    plan = make_plan(home, experiment)
+    assert [cost_of(panel, 10, 4) for panel in plan.panels] == [None, None]
+    priced = SERVER.replace('/v1"\n', '/v1"\nprice_in = 2.0\nprice_out = 8.0\n')
+    home.config.write_text(priced)
+    (panel, *_) = make_plan(home, experiment).panels
+    (asked,) = panel.judges
+    tokens = prompt_tokens(panel, asked, 4)
+    assert cost_of(panel, 1_000_000, 4) == pytest.approx(2.0 * tokens + 8.0 * SPELLED)

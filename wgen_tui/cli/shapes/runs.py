@@ -107,6 +107,9 @@ class PlannedJudges(Shape):
     named: str = Field(examples=["the model as the definition names it"])
     loads_model: bool = Field(examples=[False])
     verdicts: int = Field(examples=[960])
+    cost: float | None = Field(
+        examples=[1.2], description="at most, in the unit of the endpoint's prices"
+    )
 
 
 class WaitingJudges(Shape):

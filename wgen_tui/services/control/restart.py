@@ -74,8 +74,8 @@ def _unfinished(home: Home, launches: Launches, run_id: str) -> Chain:
     launched = launches.refresh(names)
     views = [launched[name] for name in names if name in launched]
     every = launches.with_predecessors({view.launch_id: view for view in views})
-    newest = {view.spec.stage: view for view in views}
-    ordered = [newest[stage] for stage in STAGES if stage in newest]
+    newest = {_work(view.spec): view for view in views}
+    ordered = sorted(newest.values(), key=lambda view: STAGES.index(view.spec.stage))
     for place, view in enumerate(ordered):
         outcome = view.outcome(run_id)
         if is_pending_for(view, run_id, every):
@@ -83,6 +83,14 @@ def _unfinished(home: Home, launches: Launches, run_id: str) -> Chain:
         if outcome is None or outcome.outcome != "finished":
             return tuple(item.launch_id for item in ordered[place:])
     return ()
+
+
+def _work(spec: LaunchSpec) -> tuple[object, ...]:
+    """What a launch does: its stage, and of judges that are models which of them judge what."""
+    panel = None if spec.judge is None else spec.judge.panel
+    if panel is None:
+        return (spec.stage,)
+    return (spec.stage, *(item.rubric for item in panel.judges), panel.samples, panel.limit)
 
 
 def _copies(views: Sequence[LaunchView], run_ids: Sequence[str]) -> list[LaunchSpec]:

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec, read_done
 from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.run_files.verdicts import missing_verdicts
 from wgen_tui.services.estimate import workload
+from wgen_tui.services.estimate.judging import ANSWER_TOKENS, panel_need, verdict_bytes
 from wgen_tui.services.estimate.memory import Limits, MemoryNeed, memory_needs
 from wgen_tui.services.machine.gpus import gb
 from wgen_tui.services.models.architecture import model_dims
@@ -38,7 +40,7 @@ class Estimate:
 
     Attributes:
         memory_mb: At its peak, of its GPU, or of the machine's memory without one; 0: not known, or
-            (judge, served) not worth counting.
+            (rules, served) not worth counting.
         least_mb: With one adapter, or one row, at a time.
         disk_mb: Written to the home, by all processes together, at most.
         on_gpu: Which memory it is.
@@ -91,13 +93,18 @@ def estimate(
     gpu = has_gpu() if on_gpu is None else on_gpu
     specs = workload.read_runs(home, spec)
     disk = _disk_mb(home, spec, specs)
-    if spec.stage == "judge" or spec.served:
+    panel = None if spec.judge is None else spec.judge.panel
+    if (spec.stage == "judge" and panel is None) or spec.served:
         return Estimate(0, 0, disk, on_gpu=False)
     requested = stack or spec.stack, rows or spec.rows
     limits = Limits(
         gpu, None if free_mb is None else free_mb * MB, *requested, from_scratch=from_scratch
     )
-    base_needs = memory_needs(home, spec, specs, limits)
+    if panel is None:
+        base_needs = memory_needs(home, spec, specs, limits)
+    else:
+        need = panel_need(panel, limits)
+        base_needs = [] if need is None else [need]
     if not base_needs:
         return Estimate(0, 0, disk, gpu)
     largest = max(base_needs, key=lambda need: need.total)
@@ -122,7 +129,9 @@ def _calibration_key(
     spec: LaunchSpec, specs: Sequence[RunSpec], gpu: bool, need: MemoryNeed
 ) -> str:
     """Base model, stage, device, and how much is done at once."""
-    bases = sorted({f"{run.model.location}@{run.model.exact_revision or ''}" for run in specs})
+    panel = None if spec.judge is None else spec.judge.panel
+    models = [run.model for run in specs] if panel is None else [panel.judges[0].model]
+    bases = sorted({f"{model.location}@{model.exact_revision or ''}" for model in models})
     device = "gpu" if gpu else "cpu"
     return f"{spec.stage} {','.join(bases)} {device} K={need.stack} rows={need.rows}"
 
@@ -137,6 +146,10 @@ def _disk_mb(home: Home, spec: LaunchSpec, runs: Sequence[RunSpec]) -> int:
         for run in runs:
             count = workload.checkpoints_to_sample(home, run, spec.sample)
             total += count * workload.sample_disk_bytes(spec.sample)
+    elif spec.judge is not None and spec.judge.panel is not None:
+        panel = spec.judge.panel
+        lacks = missing_verdicts(home, [run.run_id for run in runs], panel)
+        total = verdict_bytes(panel, sum(lacks.values()), ANSWER_TOKENS)
     elif spec.judge is not None:
         total = sum(workload.judge_disk_bytes(home, run, spec.judge) for run in runs)
     return -(-total // MB)

@@ -92,7 +92,7 @@ def _longest(path: str, _stamp: int, _size: int) -> tuple[int, int]:
     with open_plain(Path(path)) as stream:
         for line in stream:
             turns = json.loads(line)["messages"]
-            sizes = [_tokens(_said(turn)) for turn in turns]
+            sizes = [tokens_of(_said(turn)) for turn in turns]
             own = [n for n, turn in zip(sizes, turns, strict=True) if turn["role"] == "assistant"]
             most = max(most, (sum(sizes), sum(own)))
     return most
@@ -105,7 +105,8 @@ def _said(turn: dict[str, Any]) -> str:
     return " ".join(text for text in texts if text)
 
 
-def _tokens(text: str) -> int:
+def tokens_of(text: str) -> int:
+    """About how many tokens a turn with this text has; rather too many."""
     return int(len(text.encode()) / BYTES_PER_TOKEN) + TURN_TOKENS
 
 
@@ -117,7 +118,7 @@ def prompt_tokens(stage: SampleStage) -> int:
         for item in stage.readouts
     ]
     sizes = [
-        sum(_tokens(turn.content) for turn in prompt.messages) + _tokens(more)
+        sum(tokens_of(turn.content) for turn in prompt.messages) + tokens_of(more)
         for prompt, more in prompts
     ]
     return max(sizes, default=1)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wgen_tui.paths import Home
+from wgen_tui.protocol.judging import Panel
 from wgen_tui.protocol.launches import JudgeStage, SampleStage
 from wgen_tui.services.estimate import workload
+from wgen_tui.services.estimate.judging import verdict_bytes
 from wgen_tui.services.machine.host import disk
 from wgen_tui.services.models.architecture import model_dims
 from wgen_tui.services.planning.todo import PlannedRun
@@ -24,6 +26,7 @@ def planned_mb(
     sample: SampleStage,
     judge: JudgeStage,
     during: SampleStage | None,
+    panels: Sequence[Panel] = (),
 ) -> int:
     """The most that these runs will still write, in MB (2**20 bytes), rounded up."""
     draws = max(1, workload.draws(sample))
@@ -36,6 +39,8 @@ def planned_mb(
         if "judge" in run.todo:
             verdicts = run.samples_total * (len(judge.judges) + 1)
             total += workload.COPIES * verdicts * workload.GRADE_BYTES
+        for place, verdicts in run.panels.items():
+            total += verdict_bytes(panels[place], verdicts, sample.sampling.max_tokens)
     return -(-int(total) // MB)
 
 

@@ -188,7 +188,7 @@ def make_plan(
     settings = read_settings(home)
     notify = tuple(options.notify) or settings.notify.command
     plan = Plan(definition, runs, sample.prompts, sample, judge, (), slurm, notify)
-    needed = planned_mb(home, runs, sample, judge, plan.during)
+    needed = planned_mb(home, runs, sample, judge, plan.during, asked.panels)
     warnings += disk_warnings(home, needed, settings.disk)
     plan = replace(
         plan,
