@@ -36,11 +36,11 @@ CHOSEN = ModelJudge(
 )  # fmt: skip
 
 
-def served(judge: ModelJudge, url: str, **values: Any) -> AskedJudge:
+def served(judge: ModelJudge, url: str, model_id: str = MODEL, **values: Any) -> AskedJudge:
     """A judge at an endpoint; `values` are the endpoint's."""
     endpoint = Endpoint(name="owls", base_url=url, **{"max_retries": 2, **values})
-    model = ModelRef(name=f"owls:{MODEL}", location=MODEL, endpoint=endpoint)
-    return asked(judge, model, weights=("served", url, MODEL), precision=None, template=None)
+    model = ModelRef(name=f"owls:{model_id}", location=model_id, endpoint=endpoint)
+    return asked(judge, model, weights=("served", url, model_id), precision=None, template=None)
 
 
 def judge_launch(

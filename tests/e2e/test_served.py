@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from experiments.tiny_world import weights_path
+from tests.builders.local_server import Server, free_port, sampling_model
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Shell
 
-PROGRAM = Path(sys.executable).with_name("transformers")
 N, PROMPTS = 12, 3
 DEFINITION = """
     title: Asked of a server
@@ -48,65 +40,14 @@ price_out = 0.6
 """
 
 
-class Server:
-    """`transformers serve` in a process of its own; counts the completions that it logs."""
-
-    def __init__(self, model: Path, port: int, cache: Path) -> None:
-        self._args = [str(PROGRAM), "serve", str(model), "--host", "127.0.0.1"]
-        self._args += ["--port", str(port), "--device", "cpu"]
-        self._env = {**os.environ, "HF_HOME": str(cache), "HF_HUB_OFFLINE": "1"}
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self, kill_after: int | None = None) -> None:
-        """Start, and return when it listens; SIGKILL itself after so many completions."""
-        process = subprocess.Popen(
-            self._args,
-            env=self._env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self._process = process
-        said = []
-        assert process.stdout is not None
-        for line in process.stdout:
-            said.append(line)
-            if "Uvicorn running" in line:
-                break
-        else:
-            pytest.fail("the server did not start:\n" + "".join(said[-20:]))
-        threading.Thread(target=self._listen, args=(process, kill_after), daemon=True).start()
-
-    def _listen(self, process: subprocess.Popen[str], kill_after: int | None) -> None:
-        count = 0
-        assert process.stdout is not None
-        for line in process.stdout:  # read to the end, lest the pipe fills
-            count += "POST /v1/chat/completions" in line
-            if count == kill_after:
-                process.send_signal(signal.SIGKILL)
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """The embedded model, told to sample: without that, the server takes the likeliest token."""
-    folder = Path(shutil.copytree(weights_path(), tmp_path / "tiny-world"))
-    path = folder / "generation_config.json"
-    config = {**json.loads(path.read_text()), "do_sample": True, "top_k": 0}
-    path.write_text(json.dumps(config))
-    return folder
+    return sampling_model(tmp_path / "tiny-world")
 
 
 @pytest.fixture
