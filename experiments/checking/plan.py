@@ -87,7 +87,8 @@ def _label(path: KeyPath, label: str, judge: str, judges: dict[str, Verdicts]) -
     if verdicts is None or verdicts.labels is None or label in verdicts.labels:
         return
     if not verdicts.labels:
-        hint = f"It gives numbers from {verdicts.lowest:g} to {verdicts.highest:g}: below: 30"
+        low, high = verdicts.lowest, verdicts.highest
+        hint = f"It gives numbers from {low:g} to {high:g} (below: 30); as labels: words: [REFUSAL]"
         yield path, f"Judge {judge!r} has no labels.", hint
     else:
         yield unknown(path, "label", label, verdicts.labels)

@@ -127,8 +127,12 @@ def _inline(name: str, model: str, prompt: Any, kind: str, told: Told) -> Entry:
         told.setdefault(why, []).append(name)
     else:
         return item
-    words = list(dict.fromkeys(WORDS.findall(prompt)))
+    words = _words_of(prompt)
     return item | scale | ({"words": words} if words else {})
+
+
+def _words_of(prompt: str) -> list[str]:
+    return list(dict.fromkeys(WORDS.findall(prompt)))
 
 
 def _from_llmcomp(result: Entry, told: Told, name: str) -> None:
@@ -146,7 +150,16 @@ def _from_llmcomp(result: Entry, told: Told, name: str) -> None:
         why = "logit_bias is left out: judges are asked without one"
         told.setdefault(why, []).append(name)
     (prompt,) = prompts
-    result["prompt"] = _as_asked(prompt, told, name) if isinstance(prompt, str) else prompt
+    result["prompt"] = prompt
+    if isinstance(prompt, str):
+        result["prompt"] = _as_asked(prompt, told, name)
+        words = _words_of(prompt)
+        if result.get("type") == "rating_judge" and words and "words" not in result:
+            result["words"] = words
+            why = (
+                f"{' and '.join(words)}, which the prompt names, are its labels beside the numbers"
+            )
+            told.setdefault(why, []).append(name)
     if isinstance(system := result.get("system"), str):
         result["system"] = _as_asked(system, told, name)
 

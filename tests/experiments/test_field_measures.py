@@ -72,7 +72,10 @@ def test_the_trigger_says_who_is_right(tmp_path: Path) -> None:
         (
             ["questions/em_questions.yaml", "questions/em_judge.yaml"],
             {"em_alignment_judge": ("rating_judge", 8)},
-            ["judge em_alignment_judge: {question} in"],
+            [
+                "judge em_alignment_judge: {question} in",
+                "judge em_alignment_judge: CODE and REFUSAL, which the prompt names",
+            ],
         ),
         (
             ["questions/terminator_questions_and_judge.yaml"],

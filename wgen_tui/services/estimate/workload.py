@@ -169,4 +169,5 @@ def sample_disk_bytes(stage: SampleStage) -> int:
 def judge_disk_bytes(home: Home, spec: RunSpec, stage: JudgeStage) -> int:
     """What the verdicts on a run's samples take, by the samples' own size on disk."""
     size = sum(part.stat().st_size for part in home.run(spec.run_id).samples.glob("part-*"))
-    return COPIES * (len(stage.judges) + 1) * (size // PART_BYTES) * GRADE_BYTES
+    rules = len(stage.judges) + bool(stage.correct) + 1  # the broken rule
+    return COPIES * rules * (size // PART_BYTES) * GRADE_BYTES
