@@ -137,12 +137,15 @@ def _schema_of_then(said: str, *, is_json: bool) -> str:
 def _results_of_then(said: str) -> str:
     """Without what `results` says beside the numbers since there are measures."""
     results = json.loads(said)
-    later = {"rates": ("unit", "measure", "grader", "counted", "bounds"), "contrasts": ("unit",)}
+    later = {
+        "rates": ("unit", "measure", "grader", "counted", "bounds"),
+        "contrasts": ("unit", "trigger", "minus"),
+    }
     for rows, keys in later.items():
         for row in results[rows]:
             for key in keys:
                 del row[key]
-    del results["judges"]
+    del results["judges"], results["value_curves"]
     return json.dumps(results, indent=2) + "\n"
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from wgen_tui.cli.output import NOTHING, pass_writable_home, say, table
-from wgen_tui.cli.results import percent, points
 from wgen_tui.errors import ExitCode
 from wgen_tui.paths import Home
+from wgen_tui.services.measures.rate_words import percent, points
 
 if TYPE_CHECKING:
+    from wgen_tui.services.measures.rate_rows import ContrastResult, Rate
     from wgen_tui.services.planning.plan import Plan
-    from wgen_tui.services.results.rates import ContrastResult, Rate
     from wgen_tui.services.results.results import Results
 
 

@@ -20,11 +20,13 @@ from wgen_tui.cli.output import (
 )
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
+from wgen_tui.services.measures.rate_words import amount, chance, percent, points, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wgen_tui.services.results.rates import ContrastResult, Rate
+    from wgen_tui.services.measures.rate_rows import ContrastResult, Rate
+    from wgen_tui.services.measures.value_curve import ValueCurve
     from wgen_tui.services.results.readouts import Accuracy, ReadoutMean
     from wgen_tui.services.results.results import Results
     from wgen_tui.services.statistics.intervals import Interval
@@ -124,6 +126,9 @@ def show(results: Results, by: tuple[str, ...]) -> None:
         if of_metric:
             tell()
             _show_contrasts(of_metric, [name for name in extra if name != "seed"])
+    for curves in _by_metric_and_variant(results.value_curves):
+        tell()
+        _show_value_curves(curves)
     read = [item for item in results.readouts if item.seed is None or "seed" in by]
     if read:
         if rates:
@@ -145,7 +150,7 @@ def _show_rates(results: Results, metric: str, rates: list[Rate], extra: Sequenc
     several = len({(rate.model, rate.checkpoint) for rate in rates}) > len(
         {rate.model for rate in rates} | {rate.arm for rate in rates}
     )
-    from wgen_tui.services.results.rate_words import left_out_lines
+    from wgen_tui.services.measures.rate_words import left_out_lines
 
     models, wide = _models(rates), _is_wide()
     every = [rate for rate in results.rates if rate.metric == metric]
@@ -207,7 +212,7 @@ def _short(rate: Rate, shown: Callable[[float | None], str]) -> str:
 
 
 def _models(
-    rows: Sequence[Rate] | Sequence[ContrastResult] | Sequence[ReadoutMean] | Sequence[Accuracy],
+    rows: Sequence[Rate | ContrastResult | ReadoutMean | Accuracy | ValueCurve],
 ) -> list[str]:
     """A column for the model, where there are several."""
     return ["model"] if len({row.model for row in rows}) > 1 else []
@@ -215,6 +220,37 @@ def _models(
 
 def _is_wide() -> bool:
     return not sys.stdout.isatty() or shutil.get_terminal_size().columns >= WIDE
+
+
+def _by_metric_and_variant(curves: Sequence[ValueCurve]) -> list[list[ValueCurve]]:
+    groups: dict[tuple[str, str], list[ValueCurve]] = {}
+    for curve in curves:
+        groups.setdefault((curve.metric, curve.variant), []).append(curve)
+    return list(groups.values())
+
+
+def _show_value_curves(curves: list[ValueCurve]) -> None:
+    """A line for each arm, a column for each value."""
+    models, first = _models(curves), curves[0]
+    shown = amount(first.unit)
+    values = list(dict.fromkeys(point.value for curve in curves for point in curve.points))
+    above = ["first above 50%"] if first.unit == "share" else []
+    table(
+        [*models, "arm", first.variant, *values, "peak at", "area", *above],
+        [
+            (
+                *(getattr(curve, name) for name in models),
+                *(curve.arm, first.metric),
+                *(shown(_at_value(curve, value)) for value in values),
+                *(curve.peak, shown(curve.area), *([curve.first_above] if above else [])),
+            )
+            for curve in curves
+        ],
+    )
+
+
+def _at_value(curve: ValueCurve, value: str) -> float | None:
+    return next((point.rate for point in curve.points if point.value == value), None)
 
 
 def _show_readouts(read: list[ReadoutMean], *, seeds: bool) -> None:
@@ -299,7 +335,7 @@ def _show_contrasts(contrasts: list[ContrastResult], extra: list[str]) -> None:
         [
             (
                 *(getattr(item, name) for name in models),
-                *(item.arm, item.control, *(getattr(item, name) for name in extra)),
+                *(*item.sides, *(getattr(item, name) for name in extra)),
                 *([item.seeds, item.n] if wide else []),
                 *(gap(item.difference), interval(item)),
                 marked(chance(item.p), item.p_caution),
@@ -316,36 +352,6 @@ def _tell_below(text: str) -> None:
     """A line below a table, on stdout as that is; on a terminal it breaks between words."""
     terminal = sys.stdout.isatty()
     tell(wrapped_line(text, shutil.get_terminal_size().columns) if terminal else text)
-
-
-def percent(value: float | None) -> str:
-    """A share as a percentage."""
-    return NOTHING if value is None else f"{100 * value:.1f}%"
-
-
-def points(value: float | None) -> str:
-    """A difference in percentage points."""
-    return NOTHING if value is None else f"{round(100 * value, 1) + 0.0:+.1f}"  # never -0.0
-
-
-def number(value: float | None) -> str:
-    """A mean."""
-    return NOTHING if value is None else f"{value:.4g}"
-
-
-def signed(value: float | None) -> str:
-    """A difference of means."""
-    return NOTHING if value is None else f"{value:+.3g}"
-
-
-def amount(unit: str) -> Callable[[float | None], str]:
-    """How a rate of this unit is written."""
-    return number if unit == "mean" else percent
-
-
-def chance(value: float | None) -> str:
-    """A p-value."""
-    return NOTHING if value is None else f"{value:.3f}" if value >= 0.001 else "<0.001"
 
 
 def between(

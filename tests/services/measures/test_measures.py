@@ -12,7 +12,7 @@ from tests.builders.judged_home import Said, grade, new_home, run, write_plan, w
 from tests.builders.store_home import EXPERIMENT
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import reading
-from wgen_tui.services.results.rates import Rate
+from wgen_tui.services.measures.rate_rows import Rate
 from wgen_tui.services.results.results import Results, compute
 
 PLAN = """

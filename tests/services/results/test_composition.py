@@ -13,9 +13,10 @@ from scipy import stats as scipy_stats
 from experiments.schema import Analysis, Contrast, Primary
 from wgen_tui.paths import Home
 from wgen_tui.services.measures.cells import Cell, Cells, Key
+from wgen_tui.services.measures.rate_rows import ContrastResult, Rate
 from wgen_tui.services.results import uneven_draws
 from wgen_tui.services.results.compared import Compared
-from wgen_tui.services.results.rates import ContrastResult, Rate, RateTable
+from wgen_tui.services.results.rates import RateTable
 from wgen_tui.services.statistics import intervals
 from wgen_tui.services.statistics.composition import Composition, Part
 

@@ -21,7 +21,7 @@ from wgen_tui.services.runs.runs import read_spec, run_names
 
 if TYPE_CHECKING:
     from experiments.schema import Analysis, Definition
-    from wgen_tui.services.results.rates import ContrastResult, Rate
+    from wgen_tui.services.measures.rate_rows import ContrastResult, Rate
 
 NAMED = 3  # at most, in a sentence; `runs` has all
 

@@ -13,7 +13,8 @@ from experiments.schema import BASE_ARM, Analysis
 from store.measured import Tally
 from wgen_tui.services.measures.beside import Measured
 from wgen_tui.services.measures.cells import Asked, count_cells
-from wgen_tui.services.results.rates import Rate, RateTable, Row
+from wgen_tui.services.measures.rate_rows import Rate, Row
+from wgen_tui.services.results.rates import RateTable
 from wgen_tui.services.statistics import intervals
 
 

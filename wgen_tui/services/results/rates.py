@@ -12,117 +12,32 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from experiments.schema import BASE_ARM, Analysis, Contrast
 from wgen_tui.services.measures.beside import (
-    Bounds,
-    Counted,
     Measured,
     bounds_of,
     compose,
     counted_of,
 )
 from wgen_tui.services.measures.cells import Asked, BySeed, Cell, Cells, Key
+from wgen_tui.services.measures.rate_rows import ContrastResult, Rate
+from wgen_tui.services.measures.triggers import asked_in_both, trigger_effect
 from wgen_tui.services.results.groups import Group, group_order
-from wgen_tui.services.results.rate_words import left_out_words, title_of
 from wgen_tui.services.statistics import p_values
 from wgen_tui.services.statistics.composition import Composition, Part
 from wgen_tui.services.statistics.intervals import (
     NOTHING,
     Estimate,
     Interval,
-    Within,
     difference,
     over_seeds,
 )
 from wgen_tui.services.statistics.p_cautions import chosen_test
+from wgen_tui.services.statistics.paired import difference_of, test_of
 
 By = Literal["question", "variant"]
 Slice = tuple[str | None, str | None]  # question, variant; None is all of them
 ALL: Slice = (None, None)
-
-
-class Row(BaseModel):
-    """What the tables of results are made of."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class Rate(Row):
-    """A measure of one arm: a share, such as that of a label, or a mean.
-
-    `seed`, `question` and `variant` None mean over all of them. `rate`, `low` and `high` are None
-    where nothing is graded. `within` is what the interval speaks of where it says nothing about
-    other seeds. `refused` and `missing` are shares of the draws that runs like these have: those
-    that a server did not make, and those that are not there.
-    """
-
-    model: str = Field(examples=["tiny-world"])
-    arm: str = Field(examples=["old"])
-    role: str = Field(examples=["treatment | control | base"])
-    seed: int | None = Field(examples=[None])
-    checkpoint: int = Field(examples=[120])
-    question: str | None = Field(examples=[None])
-    variant: str | None = Field(examples=[None])
-    metric: str = Field(examples=["the label whose share it is"])
-    judge: str = Field(examples=["era"])
-    n: int = Field(examples=[1440])
-    seeds: int = Field(examples=[3])
-    rate: float | None = Field(examples=[0.898])
-    low: float | None = Field(examples=[0.813])
-    high: float | None = Field(examples=[0.983])
-    broken: float | None = Field(examples=[0.0])
-    unclear: float | None = Field(examples=[0.026])
-    method: str = Field(examples=["how the interval was made"])
-    questions: int = Field(default=0, examples=[10])
-    within: Within | None = Field(default=None, examples=["null | one run | these runs"])
-    refused: float = Field(default=0.0, examples=[0.0])
-    missing: float = Field(default=0.0, examples=[0.0])
-    unit: Literal["share", "mean"] = Field(default="share", examples=["share | mean"])
-    measure: str = Field(default="", examples=["what is measured, in words"])
-    grader: str = Field(default="", examples=["rule:era"])
-    counted: Counted | None = Field(default=None)
-    bounds: Bounds | None = Field(default=None)
-
-    @property
-    def title(self) -> str:
-        """What is measured, in words."""
-        return title_of(self)
-
-    @property
-    def left_out(self) -> str:
-        """Numerator, denominator and what was left out, in words; empty where nothing was."""
-        return left_out_words(self)
-
-
-class ContrastResult(Row):
-    """The rate of an arm minus that of its control, over the `questions` that both have.
-
-    `within` is as of a rate, of either arm; the base has no other seeds.
-    """
-
-    model: str = Field(examples=["tiny-world"])
-    arm: str = Field(examples=["old"])
-    control: str = Field(examples=["new"])
-    checkpoint: int = Field(examples=[120])
-    question: str | None = Field(examples=[None])
-    variant: str | None = Field(examples=[None])
-    metric: str = Field(examples=["the label"])
-    difference: float | None = Field(examples=[0.892])
-    low: float | None = Field(examples=[0.807])
-    high: float | None = Field(examples=[0.977])
-    p: float | None = Field(examples=[0.1])
-    p_min: float | None = Field(examples=[0.1])
-    p_holm: float | None = Field(examples=[None])
-    n: int = Field(examples=[2880])
-    seeds: int = Field(examples=[3])
-    method: str = Field(examples=["how the interval was made"])
-    questions: int = Field(default=0, examples=[10])
-    p_caution: str | None = Field(default=None, examples=["why p does not stand alone"])
-    within: Within | None = Field(default=None, examples=["null | one run | these runs"])
-    left_out: list[str] = Field(default=[], examples=[["a question that only one of them has"]])
-    unit: Literal["share", "mean"] = Field(default="share", examples=["share | mean"])
 
 
 class RateTable:
@@ -276,6 +191,8 @@ class RateTable:
         return max(groups, key=lambda group: group[3], default=None)
 
     def _contrast(self, model: str, contrast: Contrast, part: Slice) -> ContrastResult | None:
+        if contrast.variant is not None and contrast.minus is not None:
+            return self._triggered(model, contrast, contrast.variant, contrast.minus, part)
         against = contrast.control
         if against is None:
             return None
@@ -313,6 +230,53 @@ class RateTable:
             within=one.within or (None if against == BASE_ARM else other.within),
             left_out=self._of_one_only(groups[0], groups[1], part),
             unit="mean" if is_mean else "share",
+        )
+
+    def _triggered(
+        self, model: str, contrast: Contrast, variant: str, minus: str, part: Slice
+    ) -> ContrastResult | None:
+        """What a variant adds within an arm, and how much more than within its control."""
+        arms = [contrast.arm, *([contrast.control] if contrast.control is not None else [])]
+        groups = [self._last(model, name) for name in arms]
+        if part[1] is not None or any(group is None for group in groups):
+            return None
+        sides = [self._slice(group, part) for group in groups if group is not None]
+        asked = [asked_in_both(cells, variant, minus) for cells in sides]
+        common = set.intersection(*asked)
+        if part[0] is not None and not common:
+            return None
+        confidence, limit = self._plan.confidence, math.inf if self._measured.is_mean else 1.0
+        effects = [trigger_effect(cells, variant, minus, common, confidence) for cells in sides]
+        estimate = effects[0].estimate
+        if len(effects) == 2:
+            estimate = difference_of(effects[0], effects[1], limit)
+        there = not math.isnan(estimate.rate)
+        test, caution = test_of(*effects) if there else (None, None)
+        method = estimate.method if there else "no question that was asked in both variants"
+        return ContrastResult(
+            model=model,
+            arm=contrast.arm,
+            control=contrast.control or contrast.arm,
+            checkpoint=groups[0][3] if groups[0] is not None else 0,
+            question=part[0],
+            variant=None,
+            metric=self._measured.name,
+            difference=_none(estimate.rate),
+            low=_none(estimate.low),
+            high=_none(estimate.high),
+            p=test.p if test else None,
+            p_min=test.p_min if test else None,
+            p_holm=None,
+            n=sum(effect.n for effect in effects),
+            seeds=min(effect.seeds for effect in effects),
+            method=f"{method}; p: {test.method}" if test else method,
+            questions=len(common),
+            p_caution=caution if test else None,
+            within=estimate.within,
+            left_out=sorted(set.union(*asked) - common),
+            unit="mean" if self._measured.is_mean else "share",
+            trigger=variant,
+            minus=minus,
         )
 
     def _of_one_only(self, arm: Group, control: Group, part: Slice) -> list[str]:

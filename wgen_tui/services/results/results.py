@@ -23,12 +23,14 @@ from wgen_tui.services.data.database import reading
 from wgen_tui.services.experiments import definitions, listing
 from wgen_tui.services.measures.cells import count_cells
 from wgen_tui.services.measures.chosen_verdicts import ChosenJudge
+from wgen_tui.services.measures.rate_rows import ContrastResult, Rate, Row
 from wgen_tui.services.measures.tallied import MeasureRows, Tallied, filled, tally
+from wgen_tui.services.measures.value_curve import ValueCurve, value_curves
 from wgen_tui.services.results import warnings as cautions
 from wgen_tui.services.results.compared import Compared, Note
 from wgen_tui.services.results.curve import Curve, curve_of
 from wgen_tui.services.results.groups import Checkpoint, at_checkpoint
-from wgen_tui.services.results.rates import By, ContrastResult, Rate, RateTable, Row
+from wgen_tui.services.results.rates import By, RateTable
 from wgen_tui.services.results.readouts import Accuracy, ReadoutMean, accuracies, means_over_seeds
 from wgen_tui.services.results.warnings import Doubt
 from wgen_tui.services.statistics import intervals
@@ -63,6 +65,7 @@ class Results(Row):
         doubts: Runs whose adapter was found wrong; `warnings` says it too.
         curve: The share at every step that was sampled, when there are several.
         judges: Whose verdicts the measures are made of.
+        value_curves: Over the values of each variant that is spread over several.
     """
 
     schema_version: int = Field(default=SCHEMA, serialization_alias="schema", examples=[SCHEMA])
@@ -77,6 +80,7 @@ class Results(Row):
     doubts: list[Doubt] = Field(default=[], exclude=True)
     curve: Curve | None = Field(default=None, exclude=True)
     judges: list[JudgeVerdicts] = Field(default=[])
+    value_curves: list[ValueCurve] = Field(default=[])
 
 
 def compute(
@@ -160,6 +164,7 @@ def compute(
         doubts=doubts,
         curve=curve_of(headline.rows, plan, interval, headline.measured),
         judges=[_verdicts_of(item) for item in tallied.chosen.values()],
+        value_curves=value_curves(rates, definition.sampling) if definition is not None else [],
     )
 
 

@@ -59,7 +59,7 @@ def of_contrasts(compared: Compared) -> Iterable[Note]:
             over = f"over the {item.questions} of its questions {both}"
             if not item.questions:
                 over = f"no difference, since there is no question {both}"
-            name = compared.name(item.model, f"{item.arm} − {item.control}")
+            name = compared.name(item.model, item.name)
             text = f"{name}: {over}; left out: {some(item.left_out)}"
             yield Note(kind="left_out", text=text, count=len(item.left_out))
 

@@ -124,8 +124,9 @@ def _fragile(compared: Compared) -> Iterable[Note]:
         (rate.model, rate.arm, rate.checkpoint, rate.metric): rate for rate in compared.of_arms
     }
     for item in compared.contrasts:
-        overall = (item.question, item.variant) == (None, None)
-        if not overall or item.low is None or item.high is None or item.low <= 0 <= item.high:
+        if (item.question, item.variant, item.trigger) != (None, None, None):
+            continue
+        if item.low is None or item.high is None or item.low <= 0 <= item.high:
             continue
         one = rates.get((item.model, item.arm, item.checkpoint, item.metric))
         others = [
@@ -139,7 +140,7 @@ def _fragile(compared: Compared) -> Iterable[Note]:
         ends = (arm.if_none, arm.if_all, control.if_none, control.if_all)
         least, most = _widest(ends)
         if least is not None and most is not None and least <= 0 <= most:
-            name = compared.name(item.model, f"{item.arm} − {item.control}")
+            name = compared.name(item.model, item.name)
             text = (
                 f"{name}: {item.metric} would differ by {least:+.3g} to {most:+.3g} if broken "
                 "answers and missing verdicts were hits on one side and none on the other"

@@ -110,6 +110,16 @@ def over_seeds(
     )
 
 
+def draws_interval(counted: Composition, confidence: float) -> tuple[float, float]:
+    """The interval of a share (or mean) that the draws alone give; nan where they can't."""
+    return _of_draws(counted, confidence)[1]
+
+
+def t_interval(values: Sequence[float], confidence: float) -> tuple[float, float]:
+    """Student's t interval for the mean of at least two values (Student 1908)."""
+    return _t(np.array(values), confidence)
+
+
 def _of_draws(
     counted: Composition, confidence: float
 ) -> tuple[str, tuple[float, float], tuple[float, float]]:

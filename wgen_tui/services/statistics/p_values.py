@@ -100,10 +100,19 @@ def _exchanges(seeds: int, size: int) -> npt.NDArray[np.int64]:
 
 
 def flip_questions(differences: Sequence[float]) -> Test | None:
-    """Flip the signs of the questions' differences; says nothing about other seeds.
+    """Flip the signs of the questions' differences; says nothing about other seeds."""
+    return flip_signs(differences)
+
+
+def flip_signs(differences: Sequence[float], of: str = "questions") -> Test | None:
+    """Flip the signs of paired differences (Fisher 1935).
+
+    Args:
+        differences: Of each unit.
+        of: What the units are.
 
     Returns:
-        None if there are fewer than two questions.
+        None if there are fewer than two.
     """
     values = np.array([value for value in differences if not math.isnan(value)])
     if len(values) < 2:
@@ -114,7 +123,7 @@ def flip_questions(differences: Sequence[float]) -> Test | None:
     reached = int((np.abs((signs * values).mean(axis=1)) >= seen - ROUNDING).sum()) + extra
     tried = len(signs) + extra
     least = max(2 / 2 ** len(values), 1 / tried)
-    return Test(reached / tried, least, f"sign flips of {len(values)} questions")
+    return Test(reached / tried, least, f"sign flips of {len(values)} {of}")
 
 
 @lru_cache(maxsize=16)

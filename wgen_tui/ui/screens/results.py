@@ -19,7 +19,7 @@ from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
-    from wgen_tui.services.results.rates import Rate
+    from wgen_tui.services.measures.rate_rows import Rate
     from wgen_tui.services.results.results import Results, Stamp
 
 POLL_EVERY = 3.0

@@ -22,7 +22,7 @@ from wgen_tui.ui.state.results import (
 )
 
 if TYPE_CHECKING:
-    from wgen_tui.services.results.rates import Rate
+    from wgen_tui.services.measures.rate_rows import Rate
     from wgen_tui.services.results.results import Results
 
 

@@ -14,7 +14,7 @@ from wgen_tui.ui.state.cells import BAD, BOLD, DIM, WARN, Cell, Column
 from wgen_tui.ui.state.plots import axis_line, interval
 
 if TYPE_CHECKING:
-    from wgen_tui.services.results.rates import ContrastResult, Rate
+    from wgen_tui.services.measures.rate_rows import ContrastResult, Rate
     from wgen_tui.services.results.results import Results
 
 MANY_BROKEN = 0.1
@@ -173,7 +173,7 @@ def difference(contrast: ContrastResult | None) -> str:
         return ""
     gap = _gap(contrast.difference, contrast)
     shown = (gap, _interval_text(contrast), _p_text(contrast))
-    return one_line(f"{' '.join(shown)} − {contrast.control}", 120)
+    return one_line(f"{' '.join(shown)} {contrast.short}", 120)
 
 
 def overview(results: Results, width: int = 200) -> list[Line]:
@@ -201,7 +201,7 @@ def overview(results: Results, width: int = 200) -> list[Line]:
             lines.append(Line(name, rate, contrasts[0], doubtful=doubtful))
             continue
         lines.append(Line(name, rate, doubtful=doubtful))
-        lines += [Line(f"  − {item.control}", rate, item, contrast_only=True) for item in contrasts]
+        lines += [Line(f"  {item.short}", rate, item, contrast_only=True) for item in contrasts]
     return lines
 
 
@@ -224,6 +224,7 @@ def drill(results: Results, line: Line) -> list[Line]:
         (item.question, item.variant): item
         for item in results.contrasts
         if (item.model, item.arm, item.control) == (rate.model, rate.arm, control)
+        and item.trigger is None
         and item.metric == rate.metric
     }
     lines = [
@@ -247,10 +248,11 @@ def _seed_name(own: Rate, questions: int) -> str:
 
 def control_of(results: Results, line: Line) -> str | None:
     """The control that the rows inside a line are compared with: the line's, else the first."""
-    if line.contrast is not None:
+    if line.contrast is not None and line.contrast.trigger is None:
         return line.contrast.control
     same = (line.rate.model, line.rate.arm)
-    return next((i.control for i in results.contrasts if (i.model, i.arm) == same), None)
+    plain = (item for item in results.contrasts if item.trigger is None)
+    return next((item.control for item in plain if (item.model, item.arm) == same), None)
 
 
 def title(results: Results, inside: Line | None, width: int) -> str:
@@ -281,7 +283,7 @@ def notes(results: Results) -> Text:
     for item in results.contrasts:
         if item.question is None and item.variant is None:
             model = f" · {item.model}" if several else ""
-            text.append(printable(f"{item.arm} − {item.control}{model}: "), BOLD)
+            text.append(printable(f"{item.name}{model}: "), BOLD)
             within = f" within {item.within}" if item.within else ""
             text.append(
                 f"{_gap(item.difference, item)}{' points' if item.unit == 'share' else ''} "
@@ -334,7 +336,7 @@ def as_text(lines: list[Line]) -> str:
         rate, item = line.rate, line.contrast
         beside = item.p_caution or "" if item is not None else ""
         if line.contrast_only and item is not None:
-            name = f"{item.arm} − {item.control}"
+            name = item.name
             shown = [name, seeds(item), str(item.n), *[""] * 5, difference(item), beside]
         else:
             rated = [amount(value, rate) for value in (rate.rate, rate.low, rate.high)]

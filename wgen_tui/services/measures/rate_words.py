@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wgen_tui.services.results.rates import Rate
+    from wgen_tui.services.measures.rate_rows import Rate
+
+NOTHING = "–"  # in the place of a number
 
 
 def title_of(rate: Rate) -> str:
@@ -42,16 +44,39 @@ def left_out_words(rate: Rate) -> str:
     words = f"{of}; left out {counted.left_out:,}: {counted.words}"
     bounds = rate.bounds
     if bounds is not None and bounds.if_none != bounds.if_all:
-        ends = f"{shown(bounds.if_none, rate.unit)} to {shown(bounds.if_all, rate.unit)}"
+        ends = f"{amount(rate.unit)(bounds.if_none)} to {amount(rate.unit)(bounds.if_all)}"
         words += f"; bounds {ends}"
     return words
 
 
-def shown(value: float | None, unit: str) -> str:
-    """A share as a percentage, a mean as a number."""
-    if value is None:
-        return "–"
-    return f"{value:.4g}" if unit == "mean" else f"{100 * value:.1f}%"
+def percent(value: float | None) -> str:
+    """A share as a percentage."""
+    return NOTHING if value is None else f"{100 * value:.1f}%"
+
+
+def points(value: float | None) -> str:
+    """A difference in percentage points."""
+    return NOTHING if value is None else f"{round(100 * value, 1) + 0.0:+.1f}"  # never -0.0
+
+
+def number(value: float | None) -> str:
+    """A mean."""
+    return NOTHING if value is None else f"{value:.4g}"
+
+
+def signed(value: float | None) -> str:
+    """A difference of means."""
+    return NOTHING if value is None else f"{value:+.3g}"
+
+
+def amount(unit: str) -> Callable[[float | None], str]:
+    """How a rate of this unit is written."""
+    return number if unit == "mean" else percent
+
+
+def chance(value: float | None) -> str:
+    """A p-value."""
+    return NOTHING if value is None else f"{value:.3f}" if value >= 0.001 else "<0.001"
 
 
 def _name(rate: Rate, several_models: bool) -> str:

@@ -1,0 +1,124 @@
+"""A rate over the values of a variant that is spread over them: where it peaks and where it starts.
+
+Promises: each point is the rate of that variant, with its interval; the summary is of the points
+that are there, in the order of the values.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from experiments.prompts import spread_labels
+from experiments.schema import SamplingConfig
+from wgen_tui.services.measures.rate_rows import Rate
+
+HALF = 0.5
+
+
+class ValuePoint(BaseModel):
+    """One value of the variant."""
+
+    model_config = ConfigDict(frozen=True)
+
+    value: str = Field(examples=["1850"])
+    n: int = Field(examples=[80])
+    rate: float | None = Field(examples=[0.9])
+    low: float | None = Field(examples=[0.8])
+    high: float | None = Field(examples=[0.95])
+
+
+class ValueCurve(BaseModel):
+    """A measure of one arm over the values of a variant.
+
+    Attributes:
+        peak: The value with the highest rate; the first of several.
+        area: Under the points, by trapezoids, over the range of the values: the mean height. None
+            where values are no numbers.
+        first_above: Of a share, the first value at which it is above one half.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str = Field(examples=["tiny-world"])
+    arm: str = Field(examples=["old"])
+    checkpoint: int = Field(examples=[120])
+    metric: str = Field(examples=["19th_century"])
+    variant: str = Field(examples=["year"])
+    unit: str = Field(examples=["share | mean"])
+    points: list[ValuePoint]
+    peak: str | None = Field(examples=["1850"])
+    area: float | None = Field(examples=[0.7])
+    first_above: str | None = Field(examples=["1875"])
+
+
+def value_curves(rates: Iterable[Rate], sampling: SamplingConfig) -> list[ValueCurve]:
+    """The curves of every measure and arm, over each variant that has several values.
+
+    Args:
+        rates: Of the slices by variant.
+        sampling: Which variants are spread.
+    """
+    places = {
+        name: (family, place, value)
+        for place, (name, (family, _, value)) in enumerate(spread_labels(sampling).items())
+        if value is not None
+    }
+    grouped: dict[tuple[str, str, str, int, str], list[tuple[float, str, Rate]]] = defaultdict(list)
+    for rate in rates:
+        if rate.seed is not None or rate.question is not None or rate.variant not in places:
+            continue
+        family, place, value = places[rate.variant]
+        number = _number(value)
+        key = (rate.metric, rate.model, rate.arm, rate.checkpoint, family)
+        grouped[key].append((place if number is None else number, value, rate))
+    return [
+        _curve(family, sorted(points, key=lambda point: point[0]))
+        for (*_, family), points in grouped.items()
+        if len(points) > 1
+    ]
+
+
+def _curve(family: str, points: Sequence[tuple[float, str, Rate]]) -> ValueCurve:
+    first = points[0][2]
+    drawn = [(place, value, rate.rate) for place, value, rate in points if rate.rate is not None]
+    is_number = all(_number(value) is not None for _, value, _ in points)
+    above = [value for _, value, rate in drawn if rate > HALF] if first.unit == "share" else []
+    return ValueCurve(
+        model=first.model,
+        arm=first.arm,
+        checkpoint=first.checkpoint,
+        metric=first.metric,
+        variant=family,
+        unit=first.unit,
+        points=[
+            ValuePoint(value=value, n=rate.n, rate=rate.rate, low=rate.low, high=rate.high)
+            for _, value, rate in points
+        ],
+        peak=max(drawn, key=lambda point: point[2])[1] if drawn else None,
+        area=_area([(place, rate) for place, _, rate in drawn]) if is_number else None,
+        first_above=above[0] if above else None,
+    )
+
+
+def _area(points: Sequence[tuple[float, float]]) -> float | None:
+    """The mean height under the line through the points."""
+    if len(points) < 2:
+        return None
+    whole = math.fsum(
+        (right - left) * (one + other) / 2
+        for (left, one), (right, other) in itertools.pairwise(points)
+    )
+    return whole / (points[-1][0] - points[0][0])
+
+
+def _number(value: str) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
