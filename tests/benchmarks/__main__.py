@@ -1,8 +1,8 @@
 """Every benchmark, as docs/benchmarks.md shows it: `make bench`, or `python -m tests.benchmarks`.
 
-Parts and sizes by `make bench ARGS="scale --samples 10000,1000000"`: `grid`, `sampling`, `scale`,
-or a part of the last. Measures on an otherwise idle machine only: the first line says what else
-ran.
+Parts and sizes by `make bench ARGS="scale --samples 10000,1000000"`: `grid`, `sampling`, `judge`,
+`scale`, or a part of the last. Measures on an otherwise idle machine only: the first line says what
+else ran.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from pathlib import Path
 import psutil
 import torch
 
-from tests.benchmarks import bench_grid, bench_sampling
+from tests.benchmarks import bench_grid, bench_judge, bench_sampling
 from tests.benchmarks.checkout import commit
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "duckdb", "textual")
-PARTS = ("grid", "sampling", "scale")
+PARTS = ("grid", "sampling", "judge", "scale")
 
 
 def machine() -> str:
@@ -79,6 +79,13 @@ def _sampling() -> list[str]:
     return list(bench_sampling.missed(sampling))
 
 
+def _judge() -> list[str]:
+    """A local judge's verdicts; the bars that were missed."""
+    judged = bench_judge.run()
+    print(f"{bench_judge.table(judged)}\n", flush=True)
+    return bench_judge.missed(judged)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Measure, print, and say which bars were missed; 1 if any was."""
     # Only here: a GPU day asks this module for the machine, and may lack what screens need.
@@ -100,6 +107,8 @@ def main(arguments: Sequence[str]) -> int:
         missed += _grid()
     if "sampling" in chosen:
         missed += _sampling()
+    if "judge" in chosen:
+        missed += _judge()
     at_scale = [name for name in scale.PARTS if name in chosen or "scale" in chosen]
     if at_scale:
         missed += figures.missed(scale.run(at_scale, given.samples, given.homes))

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from experiments.schema import Message, ModelJudge, SamplingConfig
 from wgen_tui.judging.decoding import REPLY_TOKENS, reply_tokens
 from wgen_tui.protocol.ids import make_draw_seed
-from wgen_tui.protocol.limits import MAX_ROWS, ROWS_SHARE
+from wgen_tui.protocol.limits import MAX_ROWS, ROWS_SHARE, pass_tokens
 from wgen_tui.run_files.verdict_record import Reply
 from wgen_tui.run_files.verdict_writer import Asking
 from wgen_tui.workers.encoding import Refused, render, special_texts
@@ -27,7 +28,8 @@ from wgen_tui.workers.sample.engine.decode import Request, SamplingParams, end_t
 from wgen_tui.workers.sample.engine.engine import Engine
 from wgen_tui.workers.sample.engine.forward import free_memory, rows_that_fit
 
-READ_ROWS = 64  # prompts whose probabilities are read in one pass
+FEW_TOKENS = 8  # of a reply; up to these the prompts are most of the work
+SPEAKING_ROWS = 64  # replies that are drawn together where they are longer
 ENCODED = 1000  # prompts that are tokenised together
 SMALLEST_GROUP = 32  # prompts of one question that are run behind a beginning of their own
 Answer = tuple[Asking, Reply]
@@ -132,8 +134,8 @@ class JudgeEngine:
     ) -> Iterator[Answer]:
         """Read what a judge would say, batch after batch."""
         spellings = spell(judge, self._base.tokenizer, group[0].text, sorted(self._ends))
-        waiting = [list(part) for part in self._alike(group)]
         rows = self._rows_to_read(group, spellings)
+        waiting = self._alike(group, rows)
         while waiting:
             batch, waiting[0] = waiting[0][:rows], waiting[0][rows:]
             if not waiting[0]:
@@ -161,16 +163,24 @@ class JudgeEngine:
                     ),
                 )
 
-    def _alike(self, group: Sequence[_Prompt]) -> list[list[_Prompt]]:
-        """The prompts that may share a pass: those of one length where positions follow it."""
+    def _alike(self, group: Sequence[_Prompt], rows: int) -> list[list[_Prompt]]:
+        """The prompts that may share a pass, those of one length by themselves if they fill it.
+
+        Rows of one length need no mask, which spares attention half of its work. Where positions
+        follow the longest row, others are kept apart however few they are.
+        """
         ordered = sorted(group, key=lambda item: len(item.ids))
         context = self._context
-        if context is None or not context.shares_positions(len(ordered[-1].ids)):
-            return [ordered]
-        lengths: dict[int, list[_Prompt]] = defaultdict(list)
-        for item in ordered:
-            lengths[len(item.ids)].append(item)
-        return list(lengths.values())
+        apart = context is not None and context.shares_positions(len(ordered[-1].ids))
+        parts: list[list[_Prompt]] = []
+        others: list[_Prompt] = []
+        for _, same in groupby(ordered, key=lambda item: len(item.ids)):
+            part = list(same)
+            if apart or len(part) >= rows:
+                parts.append(part)
+            else:
+                others += part
+        return [*parts, others] if others else parts
 
     def _rows_to_read(self, group: Sequence[_Prompt], spellings: JudgeSpellings) -> int:
         nodes = len(spellings.main.tree.tokens)
@@ -181,7 +191,18 @@ class JudgeEngine:
         vocabulary = self._base.vocabulary or 1
         # The logits of a row's whole tree stand in memory at once, and once more as they're read.
         by_logits = int(free_memory(device) * ROWS_SHARE / (6 * vocabulary * (nodes + 1)))
-        return max(1, min(self._rows, READ_ROWS, fitting, by_logits))
+        return max(1, min(self._rows_of_a_pass(group, nodes), fitting, by_logits))
+
+    def _rows_of_a_pass(self, group: Sequence[_Prompt], more: int) -> int:
+        """How many prompts keep the machine busy; on a CPU more of them only leave its caches.
+
+        Args:
+            group: The prompts.
+            more: Tokens that are run behind each.
+        """
+        longest = max(len(item.ids) for item in group) - self._runner.shared + more
+        on_gpu = self._runner.device.type == "cuda"
+        return max(1, min(self._rows, pass_tokens(on_gpu=on_gpu) // longest))
 
     def _generate(
         self, group: Sequence[_Prompt], judge: ModelJudge, poll: Callable[[], None]
@@ -195,24 +216,29 @@ class JudgeEngine:
             n=1, temperature=judge.temperature or 0.0, top_p=1.0, max_tokens=most
         )
         params = SamplingParams(self._base.tokenizer, sampling, self._ends)
-        engine = Engine(self._base.model, params, None, self._note, self._rows, self._runner)
-        owners = {}
-        for item in group:
-            verdict_id = item.asking.verdicts[0].verdict_id
-            request = Request(verdict_id, item.ids, make_draw_seed(verdict_id, 0))
-            owners[request] = item.asking
-        for completion, _ in engine.draw([list(owners)], poll):
-            self._rows = engine.max_rows
-            yield (
-                owners[completion.request],
-                Reply(
-                    text=completion.text,
-                    finish_reason=completion.finish_reason,
-                    prompt_tokens=len(completion.request.prompt),
-                    tokens=len(completion.tokens),
-                    engine=self._base.engine,
-                ),
-            )
+        rows = self._rows_of_a_pass(group, 0)
+        if most > FEW_TOKENS:
+            rows = min(self._rows, max(rows, SPEAKING_ROWS))
+        engine = Engine(self._base.model, params, None, self._note, rows, self._runner)
+        for part in self._alike(group, rows):
+            owners = {_request(item): item.asking for item in part}
+            for completion, _ in engine.draw([list(owners)], poll):
+                yield (
+                    owners[completion.request],
+                    Reply(
+                        text=completion.text,
+                        finish_reason=completion.finish_reason,
+                        prompt_tokens=len(completion.request.prompt),
+                        tokens=len(completion.tokens),
+                        engine=self._base.engine,
+                    ),
+                )
+
+
+def _request(prompt: _Prompt) -> Request:
+    """A draw with its own seed: that of the first verdict that waits for it."""
+    verdict_id = prompt.asking.verdicts[0].verdict_id
+    return Request(verdict_id, prompt.ids, make_draw_seed(verdict_id, 0))
 
 
 def _by_probability(judge: ModelJudge) -> bool:

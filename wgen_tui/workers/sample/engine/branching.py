@@ -79,6 +79,11 @@ class BranchingRunner(ModelRunner):
         self._shared: tuple[int, ...] = ()
         self._state: KVState | None = None  # of the shared tokens, once they were run
 
+    @property
+    def shared(self) -> int:
+        """How many tokens of the prompts that come next are run once for all."""
+        return len(self._shared) if len(self._shared) >= SHORTEST_SHARED else 0
+
     def share(self, prompts: Sequence[Sequence[int]]) -> None:
         """Say which prompts come next: what they all begin with is run once."""
         shared = shared_prefix(prompts) if self.branches and len(prompts) > 1 else ()
@@ -89,10 +94,10 @@ class BranchingRunner(ModelRunner):
         self, prompts: Sequence[Sequence[int]], slots: Sequence[int] | None = None
     ) -> KVState:
         """Run prompts behind what they share, which is run when it is first needed."""
-        length = len(self._shared)
+        length = self.shared
         alike = all(tuple(prompt[:length]) == self._shared for prompt in prompts)
         of_base = slots is None or set(slots) == {NO_SLOT}
-        if length < SHORTEST_SHARED or not of_base or not alike:
+        if not length or not of_base or not alike:
             return super().prefill(prompts, slots)
         if self._state is None:
             self._state = super().prefill([self._shared])
