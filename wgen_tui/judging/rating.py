@@ -99,7 +99,7 @@ def _choice(judge: ModelJudge, probabilities: Mapping[str, float], mass: float |
 
 def _refused(threshold: float | None, otherwise: float | None, mass: float) -> bool:
     limit = otherwise if threshold is None else threshold
-    return limit is not None and 1 - mass >= limit
+    return limit is not None and mass <= 1 - limit  # 1: only where nothing is on any
 
 
 def _listed(probabilities: Mapping[str, float]) -> str:
