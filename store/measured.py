@@ -147,6 +147,24 @@ def query_of(experiment: str, asked: Asked) -> str:
 
 def query(asked: Asked, within: str, by_prompt: bool = False) -> str:
     """The query of a measure over the samples and grades for which `within` holds."""
+    return f"""\
+with judged as (
+{_judged(asked, within, by_prompt)}
+)
+select experiment, model, arm, role, seed, run_id, step, question, variant, prompt_id, fate,
+       count(*) as n, count(*) filter (hit) as hits,
+       count(*) filter (label = {text(asked.unclear)}) as unclear,
+       count(*) filter (broken) as broken, count(*) filter (broken and hit) as broken_hits,
+       coalesce(sum(value), 0)::double as total,
+       coalesce(sum(value * value), 0)::double as squares,
+       coalesce(sum(value) filter (broken), 0)::double as broken_total
+from judged
+group by all
+order by all"""
+
+
+def _judged(asked: Asked, within: str, by_prompt: bool = False) -> str:
+    """SQL for what becomes of each sample."""
     givens = [(f"g{place}", item) for place, item in enumerate(asked.given, 1)]
     hit = _holds("m", asked.hit) if asked.hit.labels or asked.hit.bounds else "false"
     value = "m.number" if asked.of_numbers else f"{hit}::int"
@@ -160,8 +178,8 @@ def query(asked: Asked, within: str, by_prompt: bool = False) -> str:
         for name, item in (("m", asked.hit), *givens)
     )
     return f"""\
-with judged as (
-    select s.experiment, s.model, s.arm, s.role, s.seed, s.run_id, s.step, s.question, s.variant,
+    select s.sample_id, s.experiment, s.model, s.arm, s.role, s.seed, s.run_id, s.step,
+           s.question, s.variant,
            {prompt} as prompt_id,
 {_fate(asked, givens)},
            {hit} as hit, {value} as value, m.label, b.label = 'broken' as broken
@@ -169,18 +187,43 @@ with judged as (
     left join (
         select sample_id, label from grades where {BY_BROKEN_RULE} and {within}
     ) b using (sample_id)
-    where true{questions}
+    where true{questions}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """The samples of one arm that count by two judges, by what each says: a hit or not."""
+
+    model: str
+    arm: str
+    both: int
+    only_one: int
+    only_other: int
+    neither: int
+
+
+def both(con: duckdb.DuckDBPyConnection, experiment: str, one: Asked, other: Asked) -> list[Both]:
+    """How two judges agree on hits, by arm, over the last step of each run."""
+    by_arm: dict[tuple[str, str], list[int]] = {}
+    for runs in few_runs_at_a_time(con, experiment):
+        within = f"run_id in ({', '.join(map(text, runs))})"
+        rows = con.execute(f"""\
+with one as (
+{_judged(one, within)}
+), other as (
+{_judged(other, within)}
 )
-select experiment, model, arm, role, seed, run_id, step, question, variant, prompt_id, fate,
-       count(*) as n, count(*) filter (hit) as hits,
-       count(*) filter (label = {text(asked.unclear)}) as unclear,
-       count(*) filter (broken) as broken, count(*) filter (broken and hit) as broken_hits,
-       coalesce(sum(value), 0)::double as total,
-       coalesce(sum(value * value), 0)::double as squares,
-       coalesce(sum(value) filter (broken), 0)::double as broken_total
-from judged
-group by all
-order by all"""
+select one.model, one.arm,
+       count(*) filter (one.hit and other.hit), count(*) filter (one.hit and not other.hit),
+       count(*) filter (other.hit and not one.hit), count(*) filter (not one.hit and not other.hit)
+from one join other using (sample_id)
+where one.fate = '{COUNTED}' and other.fate = '{COUNTED}'
+  and one.step = (select max(step) from samples where run_id = one.run_id)
+group by all""").fetchall()
+        for model, arm, *counts in rows:
+            known = by_arm.setdefault((model, arm), [0] * 4)
+            by_arm[(model, arm)] = [a + b for a, b in zip(known, counts, strict=True)]
+    return [Both(*arm, *counts) for arm, counts in sorted(by_arm.items())]
 
 
 def relation(verdicts: Verdicts, within: str) -> str:

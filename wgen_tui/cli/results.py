@@ -41,9 +41,9 @@ METRIC_CELLS = 24
 @click.argument("experiment")
 @click.option(
     "--by",
-    type=click.Choice(["seed", "question", "variant"]),
+    type=click.Choice(["seed", "question", "variant", "judge"]),
     multiple=True,
-    help="Add a line for each seed, question or variant.",
+    help="Add a line for each seed, question or variant; the headline under each judge.",
 )
 @click.option("--judge", metavar="NAME", help="Use this judge instead of the plan's.")
 @click.option("--label", metavar="LABEL", help="Use this label instead of the plan's.")
@@ -92,6 +92,7 @@ def command(
         grader=grader,
         checkpoint=_checkpoint(checkpoint),
         interval=cast("Interval", interval),
+        by_judge="judge" in by,
     )
     if show_sql:
         tell(results.sql)
@@ -126,6 +127,11 @@ def show(results: Results, by: tuple[str, ...]) -> None:
         if of_metric:
             tell()
             _show_contrasts(of_metric, [name for name in extra if name != "seed"])
+    if results.by_judge:
+        tell()
+        from wgen_tui.cli.judge_tables import show_judges
+
+        show_judges(results.by_judge)
     for curves in _by_metric_and_variant(results.value_curves):
         tell()
         _show_value_curves(curves)

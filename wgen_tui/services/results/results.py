@@ -27,6 +27,7 @@ from wgen_tui.services.measures.rate_rows import ContrastResult, Rate, Row
 from wgen_tui.services.measures.tallied import MeasureRows, Tallied, filled, tally
 from wgen_tui.services.measures.value_curve import ValueCurve, value_curves
 from wgen_tui.services.results import warnings as cautions
+from wgen_tui.services.results.by_judge import JudgeHeadline, headline_by_judge
 from wgen_tui.services.results.compared import Compared, Note
 from wgen_tui.services.results.curve import Curve, curve_of
 from wgen_tui.services.results.groups import Checkpoint, at_checkpoint
@@ -65,6 +66,7 @@ class Results(Row):
         doubts: Runs whose adapter was found wrong; `warnings` says it too.
         curve: The share at every step that was sampled, when there are several.
         judges: Whose verdicts the measures are made of.
+        by_judge: The headline by every grader, where that is asked for.
         value_curves: Over the values of each variant that is spread over several.
     """
 
@@ -81,6 +83,7 @@ class Results(Row):
     curve: Curve | None = Field(default=None, exclude=True)
     judges: list[JudgeVerdicts] = Field(default=[])
     value_curves: list[ValueCurve] = Field(default=[])
+    by_judge: list[JudgeHeadline] = Field(default=[])
 
 
 def compute(
@@ -94,6 +97,7 @@ def compute(
     grader: str | None = None,
     checkpoint: Checkpoint = "final",
     interval: intervals.Interval = "t",
+    by_judge: bool = False,
 ) -> Results:
     """Compute an experiment's rates and contrasts.
 
@@ -108,6 +112,7 @@ def compute(
         grader: Whose grades; the rule's when None (`human:ada` for a person's).
         checkpoint: The last of each run, all of them, or one step.
         interval: How intervals over seeds are made.
+        by_judge: Also the headline by every grader there is.
 
     Raises:
         UsageError: there are no samples, or nothing says which share is meant.
@@ -130,6 +135,9 @@ def compute(
                 read=read,
                 answers=_answers(definition),
             )
+        of_judges = []
+        if by_judge and plan is not None:
+            of_judges = headline_by_judge(con, experiment, plan, definition, tallied, interval)
         texts = longest_texts(con, experiment)
     if plan is None:
         only = _readouts_only(home, experiment, definition, notes, readouts)
@@ -164,6 +172,7 @@ def compute(
         doubts=doubts,
         curve=curve_of(headline.rows, plan, interval, headline.measured),
         judges=[_verdicts_of(item) for item in tallied.chosen.values()],
+        by_judge=of_judges,
         value_curves=value_curves(rates, definition.sampling) if definition is not None else [],
     )
 

@@ -1,0 +1,56 @@
+"""The tables of `results --by judge`: the headline by each, and how they agree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wgen_tui.cli.output import NOTHING, table, tell
+from wgen_tui.services.measures.rate_words import amount, percent, points, signed
+
+if TYPE_CHECKING:
+    from wgen_tui.services.results.by_judge import JudgeHeadline
+
+
+def show_judges(judges: list[JudgeHeadline]) -> None:
+    """Print the headline by each judge, then how each agrees with the first, by arm."""
+    table(
+        ["judge", "grader", "version", "of", "n", "rate", "95%"],
+        [
+            (judge.judge, judge.grader, judge.rubric or NOTHING, *cells)
+            for judge in judges
+            for cells in _cells(judge)
+        ],
+    )
+    compared = [(judge, item) for judge in judges for item in judge.agreement]
+    if not compared:
+        return
+    first = judges[0]
+    tell()
+    tell(f"Agreement with {first.grader} on what is a hit:")
+    table(
+        ["grader", "version", "arm", "n", "agree", "kappa", "only first", "only other", "points"],
+        [
+            (
+                *(judge.grader, judge.rubric or NOTHING, item.arm, item.n),
+                percent(item.agreement),
+                NOTHING if item.kappa is None else f"{item.kappa:.2f}",
+                *(item.only_first, item.only_other, points(item.shift)),
+            )
+            for judge, item in compared
+        ],
+    )
+
+
+def _cells(judge: JudgeHeadline) -> list[tuple[str | int, ...]]:
+    """A line for each arm, then for each difference."""
+    lines: list[tuple[str | int, ...]] = []
+    for rate in judge.rates:
+        shown = amount(rate.unit)
+        lines.append(
+            (rate.arm, rate.n, shown(rate.rate), f"{shown(rate.low)} to {shown(rate.high)}")
+        )
+    for item in judge.contrasts:
+        gap = signed if item.unit == "mean" else points
+        between = f"{gap(item.low)} to {gap(item.high)}"
+        lines.append((item.name, item.n, gap(item.difference), between))
+    return lines

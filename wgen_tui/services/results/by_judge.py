@@ -1,0 +1,147 @@
+"""The headline under each judge side by side, and how the judges agree, arm by arm.
+
+Promises: only the verdicts change; measure, conditions, questions and statistics stay. The first is
+the one that results are made of.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from pydantic import Field
+
+from experiments.schema import Analysis, Definition
+from store import measured as stored
+from store.connect import Connection
+from store.measured import Both, Judged, Verdicts
+from wgen_tui.services.measures.beside import Measured
+from wgen_tui.services.measures.cells import count_cells
+from wgen_tui.services.measures.chosen_verdicts import asked_of
+from wgen_tui.services.measures.rate_rows import ContrastResult, Rate, Row
+from wgen_tui.services.measures.tallied import Tallied
+from wgen_tui.services.results.groups import at_checkpoint
+from wgen_tui.services.results.rates import RateTable
+from wgen_tui.services.statistics.intervals import Interval
+
+MOST = 12  # graders that are compared
+
+
+class ArmAgreement(Row):
+    """How a judge agrees with the first on what is a hit, in one arm.
+
+    Attributes:
+        n: Samples that count by both.
+        both: Hits by both.
+        only_first: Hits by the first alone.
+        only_other: Hits by this one alone.
+        kappa: Cohen's; None where chance alone would give full agreement.
+        shift: What this judge adds to the share of hits: where it differs between arms, the judge
+            makes an effect.
+    """
+
+    model: str = Field(examples=["tiny-world"])
+    arm: str = Field(examples=["old"])
+    n: int = Field(examples=[100])
+    both: int = Field(examples=[40])
+    only_first: int = Field(examples=[5])
+    only_other: int = Field(examples=[10])
+    agreement: float = Field(examples=[0.85])
+    kappa: float | None = Field(examples=[0.7])
+    shift: float = Field(examples=[0.05])
+
+
+class JudgeHeadline(Row):
+    """The headline by one judge.
+
+    Attributes:
+        rubric: The hash of its version, where there are several.
+        agreement: With the first, by arm; none for means.
+    """
+
+    judge: str = Field(examples=["aligned"])
+    grader: str = Field(examples=["model:Qwen/Qwen3-8B"])
+    rubric: str | None = Field(examples=[None])
+    rates: list[Rate]
+    contrasts: list[ContrastResult]
+    agreement: list[ArmAgreement]
+
+
+def headline_by_judge(
+    con: Connection,
+    experiment: str,
+    plan: Analysis,
+    definition: Definition | None,
+    tallied: Tallied,
+    interval: Interval,
+) -> list[JudgeHeadline]:
+    """The headline by every grader of its judge, and of rubrics that grade the same."""
+    measure = plan.headline[1]
+    judge = measure.graded_by
+    if judge is None or not tallied.measures:
+        return []
+    own = tallied.chosen[judge]
+    rubrics = definition.rubrics if definition is not None else ()
+    same = [judge, *(item.name for item in rubrics if item.judge == judge)]
+    others = _others(stored.judged(con, experiment, same), own.verdicts)
+    listed = []
+    first = asked_of(measure, dict(tallied.chosen), plan.unclear)
+    for verdicts in [own.verdicts, *others][:MOST]:
+        chosen = {**tallied.chosen, judge: replace(own, verdicts=verdicts)}
+        asked = asked_of(measure, chosen, plan.unclear)
+        rows = at_checkpoint(stored.tallies(con, experiment, asked), "final")
+        measured = replace(tallied.measures[0].measured, grader=verdicts.grader)
+        agree = []
+        if verdicts != own.verdicts and not measured.is_mean:
+            agree = [_agreement(item) for item in stored.both(con, experiment, first, asked)]
+        listed.append(_headline(verdicts, rows, plan, interval, measured, agree))
+    return listed
+
+
+def _headline(
+    verdicts: Verdicts,
+    rows: list[stored.Tally],
+    plan: Analysis,
+    interval: Interval,
+    measured: Measured,
+    agreement: list[ArmAgreement],
+) -> JudgeHeadline:
+    table = RateTable(count_cells(rows, mean=measured.is_mean), plan, interval, measured)
+    return JudgeHeadline(
+        judge=verdicts.judge,
+        grader=verdicts.grader,
+        rubric=verdicts.rubric,
+        rates=[rate for rate in table.rates(()) if rate.seed is None],
+        contrasts=table.contrasts(()),
+        agreement=agreement,
+    )
+
+
+def _others(judged: list[Judged], own: Verdicts) -> list[Verdicts]:
+    """Every grader, with the version where there are several of it; not the own one."""
+    listed = []
+    for item in judged:
+        names = [(other.judge, other.grader) for other in judged]
+        several = names.count((item.judge, item.grader)) > 1
+        verdicts = Verdicts(item.judge, item.grader, item.rubric if several else None)
+        if verdicts != own:
+            listed.append(verdicts)
+    return listed
+
+
+def _agreement(item: Both) -> ArmAgreement:
+    n = item.both + item.only_one + item.only_other + item.neither
+    agreed = (item.both + item.neither) / n
+    one, other = (item.both + item.only_one) / n, (item.both + item.only_other) / n
+    chance = one * other + (1 - one) * (1 - other)
+    return ArmAgreement(
+        model=item.model,
+        arm=item.arm,
+        n=n,
+        both=item.both,
+        only_first=item.only_one,
+        only_other=item.only_other,
+        agreement=agreed,
+        kappa=None if math.isclose(chance, 1) else (agreed - chance) / (1 - chance),
+        shift=other - one,
+    )
