@@ -31,7 +31,7 @@ from store.opening import (
     open_for_writing,
 )
 from store.overlay import lay_over
-from store.waiting import waiting
+from store.waiting import Mark, mark, waiting
 
 __all__ = [
     "READ_PATIENCE",
@@ -64,16 +64,16 @@ def read(files: StoreFiles, patience: float = READ_PATIENCE) -> Iterator[duckdb.
     """
     # Parts are listed after opening: one ingested between the two would be seen twice else.
     with disk_errors(files.database), ExitStack() as stack:
-        con = stack.enter_context(_opened(files, patience))
-        rest = waiting(con, files)
+        con, before = stack.enter_context(_opened(files, patience))
+        rest = waiting(con, files, before)
         if rest.much and _may_ingest(files):
             from store.ingest import ingest_if_free  # noqa: PLC0415 - it loads Arrow
 
             stack.close()
             if ingest_if_free(files):
                 _tried[files.database] = time.monotonic()
-            con = stack.enter_context(_opened(files, patience))
-            rest = waiting(con, files)
+            con, before = stack.enter_context(_opened(files, patience))
+            rest = waiting(con, files, before)
         with Cancel().watching(con):  # for Ctrl+C
             con.execute("set TimeZone = 'UTC'")
             lay_over(con, files, rest)
@@ -87,11 +87,14 @@ def _may_ingest(files: StoreFiles) -> bool:
 
 
 @contextmanager
-def _opened(files: StoreFiles, patience: float) -> Iterator[duckdb.DuckDBPyConnection]:
+def _opened(
+    files: StoreFiles, patience: float
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, Mark | None]]:
     with turns.reading(files, patience) as mine:
+        before = mark(files.database)
         con = _attach(files, patience if mine else 0.0)
         try:
-            yield con
+            yield con, before
         finally:
             con.close()
 

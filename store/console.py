@@ -167,7 +167,9 @@ def console(
 
 
 def comment_views(con: duckdb.DuckDBPyConnection) -> None:
-    """Give a reader's views the comments of views.sql."""
+    """Give a reader's views the comments of views.sql; those of the database itself have them."""
+    if con.execute("select current_database()").fetchall() == [("home",)]:
+        return
     for statement in view_comments():
         con.execute(statement)
 

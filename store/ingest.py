@@ -29,7 +29,6 @@ from store.opening import (
     StoreBroken,
     StoreBusy,
     attached,
-    merge_blocks,
     open_for_writing,
 )
 from store.schema import KEYS, TABLES
@@ -187,17 +186,12 @@ def _ingest(
         with opened() as con:
             _forget(con, report.forgotten)
     todo = sorted(parts.pending(listed, manifest), key=lambda part: parts.ORDER.index(part.table))
-    taken = False
     for batch in part_rows.batches(files, todo, manifest, limit):
         report.damaged |= batch.damaged
         if batch.done:
             with opened() as con:
                 _take_in(con, batch, report)
-            taken = True
         del batch  # else it would be held while the next is read
-    if taken:
-        with opened() as con:
-            merge_blocks(con)
     report.damaged = {
         part.name: report.damaged[part.name] for part in listed if part.name in report.damaged
     }

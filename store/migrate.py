@@ -38,12 +38,18 @@ def version(con: duckdb.DuckDBPyConnection, schema: str = "main") -> int:
     return int(rows[0][0] or 0)
 
 
+@lru_cache(maxsize=1)
+def views_text() -> str:
+    """views.sql, whole."""
+    return VIEWS.read_text(encoding="utf-8")
+
+
 def is_current(con: duckdb.DuckDBPyConnection) -> bool:
     """Whether the database that a connection attaches as `home` needs no migration."""
     if version(con, "home") != newest_version():
         return False
     rows = con.execute("select views from home.main.schema_version").fetchall()
-    return bool(rows == [(VIEWS.read_text(encoding="utf-8"),)])
+    return bool(rows == [(views_text(),)])
 
 
 def migrate(con: duckdb.DuckDBPyConnection) -> None:
@@ -54,7 +60,7 @@ def migrate(con: duckdb.DuckDBPyConnection) -> None:
     """
     steps, now = migrations(), version(con)
     refuse_newer(now)
-    views = VIEWS.read_text(encoding="utf-8")
+    views = views_text()
     if now == max(steps) and _views_of(con) == views:
         return
     con.execute("begin")
@@ -90,7 +96,7 @@ def _views_of(con: duckdb.DuckDBPyConnection) -> str:
 
 
 def _statements() -> list[str]:
-    text = re.sub(r"^--.*$", "", VIEWS.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = re.sub(r"^--.*$", "", views_text(), flags=re.MULTILINE)
     return [part.strip() for part in text.split(";\n") if part.strip()]
 
 

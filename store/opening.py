@@ -30,7 +30,6 @@ READ_PATIENCE = 5.0  # seconds; an ingest holds the file for a fifth of one at a
 WRITE_PATIENCE = 5.0
 MEMORY = "256MB"  # what needs more goes to a folder beside the database
 THREADS = min(4, os.cpu_count() or 1)  # each holds a block of every column it writes
-MANY_BLOCKS = 500  # of a table; each turn of an ingest adds one, and merging keeps readers waiting
 FIRST_WAIT, LONGEST_WAIT = 0.005, 0.1
 BROKEN = (
     "not a valid DuckDB database",
@@ -134,7 +133,7 @@ def open_for_writing(
         files: Where it is.
         patience: Seconds for which others may go on reading.
         shared: Whether others read it; then it is closed without merging blocks of rows, which
-            takes DuckDB seconds, unless `merge_blocks` asks for it.
+            takes DuckDB seconds each time; a rebuild makes whole ones.
 
     Raises:
         StoreBusy: another program holds it.
@@ -165,16 +164,6 @@ def _alone(
             yield con
         finally:
             con.close()
-
-
-def merge_blocks(con: duckdb.DuckDBPyConnection) -> None:
-    """Let one large block of rows be made of small ones on closing, if there are very many."""
-    ((blocks,),) = con.execute(
-        "select count(distinct row_group_id) from pragma_storage_info('sample') "
-        "where column_name = 'sample_id'"
-    ).fetchall()
-    if blocks > MANY_BLOCKS:
-        con.execute("set max_vacuum_tasks = 1")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The tables as one reader sees them: what the database has and, laid over it, what waits.
 
 Promises: each base table is there by its name with every row once, as it will be when ingested.
-While nothing waits, as is usual, that costs a view for each table, and no Arrow is loaded.
+While nothing waits, as is usual, they are the database's own, and no Arrow is loaded.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from store.waiting import Waiting
 
 
 def lay_over(con: duckdb.DuckDBPyConnection, files: StoreFiles, rest: Waiting) -> None:
-    """Make the base tables, and the views over them, in a connection that attaches `home`."""
-    if rest.todo or rest.stored < newest_version():
+    """Make the base tables, and the views over them, known in a connection that attaches `home`."""
+    if rest.stored.own_views and not rest.todo:
+        con.execute("use home")
+        return
+    if rest.todo or rest.stored.version < newest_version():
         from store.arrow import pending  # noqa: PLC0415 - it loads Arrow: .1 s and 40 MB
 
         pending.lay_over(con, files, rest)

@@ -29,7 +29,7 @@ CHECKED_PARTS = 100_000  # of which a process remembers that they are sound
 
 def lay_over(con: duckdb.DuckDBPyConnection, files: StoreFiles, rest: Waiting) -> None:
     """Make the base tables in a connection that attaches `home`."""
-    stored, manifest, todo = rest.stored, rest.manifest, rest.todo
+    stored, manifest, todo = rest.stored.version, rest.stored.manifest, rest.todo
     left = {
         table: sound
         for table, some in by_table(todo).items()

@@ -81,6 +81,7 @@ def old_database(files: StoreFiles) -> None:
     """Make the database one of the version before, with the same rows."""
     with duckdb.connect(str(files.database)) as con:
         con.execute("alter table grade drop column counts")
+        con.execute("drop table verdict")
         con.execute("update schema_version set version = 2, views = 'older'")
 
 
