@@ -108,6 +108,24 @@ def waiting(con: duckdb.DuckDBPyConnection, files: StoreFiles, before: Mark | No
     return Waiting(stored, parts.pending(parts.scan(files, stored.manifest), stored.manifest))
 
 
+def seen_by_stat(files: StoreFiles) -> object:
+    """What stat says of all that samples and grades come from.
+
+    Equal while a reader would see no others: of the database, and of what waits beside it.
+    """
+    now = mark(files.database)
+    if now is None and files.database.exists():
+        return object()  # a log beside it, which may grow: never equal
+    known = _stored.get(files.database)
+    ingested = known[1].manifest if known is not None and known[0] == now else {}
+    beside = [
+        (part.name, part.size)
+        for part in parts.scan(files, ingested)
+        if part.table in ("sample", "grade")
+    ]
+    return now, beside
+
+
 def _read_stored(con: duckdb.DuckDBPyConnection) -> Stored:
     number = version(con, "home")
     refuse_newer(number)

@@ -87,6 +87,7 @@ class Listing:
         self._total = total
         self._groups = groups
         self._head = head
+        self._ahead: tuple[range, list[SampleRow]] | None = None
         self.counted = counted
 
     def __len__(self) -> int:
@@ -137,6 +138,18 @@ class Listing:
     def rows(self, con: duckdb.DuckDBPyConnection, first: int, count: int) -> list[SampleRow]:
         """Up to `count` samples from place `first` on."""
         return page(con, self.ids(con, first, count))
+
+    def read_ahead(self, con: duckdb.DuckDBPyConnection, first: int, count: int) -> None:
+        """Read a page that will be asked for next: opening costs more than reading it."""
+        self._ahead = self._stretch(first, count), self.rows(con, first, count)
+
+    def take_ahead(self, first: int, count: int) -> list[SampleRow] | None:
+        """That page, once; None if another is asked for."""
+        ahead, self._ahead = self._ahead, None
+        return None if ahead is None or ahead[0] != self._stretch(first, count) else ahead[1]
+
+    def _stretch(self, first: int, count: int) -> range:
+        return range(first, min(first + count, self._total))
 
 
 def listing(con: duckdb.DuckDBPyConnection, criteria: Filter, *, snapshot: bool = False) -> Listing:

@@ -38,3 +38,21 @@ async def test_a_search_has_its_first_rows_before_all_are_counted(
         await settled(pilot, lambda: len(table(app)) == 12 and table(app).row(11) is not None)
         assert "counting" not in text(app)
         assert (table(app).cursor, table(app).current.sample_id) == (1, second)
+
+
+async def test_what_stat_knows_is_not_counted(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[object] = []
+    count = services.samples.count
+
+    def noted(*args: Any) -> int:
+        counts.append(args)
+        return count(*args)
+
+    monkeypatch.setattr(services.samples, "count", noted)
+    app = WgenApp(home, screen="samples")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot, lambda: len(table(app)) > 1 and not app.screen._busy)
+        for _ in range(3):
+            app.screen._poll()
+            await settled(pilot, lambda: not app.screen._busy)
+        assert len(counts) == 1

@@ -106,9 +106,9 @@ def _listed(
 
     chosen = make_filter(label, **values)
     if chosen.scans and offset + limit <= FIRST:
-        listing = samples.first(home, chosen, offset + limit)
+        listing = samples.first(home, chosen, offset + limit, ahead=(offset, limit))
     else:
-        listing = samples.search(home, chosen)
+        listing = samples.search(home, chosen, ahead=(offset, limit))
     rows = samples.page(home, listing, offset, limit)
 
     def total() -> int:

@@ -85,7 +85,9 @@ def filters(home: Home) -> dict[str, dict[str, Any]]:
 
 def found(home: Home, criteria: samples.Filter) -> samples.Listing:
     """A list as a reader gets it: with what must be looked through, before all is counted."""
-    return samples.first(home, criteria, 100) if criteria.scans else samples.search(home, criteria)
+    if criteria.scans:
+        return samples.first(home, criteria, 100, ahead=(0, 100))
+    return samples.search(home, criteria, ahead=(0, 100))
 
 
 def reads(root: str, repeats: str) -> dict[str, Any]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from store.cancel import Cancel, Cancelled
-from store.connect import read
+from store.connect import Connection, read
 from store.ingest import ingest
 from store.layout import StoreFiles
 from store.samples import memory
@@ -91,3 +93,51 @@ def test_a_bad_pattern_is_the_users(home: Home) -> None:
     for use in (samples.search, samples.count, samples.facets):
         with pytest.raises(UsageError, match="no regular expression"):
             use(home, filter_of({"text": "/(/"}))
+
+
+@pytest.mark.parametrize("fields", [{}, {"text": "coach"}])
+def test_a_list_and_its_first_page_cost_one_opening(
+    home: Home, fields: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    openings = 0
+    reading = samples.reading
+
+    @contextmanager
+    def counted(home: Home) -> Iterator[Connection]:
+        nonlocal openings
+        openings += 1
+        with reading(home) as con:
+            yield con
+
+    monkeypatch.setattr(samples, "reading", counted)
+    criteria = filter_of(fields)
+    listing = samples.search(home, criteria, snapshot=True, ahead=(0, 100))
+    rows = samples.page(home, listing, 0, min(100, len(listing)))
+    assert (openings, len(rows)) == (1, min(100, len(listing)))
+    assert samples.page(home, listing, 0, 100) == rows  # read again: it may have other grades now
+    assert openings == 2
+    begun = samples.first(home, criteria, 30, ahead=(0, 20))
+    assert samples.page(home, begun, 0, 20) == rows[:20]
+    assert openings == 3
+    assert samples.page(home, begun, 5, 20) == rows[5:25]
+    assert openings == 4
+
+
+def test_what_stat_says_changes_with_samples_and_grades(home: Home) -> None:
+    files = StoreFiles.of(home.root)
+    run = store_home.RUNS[1]
+    before = samples.seen(home)
+    assert samples.seen(home) == before
+    with (home.run(run.run_id).metrics).open("a") as stream:
+        stream.write("\n")
+    assert samples.seen(home) == before
+    rows = store_home.sample_rows(run, 11)
+    store_home.write_samples(files.root, run, rows[-1:], "L2-0")
+    waits = samples.seen(home)
+    assert waits != before
+    ingest(files)
+    ingested = samples.seen(home)
+    assert ingested not in (before, waits)
+    verdict = store_home.grade_line(rows[0], "era", "old", "human:ada")
+    (files.journal / "grades-ada-1.jsonl").write_text(verdict)
+    assert samples.seen(home) != ingested

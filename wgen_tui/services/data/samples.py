@@ -18,15 +18,19 @@ from store.samples.filters import Filter
 from store.samples.listing import Listing
 from store.samples.rows import SampleDetail, SampleRow
 from store.samples.text_filter import BadPattern
+from store.waiting import seen_by_stat
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.data import sql
-from wgen_tui.services.data.database import reading
+from wgen_tui.services.data.database import files_of, reading
 from wgen_tui.services.data.sql import Format
 from wgen_tui.terminal_text import standard_output
 
 if TYPE_CHECKING:
     from store.samples.export import SampleExport
+
+
+Place = tuple[int, int]  # of a page: the first of its samples, and how many
 
 
 def filter_of(fields: Mapping[str, Any]) -> Filter:
@@ -60,6 +64,7 @@ def search(
     *,
     snapshot: bool = False,
     cancel: Cancel | None = None,
+    ahead: Place | None = None,
 ) -> Listing:
     """The samples that `filter` lets through, to be read page by page.
 
@@ -68,13 +73,14 @@ def search(
         filter: Which.
         snapshot: They stay as they are while pages are read; else the first page comes sooner.
         cancel: Stops the search.
+        ahead: The page that will be asked for next: it is read at the same opening.
 
     Raises:
         UsageError: it has a regular expression that cannot be read.
         WgenError: it was cancelled.
     """
     with _reading(home, cancel) as con:
-        return stored_list.listing(con, filter, snapshot=snapshot)
+        return _with_page(con, stored_list.listing(con, filter, snapshot=snapshot), ahead)
 
 
 def first(
@@ -83,15 +89,22 @@ def first(
     most: int,
     *,
     cancel: Cancel | None = None,
+    ahead: Place | None = None,
 ) -> Listing:
-    """The first samples that `filter` lets through, before they are counted.
+    """The first samples that `filter` lets through, before they are counted; else as `search`.
 
     Raises:
         UsageError: it has a regular expression that cannot be read.
         WgenError: it was cancelled.
     """
     with _reading(home, cancel) as con:
-        return stored_list.first(con, filter, most)
+        return _with_page(con, stored_list.first(con, filter, most), ahead)
+
+
+def _with_page(con: Connection, listing: Listing, ahead: Place | None) -> Listing:
+    if ahead is not None:
+        listing.read_ahead(con, *ahead)
+    return listing
 
 
 def export(
@@ -143,6 +156,11 @@ def _write_text(
     return chosen.csv(stream) if format == "csv" else chosen.json(stream)
 
 
+def seen(home: Home) -> object:
+    """What stat says of all that samples and grades come from; equal while there are no others."""
+    return seen_by_stat(files_of(home))
+
+
 def count(home: Home, filter: Filter) -> int:  # noqa: A002
     """How many samples `filter` lets through."""
     with _reading(home) as con:
@@ -151,6 +169,8 @@ def count(home: Home, filter: Filter) -> int:  # noqa: A002
 
 def page(home: Home, listing: Listing, first: int, count: int) -> list[SampleRow]:
     """Up to `count` samples of a listing, from place `first` on."""
+    if (read := listing.take_ahead(first, count)) is not None:
+        return read
     with _reading(home) as con:
         return listing.rows(con, first, count)
 

@@ -66,6 +66,7 @@ class SamplesScreen(BaseScreen):
         self._searching: Cancel | None = None
         self._new = 0
         self._stored: int | None = None  # all there were when texts were last looked through
+        self._seen: object = None  # what stat said of all samples when they were last counted
         self._stale = True
         self._uncounted = False  # whether values are to be counted once a page is there
 
@@ -111,8 +112,12 @@ class SamplesScreen(BaseScreen):
         """The list, or its beginning where all texts or grades must be looked through."""
         criteria = services.samples.filter_of(fields)
         if criteria.scans:
-            return services.samples.first(self.home, criteria, FIRST, cancel=cancel)
-        return services.samples.search(self.home, criteria, snapshot=True, cancel=cancel)
+            return services.samples.first(
+                self.home, criteria, FIRST, cancel=cancel, ahead=(0, PAGE)
+            )
+        return services.samples.search(
+            self.home, criteria, snapshot=True, cancel=cancel, ahead=(0, PAGE)
+        )
 
     @loads("search", then="_show_rest", failed="_search_failed")
     def _search_rest(self, fields: dict[str, Any], cancel: Cancel) -> Listing:
@@ -199,6 +204,10 @@ class SamplesScreen(BaseScreen):
 
     @loads("count", then="_show_new_count")
     def _count(self, fields: dict[str, Any]) -> int | None:
+        seen = services.samples.seen(self.home)
+        if seen == self._seen:
+            return None
+        self._seen = seen
         if services.samples.filter_of(fields).scans:  # only when there are others than before
             stored = services.samples.count(self.home, services.samples.filter_of({}))
             if stored == self._stored:
