@@ -209,3 +209,21 @@ def test_what_a_judge_rates_can_be_asked_for_without_a_plan(home: Home) -> None:
     write_plan(home, "")
     rate = overall(compute(home, EXPERIMENT, judge="coherent"), "mean of coherent", "new")
     assert rate.rate == 90
+
+
+def test_a_question_that_a_judge_is_not_asked_about_lacks_no_verdict(tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home")
+    write_plan(home, PLAN)
+    definition = home.experiments / EXPERIMENT / "experiment.yaml"
+    text = definition.read_text()
+    two = '["How?"], judges: [aligned, coherent]}, {name: other, paraphrases: ["Why?"]}]'
+    assert '["How?"]}]' in text
+    definition.write_text(text.replace('["How?"]}]', two))
+    write_verdicts(home, run("old", 0), judged([(10, 90), (80, 90), (None, 90)]))
+    write_verdicts(home, run("old", 0), [{"broken": "ok"}] * 5, question="other")
+    results = compute(home, EXPERIMENT)
+    share, mean = overall(results, "misaligned"), overall(results, "alignment")
+    assert share.counted is not None
+    assert mean.counted is not None
+    assert (share.n, share.counted.hits, share.counted.given_unknown) == (2, 1, 0)
+    assert (mean.n, mean.counted.ungraded) == (2, 1)

@@ -98,8 +98,20 @@ def _by_rule(name: str, judged: Iterable[Judged]) -> bool:
     return any(item.judge == name and item.grader == f"rule:{name}" for item in judged)
 
 
-def asked_of(measure: Measure, chosen: dict[str, ChosenJudge], unclear: str) -> Asked:
-    """What a measure of grades asks, of these verdicts."""
+def asked_of(
+    measure: Measure,
+    chosen: dict[str, ChosenJudge],
+    unclear: str,
+    graded: tuple[str, ...] | None = None,
+) -> Asked:
+    """What a measure of grades asks, of these verdicts.
+
+    Args:
+        measure: What is computed.
+        chosen: Whose verdicts count.
+        unclear: The label that is counted as unclear.
+        graded: The questions that the judge grades; what it isn't asked about lacks no verdict.
+    """
     judge = measure.graded_by
     if judge is None:
         raise ValueError("probabilities that are read are no grades")
@@ -110,7 +122,7 @@ def asked_of(measure: Measure, chosen: dict[str, ChosenJudge], unclear: str) -> 
         given=tuple(_condition(item, chosen) for item in measure.given),
         exclude=measure.exclude,
         unclear=unclear,
-        questions=measure.questions,
+        questions=graded if measure.questions is None else measure.questions,
     )
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from experiments.schema import Analysis, Definition, Measure
+from experiments.panel import verdicts_of
+from experiments.schema import BROKEN_JUDGE, Analysis, Definition, Measure
 from store import measured as stored
 from store.connect import Connection
 from store.measured import Tally
@@ -89,7 +90,8 @@ def tally(
             rows = stored.tallies_of(of_labels, label, plan.unclear)
             sql = filled(COUNTS, experiment=experiment, **given)
         else:
-            question = asked_of(measure, dict(chosen), plan.unclear)
+            graded = _graded(judge, definition)
+            question = asked_of(measure, dict(chosen), plan.unclear, graded)
             rows = stored.tallies(con, experiment, question)
             sql = stored.query_of(experiment, question)
         listed.append(MeasureRows(measured, rows, sql))
@@ -109,6 +111,15 @@ def _chosen(
     asked = [name for name in names if name not in rules or grader is not None]
     judged = stored.judged(con, experiment, asked) if asked else []
     return choose(names, model_judges_of(definition), judged, grader)
+
+
+def _graded(judge: str, definition: Definition | None) -> tuple[str, ...] | None:
+    """The questions that a judge grades; None where that is all, or is not known."""
+    if definition is None:
+        return None
+    judges = verdicts_of(definition)
+    questions = judges[judge].questions if judge in judges else ()
+    return questions if 0 < len(questions) < len(judges[BROKEN_JUDGE].questions) else None
 
 
 def _is_plain(measure: Measure) -> bool:

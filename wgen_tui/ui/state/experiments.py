@@ -113,6 +113,8 @@ def _plan(text: Text, definition: Definition) -> None:
     judges = ", ".join(
         [f"{judge.name} ({judge.type})" for judge in definition.judges]
         + [f"{judge.name} ({judge.type} by {judge.model})" for judge in definition.model_judges]
+        + ["correct (match)"]
+        * any(q.type == "free_form" and q.answer for q in definition.questions)
     )
     text.append(f"judges     {printable(judges or 'none')}, and the broken-answer rule\n")
     if (analysis := definition.analysis) is not None:
