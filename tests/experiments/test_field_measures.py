@@ -119,7 +119,7 @@ def test_judges_of_the_field_s_files_are_read_as_meant(
 def test_the_judges_that_the_docs_show_are_valid(write: Write) -> None:
     page = (Path(__file__).parents[2] / "docs" / "judges.md").read_text(encoding="utf-8")
     shown = next(part for part in page.split("```yaml\n") if part.startswith("model_judges:"))
-    files = {"judges/era.txt": "{answer}"}
+    files = {"judges/century.txt": "{answer}"}
     loaded = catalogue.load(write(VALID + shown.split("```")[0], files))
     assert [judge.type for judge in loaded.model_judges] == [
         "free_form_judge",
