@@ -320,3 +320,20 @@ def judged(con: duckdb.DuckDBPyConnection, experiment: str, judges: list[str]) -
         Judged(judge, grader, rubric, frozenset(tuple(arm) for arm in arms), n, newest)
         for judge, grader, rubric, arms, n, newest in rows
     ]
+
+
+COPIES = """\
+select list(run_id order by run_id), any_value(n)
+from (
+    select run_id, step, count(*) as n,
+           bit_xor(hash(concat_ws('/', prompt_id, draw, completion))) as texts
+    from samples where experiment = ? group by all
+)
+group by texts, n having count(distinct run_id) > 1
+order by all"""
+
+
+def copies(con: duckdb.DuckDBPyConnection, experiment: str) -> list[tuple[list[str], int]]:
+    """Runs with the same text for every prompt and draw, and how many samples that is."""
+    rows = con.execute(COPIES, [experiment]).fetchall()
+    return [(list(runs), n) for runs, n in rows]

@@ -145,7 +145,7 @@ def _results_of_then(said: str) -> str:
         for row in results[rows]:
             for key in keys:
                 del row[key]
-    del results["judges"], results["value_curves"], results["by_judge"]
+    del results["judges"], results["value_curves"], results["by_judge"], results["details"]
     return json.dumps(results, indent=2) + "\n"
 
 

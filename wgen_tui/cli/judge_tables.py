@@ -1,4 +1,4 @@
-"""The tables of `results --by judge`: the headline by each, and how they agree."""
+"""The tables of `results` on demand: `--by judge` (each, and how they agree) and `--details`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from wgen_tui.cli.output import NOTHING, table, tell
 from wgen_tui.services.measures.rate_words import amount, percent, points, signed
 
 if TYPE_CHECKING:
+    from wgen_tui.services.measures.details import Details
     from wgen_tui.services.results.by_judge import JudgeHeadline
 
 
@@ -54,3 +55,21 @@ def _cells(judge: JudgeHeadline) -> list[tuple[str | int, ...]]:
         between = f"{gap(item.low)} to {gap(item.high)}"
         lines.append((item.name, item.n, gap(item.difference), between))
     return lines
+
+
+def show_details(details: Details) -> None:
+    """Print rate@k and what the draws of each arm are worth, then runs that are copies."""
+    tries = sorted({k for arm in details.arms for k in arm.at_k})
+    table(
+        ["model", "arm", "prompts", "n", "effective n", *(f"rate@{k}" for k in tries)],
+        [
+            (
+                *(arm.model, arm.arm, arm.prompts, arm.n),
+                NOTHING if arm.effective_n is None else f"{arm.effective_n:.0f}",
+                *(percent(arm.at_k.get(k)) for k in tries),
+            )
+            for arm in details.arms
+        ],
+    )
+    for same in details.copies:
+        tell(f"Copies: all {same.samples} samples are the same in {', '.join(same.runs)}")

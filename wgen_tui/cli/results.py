@@ -63,6 +63,7 @@ METRIC_CELLS = 24
     show_default=True,
     help="How to compute intervals over seeds (docs/methods.md).",
 )
+@click.option("--details", is_flag=True, help="Also rate@k, effective n, and copies of runs.")
 @click.option("--sql", "show_sql", is_flag=True, help="Print the query behind the numbers instead.")
 @json_option
 @pass_home
@@ -76,6 +77,7 @@ def command(
     grader: str | None,
     checkpoint: str,
     interval: str,
+    details: bool,
     show_sql: bool,
     as_json: bool,
 ) -> None:
@@ -93,6 +95,7 @@ def command(
         checkpoint=_checkpoint(checkpoint),
         interval=cast("Interval", interval),
         by_judge="judge" in by,
+        details=details,
     )
     if show_sql:
         tell(results.sql)
@@ -132,6 +135,11 @@ def show(results: Results, by: tuple[str, ...]) -> None:
         from wgen_tui.cli.judge_tables import show_judges
 
         show_judges(results.by_judge)
+    if results.details is not None:
+        from wgen_tui.cli.judge_tables import show_details
+
+        tell()
+        show_details(results.details)
     for curves in _by_metric_and_variant(results.value_curves):
         tell()
         _show_value_curves(curves)

@@ -15,14 +15,16 @@ from pydantic import Field
 
 from experiments.readouts import is_read
 from experiments.schema import BROKEN_JUDGE, Analysis, Definition, Measure, Primary
-from store.measured import Tally
+from store.connect import Connection
+from store.measured import Tally, copies, tallies
 from store.queries import READOUT_MEANS, experiments, longest_texts, means
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.experiments import definitions, listing
 from wgen_tui.services.measures.cells import count_cells
-from wgen_tui.services.measures.chosen_verdicts import ChosenJudge
+from wgen_tui.services.measures.chosen_verdicts import ChosenJudge, asked_of
+from wgen_tui.services.measures.details import ArmDetails, Copies, Details, arm_details
 from wgen_tui.services.measures.rate_rows import ContrastResult, Rate, Row
 from wgen_tui.services.measures.tallied import MeasureRows, Tallied, filled, tally
 from wgen_tui.services.measures.value_curve import ValueCurve, value_curves
@@ -66,6 +68,7 @@ class Results(Row):
         doubts: Runs whose adapter was found wrong; `warnings` says it too.
         curve: The share at every step that was sampled, when there are several.
         judges: Whose verdicts the measures are made of.
+        details: Of the headline, where they are asked for.
         by_judge: The headline by every grader, where that is asked for.
         value_curves: Over the values of each variant that is spread over several.
     """
@@ -84,6 +87,7 @@ class Results(Row):
     judges: list[JudgeVerdicts] = Field(default=[])
     value_curves: list[ValueCurve] = Field(default=[])
     by_judge: list[JudgeHeadline] = Field(default=[])
+    details: Details | None = Field(default=None)
 
 
 def compute(
@@ -98,6 +102,7 @@ def compute(
     checkpoint: Checkpoint = "final",
     interval: intervals.Interval = "t",
     by_judge: bool = False,
+    details: bool = False,
 ) -> Results:
     """Compute an experiment's rates and contrasts.
 
@@ -113,6 +118,7 @@ def compute(
         checkpoint: The last of each run, all of them, or one step.
         interval: How intervals over seeds are made.
         by_judge: Also the headline by every grader there is.
+        details: Also rate@k, what the draws are worth, and runs that are copies.
 
     Raises:
         UsageError: there are no samples, or nothing says which share is meant.
@@ -138,6 +144,7 @@ def compute(
         of_judges = []
         if by_judge and plan is not None:
             of_judges = headline_by_judge(con, experiment, plan, definition, tallied, interval)
+        more = _details(con, experiment, plan, tallied) if details and plan is not None else None
         texts = longest_texts(con, experiment)
     if plan is None:
         only = _readouts_only(home, experiment, definition, notes, readouts)
@@ -173,8 +180,21 @@ def compute(
         curve=curve_of(headline.rows, plan, interval, headline.measured),
         judges=[_verdicts_of(item) for item in tallied.chosen.values()],
         by_judge=of_judges,
+        details=more,
         value_curves=value_curves(rates, definition.sampling) if definition is not None else [],
     )
+
+
+def _details(con: Connection, experiment: str, plan: Analysis, tallied: Tallied) -> Details:
+    """Of the headline, over the last step of each run."""
+    measure = plan.headline[1]
+    arms: list[ArmDetails] = []
+    if measure.graded_by is not None:
+        asked = asked_of(measure, dict(tallied.chosen), plan.unclear)
+        rows = at_checkpoint(tallies(con, experiment, asked, by_prompt=True), "final")
+        arms = arm_details(rows, mean=measure.kind == "mean")
+    same = [Copies(runs=runs, samples=n) for runs, n in copies(con, experiment)]
+    return Details(arms=arms, copies=same)
 
 
 def _table(
