@@ -8,6 +8,7 @@ A reader makes no file: where no writer ever was, or nothing can be written, it 
 from __future__ import annotations
 
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ ASK_EVERY = 0.003  # seconds
 def reading(files: StoreFiles, patience: float) -> Iterator[bool]:
     """Have a reader's turn; False if a writer's lasts longer than `patience` seconds."""
     try:
-        stream = files.readers_lock.open("rb")
+        stream = _opened(files, os.O_RDONLY)
     except OSError:
         yield True
         return
@@ -37,8 +38,14 @@ def writing(files: StoreFiles, patience: float) -> Iterator[bool]:
     Raises:
         OSError: the home cannot be written.
     """
-    with files.readers_lock.open("ab") as stream:
+    with _opened(files, os.O_RDWR | os.O_CREAT) as stream:
         yield _lock(stream, fcntl.LOCK_EX, patience)
+
+
+def _opened(files: StoreFiles, flags: int) -> IO[bytes]:
+    """The lock's file; O_NONBLOCK: a FIFO in its place would wait for somebody at its other end."""
+    handle = os.open(files.readers_lock, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    return os.fdopen(handle, "rb", buffering=0)
 
 
 def _lock(stream: IO[bytes], kind: int, patience: float) -> bool:

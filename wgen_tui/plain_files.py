@@ -1,8 +1,8 @@
-"""Reading a file of a home: whatever stands in its place is said in words, and nothing waits.
+"""Reading and growing a file of a home: what stands in its place is said, and nothing waits.
 
 Promises: what is no plain file (a folder, a FIFO, a socket, a circle of links) is an OSError whose
 `strerror` says what it is; JSON that Python cannot hold (nested without end) is a ValueError; no
-open waits for a writer.
+open waits for a writer or a reader.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import errno
 import json
 import os
 import stat
-from io import BufferedReader
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,35 @@ def open_plain(path: Path) -> BufferedReader:
         if error.errno in WORDS:
             raise OSError(error.errno, WORDS[error.errno], str(path)) from error
         raise
+    _refuse_others(handle, path)
+    return os.fdopen(handle, "rb")
+
+
+def append_plain(path: Path) -> BufferedWriter:
+    """Open a plain file to write at its end; it is made where there is none.
+
+    Raises:
+        OSError: something else stands there, or it cannot be written; `strerror` says what.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        handle = os.open(path, flags, 0o600)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # nobody reads there
+            words = "it is a FIFO" if stat.S_ISFIFO(path.stat().st_mode) else "it is a socket"
+            raise OSError(errno.EINVAL, words, str(path)) from error
+        if error.errno in WORDS:
+            raise OSError(error.errno, WORDS[error.errno], str(path)) from error
+        raise
+    _refuse_others(handle, path)
+    return os.fdopen(handle, "ab")
+
+
+def _refuse_others(handle: int, path: Path) -> None:
+    """Close a handle that leads to something else than a plain file, and say what it is."""
     mode = os.fstat(handle).st_mode
     if stat.S_ISREG(mode):
-        return os.fdopen(handle, "rb")
+        return
     os.close(handle)
     known = [(number, words) for is_a, number, words in KINDS if is_a(mode)]
     number, words = known[0] if known else (errno.EINVAL, "it is no plain file")

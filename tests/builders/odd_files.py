@@ -54,13 +54,25 @@ KINDS: dict[str, Callable[[Path, bytes], object]] = {
     "owned": _owned_by_another,
 }
 
+# What people give for a text, beside these.
+TEXTS: dict[str, Callable[[Path, bytes], object]] = {
+    "ladder": lambda path, _: path.write_text(LADDER),
+    "utf-16": lambda path, _: path.write_text("title: x", encoding="utf-16"),
+    "latin-1": lambda path, _: path.write_text("title: é", encoding="latin-1"),
+    "nul": lambda path, _: path.write_bytes(b"title: a\0b"),
+    "lfs": lambda path, _: path.write_text("version https://git-lfs.github.com/spec/v1\noid x"),
+    "parquet": lambda path, _: path.write_bytes(b"PAR1xxxx"),
+    "long line": lambda path, _: path.write_bytes(b"x" * 20_000_000),
+}
+OF_DEFINITIONS = ("folder", "fifo", "socket", "loop", "gone", "empty", "deep", *TEXTS)
+
 
 def plant(kind: str, path: Path) -> None:
-    """Put one of `KINDS` in a file's (or a folder's) place."""
+    """Put one of `KINDS` or `TEXTS` in a file's (or a folder's) place."""
     before = path.read_bytes() if path.is_file() else b""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    KINDS[kind](path, before)
+    {**KINDS, **TEXTS}[kind](path, before)

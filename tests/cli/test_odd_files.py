@@ -14,7 +14,12 @@ from tests.builders.home import write_launch
 from tests.builders.mini_home import MiniHome
 from tests.builders.odd_files import KINDS, plant
 from wgen_tui.cli.main import main
+from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
+from wgen_tui.plain_files import append_plain
+from wgen_tui.services.grading.session import Journal
+from wgen_tui.services.planning.commit import commit
+from wgen_tui.services.planning.plan import Options, make_plan
 
 OF_RUNS = (
     "spec.json",
@@ -186,3 +191,48 @@ def test_a_line_that_names_no_launch_is_said(mini: MiniHome, run: Run) -> None:
     code, listed, _ = run(mini.home, "run", "list")
     assert code == 0
     assert "line 1 names no launch" in " ".join(listed.split())
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo", "shape", "empty", "gone", "deep", "bytes"])
+def test_a_run_whose_launches_cannot_be_read_is_not_queued_twice(
+    mini: MiniHome, run: Run, kind: str
+) -> None:
+    """What the list no longer says, the launches do: each names its runs."""
+    code, *_ = run(mini.home, "run", "start", "mini", "--json", "--seeds", "0", "--dry-run")
+    assert code == 0
+    plan = make_plan(mini.home, "mini", Options(seeds="0"))
+    commit(mini.home, plan)
+    for spec in sorted(mini.home.runs.glob("*/spec.json")):
+        plant(kind, spec.with_name("launches.jsonl"))
+    again = make_plan(mini.home, "mini", Options(seeds="0"))
+    assert again.empty, [item.todo for item in again.runs]
+
+
+@pytest.mark.parametrize("name", ["launches.jsonl", "events.jsonl", "x"])
+@pytest.mark.parametrize("kind", ["fifo", "folder", "socket", "loop"])
+def test_nothing_waits_that_appends_to_what_is_no_file(
+    tmp_path: Path, kind: str, name: str
+) -> None:
+    plant(kind, tmp_path / name)
+    with pytest.raises(OSError) as refused:
+        append_plain(tmp_path / name)
+    words = {"fifo": "FIFO", "folder": "directory", "socket": "socket", "loop": "circle"}
+    assert words[kind] in str(refused.value.strerror)
+
+
+def test_a_grade_is_not_lost_without_a_word(mini: MiniHome) -> None:
+    journal = Journal(mini.home, "human:ann")
+    plant("fifo", journal._path)
+    with pytest.raises(UsageError, match="it is a FIFO") as refused:
+        journal.append()
+    assert "move it away" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize("place", ["readers.lock", "merge.lock", "supervisor.log"])
+def test_a_fifo_in_place_of_a_lock_or_log_makes_nobody_wait(
+    mini: MiniHome, run: Run, place: str, tmp_path: Path
+) -> None:
+    _complete_run(mini, "old", 0)
+    plant("fifo", mini.home.root / place)
+    for words in (("store", "verify"), ("sql", COUNT), ("store", "merge", str(tmp_path / "no"))):
+        assert run(mini.home, *words)[0] in (0, 1, 2)

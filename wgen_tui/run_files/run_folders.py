@@ -7,9 +7,11 @@ which file it is and what is wrong with it.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 from wgen_tui.paths import ID_PATTERN, Home
 from wgen_tui.plain_files import parse, read_plain, why_not
+from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.protocol.record import Unreadable, read_record
 from wgen_tui.protocol.runs import RunSpec
 
@@ -79,8 +81,30 @@ def load_launches(home: Home, run_id: str) -> list[str]:
 
 
 def launches_of(home: Home, run_id: str) -> list[str]:
-    """The ids of the launches that serve a run, oldest first, as far as its list can be read."""
-    return _launches(home, run_id)[0]
+    """The ids of the launches that serve a run, oldest first.
+
+    Where its list cannot be read, is gone or is empty, those that name the run themselves: what is
+    queued for it is then not queued twice.
+    """
+    names, why = _launches(home, run_id)
+    if (names and not why) or not home.run(run_id).spec.exists():
+        return names
+    return list(dict.fromkeys([*names, *_launches_that_name(home, run_id)]))
+
+
+def _launches_that_name(home: Home, run_id: str) -> Iterator[str]:
+    try:
+        every = sorted(entry.name for entry in os.scandir(home.launches))
+    except OSError:
+        return
+    for name in every:
+        if ID_PATTERN.fullmatch(name) and ".." not in name:
+            try:
+                spec = read_record(home.launch(name).spec, LaunchSpec)
+            except Unreadable:  # named where launches are listed
+                continue
+            if spec is not None and run_id in spec.run_ids:
+                yield name
 
 
 def _launches(home: Home, run_id: str) -> tuple[list[str], str]:

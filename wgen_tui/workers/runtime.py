@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 
 from wgen_tui.errors import ExitCode, WgenError
 from wgen_tui.paths import Home, LaunchPaths, RunPaths, keep_private
+from wgen_tui.plain_files import append_plain
 from wgen_tui.protocol import failures
 from wgen_tui.protocol.launches import (
     DoneRecord,
@@ -82,14 +83,12 @@ class Worker:
             return
         event = Event(at=now(), kind=kind, run_id=run_id, **values)
         line = event.model_dump_json(exclude_none=True).encode() + b"\n"
-        handle = os.open(self.paths.events, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
+        with append_plain(self.paths.events) as stream:
+            handle = stream.fileno()
             size = os.fstat(handle).st_size
             if os.write(handle, line) < len(line):  # a disk that fills takes a part of it
                 os.ftruncate(handle, size)
                 raise OSError(ENOSPC, os.strerror(ENOSPC), str(self.paths.events))
-        finally:
-            os.close(handle)
 
     def progress(self, run_id: str, done: int, total: int, unit: str, **values: Any) -> None:
         """Say how far a run is; often called, seldom written (the last step always is)."""
@@ -235,7 +234,7 @@ def launch_worker(stage: Stage, work: Callable[[Worker], None]) -> int:
     worker = Worker(home, spec, paths, main)
     signal.signal(signal.SIGTERM, worker.stop)
     signal.signal(signal.SIGINT, worker.stop)
-    with paths.lock.open("a") as lock:
+    with append_plain(paths.lock) as lock:
         if main:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,6 +8,7 @@ shown (`read_ahead`), so that a key waits for no database.
 
 from __future__ import annotations
 
+import errno
 import getpass
 import os
 import time
@@ -20,6 +21,7 @@ from store import grades as stored
 from store.samples import memory
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
+from wgen_tui.plain_files import append_plain
 from wgen_tui.protocol.hashes import digest, short_hash
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import GradeRow
@@ -251,20 +253,20 @@ class Journal:
         data = "".join(row.model_dump_json() + "\n" for row in rows).encode()
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            try:
+            with append_plain(self._path) as stream:
+                handle = stream.fileno()
                 size = os.fstat(handle).st_size
                 if os.write(handle, data) != len(data):
                     os.ftruncate(handle, size)
-                    raise OSError(28, "No space left on device")
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(handle)
-            finally:
-                os.close(handle)
         except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            mend = "Free some disk space" if full else "Put it right, or move it away"
             raise UsageError(
                 f"The grade cannot be written to {self._path}: {error.strerror or error}.",
                 title="Not saved",
-                hint="Free some disk space; the sample is unchanged.",
+                hint=f"{mend}; the sample is unchanged.",
             ) from error
 
 

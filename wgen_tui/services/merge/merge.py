@@ -16,6 +16,7 @@ from pathlib import Path
 
 from wgen_tui.errors import BusyError, disk_error
 from wgen_tui.paths import Home
+from wgen_tui.plain_files import append_plain
 from wgen_tui.protocol.record import sync_folder
 from wgen_tui.services.data.ingest import ingest_now
 from wgen_tui.services.merge import incoming_experiments, incoming_launches, incoming_runs
@@ -90,7 +91,7 @@ def merge(
 
 @contextmanager
 def _merge_lock(home: Home) -> Iterator[None]:
-    with home.merge_lock.open("a") as stream:
+    with append_plain(home.merge_lock) as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

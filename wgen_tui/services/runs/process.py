@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from wgen_tui.paths import Home
+from wgen_tui.plain_files import append_plain
 from wgen_tui.protocol.launches import LaunchSpec, StartRecord, read_start
 from wgen_tui.protocol.queue import read_queue
 from wgen_tui.protocol.record import now, write_durably, write_record
@@ -164,7 +165,7 @@ def spawn(
     if needs_model(spec):
         config = json.dumps(accelerate_config(spec), indent=2)
         write_durably(paths.accelerate, config.encode() + b"\n")
-    with paths.log.open("ab") as log:
+    with append_plain(paths.log) as log:
         fcntl.flock(log, fcntl.LOCK_EX)
         if start.attempt > 1:  # what an earlier one complained of is not why this one ends
             log.write(f"{ATTEMPT_MARK}{start.attempt}\n".encode())

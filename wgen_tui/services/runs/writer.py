@@ -16,6 +16,7 @@ from pathlib import Path
 
 from wgen_tui.errors import disk_error
 from wgen_tui.paths import Home
+from wgen_tui.plain_files import append_plain
 from wgen_tui.protocol.launches import LaunchSpec, Stage
 from wgen_tui.protocol.record import sync_folder, write_durably, write_record
 from wgen_tui.protocol.runs import RunSpec
@@ -146,7 +147,7 @@ def _stage_launch(home: Home, launch: LaunchSpec, written: _Written) -> Path:
 
 
 def _append(path: Path, lines: bytes, written: _Written) -> None:
-    with path.open("ab") as stream:
+    with append_plain(path) as stream:
         size = stream.tell()
         written.grown.append((path, size))
         stream.write(lines)

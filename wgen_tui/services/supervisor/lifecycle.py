@@ -9,7 +9,7 @@ import time
 
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import Home
-from wgen_tui.plain_files import parse, read_plain
+from wgen_tui.plain_files import append_plain, parse, read_plain
 from wgen_tui.services.runs import process
 from wgen_tui.services.runs.launch_state import locked
 
@@ -60,7 +60,7 @@ def ensure_supervisor(home: Home) -> int | None:
 
 
 def _start(home: Home) -> subprocess.Popen[bytes]:
-    with home.supervisor_log.open("ab") as output:
+    with append_plain(home.supervisor_log) as output:
         return subprocess.Popen(
             [sys.executable, "-m", "wgen_tui.services.supervisor", "--home", str(home.root)],
             cwd=home.root,
