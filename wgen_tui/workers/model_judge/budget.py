@@ -23,7 +23,9 @@ class BudgetReached(WorkerError):
 
     def with_missing(self, number: int) -> BudgetReached:
         """The same, with how many verdicts the launch lacks."""
-        told = f"{self.message} {number:,} verdicts are missing."
+        told = (
+            f"{self.message} {number:,} verdicts are missing; a higher --budget goes on with them."
+        )
         return BudgetReached(told, title=self.title, hint=self.hint)
 
 
