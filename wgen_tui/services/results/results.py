@@ -173,7 +173,7 @@ def compute(
         contrasts=contrasts,
         warnings=[*notes, *(note.text for note in said)],
         notes=said,
-        sql=";\n\n".join(dict.fromkeys(item.sql for item in tallied.measures)),
+        sql=headline.sql,
         readouts=readouts,
         accuracy=accuracy,
         doubts=doubts,
