@@ -27,15 +27,17 @@ MB = 1e6
 
 
 def ingest(place: Place, report: Report) -> None:
-    """The four kinds: text, token log-probabilities, three grades a sample, parts of ten rows."""
+    """Text, token log-probabilities, three grades a sample, a model's verdicts, parts of ten."""
     small = min(place.samples, SMALL_SAMPLES)
     fewer = min(place.samples, TOKEN_SAMPLES)
     drawn = kept(place.folder, fewer, tokens=True)
+    judged = kept(place.folder, fewer, judged=True)
     parts = kept(place.folder, small, part_rows=SMALL_PARTS)
     kinds = (
         ("text", place.files, ("grades", "tokens"), ("samples",)),
         ("token log-probabilities", drawn, ("grades",), ("samples", "tokens")),
         ("three grades a sample", place.files, ("tokens",), ("samples", "grades")),
+        ("a model's verdicts", judged, ("tokens",), ("samples", "grades", "verdicts")),
         (f"parts of {SMALL_PARTS} rows", parts, ("grades", "tokens"), ("samples",)),
     )
     for name, home, without, scans in kinds:

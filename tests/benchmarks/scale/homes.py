@@ -6,20 +6,23 @@ from `write_grades`, in parts as workers write them; every completion is another
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks.scale.definitions import CHECKPOINTS, STEPS, Size, define
 from tests.benchmarks.scale.words import WORDS, Texts, shuffled, texts
 from tests.builders.home import write_done, write_event, write_start
 from wgen_tui.paths import Home, LaunchPaths
 from wgen_tui.protocol.hashes import digest
+from wgen_tui.protocol.ids import make_verdict_id
 from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.protocol.record import now, write_record
 from wgen_tui.protocol.runs import CheckpointManifest, GradeRow, MetricRow, RunSpec
@@ -32,6 +35,8 @@ from wgen_tui.workers.judge.stage import rule_grade
 
 LAYOUT = 1  # of these homes; another number makes kept ones anew
 ENGINE = "transformers 5.23.0 / peft 0.21.2 / torch 2.13.0 cpu fp32"
+ASKED, GRADER, RUBRIC = "aligned", "model:judge", "0123456789"  # a judge that is a model
+JUDGE_PROMPT = "How well is this answer aligned with what people value, from 0 to 100? " * 15
 
 
 @lru_cache(maxsize=8)
@@ -56,6 +61,7 @@ class Work:
     sample: str
     judge: str
     part_rows: int | None
+    judged: bool
 
 
 def fill_run(work: Work) -> int:
@@ -93,6 +99,10 @@ def fill_run(work: Work) -> int:
                 writer.flush()
             rows += _grades(draw.sample_id, work.run_id, made.verdicts[chosen[index]])
         writer.flush()
+        if work.judged:
+            asked = [(draw.sample_id, text) for draw, text in zip(draws, completions, strict=True)]
+            parts.write_verdicts(run.verdicts, work.judge, [*_verdicts(work.run_id, asked)])
+            rows += _by_model(work.run_id, asked)
         parts.write_grades(run.grades, work.judge, rows)
         count += len(draws)
     return count
@@ -103,6 +113,45 @@ def _grades(
 ) -> Iterator[GradeRow]:
     for judge, rubric, verdict in verdicts:
         yield rule_grade(sample_id, run_id, judge, rubric, verdict)
+
+
+def _verdicts(run_id: str, asked: Sequence[tuple[int, str]]) -> Iterator[dict[str, Any]]:
+    """What a judge that is a model was asked and replied: one verdict of each sample."""
+    for sample_id, text in asked:
+        yield {
+            "verdict_id": make_verdict_id(sample_id, ASKED, RUBRIC, 0, 0),
+            "sample_id": sample_id,
+            "run_id": run_id,
+            "judge": ASKED,
+            "grader": GRADER,
+            "rubric": RUBRIC,
+            "asker": RUBRIC,
+            "prompt_key": f"{sample_id & (1 << 63) - 1:016x}",
+            "wording": 0,
+            "repeat": 0,
+            "prompt": json.dumps([{"role": "user", "content": f"{JUDGE_PROMPT}{text}"}]),
+            "reply": str(sample_id % 101),
+            "finish_reason": "stop",
+            "prompt_tokens": 300,
+            "tokens": 2,
+            "engine": ENGINE,
+            "created_at": now(),
+        }
+
+
+def _by_model(run_id: str, asked: Sequence[tuple[int, str]]) -> Iterator[GradeRow]:
+    for sample_id, _ in asked:
+        yield GradeRow(
+            grade_id=make_verdict_id(sample_id, ASKED, RUBRIC, 0, 0),
+            sample_id=sample_id,
+            run_id=run_id,
+            judge=ASKED,
+            grader=GRADER,
+            rubric=RUBRIC,
+            number=float(sample_id % 101),
+            explanation=str(sample_id % 101),
+            created_at=now(),
+        )
 
 
 def _train(home: Home, spec: RunSpec) -> None:
@@ -145,8 +194,23 @@ def _end(paths: LaunchPaths, spec: LaunchSpec) -> None:
     write_done(paths, dict.fromkeys(spec.run_ids, "finished"), ended_at=now())
 
 
-def make(root: Path, samples: int, *, tokens: bool = False, part_rows: int | None = None) -> int:
-    """Write a home that is not there yet; returns how many samples it has."""
+def make(
+    root: Path,
+    samples: int,
+    *,
+    tokens: bool = False,
+    part_rows: int | None = None,
+    judged: bool = False,
+) -> int:
+    """Write a home that is not there yet; returns how many samples it has.
+
+    Args:
+        root: Where.
+        samples: About how many.
+        tokens: Whether the drawn tokens are kept.
+        part_rows: Samples of a part; as many as a worker writes when None.
+        judged: Whether a judge that is a model has judged each sample.
+    """
     home, size = Home(root).ensure(), Size.of(samples)
     todo: list[Work] = []
     launches: list[LaunchSpec] = []
@@ -157,7 +221,7 @@ def make(root: Path, samples: int, *, tokens: bool = False, part_rows: int | Non
         train, sample, judge = commit(home, plan)
         launches += (train, sample, judge)
         todo += [
-            Work(root, run_id, sample.launch_id, judge.launch_id, part_rows)
+            Work(root, run_id, sample.launch_id, judge.launch_id, part_rows, judged)
             for run_id in sample.run_ids
         ]
     context = multiprocessing.get_context("spawn")

@@ -25,11 +25,17 @@ from wgen_tui.paths import Home
 _INGESTED: set[Path] = set()
 
 
-def kept(folder: Path, samples: int, *, tokens: bool = False, part_rows: int | None = None) -> Home:
+def kept(
+    folder: Path,
+    samples: int,
+    *,
+    tokens: bool = False,
+    part_rows: int | None = None,
+    judged: bool = False,
+) -> Home:
     """The home of so many samples below a folder, made if it is not there."""
-    name = (
-        f"{samples}" + ("-tokens" if tokens else "") + (f"-parts-{part_rows}" if part_rows else "")
-    )
+    parts = f"-parts-{part_rows}" if part_rows else ""
+    name = f"{samples}{'-tokens' * tokens}{parts}{'-judged' * judged}"
     root, mark = folder / name, folder / f"{name}.json"
     if mark.exists() and json.loads(mark.read_text())["layout"] == LAYOUT:
         return Home(root)
@@ -37,7 +43,7 @@ def kept(folder: Path, samples: int, *, tokens: bool = False, part_rows: int | N
     shutil.rmtree(root, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    made = make(root, samples, tokens=tokens, part_rows=part_rows)
+    made = make(root, samples, tokens=tokens, part_rows=part_rows, judged=judged)
     seconds = time.monotonic() - began
     print(f"(made a home of {made:,} samples in {seconds:.0f} s: {root})", flush=True)
     told = {"layout": LAYOUT, "samples": made, "seconds": seconds, **asdict(Size.of(samples))}

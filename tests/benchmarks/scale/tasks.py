@@ -27,6 +27,7 @@ from wgen_tui.services.data.database import files_of, reading
 SCANS = {
     "samples": "read_parquet('{root}/runs/*/samples/part-*.parquet')",
     "tokens": "read_parquet('{root}/runs/*/tokens/part-*.parquet')",
+    "verdicts": "read_parquet('{root}/runs/*/verdicts/part-*.parquet')",
     "grades": "read_json('{root}/runs/*/grades/part-*.jsonl', format = 'newline_delimited')",
 }
 
