@@ -23,6 +23,7 @@ from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import actions, modals, services
+from wgen_tui.ui.allocator import share_memory
 from wgen_tui.ui.painting import Painter
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.visible import VisibleText
@@ -259,6 +260,7 @@ def run_app(
     # Whoever started us with SIGHUP ignored (nohup) did not mean screens without a terminal: they
     # would outlive it, reading its end again and again.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    share_memory()
     app = WgenApp(home, readonly=readonly, screen=screen, experiment=experiment)
     code = app.run()
     return code if code is not None else (app.return_code or 0)

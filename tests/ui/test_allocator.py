@@ -1,0 +1,48 @@
+"""Threads of the screens take their memory from one heap."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+import sys
+
+import pytest
+
+COUNT_HEAPS = """
+import ctypes, os, sys, tempfile, threading
+from wgen_tui.ui.allocator import share_memory
+
+if sys.argv[1] == "shared":
+    share_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+barrier = threading.Barrier(4)
+
+def take():
+    barrier.wait()
+    libc.malloc(50_000)
+    barrier.wait()
+
+threads = [threading.Thread(target=take) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+libc.fdopen.restype = ctypes.c_void_p
+with tempfile.TemporaryFile() as file:
+    stream = libc.fdopen(ctypes.c_int(os.dup(file.fileno())), b"w")
+    libc.malloc_info(0, ctypes.c_void_p(stream))
+    libc.fflush(ctypes.c_void_p(stream))
+    file.seek(0)
+    print(file.read().count(b"<heap nr="))
+"""
+
+
+def heaps(how: str) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT_HEAPS, how], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="glibc alone has heaps")
+def test_threads_share_a_heap() -> None:
+    assert heaps("shared") == 1 < heaps("as it is")
