@@ -25,7 +25,7 @@ from experiments.checking.slots import slot_findings
 from experiments.errors import DefinitionError
 from experiments.panel import named_by
 from experiments.prompts import variant_names
-from experiments.readers.sibling_judges import defining_file
+from experiments.readers.sibling_judges import asking_file, defining_file
 from experiments.rows import data_path
 from experiments.schema import (
     BASE_ARM,
@@ -112,7 +112,9 @@ def _questions(definition: Definition, folder: Path) -> Iterator[Finding]:
             if name not in judges:
                 finding = unknown(("questions", index, "judges"), "judge", name, judges)
                 if file := defining_file(folder, name):
-                    hint = f"{file} defines it: write it beside the questions: [questions, {file}]."
+                    asked = asking_file(folder, question.name)
+                    write = f"questions: [{asked}, {file}]" if asked else f"model_judges: {file}"
+                    hint = f"{file} defines it: {write}"
                     finding = (*finding[:2], hint)
                 yield finding
 

@@ -57,7 +57,7 @@ def test_a_judge_in_a_file_beside_is_named(write: Write) -> None:
     files = {"q.yaml": ASKED, "judge.yaml": JUDGE, "broken.yaml": "[", "other.yaml": "a: b"}
     with pytest.raises(DefinitionError, match="Unknown judge 'my_judge'") as caught:
         catalogue.load(write(HEAD + "questions: q.yaml\n", files))
-    assert "judge.yaml defines it" in caught.value.hint
+    assert caught.value.hint == "judge.yaml defines it: questions: [q.yaml, judge.yaml]"
     with pytest.raises(DefinitionError, match="'my_judge' is a judge that is a model") as caught:
         catalogue.load(write(HEAD + "questions: q.yaml\njudges: judge.yaml\n", files))
     assert len(caught.value.problems) == 1
