@@ -149,7 +149,7 @@ def query(asked: Asked, within: str, by_prompt: bool = False) -> str:
     """The query of a measure over the samples and grades for which `within` holds."""
     return f"""\
 with judged as (
-{_judged(asked, within, by_prompt)}
+{judged_samples(asked, within, by_prompt)}
 )
 select experiment, model, arm, role, seed, run_id, step, question, variant, prompt_id, fate,
        count(*) as n, count(*) filter (hit) as hits,
@@ -163,8 +163,8 @@ group by all
 order by all"""
 
 
-def _judged(asked: Asked, within: str, by_prompt: bool = False) -> str:
-    """SQL for what becomes of each sample."""
+def judged_samples(asked: Asked, within: str, by_prompt: bool = False) -> str:
+    """SQL for what becomes of each sample for which `within` holds."""
     givens = [(f"g{place}", item) for place, item in enumerate(asked.given, 1)]
     hit = _holds("m", asked.hit) if asked.hit.labels or asked.hit.bounds else "false"
     value = "m.number" if asked.of_numbers else f"{hit}::int"
@@ -209,9 +209,9 @@ def both(con: duckdb.DuckDBPyConnection, experiment: str, one: Asked, other: Ask
         within = f"run_id in ({', '.join(map(text, runs))})"
         rows = con.execute(f"""\
 with one as (
-{_judged(one, within)}
+{judged_samples(one, within)}
 ), other as (
-{_judged(other, within)}
+{judged_samples(other, within)}
 )
 select one.model, one.arm,
        count(*) filter (one.hit and other.hit), count(*) filter (one.hit and not other.hit),

@@ -61,15 +61,24 @@ def show_details(details: Details) -> None:
     """Print rate@k and what the draws of each arm are worth, then runs that are copies."""
     tries = sorted({k for arm in details.arms for k in arm.at_k})
     table(
-        ["model", "arm", "prompts", "n", "effective n", *(f"rate@{k}" for k in tries)],
+        ["model", "arm", "prompts", "n", "effective n", "length", *(f"rate@{k}" for k in tries)],
         [
             (
                 *(arm.model, arm.arm, arm.prompts, arm.n),
                 NOTHING if arm.effective_n is None else f"{arm.effective_n:.0f}",
+                NOTHING if arm.median_length is None else f"{arm.median_length:.0f}",
                 *(percent(arm.at_k.get(k)) for k in tries),
             )
             for arm in details.arms
         ],
     )
+    for pair in details.matched:
+        outside = f"{pair.outside:.0%} and {pair.control_outside:.0%} of the answers have no match"
+        if pair.rate is None or pair.control_rate is None:
+            tell(f"At equal length: {pair.arm} and {pair.control} have no length in common")
+            continue
+        shown = amount(pair.unit)
+        rates = f"{pair.arm} {shown(pair.rate)}, {pair.control} {shown(pair.control_rate)}"
+        tell(f"At equal length: {rates}; {outside}")
     for same in details.copies:
         tell(f"Copies: all {same.samples} samples are the same in {', '.join(same.runs)}")

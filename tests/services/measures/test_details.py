@@ -40,3 +40,21 @@ def test_alike_draws_are_worth_fewer_and_copies_are_named(tmp_path: Path) -> Non
     assert new.at_k[1] == pytest.approx(0.5)
     (same,) = details.copies
     assert (same.samples, same.runs) == (20, [run("new", 0).run_id, run("new", 1).run_id])
+
+
+def test_rates_at_equal_length_are_over_lengths_that_both_arms_have(tmp_path: Path) -> None:
+    """old is long where it hits; the control has short answers, and one long one."""
+    home = new_home(tmp_path / "home")
+    write_plan(home, PLAN)
+    short, long = "a" * 10, "a" * 300
+    # old: 4 of 4 long ones hit, 1 of 4 short ones; new: 6 short ones (3 hit), 2 of middling length.
+    write_verdicts(home, run("old"), eras(4, 4), question="q", completion=long)
+    write_verdicts(home, run("old"), eras(1, 4), question="r", completion=short)
+    write_verdicts(home, run("new"), eras(3, 6), question="q", completion=short)
+    write_verdicts(home, run("new"), eras(0, 2), question="r", completion="a" * 60)
+    details = compute(home, EXPERIMENT, details=True).details
+    assert details is not None
+    (pair,) = [pair for pair in details.matched if (pair.arm, pair.control) == ("old", "new")]
+    assert (pair.rate, pair.control_rate) == (pytest.approx(1 / 4), pytest.approx(3 / 6))
+    assert (pair.outside, pair.control_outside) == (pytest.approx(1 / 2), pytest.approx(2 / 8))
+    assert {arm.arm: arm.median_length for arm in details.arms} == {"old": 155, "new": 10}

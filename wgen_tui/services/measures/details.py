@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from store.measured import COUNTED, Tally
+from wgen_tui.services.measures.lengths import AtMatchedLength
 
 TRIES = (1, 2, 5, 10, 20, 50, 100)
 
@@ -38,6 +39,9 @@ class ArmDetails(BaseModel):
     at_k: dict[int, float] = Field(examples=[{"1": 0.4, "5": 0.8}])
     design_effect: float | None = Field(examples=[2.5])
     effective_n: float | None = Field(examples=[160.0])
+    median_length: float | None = Field(
+        default=None, examples=[64.0], description="of all answers, in characters"
+    )
 
 
 class Copies(BaseModel):
@@ -56,6 +60,7 @@ class Details(BaseModel):
 
     arms: list[ArmDetails]
     copies: list[Copies]
+    matched: list[AtMatchedLength] = Field(default=[])
 
 
 def rate_at(k: int, n: int, hits: int) -> float:

@@ -16,6 +16,7 @@ from pydantic import Field
 from experiments.readouts import is_read
 from experiments.schema import BROKEN_JUDGE, Analysis, Definition, Measure, Primary
 from store.connect import Connection
+from store.lengths import bands, median_lengths
 from store.measured import Tally, copies, tallies
 from store.queries import READOUT_MEANS, experiments, longest_texts, means
 from wgen_tui.errors import UsageError
@@ -25,6 +26,7 @@ from wgen_tui.services.experiments import definitions, listing
 from wgen_tui.services.measures.cells import count_cells
 from wgen_tui.services.measures.chosen_verdicts import ChosenJudge, asked_of
 from wgen_tui.services.measures.details import ArmDetails, Copies, Details, arm_details
+from wgen_tui.services.measures.lengths import AtMatchedLength, at_matched_length
 from wgen_tui.services.measures.rate_rows import ContrastResult, Rate, Row
 from wgen_tui.services.measures.tallied import MeasureRows, Tallied, filled, tally
 from wgen_tui.services.measures.value_curve import ValueCurve, value_curves
@@ -189,12 +191,20 @@ def _details(con: Connection, experiment: str, plan: Analysis, tallied: Tallied)
     """Of the headline, over the last step of each run."""
     measure = plan.headline[1]
     arms: list[ArmDetails] = []
+    matched: list[AtMatchedLength] = []
     if measure.graded_by is not None:
         asked = asked_of(measure, dict(tallied.chosen), plan.unclear)
         rows = at_checkpoint(tallies(con, experiment, asked, by_prompt=True), "final")
-        arms = arm_details(rows, mean=measure.kind == "mean")
+        lengths = median_lengths(con, experiment)
+        arms = [
+            arm.model_copy(update={"median_length": lengths.get((arm.model, arm.arm))})
+            for arm in arm_details(rows, mean=measure.kind == "mean")
+        ]
+        matched = at_matched_length(
+            bands(con, experiment, asked), plan.contrasts, mean=measure.kind == "mean"
+        )
     same = [Copies(runs=runs, samples=n) for runs, n in copies(con, experiment)]
-    return Details(arms=arms, copies=same)
+    return Details(arms=arms, copies=same, matched=matched)
 
 
 def _table(
