@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wgen_tui.cli.output import NOTHING, table, tell
-from wgen_tui.services.measures.rate_words import amount, percent, points, signed
+from wgen_tui.services.measures.rate_words import amount, chance, percent, points, signed
 
 if TYPE_CHECKING:
     from wgen_tui.services.measures.details import Details
     from wgen_tui.services.results.by_judge import JudgeHeadline
+
+
+ALIKE = 0.05
 
 
 def show_judges(judges: list[JudgeHeadline]) -> None:
@@ -40,6 +43,11 @@ def show_judges(judges: list[JudgeHeadline]) -> None:
             for judge, item in compared
         ],
     )
+    for judge in judges:
+        for model, p in judge.differs_p.items():
+            where = f"{model}: " if len(judge.differs_p) > 1 else ""
+            says = "errs alike in all arms" if p >= ALIKE else "errs differently between arms"
+            tell(f"{where}{judge.grader} {says}, as {first.grader} sees it: p {chance(p)}")
 
 
 def _cells(judge: JudgeHeadline) -> list[tuple[str | int, ...]]:

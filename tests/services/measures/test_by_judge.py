@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from scipy.stats import chi2
 
 from tests.builders.judged_home import Said, grade, new_home, run, write_plan, write_verdicts
 from tests.builders.store_home import EXPERIMENT
 from wgen_tui.cli.results import show
 from wgen_tui.paths import Home
+from wgen_tui.services.results.by_judge import ArmAgreement, differs_p
 from wgen_tui.services.results.results import compute
 
 PLAN = """
@@ -70,3 +72,31 @@ def test_each_judge_has_the_headline_and_its_agreement_by_arm(
 
 def test_it_is_asked_for(home: Home) -> None:
     assert compute(home, EXPERIMENT).by_judge == []
+
+
+def agreement(*arms: tuple[str, int, int, int]) -> list[ArmAgreement]:
+    return [
+        ArmAgreement(
+            model="m",
+            arm=arm,
+            n=first + other + alike,
+            both=0,
+            only_first=first,
+            only_other=other,
+            agreement=0,
+            kappa=None,
+            shift=0,
+        )
+        for arm, first, other, alike in arms
+    ]
+
+
+def test_whether_a_judge_errs_alike_in_all_arms_is_tested() -> None:
+    many = differs_p(agreement(("old", 40, 10, 50), ("new", 20, 10, 70)))
+    # Pearson by hand: expected 30, 10, 60 in both arms.
+    assert many["m"] == pytest.approx(chi2.sf(2 * (100 / 30 + 100 / 60), 2))
+    few = differs_p(agreement(("old", 3, 0, 1), ("new", 0, 0, 4)))
+    # Fisher's table: of 8 samples, 3 disagree; all in one arm in 2 * C(4, 3) / C(8, 3) of cases.
+    assert few["m"] == pytest.approx(8 / 56, abs=0.02)
+    assert differs_p(agreement(("old", 0, 0, 9), ("new", 0, 0, 4))) == {}
+    assert differs_p(agreement(("old", 1, 2, 9))) == {}

@@ -9,7 +9,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field
+from scipy.stats import chi2_contingency, random_table
+from scipy.stats.contingency import expected_freq
 
 from experiments.schema import Analysis, Definition
 from store import measured as stored
@@ -25,6 +29,8 @@ from wgen_tui.services.results.rates import RateTable
 from wgen_tui.services.statistics.intervals import Interval
 
 MOST = 12  # graders that are compared
+EXPECTED = 5  # in each cell, for chi-square's own distribution
+PERMUTATIONS = 9999
 
 
 class ArmAgreement(Row):
@@ -57,6 +63,7 @@ class JudgeHeadline(Row):
     Attributes:
         rubric: The hash of its version, where there are several.
         agreement: With the first, by arm; none for means.
+        differs_p: By model, whether it errs differently in different arms: see `differs_p`.
     """
 
     judge: str = Field(examples=["aligned"])
@@ -65,6 +72,7 @@ class JudgeHeadline(Row):
     rates: list[Rate]
     contrasts: list[ContrastResult]
     agreement: list[ArmAgreement]
+    differs_p: dict[str, float] = Field(default={}, examples=[{"<model>": 0.03}])
 
 
 def headline_by_judge(
@@ -114,7 +122,42 @@ def _headline(
         rates=[rate for rate in table.rates(()) if rate.seed is None],
         contrasts=table.contrasts(()),
         agreement=agreement,
+        differs_p=differs_p(agreement),
     )
+
+
+def differs_p(agreement: list[ArmAgreement]) -> dict[str, float]:
+    """By model, p of: where the two disagree, and how, is alike in all arms.
+
+    Pearson's chi-square of arms by (hit for the first alone, for the other alone, agreement); with
+    fewer than five expected somewhere its permutation distribution. Samples count as independent,
+    so where draws of a prompt are alike p is too small. No p where the judges never disagree.
+    """
+    listed = {}
+    for model in dict.fromkeys(item.model for item in agreement):
+        table = np.array(
+            [
+                [item.only_first, item.only_other, item.n - item.only_first - item.only_other]
+                for item in agreement
+                if item.model == model
+            ]
+        )
+        table = table[:, table.sum(axis=0) > 0]
+        if len(table) < 2 or table.shape[1] < 2:
+            continue
+        listed[model] = _p_alike(table)
+    return listed
+
+
+def _p_alike(table: npt.NDArray[np.int64]) -> float:
+    """P that rows have one distribution over the columns."""
+    expected = expected_freq(table)
+    if expected.min() >= EXPECTED:
+        return float(chi2_contingency(table, correction=False).pvalue)
+    sums = random_table(table.sum(axis=1), table.sum(axis=0)).rvs(PERMUTATIONS, random_state=0)
+    spread = ((np.asarray(sums) - expected) ** 2 / expected).sum(axis=(1, 2))
+    least = ((table - expected) ** 2 / expected).sum() * (1 - 1e-9)  # equal but for rounding
+    return float((1 + (spread >= least).sum()) / (1 + PERMUTATIONS))
 
 
 def _others(judged: list[Judged], own: Verdicts) -> list[Verdicts]:

@@ -1,7 +1,7 @@
-"""Notes of runs in one comparison that were not given the same.
+"""Notes of runs in one comparison that were not given the same, or that are one run under two ids.
 
-Promises: read from the runs' specs alone: definitions, weights, mask versions, template dates; each
-note names the runs of each kind.
+Promises: read from the runs' specs (definitions, weights, mask versions, template dates) and from
+their checkpoints' manifests alone; each note names the runs of each kind.
 """
 
 from __future__ import annotations
@@ -11,10 +11,31 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.run_files.manifests import final_checkpoint
 from wgen_tui.services.results.compared import Compared, Note, runs
 from wgen_tui.training_data.mask_version import DIFFERENCE
 
 V = TypeVar("V", int, str)
+ADAPTER = "adapter_model.safetensors"
+
+
+def same_adapters(compared: Compared) -> Iterable[Note]:
+    """Runs whose final adapters are equal to the byte."""
+    by_hash: dict[str, list[RunSpec]] = defaultdict(list)
+    for spec in compared.specs:
+        if spec.training is None:
+            continue
+        manifest = final_checkpoint(compared.home.run(spec.run_id), skip_refused=True)
+        if manifest is not None and (sha := manifest.files.get(ADAPTER)):
+            by_hash[sha].append(spec)
+    for specs in by_hash.values():
+        if len(specs) > 1:
+            text = (
+                f"{runs(len(specs))} ({compared.listed(specs)}) have the same adapter to the byte: "
+                "they are one run, counted several times"
+            )
+            ids = [spec.run_id for spec in specs]
+            yield Note(kind="same_adapters", text=text, count=len(specs), runs=ids)
 
 
 def definitions(compared: Compared) -> Iterable[Note]:

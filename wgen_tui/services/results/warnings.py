@@ -261,6 +261,7 @@ MAKERS: tuple[Callable[[Compared], Iterable[Note]], ...] = (
     uneven_draws.of_contrasts,
     long_examples,
     long_answers,
+    unlike_runs.same_adapters,
     unlike_runs.definitions,
     unlike_runs.revisions,
     unlike_runs.mask_versions,
