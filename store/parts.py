@@ -16,7 +16,10 @@ from store.layout import StoreFiles
 
 # Every table, in the order in which they fill: one after another, so that a transaction has many
 # rows of one. A run comes before its rows: only of a run that is known can they be forgotten.
-ORDER = ("run", "prompt", "metric", "sample", "sample_token", "readout", "verdict", "grade")
+ORDER = (
+    *("run", "prompt", "metric", "sample", "sample_token", "sample_reasoning"),
+    *("readout", "verdict", "grade"),
+)
 
 # Younger than that, a folder or a file may change once more and its time stay the same.
 SETTLED_NS = 2_000_000_000
@@ -25,6 +28,7 @@ SETTLED_NS = 2_000_000_000
 FOLDERS = {
     "samples": ("sample", ".parquet"),
     "tokens": ("sample_token", ".parquet"),
+    "reasoning": ("sample_reasoning", ".parquet"),
     "readouts": ("readout", ".parquet"),
     "prompts": ("prompt", ".parquet"),
     "verdicts": ("verdict", ".parquet"),

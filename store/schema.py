@@ -1,4 +1,4 @@
-"""The columns of samples, tokens, readouts, prompts, verdicts, grades, metrics and runs, as Arrow.
+"""The columns of samples and what belongs to them, of prompts, metrics and runs, as Arrow.
 
 Promises: they stand here once, for the part files that workers write and for the tables that ingest
 fills; names and order are part of the format of a home, so a new column comes with a migration. No
@@ -52,6 +52,12 @@ SAMPLE_TOKEN = pa.schema(
         ("token_ids", pa.list_(pa.int32())),  # the end token included
         ("logprobs", pa.list_(pa.float32())),  # of each, under the distribution drawn from
     ]
+)
+
+# runs/<id>/reasoning/part-*.parquet: what a served model thought, where its server says so beside
+# the answer. Written before the part with the samples themselves.
+SAMPLE_REASONING = pa.schema(
+    [("sample_id", pa.int64()), ("run_id", pa.string()), ("text", pa.string())]
 )
 
 # runs/<id>/readouts/part-*.parquet: one row for each continuation (or likeliest token) of a prompt
@@ -161,6 +167,7 @@ REQUIRED = {
         *("paraphrase", "variant", "draw", "completion"),
     ),
     "sample_token": ("sample_id", "run_id"),
+    "sample_reasoning": ("sample_id", "run_id"),
     "readout": (
         *("readout_id", "reading_id", "run_id", *_PLACE, "type"),
         *("paraphrase", "variant", "ordering", "place", "label", "continuation"),
@@ -207,6 +214,7 @@ RUN = pa.schema(
 TABLES: dict[str, pa.Schema] = {
     "sample": SAMPLE,
     "sample_token": SAMPLE_TOKEN,
+    "sample_reasoning": SAMPLE_REASONING,
     "readout": READOUT,
     "prompt": PROMPT,
     "verdict": VERDICT,
@@ -218,6 +226,7 @@ TABLES: dict[str, pa.Schema] = {
 KEYS: dict[str, tuple[str, ...]] = {
     "sample": ("sample_id",),
     "sample_token": ("sample_id",),
+    "sample_reasoning": ("sample_id",),
     "readout": ("readout_id",),
     "prompt": ("prompt_id", "model", "experiment"),
     "verdict": ("verdict_id",),

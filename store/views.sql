@@ -34,6 +34,11 @@ comment on view tokens is 'The drawn tokens of samples, where sampling.logprobs 
 comment on column tokens.token_ids is 'of the model''s vocabulary, the end token included';
 comment on column tokens.logprobs is 'of each token, under the distribution drawn from';
 
+create or replace view reasoning as
+select * from sample_reasoning;
+comment on view reasoning is 'What served models thought before they answered, where the server says so beside the answer.';
+comment on column reasoning.text is 'as the server gave it; it is no part of the completion';
+
 create or replace view readouts as
 select * from readout
 qualify reading_id = first_value(reading_id) over (

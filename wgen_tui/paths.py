@@ -169,6 +169,11 @@ class RunPaths:
         return self.root / "tokens"
 
     @property
+    def reasoning(self) -> Path:
+        """What served models thought before they answered: part files, Parquet."""
+        return self.root / "reasoning"
+
+    @property
     def readouts(self) -> Path:
         """Probabilities read without drawing: part files, Parquet."""
         return self.root / "readouts"

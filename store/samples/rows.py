@@ -99,6 +99,7 @@ class SampleDetail:
     row: SampleRow
     messages: list[dict[str, str]]
     prompt_text: str
+    reasoning: str
     logprob: float | None
     draw_seed: int | None
     sampling: dict[str, Any]
@@ -154,8 +155,10 @@ def details(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleDe
     here = f"run_id in ({runs}) and sample_id in ({literals(row.sample_id for row in rows)})"
     more = con.execute(
         "select s.sample_id, s.logprob, s.draw_seed, s.sampling, s.engine, s.launch_id, "
-        f"s.created_at, p.messages, p.text from (from samples where {here}) s left join prompts p "
-        "on p.prompt_id = s.prompt_id and p.model = s.model and p.experiment = s.experiment"
+        "s.created_at, p.messages, p.text, r.text "
+        f"from (from samples where {here}) s left join prompts p "
+        "on p.prompt_id = s.prompt_id and p.model = s.model and p.experiment = s.experiment "
+        f"left join (from reasoning where {here}) r on r.sample_id = s.sample_id"
     ).fetchall()
     asked = con.execute(
         f"select verdict_id, {', '.join(TRANSCRIPT)} from verdicts where {here}"
@@ -188,11 +191,12 @@ def _transcript(values: Sequence[Any]) -> Transcript:
 
 
 def _detail(row: SampleRow, more: Sequence[Any], grades: list[GradeInfo]) -> SampleDetail:
-    logprob, draw_seed, sampling, engine, launch_id, created_at, messages, text = more
+    logprob, draw_seed, sampling, engine, launch_id, created_at, messages, text, thoughts = more
     return SampleDetail(
         row=row,
         messages=json.loads(messages) if messages else [],
         prompt_text=text or "",
+        reasoning=thoughts or "",
         logprob=logprob,
         draw_seed=draw_seed,
         sampling=json.loads(sampling) if sampling else {},

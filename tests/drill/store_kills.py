@@ -202,7 +202,8 @@ def age(files: StoreFiles) -> None:
         columns = "select 1 from duckdb_columns() where table_name = 'grade'"
         if con.execute(f"{columns} and column_name = 'counts'").fetchall():
             con.execute("alter table grade drop column counts")
-        con.execute("drop table if exists verdict")
+        for later in ("verdict", "sample_reasoning"):
+            con.execute(f"drop table if exists {later}")
         con.execute("update schema_version set version = 2, views = ''")
 
 

@@ -105,7 +105,7 @@ def normal(said: str, words: list[str], home: Path) -> str:
         waits = r'("state": "queued",[^{}]*?"waited_seconds": )[0-9.e+]+'
         said = re.sub(waits, r"\1NOW", said)
     if words[0] == "sample" and "--json" in words:  # keys that came later, with nothing in them
-        said = re.sub(r',\s*"(?:numbers|transcript)": (?:\{\}|null)', "", said)
+        said = re.sub(r',\s*"(?:numbers|transcript|reasoning)": (?:\{\}|null|"")', "", said)
     if words[:2] == ["sql", "--schema"]:  # a view that there was not, and who grades since
         said = _schema_of_then(said, is_json="--json" in words)
     if words[0] == "experiment" and "--json" in words and words[1] in LATER_KEYS:
@@ -125,7 +125,7 @@ def _schema_of_then(said: str, *, is_json: bool) -> str:
     said = said.replace(
         "rule:<judge>, model:<name> or human:<name>", "rule:<judge> or human:<name>"
     )
-    later = ("verdicts", "number_means")
+    later = ("verdicts", "number_means", "reasoning")
     if not is_json:
         lines = said.splitlines(keepends=True)
         return "".join(line for line in lines if not line.startswith(later))

@@ -198,6 +198,8 @@ def show(home: Home, sample_id: int, as_json: bool) -> None:
     say()
     for message in sample.messages:
         tell(f"[{message['role']}] {message['content']}")
+    if sample.reasoning:
+        tell(f"[reasoning] {sample.reasoning}")
     tell(f"[completion] {row.completion}")
     say()
     for grade in sample.grades:

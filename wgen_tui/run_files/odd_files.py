@@ -41,6 +41,7 @@ def odd_files(home: Home) -> Iterator[str]:
         for folder in (
             run.checkpoints,
             run.samples,
+            run.reasoning,
             run.prompts,
             run.readouts,
             run.verdicts,

@@ -14,7 +14,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from store.schema import PROMPT, READOUT, SAMPLE, SAMPLE_TOKEN, VERDICT, in_parts
+from store.schema import (
+    PROMPT,
+    READOUT,
+    SAMPLE,
+    SAMPLE_REASONING,
+    SAMPLE_TOKEN,
+    VERDICT,
+    in_parts,
+)
 from wgen_tui.protocol.record import write_durably
 from wgen_tui.protocol.runs import GradeRow
 
@@ -49,6 +57,11 @@ def write_prompts(folder: Path, launch_id: str, rows: list[Mapping[str, Any]]) -
 def write_tokens(folder: Path, launch_id: str, rows: list[Mapping[str, Any]]) -> Path:
     """Write a part of samples' tokens (columns: store.schema.SAMPLE_TOKEN)."""
     return _write_table(folder, launch_id, rows, SAMPLE_TOKEN)
+
+
+def write_reasoning(folder: Path, launch_id: str, rows: list[Mapping[str, Any]]) -> Path:
+    """Write a part of samples' reasoning (columns: store.schema.SAMPLE_REASONING)."""
+    return _write_table(folder, launch_id, rows, SAMPLE_REASONING)
 
 
 def write_readouts(folder: Path, launch_id: str, rows: list[Mapping[str, Any]]) -> Path:

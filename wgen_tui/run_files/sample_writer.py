@@ -1,8 +1,8 @@
 """What a run's sampling has on disk, lacks and adds: the one writer, whatever draws.
 
 Promises: a draw or a reading that is on disk is not asked for again; its id and seed follow from
-the run and the definition alone. Tokens reach the disk before their samples, so a sample that is
-there has its tokens. Imports no torch.
+the run and the definition alone. Tokens and reasoning reach the disk before their samples, so a
+sample that is there has both. Imports no torch.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class SampleWriter:
         self._sampling = json.dumps(parameters, sort_keys=True)
         self._samples: list[Row] = []
         self._tokens: list[Row] = []
+        self._reasoning: list[Row] = []
         self._readouts: list[Row] = []
 
     @cached_property
@@ -114,6 +115,7 @@ class SampleWriter:
         draw_seed: int | None = None,
         token_ids: Sequence[int] = (),
         logprobs: Sequence[float] = (),
+        reasoning: str = "",
     ) -> None:
         """Take a sample, to be written by the next flush.
 
@@ -128,6 +130,7 @@ class SampleWriter:
             draw_seed: The seed that was used, where it is not the draw's own.
             token_ids: The completion's, to be written where the definition asks for logprobs.
             logprobs: Of each of them.
+            reasoning: What was thought before the completion, and is no part of it.
         """
         self._samples.append(
             {
@@ -167,6 +170,10 @@ class SampleWriter:
                 }
             )
 
+        if reasoning:
+            own = {"sample_id": draw.sample_id, "run_id": self.spec.run_id}
+            self._reasoning.append({**own, "text": reasoning})
+
     def add_reading(self, rows: Iterable[Row], *, engine: str) -> None:
         """Take the rows of one reading, to be written by the next flush.
 
@@ -192,7 +199,11 @@ class SampleWriter:
         if self._readouts:
             parts.write_readouts(self._run.readouts, self._launch_id, self._readouts)
             self._readouts = []
-        if self._tokens:  # before their samples: a sample that is there is not drawn again
+        # Before their samples: a sample that is there is not drawn again.
+        if self._reasoning:
+            parts.write_reasoning(self._run.reasoning, self._launch_id, self._reasoning)
+            self._reasoning = []
+        if self._tokens:
             parts.write_tokens(self._run.tokens, self._launch_id, self._tokens)
             self._tokens = []
         if self._samples:

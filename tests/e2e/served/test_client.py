@@ -266,22 +266,35 @@ async def test_how_an_answer_ended(
     assert served.asked[0].body["stop"] == ["\n\n"]
 
 
-ODD: list[tuple[str, str]] = [
-    ('{"content": [{"type": "text", "text": "A "}, {"type": "text", "text": "lark."}]}', "A lark."),
-    ('{"content": "half \\ud83d"}', "half \ufffd"),
-    ('{"content": null, "reasoning_content": "I think"}', ""),
+THINKING = '{"type": "thinking", "thinking": [{"type": "text", "text": "I think"}]}'
+ODD: list[tuple[str, str, str]] = [  # message, answer, reasoning
+    (
+        '{"content": [{"type": "text", "text": "A "}, {"type": "text", "text": "lark."}]}',
+        "A lark.",
+        "",
+    ),
+    ('{"content": "half \\ud83d"}', "half \ufffd", ""),
+    ('{"content": null, "reasoning_content": "I think"}', "", "I think"),
+    ('{"content": "", "reasoning": "I think", "reasoning_content": null}', "", "I think"),
+    ('{"content": "A lark.", "reasoning": [{"type": "t", "text": "I "}]}', "A lark.", "I "),
+    ('{"content": "A lark.", "reasoning": 7, "reasoning_content": {"a": 1}}', "A lark.", ""),
+    (f'{{"content": [{THINKING}, {{"type": "text", "text": "A lark."}}]}}', "A lark.", "I think"),
+    ('{"content": null, "reasoning": ""}', "", ""),
 ]
 ODD_NUMBERS = ["null", "NaN", "-Infinity", '"many"', "-3", "1e400", "{}"]
 
 
-@pytest.mark.parametrize(("message", "text"), ODD)
-async def test_an_odd_answer_is_an_answer(pauses: Pauses, message: str, text: str) -> None:
+@pytest.mark.parametrize(("message", "text", "reasoning"), ODD)
+async def test_an_odd_answer_is_an_answer(
+    pauses: Pauses, message: str, text: str, reasoning: str
+) -> None:
     body = f'{{"choices": [{{"message": {message}, "finish_reason": "stop"}}]}}'
     with scripted(lambda _: Reply(body=body.encode())) as served:
         answer = await ask(served, pauses)
         assert len(served.asked) == 1
     assert answer.text == text
-    assert answer.only_reasoning == (not text)
+    assert answer.reasoning == reasoning
+    assert answer.only_reasoning == (bool(reasoning) and not text)
 
 
 @pytest.mark.parametrize("number", ODD_NUMBERS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -15,16 +16,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from store.samples.filters import Filter
+from store.samples.rows import SampleDetail
 from tests.builders.scripted_server import Asked, Reply, Script, completion, failure, scripted
+from wgen_tui.cli.main import main
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import DoneRecord, Event, LaunchSpec
-from wgen_tui.services.data import ingest
+from wgen_tui.services.data import ingest, storage
 from wgen_tui.services.data.samples import detail, page, search
+from wgen_tui.services.merge.merge import merge
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.endpoint_status import endpoint_warnings
 from wgen_tui.services.planning.plan import Options, make_plan
 from wgen_tui.services.runs import process, runs
 from wgen_tui.services.supervisor import lifecycle
+from wgen_tui.ui.state import samples
 
 DRAWS = 8
 KEY = "sk-planted-0123456789"
@@ -82,6 +87,54 @@ def test_every_draw_once_with_what_the_server_said(
     shown = detail(home, first.sample_id)
     assert shown.logprob is None
     assert shown.messages[-1]["role"] == "user"
+
+
+def test_reasoning_is_kept_beside_the_answer(
+    home: Home,
+    configure: Configure,
+    definition: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def answer(asked: Asked) -> Reply:
+        thoughts = f"Is it a \x1b[31mlark{asked.number}?"
+        if asked.number % 2:
+            message = {"content": None, "reasoning_content": thoughts}
+            return completion(message=message, finish_reason="length")
+        if asked.number % 4:
+            return completion(message={"content": None}, finish_reason="tool_calls")
+        return completion(message={"content": "A wren.", "reasoning": thoughts})
+
+    with scripted(answer) as served:
+        configure(served.url)
+        spec = planned(home, definition)
+        assert work(home, spec).outcome == "finished"
+    said = notes(home, spec)
+    assert any("4 of 8 answers are empty: the server spent all tokens on reason" in n for n in said)
+    assert "2 of 8 answers are empty (finish_reason tool_calls)" in said
+    assert {row["completion"] for row in rows(home, spec)} == {"", "A wren."}
+
+    other = Home(tmp_path / "other").ensure()
+    report = merge(other, home.root)
+    assert [item.status for item in report.runs] == ["new"]
+    shown: list[SampleDetail] = []
+    for here, again in ((home, False), (home, True), (other, False)):
+        ingest.ingest_now(here)
+        if again:
+            storage.rebuild(here)
+        listed = page(here, search(here, Filter()), 0, DRAWS)
+        shown = [detail(here, row.sample_id) for row in listed]
+        assert sorted(bool(one.reasoning) for one in shown) == [False] * 2 + [True] * 6
+        assert all("lark" in one.reasoning for one in shown if one.row.completion)
+    (first, *_) = (one for one in shown if one.row.completion)
+    assert "reasoning, which is no part" in samples.detail(first).plain
+    command = ["--home", str(other.root), "sample", "show", str(first.row.sample_id)]
+    main(command)
+    text = capsys.readouterr().out
+    assert "[reasoning] Is it a" in text and "[completion] A wren." in text and "\x1b" not in text
+    main([*command, "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["reasoning"] == first.reasoning and found["completion"] == "A wren."
 
 
 def test_a_server_that_dies_half_way(home: Home, configure: Configure, definition: Path) -> None:

@@ -76,6 +76,9 @@ class SampleDetail(Sample, Output):
 
     messages: list[dict[str, str]] = Field(examples=[[{"role": "user", "content": "text"}]])
     prompt: str = Field(validation_alias="prompt_text", examples=["the chat as the model read it"])
+    reasoning: str = Field(
+        examples=["text"], description="what a served model thought before it answered"
+    )
     logprob: float | None = Field(examples=[-3.06])
     draw_seed: int | None = Field(examples=[4843909143185785269])
     sampling: dict[str, Any] = Field(examples=[{"<parameter>": None}])

@@ -28,11 +28,12 @@ from wgen_tui.services.merge.file_copies import (
 from wgen_tui.services.merge.merge_report import MergeConflict
 
 Key = tuple[Any, ...]
-# Folder of a run -> its rows' key. Prompts and tokens come before samples, so that a kill leaves no
-# sample without them.
+# Folder of a run -> its rows' key. What belongs to samples comes before them, so that a kill leaves
+# none without it.
 KEYS: dict[str, tuple[str, ...]] = {
     "prompts": ("prompt_id", "model", "experiment"),
     "tokens": ("sample_id",),
+    "reasoning": ("sample_id",),
     "samples": ("sample_id",),
     "readouts": ("readout_id",),
     "verdicts": ("verdict_id",),

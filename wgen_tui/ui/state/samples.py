@@ -68,6 +68,9 @@ def detail(sample: SampleDetail) -> Text:
     for message in sample.messages:
         text.append(f"\n{printable(message['role'])}\n", DIM)
         text.append(f"{printable(message['content'])}\n")
+    if sample.reasoning:
+        text.append("\nreasoning, which is no part of the completion\n", DIM)
+        text.append(f"{printable(sample.reasoning)}\n")
     text.append("\ncompletion\n", DIM)
     text.append(f"{printable(row.completion)}\n" if row.completion else "(empty)\n", BOLD)
     text.append("\ngrades\n", DIM)

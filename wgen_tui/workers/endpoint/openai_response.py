@@ -62,11 +62,33 @@ def _joined(value: Any) -> Any:
     return value
 
 
+def _thoughts(value: Any) -> str:
+    """Reasoning as one text, whether it comes so or in parts; nothing else costs the answer."""
+    if isinstance(value, str):
+        return value
+    parts = value if isinstance(value, list) else [value]
+    keys = ("thinking", "reasoning", "text")
+    own = (part.get(key) for part in parts if isinstance(part, dict) for key in keys)
+    return "".join(_thoughts(text) for text in own if isinstance(text, str | list))
+
+
+def _thinking_parts(value: Any) -> str:
+    """The thoughts among the parts of a content, as Mistral sends them."""
+    if not isinstance(value, list):
+        return ""
+    kinds = ("thinking", "reasoning")
+    own = (part.get(kind) for part in value if isinstance(part, dict) for kind in kinds)
+    return "".join(_thoughts(text) for text in own if text)
+
+
 class _Message(BaseModel):
     content: Annotated[str | None, BeforeValidator(_joined)] = None
     refusal: str | None = None
-    reasoning_content: Any = None
-    reasoning: Any = None
+    reasoning_content: Annotated[str, BeforeValidator(_thoughts)] = ""
+    reasoning: Annotated[str, BeforeValidator(_thoughts)] = ""
+    thinking_parts: Annotated[
+        str, BeforeValidator(_thinking_parts), Field(validation_alias="content")
+    ] = ""
 
 
 class _Choice(BaseModel):
@@ -106,7 +128,7 @@ class Answer:
         finish_reason: `stop`, `length`, `content_filter`, or the server's own word.
         model: As the server names it.
         fingerprint: `system_fingerprint`.
-        only_reasoning: Whether the server gave thoughts and no answer.
+        reasoning: What it thought before, where the server says so.
         refused: Whether the text is why the model does not answer.
     """
 
@@ -117,8 +139,13 @@ class Answer:
     logprob: float | None = None
     model: str | None = None
     fingerprint: str | None = None
-    only_reasoning: bool = False
+    reasoning: str = ""
     refused: bool = False
+
+    @property
+    def only_reasoning(self) -> bool:
+        """Whether the server gave thoughts and no answer."""
+        return bool(self.reasoning) and not self.text
 
 
 def read_completion(content: bytes) -> Completion:
@@ -164,7 +191,7 @@ def read_answer(completion: Completion, sampling: SamplingConfig) -> Answer:
         logprob=_logprob(choice, sampling),
         model=completion.model,
         fingerprint=completion.system_fingerprint or None,
-        only_reasoning=not text and bool(message.reasoning_content or message.reasoning),
+        reasoning=message.reasoning_content or message.reasoning or message.thinking_parts,
         refused=not message.content and bool(message.refusal),
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 from wgen_tui.protocol.runs import Endpoint
 from wgen_tui.workers.endpoint.openai_response import Answer
@@ -18,17 +19,26 @@ def cost(endpoint: Endpoint, tokens_in: int, tokens_out: int) -> float | None:
 
 @dataclass
 class Usage:
-    """The tokens that answers took, and what they cost."""
+    """The tokens that answers took, and what they cost.
+
+    Attributes:
+        only_reasoning: Answers that are empty behind thoughts.
+        empty: Others that are empty, by `finish_reason`.
+    """
 
     endpoint: Endpoint
     answers: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
     only_reasoning: int = 0
+    empty: Counter[str] = field(default_factory=Counter)
 
     def add(self, answer: Answer) -> None:
         self.answers += 1
-        self.only_reasoning += answer.only_reasoning
+        if answer.only_reasoning:
+            self.only_reasoning += 1
+        elif not answer.text:
+            self.empty[answer.finish_reason] += 1
         self.tokens_in += answer.prompt_tokens or 0
         self.tokens_out += answer.tokens or 0
 

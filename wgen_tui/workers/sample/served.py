@@ -155,6 +155,7 @@ class Sampler:
             tokens=answer.tokens,
             logprob=answer.logprob,
             draw_seed=sent_seed(draw.seed),
+            reasoning=answer.reasoning,
         )
         self._usage.add(answer)
         self._repeats.add(draw, answer)
@@ -199,6 +200,11 @@ class Sampler:
             self._worker.note(
                 f"{self._usage.only_reasoning:,} of {self._usage.answers:,} answers are empty: "
                 "the server spent all tokens on reasoning; raise sampling.max_tokens",
+                self._spec.run_id,
+            )
+        for reason, count in self._usage.empty.most_common():
+            self._worker.note(
+                f"{count:,} of {self._usage.answers:,} answers are empty (finish_reason {reason})",
                 self._spec.run_id,
             )
         if self._stage.sampling.temperature > 0 and self._repeats.suspicious:
