@@ -61,7 +61,7 @@ class Counted(BaseModel):
     excluded: int = Field(examples=[0])
     not_given: int = Field(examples=[0])
     given_unknown: int = Field(examples=[0])
-    missing: dict[str, int] = Field(examples=[{"unparsed": 2}])
+    missing: dict[str, int] = Field(examples=[{"<cause>": 2}])
     ungraded: int = Field(examples=[0])
     refused: int = Field(examples=[0])
 

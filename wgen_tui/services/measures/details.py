@@ -36,7 +36,7 @@ class ArmDetails(BaseModel):
     arm: str = Field(examples=["old"])
     n: int = Field(examples=[400])
     prompts: int = Field(examples=[20])
-    at_k: dict[int, float] = Field(examples=[{"1": 0.4, "5": 0.8}])
+    at_k: dict[int, float] = Field(examples=[{"<k>": 0.4}])
     design_effect: float | None = Field(examples=[2.5])
     effective_n: float | None = Field(examples=[160.0])
     median_length: float | None = Field(
