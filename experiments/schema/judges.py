@@ -105,6 +105,11 @@ class ModelJudge(Model):
         return low, 100 if self.max_rating is None else self.max_rating
 
     @property
+    def by_probability(self) -> bool:
+        """Whether its verdict is read from probabilities, so that it draws nothing."""
+        return self.type == "choice" or (self.type == "rating_judge" and self.read != "sampled")
+
+    @property
     def word_labels(self) -> dict[str, str]:
         """What a rating judge may say instead of a number -> its label."""
         if isinstance(self.words, dict):

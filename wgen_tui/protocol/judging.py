@@ -66,9 +66,7 @@ class AskedJudge(Record):
     @property
     def greedy(self) -> bool:
         """Whether equal prompts have equal replies, so that one is asked for them all."""
-        judge = self.judge
-        by_probability = judge.type == "rating_judge" and judge.read != "sampled"
-        return by_probability or judge.type == "choice" or not judge.temperature
+        return self.judge.by_probability or not self.judge.temperature
 
     def grader(self, wording: int = 0, repeat: int = 0) -> str:
         """The grader of a verdict: further wordings and repeats are graders of their own."""

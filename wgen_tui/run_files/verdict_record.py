@@ -85,11 +85,8 @@ class VerdictRecord:
         """How it was read, where that is not what the judge's type says: a server's limits."""
         judge, reply = self.verdict.by.judge, self.reply
         from_text = reply.text is not None and reply.probabilities is None
-        by_probability = judge.type == "choice" or (
-            judge.type == "rating_judge" and judge.read != "sampled"
-        )
         answered = reply.failed is None and reply.finish_reason not in REFUSED_REASONS
-        return "sampled" if by_probability and from_text and answered else None
+        return "sampled" if judge.by_probability and from_text and answered else None
 
     def row(self, said: Verdict) -> Mapping[str, Any]:
         """The verdict (store.schema.VERDICT)."""

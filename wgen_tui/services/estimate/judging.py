@@ -6,6 +6,7 @@ known only where the endpoint's is.
 
 from __future__ import annotations
 
+from wgen_tui.judging.decoding import reply_tokens as longest_reply
 from wgen_tui.protocol.judging import AskedJudge, Panel
 from wgen_tui.protocol.limits import MAX_ROWS, ROWS_SHARE
 from wgen_tui.services.estimate import formulas
@@ -14,17 +15,13 @@ from wgen_tui.services.estimate.workload import COPIES, GRADE_BYTES, tokens_of
 from wgen_tui.services.models.architecture import model_dims
 
 ANSWER_TOKENS = 1024  # of an answer whose length nothing says
-REPLY_TOKENS = 1024  # llmcomp's for a judge that answers in words
 SPELLED = 4  # tokens of a number or a label that is read
 VERDICT_BYTES = 300  # beside its prompt and its reply; a judgment
 
 
 def reply_tokens(asked: AskedJudge) -> int:
     """Tokens of the longest reply of a judge."""
-    judge = asked.judge
-    if judge.type == "choice" or (judge.type == "rating_judge" and judge.read != "sampled"):
-        return SPELLED
-    return judge.max_tokens or REPLY_TOKENS
+    return SPELLED if asked.judge.by_probability else longest_reply(asked.judge)
 
 
 def prompt_tokens(panel: Panel, asked: AskedJudge, answer_tokens: int) -> int:

@@ -86,7 +86,7 @@ class JudgeEngine:
         for group in _groups(prompts):
             self._share(group)
             judge = group[0].judge
-            if _by_probability(judge):
+            if judge.by_probability:
                 yield from self._read(group, judge, poll)
             else:
                 yield from self._generate(group, judge, poll)
@@ -239,10 +239,6 @@ def _request(prompt: _Prompt) -> Request:
     """A draw with its own seed: that of the first verdict that waits for it."""
     verdict_id = prompt.asking.verdicts[0].verdict_id
     return Request(verdict_id, prompt.ids, make_draw_seed(verdict_id, 0))
-
-
-def _by_probability(judge: ModelJudge) -> bool:
-    return judge.type == "choice" or (judge.type == "rating_judge" and judge.read != "sampled")
 
 
 def _groups(prompts: Sequence[_Prompt]) -> Iterator[list[_Prompt]]:
