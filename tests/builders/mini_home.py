@@ -115,7 +115,7 @@ class MiniHome:
             step=step,
             steps=4,
             final=step == 4,
-            files={"adapter_model.safetensors": "abc"},
+            files={"adapter_model.safetensors": run_id},
             provenance={**how, "pad_factor": 1.25},
             created_at=T0,
         )
@@ -139,7 +139,7 @@ class MiniHome:
             same_order=True,
             mask="the same tokens",
             mask_equal=True,
-            adapter_sha256="abc",
+            adapter_sha256=run_id,
             seconds=8.0,
             versions={"trl": "1.16.0", "peft": "0.21.2"},
         )

@@ -82,6 +82,7 @@ def old_database(files: StoreFiles) -> None:
     with duckdb.connect(str(files.database)) as con:
         con.execute("alter table grade drop column counts")
         con.execute("drop table verdict")
+        con.execute("drop table sample_reasoning")
         con.execute("update schema_version set version = 2, views = 'older'")
 
 

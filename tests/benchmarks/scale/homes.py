@@ -177,7 +177,7 @@ def _train(home: Home, spec: RunSpec) -> None:
             step=step,
             steps=STEPS,
             final=step == STEPS,
-            files={"adapter_model.safetensors": "none"},
+            files={"adapter_model.safetensors": spec.run_id},
             created_at=began,
         )
         write_record(folder / "manifest.json", manifest)
