@@ -9,14 +9,17 @@ import pytest
 from tests.builders.definition import write_definition
 from tests.builders.home import write_done
 from tests.builders.model import make_model
+from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import RunOutcome
+from wgen_tui.protocol.launches import Outcome, RunOutcome
 from wgen_tui.services.control.restart import restart_runs
 from wgen_tui.services.estimate.estimate import estimate
 from wgen_tui.services.estimate.judging import SPELLED, cost_of, prompt_tokens
 from wgen_tui.services.planning.commit import commit, launches_for
+from wgen_tui.services.planning.judge_again import Judging, plan_judging
 from wgen_tui.services.planning.plan import Options, make_plan
 from wgen_tui.services.runs.process import argv, needs_model
+from wgen_tui.services.runs.runs import RunList
 
 JUDGES = """
 model_judges:
@@ -99,3 +102,42 @@ def test_what_a_judge_takes_is_of_its_own_model(home: Home, experiment: str) -> 
     (asked,) = panel.judges
     tokens = prompt_tokens(panel, asked, 4)
     assert cost_of(panel, 1_000_000, 4) == pytest.approx(2.0 * tokens + 8.0 * SPELLED)
+
+
+@pytest.mark.parametrize(("first", "second"), [("failed", "finished"), ("finished", "failed")])
+def test_a_judge_that_failed_is_not_hidden_by_one_that_finished(
+    home: Home, experiment: str, first: Outcome, second: Outcome
+) -> None:
+    *before, served, local = commit(home, make_plan(home, experiment))
+    ends = [(item, "finished") for item in before] + [(served, first), (local, second)]
+    for launch, end in ends:
+        runs = {name: RunOutcome(outcome=end, title="Why") for name in launch.run_ids}
+        write_done(home.launch(launch.launch_id), runs, end)
+    states = {run.state for run in RunList(home).refresh(run_ids=list(served.run_ids))}
+    assert states == {"failed"}
+
+
+def test_a_judge_that_waits_is_not_hidden_by_one_that_finished(home: Home, experiment: str) -> None:
+    *before, served, local = commit(home, make_plan(home, experiment))
+    for launch in [*before, local]:
+        runs = {name: RunOutcome(outcome="finished") for name in launch.run_ids}
+        write_done(home.launch(launch.launch_id), runs)
+    states = {run.state for run in RunList(home).refresh(run_ids=list(served.run_ids))}
+    assert states == {"queued"}
+
+
+def test_judges_that_are_tried_again_wait_for_no_other_judge(home: Home, experiment: str) -> None:
+    *before, served, local = commit(home, make_plan(home, experiment))
+    for launch in before:
+        runs = {name: RunOutcome(outcome="finished") for name in launch.run_ids}
+        write_done(home.launch(launch.launch_id), runs)
+    for launch in (served, local):
+        runs = {name: RunOutcome(outcome="failed", title="Why") for name in launch.run_ids}
+        write_done(home.launch(launch.launch_id), runs, "failed")
+    again = restart_runs(home, [served.run_ids[0]])
+    assert [item.after for item in again] == [(), ()]
+
+
+def test_a_budget_is_of_one_model(home: Home, experiment: str) -> None:
+    with pytest.raises(UsageError, match="is of one model"):
+        plan_judging(home, experiment, Judging(budget=5.0))

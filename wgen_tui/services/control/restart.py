@@ -113,5 +113,6 @@ def _copies(views: Sequence[LaunchView], run_ids: Sequence[str]) -> list[LaunchS
             }
         )
         copies.append(copy)
-        before = (copy.launch_id,)
+        if old.judge is None or old.judge.panel is None:  # judges that are models wait for no other
+            before = (copy.launch_id,)
     return copies

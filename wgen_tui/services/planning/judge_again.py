@@ -100,7 +100,14 @@ def _panels(home: Home, definition: Definition, judging: Judging) -> Panels:
     if asked.waiting and (judging.judges is not None or not asked.panels):
         first = asked.waiting[0]
         raise UsageError(f"{first.sentence}.", title="Judge without a model")
-    if judging.budget is not None and not any(_priced(asked)):
+    if judging.budget is not None and len(asked.panels) > 1:
+        models = ", ".join(panel.judges[0].model.name for panel in asked.panels)
+        raise UsageError(
+            f"--budget {judging.budget:g} is of one model, and these are asked: {models}.",
+            title="Several models",
+            hint="Give each its own command: --judge NAME --budget …",
+        )
+    if judging.budget is not None and not all(_priced(asked)):
         raise UsageError(
             f"--budget {judging.budget:g}: no endpoint that is asked has a price.",
             title="No price",

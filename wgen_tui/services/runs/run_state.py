@@ -180,10 +180,21 @@ def _aside(view: LaunchView | None, state: RunState, last: Event | None) -> str:
 
 
 def _newest_chain(own: Sequence[LaunchView]) -> list[LaunchView]:
-    """The last launch and those of the same run that it comes after, in order."""
+    """The last launch and those of the same run that it comes after, in order.
+
+    Judges that are models of one command come beside each other: none of them hides another.
+    """
     if not own:
         return []
-    wanted = {own[-1].launch_id}
+    last = own[-1]
+    wanted = {last.launch_id}
+    wanted |= {
+        view.launch_id
+        for view in own
+        if view.spec.judge is not None
+        and view.spec.judge.panel is not None
+        and view.spec.created_at == last.spec.created_at
+    }
     for view in reversed(own):
         if view.launch_id in wanted:
             wanted.update(view.spec.after)
