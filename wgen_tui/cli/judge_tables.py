@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.results.by_judge import JudgeHeadline
 
 
-ALIKE = 0.05
+SIGNIFICANT = 0.05
 
 
 def show_judges(judges: list[JudgeHeadline]) -> None:
@@ -46,8 +46,11 @@ def show_judges(judges: list[JudgeHeadline]) -> None:
     for judge in judges:
         for model, p in judge.differs_p.items():
             where = f"{model}: " if len(judge.differs_p) > 1 else ""
-            says = "errs alike in all arms" if p >= ALIKE else "errs differently between arms"
-            tell(f"{where}{judge.grader} {says}, as {first.grader} sees it: p {chance(p)}")
+            differs = (
+                f"that {judge.grader} errs differently between arms, as {first.grader} sees it"
+            )
+            sign = "a sign" if p < SIGNIFICANT else "no sign"
+            tell(f"{where}there is {sign} {differs}: p {chance(p)}")
 
 
 def _cells(judge: JudgeHeadline) -> list[tuple[str | int, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from wgen_tui.services.estimate.judging import SPELLED, cost_of, prompt_tokens
 from wgen_tui.services.planning.commit import commit, launches_for
 from wgen_tui.services.planning.judge_again import Judging, plan_judging
 from wgen_tui.services.planning.plan import Options, make_plan
+from wgen_tui.services.planning.todo import with_panels
 from wgen_tui.services.runs.process import argv, needs_model
 from wgen_tui.services.runs.runs import RunList
 
@@ -141,3 +143,45 @@ def test_judges_that_are_tried_again_wait_for_no_other_judge(home: Home, experim
 def test_a_budget_is_of_one_model(home: Home, experiment: str) -> None:
     with pytest.raises(UsageError, match="is of one model"):
         plan_judging(home, experiment, Judging(budget=5.0))
+
+
+def test_no_judge_is_launched_for_samples_that_there_are_not(home: Home, experiment: str) -> None:
+    """Rules that changed are graded anew; judges that are models have nothing to do then."""
+    plan = make_plan(home, experiment)
+    runs = [replace(run, todo=frozenset({"judge"}), samples_missing=0) for run in plan.runs]
+    again = with_panels(home, runs, plan.panels, plan.sample)
+    assert [run.panels for run in again] == [{}] * len(runs)
+
+
+def test_a_judging_that_is_queued_covers_a_pilot_of_it(home: Home, experiment: str) -> None:
+    commit(home, make_plan(home, experiment))
+    plan = make_plan(home, experiment)
+    for change in ({"limit": 3}, {"budget": 1.0}, {"samples": (1, 2)}):
+        pilot = [panel.model_copy(update=change) for panel in plan.panels]
+        runs = with_panels(home, plan.runs, pilot, plan.sample)
+        assert not any(run.panels for run in runs), change
+    reworded = [
+        panel.model_copy(
+            update={
+                "judges": tuple(
+                    item.model_copy(
+                        update={"judge": item.judge.model_copy(update={"prompt": "{answer}!"})}
+                    )
+                    for item in panel.judges
+                )
+            }
+        )
+        for panel in plan.panels
+    ]
+    assert all(run.panels for run in with_panels(home, plan.runs, reworded, plan.sample))
+
+
+def test_a_pilot_goes_on_over_all_runs_that_it_was_of(home: Home, experiment: str) -> None:
+    plan = make_plan(home, experiment)
+    pilot = tuple(panel.model_copy(update={"limit": 3}) for panel in plan.panels)
+    runs = tuple(
+        replace(run, todo=frozenset(), panels={0: 3} if place == 1 else {})
+        for place, run in enumerate(plan.runs)
+    )
+    (launch,) = launches_for(replace(plan, runs=runs, panels=pilot, only_judges=True))
+    assert launch.run_ids == tuple(run.spec.run_id for run in runs)

@@ -93,6 +93,12 @@ def _work(spec: LaunchSpec) -> tuple[object, ...]:
     return (spec.stage, *(item.rubric for item in panel.judges), panel.samples, panel.limit)
 
 
+def _is_pilot(spec: LaunchSpec) -> bool:
+    """Whether which samples it judges depends on all of its runs."""
+    panel = None if spec.judge is None else spec.judge.panel
+    return panel is not None and panel.limit is not None
+
+
 def _copies(views: Sequence[LaunchView], run_ids: Sequence[str]) -> list[LaunchSpec]:
     """Copies of the launches, for these runs alone."""
     copies: list[LaunchSpec] = []
@@ -106,7 +112,7 @@ def _copies(views: Sequence[LaunchView], run_ids: Sequence[str]) -> list[LaunchS
         copy = old.model_copy(
             update={
                 "launch_id": f"{stamp}-{number}{old.stage}-{secrets.token_hex(2)}",
-                "run_ids": tuple(run_ids),
+                "run_ids": old.run_ids if _is_pilot(old) else tuple(run_ids),
                 "after": before,
                 "created_at": created_at,
                 **limits,

@@ -138,14 +138,15 @@ def _ask(
         judged = [run for run in runs if place in run.panels]
         if not judged:
             continue
+        if panel.limit is not None:  # which samples a pilot takes depends on all of its runs
+            judged = list(plan.runs)
         ids = {run.spec.run_id for run in judged}
         last = {run_id: launch.launch_id for launch in before for run_id in launch.run_ids}
         pending = {name for run in judged for name in run.after}
         served = panel.judges[0].model.endpoint is not None
-        number = len(STAGES) + place
         launches.append(
             LaunchSpec(
-                launch_id=f"{created_at:%Y%m%d-%H%M%S}-{number}judge-{secrets.token_hex(2)}",
+                launch_id=f"{created_at:%Y%m%d-%H%M%S}-{len(STAGES)}judge-{place:02d}-{secrets.token_hex(2)}",
                 experiment=plan.definition.slug,
                 stage="judge",
                 run_ids=tuple(run.spec.run_id for run in judged),

@@ -173,4 +173,4 @@ def _sampled(home: Home, spec: RunSpec) -> PlannedRun:
 
 
 def _no_data() -> list[bytes]:
-    raise AssertionError("a run that is judged has its data on disk")
+    raise UsageError("A run that was to be judged has been removed.", title="Run gone")

@@ -104,17 +104,33 @@ def _asked(
     each: Sequence[float],
 ) -> dict[int, int]:
     name = run.spec.run_id
-    to_draw = run.samples_missing if "sample" in run.todo else 0
+    to_draw = run.samples_missing if {"train", "sample"} & run.todo else 0
     # Samples that a pending launch draws are judged by no launch that is planned already, unless by
     # the same panel.
     pending = pending_launches(home, name)
     asked = [view.spec.judge.panel for view in pending if view.spec.judge is not None]
-    comes = bool(run.todo) or any(view.spec.stage != "judge" for view in pending)
+    comes = bool(to_draw) or any(view.spec.stage != "judge" for view in pending)
     return {
         place: lacks[place][name] + round(to_draw * each[place])
         for place, panel in enumerate(panels)
-        if (run.todo or panel not in asked) and (comes or lacks[place][name])
+        if (to_draw or not any(_covers(other, panel) for other in asked))
+        and (comes or lacks[place][name])
     }
+
+
+def _covers(pending: Panel | None, panel: Panel) -> bool:
+    """Whether a pending panel gives every verdict of another: the same, or one without limits."""
+    if pending is None:
+        return False
+    whole = (pending.samples, pending.limit, pending.budget) == (None, None, None)
+    return pending == panel or (
+        whole and pending.prompts == panel.prompts and _judges_of(panel) <= _judges_of(pending)
+    )
+
+
+def _judges_of(panel: Panel) -> set[tuple[str, str, tuple[str, ...]]]:
+    """Which judges a panel asks about what."""
+    return {(item.judge.name, item.rubric, item.questions) for item in panel.judges}
 
 
 def _verdicts_of_a_draw(panel: Panel, sample: SampleStage) -> float:
