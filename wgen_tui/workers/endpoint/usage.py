@@ -17,6 +17,11 @@ def cost(endpoint: Endpoint, tokens_in: int, tokens_out: int) -> float | None:
     return (tokens_in * (prices[0] or 0) + tokens_out * (prices[1] or 0)) / 1e6
 
 
+def by_count(counts: Counter[str]) -> list[tuple[str, int]]:
+    """Most first, equal counts by name: answers come in any order, what is said of them doesn't."""
+    return sorted(counts.items(), key=lambda counted: (-counted[1], counted[0]))
+
+
 @dataclass
 class Usage:
     """The tokens that answers took, and what they cost.

@@ -13,6 +13,7 @@ from typing import Any
 from wgen_tui.run_files.inventory import samples
 from wgen_tui.run_files.verdict_record import Reply
 from wgen_tui.run_files.verdict_writer import Asking, VerdictWriter
+from wgen_tui.workers.endpoint.usage import by_count
 from wgen_tui.workers.runtime import Worker, WorkerError
 
 UNIT = "verdicts"
@@ -73,7 +74,7 @@ class JudgedRun:
         writer = self._writer
         writer.flush()
         if writer.causes:
-            told = ", ".join(f"{number:,} {cause}" for cause, number in writer.causes.most_common())
+            told = ", ".join(f"{number:,} {cause}" for cause, number in by_count(writer.causes))
             self._worker.note(
                 f"{writer.causes.total():,} of {writer.total:,} verdicts are missing: {told}",
                 self._run_id,

@@ -23,7 +23,7 @@ from wgen_tui.run_files.verdicts import missing_verdicts
 from wgen_tui.workers.endpoint.at_once import at_once
 from wgen_tui.workers.endpoint.openai_client import Client, PromptRefused, engine
 from wgen_tui.workers.endpoint.openai_response import next_token
-from wgen_tui.workers.endpoint.usage import Usage
+from wgen_tui.workers.endpoint.usage import Usage, by_count
 from wgen_tui.workers.model_judge.answered_by import AnsweredBy
 from wgen_tui.workers.model_judge.budget import Budget, BudgetReached
 from wgen_tui.workers.model_judge.judge_requests import read_reply
@@ -218,7 +218,7 @@ class PanelAtServer:
         for note in self._server.notes():
             self._note(note)
         for judge in self._judges.values():
-            for reason, number in judge.refusals.counts.most_common():
+            for reason, number in by_count(judge.refusals.counts):
                 self._note(f"{number:,} prompts were refused: {reason}")
             judge.refusals.counts.clear()
 

@@ -10,7 +10,7 @@ from wgen_tui.protocol.runs import Endpoint
 from wgen_tui.run_files.verdict_writer import Asking
 from wgen_tui.workers.endpoint.openai_client import Client, sent_seed
 from wgen_tui.workers.endpoint.openai_response import Answer, Completion, read_answer
-from wgen_tui.workers.endpoint.usage import Usage
+from wgen_tui.workers.endpoint.usage import Usage, by_count
 from wgen_tui.workers.model_judge.answered_by import AnsweredBy
 from wgen_tui.workers.model_judge.budget import Budget
 from wgen_tui.workers.model_judge.judge_requests import Request
@@ -75,7 +75,7 @@ class JudgeServer:
                 f"{usage.only_reasoning:,} of {usage.answers:,} answers are empty: the server "
                 "spent all tokens on reasoning; raise the judge's max_tokens"
             )
-        names = self._answered_by.fingerprints.most_common()
+        names = by_count(self._answered_by.fingerprints)
         if len(names) > 1:
             told = ", ".join(f"{name} ({number:,})" for name, number in names)
             yield f"answers came with several fingerprints: {told}"

@@ -28,7 +28,7 @@ from wgen_tui.workers.endpoint.openai_client import (
 )
 from wgen_tui.workers.endpoint.openai_response import Answer, read_answer
 from wgen_tui.workers.endpoint.refusals import Refusals
-from wgen_tui.workers.endpoint.usage import Usage
+from wgen_tui.workers.endpoint.usage import Usage, by_count
 from wgen_tui.workers.runtime import Worker, WorkerError, launch_worker
 
 PART_SECONDS = 3.0  # between two parts
@@ -183,7 +183,7 @@ class Sampler:
             print(what, flush=True)
 
     def _note_refusals(self) -> None:
-        for reason, count in self._refusals.counts.items():
+        for reason, count in by_count(self._refusals.counts):
             self._worker.note(
                 f"{count:,} of {self._total:,} draws were refused and have no text: {reason}",
                 self._spec.run_id,
@@ -202,7 +202,7 @@ class Sampler:
                 "the server spent all tokens on reasoning; raise sampling.max_tokens",
                 self._spec.run_id,
             )
-        for reason, count in self._usage.empty.most_common():
+        for reason, count in by_count(self._usage.empty):
             self._worker.note(
                 f"{count:,} of {self._usage.answers:,} answers are empty (finish_reason {reason})",
                 self._spec.run_id,

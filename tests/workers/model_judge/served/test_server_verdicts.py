@@ -101,7 +101,7 @@ def test_what_says_nothing_is_missing_with_its_cause(home: Home) -> None:
     assert causes == sorted(["None", *(cause for _, cause in SAYS_NOTHING.values())])
     assert [grade["label"] for grade in grades if grade["label"]] == ["new"]
     told = notes(home, spec)
-    counted = "11 of 12 verdicts are missing: 3 refused, 3 failed, 2 cut, 2 empty, 1 unparsed"
+    counted = "11 of 12 verdicts are missing: 3 failed, 3 refused, 2 cut, 2 empty, 1 unparsed"
     assert counted in told
     assert any("2 of 9 answers are empty" in note for note in told)
     assert any("status 400: maximum context length is 4096 tokens" in note for note in told)
