@@ -10,7 +10,6 @@ from wgen_tui.ui import actions
 from wgen_tui.ui.state import filters, plots
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import Column, fitted, widths
-from wgen_tui.ui.widgets.clipboard import LIMIT, osc52
 
 
 @pytest.mark.parametrize(
@@ -87,12 +86,6 @@ def test_cells_fit_wide_characters() -> None:
     assert fitted("ab", 4, "right") == "  ab"
     assert widths((Column("a", 5), Column("b", 0), Column("c", 3, hide_below=50)), 20) == [5, 14, 0]
     assert widths((Column("a", 5), Column("b", 0, hide_below=50)), 20) == [5, 0]
-
-
-def test_clipboard_is_guarded_and_wrapped() -> None:
-    assert osc52("a", tmux=False) == "\x1b]52;c;YQ==\x07"
-    assert osc52("a", tmux=True) == "\x1bPtmux;\x1b\x1b]52;c;YQ==\x07\x1b\\"
-    assert osc52("x" * LIMIT, tmux=False) is None
 
 
 def test_no_key_means_two_things_in_one_scope() -> None:

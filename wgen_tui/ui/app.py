@@ -27,7 +27,7 @@ from wgen_tui.ui.allocator import share_memory
 from wgen_tui.ui.painting import Painter
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.visible import VisibleText
-from wgen_tui.ui.widgets.clipboard import osc52
+from wgen_tui.ui.widgets.clipboard import Copied, copy
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
@@ -234,15 +234,23 @@ class WgenApp(App[int]):
             yield SystemCommand(title, action.help, run)
 
     def copy_to_clipboard(self, text: str) -> None:
-        """Copy by OSC 52; notifies that it did, or that the text is too long."""
+        """Copy by way of tmux, the terminal or a file; says which, and whether it is certain."""
+        self._copy(text)
+
+    @work(thread=True, group="copy", exclusive=True)
+    def _copy(self, text: str) -> None:
+        copied = copy(text, os.environ, None if self.readonly else self.home.exports)
+        self.call_from_thread(self._show_copied, text, copied)
+
+    def _show_copied(self, text: str, copied: Copied) -> None:
         self._clipboard = text
-        sequence = osc52(text, tmux=bool(os.environ.get("TMUX")))
-        if sequence is None:
-            self.notify("That is too long for the terminal's clipboard.", severity="warning")
-            return
-        if self._driver is not None:
-            self._driver.write(sequence)
-        self.notify("Copied.", timeout=2)
+        if copied.sequence and self._driver is not None:
+            self._driver.write(copied.sequence)
+        self.notify(
+            printable(copied.said),
+            severity="information" if copied.safe else "warning",
+            markup=False,
+        )
 
     async def action_quit(self) -> None:
         """Leave; supervisor and workers go on."""
