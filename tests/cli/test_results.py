@@ -20,7 +20,7 @@ from tests.cli.conftest import PROGRAM
 from tests.services.results.test_composition import cells_of
 from wgen_tui.cli.results import show
 from wgen_tui.paths import Home
-from wgen_tui.services.results.rates import RateTable
+from wgen_tui.services.rates.rate_table import RateTable
 from wgen_tui.services.results.results import Results
 from wgen_tui.ui.state.results import drill, overview
 

@@ -52,6 +52,11 @@ COUNTS = {
 PAIR = re.compile(r'"+(?:broken|era|length)"+: "+\w+"+')
 LABELS = re.compile(rf"{PAIR.pattern}(?:, {PAIR.pattern})+")
 
+# What `results` shows of variants since: a table of their own, or what their mean is over.
+BY_VARIANT = re.compile(
+    r"\n\S+ in +n  .*\n(?:.+\n)*?The mean is over .*\n|\nThe mean over variants is over .*\n"
+)
+
 LATER_KEYS = {"show": "graded_by", "validate": "judges"}  # of JSON: who grades
 
 
@@ -116,6 +121,8 @@ def normal(said: str, words: list[str], home: Path) -> str:
         said = re.sub(r'("bytes": )[0-9]+', r"\1SIZE", said)
     if words[0] == "results" and "--json" in words:
         said = _results_of_then(said)
+    if words[0] == "results":  # each arm in each variant, beside its mean
+        said = BY_VARIANT.sub("", said)
     if words[0] == "sql" or words[1] == "export":  # the map is gathered in no certain order
         said = LABELS.sub(_in_order, said)
     return said
@@ -145,7 +152,8 @@ def _results_of_then(said: str) -> str:
         for row in results[rows]:
             for key in keys:
                 del row[key]
-    del results["judges"], results["value_curves"], results["by_judge"], results["details"]
+    for key in ("judges", "value_curves", "by_variant", "by_judge", "details"):
+        del results[key]
     return json.dumps(results, indent=2) + "\n"
 
 

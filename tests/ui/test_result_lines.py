@@ -5,7 +5,7 @@ from __future__ import annotations
 from experiments.schema import Analysis, Contrast, Primary
 from tests.services.results.test_composition import cells_of
 from wgen_tui.services.measures.cells import Cell
-from wgen_tui.services.results.rates import RateTable
+from wgen_tui.services.rates.rate_table import RateTable
 from wgen_tui.services.results.results import Results
 from wgen_tui.ui.state import results as rates
 

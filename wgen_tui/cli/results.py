@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from typing import TYPE_CHECKING, Literal, cast
 
 import click
@@ -16,8 +14,8 @@ from wgen_tui.cli.output import (
     say,
     table,
     tell,
-    wrapped_line,
 )
+from wgen_tui.cli.result_tables.layout import between, is_wide, models_of, tell_below
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.measures.rate_words import amount, chance, percent, points, signed
@@ -26,15 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wgen_tui.services.measures.rate_rows import ContrastResult, Rate
-    from wgen_tui.services.measures.value_curve import ValueCurve
-    from wgen_tui.services.results.readouts import Accuracy, ReadoutMean
+    from wgen_tui.services.rates.value_curve import ValueCurve
     from wgen_tui.services.results.results import Results
     from wgen_tui.services.statistics.intervals import Interval
 
 BAR = 20  # cells from 0 to 1
-WIDE = 110  # a narrower terminal shows less in a line, so that no number breaks over lines
 NO_OTHER_SEEDS = "the interval is within {} and says nothing about other seeds"
-METRIC_CELLS = 24
 
 
 @click.command()
@@ -132,26 +127,28 @@ def show(results: Results, by: tuple[str, ...]) -> None:
             _show_contrasts(of_metric, [name for name in extra if name != "seed"])
     if results.by_judge:
         tell()
-        from wgen_tui.cli.judge_tables import show_judges
+        from wgen_tui.cli.result_tables.judges import show_judges
 
         show_judges(results.by_judge)
     if results.details is not None:
-        from wgen_tui.cli.judge_tables import show_details
+        from wgen_tui.cli.result_tables.judges import show_details
 
         tell()
         show_details(results.details)
-    for curves in _by_metric_and_variant(results.value_curves):
-        tell()
-        _show_value_curves(curves)
+    _show_variants(results, by)
     read = [item for item in results.readouts if item.seed is None or "seed" in by]
     if read:
+        from wgen_tui.cli.result_tables.readings import show_readouts
+
         if rates:
             tell()
-        _show_readouts(read, seeds="seed" in by)
+        show_readouts(read, seeds="seed" in by)
     right = [item for item in results.accuracy if item.seed is None or "seed" in by]
     if right:
+        from wgen_tui.cli.result_tables.readings import show_accuracy
+
         tell()
-        _show_accuracy(right, seeds="seed" in by)
+        show_accuracy(right, seeds="seed" in by)
     methods = [item.method for item in rates] + [item.method for item in read]
     methods += [item.method for item in right]
     say()
@@ -166,7 +163,7 @@ def _show_rates(results: Results, metric: str, rates: list[Rate], extra: Sequenc
     )
     from wgen_tui.services.measures.rate_words import left_out_lines
 
-    models, wide = _models(rates), _is_wide()
+    models, wide = models_of(rates), is_wide()
     every = [rate for rate in results.rates if rate.metric == metric]
     first = every[0]
     share, shown = metric if wide else first.unit, amount(first.unit)
@@ -195,10 +192,10 @@ def _show_rates(results: Results, metric: str, rates: list[Rate], extra: Sequenc
         title=f"{results.experiment}: {first.title}",
     )
     for line in left_out_lines(rates):
-        _tell_below(line)
+        tell_below(line)
     if not wide:
         for within in dict.fromkeys(rate.within for rate in rates if rate.within):
-            _tell_below(f"{_few(within)}: {NO_OTHER_SEEDS.format(within)}")
+            tell_below(f"{_few(within)}: {NO_OTHER_SEEDS.format(within)}")
 
 
 def _asked(rates: Sequence[Rate]) -> Callable[[Rate], str | None]:
@@ -225,15 +222,19 @@ def _short(rate: Rate, shown: Callable[[float | None], str]) -> str:
     return f"{shown(rate.low).rstrip('%')}–{shown(rate.high)}"
 
 
-def _models(
-    rows: Sequence[Rate | ContrastResult | ReadoutMean | Accuracy | ValueCurve],
-) -> list[str]:
-    """A column for the model, where there are several."""
-    return ["model"] if len({row.model for row in rows}) > 1 else []
+def _show_variants(results: Results, by: tuple[str, ...]) -> None:
+    from wgen_tui.cli.result_tables.variants import show_value_curves, show_variants
 
-
-def _is_wide() -> bool:
-    return not sys.stdout.isatty() or shutil.get_terminal_size().columns >= WIDE
+    several = len({item.model for item in results.by_variant}) > 1
+    for item in results.by_variant:
+        tell()
+        if "variant" in by:
+            tell_below(f"The mean over variants is over {item.over}")
+        else:
+            show_variants(item, several_models=several)
+    for curves in _by_metric_and_variant(results.value_curves):
+        tell()
+        show_value_curves(curves)
 
 
 def _by_metric_and_variant(curves: Sequence[ValueCurve]) -> list[list[ValueCurve]]:
@@ -241,78 +242,6 @@ def _by_metric_and_variant(curves: Sequence[ValueCurve]) -> list[list[ValueCurve
     for curve in curves:
         groups.setdefault((curve.metric, curve.variant), []).append(curve)
     return list(groups.values())
-
-
-def _show_value_curves(curves: list[ValueCurve]) -> None:
-    """A line for each arm, a column for each value."""
-    models, first = _models(curves), curves[0]
-    shown = amount(first.unit)
-    values = list(dict.fromkeys(point.value for curve in curves for point in curve.points))
-    above = ["first above 50%"] if first.unit == "share" else []
-    table(
-        [*models, "arm", first.variant, *values, "peak at", "area", *above],
-        [
-            (
-                *(getattr(curve, name) for name in models),
-                *(curve.arm, first.metric),
-                *(shown(_at_value(curve, value)) for value in values),
-                *(curve.peak, shown(curve.area), *([curve.first_above] if above else [])),
-            )
-            for curve in curves
-        ],
-    )
-
-
-def _at_value(curve: ValueCurve, value: str) -> float | None:
-    return next((point.rate for point in curve.points if point.value == value), None)
-
-
-def _show_readouts(read: list[ReadoutMean], *, seeds: bool) -> None:
-    from wgen_tui.terminal_text import one_line
-
-    steps = len({(item.model, item.arm, item.checkpoint) for item in read}) > len(
-        {(item.model, item.arm) for item in read}
-    )
-    models = _models(read)
-    head = ["question", *models, "arm", *(["step"] if steps else []), *(["seed"] if seeds else [])]
-    table(
-        [*head, "seeds", "n", "read", "mean", "95%", "mass"],
-        [
-            (
-                item.question,
-                *(getattr(item, name) for name in models),
-                item.arm,
-                *([item.checkpoint] if steps else []),
-                *([item.seed] if seeds else []),
-                *(item.seeds, item.n, one_line(item.metric, METRIC_CELLS)),
-                *(percent(item.probability), f"{percent(item.low)} to {percent(item.high)}"),
-                percent(item.mass),
-            )
-            for item in read
-        ],
-    )
-
-
-def _show_accuracy(right: list[Accuracy], *, seeds: bool) -> None:
-    models = _models(right)
-    steps = len({(i.model, i.arm, i.checkpoint) for i in right}) > len(
-        {(i.model, i.arm) for i in right}
-    )
-    head = [*models, "arm", *(["step"] if steps else []), *(["seed"] if seeds else [])]
-    table(
-        [*head, "seeds", "questions", "right", "95%", "p(answer)"],
-        [
-            (
-                *(getattr(item, name) for name in models),
-                item.arm,
-                *([item.checkpoint] if steps else []),
-                *([item.seed] if seeds else []),
-                *(item.seeds, item.questions, percent(item.rate), between(item)),
-                percent(item.probability),
-            )
-            for item in right
-        ],
-    )
 
 
 def _wanted(row: Rate | ContrastResult, by: tuple[str, ...]) -> bool:
@@ -324,7 +253,7 @@ def _wanted(row: Rate | ContrastResult, by: tuple[str, ...]) -> bool:
 
 def _show_contrasts(contrasts: list[ContrastResult], extra: list[str]) -> None:
     """The differences; what a number must not be read without stands below them, numbered."""
-    models, wide, below = _models(contrasts), _is_wide(), list[str]()
+    models, wide, below = models_of(contrasts), is_wide(), list[str]()
     is_mean = contrasts[0].unit == "mean"
     gap = signed if is_mean else points
 
@@ -359,21 +288,7 @@ def _show_contrasts(contrasts: list[ContrastResult], extra: list[str]) -> None:
         ],
     )
     for number, caution in enumerate(below, 1):
-        _tell_below(f"[{number}] {caution}")
-
-
-def _tell_below(text: str) -> None:
-    """A line below a table, on stdout as that is; on a terminal it breaks between words."""
-    terminal = sys.stdout.isatty()
-    tell(wrapped_line(text, shutil.get_terminal_size().columns) if terminal else text)
-
-
-def between(
-    row: Rate | ContrastResult | Accuracy, shown: Callable[[float | None], str] = percent
-) -> str:
-    """An interval, and where it says nothing about other seeds."""
-    within = f" within {row.within}" if row.within else ""
-    return f"{shown(row.low)} to {shown(row.high)}{within}"
+        tell_below(f"[{number}] {caution}")
 
 
 def bar(rate: Rate) -> str:

@@ -14,9 +14,9 @@ from experiments.schema import Analysis, Contrast, Primary
 from wgen_tui.paths import Home
 from wgen_tui.services.measures.cells import Cell, Cells, Key
 from wgen_tui.services.measures.rate_rows import ContrastResult, Rate
+from wgen_tui.services.rates.rate_table import RateTable
 from wgen_tui.services.results import uneven_draws
 from wgen_tui.services.results.compared import Compared
-from wgen_tui.services.results.rates import RateTable
 from wgen_tui.services.statistics import intervals
 from wgen_tui.services.statistics.composition import Composition, Part
 

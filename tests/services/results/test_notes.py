@@ -14,8 +14,8 @@ from tests.services.results.test_composition import cells_of
 from wgen_tui.cli.results import show
 from wgen_tui.paths import Home
 from wgen_tui.services.measures.cells import Cell, Cells
+from wgen_tui.services.rates.rate_table import RateTable
 from wgen_tui.services.results.compared import Compared
-from wgen_tui.services.results.rates import RateTable
 from wgen_tui.services.results.results import Results, compute
 from wgen_tui.services.results.warnings import notes
 

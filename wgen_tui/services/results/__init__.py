@@ -1,1 +1,1 @@
-"""Rates, intervals, differences, curves, and where each number comes from."""
+"""Results as a whole, what is to be known beside them, and where each number comes from."""

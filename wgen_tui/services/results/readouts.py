@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from store.queries import Mean
-from wgen_tui.services.results.groups import Checkpoint, Group, at_checkpoint, group_order
+from wgen_tui.services.rates.groups import Checkpoint, Group, at_checkpoint, group_order
 from wgen_tui.services.statistics import intervals
 from wgen_tui.services.statistics.composition import Composition
 

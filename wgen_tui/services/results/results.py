@@ -13,8 +13,9 @@ from pathlib import Path
 
 from pydantic import Field
 
+from experiments.prompts import spread_labels
 from experiments.readouts import is_read
-from experiments.schema import BROKEN_JUDGE, Analysis, Definition, Measure, Primary
+from experiments.schema import Analysis, Definition
 from store.connect import Connection
 from store.lengths import bands, median_lengths
 from store.measured import Tally, copies, tallies
@@ -29,15 +30,17 @@ from wgen_tui.services.measures.details import ArmDetails, Copies, Details, arm_
 from wgen_tui.services.measures.lengths import AtMatchedLength, at_matched_length
 from wgen_tui.services.measures.rate_rows import ContrastResult, Rate, Row
 from wgen_tui.services.measures.tallied import MeasureRows, Tallied, filled, tally
-from wgen_tui.services.measures.value_curve import ValueCurve, value_curves
+from wgen_tui.services.rates.by_judge import JudgeHeadline, headline_by_judge
+from wgen_tui.services.rates.by_variant import VariantTable, by_variant
+from wgen_tui.services.rates.curve import Curve, curve_of
+from wgen_tui.services.rates.groups import Checkpoint, at_checkpoint
+from wgen_tui.services.rates.rate_table import By, RateTable
+from wgen_tui.services.rates.value_curve import ValueCurve, value_curves
 from wgen_tui.services.results import warnings as cautions
-from wgen_tui.services.results.by_judge import JudgeHeadline, headline_by_judge
 from wgen_tui.services.results.compared import Compared, Note
-from wgen_tui.services.results.curve import Curve, curve_of
-from wgen_tui.services.results.groups import Checkpoint, at_checkpoint
-from wgen_tui.services.results.rates import By, RateTable
 from wgen_tui.services.results.readouts import Accuracy, ReadoutMean, accuracies, means_over_seeds
 from wgen_tui.services.results.warnings import Doubt
+from wgen_tui.services.results.which_share import plan_of, says_which_share
 from wgen_tui.services.statistics import intervals
 from wgen_tui.services.suggest import unknown
 
@@ -73,6 +76,7 @@ class Results(Row):
         details: Of the headline, where they are asked for.
         by_judge: The headline by every grader, where that is asked for.
         value_curves: Over the values of each variant that is spread over several.
+        by_variant: Each arm in each variant, beside its mean, where there are several.
     """
 
     schema_version: int = Field(default=SCHEMA, serialization_alias="schema", examples=[SCHEMA])
@@ -88,6 +92,7 @@ class Results(Row):
     curve: Curve | None = Field(default=None, exclude=True)
     judges: list[JudgeVerdicts] = Field(default=[])
     value_curves: list[ValueCurve] = Field(default=[])
+    by_variant: list[VariantTable] = Field(default=[])
     by_judge: list[JudgeHeadline] = Field(default=[])
     details: Details | None = Field(default=None)
 
@@ -133,8 +138,8 @@ def compute(
         read = means(con, experiment)
         readouts = means_over_seeds(read, checkpoint)
         accuracy = accuracies(read, _answers(definition), checkpoint)
-        only_readouts = bool(readouts) and not _says_which_share(definition, judge, label)
-        plan = None if only_readouts else _plan(definition, experiment, judge, label, measure)
+        only_readouts = bool(readouts) and not says_which_share(definition, judge, label)
+        plan = None if only_readouts else plan_of(definition, experiment, judge, label, measure)
         tallied = Tallied([], {})
         if plan is not None:
             tallied = tally(
@@ -184,6 +189,7 @@ def compute(
         by_judge=of_judges,
         details=more,
         value_curves=value_curves(rates, definition.sampling) if definition is not None else [],
+        by_variant=by_variant(rates, contrasts, _variants(definition)),
     )
 
 
@@ -279,10 +285,8 @@ def _answers(definition: Definition | None) -> dict[str, str]:
     return {q.name: q.answer for q in questions if is_read(q) and isinstance(q.answer, str)}
 
 
-def _says_which_share(definition: Definition | None, judge: str | None, label: str | None) -> bool:
-    """Whether a plan or the caller names a judge or a label."""
-    planned = definition is not None and definition.analysis is not None
-    return planned or judge is not None or label is not None
+def _variants(definition: Definition | None) -> list[str]:
+    return list(spread_labels(definition.sampling)) if definition is not None else []
 
 
 def _definition(home: Home, experiment: str) -> tuple[Definition | None, list[str]]:
@@ -304,67 +308,6 @@ def _refuse_unknown(home: Home, experiment: str, sampled: list[str]) -> None:
     if experiment in known:
         definitions.load(home, experiment)
     raise unknown("experiment", experiment, dict.fromkeys([*known, *sampled]))
-
-
-def _plan(
-    definition: Definition | None,
-    experiment: str,
-    judge: str | None,
-    label: str | None,
-    measure: str | None = None,
-) -> Analysis:
-    plan = definition.analysis if definition is not None else None
-    if measure is not None:
-        return _with_measure(plan, measure)
-    if judge is None and label is None:
-        if plan is None:
-            raise UsageError(
-                f"Experiment {experiment} has no analysis plan.",
-                title="Which share?",
-                hint="Add `analysis:` to experiment.yaml, or give --judge and --label.",
-            )
-        return plan
-    if judge is None and plan is not None:
-        judge = plan.headline[1].graded_by
-    rates_numbers = judge is not None and judge in _rating_judges(definition)
-    if judge is None or (label is None and not rates_numbers):
-        raise UsageError(
-            "A metric is a judge and one of its labels.",
-            title="Which share?",
-            hint="Give both --judge and --label.",
-        )
-    if definition is not None:
-        known = [item.name for item in definition.judges]
-        known += [item.name for item in definition.rubrics] + [BROKEN_JUDGE]
-        known += [item.name for item in definition.model_judges]
-        if judge not in known:
-            raise unknown("judge", judge, dict.fromkeys(known))
-    contrasts = plan.contrasts if plan is not None else ()
-    if label is None:
-        name = f"mean of {judge}"
-        measures = {name: Measure(judge=judge, mean=True)}
-        return Analysis(primary=(name,), measures=measures, contrasts=contrasts)
-    return Analysis(primary=Primary(judge=judge, label=label), contrasts=contrasts)
-
-
-def _with_measure(plan: Analysis | None, name: str) -> Analysis:
-    """The plan with one of its measures as the headline.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    known = {**plan.measures, **plan.primaries} if plan is not None else {}
-    if plan is None or name not in known:
-        raise unknown("measure", name, list(known))
-    return plan.model_copy(update={"primary": (name,), "measures": known})
-
-
-def _rating_judges(definition: Definition | None) -> list[str]:
-    """Judges, and rubrics, that give numbers alone."""
-    if definition is None:
-        return []
-    judges = [item.name for item in definition.model_judges if item.type == "rating_judge"]
-    return judges + [item.name for item in definition.rubrics if item.scale and not item.labels]
 
 
 def _at(rows: Iterable[Tally], checkpoint: Checkpoint) -> list[Tally]:

@@ -11,7 +11,7 @@ from tests.builders.judged_home import Said, grade, new_home, run, write_plan, w
 from tests.builders.store_home import EXPERIMENT
 from wgen_tui.cli.results import show
 from wgen_tui.paths import Home
-from wgen_tui.services.results.by_judge import ArmAgreement, differs_p
+from wgen_tui.services.rates.by_judge import ArmAgreement, differs_p
 from wgen_tui.services.results.results import compute
 
 PLAN = """

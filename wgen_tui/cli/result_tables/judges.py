@@ -9,7 +9,7 @@ from wgen_tui.services.measures.rate_words import amount, chance, percent, point
 
 if TYPE_CHECKING:
     from wgen_tui.services.measures.details import Details
-    from wgen_tui.services.results.by_judge import JudgeHeadline
+    from wgen_tui.services.rates.by_judge import JudgeHeadline
 
 
 SIGNIFICANT = 0.05

@@ -36,7 +36,7 @@ class ValueCurve(BaseModel):
     """A measure of one arm over the values of a variant.
 
     Attributes:
-        peak: The value with the highest rate; the first of several.
+        peak: The value with the highest rate; the first of several, none where all are equal.
         area: Under the points, by trapezoids, over the range of the values: the mean height. None
             where values are no numbers.
         first_above: Of a share, the first value at which it is above one half.
@@ -99,10 +99,17 @@ def _curve(family: str, points: Sequence[tuple[float, str, Rate]]) -> ValueCurve
             ValuePoint(value=value, n=rate.n, rate=rate.rate, low=rate.low, high=rate.high)
             for _, value, rate in points
         ],
-        peak=max(drawn, key=lambda point: point[2])[1] if drawn else None,
+        peak=_peak(drawn),
         area=_area([(place, rate) for place, _, rate in drawn]) if is_number else None,
         first_above=above[0] if above else None,
     )
+
+
+def _peak(points: Sequence[tuple[float, str, float]]) -> str | None:
+    """The first value with the highest rate; a flat line has none."""
+    if len({rate for _, _, rate in points}) < 2:
+        return None
+    return max(points, key=lambda point: point[2])[1]
 
 
 def _area(points: Sequence[tuple[float, float]]) -> float | None:

@@ -14,7 +14,7 @@ from store.measured import Tally
 from wgen_tui.services.measures.beside import Measured
 from wgen_tui.services.measures.cells import Asked, count_cells
 from wgen_tui.services.measures.rate_rows import Rate, Row
-from wgen_tui.services.results.rates import RateTable
+from wgen_tui.services.rates.rate_table import RateTable
 from wgen_tui.services.statistics import intervals
 
 

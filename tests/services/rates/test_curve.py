@@ -5,7 +5,7 @@ from __future__ import annotations
 from experiments.schema import Analysis, Primary
 from store.measured import Tally, tallies_of
 from store.queries import Count
-from wgen_tui.services.results.curve import curve_of
+from wgen_tui.services.rates.curve import curve_of
 
 PLAN = Analysis(primary=Primary(judge="era", label="old"))
 

@@ -24,8 +24,8 @@ from wgen_tui.services.measures.cells import count_cells
 from wgen_tui.services.measures.chosen_verdicts import asked_of
 from wgen_tui.services.measures.rate_rows import ContrastResult, Rate, Row
 from wgen_tui.services.measures.tallied import Tallied
-from wgen_tui.services.results.groups import at_checkpoint
-from wgen_tui.services.results.rates import RateTable
+from wgen_tui.services.rates.groups import at_checkpoint
+from wgen_tui.services.rates.rate_table import RateTable
 from wgen_tui.services.statistics.intervals import Interval
 
 MOST = 12  # graders that are compared

@@ -22,7 +22,7 @@ from wgen_tui.services.measures.beside import (
 from wgen_tui.services.measures.cells import Asked, BySeed, Cell, Cells, Key
 from wgen_tui.services.measures.rate_rows import ContrastResult, Rate
 from wgen_tui.services.measures.triggers import asked_in_both, trigger_effect
-from wgen_tui.services.results.groups import Group, group_order
+from wgen_tui.services.rates.groups import Group, group_order
 from wgen_tui.services.statistics import p_values
 from wgen_tui.services.statistics.composition import Composition, Part
 from wgen_tui.services.statistics.intervals import (

@@ -1,0 +1,1 @@
+"""The tables that `results` prints beside its rates and differences."""
