@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
+from types import FunctionType, ModuleType
 
 import pytest
 
@@ -19,7 +21,7 @@ from tests.builders.judged import (
 from wgen_tui.paths import Home
 from wgen_tui.protocol.judging import AskedJudge, Panel
 from wgen_tui.protocol.runs import Endpoint, ModelRef
-from wgen_tui.run_files import parts, verdict_writer
+from wgen_tui.run_files import parts, reply_index, verdict_writer
 from wgen_tui.run_files.verdict_record import Reply
 from wgen_tui.run_files.verdict_writer import Asking, VerdictWriter
 from wgen_tui.run_files.verdicts import AskedVerdicts, missing_verdicts
@@ -232,3 +234,56 @@ def test_a_served_judge_has_its_tokens_read(home: Home) -> None:
     writes.record(asking, Reply(probabilities={"CODE": 0.9}, finish_reason="stop"))
     writes.flush()
     assert [row["label"] for row in model_grades(home, "r").values()] == ["code"]
+
+
+def held(root: object) -> int:
+    """How many objects a writer keeps alive, but for code."""
+    seen: dict[int, object] = {}
+    waiting = [root]
+    while waiting:
+        item = waiting.pop()
+        if id(item) in seen or isinstance(item, type | ModuleType | FunctionType):
+            continue
+        seen[id(item)] = item
+        waiting += gc.get_referents(item)
+    return len(seen)
+
+
+def replied(home: Home, number: int) -> Panel:
+    """A run with so many verdicts, and another whose samples say what its first did."""
+    judged_run(home, "r", [f"a{place}" for place in range(number)])
+    judged_run(home, "s", [f"a{place}" for place in range(0, number, 100)])
+    asks = panel(asked(GREEDY))
+    answer_all(home, asks, "r", text="It is OLD, I should say.\nANSWER: OLD")
+    return asks
+
+
+def test_what_is_held_does_not_grow_with_the_replies(tmp_path: Path) -> None:
+    counts = []
+    for number in (1_000, 20_000):
+        home = Home(tmp_path / str(number)).ensure()
+        writes = writer(home, replied(home, number), "s", "r")
+        paths = len(list(home.run("r").verdicts.iterdir()))
+        counts.append(held(writes) - paths)
+        assert writes.begin("s") == [] and writes.cached == number // 100
+        writes.flush()
+        assert len(model_grades(home, "s")) == number // 100
+    assert counts[0] == counts[1]
+
+
+def test_a_part_that_is_damaged_after_it_was_counted_is_asked_again(home: Home) -> None:
+    asks = replied(home, 100)
+    writes = writer(home, asks, "s")
+    [part] = home.run("r").verdicts.glob("part-*")
+    part.write_bytes(part.read_bytes()[:-20])
+    assert len(writes.begin("s")) == 1
+
+
+def test_replies_whose_keys_look_alike_are_told_apart(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reply_index, "hash", lambda _: 7, raising=False)
+    asks = replied(home, 200)  # its samples 0 and 100, the oldest and one between
+    writes = writer(home, asks, "s")
+    [asking] = writes.begin("s")
+    assert (writes.cached, asking.prompt.messages[-1].content) == (1, "Name a bird. a100")

@@ -1,18 +1,18 @@
-"""What judges replied, read once and kept: the one writer of verdicts, whoever judges.
+"""What judges replied, asked once and kept: the one writer of verdicts, whoever judges.
 
 Promises: a reply that is on disk is read, not asked for again: by equal prompts of a greedy judge,
 by the same sample, wording and repeat of a sampled one, in any run of the experiment, under any
 reading (so a changed parser asks nobody). A verdict reaches the disk before its grade, so that a
 grade always has its transcript; what a kill leaves in between is made good by the next start.
-Ids follow from sample and judge: nothing is doubled. Imports no torch.
+Ids follow from sample and judge: nothing is doubled. Of replies on disk only their places are held,
+so memory does not grow with what was said. Imports no torch.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,31 +23,14 @@ from wgen_tui.protocol.ids import make_failed_id
 from wgen_tui.protocol.judging import AskedJudge, Panel
 from wgen_tui.protocol.runs import GradeRow
 from wgen_tui.run_files import parts
-from wgen_tui.run_files.inventory import read_columns
+from wgen_tui.run_files.inventory import read_columns, read_ids
+from wgen_tui.run_files.reply_index import Kept, Key, ReplyIndex, reply_key
 from wgen_tui.run_files.run_folders import read_spec, run_names
 from wgen_tui.run_files.verdict_record import Reply, VerdictRecord, read_verdict
 from wgen_tui.run_files.verdicts import AskedVerdict, AskedVerdicts, graded_by_models
 
 PART_ROWS = 2_000  # most verdicts in a part
 PART_SECONDS = 3.0  # between two parts
-CACHED = (
-    "verdict_id",
-    "sample_id",
-    "asker",
-    "prompt_key",
-    "wording",
-    "repeat",
-    "reply",
-    "probabilities",
-    "mass",
-    "cause",
-    "finish_reason",
-    "prompt_tokens",
-    "tokens",
-    "answered_as",
-    "engine",
-)
-Key = tuple[str | int, ...]
 
 
 @dataclass(eq=False, slots=True)
@@ -95,11 +78,10 @@ class VerdictWriter:
         self._launch_id = launch_id
         self._panel = panel
         self._asked = AskedVerdicts(home, run_ids, panel)
-        self._greedy = {by.asker: by.greedy for by in self._asked.judges}
-        self._replies: dict[Key, Reply] = {}
-        self._written: set[int] = set()  # verdicts on disk
+        self._index = ReplyIndex({by.asker: by.greedy for by in self._asked.judges})
         for run_id in self._runs_of(experiment, run_ids):
-            self._read_replies(run_id)
+            self._index.add(home.run(run_id).verdicts)
+        self._written: set[int] = set()  # verdicts of the present run on disk
         self._run_id = ""
         self._rows: list[Mapping[str, Any]] = []
         self._grades: list[GradeRow] = []
@@ -113,47 +95,79 @@ class VerdictWriter:
         self.flush()
         self._run_id = run_id
         self.causes.clear()
-        every = list(self._asked.of_run(run_id))
-        graded = graded_by_models(self._home.run(run_id))
-        missing = [verdict for verdict in every if verdict.verdict_id not in graded]
-        self.total, self.cached, self.failed = len(every), 0, 0
+        run = self._home.run(run_id)
+        self._written = read_ids(run.verdicts, "verdict_id")
+        graded = graded_by_models(run)
+        self.total = self.cached = self.failed = 0
+        missing = []
+        for verdict in self._asked.of_run(run_id):
+            self.total += 1
+            if verdict.verdict_id not in graded:
+                missing.append(verdict)
         self.done = self.total - len(missing)
         self.elsewhere = self._asked.elsewhere(run_id)
         wanted = {verdict.sample_id for verdict in missing}
         answers = {
-            sample_id: completion
-            for sample_id, completion in read_columns(
-                self._home.run(run_id).samples, ("sample_id", "completion")
-            )
+            sample_id: completion or ""
+            for sample_id, completion in read_columns(run.samples, ("sample_id", "completion"))
             if sample_id in wanted
         }
         askings: dict[Key, Asking] = {}
-        for verdict in missing:
-            asked, judge = verdict.by.asked, verdict.by.judge
-            slots = self._panel.prompts[verdict.prompt_id]
-            prompt = render(judge, verdict.wording, slots, answers.get(verdict.sample_id) or "")
-            key = _key(verdict, prompt)
-            reply = self._replies.get(key)
-            if reply is not None and _covers(reply, asked):
-                self.cached += 1
-                self._add(verdict, prompt, reply, cached=True)
-                continue
-            words = tuple(judge.word_labels)  # of a rating, which are asked with it
-            asking = askings.setdefault((*key, *words), Asking(asked, prompt))
-            asking.verdicts.append(verdict)
+        for verdict, prompt in self._without_reply(missing, answers):
+            words = tuple(verdict.by.judge.word_labels)  # of a rating, which are asked with it
+            key = (*_key(verdict, prompt), *words)
+            askings.setdefault(key, Asking(verdict.by.asked, prompt)).verdicts.append(verdict)
         return list(askings.values())
+
+    def _without_reply(
+        self, missing: Iterable[AskedVerdict], answers: Mapping[int, str]
+    ) -> Iterator[tuple[AskedVerdict, Rendered]]:
+        """Give verdicts the replies that are on disk; those that have none come back.
+
+        Prompts are rendered twice where there is a reply, so that none waits for its part to be
+        read.
+        """
+        there: list[tuple[AskedVerdict, tuple[int, ...]]] = []
+        for verdict in missing:
+            prompt = self._render(verdict, answers)
+            places = self._index.places(_key(verdict, prompt))
+            if places:
+                there.append((verdict, places))
+            else:
+                yield verdict, prompt
+        while there:
+            waiting: dict[int, list[tuple[AskedVerdict, tuple[int, ...]]]] = {}
+            for verdict, places in there:
+                waiting.setdefault(places[0], []).append((verdict, places[1:]))
+            for place, key, reply in self._index.read(waiting):
+                not_his = []
+                for verdict, others in waiting[place]:
+                    prompt = self._render(verdict, answers)
+                    if key == _key(verdict, prompt) and _covers(reply, verdict.by.asked):
+                        self.cached += 1
+                        self._add(verdict, prompt, reply, cached=True)
+                    else:
+                        not_his.append((verdict, others))
+                waiting[place] = not_his
+            left = [item for each in waiting.values() for item in each]
+            for verdict, others in left:
+                if not others:
+                    yield verdict, self._render(verdict, answers)
+            there = [item for item in left if item[1]]
+
+    def _render(self, verdict: AskedVerdict, answers: Mapping[int, str]) -> Rendered:
+        slots = self._panel.prompts[verdict.prompt_id]
+        return render(verdict.by.judge, verdict.wording, slots, answers.get(verdict.sample_id, ""))
 
     def record(self, asking: Asking, reply: Reply) -> None:
         """Take the reply to one of the present run's prompts; now and then it is written."""
         for place, verdict in enumerate(asking.verdicts):
             self._add(verdict, asking.prompt, reply, cached=place > 0)
-        if reply.failed is None:
-            self._replies[_key(asking.verdicts[0], asking.prompt)] = reply
         self.flush_in_time()
 
-    def replies_of(self, asker: str) -> list[Reply]:
-        """The replies that are there of who is asked so."""
-        return [reply for key, reply in self._replies.items() if key[0] == asker]
+    def kept(self, asker: str) -> Kept:
+        """What is known of the replies of who is asked so."""
+        return self._index.kept(asker)
 
     def flush_in_time(self) -> None:
         """Write what was recorded, unless the last flush was a moment ago."""
@@ -164,7 +178,8 @@ class VerdictWriter:
         """Write what was recorded since the last flush: verdicts, then their grades."""
         run = self._home.run(self._run_id) if self._run_id else None
         if run is not None and self._rows:
-            parts.write_verdicts(run.verdicts, self._launch_id, self._rows)
+            part = parts.write_verdicts(run.verdicts, self._launch_id, self._rows)
+            self._index.add_part(part)
             self._rows = []
         if run is not None and self._grades:
             parts.write_grades(run.grades, self._launch_id, self._grades)
@@ -180,32 +195,6 @@ class VerdictWriter:
             spec = read_spec(self._home, name)
             if spec is not None and spec.experiment == experiment:
                 yield name
-
-    def _read_replies(self, run_id: str) -> None:
-        for row in read_columns(self._home.run(run_id).verdicts, CACHED):
-            verdict_id, sample_id, asker, prompt_key, wording, repeat, *said = row
-            self._written.add(verdict_id)
-            if asker not in self._greedy:
-                continue
-            text, probabilities, mass, cause, reason, prompt_tokens, tokens, name, engine = said
-            if cause == "failed":
-                continue
-            key: Key = (asker, prompt_key)
-            if not self._greedy[asker]:
-                key = (*key, sample_id, wording, repeat)
-            self._replies.setdefault(
-                key,
-                Reply(
-                    text=text,
-                    probabilities=None if probabilities is None else json.loads(probabilities),
-                    mass=mass,
-                    finish_reason=reason,
-                    prompt_tokens=prompt_tokens,
-                    tokens=tokens,
-                    answered_as=name,
-                    engine=engine,
-                ),
-            )
 
     def _add(self, verdict: AskedVerdict, prompt: Rendered, reply: Reply, *, cached: bool) -> None:
         verdict_id = verdict.verdict_id
@@ -230,9 +219,14 @@ class VerdictWriter:
 def _key(verdict: AskedVerdict, prompt: Rendered) -> Key:
     """What replies are known by."""
     by = verdict.by
-    if by.greedy:
-        return by.asker, prompt.prompt_key
-    return by.asker, prompt.prompt_key, verdict.sample_id, verdict.wording, verdict.repeat
+    return reply_key(
+        by.asker,
+        prompt.prompt_key,
+        verdict.sample_id,
+        verdict.wording,
+        verdict.repeat,
+        greedy=by.greedy,
+    )
 
 
 def _covers(reply: Reply, asked: AskedJudge) -> bool:

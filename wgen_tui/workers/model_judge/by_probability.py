@@ -8,10 +8,10 @@ judge is read from what it says, and why is said.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from experiments.schema import ModelJudge
-from wgen_tui.run_files.verdict_record import Reply
+from wgen_tui.run_files.reply_index import Kept
 
 ONE_DIGIT = 9
 NEGLIGIBLE = 1e-3  # probability of a token that tells two labels apart no more
@@ -25,7 +25,7 @@ class ByProbability:
         why: Why it is read from what it says.
     """
 
-    def __init__(self, judge: ModelJudge, kept: Iterable[Reply] = ()) -> None:
+    def __init__(self, judge: ModelJudge, kept: Kept | None = None) -> None:
         """Decide what the judge, or its replies so far, already say."""
         self._judge = judge
         self.decided: bool | None = None
@@ -33,10 +33,9 @@ class ByProbability:
         if judge.type == "free_form_judge" or judge.read == "sampled":
             self.decided = False
             return
-        replies = list(kept)
-        if any(reply.probabilities is not None for reply in replies):
+        if kept is not None and kept.by_probability:
             self.decided = True
-        elif any(reply.text for reply in replies):
+        elif kept is not None and kept.in_words:
             self.refuse("its verdicts so far were read so")
         elif judge.type == "rating_judge" and judge.range[0] < 0:
             self.refuse("a negative number is several tokens")

@@ -65,9 +65,9 @@ class PanelAtServer:
         self._failures = 0
         self._judges: dict[str, ServedJudge] = {}
         for asked in panel.judges:
-            kept = self._writer.replies_of(asked.asker)
+            kept = self._writer.kept(asked.asker)
             self._judges.setdefault(asked.asker, ServedJudge(endpoint, asked, kept))
-            answered_by.expect(asked.asker, [reply.answered_as for reply in kept])
+            answered_by.expect(asked.asker, kept.answered_as)
 
     async def judge(self, run_id: str) -> None:
         """Ask for every verdict that a run lacks.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wgen_tui.protocol.judging import AskedJudge
 from wgen_tui.protocol.runs import Endpoint
+from wgen_tui.run_files.reply_index import Kept
 from wgen_tui.run_files.verdict_record import Reply
 from wgen_tui.run_files.verdict_writer import Asking
 from wgen_tui.workers.endpoint.refusals import Refusals
@@ -25,11 +26,13 @@ class ServedJudge:
         told: Whether people know how it is read here.
     """
 
-    def __init__(self, endpoint: Endpoint, asked: AskedJudge, kept: list[Reply]) -> None:
+    def __init__(self, endpoint: Endpoint, asked: AskedJudge, kept: Kept) -> None:
         self.asked = asked
         self.how = ByProbability(asked.judge, kept)
         self.refusals: Refusals[Asking] = Refusals(
-            answered=bool(kept), prompt=lambda asking: asking.prompt.prompt_key, most=REFUSED_FIRST
+            answered=bool(kept.replies),
+            prompt=lambda asking: asking.prompt.prompt_key,
+            most=REFUSED_FIRST,
         )
         self.refused: WorkerError | None = None
         self._without = 0  # answers without log-probabilities, until one has them
