@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from store.samples import text_filter
+from store.samples.behind import Behind
 
 IDS_AT_ONCE = 10_000
 # Whose verdicts say what a sample is: a judge's first, not its further wordings and repeats.
@@ -30,6 +31,7 @@ class Filter:
         numbers: Judge, one of `BOUNDS`, and what its number is compared with; all have to hold.
         graded_by: Only samples that this grader has graded, such as `human:ada`.
         text: What the completion has, in the words of `store.samples.text_filter`.
+        behind: Only the samples that a number of results is made of.
     """
 
     experiment: str | None = None
@@ -44,12 +46,13 @@ class Filter:
     numbers: tuple[tuple[str, str, float], ...] | None = None
     graded_by: str | None = None
     text: str | None = None
+    behind: Behind | None = None
 
     @property
     def scans(self) -> bool:
         """Whether to count what it lets through takes a pass over all texts or grades."""
         text = (self.text or "").strip() or None
-        given = (self.label, self.numbers or None, self.graded_by, text)
+        given = (self.label, self.numbers or None, self.graded_by, text, self.behind)
         return any(value is not None for value in given)
 
 
@@ -95,6 +98,8 @@ def where(criteria: Filter, also: str = "", runs: Sequence[str] = ()) -> tuple[s
     if criteria.graded_by is not None:
         parts.append(f"s.sample_id in (select sample_id from grades where {of_runs}grader = ?)")
         values.append(criteria.graded_by)
+    if criteria.behind is not None:
+        parts.append(f"s.sample_id in ({criteria.behind.ids(runs)})")
     return (" where " + " and ".join(parts) if parts else ""), values
 
 

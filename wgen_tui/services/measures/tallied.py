@@ -13,7 +13,7 @@ from experiments.panel import verdicts_of
 from experiments.schema import BROKEN_JUDGE, Analysis, Definition, Measure
 from store import measured as stored
 from store.connect import Connection
-from store.measured import Tally
+from store.measured import Asked, Tally
 from store.queries import COUNTS, READOUT_MEANS, Mean, counts
 from wgen_tui.services.measures.beside import Measured
 from wgen_tui.services.measures.cells import read_tallies
@@ -32,11 +32,13 @@ class MeasureRows:
 
     Attributes:
         sql: The query behind them.
+        asked: What is asked of each sample's grades; None where nothing is graded.
     """
 
     measured: Measured
     rows: Sequence[Tally]
     sql: str
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def tally(
         verdicts = chosen[judge].verdicts
         measured = Measured(name, measure, verdicts.grader, _limits(measure, definition))
         if _is_plain(measure) and not chosen[judge].is_model:
+            question = asked_of(measure, dict(chosen), plan.unclear)
             label = measure.label or ""
             given = {"judge": judge, "grader": verdicts.grader}
             of_labels = counts(con, experiment, **given)
@@ -94,7 +97,7 @@ def tally(
             question = asked_of(measure, dict(chosen), plan.unclear, graded)
             rows = stored.tallies(con, experiment, question)
             sql = stored.query_of(experiment, question)
-        listed.append(MeasureRows(measured, rows, sql))
+        listed.append(MeasureRows(measured, rows, sql, question))
     return Tallied(listed, chosen)
 
 

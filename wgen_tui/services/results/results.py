@@ -18,7 +18,7 @@ from experiments.readouts import is_read
 from experiments.schema import Analysis, Definition
 from store.connect import Connection
 from store.lengths import bands, median_lengths
-from store.measured import Tally, copies, tallies
+from store.measured import Asked, Tally, copies, tallies
 from store.queries import READOUT_MEANS, experiments, longest_texts, means
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -77,6 +77,7 @@ class Results(Row):
         by_judge: The headline by every grader, where that is asked for.
         value_curves: Over the values of each variant that is spread over several.
         by_variant: Each arm in each variant, beside its mean, where there are several.
+        asked: What each measure asks of the grades, for the samples behind a number.
     """
 
     schema_version: int = Field(default=SCHEMA, serialization_alias="schema", examples=[SCHEMA])
@@ -95,6 +96,7 @@ class Results(Row):
     by_variant: list[VariantTable] = Field(default=[])
     by_judge: list[JudgeHeadline] = Field(default=[])
     details: Details | None = Field(default=None)
+    asked: dict[str, Asked] = Field(default={}, exclude=True)
 
 
 def compute(
@@ -190,6 +192,7 @@ def compute(
         details=more,
         value_curves=value_curves(rates, definition.sampling) if definition is not None else [],
         by_variant=by_variant(rates, contrasts, _variants(definition)),
+        asked={m.measured.name: m.asked for m in tallied.measures if m.asked is not None},
     )
 
 
