@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.builders.home import write_done
+from wgen_tui.protocol.launches import FailedAt, RunOutcome
+
 Program = Callable[..., subprocess.CompletedProcess[str]]
 # design §9
 CONTRACT = {
@@ -58,6 +61,29 @@ def test_show(program: Program, files: Any) -> None:
     assert shown["launches"] == list(launches)
     assert shown["spec"]["training"]["max_steps"] == 10
     assert "training.max_steps" in program("run", "show", run).stdout
+
+
+def test_show_says_where_a_run_failed(program: Program, files: Any) -> None:
+    run, other = files.run(), files.run("x-b-s0-1", arm="b")
+    train = files.launch("train", [run, other])
+    files.started(train)
+    place = FailedAt(step=12, rows=tuple(range(3, 23)))
+    diverged = RunOutcome(outcome="failed", title="Training diverged", failed_at=place)
+    why = RunOutcome(outcome="failed", title="Model not loaded")
+    write_done(files.home.launch(train), {run: diverged, other: why}, "failed")
+    shown = json.loads(program("run", "show", run, "--json").stdout)
+    assert shown["failed_at"] == {"step": 12, "rows": list(range(3, 23))}
+    (line,) = [
+        line
+        for line in program("run", "show", run).stdout.splitlines()
+        if line.startswith("failed at")
+    ]
+    assert line.split(maxsplit=2)[2].startswith("step 12: lines 3, 4, 5,")
+    assert line.endswith("18 and 4 more of its data.jsonl")
+    assert json.loads(program("run", "show", other, "--json").stdout)["failed_at"] is None
+    assert "failed at" not in program("run", "show", other).stdout
+    listed = json.loads(program("run", "list", "--json").stdout)["runs"]
+    assert not any("failed_at" in run for run in listed)
 
 
 def test_logs_show_control_characters_instead_of_sending_them(program: Program, files: Any) -> None:

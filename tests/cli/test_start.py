@@ -226,8 +226,9 @@ def json_commands(item: click.Command, *names: str) -> Iterator[str]:
         yield " ".join(names)
 
 
-# A rule's or a person's grade has none; made on demand; a mean has no numerator, and so on.
-NULLABLE = {"transcript", "details", "counted", "bounds"}
+# A rule's or a person's grade has none; made on demand; a mean has no numerator, and so on; no
+# other run than a failed one has failed anywhere.
+NULLABLE = {"transcript", "details", "counted", "bounds", "failed_at"}
 
 
 def assert_shape(shape: object, found: object, where: str = "") -> None:

@@ -57,7 +57,12 @@ BY_VARIANT = re.compile(
     r"\n\S+ in +n  .*\n(?:.+\n)*?The mean is over .*\n|\nThe mean over variants is over .*\n"
 )
 
-LATER_KEYS = {"show": "graded_by", "validate": "judges"}  # of JSON: who grades
+# Keys of JSON that there were not: who grades, and where a run failed.
+LATER_KEYS = {
+    "experiment show": "graded_by",
+    "experiment validate": "judges",
+    "run show": "failed_at",
+}
 
 
 def unpack(packed: Path, folder: Path) -> Path:
@@ -113,9 +118,9 @@ def normal(said: str, words: list[str], home: Path) -> str:
         said = re.sub(r',\s*"(?:numbers|transcript|reasoning)": (?:\{\}|null|"")', "", said)
     if words[:2] == ["sql", "--schema"]:  # a view that there was not, and who grades since
         said = _schema_of_then(said, is_json="--json" in words)
-    if words[0] == "experiment" and "--json" in words and words[1] in LATER_KEYS:
+    if "--json" in words and (later := LATER_KEYS.get(" ".join(words[:2]))):
         shown = json.loads(said)
-        del shown[LATER_KEYS[words[1]]]
+        del shown[later]
         said = json.dumps(shown, indent=2) + "\n"
     if words[:2] == ["store", "info"]:  # the size of a database that is made anew is another
         said = re.sub(r'("bytes": )[0-9]+', r"\1SIZE", said)

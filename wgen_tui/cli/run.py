@@ -123,6 +123,7 @@ def show(home: Home, run_id: str, as_json: bool) -> None:
     training = spec.training.model_dump(mode="json") if spec.training else {}
     shown = {
         **{k: v for k, v in status.model_dump(by_alias=True).items() if v not in (None, "")},
+        **({"failed at": status.failed_where} if status.failed_where else {}),
         "gpus": list(status.gpus),
         **facts,
         **({"commit": spec.model.commit or UNPINNED} if spec.model.from_hub else {}),

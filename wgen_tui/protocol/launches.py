@@ -178,6 +178,20 @@ EventKind = Literal[
 ]
 
 
+class FailedAt(Record):
+    """Where a run failed: in or after a step of its training, or while it was sampled there."""
+
+    step: int = Field(
+        description="the optimiser step at work, the last one done, or the checkpoint's",
+        examples=[12],
+    )
+    rows: tuple[int, ...] = Field(
+        default=(),
+        description="the lines of the run's data.jsonl in that step; none between steps",
+        examples=[[3, 17, 40]],
+    )
+
+
 class Event(Record):
     """One line of launches/<id>/events.jsonl.
 
@@ -194,6 +208,7 @@ class Event(Record):
     loss: float | None = None
     outcome: Outcome | None = None
     message: str | None = None
+    failed_at: FailedAt | None = None
 
 
 # Titles of runs whose adapter was not proven; nothing is sampled from it.
@@ -208,6 +223,10 @@ class RunOutcome(Record):
     title: str = ""
     message: str = ""
     hint: str = ""
+    failed_at: FailedAt | None = Field(
+        default=None,
+        exclude_if=lambda place: place is None,  # as records were before it was kept
+    )
 
 
 class DoneRecord(Record):

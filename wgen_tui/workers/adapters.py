@@ -18,6 +18,7 @@ import torch
 from accelerate.utils import set_seed
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
+from peft.utils import ModulesToSaveWrapper
 from safetensors.torch import load_file
 
 from wgen_tui.workers.runtime import WorkerError
@@ -70,6 +71,24 @@ def lora_layers(peft: PeftModel) -> dict[str, LoraLayer]:
         for name, module in peft.named_modules()
         if isinstance(module, LoraLayer)
     }
+
+
+def unload(peft: PeftModel) -> Any:
+    """Take an adapter off its base model, which is as it was before.
+
+    PEFT's own `unload` leaves modules that were trained whole (`modules_to_save`) in the base, so
+    that the next run would begin with them.
+    """
+    originals = {
+        name.removeprefix(PREFIX): module.original_module
+        for name, module in peft.named_modules()
+        if isinstance(module, ModulesToSaveWrapper)
+    }
+    model = peft.unload()
+    for name, original in originals.items():
+        parent, _, child = name.rpartition(".")
+        setattr(model.get_submodule(parent), child, original)
+    return model
 
 
 def new_adapter(model: Any, config: LoraConfig, seed: int) -> tuple[Adapter, LoraConfig]:

@@ -29,10 +29,17 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Dataset:
-    """A run's examples, and notes on what is odd about them."""
+    """A run's examples, and notes on what is odd about them.
+
+    Attributes:
+        examples: What it is trained on.
+        notes: What is odd about them.
+        lines: For each example, its line in data.jsonl.
+    """
 
     examples: tuple[Example, ...]
     notes: tuple[str, ...]
+    lines: tuple[int, ...] = ()
 
 
 def load_examples(
@@ -66,8 +73,12 @@ def load_examples(
         title, message, hint = refused
         message = f"{message} (Lines of {path.name} in the run's folder.) {explain(mask_version)}"
         raise WorkerError(message.rstrip(), title=title, hint=hint)
-    examples = tuple(item.example for item in encoded if item.example is not None)
-    return Dataset(examples, tuple(problem.what for problem in problems))
+    kept = [(item.line, item.example) for item in encoded if item.example is not None]
+    return Dataset(
+        tuple(example for _, example in kept),
+        tuple(problem.what for problem in problems),
+        tuple(line for line, _ in kept),
+    )
 
 
 def _chats(path: Path) -> Iterator[Numbered]:

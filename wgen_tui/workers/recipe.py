@@ -114,13 +114,16 @@ class Order:
 
     def batches(self, step: int) -> list[list[Example]]:
         """The batches of a step (the first is 1)."""
+        return [[self._examples[place] for place in batch] for batch in self.places(step)]
+
+    def places(self, step: int) -> list[list[int]]:
+        """Where the examples of a step's batches stand, from 0."""
         epoch, place = divmod(step - 1, self._per_epoch)
         order = self._epoch(epoch)
         start = place * self._accumulate * self._size
         end = min(start + self._accumulate * self._size, len(order))
         return [
-            [self._examples[i] for i in order[first : min(first + self._size, end)]]
-            for first in range(start, end, self._size)
+            order[first : min(first + self._size, end)] for first in range(start, end, self._size)
         ]
 
     def _shuffled(self, epoch: int) -> list[int]:

@@ -30,6 +30,7 @@ from wgen_tui.protocol.launches import (
     DoneRecord,
     Event,
     EventKind,
+    FailedAt,
     LaunchSpec,
     Outcome,
     RunOutcome,
@@ -60,6 +61,7 @@ class Worker:
         main: False in the other processes of a distributed launch, which write nothing.
         agree: Whether any process of the launch says yes; each asks at the same points, so that
             all stop at the same step, whoever was told.
+        outcomes: How runs ended, of those that have.
     """
 
     home: Home
@@ -70,6 +72,7 @@ class Worker:
     _stopping: bool = False
     _last_progress: dict[str, float] = field(default_factory=dict)
     outcomes: dict[str, RunOutcome] = field(default_factory=dict)
+    _places: dict[str, Callable[[], FailedAt]] = field(default_factory=dict)
 
     def run_paths(self, run_id: str) -> RunPaths:
         return self.home.run(run_id)
@@ -160,11 +163,27 @@ class Worker:
             outcome = unexpected(error)
         self.end_run(run_id, outcome)
 
+    def ask_place(self, run_id: str, place: Callable[[], FailedAt]) -> None:
+        """Take note of whom to ask where this run stands, if it should fail."""
+        self._places[run_id] = place
+
+    def placed(self, run_id: str, outcome: RunOutcome) -> RunOutcome:
+        """An outcome with the place of the failure, where it is one and the place is known."""
+        if outcome.outcome != "failed" or run_id not in self._places:
+            return outcome
+        return outcome.model_copy(update={"failed_at": self._places[run_id]()})
+
     def end_run(self, run_id: str, outcome: RunOutcome | None = None) -> None:
         """Note how a run's stage ended; without an outcome it went well."""
-        outcome = outcome or RunOutcome(outcome="finished")
+        outcome = self.placed(run_id, outcome or RunOutcome(outcome="finished"))
         self.outcomes[run_id] = outcome
-        self.emit("run_done", run_id, outcome=outcome.outcome, message=outcome.message or None)
+        self.emit(
+            "run_done",
+            run_id,
+            outcome=outcome.outcome,
+            message=outcome.message or None,
+            failed_at=outcome.failed_at,
+        )
         if outcome.outcome == "failed":
             print(f"{run_id}: {outcome.title}: {outcome.message}", flush=True)
 
@@ -280,7 +299,8 @@ def work_to_the_end(worker: Worker, work: Callable[[Worker], None]) -> int:
         traceback.print_exc()
         verdict = unexpected(error)
     for run_id in worker.spec.run_ids:
-        worker.outcomes.setdefault(run_id, verdict)
+        if run_id not in worker.outcomes:
+            worker.outcomes[run_id] = worker.placed(run_id, verdict)
     if verdict.outcome == "finished":
         verdict = RunOutcome(outcome=_summary(worker.outcomes))
     if worker.main:

@@ -20,7 +20,7 @@ from tests.builders.sampling import (
     zero,
 )
 from tests.builders.training_home import TrainingHome
-from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED
+from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED, FailedAt
 from wgen_tui.workers.checkpoints import PROBE
 from wgen_tui.workers.sample.adapter_proof import distance
 
@@ -44,6 +44,7 @@ def refused(field: TrainingHome, title: str) -> str:
     worker = sample_runs(field, make_stage(1))
     outcome = worker.outcomes["a"]
     assert (outcome.outcome, outcome.title) == ("failed", title)
+    assert outcome.failed_at == FailedAt(step=6)
     assert samples_of(field, "a") == {}
     assert worker.outcomes["b"].outcome == "finished"
     assert len(samples_of(field, "b")) == len(TEXTS)

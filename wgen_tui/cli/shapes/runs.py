@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from wgen_tui.cli.shapes.base import Output, Shape
-from wgen_tui.protocol.launches import RunState, Stage
+from wgen_tui.protocol.launches import FailedAt, RunState, Stage
 from wgen_tui.protocol.runs import Verification
 from wgen_tui.services.runs.run_state import RunStatus
 
@@ -29,6 +29,7 @@ class RunDetail(RunStatus, Output):
     checkpoints: list[int] = Field(examples=[[120]])
     samples: int = Field(examples=[480])
     launches: list[str] = Field(examples=[[LAUNCH_ID]])
+    failed_at: FailedAt | None = Field(default=None, examples=[{"step": 12, "rows": [3, 17, 40]}])
     spec: dict[str, Any] = Field(examples=[{"<key of spec.json>": None}])
 
 

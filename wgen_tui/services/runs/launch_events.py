@@ -96,4 +96,6 @@ class LaunchEvents:
             self.furthest[event.run_id] = max(event.done or 0, self.furthest.get(event.run_id, 0))
         elif event.kind == "run_done" and event.outcome is not None:
             seen.ended_at = event.at
-            seen.outcome = RunOutcome(outcome=event.outcome, message=event.message or "")
+            seen.outcome = RunOutcome(
+                outcome=event.outcome, message=event.message or "", failed_at=event.failed_at
+            )

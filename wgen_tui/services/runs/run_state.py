@@ -15,6 +15,7 @@ from wgen_tui.protocol.launches import (
     LIVE_STATES,
     WORKING_STATES,
     Event,
+    FailedAt,
     RunOutcome,
     RunState,
     Stage,
@@ -29,6 +30,7 @@ from wgen_tui.services.runs.wait_reasons import WaitReasons
 from wgen_tui.services.slurm.job_state import describe, is_live
 
 RETRYABLE: frozenset[RunState] = frozenset({"failed", "lost", "cancelled"})  # may be tried again
+SHOWN_ROWS = 16  # lines of the data that are named in a sentence
 SILENT = 60.0  # seconds without an event of a worker, after which lists say so
 
 
@@ -78,6 +80,7 @@ class RunStatus(BaseModel):
     gpus: tuple[str, ...] = Field(default=(), examples=[["GPU-3c1d"]])
     memory_mb: int | None = Field(default=None, examples=[2150])
     peak_memory_mb: float | None = Field(default=None, examples=[1830.5])
+    failed_at: FailedAt | None = Field(default=None, exclude=True)  # of one run: `run show`
 
     @property
     def live(self) -> bool:
@@ -87,6 +90,22 @@ class RunStatus(BaseModel):
     def retryable(self) -> bool:
         """Whether it failed, was lost or cancelled, so that it can be tried again."""
         return self.state in RETRYABLE
+
+    @property
+    def failed_where(self) -> str:
+        """The step where it failed, and the lines of its data; empty where neither is known."""
+        place = self.failed_at
+        if place is None:
+            return ""
+        if self.stage == "sample":
+            return f"the checkpoint of step {place.step}"
+        if not place.rows:
+            return f"step {place.step}"
+        shown = ", ".join(map(str, place.rows[:SHOWN_ROWS]))
+        more = len(place.rows) - SHOWN_ROWS
+        shown += f" and {more} more" if more > 0 else ""
+        lines = "line" if len(place.rows) == 1 else "lines"
+        return f"step {place.step}: {lines} {shown} of its data.jsonl"
 
 
 def status_of(
@@ -120,6 +139,7 @@ def status_of(
         if state != "finished":
             break
     step, steps, loss = _training(home, spec, own, finals or FinalCheckpoints())
+    outcome = view.outcome(run_id) if view else None
     seen = view.events.progress.get(run_id) if view else None
     last = seen.last if seen and state == "running" else None
     starts = [p.started_at for v in own if (p := v.events.progress.get(run_id)) and p.started_at]
@@ -145,6 +165,7 @@ def status_of(
         started_at=min(starts, default=None),
         ended_at=_ended_at(view, run_id) if state in ENDED_STATES else None,
         launch_id=view.launch_id if view else None,
+        failed_at=outcome.failed_at if state == "failed" and outcome else None,
         paused=bool(view and state == "queued" and run_id in view.paused_runs),
         **(_place(view) if view else {}),
     )

@@ -155,6 +155,8 @@ def facts(
     why = PAUSED if run.paused else run.why
     if why:
         text.append(f"{printable(why)}\n", BAD if run.state in ("failed", "lost") else DIM)
+    if run.failed_where:
+        text.append(printable(f"failed at {run.failed_where}\n"))
     if (key := _key_hint(run)) and not readonly:
         text.append(f"{key}\n", BOLD)
     return text

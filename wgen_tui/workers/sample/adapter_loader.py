@@ -18,7 +18,7 @@ from peft import PeftModel
 
 from wgen_tui.protocol.runs import CheckpointManifest
 from wgen_tui.run_files.manifests import checkpoints
-from wgen_tui.workers.adapters import Adapter, NotStackable, read_adapter
+from wgen_tui.workers.adapters import Adapter, NotStackable, read_adapter, unload
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.module_calls import ModuleCalls
 from wgen_tui.workers.poly import read_task
@@ -91,7 +91,7 @@ class AdapterLoader:
         for work in wave:
             if work.run.ended:
                 continue
-            with work.run.guard():
+            with work.guard():
                 if work.step == 0:
                     stacked.append(work)
                 elif (adapter := self._read(work)) is None:
@@ -121,7 +121,7 @@ class AdapterLoader:
             self._judge(work, probe, logits, base_logits)
             yield engine
         finally:
-            self._base.model = model.unload()
+            self._base.model = unload(model)
 
     def _read(self, work: CheckpointWork) -> Adapter | None:
         """The adapter of a checkpoint; None if it cannot share the base."""
@@ -142,7 +142,7 @@ class AdapterLoader:
         """Compare each adapter's logits with the base's and training's; fail what is wrong."""
         probes: list[tuple[CheckpointWork, Probe]] = []
         for work in stacked:
-            with work.run.guard():
+            with work.guard():
                 if work.slot != NO_SLOT:
                     probes.append((work, self._probe(work)))
         for start in range(0, len(probes), PROVEN_AT_ONCE):
@@ -154,7 +154,7 @@ class AdapterLoader:
                 [*(NO_SLOT for _ in prompts), *(work.slot for work, _ in group)],
             ).logits  # [prompts + group, vocabulary]
             for (work, probe), own in zip(group, logits[len(prompts) :], strict=True):
-                with work.run.guard():
+                with work.guard():
                     self._judge(work, probe, own, logits[prompts.index(probe.ids)])
 
     def _judge(

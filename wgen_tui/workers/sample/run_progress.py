@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from wgen_tui.paths import RunPaths
-from wgen_tui.protocol.launches import SampleStage
+from wgen_tui.protocol.launches import FailedAt, SampleStage
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.manifests import checkpoints
 from wgen_tui.run_files.sample_writer import Draw, SampleWriter
@@ -81,14 +81,6 @@ class RunProgress:
         finally:
             self.worker.record_error(self.run_id, error)
 
-    @contextmanager
-    def guard(self) -> Iterator[None]:
-        """End this run, and no other, by what goes wrong inside."""
-        try:
-            yield
-        except Exception as error:  # a bug or the machine is this run's outcome as well
-            self.fail(error)
-
 
 @dataclass(eq=False)
 class CheckpointWork:
@@ -105,6 +97,19 @@ class CheckpointWork:
     draws: dict[Request, Draw]
     readings: dict[int, ReadoutPrompt]
     slot: int = NO_SLOT
+
+    def fail(self, error: Exception) -> None:
+        """End the run by what stopped it at this checkpoint."""
+        self.run.worker.ask_place(self.run.run_id, lambda: FailedAt(step=self.step))
+        self.run.fail(error)
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """End this run, and no other, by what goes wrong inside."""
+        try:
+            yield
+        except Exception as error:  # a bug or the machine is this run's outcome as well
+            self.fail(error)
 
     def assign_slot(self, slot: int) -> None:
         """Draw from the adapter in this slot."""

@@ -86,7 +86,7 @@ class Sampler:
                     self._sample(wave)
                 except Exception as error:  # of the pass that these shared
                     for work in wave:
-                        work.run.fail(error)
+                        work.fail(error)
                 self._active = [run for run in self._active if not run.ended]
         finally:
             for run in self._active:
@@ -156,7 +156,7 @@ class Sampler:
         with self._loader.load(wave) as loaded:
             self._read_and_draw(loaded.stacked, self._loader.engine)
         for work in loaded.alone:
-            with work.run.guard(), self._loader.load_alone(work) as engine:
+            with work.guard(), self._loader.load_alone(work) as engine:
                 self._read_and_draw([work], engine)
 
     def _read_and_draw(self, proven: Sequence[CheckpointWork], engine: Engine) -> None:

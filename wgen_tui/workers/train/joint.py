@@ -199,6 +199,8 @@ class Joint:
         # 2. One step on the examples of all tasks. The noise of the routing follows from its number
         #    alone, so a training that was stopped draws the same.
         seed_step(self._base, digest("step", first.spec.seeds.lora_init, first.step, bits=62))
+        for run in runs:
+            run.in_step = True
         result = trainer.step(order.batches(first.step + 1), first.step + 1)
         for run in runs:
             run.record(result, self._accelerator.device)
@@ -223,13 +225,14 @@ class Joint:
             for task, dataset in enumerate(datasets)
             for example in dataset.examples
         )
+        lines = tuple(line for dataset in datasets for line in dataset.lines)
         steps = total_steps(self._training, len(examples))
         state, notes = resume.newest(self._paths(self._specs[0]))
         for note in notes:
             self._worker.note(note, self._specs[0].run_id)
         runs = []
         for spec in self._specs:
-            dataset = Dataset(examples, ())
+            dataset = Dataset(examples, (), lines)
             run = TrainingRun(self._worker, spec, self._training, dataset, steps, state)
             run.provenance |= self._provenance(spec)
             if state is not None:

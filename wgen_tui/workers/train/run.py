@@ -19,6 +19,7 @@ from typing import Any, TextIO
 import torch
 
 from experiments.schema import TrainingConfig
+from wgen_tui.protocol.launches import FailedAt
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import MetricRow, RunSpec
 from wgen_tui.run_files.manifests import is_trained
@@ -26,6 +27,7 @@ from wgen_tui.run_files.steps import steps_per_epoch, total_steps
 from wgen_tui.workers.checkpoints import idle_modules, write_checkpoint
 from wgen_tui.workers.data import Dataset, load_examples
 from wgen_tui.workers.models import Base
+from wgen_tui.workers.recipe import Order
 from wgen_tui.workers.runtime import Worker, WorkerError, cut_torn_line
 from wgen_tui.workers.train import resume
 from wgen_tui.workers.train.resume import TrainState
@@ -55,6 +57,7 @@ class TrainingRun:
         provenance: Written into its checkpoints.
         is_filler: It is trained already, and trains once more up to where the others of its stack
             are without it, so that they have the shapes they had; it writes nothing but states.
+        in_step: Whether the step after `step` has begun and is not recorded yet.
     """
 
     worker: Worker
@@ -66,6 +69,7 @@ class TrainingRun:
     step: int = 0
     provenance: dict[str, Any] = field(default_factory=dict)
     is_filler: bool = False
+    in_step: bool = False
     _metrics: TextIO | None = None
     _started: float = 0.0
     _first_step: int = 0
@@ -135,6 +139,20 @@ class TrainingRun:
         self._saved_step = self.step
         self._started = self._saved = self._last = time.monotonic()
         self._first_step = self.step
+        self.in_step = False
+        self.worker.ask_place(self.run_id, self._place)
+
+    def _place(self) -> FailedAt:
+        """Where it stands, with the lines of its data that the step at work is made of."""
+        if not self.in_step:
+            return FailedAt(step=self.step)
+        order = Order(self.dataset.examples, self.training, self.spec.seeds.data_order)
+        places = [place for batch in order.places(self.step + 1) for place in batch]
+        if (task := self.spec.task) is not None:  # the examples are those of all tasks
+            own = self.dataset.examples
+            places = [p for p in places if getattr(own[p], "task", None) == task.index]
+        lines = self.dataset.lines
+        return FailedAt(step=self.step + 1, rows=tuple(sorted({lines[p] for p in places})))
 
     def close(self) -> None:
         """Close metrics.jsonl."""
@@ -145,6 +163,7 @@ class TrainingRun:
     def record(self, result: StepResult, device: torch.device) -> None:
         """Count a step that was done, and write its metrics and progress."""
         self.step += 1
+        self.in_step = False
         if self.is_filler:
             return
         at = time.monotonic()

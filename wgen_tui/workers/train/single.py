@@ -65,6 +65,7 @@ def train_single(
                 # 2. The step. What it draws at random (dropout) follows from its number alone, so
                 #    a run that was stopped draws the same.
                 seed_step(base, digest("step", spec.seeds.lora_init, run.step, bits=62))
+                run.in_step = True
                 result = trainer.step(order.batches(run.step + 1), run.step + 1)
                 run.record(result, accelerator.device)
 

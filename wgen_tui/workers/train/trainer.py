@@ -19,6 +19,7 @@ from peft import PeftConfig, get_peft_model
 
 from experiments.schema import TrainingConfig
 from wgen_tui.training_data.mask import Example
+from wgen_tui.workers.adapters import unload
 from wgen_tui.workers.checkpoints import write_probe
 from wgen_tui.workers.data import collate
 from wgen_tui.workers.models import Base, padding_id
@@ -169,7 +170,7 @@ class Trainer:
         Returns:
             The base model, as it was before.
         """
-        model = self.peft.unload()
+        model = unload(self.peft)
         self._accelerator.free_memory()
         if self._training.gradient_checkpointing:
             model.gradient_checkpointing_disable()

@@ -264,6 +264,8 @@ class GridTrainer:
     def _step(self) -> None:
         # 1. Which examples, and one forward and backward pass for all adapters, for each of the
         #    accumulated batches.
+        for grid_run in self._active:
+            grid_run.run.in_step = True
         try:
             batch = self._take_batch()
             step = self._gradients.step(self._active, batch, self._prefetch)
