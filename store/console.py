@@ -18,20 +18,32 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import duckdb
 
-from store.cancel import Cancel, Cancelled
+from store.cancel import Cancel
 from store.connect import READ_PATIENCE, read
 from store.layout import StoreFiles
 from store.migrate import view_comments
+from store.sql.mistakes import QueryError, in_words
+from store.sql.reading import check_reads
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+__all__ = [
+    "Console",
+    "QueryError",
+    "Result",
+    "Rows",
+    "TableInfo",
+    "comment_views",
+    "console",
+    "describe",
+    "write_csv",
+    "write_json",
+    "write_parquet",
+]
+
 FETCH = 1000  # rows at a time
 MEMORY = "2GB"
-
-
-class QueryError(Exception):
-    """The SQL is wrong, or does what a console may not; DuckDB's message, with its line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +58,9 @@ class TableInfo:
 class Result:
     """A running query: its columns are known, its rows come as they are asked for."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, sql: str) -> None:
         self._con = con
+        self._sql = sql
         described = con.description or []
         self.columns = [str(item[0]) for item in described]
         self.types = [str(item[1]) for item in described]
@@ -60,7 +73,7 @@ class Result:
             QueryError: it failed half way (a cast, memory).
         """
         while True:
-            with _in_words():
+            with in_words(self._sql):
                 batch = self._con.fetchmany(FETCH)
             if not batch:
                 return
@@ -80,16 +93,6 @@ class Rows:
         return self.iterator
 
 
-@contextmanager
-def _in_words() -> Iterator[None]:
-    try:
-        yield
-    except duckdb.InterruptException as error:
-        raise Cancelled("The query was cancelled.") from error
-    except duckdb.Error as error:
-        raise QueryError(str(error)) from error
-
-
 class Console:
     """A locked connection, for one query at a time."""
 
@@ -104,45 +107,31 @@ class Console:
             QueryError: it is not one statement that reads, or DuckDB refuses it.
             Cancelled: it was cancelled.
         """
-        self._check(sql)
+        check_reads(self._con, sql)
         self._cancel.check()
-        with _in_words():
+        with in_words(sql):
             self._con.execute(sql, parameters or [])
-        return Result(self._con)
+        return Result(self._con, sql)
 
     def arrow(self, sql: str, parameters: Any = None) -> pa.RecordBatchReader:
         """Like `run`, with the rows as Arrow batches."""
-        self._check(sql)
+        check_reads(self._con, sql)
         self._cancel.check()
-        with _in_words():
+        with in_words(sql):
             return self._con.sql(sql, params=parameters or []).to_arrow_reader(FETCH * 100)
-
-    def _check(self, sql: str) -> None:
-        """Refuse what is not one statement that reads."""
-        with _in_words():
-            statements = self._con.extract_statements(sql)
-            if len(statements) != 1:
-                number = len(statements)
-                raise QueryError(
-                    f"One statement at a time, please; these are {number}."
-                    if number
-                    else "There is no statement to run."
-                )
-            kind = statements[0].type
-            reads = (
-                duckdb.StatementType.SELECT,
-                duckdb.StatementType.EXPLAIN,
-                duckdb.StatementType.RELATION,
-            )
-            if kind not in reads:
-                raise QueryError(
-                    f"The console only reads; {str(kind).rpartition('.')[2]} statements change "
-                    "things."
-                )
 
     def tables(self) -> list[TableInfo]:
         """The views and their columns, with what views.sql says of them."""
         return describe(self._con)
+
+    def functions(self) -> list[str]:
+        """The names of all functions that a query can call, operators left out."""
+        return functions(self._con)
+
+    def words(self) -> list[str]:
+        """The words of SQL itself."""
+        rows = self._con.execute("select keyword_name from duckdb_keywords() order by 1").fetchall()
+        return [word for (word,) in rows]
 
 
 @contextmanager
@@ -161,6 +150,7 @@ def console(
         comment_views(con)
         con.execute(f"set memory_limit = '{MEMORY}'")
         con.execute("set temp_directory = ''")
+        con.execute("set errors_as_json = true")  # they say where the mistake is
         con.execute("set enable_external_access = false")
         con.execute("set lock_configuration = true")
         yield Console(con, cancel)
@@ -190,6 +180,16 @@ def describe(con: duckdb.DuckDBPyConnection) -> list[TableInfo]:
         TableInfo(name, comment, [(c, t, why) for table, c, t, why in rows if table == name])
         for name, comment in views
     ]
+
+
+def functions(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """The functions that a query can call, without operators, pragmas and what is internal."""
+    rows = con.execute(
+        "select distinct function_name from duckdb_functions() "
+        "where function_type <> 'pragma' and regexp_matches(function_name, '^[a-z][a-z0-9_]*$') "
+        "order by 1"
+    ).fetchall()
+    return [name for (name,) in rows]
 
 
 def plain(value: Any) -> Any:
@@ -248,7 +248,7 @@ def write_parquet(reader: pa.RecordBatchReader, path: str) -> int:
     import pyarrow.parquet as pq  # noqa: PLC0415 - 40 MB, for the few who write Parquet
 
     number = 0
-    with _in_words(), pq.ParquetWriter(path, reader.schema, compression="zstd") as writer:
+    with in_words(), pq.ParquetWriter(path, reader.schema, compression="zstd") as writer:
         for batch in reader:
             writer.write_batch(batch)
             number += batch.num_rows

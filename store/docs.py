@@ -25,7 +25,7 @@ duckdb -readonly ~/.local/share/wgen-tui/wgen.duckdb
 
 It needs DuckDB 2.0 or newer, and must open read-only: one that opens for writing keeps ingest out
 (never the workers) until it leaves. The console reads only: no files, no settings, one statement
-at a time.
+at a time: SELECT, FROM, WITH, VALUES, DESCRIBE, SHOW, SUMMARIZE, PIVOT, UNPIVOT or EXPLAIN.
 
 ```sql
 -- the share of 19th-century answers, by arm and seed

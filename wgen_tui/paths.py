@@ -282,6 +282,11 @@ class Home:
         return self.root / "exports"
 
     @property
+    def query_history(self) -> Path:
+        """The queries that were run from the SQL screen."""
+        return self.root / "query-history.jsonl"
+
+    @property
     def config(self) -> Path:
         """Endpoints, policies for GPUs, disk and queue, notifications."""
         return self.root / "config.toml"

@@ -46,3 +46,14 @@ def test_results_of_an_experiment_without_samples(program: Program) -> None:
 
 def test_no_statement(program: Program) -> None:
     assert "There is no statement to run" in program("sql", "", code=2).stderr
+
+
+def test_a_mistake_in_sql_is_shown_at_its_place(program: Program) -> None:
+    said = program("sql", "select arm\nfrom sampels", code=2).stderr
+    assert "LINE 2: from sampels\n             ^^^^^^^\nDid you mean samples?" in said
+
+
+def test_one_row_is_one_row(program: Program) -> None:
+    assert "1 row, " in program("sql", "select 1").stderr
+    assert "2 rows, " in program("sql", "values (1), (2)").stderr
+    assert "the first 1 row, " in program("sql", "values (1), (2)", "--limit", "1").stderr

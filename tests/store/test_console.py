@@ -46,6 +46,28 @@ ESCAPES = [
     "select 1; drop view samples",
     "explain analyze copy (select 1) to '{home}/out.csv'",
     "with x as (delete from home.main.sample returning *) select * from x",
+    "create table mine as pivot samples on arm using count(*)",
+    "insert into sample pivot samples on arm using count(*)",
+    "copy (pivot samples on arm using count(*)) to '{home}/out.csv'",
+    "explain analyze copy (pivot samples on arm using count(*)) to '{home}/out.csv'",
+    "with x as (delete from home.main.sample returning *) pivot x on arm using count(*)",
+]
+READS = [
+    "pivot samples on arm using count(*) group by seed",
+    "(pivot samples on arm using count(*) group by seed); -- done",
+    "-- names: é\nexplain pivot samples on arm using count(*)",
+    "explain analyze pivot samples on arm using count(*);",
+    "with p as (pivot samples on arm using count(*)) from p",
+    "unpivot (select seed, step from samples) on seed, step",
+    "describe samples",
+    "describe select 1 as n",
+    "show tables",
+    "summarize samples",
+    "from samples limit 1",
+    "table runs",
+    "values (1), (2)",
+    "with x as (select 1) select * from x",
+    "explain select 1",
 ]
 
 
@@ -58,6 +80,23 @@ def test_nothing_gets_out(files: StoreFiles, escape: str) -> None:
     assert sorted(files.root.iterdir()) == before
     with console(files) as con:
         assert list(con.run("select count(*) from samples").rows()) == [(150,)]
+
+
+def test_whatever_reads_may_run(files: StoreFiles) -> None:
+    ingest(files)
+    with console(files) as con:
+        for query in READS:
+            result = con.run(query)
+            rows = list(result.rows())
+            assert rows and all(len(row) == len(result.columns) for row in rows), query
+            assert con.arrow(query).read_all().num_rows == len(rows), query
+
+
+def test_what_does_not_only_read_gets_one_message(tmp_path: Path) -> None:
+    with console(StoreFiles(tmp_path)) as con:
+        for query in ("create table a (b int)", "pragma version", "vacuum", "begin", "use memory"):
+            with pytest.raises(QueryError, match="The console only reads: SELECT"):
+                con.run(query)
 
 
 def test_errors_carry_the_place(files: StoreFiles) -> None:

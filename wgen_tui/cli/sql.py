@@ -61,14 +61,16 @@ def command(
         chosen = cast("sql.Format", "json" if as_json else form)
         number = sql.export(home, text, output, chosen)
         if output is not None:
-            say(f"Wrote {number:,} rows to {output}.")
+            say(f"Wrote {_rows(number)} to {output}.")
         return
     result = sql.query(home, text, limit=limit)
     table(result.columns, result.rows)
-    more = (
-        f"the first {len(result.rows):,} rows" if result.truncated else f"{len(result.rows):,} rows"
-    )
-    say(f"{more}, {result.seconds:.2f} s")
+    first = "the first " if result.truncated else ""
+    say(f"{first}{_rows(len(result.rows))}, {result.seconds:.2f} s")
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} row" + ("" if number == 1 else "s")
 
 
 def _text(query: str | None, file: Path | None) -> str:

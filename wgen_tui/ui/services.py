@@ -20,6 +20,7 @@ __all__ = [
     "plan",
     "preview",
     "provenance",
+    "query_history",
     "queue",
     "results",
     "runs",
@@ -30,7 +31,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from wgen_tui.services.control import control, status
-    from wgen_tui.services.data import samples, sql
+    from wgen_tui.services.data import query_history, samples, sql
     from wgen_tui.services.experiments import definitions, listing, names
     from wgen_tui.services.grading import session as grading
     from wgen_tui.services.planning import commit, plan, preview
@@ -53,6 +54,7 @@ else:
         "plan": "planning.plan",
         "preview": "planning.preview",
         "provenance": "results.provenance",
+        "query_history": "data.query_history",
         "queue": "runs.queue",
         "results": "results.results",
         "runs": "runs.runs",

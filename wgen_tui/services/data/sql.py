@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from experiments.suggest import nearest
 from store.cancel import Cancel, Cancelled
 from store.console import (
     Console,
@@ -21,12 +22,14 @@ from store.console import (
     write_json,
     write_parquet,
 )
+from store.sql import mistakes
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import files_of, store_errors
 from wgen_tui.terminal_text import standard_output
 
 Format = Literal["csv", "json", "parquet"]
+HINT = "Views and columns: wgen-tui sql --schema, or docs/sql.md."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +48,59 @@ class QueryResult:
     seconds: float
 
 
+class QueryMistake(UsageError):
+    """A query that is wrong or may not run.
+
+    Attributes:
+        what: What is wrong, without the place.
+        place: Where in the query, if DuckDB says.
+        nearest: What could stand there instead; empty when nothing is near.
+    """
+
+    def __init__(self, error: QueryError, near: str) -> None:
+        hint = f"Did you mean {near}?" if near else HINT
+        super().__init__(str(error), title="SQL", hint=hint)
+        self.what = error.what
+        self.place = error.place
+        self.nearest = near
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What a query can be written with: views and their columns, functions, words of SQL."""
+
+    tables: list[TableInfo]
+    functions: list[str]
+    words: list[str]
+
+
 @contextmanager
 def _console(home: Home, cancel: Cancel | None) -> Iterator[Console]:
-    with _errors(), store_errors(), console(files_of(home), cancel) as con:
-        yield con
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
     try:
-        yield
-    except QueryError as error:
-        hint = "Views and columns: wgen-tui sql --schema, or docs/sql.md."
-        raise UsageError(str(error), title="SQL", hint=hint) from error
+        with store_errors(), console(files_of(home), cancel) as con:
+            try:
+                yield con
+            except QueryError as error:
+                raise QueryMistake(error, _nearest(con, error)) from error
     except Cancelled as error:
         raise WgenError(str(error), title="Cancelled") from error
+
+
+def _nearest(con: Console, error: QueryError) -> str:
+    """The name most like the one that is not known."""
+    tables = con.tables()
+    known: list[str] = list(error.candidates)
+    match error.kind:
+        case mistakes.TABLE:
+            known = [table.name for table in tables]  # DuckDB's candidates are its own tables too
+        case mistakes.COLUMN:
+            known = known or sorted({name for table in tables for name, _, _ in table.columns})
+        case mistakes.FUNCTION:
+            known += con.functions()
+        case mistakes.WORD:
+            known += con.words()
+    near = nearest(error.word.lower(), known) or ""
+    return "" if near == error.word else near
 
 
 def query(
@@ -73,7 +114,7 @@ def query(
     """Run a query and return its first `limit` rows.
 
     Raises:
-        UsageError: the SQL is wrong or does more than read.
+        QueryMistake: the SQL is wrong or does more than read.
         BusyError: another program holds the database.
         WgenError: the query was cancelled.
     """
@@ -190,3 +231,9 @@ def schema(home: Home) -> list[TableInfo]:
     """What can be queried: the views, their columns, and what each means."""
     with _console(home, None) as con:
         return con.tables()
+
+
+def catalogue(home: Home) -> Catalogue:
+    """What a query can be written with."""
+    with _console(home, None) as con:
+        return Catalogue(con.tables(), con.functions(), con.words())
