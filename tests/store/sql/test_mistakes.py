@@ -34,7 +34,10 @@ def test_a_mistake_has_its_place(
 
 
 def test_a_mistake_while_rows_come_is_told_too(tmp_path: Path) -> None:
-    with console(StoreFiles(tmp_path)) as con, pytest.raises(QueryError, match="Conversion Error") as raised:
+    with (
+        console(StoreFiles(tmp_path)) as con,
+        pytest.raises(QueryError, match="Conversion Error") as raised,
+    ):
         list(con.run("select ('a' || range)::int from range(3)").rows())
     assert "exception_type" not in str(raised.value)
 
