@@ -99,6 +99,11 @@ class LaunchPaths:
         return self.root / "queue.json"
 
     @property
+    def ledger(self) -> Path:
+        """What a judge launch with a budget, and its retries, have asked for and paid."""
+        return self.root / "ledger"
+
+    @property
     def slurm(self) -> Path:
         """The Slurm job that does it, and what Slurm said of it last."""
         return self.root / "slurm.json"

@@ -100,6 +100,7 @@ class Panel(Record):
         samples: Only these, by id; all of the launch's runs when None.
         limit: Most samples that each judge judges, over all runs: a pilot.
         budget: In the unit of the endpoint's prices; the launch stops before it is passed.
+        paid_from: The launch whose ledger the budget is counted in; this one's own when None.
     """
 
     judges: tuple[AskedJudge, ...]
@@ -107,3 +108,4 @@ class Panel(Record):
     samples: tuple[int, ...] | None = None
     limit: int | None = None
     budget: float | None = None
+    paid_from: str | None = Field(default=None, exclude_if=lambda launch: launch is None)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import STAGES, LaunchSpec
+from wgen_tui.protocol.launches import STAGES, JudgeStage, LaunchSpec
 from wgen_tui.protocol.record import now
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
@@ -99,6 +99,15 @@ def _is_pilot(spec: LaunchSpec) -> bool:
     return panel is not None and panel.limit is not None
 
 
+def _paid_from(old: LaunchSpec) -> JudgeStage | None:
+    """The judge stage of a copy: what is left of a budget, not another one."""
+    stage = old.judge
+    if stage is None or stage.panel is None or stage.panel.budget is None:
+        return stage
+    counted = {"paid_from": stage.panel.paid_from or old.launch_id}
+    return stage.model_copy(update={"panel": stage.panel.model_copy(update=counted)})
+
+
 def _copies(views: Sequence[LaunchView], run_ids: Sequence[str]) -> list[LaunchSpec]:
     """Copies of the launches, for these runs alone."""
     copies: list[LaunchSpec] = []
@@ -115,6 +124,7 @@ def _copies(views: Sequence[LaunchView], run_ids: Sequence[str]) -> list[LaunchS
                 "run_ids": old.run_ids if _is_pilot(old) else tuple(run_ids),
                 "after": before,
                 "created_at": created_at,
+                "judge": _paid_from(old),
                 **limits,
             }
         )

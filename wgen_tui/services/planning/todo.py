@@ -123,7 +123,8 @@ def _covers(pending: Panel | None, panel: Panel) -> bool:
     if pending is None:
         return False
     whole = (pending.samples, pending.limit, pending.budget) == (None, None, None)
-    return pending == panel or (
+    same = pending.model_copy(update={"paid_from": None}) == panel
+    return same or (
         whole and pending.prompts == panel.prompts and _judges_of(panel) <= _judges_of(pending)
     )
 

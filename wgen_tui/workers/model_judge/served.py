@@ -27,6 +27,7 @@ from wgen_tui.workers.endpoint.usage import Usage, by_count
 from wgen_tui.workers.model_judge.answered_by import AnsweredBy
 from wgen_tui.workers.model_judge.budget import Budget, BudgetReached
 from wgen_tui.workers.model_judge.judge_requests import read_reply
+from wgen_tui.workers.model_judge.ledger import Ledger
 from wgen_tui.workers.model_judge.progress import JudgedRun
 from wgen_tui.workers.model_judge.served_judge import ServedJudge
 from wgen_tui.workers.model_judge.server_answers import Answered, JudgeServer
@@ -59,7 +60,7 @@ class PanelAtServer:
         self._writer = VerdictWriter(
             worker.home, spec.experiment, spec.launch_id, spec.run_ids, panel
         )
-        budget = Budget(endpoint, panel.budget, _spent(worker, panel))
+        budget = Budget(endpoint, panel.budget, _ledger(worker, panel))
         answered_by = AnsweredBy(panel.judges[0].model.location)
         self._server = JudgeServer(self.client, endpoint, budget, answered_by)
         self._failures = 0
@@ -226,17 +227,25 @@ class PanelAtServer:
         self._worker.note(what, self._run_id)
 
 
-def _spent(worker: Worker, panel: Panel) -> float:
-    """What earlier attempts at this launch paid."""
+def _ledger(worker: Worker, panel: Panel) -> Ledger | None:
+    """Where the budget is counted: with the launch that the command made, whoever retries it.
+
+    One that older code made has none: what its verdicts cost is what was spent.
+    """
     if panel.budget is None:
-        return 0.0
+        return None
+    counted = panel.paid_from or worker.spec.launch_id
     columns = ("verdict_id", "launch_id", "cost")
-    return sum(
+    before = sum(
         cost or 0.0
         for run_id in worker.spec.run_ids
         for _, launch_id, cost in read_columns(worker.run_paths(run_id).verdicts, columns)
-        if launch_id == worker.spec.launch_id
+        if launch_id in (counted, worker.spec.launch_id)
     )
+    paths = worker.home.launch(counted)
+    if not paths.root.is_dir():  # somebody has removed it
+        paths = worker.home.launch(worker.spec.launch_id)
+    return Ledger(paths.ledger, before)
 
 
 async def judge_runs(worker: Worker, panel: Panel, endpoint: Endpoint) -> None:

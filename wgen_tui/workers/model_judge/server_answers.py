@@ -52,15 +52,12 @@ class JudgeServer:
         verdict, messages = asking.verdicts[0], asking.prompt.messages
         seed = None if verdict.by.greedy else sent_seed(verdict.verdict_id)
         most = self._budget.dearest(messages, request.sampling.max_tokens)
-        await self._budget.reserve(most)
-        try:
+        async with self._budget.request(most) as paid:
             completion = await self._client.chat(
-                request.body, messages, seed, on_lost=lambda: self._budget.note_lost(most)
+                request.body, messages, seed, on_lost=paid.ask_again
             )
             answer = read_answer(completion, request.sampling)
-            cost = self._budget.spend(answer.prompt_tokens, answer.tokens, most)
-        finally:
-            self._budget.release(most)
+            cost = paid.pay(answer.prompt_tokens, answer.tokens)
         self.usage.add(answer)
         self._answered_by.check(verdict.by.asker, asked.judge.name, answer)
         return Answered(asking, request, completion, answer, cost)
