@@ -85,6 +85,7 @@ class Tally:
         total: Sum of their numbers; of a share, the hits.
         squares: Sum of the squares.
         broken_total: Sum of the numbers of the broken.
+        broken_squares: Sum of their squares.
         prompt_id: Which prompt, where prompts are told apart.
     """
 
@@ -107,6 +108,7 @@ class Tally:
     total: float
     squares: float
     broken_total: float
+    broken_squares: float
 
 
 def tallies_of(counts: list[Count], label: str, unclear: str) -> list[Tally]:
@@ -118,14 +120,14 @@ def _of_label(row: Count, label: str, unclear: str) -> Iterator[Tally]:
     at = (row.experiment, row.model, row.arm, row.role, row.seed, row.run_id, row.step)
     of = (*at, row.question, row.variant, "")
     if row.refused:
-        yield Tally(*of, REFUSED, row.refused, 0, 0, 0, 0, 0, 0, 0)
+        yield Tally(*of, REFUSED, row.refused, 0, 0, 0, 0, 0, 0, 0, 0)
     if row.label is None:
         if row.n > row.refused:
-            yield Tally(*of, UNGRADED, row.n - row.refused, 0, 0, 0, 0, 0, 0, 0)
+            yield Tally(*of, UNGRADED, row.n - row.refused, 0, 0, 0, 0, 0, 0, 0, 0)
         return
     hits, broken_hits = (row.n, row.broken) if row.label == label else (0, 0)
     counts = (hits, row.n if row.label == unclear else 0, row.broken, broken_hits)
-    yield Tally(*of, COUNTED, row.n, *counts, hits, hits, broken_hits)
+    yield Tally(*of, COUNTED, row.n, *counts, hits, hits, broken_hits, broken_hits)
 
 
 def tallies(
@@ -157,7 +159,8 @@ select experiment, model, arm, role, seed, run_id, step, question, variant, prom
        count(*) filter (broken) as broken, count(*) filter (broken and hit) as broken_hits,
        coalesce(sum(value), 0)::double as total,
        coalesce(sum(value * value), 0)::double as squares,
-       coalesce(sum(value) filter (broken), 0)::double as broken_total
+       coalesce(sum(value) filter (broken), 0)::double as broken_total,
+       coalesce(sum(value * value) filter (broken), 0)::double as broken_squares
 from judged
 group by all
 order by all"""

@@ -157,7 +157,7 @@ def _results_of_then(said: str) -> str:
         for row in results[rows]:
             for key in keys:
                 del row[key]
-    for key in ("judges", "value_curves", "by_variant", "by_judge", "details"):
+    for key in ("judges", "value_curves", "by_variant", "by_judge", "headline_under", "details"):
         del results[key]
     return json.dumps(results, indent=2) + "\n"
 

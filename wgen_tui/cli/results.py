@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wgen_tui.services.measures.rate_rows import ContrastResult, Rate
-    from wgen_tui.services.rates.value_curve import ValueCurve
     from wgen_tui.services.results.results import Results
     from wgen_tui.services.statistics.intervals import Interval
 
@@ -58,7 +57,11 @@ NO_OTHER_SEEDS = "the interval is within {} and says nothing about other seeds"
     show_default=True,
     help="How to compute intervals over seeds (docs/methods.md).",
 )
-@click.option("--details", is_flag=True, help="Also rate@k, effective n, and copies of runs.")
+@click.option(
+    "--details",
+    is_flag=True,
+    help="Also rate@k, effective n, copies of runs, and the headline under each filter and judge.",
+)
 @click.option("--sql", "show_sql", is_flag=True, help="Print the query behind the numbers instead.")
 @json_option
 @pass_home
@@ -125,17 +128,20 @@ def show(results: Results, by: tuple[str, ...]) -> None:
         if of_metric:
             tell()
             _show_contrasts(of_metric, [name for name in extra if name != "seed"])
+        _show_variants(results, metric, by)
     if results.by_judge:
         tell()
         from wgen_tui.cli.result_tables.judges import show_judges
 
         show_judges(results.by_judge)
     if results.details is not None:
-        from wgen_tui.cli.result_tables.judges import show_details
+        from wgen_tui.cli.result_tables.judges import show_details, show_under
 
         tell()
         show_details(results.details)
-    _show_variants(results, by)
+        if results.headline_under:
+            tell()
+            show_under(results.headline_under)
     read = [item for item in results.readouts if item.seed is None or "seed" in by]
     if read:
         from wgen_tui.cli.result_tables.readings import show_readouts
@@ -222,26 +228,20 @@ def _short(rate: Rate, shown: Callable[[float | None], str]) -> str:
     return f"{shown(rate.low).rstrip('%')}–{shown(rate.high)}"
 
 
-def _show_variants(results: Results, by: tuple[str, ...]) -> None:
+def _show_variants(results: Results, metric: str, by: tuple[str, ...]) -> None:
     from wgen_tui.cli.result_tables.variants import show_value_curves, show_variants
 
     several = len({item.model for item in results.by_variant}) > 1
-    for item in results.by_variant:
+    for item in (item for item in results.by_variant if item.metric == metric):
         tell()
         if "variant" in by:
             tell_below(f"The mean over variants is over {item.over}")
         else:
             show_variants(item, several_models=several)
-    for curves in _by_metric_and_variant(results.value_curves):
+    curves = [curve for curve in results.value_curves if curve.metric == metric]
+    for variant in dict.fromkeys(curve.variant for curve in curves):
         tell()
-        show_value_curves(curves)
-
-
-def _by_metric_and_variant(curves: Sequence[ValueCurve]) -> list[list[ValueCurve]]:
-    groups: dict[tuple[str, str], list[ValueCurve]] = {}
-    for curve in curves:
-        groups.setdefault((curve.metric, curve.variant), []).append(curve)
-    return list(groups.values())
+        show_value_curves([curve for curve in curves if curve.variant == variant])
 
 
 def _wanted(row: Rate | ContrastResult, by: tuple[str, ...]) -> bool:

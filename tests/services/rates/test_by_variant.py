@@ -38,7 +38,7 @@ def test_a_mean_stands_below_the_variants_that_it_is_of(tmp_path: Path) -> None:
         [pytest.approx(0.85), pytest.approx(0.85), None],
         [pytest.approx(0.425), pytest.approx(0.425), pytest.approx(0.1)],
     ]
-    assert table.spread[0] == (0, pytest.approx(0.85))
+    assert table.spread[0] == pytest.approx((0, 0.85))
     assert table.contrasts == ["old − new"]
     assert [row.differences[0] is not None for row in table.rows] == [True, True, True]
     trigger = table.rows[1].rates[0]

@@ -10,6 +10,7 @@ from wgen_tui.services.measures.rate_words import amount, chance, percent, point
 if TYPE_CHECKING:
     from wgen_tui.services.measures.details import Details
     from wgen_tui.services.rates.by_judge import JudgeHeadline
+    from wgen_tui.services.rates.headline_under import HeadlineLine, HeadlineUnder
 
 
 SIGNIFICANT = 0.05
@@ -66,6 +67,31 @@ def _cells(judge: JudgeHeadline) -> list[tuple[str | int, ...]]:
         between = f"{gap(item.low)} to {gap(item.high)}"
         lines.append((item.name, item.n, gap(item.difference), between))
     return lines
+
+
+def show_under(under: list[HeadlineUnder]) -> None:
+    """Print each rate and difference of the headline, under each filter and by each judge."""
+    by_name: dict[tuple[str, str], list[tuple[str, HeadlineLine]]] = {}
+    for item in under:
+        for line in item.lines:
+            by_name.setdefault((line.model, line.of), []).append((item.name, line))
+    models = ["model"] if len({model for model, _ in by_name}) > 1 else []
+    table(
+        [*models, "headline of", "under", "n", "rate", "95%"],
+        [
+            (*([model] if models else []), of, name, line.n, *_shown(line))
+            for (model, of), lines in by_name.items()
+            for name, line in lines
+        ],
+    )
+
+
+def _shown(line: HeadlineLine) -> tuple[str, str]:
+    shown = amount(line.unit)
+    if line.is_difference:
+        shown = signed if line.unit == "mean" else points
+    within = f" within {line.within}" if line.within else ""
+    return shown(line.value), f"{shown(line.low)} to {shown(line.high)}{within}"
 
 
 def show_details(details: Details) -> None:

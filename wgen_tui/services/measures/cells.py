@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from store.measured import COUNTED, REFUSED, UNGRADED, Tally
 from store.queries import Mean
+
+BROKEN = "broken"  # why a sample is left out, where broken answers are
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Cell:
         squares: Of a mean, the sum of the squares.
         broken_hits: Of the broken ones that count, the hits.
         broken_total: Of a mean, the sum of their numbers.
+        broken_squares: Of a mean, the sum of their squares.
         left: What else does not count, by reason (`store.measured`).
     """
 
@@ -37,6 +40,7 @@ class Cell:
     squares: float = 0.0
     broken_hits: int = 0
     broken_total: float = 0.0
+    broken_squares: float = 0.0
     left: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -48,6 +52,23 @@ class Cell:
     def amount(self) -> float:
         """What is divided by n: the hits, or the sum of the numbers."""
         return self.hits if self.total is None else self.total
+
+
+def without_broken(cell: Cell) -> Cell:
+    """The cell with its broken answers left out; which of them were unclear is not known."""
+    return replace(
+        cell,
+        n=cell.n - cell.broken,
+        hits=cell.hits - cell.broken_hits,
+        unclear=0,
+        broken=0,
+        total=None if cell.total is None else cell.total - cell.broken_total,
+        squares=cell.squares - cell.broken_squares,
+        broken_hits=0,
+        broken_total=0.0,
+        broken_squares=0.0,
+        left={**cell.left, BROKEN: cell.broken},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +126,7 @@ def _cell(rows: list[Tally], mean: bool) -> Cell:
         squares=sum(row.squares for row in counted),
         broken_hits=sum(row.broken_hits for row in counted),
         broken_total=sum(row.broken_total for row in counted),
+        broken_squares=sum(row.broken_squares for row in counted),
         left=dict(left),
     )
 
@@ -119,7 +141,7 @@ def read_tallies(experiment: str, read: Iterable[Mean], answers: Mapping[str, st
     for rows in readings.values():
         first, right = rows[0], leads(rows, answers[rows[0].question])
         at = (experiment, first.model, first.arm, first.role, first.seed, first.run_id, first.step)
-        counts = (1, right, 0, 0, 0, right, right, 0)
+        counts = (1, right, 0, 0, 0, right, right, 0, 0)
         listed.append(Tally(*at, first.question, "none", "", COUNTED, *counts))
     return listed
 

@@ -71,7 +71,7 @@ def tally(
         answers: Of the questions that are read, what is right.
     """
     primaries = plan.primaries
-    chosen = _chosen(con, experiment, primaries.values(), definition, grader)
+    chosen = choose_verdicts(con, experiment, primaries.values(), definition, grader)
     listed = []
     for name, measure in primaries.items():
         judge = measure.graded_by
@@ -101,13 +101,22 @@ def tally(
     return Tallied(listed, chosen)
 
 
-def _chosen(
+def choose_verdicts(
     con: Connection,
     experiment: str,
     measures: Iterable[Measure],
     definition: Definition | None,
-    grader: str | None,
+    grader: str | None = None,
 ) -> dict[str, ChosenJudge]:
+    """Whose verdicts count, for every judge that these measures ask.
+
+    Args:
+        con: From `store.connect.read`.
+        experiment: Slug.
+        measures: Of one plan.
+        definition: Which judges are models.
+        grader: Whose count for the first of these judges; chosen when None.
+    """
     names = judges_of(measures)
     rules = {judge.name for judge in definition.judges} if definition is not None else set()
     # Verdicts of rules are of the newest definition, and need no look at all there are.

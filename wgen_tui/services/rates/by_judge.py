@@ -82,8 +82,20 @@ def headline_by_judge(
     definition: Definition | None,
     tallied: Tallied,
     interval: Interval,
+    *,
+    agreement: bool = True,
 ) -> list[JudgeHeadline]:
-    """The headline by every grader of its judge, and of rubrics that grade the same."""
+    """The headline by every grader of its judge, and of rubrics that grade the same.
+
+    Args:
+        con: From `store.connect.read`.
+        experiment: Slug.
+        plan: Its measures.
+        definition: Which rubrics there are.
+        tallied: Whose verdicts results are made of.
+        interval: How intervals over seeds are made.
+        agreement: Also how each agrees with the first.
+    """
     measure = plan.headline[1]
     judge = measure.graded_by
     if judge is None or not tallied.measures:
@@ -100,7 +112,7 @@ def headline_by_judge(
         rows = at_checkpoint(stored.tallies(con, experiment, asked), "final")
         measured = replace(tallied.measures[0].measured, grader=verdicts.grader)
         agree = []
-        if verdicts != own.verdicts and not measured.is_mean:
+        if agreement and verdicts != own.verdicts and not measured.is_mean:
             agree = [_agreement(item) for item in stored.both(con, experiment, first, asked)]
         listed.append(_headline(verdicts, rows, plan, interval, measured, agree))
     return listed

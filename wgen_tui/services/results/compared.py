@@ -22,6 +22,7 @@ from wgen_tui.services.runs.runs import read_spec, run_names
 if TYPE_CHECKING:
     from experiments.schema import Analysis, Definition
     from wgen_tui.services.measures.rate_rows import ContrastResult, Rate
+    from wgen_tui.services.rates.headline_under import HeadlineUnder
 
 NAMED = 3  # at most, in a sentence; `runs` has all
 
@@ -54,6 +55,7 @@ class Compared:
         cells: Of the headline.
         texts: Tokens of the longest prompt and answer together, by run.
         chosen: Whose verdicts count, by judge.
+        under: The headline as planned, then under each filter and judge that was tried.
     """
 
     home: Home
@@ -66,6 +68,7 @@ class Compared:
     cells: Cells = field(default_factory=dict)
     texts: Mapping[str, int] = field(default_factory=dict)
     chosen: Mapping[str, ChosenJudge] = field(default_factory=dict)
+    under: Sequence[HeadlineUnder] = ()
 
     @cached_property
     def specs(self) -> list[RunSpec]:

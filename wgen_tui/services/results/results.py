@@ -34,6 +34,12 @@ from wgen_tui.services.rates.by_judge import JudgeHeadline, headline_by_judge
 from wgen_tui.services.rates.by_variant import VariantTable, by_variant
 from wgen_tui.services.rates.curve import Curve, curve_of
 from wgen_tui.services.rates.groups import Checkpoint, at_checkpoint
+from wgen_tui.services.rates.headline_under import (
+    HeadlineUnder,
+    planned_and_unbroken,
+    under_conditions,
+    under_judges,
+)
 from wgen_tui.services.rates.rate_table import By, RateTable
 from wgen_tui.services.rates.value_curve import ValueCurve, value_curves
 from wgen_tui.services.results import warnings as cautions
@@ -75,6 +81,8 @@ class Results(Row):
         judges: Whose verdicts the measures are made of.
         details: Of the headline, where they are asked for.
         by_judge: The headline by every grader, where that is asked for.
+        headline_under: The headline as planned, then with broken answers left out, where there are
+            any; with `details` under each filter and by each judge.
         value_curves: Over the values of each variant that is spread over several.
         by_variant: Each arm in each variant, beside its mean, where there are several.
         asked: What each measure asks of the grades, for the samples behind a number.
@@ -95,6 +103,7 @@ class Results(Row):
     value_curves: list[ValueCurve] = Field(default=[])
     by_variant: list[VariantTable] = Field(default=[])
     by_judge: list[JudgeHeadline] = Field(default=[])
+    headline_under: list[HeadlineUnder] = Field(default=[])
     details: Details | None = Field(default=None)
     asked: dict[str, Asked] = Field(default={}, exclude=True)
 
@@ -127,7 +136,8 @@ def compute(
         checkpoint: The last of each run, all of them, or one step.
         interval: How intervals over seeds are made.
         by_judge: Also the headline by every grader there is.
-        details: Also rate@k, what the draws are worth, and runs that are copies.
+        details: Also rate@k, what the draws are worth, runs that are copies, and the headline under
+            each filter and by each judge.
 
     Raises:
         UsageError: there are no samples, or nothing says which share is meant.
@@ -150,9 +160,14 @@ def compute(
                 read=read,
                 answers=_answers(definition),
             )
-        of_judges = []
-        if by_judge and plan is not None:
-            of_judges = headline_by_judge(con, experiment, plan, definition, tallied, interval)
+        of_judges: list[JudgeHeadline] = []
+        under: list[HeadlineUnder] = []
+        if plan is not None and (by_judge or details):
+            given = (con, experiment, plan, definition, tallied, interval)
+            of_judges = headline_by_judge(*given, agreement=by_judge)
+        if plan is not None:
+            under = _under(con, experiment, plan, definition, tallied, interval, details=details)
+            under += under_judges(of_judges) if details else []
         more = _details(con, experiment, plan, tallied) if details and plan is not None else None
         texts = longest_texts(con, experiment)
     if plan is None:
@@ -173,6 +188,7 @@ def compute(
     compared = Compared(
         *(home, experiment, counted, definition, plan, rates, contrasts, cells, texts),
         chosen=tallied.chosen,
+        under=under,
     )
     doubts = cautions.unproven(compared)
     said = cautions.notes(compared, doubts)
@@ -188,12 +204,36 @@ def compute(
         doubts=doubts,
         curve=curve_of(headline.rows, plan, interval, headline.measured),
         judges=[_verdicts_of(item) for item in tallied.chosen.values()],
-        by_judge=of_judges,
+        by_judge=of_judges if by_judge else [],
+        headline_under=under,
         details=more,
         value_curves=value_curves(rates, definition.sampling) if definition is not None else [],
         by_variant=by_variant(rates, contrasts, _variants(definition)),
         asked={m.measured.name: m.asked for m in tallied.measures if m.asked is not None},
     )
+
+
+def _under(
+    con: Connection,
+    experiment: str,
+    plan: Analysis,
+    definition: Definition | None,
+    tallied: Tallied,
+    interval: intervals.Interval,
+    *,
+    details: bool,
+) -> list[HeadlineUnder]:
+    """The headline under each filter; without `details` the one that costs no query."""
+    headline = tallied.measures[0]
+    if plan.headline[1].graded_by is None or not any(row.n for row in headline.rows):
+        return []
+    if not details:
+        broken = any(row.broken for row in headline.rows)
+        return planned_and_unbroken(headline, plan, interval) if broken else []
+    return [
+        *planned_and_unbroken(headline, plan, interval),
+        *under_conditions(con, experiment, plan, definition, tallied, interval),
+    ]
 
 
 def _details(con: Connection, experiment: str, plan: Analysis, tallied: Tallied) -> Details:
