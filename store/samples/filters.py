@@ -22,38 +22,57 @@ BOUNDS = ("<", "<=", ">", ">=")
 SAME = ("experiment", "run_id", "model", "arm", "seed", "step", "question", "variant")
 
 
+Pair = tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which samples; None leaves a field open.
+    """Which samples; None leaves a field open, a tuple of values lets through each of them.
 
     Attributes:
-        label: Judge and label that a rule or a model gave.
+        label: Judge and label that a rule or a model gave, or several such pairs: one of each
+            judge's has to hold.
         numbers: Judge, one of `BOUNDS`, and what its number is compared with; all have to hold.
         graded_by: Only samples that this grader has graded, such as `human:ada`.
         text: What the completion has, in the words of `store.samples.text_filter`.
         behind: Only the samples that a number of results is made of.
+        completion: The whole completion, as it stands.
+        ids: Only these.
     """
 
-    experiment: str | None = None
-    run_id: str | None = None
-    model: str | None = None
-    arm: str | None = None
-    seed: int | None = None
-    step: int | None = None
-    question: str | None = None
-    variant: str | None = None
-    label: tuple[str, str] | None = None
+    experiment: str | tuple[str, ...] | None = None
+    run_id: str | tuple[str, ...] | None = None
+    model: str | tuple[str, ...] | None = None
+    arm: str | tuple[str, ...] | None = None
+    seed: int | tuple[int, ...] | None = None
+    step: int | tuple[int, ...] | None = None
+    question: str | tuple[str, ...] | None = None
+    variant: str | tuple[str, ...] | None = None
+    label: Pair | tuple[Pair, ...] | None = None
     numbers: tuple[tuple[str, str, float], ...] | None = None
     graded_by: str | None = None
     text: str | None = None
     behind: Behind | None = None
+    completion: str | None = None
+    ids: tuple[int, ...] | None = None
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether what it lets through is told by completions."""
+        return bool((self.text or "").strip()) or self.completion is not None
 
     @property
     def scans(self) -> bool:
         """Whether to count what it lets through takes a pass over all texts or grades."""
-        text = (self.text or "").strip() or None
-        given = (self.label, self.numbers or None, self.graded_by, text, self.behind)
-        return any(value is not None for value in given)
+        given = (self.label, self.numbers or None, self.graded_by, self.behind)
+        return self.reads_texts or any(value is not None for value in given)
+
+
+def pairs(label: Pair | tuple[Pair, ...] | None) -> list[Pair]:
+    """The judges and labels of a filter's `label`."""
+    if not label:
+        return []
+    return [label] if isinstance(label[0], str) else list(label)
 
 
 def where(criteria: Filter, also: str = "", runs: Sequence[str] = ()) -> tuple[str, list[Any]]:
@@ -74,19 +93,27 @@ def where(criteria: Filter, also: str = "", runs: Sequence[str] = ()) -> tuple[s
     values: list[Any] = []
     for name in SAME:
         value = getattr(criteria, name)
-        if value is not None:
+        if isinstance(value, tuple):
+            parts.append(f"s.{name} in ({_marks(value)})")
+            values += value
+        elif value is not None:
             parts.append(f"s.{name} = ?")
             values.append(value)
+    if criteria.ids is not None:
+        parts.append(f"s.sample_id in ({literals(criteria.ids) or 'null'})")
+    if criteria.completion is not None:
+        parts.append("s.completion = ?")
+        values.append(criteria.completion)
     if criteria.text is not None and criteria.text.strip():
         condition, texts = text_filter.condition(criteria.text, "s.completion")
         parts.append(condition)
         values += texts
-    if criteria.label is not None:
+    for judge, labels in _by_judge(criteria.label).items():
         parts.append(
-            f"s.sample_id in (select sample_id from grades where {of_runs}judge = ? and label = ? "
-            f"and {BY_JUDGES})"
+            f"s.sample_id in (select sample_id from grades where {of_runs}judge = ? "
+            f"and label in ({_marks(labels)}) and {BY_JUDGES})"
         )
-        values += criteria.label
+        values += [judge, *labels]
     for judge, bound, number in criteria.numbers or ():
         if bound not in BOUNDS:
             raise ValueError(f"{bound!r} is none of {BOUNDS}")
@@ -101,6 +128,19 @@ def where(criteria: Filter, also: str = "", runs: Sequence[str] = ()) -> tuple[s
     if criteria.behind is not None:
         parts.append(f"s.sample_id in ({criteria.behind.ids(runs)})")
     return (" where " + " and ".join(parts) if parts else ""), values
+
+
+def _by_judge(label: Pair | tuple[Pair, ...] | None) -> dict[str, list[str]]:
+    """Judge -> the labels of which it gave one."""
+    labels: dict[str, list[str]] = {}
+    for judge, name in pairs(label):
+        labels.setdefault(judge, []).append(name)
+    return labels
+
+
+def _marks(values: Sequence[Any]) -> str:
+    """A place for each value; of no value, what nothing equals."""
+    return ", ".join("?" * len(values)) or "null"
 
 
 def chosen_by(condition: str) -> str:

@@ -154,7 +154,7 @@ class Listing:
 
 def listing(con: duckdb.DuckDBPyConnection, criteria: Filter, *, snapshot: bool = False) -> Listing:
     """The samples that the filter lets through; texts are looked through once, in here."""
-    if criteria.text is None and not snapshot:
+    if not criteria.reads_texts and not snapshot:
         return Listing(criteria, count(con, criteria))
     groups = count_groups(con, criteria)
     return Listing(criteria, groups.total, groups)

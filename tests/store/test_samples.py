@@ -39,6 +39,20 @@ def test_filters(files: StoreFiles, ingested: bool) -> None:
         assert count(text="COACH", arm="new") == 3
         assert count(text="100%") == 0
         assert count(graded_by="human:ada") == 0
+        assert count(arm=("old", "new"), seed=(1,)) == count(arm="old", seed=1) + count(
+            arm="new", seed=1
+        )
+        assert count(arm=()) == 0
+        labels = (("era", "19th_century"), ("era", "modern"), ("broken", "ok"))
+        assert (
+            count(label=labels[0])
+            < count(label=labels[:2])
+            <= count(label=labels[1:2]) + count(label=labels[0])
+        )
+        one = listing.listing(con, Filter(arm="old")).ids(con, 3, 2)
+        assert count(ids=tuple(one)) == 2 and count(ids=tuple(one), arm="new") == count(ids=()) == 0
+        said = rows.page(con, one)[0].completion
+        assert count(completion=said) > 0 and count(completion=said[:-1]) == 0
 
 
 @pytest.mark.parametrize("found", [Filter(), Filter(arm="old"), Filter(text="coach", step=10)])

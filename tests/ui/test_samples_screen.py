@@ -11,6 +11,7 @@ from tests.builders.screen import settled, table, text
 from wgen_tui.paths import Home
 from wgen_tui.ui import services
 from wgen_tui.ui.app import WgenApp
+from wgen_tui.ui.modals.dialogs import AskModal
 from wgen_tui.ui.screens import samples as samples_screen
 
 
@@ -56,3 +57,66 @@ async def test_what_stat_knows_is_not_counted(home: Home, monkeypatch: pytest.Mo
             app.screen._poll()
             await settled(pilot, lambda: not app.screen._busy)
         assert len(counts) == 1
+
+
+async def test_a_refused_filter_stays_in_its_dialog(home: Home) -> None:
+    app = WgenApp(home, screen="samples")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 30 and app.screen._facets is not None)
+        await pilot.press("slash", *"arm=old grade=modern", "enter")
+        await settled(pilot, lambda: "Did you mean label=era:modern?" in text(app))
+        assert isinstance(app.screen, AskModal)
+        assert app.screen.query_one("Input").value == "arm=old grade=modern"
+        for _ in "grade=modern":
+            await pilot.press("backspace")
+        assert "Did you mean" not in text(app), "what was said is of what was typed then"
+        await pilot.press(*"label=era:modern", "enter")
+        await settled(pilot, lambda: "No sample passes" in text(app))
+        await pilot.press("slash")
+        assert app.screen.query_one("Input").value == "arm=old label=era:modern"
+
+
+async def test_a_value_that_nothing_has_is_named_with_the_nearest(home: Home) -> None:
+    app = WgenApp(home, screen="samples")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 30)
+        await pilot.press("slash", *"arm=odl", "enter")
+        await settled(pilot, lambda: "Did you mean arm=old?" in text(app))
+        await pilot.press("backspace")
+        await settled(pilot, lambda: len(table(app)) == 30)
+
+
+async def test_words_are_looked_for_together_a_phrase_and_a_pattern_as_they_stand(
+    home: Home,
+) -> None:
+    app = WgenApp(home, screen="samples")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 30)
+        for typed, listed in (
+            ("sir coach", 12),
+            ('"sir coach"', 0),
+            ('"coach, sir"', 12),
+            ("/co.ch, s/", 12),
+            ("arm=old arm=base coach", 12),
+        ):
+            await pilot.press("backspace", "slash", *typed, "enter")
+            await settled(pilot, lambda n=listed: len(table(app)) == n and not app.screen._busy)
+
+
+async def test_samples_of_a_number_say_so_and_esc_goes_back_to_it(home: Home) -> None:
+    app = WgenApp(home, screen="results", experiment="mini")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot, lambda: app.screen._results is not None)
+        await pilot.press("j")
+        row = table(app).cursor
+        app.show_samples({"experiment": "mini", "arm": ("old", "base")}, "old and base")
+        await settled(pilot, lambda: app.screen.SCOPE == "samples" and len(table(app)) == 18)
+        assert "18  Results › old and base" in text(app)
+        await pilot.press("right_square_bracket")
+        await settled(pilot, lambda: len(table(app)) == 9)
+        assert "old and base" not in text(app), "they are others now"
+        await pilot.press("escape")
+        await settled(pilot, lambda: app.screen.SCOPE == "results")
+        assert table(app).cursor == row == 1
+        await pilot.press("3", "escape")
+        await settled(pilot, lambda: app.screen.SCOPE == "samples")

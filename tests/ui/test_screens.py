@@ -125,15 +125,6 @@ async def test_samples_filter_detail_and_new_ones(home: Home, mini: MiniHome) ->
         await settled(pilot, lambda: len(table(app)) == 36)
 
 
-async def test_wrong_filter_key_is_a_notification(home: Home) -> None:
-    app = WgenApp(home, screen="samples")
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 30)
-        await pilot.press("slash", *"amr=old", "enter")
-        await settled(pilot, lambda: any("arm=" in message for message in messages(app)))
-        assert len(table(app)) == 30
-
-
 async def test_what_a_model_wrote_is_shown_never_obeyed(home: Home) -> None:
     app = WgenApp(home, screen="samples")
     async with app.run_test(size=(160, 40)) as pilot:

@@ -19,6 +19,8 @@ from wgen_tui.ui.state.cells import Column, fitted, widths
         "question='two words' free words",
         "run=a-b-s0 step=0 graded=human:ada",
         "arm=a aligned<30 coherent>=50.5 coach",
+        "arm=a arm=b seed=0 seed=1 label=era:old label=era:modern",
+        "id=12 id=-7 completion='By coach,\n\"sir\"'",
         "",
     ],
 )
@@ -39,12 +41,28 @@ def test_filter_fields() -> None:
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("sed=1", "seed="), ("seed=one", "whole number"), ("label=old", "judge")],
+    [
+        ("sed=1", "seed="),
+        ("seed=one", "whole number"),
+        ("label=old", "As in label=era:old"),
+        ("grade=modren", "label=era:modern?"),
+        ("era=old", "label=era:old?"),
+        ("kind=rude", "label=kind:rude?"),
+        ("grade='by hand'", "label="),
+    ],
 )
 def test_filter_mistakes_name_the_right_thing(text: str, says: str) -> None:
+    labels = [("era", "old"), ("era", "modern"), ("kind", "rude")]
     with pytest.raises(UsageError) as caught:
-        filters.parse(text)
+        filters.parse(text, labels)
     assert says in str(caught.value)
+
+
+def test_several_values_of_a_filter() -> None:
+    fields = filters.parse("arm=a arm=b arm=a id=3")
+    assert fields == {"arm": ("a", "b"), "ids": (3,)}
+    assert filters.with_values(fields, "arm", ["b"]) == {"arm": "b", "ids": (3,)}
+    assert filters.with_values(fields, "arm", []) == {"ids": (3,)}
 
 
 def test_neighbour_goes_round() -> None:

@@ -184,10 +184,19 @@ class WgenApp(App[int]):
         self.clear_notifications()  # those of the old screen would cover the new one
         self.switch_screen(target)
 
-    def show_samples(self, filter_fields: dict[str, Any]) -> None:
-        """Go to Samples and list those that these fields of a `Filter` let through."""
-        screen = self.get_named_screen("samples")
-        cast("SamplesScreen", screen).set_filter(filter_fields)
+    def show_samples(self, filter_fields: dict[str, Any], what: str = "") -> None:
+        """Go to Samples and list those that these fields of a `Filter` let through.
+
+        Esc there comes back to the screen that this was called from, which stays as it is.
+
+        Args:
+            filter_fields: As `store.samples.filters.Filter` has them; a tuple of values lets
+                through each of them.
+            what: In a few words, what they are of, such as `old_birds × city`; stands beside n.
+        """
+        screen = cast("SamplesScreen", self.get_named_screen("samples"))
+        origin = self.screen.SCOPE if isinstance(self.screen, BaseScreen) else ""
+        screen.set_filter(filter_fields, origin=origin, what=what)
         self.action_go("samples")
 
     def show_query(self, sql: str) -> None:

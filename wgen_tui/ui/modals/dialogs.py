@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui.actions import Action
 from wgen_tui.ui.widgets.pane import TextPane
@@ -48,24 +49,57 @@ class ConfirmModal(ModalScreen[bool]):
 
 
 class AskModal(ModalScreen[str | None]):
-    """One line of text, with what may be typed below it."""
+    """One line of text, with what may be typed below it.
+
+    What `check` refuses stays in the field, with the reason under it.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel")]
 
-    def __init__(self, title: str, value: str, help_text: Text) -> None:
+    def __init__(
+        self,
+        title: str,
+        value: str,
+        help_text: Text,
+        check: Callable[[str], object] | None = None,
+    ) -> None:
+        """Ask.
+
+        Args:
+            title: What for.
+            value: What stands in the field at first.
+            help_text: What may be typed.
+            check: Raises a UsageError for what cannot be taken; it may not wait for anything.
+        """
         super().__init__()
         self._title = title
         self._value = value
         self._help = help_text
+        self._check = check
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
             yield Static(Text(self._title, "bold"))
             yield Input(self._value, select_on_focus=False)
+            problem = Static(id="problem", markup=False)
+            problem.display = False
+            yield problem
             yield Static(self._help, markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
+        try:
+            if self._check is not None:
+                self._check(event.value)
+        except UsageError as error:
+            problem = self.query_one("#problem", Static)
+            problem.update(Text(f"✗ {printable(str(error))}\n", "red"))
+            problem.display = True
+            return
         self.dismiss(event.value)
+
+    def on_input_changed(self) -> None:
+        """What was said is of the text as it was."""
+        self.query_one("#problem", Static).display = False
 
     def action_cancel(self) -> None:
         self.dismiss(None)

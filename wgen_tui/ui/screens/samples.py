@@ -14,18 +14,15 @@ from textual.containers import Container
 from textual.widgets import Static
 
 from store.cancel import Cancel
-from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
-from wgen_tui.ui import modals, services
-from wgen_tui.ui.screens.base import BaseScreen
-from wgen_tui.ui.state import filters
+from wgen_tui.ui import services
+from wgen_tui.ui.screens.sample_filter import SampleFilterScreen
 from wgen_tui.ui.state import samples as state
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.table import PAGE, VirtualTable
 
 if TYPE_CHECKING:
-    from store.samples.facets import Facets
     from store.samples.listing import Listing
     from store.samples.rows import SampleDetail, SampleRow
 
@@ -48,7 +45,7 @@ class Page(NamedTuple):
     rows: list[SampleRow]
 
 
-class SamplesScreen(BaseScreen):
+class SamplesScreen(SampleFilterScreen):
     """Filter line, table, detail."""
 
     SCOPE = "samples"
@@ -57,9 +54,6 @@ class SamplesScreen(BaseScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._fields: dict[str, Any] = {}
-        self._facets: Facets | None = None
-        self._questions: list[str] = []
         self._detail: SampleDetail | None = None
         self._listing: Listing | None = None
         self._total: int | None = None
@@ -67,11 +61,10 @@ class SamplesScreen(BaseScreen):
         self._new = 0
         self._stored: int | None = None  # all there were when texts were last looked through
         self._seen: object = None  # what stat said of all samples when they were last counted
-        self._stale = True
         self._uncounted = False  # whether values are to be counted once a page is there
 
     def compose_content(self) -> ComposeResult:
-        yield Static("", id="filter", classes="line", markup=False)
+        yield from self.compose_filter()
         with Container(id="split"):
             yield VirtualTable(state.COLUMNS, state.cells, empty="reading…", id="list")
             yield TextPane(id="detail")
@@ -89,13 +82,6 @@ class SamplesScreen(BaseScreen):
         return self.query_one("#list", VirtualTable)
 
     # Listing
-
-    def set_filter(self, fields: dict[str, Any]) -> None:
-        """List the samples that these fields of a Filter let through."""
-        self._fields = fields
-        self._stale = True
-        if self.is_mounted and self.is_current:
-            self.action_reload()
 
     def action_reload(self) -> None:
         self._stale = False
@@ -129,7 +115,7 @@ class SamplesScreen(BaseScreen):
         self._listing, self._total = listing, len(listing)
         self._table.extend_ids(range(len(listing)))
         self._show_filter()
-        self._count_values(dict(self._fields))
+        self.count_values(dict(self._fields))
 
     def _show_listing(self, listing: Listing) -> None:
         self._listing, self._stored = listing, None
@@ -141,26 +127,21 @@ class SamplesScreen(BaseScreen):
             self.query_one("#detail", TextPane).show(Text())
         self._show_filter()
         self._uncounted = listing.counted and len(listing) > 0
-        if listing.counted and not self._uncounted:
-            self._count_values(dict(self._fields))
+        if listing.counted and not self._uncounted and self._fields:
+            self.explain_nothing(dict(self._fields))
+        elif listing.counted and not self._uncounted:
+            self.count_values({})
         elif not listing.counted and self._searching is not None:
             self._search_rest(dict(self._fields), self._searching)
+
+    def show_no_match(self, text: str) -> None:
+        self._table.set_empty_text(f"{text}\n\n{NO_MATCH}")
 
     def _search_failed(self) -> None:
         self._show_filter("not read; r retries")
 
-    @loads("facets", then="_keep_facets")
-    def _count_values(self, fields: dict[str, Any]) -> Facets:
-        return services.samples.facets(self.home, services.samples.filter_of(fields))
-
-    def _keep_facets(self, facets: Facets) -> None:
-        self._facets = facets
-        if self._fields.get("question") is None:
-            self._questions = sorted(str(value) for value, _ in facets.questions)
-
     def _show_filter(self, status: str = "") -> None:
         """Write the line above the list: how many samples, and by which filter."""
-        words = filters.write(self._fields) or "all samples"
         text = Text(" ", no_wrap=True, overflow="ellipsis")
         if status or self._total is None:
             text.append(status)
@@ -170,7 +151,7 @@ class SamplesScreen(BaseScreen):
                 text.append("+ … counting")
             if self._new > 0:
                 text.append(f"  {self._new:,} new · r lists them", "bold")
-        text.append(f"  {printable(words)}")
+        text.append(f"  {printable(self.filter_words())}")
         self.query_one("#filter", Static).update(text)
 
     def on_virtual_table_rows_wanted(self, message: VirtualTable.RowsWanted) -> None:
@@ -194,7 +175,7 @@ class SamplesScreen(BaseScreen):
         """Count values behind the first page: two readers at once hold twice as much memory."""
         if self._uncounted:
             self._uncounted = False
-            self._count_values(dict(self._fields))
+            self.count_values(dict(self._fields))
 
     def _poll(self) -> None:
         """Count the samples that have come since, unless the screen is hidden."""
@@ -252,34 +233,3 @@ class SamplesScreen(BaseScreen):
     def action_copy(self) -> None:
         if self._detail is not None:
             self.app.copy_to_clipboard(state.as_text(self._detail))
-
-    # Filtering
-
-    def action_filter(self) -> None:
-        text = Text()
-        text.append(f"{filters.EXAMPLE}\n", "dim")
-        text.append(f"keys: {', '.join(filters.KEYS)}\n", "dim")
-        if self._facets is not None:
-            text.append("\n")
-            for key, values in state.facet_lines(self._facets):
-                text.append(f"{key:10} ", "bold")
-                text.append(f"{values}\n")
-        current = filters.write(self._fields)
-        self.app.push_screen(modals.AskModal("Filter samples", current, text), self._apply_filter)
-
-    def _apply_filter(self, text: str | None) -> None:
-        if text is None:
-            return
-        try:
-            self.set_filter(filters.parse(text))
-        except UsageError as error:
-            self.show_error(error)
-
-    def action_clear(self) -> None:
-        if self._fields:
-            self.set_filter({})
-
-    def action_question(self, step: int) -> None:
-        question = filters.neighbour(self._questions, self._fields.get("question"), step)
-        rest = {key: value for key, value in self._fields.items() if key != "question"}
-        self.set_filter(rest if question is None else {**rest, "question": question})

@@ -1,17 +1,23 @@
 """The filter line of the samples screen, such as `arm=old_birds label=era:19th_century aligned<30`.
 
-Promises: `parse` understands what `write` gives; a wrong key or value names the nearest right one.
+A key that is given twice lets through either value: `arm=old_birds arm=base`.
+
+Promises: `parse` understands what `write` gives; a wrong key or value names the nearest right one,
+also where it is only that nothing has the value (`nothing_has`).
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from experiments.suggest import nearest
 from wgen_tui.errors import UsageError
+
+if TYPE_CHECKING:
+    from store.samples.facets import Facets
 
 KEYS = {
     "experiment": "experiment",
@@ -25,8 +31,11 @@ KEYS = {
     "label": "label",
     "graded": "graded_by",
     "text": "text",
+    "completion": "completion",
+    "id": "ids",
 }
-NUMBERS = ("seed", "step")
+NUMBERS = ("seed", "step", "id")
+ONCE = ("graded", "text", "completion")  # of which a second value stands for the first
 BOUND = re.compile(r"(?P<judge>[A-Za-z0-9][\w.-]*)(?P<bound><=|>=|<|>)(?P<number>[-+]?[0-9.]+)")
 WORD = re.compile(
     r"""(?P<text>/(?:[^/\\]|\\.)+/i?(?=\s|$)|"[^"]+"(?=\s|$))"""  # as in store.samples.text_filter
@@ -35,8 +44,12 @@ WORD = re.compile(
 EXAMPLE = 'arm=old_birds seed=1 label=era:19th_century aligned<30 words "a phrase" /regex/'
 
 
-def parse(text: str) -> dict[str, Any]:
+def parse(text: str, labels: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
     """The fields of a `Filter` that `text` sets; the words left over are text.
+
+    Args:
+        text: What was typed.
+        labels: Judges and labels that there are, for the hint on a label that is given otherwise.
 
     Raises:
         UsageError: an unknown key, a seed or step that is no number, a label without a judge.
@@ -51,10 +64,38 @@ def parse(text: str) -> dict[str, Any]:
         if not equals or not key.isidentifier():
             free.append(part[0])
             continue
-        fields[_field(key)] = _value(key, value)
+        field = _field(key, value, labels)
+        _add(fields, field, _value(key, value, labels), once=key in ONCE)
     if free:
         fields["text"] = " ".join([*([fields["text"]] if "text" in fields else []), *free])
     return fields
+
+
+def _add(fields: dict[str, Any], field: str, value: Any, *, once: bool) -> None:
+    """Set a field; a second value stands beside the first."""
+    if once or field not in fields:
+        fields[field] = (value,) if field == "ids" else value
+        return
+    before = several(fields, field)
+    fields[field] = tuple(before) if value in before else (*before, value)
+
+
+def several(fields: Mapping[str, Any], field: str) -> list[Any]:
+    """The values of a field, one or several; none where it is open."""
+    value = fields.get(field)
+    if value is None:
+        return []
+    if field == "label":
+        return [value] if isinstance(value[0], str) else list(value)
+    return list(value) if isinstance(value, tuple) else [value]
+
+
+def with_values(fields: Mapping[str, Any], field: str, values: Sequence[Any]) -> dict[str, Any]:
+    """The filter with these values of a field; none leave it open."""
+    rest = {name: value for name, value in fields.items() if name != field}
+    if not values:
+        return rest
+    return {**rest, field: values[0] if len(values) == 1 and field != "ids" else tuple(values)}
 
 
 def number_bound(word: str) -> tuple[str, str, float] | None:
@@ -76,15 +117,32 @@ def _unquoted(part: re.Match[str]) -> str:
         return part[0]
 
 
-def _field(key: str) -> str:
+def _field(key: str, value: str, labels: Sequence[tuple[str, str]]) -> str:
     if key in KEYS:
         return KEYS[key]
-    near = nearest(key, KEYS)
-    hint = f"Did you mean {near}=…?" if near else f"Keys: {', '.join(KEYS)}."
+    if (given := _label_meant(key, value, labels)) is not None:
+        hint = f"Did you mean {_quoted(f'label={given}')}?"
+    elif near := nearest(key, KEYS):
+        hint = f"Did you mean {near}=…?"
+    else:
+        hint = f"Keys: {', '.join(KEYS)}."
     raise UsageError(f"There is no filter key {key!r}.", title="Filter", hint=hint)
 
 
-def _value(key: str, value: str) -> Any:
+def _label_meant(key: str, value: str, labels: Sequence[tuple[str, str]]) -> str | None:
+    """The judge and label that `grade=modern`, `label=modern` or `era=modern` means, if any."""
+    if key not in ("grade", "label", *(judge for judge, _ in labels)):
+        return None
+    own = [(judge, label) for judge, label in labels if key in ("grade", "label", judge)]
+    _, colon, after = value.partition(":")
+    near = nearest(after if colon else value, [label for _, label in own])
+    for judge, label in own:
+        if label == near:
+            return f"{judge}:{label}"
+    return ":".join(own[0]) if own else "era:modern"
+
+
+def _value(key: str, value: str, labels: Sequence[tuple[str, str]]) -> Any:
     if key in NUMBERS:
         try:
             return int(value)
@@ -98,24 +156,56 @@ def _value(key: str, value: str) -> Any:
             raise UsageError(
                 f"label={value}: give a judge and its label.",
                 title="Filter",
-                hint="As in label=era:19th_century.",
+                hint=f"As in label={_label_meant('label', value, labels)}.",
             )
         return (judge, label)
     return value
+
+
+def nothing_has(fields: Mapping[str, Any], facets: Facets) -> list[str]:
+    """Of the values of a filter, those that no sample has: each as a sentence with the nearest.
+
+    Args:
+        fields: The filter.
+        facets: What all samples have.
+    """
+    known: dict[str, list[str]] = {
+        "experiment": [str(value) for value, _ in facets.experiments],
+        "model": [str(value) for value, _ in facets.models],
+        "arm": [str(value) for value, _ in facets.arms],
+        "seed": [str(value) for value, _ in facets.seeds],
+        "step": [str(value) for value, _ in facets.steps],
+        "question": [str(value) for value, _ in facets.questions],
+        "variant": [str(value) for value, _ in facets.variants],
+        "label": [f"{judge}:{label}" for judge, label, _ in facets.labels],
+    }
+    sentences = []
+    for key, listed in known.items():
+        for value in several(fields, KEYS[key]):
+            shown = _shown(KEYS[key], value)
+            if shown in listed:
+                continue
+            near = nearest(shown, listed)
+            some = ", ".join(listed[:6]) + (" …" if len(listed) > 6 else "")
+            hint = f"Did you mean {key}={near}?" if near else f"There are: {some}." if some else ""
+            sentences.append(f"No sample has {key}={shown}. {hint}".rstrip())
+    return sentences
+
+
+def _shown(field: str, value: Any) -> str:
+    return ":".join(value) if field == "label" else str(value)
 
 
 def write(fields: Mapping[str, Any]) -> str:
     """The line that `parse` reads as `fields`."""
     parts = []
     for key, name in KEYS.items():
-        value = fields.get(name)
-        if value is None:
-            continue
-        shown = ":".join(value) if name == "label" else str(value)
-        if name == "text" and _is_text(shown):
-            parts.append(shown)
-        else:
-            parts.append(_quoted(f"{key}={shown}"))
+        for value in several(fields, name):
+            shown = _shown(name, value)
+            if name == "text" and _is_text(shown):
+                parts.append(shown)
+            else:
+                parts.append(_quoted(f"{key}={shown}"))
     bounds = fields.get("numbers") or ()
     parts += [f"{judge}{bound}{number:g}" for judge, bound, number in bounds]
     return " ".join(parts)
@@ -130,10 +220,10 @@ def _is_text(text: str) -> bool:
 
 
 def _quoted(word: str) -> str:
-    return shlex.quote(word) if set(word) & set(" '\"\\") else word
+    return shlex.quote(word) if set(word) & set(" '\"\\\n\t") else word
 
 
-def neighbour(values: list[str], current: str | None, step: int) -> str | None:
+def neighbour(values: list[str], current: Any, step: int) -> str | None:
     """The value `step` places on, round the end; None means all, and stands before the first."""
     if not values:
         return None

@@ -1,0 +1,157 @@
+"""Which samples a screen lists: the filter line, the dialog that changes it, where it came from.
+
+Promises: a filter that is refused stays in its dialog, with the reason; a value that nothing has is
+named with the nearest; esc goes back to the screen whose number was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from wgen_tui.terminal_text import one_line
+from wgen_tui.ui import modals, services
+from wgen_tui.ui.screens.base import BaseScreen
+from wgen_tui.ui.state import filters
+from wgen_tui.ui.state import samples as state
+from wgen_tui.ui.threads import loads
+
+if TYPE_CHECKING:
+    from store.samples.facets import Facets
+
+SHOWN = 300  # characters of a filter in the line above the list
+
+
+class SampleFilterScreen(BaseScreen):
+    """The filter of a list of samples; the list is its subclass's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._fields: dict[str, Any] = {}
+        self._origin = ""  # the screen that esc goes back to
+        self._what = ""  # what the samples are of, in the words of that screen
+        self._facets: Facets | None = None
+        self._questions: list[str] = []
+        self._step_when_known = 0  # to which question, once they are known
+        self._stale = True
+
+    def compose_filter(self) -> ComposeResult:
+        """The line above the list."""
+        yield Static("", id="filter", classes="line", markup=False)
+
+    # What the subclass has
+
+    def action_reload(self) -> None:
+        """List again, by the filter of now."""
+        raise NotImplementedError
+
+    def show_no_match(self, text: str) -> None:
+        """Say why nothing is listed."""
+        raise NotImplementedError
+
+    # The filter
+
+    def set_filter(self, fields: Mapping[str, Any], *, origin: str = "", what: str = "") -> None:
+        """List the samples that these fields of a Filter let through.
+
+        Args:
+            fields: Of a Filter.
+            origin: The screen that they are a number of, where esc goes back to.
+            what: What they are of, in that screen's words.
+        """
+        self._fields, self._what = dict(fields), what
+        self._origin = origin if origin != self.SCOPE else ""
+        self._stale = True
+        if self.is_mounted and self.is_current:
+            self.action_reload()
+
+    def change_filter(self, fields: Mapping[str, Any]) -> None:
+        """List others; esc still goes to where the first ones came from."""
+        self.set_filter(fields, origin=self._origin)
+
+    def filter_words(self) -> str:
+        """The filter on one line, after where it came from."""
+        every = "those of the number" if "behind" in self._fields else "all samples"
+        written = one_line(filters.write(self._fields), SHOWN) or every
+        if not self._origin:
+            return written
+        of = f"{self._origin.capitalize()} › {self._what}" if self._what else self._origin
+        return f"{of} · {written} · esc back"
+
+    def action_filter(self) -> None:
+        text = Text()
+        text.append(f"{filters.EXAMPLE}\n", "dim")
+        text.append(f"keys: {', '.join(filters.KEYS)}\n", "dim")
+        if self._facets is not None:
+            text.append("\n")
+            for key, values in state.facet_lines(self._facets):
+                text.append(f"{key:10} ", "bold")
+                text.append(f"{values}\n")
+        current = filters.write(self._fields)
+        self.app.push_screen(
+            modals.AskModal("Filter samples", current, text, self._parsed), self._apply_filter
+        )
+
+    def _parsed(self, text: str) -> dict[str, Any]:
+        labels = [] if self._facets is None else [(j, name) for j, name, _ in self._facets.labels]
+        return filters.parse(text, labels)
+
+    def _apply_filter(self, text: str | None) -> None:
+        if text is not None:
+            unwritten = {key: self._fields[key] for key in ("behind",) if key in self._fields}
+            self.change_filter({**self._parsed(text), **unwritten})
+
+    def action_clear(self) -> None:
+        if self._fields:
+            self.set_filter({})
+
+    def action_question(self, step: int) -> None:
+        if not self._questions and self._facets is None:
+            self._step_when_known = step  # they are being counted
+            return
+        if not self._questions:
+            self.notify_plain("Nothing is listed, so there is no other question.", "Question")
+            return
+        question = filters.neighbour(self._questions, self._fields.get("question"), step)
+        self.change_filter(
+            filters.with_values(self._fields, "question", [] if question is None else [question])
+        )
+
+    def action_back(self) -> None:
+        """To the list; from there to where its samples came from."""
+        if self._origin and self.focused is self.query(self.AUTO_FOCUS or "*").first():
+            origin, self._origin, self._what = self._origin, "", ""
+            self.wgen.action_go(origin)
+            return
+        super().action_back()
+
+    # Values
+
+    @loads("facets", then="_keep_facets")
+    def count_values(self, fields: dict[str, Any]) -> Facets:
+        """How many samples have what, of those that are listed."""
+        return services.samples.facets(self.home, services.samples.filter_of(fields))
+
+    def _keep_facets(self, facets: Facets) -> None:
+        self._facets = facets
+        if self._fields.get("question") is None:
+            self._questions = sorted(str(value) for value, _ in facets.questions)
+        step, self._step_when_known = self._step_when_known, 0
+        if step:
+            self.action_question(step)
+
+    @loads("facets", then="_show_unknown")
+    def explain_nothing(self, fields: dict[str, Any]) -> tuple[Facets, list[str]]:
+        """Which values of a filter no sample has."""
+        every = services.samples.facets(self.home, services.samples.filter_of({}))
+        return every, filters.nothing_has(fields, every)
+
+    def _show_unknown(self, known: tuple[Facets, list[str]]) -> None:
+        every, sentences = known
+        self._facets = every
+        if sentences:
+            self.show_no_match("\n".join(sentences))
