@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.builders import store_home
 from tests.builders.definition import write_definition
+from tests.builders.home import T0, write_done, write_launch
 from tests.builders.model import make_model
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import JudgeStage, LaunchSpec, Outcome, RunOutcome
+from wgen_tui.services.experiments import definitions
 from wgen_tui.services.planning.judge_again import Judging, plan_judging
 from wgen_tui.services.planning.plan import Plan
+from wgen_tui.services.results import warnings
+from wgen_tui.services.results.compared import Compared
+from wgen_tui.services.runs.runs import RunList
 
 JUDGES = """
 model_judges:
@@ -78,3 +85,51 @@ def test_without_judges_or_samples_it_says_so(home: Home, tmp_path: Path) -> Non
     path.write_text(path.read_text() + judges)
     with pytest.raises(UsageError, match="no samples to judge"):
         plan_judging(bare, str(folder), Judging())
+
+
+def judged(home: Home, outcome: Outcome, **options: object) -> LaunchSpec:
+    """A judging that has ended so."""
+    planned = plan(home, **options)
+    number = len(list(home.launches.glob("judging-*")))
+    launch = write_launch(
+        home,
+        f"judging-{number}",
+        "judge",
+        [run.spec.run_id for run in planned.runs],
+        experiment=SLUG,
+        created_at=T0 + timedelta(minutes=number),
+        judge=JudgeStage(judges=(), panel=planned.panels[0]),
+    )
+    runs = {name: RunOutcome(outcome=outcome, title="Budget reached") for name in launch.run_ids}
+    write_done(home.launch(launch.launch_id), runs, outcome)
+    return launch
+
+
+def test_a_judge_that_failed_in_an_earlier_command_is_still_named(home: Home) -> None:
+    judged(home, "failed", judges=["aligned"], limit=2)
+    failed = judged(home, "failed", judges=["aligned"])
+    judged(home, "finished", judges=["era"])
+    told = (
+        f"aligned: its launch {failed.launch_id} failed (Budget reached); "
+        f"go on with `wgen-tui grade judge {SLUG} --judge aligned`"
+    )
+    listed = {run.run_id: run for run in RunList(home).refresh(run_ids=failed.run_ids)}
+    assert {(run.state, run.aside) for run in listed.values()} == {("finished", told)}
+    assert told in plan(home, judges=["era"]).warnings
+    assert not any("aligned" in warning for warning in plan(home).warnings)  # which asks it
+    said = warnings.notes(Compared(home, SLUG, None, definitions.load(home, SLUG)), [])
+    noted = [note for note in said if note.kind == "unfinished_judge"]
+    assert [(note.text, note.count) for note in noted] == [(told, len(failed.run_ids))]
+
+    judged(home, "finished", judges=["aligned"], limit=2)  # a pilot is less than was asked
+    assert told in plan(home, judges=["era"]).warnings
+    judged(home, "finished", judges=["aligned"])
+    assert not any("aligned" in warning for warning in plan(home, judges=["era"]).warnings)
+    assert {run.aside for run in RunList(home).refresh(run_ids=failed.run_ids)} == {""}
+
+
+def test_what_goes_on_asks_as_much_as_was_asked(home: Home) -> None:
+    failed = judged(home, "failed", judges=["era", "aligned"], where="seed = 0", limit=2)
+    [aside] = {run.aside for run in RunList(home).refresh(run_ids=failed.run_ids)}
+    asked = f"wgen-tui grade judge {SLUG} --judge aligned --judge era --where … --limit 2"
+    assert aside == f"go on with `{asked}`"

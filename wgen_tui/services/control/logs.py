@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wgen_tui.paths import Home
+from wgen_tui.run_files.tail import read_new_lines, tail_lines
 from wgen_tui.services.runs.runs import RunList, launches_of
-from wgen_tui.services.runs.tail import read_new_lines, tail_lines
 
 POLL_EVERY = 0.25  # seconds
 

@@ -22,6 +22,7 @@ from wgen_tui.services.planning.plan import Plan
 from wgen_tui.services.planning.stages import make_judge_stage, make_sample_stage
 from wgen_tui.services.planning.todo import PlannedRun, pending_launches, with_panels
 from wgen_tui.services.runs.runs import get_run, read_spec, run_names
+from wgen_tui.services.runs.unfinished_judges import unfinished_in
 from wgen_tui.services.slurm import options as backend
 
 MOST_NAMED = 2_000_000  # samples that `where` may choose
@@ -81,12 +82,28 @@ def plan_judging(home: Home, slug_or_path: str, judging: Judging) -> Plan:
         prompts=stage.prompts,
         sample=stage,
         judge=make_judge_stage(definition),
-        warnings=tuple(item.sentence for item in asked.waiting),
+        warnings=(
+            *(item.sentence for item in asked.waiting),
+            *_unfinished(home, definition, judging, [run.spec.run_id for run in runs]),
+        ),
         slurm=backend.chosen(home, definition.backend, judging.backend),
         panels=panels,
         only_judges=True,
         waiting=asked.waiting,
     )
+
+
+def _unfinished(
+    home: Home, definition: Definition, judging: Judging, run_ids: Sequence[str]
+) -> list[str]:
+    """Judges that failed in an earlier command and that this one does not ask."""
+    names = [judge.name for judge in definition.model_judges]
+    asked = names if judging.judges is None else judging.judges
+    return [
+        item.sentence
+        for item, _ in unfinished_in(home, run_ids, names)
+        if not set(item.judges) <= set(asked)
+    ]
 
 
 def _panels(home: Home, definition: Definition, judging: Judging) -> Panels:

@@ -24,9 +24,9 @@ from wgen_tui.protocol.launches import Event, RunOutcome
 from wgen_tui.protocol.record import Unreadable, read_record
 from wgen_tui.protocol.runs import RunSpec, Verification
 from wgen_tui.run_files.manifests import ManifestError, final_checkpoint
+from wgen_tui.run_files.tail import tail_lines
 from wgen_tui.services.runs.process import environment, has_gpu
 from wgen_tui.services.runs.runs import get_spec
-from wgen_tui.services.runs.tail import tail_lines
 
 STOP_SECONDS = 10  # between asking the worker to end and making it
 

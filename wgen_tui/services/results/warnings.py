@@ -19,6 +19,7 @@ from wgen_tui.services.results.compared import Compared, Note, runs
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.runs import launches_of, list_runs
+from wgen_tui.services.runs.unfinished_judges import unfinished_in
 
 MUCH_BROKEN = 0.1
 
@@ -116,6 +117,17 @@ def _missing_verdicts(compared: Compared) -> Iterable[Note]:
         said.add(text)
         ids = compared.runs_of(rate.model, rate.arm)
         yield Note(kind="missing_verdicts", text=text, count=missing, runs=ids)
+
+
+def _unfinished_judges(compared: Compared) -> Iterable[Note]:
+    """Judges whose launch failed, and that nothing has asked since."""
+    definition = compared.definition
+    if definition is None or not definition.model_judges:
+        return
+    ids = [spec.run_id for spec in compared.specs]
+    names = [judge.name for judge in definition.model_judges]
+    for item, of_runs in unfinished_in(compared.home, ids, names):
+        yield Note(kind="unfinished_judge", text=item.sentence, count=len(of_runs), runs=of_runs)
 
 
 def _fragile(compared: Compared) -> Iterable[Note]:
@@ -251,6 +263,7 @@ MAKERS: tuple[Callable[[Compared], Iterable[Note]], ...] = (
     _without_rate,
     _ungraded,
     _missing_verdicts,
+    _unfinished_judges,
     _versions,
     _fragile,
     stands_or_falls.notes,

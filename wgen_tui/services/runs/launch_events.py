@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from wgen_tui.plain_files import why_not
 from wgen_tui.protocol.launches import Event, RunOutcome
-from wgen_tui.services.runs.tail import read_new_lines
+from wgen_tui.run_files.tail import read_new_lines
 
 
 @dataclass(slots=True)

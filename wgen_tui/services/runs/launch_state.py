@@ -33,9 +33,9 @@ from wgen_tui.protocol.launches import (
     read_start,
 )
 from wgen_tui.protocol.queue import QueueRecord, SlurmRecord, read_queue, read_slurm
+from wgen_tui.run_files.tail import NOT_THERE as NOT_THERE
 from wgen_tui.services.runs.launch_events import LaunchEvents
 from wgen_tui.services.runs.retry_policy import Ended, Retry, decide_retry
-from wgen_tui.services.runs.tail import NOT_THERE as NOT_THERE
 from wgen_tui.services.slurm.job_state import is_live, state_in_slurm
 
 SETTLED = 2.0  # seconds that stat has said the same, after which nothing is read

@@ -23,9 +23,10 @@ from wgen_tui.protocol.launches import (
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.manifests import FinalCheckpoints
+from wgen_tui.run_files.tail import tail_lines
 from wgen_tui.services.runs.failure_cause import LOG_LINES, nearest_cause
 from wgen_tui.services.runs.launch_state import LaunchView
-from wgen_tui.services.runs.tail import tail_lines
+from wgen_tui.services.runs.unfinished_judges import unfinished_judging
 from wgen_tui.services.runs.wait_reasons import WaitReasons
 from wgen_tui.services.slurm.job_state import describe, is_live
 
@@ -161,7 +162,7 @@ def status_of(
         loss=loss,
         eta_seconds=_eta(last.done, last.total, last.rate) if last else None,
         why=why,
-        aside=_aside(view, state, last),
+        aside=_aside(view, state, last) or _unfinished(own, view, state, run_id),
         started_at=min(starts, default=None),
         ended_at=_ended_at(view, run_id) if state in ENDED_STATES else None,
         launch_id=view.launch_id if view else None,
@@ -198,6 +199,18 @@ def _aside(view: LaunchView | None, state: RunState, last: Event | None) -> str:
             f"no word for {silent / 60:.0f} min: its machine may be busy, or its process stopped"
         )
     return "; ".join(words)
+
+
+def _unfinished(
+    own: Sequence[LaunchView], view: LaunchView | None, state: RunState, run_id: str
+) -> str:
+    """Which judges have failed that nothing has asked since, and how they go on."""
+    if view is None or state not in ENDED_STATES:
+        return ""
+    return "; ".join(
+        f"go on with `{item.command}`" if item.launch_id == view.launch_id else item.sentence
+        for item in unfinished_judging(own, run_id)
+    )
 
 
 def _newest_chain(own: Sequence[LaunchView]) -> list[LaunchView]:

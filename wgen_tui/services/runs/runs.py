@@ -32,12 +32,12 @@ from wgen_tui.run_files.run_folders import (
     read_spec,
     run_names,
 )
+from wgen_tui.run_files.tail import read_new_lines, tail_lines
 from wgen_tui.services.data.ingest import ingest_now
 from wgen_tui.services.runs import queue
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.run_state import RunStatus, status_of
-from wgen_tui.services.runs.tail import read_new_lines, tail_lines
 from wgen_tui.services.runs.wait_reasons import WaitReasons
 from wgen_tui.services.suggest import unknown
 

@@ -20,12 +20,12 @@ from wgen_tui.errors import WgenError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.failures import DISK_FULL, OUT_OF_MEMORY
 from wgen_tui.protocol.launches import ENDED_STATES, WORKING_STATES
+from wgen_tui.run_files.tail import tail_lines
 from wgen_tui.services.machine.host import oom_kills
 from wgen_tui.services.runs import process, queue
 from wgen_tui.services.runs.failure_cause import LOG_LINES, Cause, nearest_cause
 from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.retry_policy import Retry, with_less
-from wgen_tui.services.runs.tail import tail_lines
 from wgen_tui.services.settings import Settings, read_settings
 from wgen_tui.services.slurm.job_state import describe
 from wgen_tui.services.supervisor import slurm_submit

@@ -23,8 +23,8 @@ from wgen_tui.errors import BusyError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.queue import SlurmRecord, SlurmSettings, read_slurm
 from wgen_tui.protocol.record import now, write_record
+from wgen_tui.run_files.tail import tail_lines
 from wgen_tui.services.runs.launch_state import LaunchView
-from wgen_tui.services.runs.tail import tail_lines
 from wgen_tui.services.slurm import commands
 from wgen_tui.services.slurm.job_state import GONE, REFUSED, is_live, phase
 from wgen_tui.services.slurm.options import sbatch_options
