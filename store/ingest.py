@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -32,13 +33,14 @@ from store.opening import (
     open_for_writing,
 )
 from store.schema import KEYS, TABLES
-from store.turns import writing
+from store.turns import last_reader
 from store.waiting import manifest_of
 
 # Of rows in memory. The many fill a block of DuckDB's, so that it skips the log; the few are taken
 # in in a tenth of a second, for which readers wait.
 BATCH_BYTES, TURN_BYTES = 128 << 20, 4 << 20
-LONGEST_TURN = 4  # times that, while no reader is met
+LONGEST_TURN = 4  # times that, while no reader comes
+READERS_LEAVE = 3.0  # seconds; who reads goes on to the next page sooner
 READER_PATIENCE = 0.3  # seconds; a reader that would ingest for others can do without
 MANIFEST = pa.schema([("name", pa.string()), ("run_id", pa.string()), ("bytes", pa.int64())])
 
@@ -133,12 +135,13 @@ def ingest_pending(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> IngestR
 
 
 class _Turns:
-    """The database, open again and again: for longer each time, until a reader is met."""
+    """The database, open again and again: for longer each time, until a reader comes."""
 
     def __init__(self, files: StoreFiles, patience: float) -> None:
         self._files = files
         self._patience = patience
         self._bytes = TURN_BYTES
+        self._before: float | None = None
 
     def limit(self) -> int:
         """Bytes of rows for the next turn."""
@@ -146,9 +149,13 @@ class _Turns:
 
     @contextmanager
     def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with writing(self._files, 0.0) as alone:
-            self._bytes = min(LONGEST_TURN * TURN_BYTES, 2 * self._bytes) if alone else TURN_BYTES
+        came = last_reader(self._files)
+        wanted = self._before not in (None, came) and abs(time.time() - came) < READERS_LEAVE
+        longer = min(LONGEST_TURN * TURN_BYTES, 2 * self._bytes)
+        self._bytes = TURN_BYTES if wanted else longer
         with open_for_writing(self._files, self._patience) as con, Cancel().watching(con):
+            if self._before is None:  # who ingests has just read itself, or made the lock's file
+                self._before = last_reader(self._files)
             yield con
 
 

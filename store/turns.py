@@ -2,7 +2,8 @@
 
 Promises: while a connection reads, no writer of this program gets in. DuckDB's own lock, which
 stock clients see, is the process's: it is gone when the first of several connections is closed.
-A reader makes no file: where no writer ever was, or nothing can be written, it goes without.
+A reader makes no file: where no writer ever was, or nothing can be written, it goes without. It
+leaves its time at the lock's file, so that a writer knows of readers that came between its turns.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO
 
 from store.layout import StoreFiles
@@ -28,7 +29,18 @@ def reading(files: StoreFiles, patience: float) -> Iterator[bool]:
         yield True
         return
     with stream:
+        if not files.readonly:
+            with suppress(OSError):  # the home of another user: its writers wait longer turns
+                os.utime(stream.fileno())
         yield _lock(stream, fcntl.LOCK_SH, patience)
+
+
+def last_reader(files: StoreFiles) -> float:
+    """When the last reader came, in seconds since 1970; 0 where none ever did."""
+    try:
+        return files.readers_lock.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 @contextmanager

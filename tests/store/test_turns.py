@@ -107,3 +107,21 @@ def test_a_killed_writer_leaves_its_turn(files: StoreFiles) -> None:
         os.kill(writer.pid, signal.SIGKILL)
     with read(files) as con:
         assert con.execute(COUNT).fetchall() == [(150,)]
+
+
+def test_turns_stay_short_while_readers_come(
+    files: StoreFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader that came and went between two turns is known of; alone, turns grow longer."""
+    turns = ingesting._Turns(files, 0.0)
+    limits = []
+    for number in range(6):
+        with turns.opened():
+            limits.append(turns.limit() // ingesting.TURN_BYTES)
+        if number == 2:
+            with read(files):
+                pass
+    assert limits == [2, 4, 4, 1, 1, 1]
+    monkeypatch.setattr(ingesting, "READERS_LEAVE", 0.0)
+    with turns.opened():
+        assert turns.limit() == 2 * ingesting.TURN_BYTES
