@@ -5,7 +5,7 @@ LOWEST ?= .venv-lowest
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench gpu lowest drill docs clean
+.PHONY: demo test check bench gpu lowest drill docs screenshots clean
 
 demo: $(STAMP)
 	$(BIN)/wgen-tui demo $(ARGS)
@@ -43,6 +43,9 @@ docs: $(STAMP)
 	$(BIN)/python -m wgen_tui.cli.docs
 	$(BIN)/python docs/architecture.py
 	$(BIN)/python docs/models.py
+
+screenshots: $(STAMP)
+	$(BIN)/python docs/screenshots.py $(ARGS)
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -32,6 +32,7 @@ NOUNS: dict[str, str] = {
     "grade": "Grade samples by hand, blind; export, import and compare grades.",
     "results": "Show rates, intervals and differences to the control.",
     "sql": "Query runs, samples, grades and metrics in SQL.",
+    "screen": "Print a screen of the interface without a terminal.",
     "store": "Check, rebuild and describe the database; merge another home.",
     "doctor": "Show what this machine has and what is missing.",
 }
