@@ -46,12 +46,12 @@ class DefinitionError(Exception):
     """A definition or its data cannot be used.
 
     Attributes:
-        problems: All of them, in the order of the files.
+        problems: All of them, in the order of the files, each once.
     """
 
     def __init__(self, *problems: Problem) -> None:
-        super().__init__("\n".join(map(str, problems)))
-        self.problems: tuple[Problem, ...] = problems
+        self.problems: tuple[Problem, ...] = tuple(dict.fromkeys(problems))
+        super().__init__("\n".join(map(str, self.problems)))
 
     @property
     def message(self) -> str:

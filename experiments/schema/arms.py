@@ -65,12 +65,21 @@ def _system(first: AnyMessage, text: str) -> AnyMessage:
 
 
 class Arm(Model):
-    """One training condition."""
+    """One training condition.
+
+    `values` spreads it: one arm for each value, named `<name>-<value>`, or `<name>-<label>` where
+    `values` maps labels to values; `{value}` in data, context and description is replaced.
+    """
 
     data: str = Field(description="chat JSONL, relative to the definition's folder")
     role: Literal["treatment", "control"] = "treatment"
     context: Context = Context()
     description: str = ""
+    values: tuple[str | int | float, ...] | dict[str, str | int | float] | None = Field(
+        default=None,
+        description="the arm stands for one of each",
+        exclude_if=lambda values: values is None,  # filled while a definition is read
+    )
 
 
 class Seeds(Model):
