@@ -157,7 +157,8 @@ def _results_of_then(said: str) -> str:
         for row in results[rows]:
             for key in keys:
                 del row[key]
-    for key in ("judges", "value_curves", "by_variant", "by_judge", "headline_under", "details"):
+    beside = ("judges", "by_judge", "self_agreement", "headline_under", "details")
+    for key in (*beside, "value_curves", "by_variant"):
         del results[key]
     return json.dumps(results, indent=2) + "\n"
 

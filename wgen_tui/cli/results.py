@@ -142,6 +142,11 @@ def show(results: Results, by: tuple[str, ...]) -> None:
         if results.headline_under:
             tell()
             show_under(results.headline_under)
+    if results.self_agreement:
+        from wgen_tui.cli.result_tables.judges import show_self_agreement
+
+        tell()
+        show_self_agreement(results.self_agreement)
     read = [item for item in results.readouts if item.seed is None or "seed" in by]
     if read:
         from wgen_tui.cli.result_tables.readings import show_readouts

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.measures.details import Details
     from wgen_tui.services.rates.by_judge import JudgeHeadline
     from wgen_tui.services.rates.headline_under import HeadlineLine, HeadlineUnder
+    from wgen_tui.services.rates.self_agreement import SelfAgreement
 
 
 SIGNIFICANT = 0.05
@@ -67,6 +68,52 @@ def _cells(judge: JudgeHeadline) -> list[tuple[str | int, ...]]:
         between = f"{gap(item.low)} to {gap(item.high)}"
         lines.append((item.name, item.n, gap(item.difference), between))
     return lines
+
+
+def show_self_agreement(judges: list[SelfAgreement]) -> None:
+    """Print how each judge agrees with itself, all arms together and each."""
+    labels = any(item.kappa is not None for item in judges)
+    numbers = any(item.apart is not None for item in judges)
+    lacks = any(item.incomplete for item in judges)
+    models = ["model"] if len({item.model for item in judges if item.model}) > 1 else []
+    table(
+        [
+            *(
+                "judge",
+                "grader",
+                "agrees over",
+                *models,
+                "arm",
+                "n",
+                *(["lacking"] if lacks else []),
+            ),
+            *("equal", "95%", *(["kappa", "95%"] if labels else [])),
+            *(["apart", "95%"] if numbers else []),
+        ],
+        [
+            (
+                *(item.judge, item.grader, _over(item), *([item.model or "all"] if models else [])),
+                *(item.arm or "all", item.n, *([item.incomplete] if lacks else [])),
+                *(percent(item.equal), f"{percent(item.low)} to {percent(item.high)}"),
+                *(_three(item.kappa, item.kappa_low, item.kappa_high) if labels else []),
+                *(_three(item.apart, item.apart_low, item.apart_high) if numbers else []),
+            )
+            for item in judges
+        ],
+    )
+
+
+def _over(item: SelfAgreement) -> str:
+    """Such as: 5 repeats of wording 2."""
+    of = f" of wording {item.wording}" if (item.wording or 1) > 1 else ""
+    return f"{item.verdicts} {item.over}{of}"
+
+
+def _three(value: float | None, low: float | None, high: float | None) -> tuple[str, str]:
+    if value is None:
+        return NOTHING, NOTHING
+    ends = NOTHING if low is None or high is None else f"{low:.3g} to {high:.3g}"
+    return f"{value:.3g}", ends
 
 
 def show_under(under: list[HeadlineUnder]) -> None:

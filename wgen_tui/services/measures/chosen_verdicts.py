@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from experiments.schema import CORRECT, Definition, Given, Measure, Threshold
 from store.measured import Asked, Condition, Judged, Verdicts
 
-REPEATED = (" (wording ", " (repeat ")  # further verdicts of one judge: its agreement with itself
+REPEAT = " (repeat "
+REPEATED = (" (wording ", REPEAT)  # further verdicts of one judge: its agreement with itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from experiments.schema import Contrast
-from store.lengths import Band
+from store.beside.lengths import Band
 
 Arm = tuple[str, str]
 

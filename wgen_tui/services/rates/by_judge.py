@@ -12,8 +12,6 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from scipy.stats import chi2_contingency, random_table
-from scipy.stats.contingency import expected_freq
 
 from experiments.schema import Analysis, Definition
 from store import measured as stored
@@ -21,7 +19,7 @@ from store.connect import Connection
 from store.measured import Both, Judged, Verdicts
 from wgen_tui.services.measures.beside import Measured
 from wgen_tui.services.measures.cells import count_cells
-from wgen_tui.services.measures.chosen_verdicts import asked_of
+from wgen_tui.services.measures.chosen_verdicts import REPEAT, asked_of
 from wgen_tui.services.measures.rate_rows import ContrastResult, Rate, Row
 from wgen_tui.services.measures.tallied import Tallied
 from wgen_tui.services.rates.groups import at_checkpoint
@@ -84,7 +82,7 @@ def headline_by_judge(
     interval: Interval,
     *,
     agreement: bool = True,
-) -> list[JudgeHeadline]:
+) -> tuple[list[JudgeHeadline], int]:
     """The headline by every grader of its judge, and of rubrics that grade the same.
 
     Args:
@@ -95,18 +93,22 @@ def headline_by_judge(
         tallied: Whose verdicts results are made of.
         interval: How intervals over seeds are made.
         agreement: Also how each agrees with the first.
+
+    Returns:
+        The first `MOST` of them, and how many more there are.
     """
     measure = plan.headline[1]
     judge = measure.graded_by
     if judge is None or not tallied.measures:
-        return []
+        return [], 0
     own = tallied.chosen[judge]
     rubrics = definition.rubrics if definition is not None else ()
     same = [judge, *(item.name for item in rubrics if item.judge == judge)]
     others = _others(stored.judged(con, experiment, same), own.verdicts)
     listed = []
     first = asked_of(measure, dict(tallied.chosen), plan.unclear)
-    for verdicts in [own.verdicts, *others][:MOST]:
+    every = [own.verdicts, *others]
+    for verdicts in every[:MOST]:
         chosen = {**tallied.chosen, judge: replace(own, verdicts=verdicts)}
         asked = asked_of(measure, chosen, plan.unclear)
         rows = at_checkpoint(stored.tallies(con, experiment, asked), "final")
@@ -115,7 +117,7 @@ def headline_by_judge(
         if agreement and verdicts != own.verdicts and not measured.is_mean:
             agree = [_agreement(item) for item in stored.both(con, experiment, first, asked)]
         listed.append(_headline(verdicts, rows, plan, interval, measured, agree))
-    return listed
+    return listed, max(0, len(every) - MOST)
 
 
 def _headline(
@@ -163,6 +165,10 @@ def differs_p(agreement: list[ArmAgreement]) -> dict[str, float]:
 
 def _p_alike(table: npt.NDArray[np.int64]) -> float:
     """P that rows have one distribution over the columns."""
+    # Importing these takes longer than most results.
+    from scipy.stats import chi2_contingency, random_table  # noqa: PLC0415
+    from scipy.stats.contingency import expected_freq  # noqa: PLC0415
+
     expected = expected_freq(table)
     if expected.min() >= EXPECTED:
         return float(chi2_contingency(table, correction=False).pvalue)
@@ -173,7 +179,10 @@ def _p_alike(table: npt.NDArray[np.int64]) -> float:
 
 
 def _others(judged: list[Judged], own: Verdicts) -> list[Verdicts]:
-    """Every grader, with the version where there are several of it; not the own one."""
+    """Every grader, with the version where there are several of it; not the own one.
+
+    Repeats come last: how a judge agrees with itself is told apart.
+    """
     listed = []
     for item in judged:
         names = [(other.judge, other.grader) for other in judged]
@@ -181,7 +190,7 @@ def _others(judged: list[Judged], own: Verdicts) -> list[Verdicts]:
         verdicts = Verdicts(item.judge, item.grader, item.rubric if several else None)
         if verdicts != own:
             listed.append(verdicts)
-    return listed
+    return sorted(listed, key=lambda verdicts: REPEAT in verdicts.grader)
 
 
 def _agreement(item: Both) -> ArmAgreement:

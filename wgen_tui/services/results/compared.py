@@ -56,6 +56,7 @@ class Compared:
         texts: Tokens of the longest prompt and answer together, by run.
         chosen: Whose verdicts count, by judge.
         under: The headline as planned, then under each filter and judge that was tried.
+        unlisted_judges: How many judges were too many to be compared.
     """
 
     home: Home
@@ -69,6 +70,7 @@ class Compared:
     texts: Mapping[str, int] = field(default_factory=dict)
     chosen: Mapping[str, ChosenJudge] = field(default_factory=dict)
     under: Sequence[HeadlineUnder] = ()
+    unlisted_judges: int = 0
 
     @cached_property
     def specs(self) -> list[RunSpec]:

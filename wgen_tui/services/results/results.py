@@ -16,8 +16,8 @@ from pydantic import Field
 from experiments.prompts import spread_labels
 from experiments.readouts import is_read
 from experiments.schema import Analysis, Definition
+from store.beside.lengths import bands, median_lengths
 from store.connect import Connection
-from store.lengths import bands, median_lengths
 from store.measured import Asked, Tally, copies, tallies
 from store.queries import READOUT_MEANS, experiments, longest_texts, means
 from wgen_tui.errors import UsageError
@@ -41,6 +41,7 @@ from wgen_tui.services.rates.headline_under import (
     under_judges,
 )
 from wgen_tui.services.rates.rate_table import By, RateTable
+from wgen_tui.services.rates.self_agreement import SelfAgreement, self_agreement
 from wgen_tui.services.rates.value_curve import ValueCurve, value_curves
 from wgen_tui.services.results import warnings as cautions
 from wgen_tui.services.results.compared import Compared, Note
@@ -83,6 +84,7 @@ class Results(Row):
         by_judge: The headline by every grader, where that is asked for.
         headline_under: The headline as planned, then with broken answers left out, where there are
             any; with `details` under each filter and by each judge.
+        self_agreement: Of judges with several verdicts of a sample; with `details` or by judge.
         value_curves: Over the values of each variant that is spread over several.
         by_variant: Each arm in each variant, beside its mean, where there are several.
         asked: What each measure asks of the grades, for the samples behind a number.
@@ -104,6 +106,7 @@ class Results(Row):
     by_variant: list[VariantTable] = Field(default=[])
     by_judge: list[JudgeHeadline] = Field(default=[])
     headline_under: list[HeadlineUnder] = Field(default=[])
+    self_agreement: list[SelfAgreement] = Field(default=[])
     details: Details | None = Field(default=None)
     asked: dict[str, Asked] = Field(default={}, exclude=True)
 
@@ -161,10 +164,13 @@ def compute(
                 answers=_answers(definition),
             )
         of_judges: list[JudgeHeadline] = []
+        of_itself: list[SelfAgreement] = []
+        unlisted = 0
         under: list[HeadlineUnder] = []
         if plan is not None and (by_judge or details):
             given = (con, experiment, plan, definition, tallied, interval)
-            of_judges = headline_by_judge(*given, agreement=by_judge)
+            of_judges, unlisted = headline_by_judge(*given, agreement=by_judge)
+            of_itself = self_agreement(con, experiment, tallied.chosen, plan.confidence)
         if plan is not None:
             under = _under(con, experiment, plan, definition, tallied, interval, details=details)
             under += under_judges(of_judges) if details else []
@@ -189,6 +195,7 @@ def compute(
         *(home, experiment, counted, definition, plan, rates, contrasts, cells, texts),
         chosen=tallied.chosen,
         under=under,
+        unlisted_judges=unlisted,
     )
     doubts = cautions.unproven(compared)
     said = cautions.notes(compared, doubts)
@@ -206,6 +213,7 @@ def compute(
         judges=[_verdicts_of(item) for item in tallied.chosen.values()],
         by_judge=of_judges if by_judge else [],
         headline_under=under,
+        self_agreement=of_itself,
         details=more,
         value_curves=value_curves(rates, definition.sampling) if definition is not None else [],
         by_variant=by_variant(rates, contrasts, _variants(definition)),

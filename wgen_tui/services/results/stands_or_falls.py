@@ -35,6 +35,13 @@ def notes(compared: Compared) -> Iterable[Note]:
             yield Note(kind="stands_or_falls", text=f"{name}: {said}{end}", count=other.n)
 
 
+def unlisted_judges(compared: Compared) -> Iterable[Note]:
+    """Judges beyond those that stand side by side."""
+    if more := compared.unlisted_judges:
+        text = f"{more} more grader{'s' * (more > 1)} of this judge are not compared"
+        yield Note(kind="unlisted_judges", text=text, count=more)
+
+
 def _falls(one: HeadlineLine, other: HeadlineLine) -> bool:
     """Whether a difference is told from 0 in one of them alone, or has the other sign."""
     if None in (one.value, one.low, other.value, other.low):

@@ -267,6 +267,7 @@ MAKERS: tuple[Callable[[Compared], Iterable[Note]], ...] = (
     _versions,
     _fragile,
     stands_or_falls.notes,
+    stands_or_falls.unlisted_judges,
     _refused,
     _broken,
     uneven_draws.between_runs,

@@ -74,3 +74,45 @@ def _kappa(table: npt.NDArray[np.int_]) -> float:
         return math.nan
     chance = float((table.sum(0) * table.sum(1)).sum()) / float(n) ** 2
     return math.nan if chance == 1 else (float(np.trace(table)) / float(n) - chance) / (1 - chance)
+
+
+@dataclass(frozen=True, slots=True)
+class Fleiss:
+    """How several verdicts on each sample agree beyond chance.
+
+    Attributes:
+        kappa: nan where chance alone would give full agreement.
+    """
+
+    n: int
+    kappa: float
+    low: float
+    high: float
+
+
+def fleiss_of(patterns: Sequence[tuple[tuple[str, ...], int]], confidence: float = 0.95) -> Fleiss:
+    """Fleiss' kappa (1971), with a bootstrap over samples.
+
+    Args:
+        patterns: The labels of a sample, equally many for all, and how many samples have these.
+        confidence: Of the interval.
+    """
+    labels = sorted({label for said, _ in patterns for label in said})
+    votes = np.array([[said.count(label) for label in labels] for said, _ in patterns], dtype=float)
+    counts = np.array([n for _, n in patterns], dtype=np.int64)
+    n = int(counts.sum())
+    if not n:
+        return Fleiss(0, math.nan, math.nan, math.nan)
+    rng = np.random.default_rng(SEED)
+    drawn = rng.multinomial(n, counts / n, size=RESAMPLES)
+    kappas = np.array([value for row in drawn if not math.isnan(value := _fleiss(votes, row))])
+    low, high = percentiles(kappas, confidence) if len(kappas) else (math.nan, math.nan)
+    return Fleiss(n, _fleiss(votes, counts), low, high)
+
+
+def _fleiss(votes: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) -> float:
+    n, k = counts.sum(), votes[0].sum()
+    agree = float((counts * (votes * (votes - 1)).sum(1)).sum() / (n * k * (k - 1)))
+    shares = (counts[:, None] * votes).sum(0) / (n * k)
+    chance = float((shares**2).sum())
+    return math.nan if math.isclose(chance, 1) else (agree - chance) / (1 - chance)

@@ -1,0 +1,1 @@
+"""What stands beside a rate: answers by length, and several verdicts on one sample."""
