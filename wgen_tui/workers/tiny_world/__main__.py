@@ -31,6 +31,7 @@ def build(options: argparse.Namespace) -> int:
     report = gate(out)
     text = json.dumps({"training": spent, "gates": report.as_dict()}, indent=2)
     (out / "build.json").write_text(text + "\n")
+    print(report.verdict(), file=sys.stderr)
     return 0 if report.passed else 1
 
 
@@ -39,6 +40,7 @@ def check(options: argparse.Namespace) -> int:
     report = gate(options.weights, options.seeds)
     if options.json:
         print(json.dumps(report.as_dict(), indent=2))
+    print(report.verdict(), file=sys.stderr)
     return 0 if report.passed else 1
 
 
