@@ -57,12 +57,7 @@ BY_VARIANT = re.compile(
     r"\n\S+ in +n  .*\n(?:.+\n)*?The mean is over .*\n|\nThe mean over variants is over .*\n"
 )
 
-# Keys of JSON that there were not: who grades, and where a run failed.
-LATER_KEYS = {
-    "experiment show": "graded_by",
-    "experiment validate": "judges",
-    "run show": "failed_at",
-}
+LATER_KEYS = {"show": "graded_by", "validate": "judges"}  # of JSON: who grades
 
 
 def unpack(packed: Path, folder: Path) -> Path:
@@ -118,9 +113,11 @@ def normal(said: str, words: list[str], home: Path) -> str:
         said = re.sub(r',\s*"(?:numbers|transcript|reasoning)": (?:\{\}|null|"")', "", said)
     if words[:2] == ["sql", "--schema"]:  # a view that there was not, and who grades since
         said = _schema_of_then(said, is_json="--json" in words)
-    if "--json" in words and (later := LATER_KEYS.get(" ".join(words[:2]))):
+    if words[:2] == ["run", "show"]:  # where a run failed
+        said = re.sub(r'\n  "failed_at": null,', "", said)
+    if words[0] == "experiment" and "--json" in words and words[1] in LATER_KEYS:
         shown = json.loads(said)
-        del shown[later]
+        del shown[LATER_KEYS[words[1]]]
         said = json.dumps(shown, indent=2) + "\n"
     if words[:2] == ["store", "info"]:  # the size of a database that is made anew is another
         said = re.sub(r'("bytes": )[0-9]+', r"\1SIZE", said)
