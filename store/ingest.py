@@ -12,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,6 +132,29 @@ def ingest_pending(con: duckdb.DuckDBPyConnection, files: StoreFiles) -> IngestR
     """Ingest what is new over an open connection, which nobody waits for."""
     manifest, runs = manifest_of(con), _runs(con)
     return _ingest(files, manifest, runs, lambda: nullcontext(con), lambda: BATCH_BYTES)
+
+
+@contextmanager
+def rereading_specs(files: StoreFiles, run_ids: Sequence[str]) -> Iterator[None]:
+    """Have the specs of some runs, which are written anew inside, read again.
+
+    Nothing is ingested meanwhile, so that a kill at any point leaves no row of a spec that was.
+
+    Raises:
+        StoreBusy: another program holds the database; nothing was done.
+        NewerDatabase: a newer version made it.
+    """
+    with ingest_lock(files, wait=True):
+        if files.database.exists():
+            names = [f"runs/{run_id}/spec.json" for run_id in run_ids]
+            with (
+                suppress(StoreBroken),  # it is to be made again as it is
+                open_for_writing(files, WRITE_PATIENCE) as con,
+                _transaction(con),
+            ):
+                con.execute("delete from run where run_id in (select unnest(?))", [list(run_ids)])
+                con.execute("delete from ingested_part where name in (select unnest(?))", [names])
+        yield
 
 
 class _Turns:

@@ -65,3 +65,12 @@ def test_a_pinned_model_is_loaded_at_its_commit(
     with pytest.raises(WorkerError) as refused:
         embedding("3" * 40)
     assert f"hf download {MODEL} --revision {'3' * 40}" in refused.value.hint
+
+
+def test_a_folder_that_is_gone_is_told_with_the_way_on(tmp_path: Path) -> None:
+    model = ModelRef(name="small", location=str(tmp_path / "moved-away"))
+    with pytest.raises(WorkerError) as refused:
+        load_base(model, None, None, CPU)
+    assert refused.value.title == "Model not there"
+    assert str(tmp_path / "moved-away") in refused.value.message
+    assert "run start EXPERIMENT --model FOLDER" in refused.value.hint

@@ -62,6 +62,7 @@ class ModelRef(Record):
             everywhere.
         location: What is given to `from_pretrained`: a hub id or an absolute path. For a served
             model, its id on the server.
+        in_home: The folder's path from the home's, where it is in it: it moves with the home.
         revision: Hub revision as the user wrote it, or None.
         commit: The hub's commit that the revision stood for when the run was planned. None for a
             folder or a served model, and in runs that were planned before commits were kept.
@@ -71,6 +72,7 @@ class ModelRef(Record):
 
     name: str
     location: str
+    in_home: str | None = Field(default=None, exclude_if=lambda path: path is None)
     revision: str | None = None
     commit: str | None = Field(default=None, exclude_if=lambda commit: commit is None)
     trust_remote_code: bool = False

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Protocol
 
@@ -132,6 +133,14 @@ def load_tokenizer(ref: ModelRef, chat_template: str | None) -> Any:
     Raises:
         WorkerError: it cannot be loaded, is a slow one, or has no chat template.
     """
+    if not ref.from_hub and not Path(ref.location).is_dir():
+        raise WorkerError(
+            f"The model {ref.name} is not in {ref.location} any more.",
+            title="Model not there",
+            hint="Put it back, or say where it is now: `wgen-tui run start EXPERIMENT --model "
+            "FOLDER` goes on with the same runs, which know their model by its weights; of a judge "
+            "`wgen-tui grade judge EXPERIMENT --judge-model NAME=FOLDER`.",
+        )
     with _in_words(ref):
         tokenizer = AutoTokenizer.from_pretrained(
             ref.location, revision=ref.exact_revision, trust_remote_code=ref.trust_remote_code

@@ -39,6 +39,7 @@ from wgen_tui.protocol.launches import (
 from wgen_tui.protocol.queue import read_queue
 from wgen_tui.protocol.record import now, write_record
 from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.run_files.model_place import located_run
 from wgen_tui.workers.peak import peak_memory_mb
 
 PROGRESS_SECONDS = 0.25  # between two progress events of a run
@@ -78,7 +79,9 @@ class Worker:
         return self.home.run(run_id)
 
     def run_spec(self, run_id: str) -> RunSpec:
-        return RunSpec.model_validate_json(self.home.run(run_id).spec.read_bytes())
+        """A run, with its model where it is now."""
+        spec = RunSpec.model_validate_json(self.home.run(run_id).spec.read_bytes())
+        return located_run(self.home, spec)
 
     def emit(self, kind: EventKind, run_id: str | None = None, **values: Any) -> None:
         """Append an event; a whole line in one write, so that a reader never sees half of one."""

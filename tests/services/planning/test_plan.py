@@ -6,17 +6,19 @@ import json
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from wgen_tui.errors import UsageError
+from wgen_tui.errors import BusyError, UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.services.data.storage import verify
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.plan import Options, Plan, make_plan
 from wgen_tui.services.runs import runs
@@ -33,6 +35,24 @@ def tree(root: Path) -> list[str]:
 
 def plan_for(home: Home, definition: Path, **options: object) -> Plan:
     return make_plan(home, str(definition), Options(**options))  # type: ignore[arg-type]
+
+
+@contextmanager
+def held(database: Path) -> Iterator[None]:
+    """Another program has the database open for writing."""
+    code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held'); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", code, str(database)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        try:
+            yield
+        finally:
+            holder.communicate("")
 
 
 def test_a_plan_is_arms_times_seeds_and_one_base(home: Home, definition: Path) -> None:
@@ -227,12 +247,19 @@ def test_a_moved_model_is_found_at_its_new_place(
     run_ids = [run.spec.run_id for run in plan.runs]
     for run_id in run_ids:
         runs.cancel(home, run_id)
+    assert verify(home) == []  # the database has the specs as they are
     moved = (tmp_path / "model").rename(tmp_path / "moved")
     again = plan_for(
         home, definition, arms=["old"], seeds="0", models=[str(moved)], trust_remote_code=True
     )
     assert [run.spec.run_id for run in again.runs] == run_ids
+    with held(home.database), pytest.raises(BusyError):
+        commit(home, again)  # a spec that the database does not have would be a difference
+    first = runs.read_spec(home, run_ids[0])
+    assert first is not None
+    assert first.model.location == str(tmp_path / "model")
     assert len(commit(home, again)) == 3
+    assert verify(home) == []
     for run_id in run_ids:
         spec = runs.read_spec(home, run_id)
         assert spec is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from wgen_tui.paths import Home
@@ -25,3 +27,22 @@ def ingest_now(home: Home) -> IngestReport | None:
 
     with store_errors():
         return ingest(files_of(home))
+
+
+@contextmanager
+def rereading_specs(home: Home, run_ids: Sequence[str]) -> Iterator[None]:
+    """Have the database read the specs of some runs again, which are written anew inside.
+
+    Raises:
+        BusyError: another program holds the database; nothing was done.
+    """
+    if not run_ids:
+        yield
+        return
+    from store.ingest import rereading_specs as rereading  # noqa: PLC0415  as above
+    from wgen_tui.services.data.database import files_of, store_errors  # noqa: PLC0415
+
+    with ExitStack() as held:
+        with store_errors():
+            held.enter_context(rereading(files_of(home), run_ids))
+        yield

@@ -103,7 +103,7 @@ def estimate(
     if panel is None:
         base_needs = memory_needs(home, spec, specs, limits)
     else:
-        need = panel_need(panel, limits)
+        need = panel_need(home, panel, limits)
         base_needs = [] if need is None else [need]
     if not base_needs:
         return Estimate(0, 0, disk, gpu)

@@ -7,8 +7,10 @@ known only where the endpoint's is.
 from __future__ import annotations
 
 from wgen_tui.judging.decoding import reply_tokens as longest_reply
+from wgen_tui.paths import Home
 from wgen_tui.protocol.judging import AskedJudge, Panel
 from wgen_tui.protocol.limits import MAX_ROWS, ROWS_SHARE
+from wgen_tui.run_files.model_place import located
 from wgen_tui.services.estimate import formulas
 from wgen_tui.services.estimate.memory import NUMBER_BYTES, Limits, MemoryNeed
 from wgen_tui.services.estimate.workload import COPIES, GRADE_BYTES, tokens_of
@@ -57,10 +59,10 @@ def verdict_bytes(panel: Panel, verdicts: int, answer_tokens: int) -> int:
     return COPIES * verdicts * (VERDICT_BYTES + GRADE_BYTES + each)
 
 
-def panel_need(panel: Panel, limits: Limits) -> MemoryNeed | None:
+def panel_need(home: Home, panel: Panel, limits: Limits) -> MemoryNeed | None:
     """What a worker takes that loads the panel's model; None where its size cannot be told."""
     first = panel.judges[0]
-    dims = model_dims(first.model)
+    dims = model_dims(located(home, first.model))
     if dims is None:
         return None
     width = NUMBER_BYTES[first.precision or "fp32"]

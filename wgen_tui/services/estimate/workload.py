@@ -20,6 +20,7 @@ from wgen_tui.protocol.launches import JudgeStage, LaunchSpec, SampleStage
 from wgen_tui.protocol.record import Unreadable, read_record
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.manifests import checkpoints, final_checkpoint
+from wgen_tui.run_files.model_place import located_run
 from wgen_tui.run_files.steps import steps_to_sample, total_steps
 from wgen_tui.services.estimate.formulas import Adapters
 from wgen_tui.services.models.architecture import ModelDims, target_modules
@@ -60,7 +61,7 @@ def read_runs(home: Home, spec: LaunchSpec) -> list[RunSpec]:
             run = read_record(home.run(run_id).spec, RunSpec)
         except Unreadable:
             continue
-        specs += [] if run is None else [run]
+        specs += [] if run is None else [located_run(home, run)]
     return specs
 
 

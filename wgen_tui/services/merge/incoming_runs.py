@@ -18,6 +18,7 @@ from wgen_tui.paths import Home, RunPaths
 from wgen_tui.plain_files import parse
 from wgen_tui.protocol.runs import CheckpointManifest, RunSpec
 from wgen_tui.run_files.manifests import ManifestError, checkpoints
+from wgen_tui.run_files.model_place import EMBEDDED
 from wgen_tui.services.merge.file_copies import (
     FileCopy,
     list_entries,
@@ -31,13 +32,12 @@ from wgen_tui.services.merge.incoming_checkpoints import new_checkpoints, resume
 from wgen_tui.services.merge.incoming_launches import launch_ids, merge_launch_lists
 from wgen_tui.services.merge.incoming_parts import KEYS, all_parts, new_parts
 from wgen_tui.services.merge.merge_report import MergeConflict
-from wgen_tui.services.models.resolve import EMBEDDED
 from wgen_tui.services.runs.runs import read_spec
 
 # What may differ between the specs of one run: when it was planned, by which versions, and where
 # the model's weights are.
 IGNORED_KEYS = ("created_at", "versions", "definition_hash")
-IGNORED_MODEL_KEYS = ("location", "trust_remote_code", "trust_pickle", "endpoint")
+IGNORED_MODEL_KEYS = ("location", "in_home", "trust_remote_code", "trust_pickle", "endpoint")
 
 
 @dataclass

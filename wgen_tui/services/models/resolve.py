@@ -16,11 +16,11 @@ from experiments.tiny_world import weights_path
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import ModelRef
+from wgen_tui.run_files.model_place import EMBEDDED, below_home
 from wgen_tui.services.models.endpoints import names_endpoint, resolve_served
 from wgen_tui.services.models.hub import ask_hub, download_command, offline
 from wgen_tui.services.models.support import refuse_architecture
 
-EMBEDDED = "tiny-world"
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 PICKLES = ("pytorch_model*.bin",)
 
@@ -62,6 +62,7 @@ def resolve_model(
         return ModelRef(
             name=shown,
             location=str(path.resolve()),
+            in_home=below_home(home, path.resolve()),
             trust_remote_code=trust_remote_code,
             trust_pickle=trust_pickle,
         )

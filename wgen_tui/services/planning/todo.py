@@ -221,6 +221,7 @@ def _stored_spec(home: Home, spec: RunSpec) -> RunSpec:
     # the rest, and the name under which results are listed, to the run.
     place = {
         "location": spec.model.location,
+        "in_home": spec.model.in_home,
         "trust_remote_code": spec.model.trust_remote_code,
         "trust_pickle": spec.model.trust_pickle,
         "endpoint": spec.model.endpoint,

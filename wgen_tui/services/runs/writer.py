@@ -20,6 +20,7 @@ from wgen_tui.plain_files import append_plain
 from wgen_tui.protocol.launches import LaunchSpec, Stage
 from wgen_tui.protocol.record import sync_folder, write_durably, write_record
 from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.services.data.ingest import rereading_specs
 from wgen_tui.services.runs.queue import queue_lock
 from wgen_tui.services.runs.runs import read_spec
 
@@ -82,6 +83,10 @@ def _write(
     launches: Sequence[LaunchSpec],
     written: _Written,
 ) -> None:
+    moved = [s for s, _ in runs if (here := read_spec(home, s.run_id)) is not None and here != s]
+    with rereading_specs(home, [spec.run_id for spec in moved]):
+        for spec in moved:  # the model is elsewhere by now
+            write_record(home.run(spec.run_id).spec, spec)
     places = [(_stage_launch(home, launch, written), launch.launch_id) for launch in launches]
     fresh: list[tuple[Path, str | None, str]] = []
     planned = {spec.run_id for spec, _ in runs}
@@ -92,8 +97,6 @@ def _write(
         lines = _launch_lines(launches, spec.run_id)
         paths = home.run(spec.run_id)
         if paths.spec.exists():
-            if read_spec(home, spec.run_id) != spec:  # the model has moved
-                write_record(paths.spec, spec)
             _append(paths.launches, lines, written)
         else:
             # Seeds of an arm have the same data: it is made once.

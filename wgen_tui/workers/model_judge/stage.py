@@ -10,7 +10,9 @@ import importlib.util
 
 from accelerate import PartialState
 
+from wgen_tui.paths import Home
 from wgen_tui.protocol.judging import AskedJudge, Panel
+from wgen_tui.run_files.model_place import located
 from wgen_tui.run_files.verdict_writer import VerdictWriter
 from wgen_tui.workers.model_judge.engine import JudgeEngine
 from wgen_tui.workers.model_judge.progress import JudgedRun
@@ -56,14 +58,14 @@ class _Loader:
 
     def _load(self) -> JudgeEngine:
         worker = self._worker
-        base = _load_model(self._panel)
+        base = _load_model(self._worker.home, self._panel)
         refuse_lost_state(base)
         worker.emit("ready", message=base.reason)
         print(base.reason, flush=True)
         return JudgeEngine(base, worker.note, worker.spec.rows)
 
 
-def _load_model(panel: Panel) -> Base:
+def _load_model(home: Home, panel: Panel) -> Base:
     """The model of all the panel's judges.
 
     Raises:
@@ -85,7 +87,7 @@ def _load_model(panel: Panel) -> Base:
             hint="pip install 'wgen-tui[quant]', or leave load_in out.",
         )
     loading = LoadAs(first.precision or "auto", kind or "none")
-    return load_base(first.model, loading, None, PartialState().device)
+    return load_base(located(home, first.model), loading, None, PartialState().device)
 
 
 def _loaded(asked: AskedJudge) -> tuple[object, ...]:

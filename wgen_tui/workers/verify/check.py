@@ -31,6 +31,7 @@ from wgen_tui.protocol.launches import Event
 from wgen_tui.protocol.record import Record, now, write_record
 from wgen_tui.protocol.runs import CheckpointManifest, RunSpec, Verification
 from wgen_tui.run_files.manifests import final_checkpoint
+from wgen_tui.run_files.model_place import located_run
 from wgen_tui.training_data.chat_lines import read_chat
 from wgen_tui.training_data.mask import Chat
 from wgen_tui.training_data.texts import plain
@@ -65,7 +66,8 @@ class Verifier:
         self._out = out
         self._said = 0.0
         self._eager = False  # whether the floor is by another attention
-        self.spec = RunSpec.model_validate_json(self._paths.spec.read_bytes())
+        spec = RunSpec.model_validate_json(self._paths.spec.read_bytes())
+        self.spec = located_run(home, spec)
         if self.spec.training is None:
             raise WorkerError(f"{run_id} is the untrained base.", title="Nothing was trained")
         self.training: TrainingConfig = self.spec.training
