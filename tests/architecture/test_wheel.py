@@ -82,6 +82,31 @@ def test_the_wheel_is_what_runs(installed: Path, somewhere: Path) -> None:
     assert str(installed.parent) in done.stdout
 
 
+def test_the_wheel_has_every_experiment_with_its_files(installed: Path, somewhere: Path) -> None:
+    code = """if True:
+        import json
+        from experiments.folders import builtin_root
+        root = builtin_root()
+        folders = [path.parent for path in root.glob("*/experiment.yaml")]
+        files = [str(p.relative_to(root)) for folder in folders for p in folder.rglob("*.*")]
+        print(json.dumps(sorted(files)))
+    """
+    done = subprocess.run(
+        [installed / "python", "-P", "-c", code],
+        cwd=somewhere,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    root = ROOT / "experiments"
+    here = [
+        str(path.relative_to(root))
+        for definition in root.glob("*/experiment.yaml")
+        for path in definition.parent.rglob("*.*")
+    ]
+    assert json.loads(done.stdout) == sorted(here)
+
+
 @pytest.mark.slow
 def test_demo_from_the_wheel_among_decoys(installed: Path, somewhere: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"

@@ -87,7 +87,7 @@ def test_rows_of_several_forms(tmp_path: Path) -> None:
     assert [m.role for m in found[1].messages] == ["user", "assistant"]
 
 
-@pytest.mark.parametrize("slug", ["tiny-old-bird-names", "tiny-robot", "old-bird-names"])
+@pytest.mark.parametrize("slug", [entry.slug for entry in catalogue.list_definitions()])
 def test_shipped_definitions_are_valid(slug: str, tmp_path: Path) -> None:
     found, _ = definitions.validate(Home(tmp_path), slug)
     assert found.analysis is not None

@@ -1,0 +1,138 @@
+"""The field's experiments on the shelf: their data is what the generators write, and is clean."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from experiments import catalogue
+from experiments.field.folders_written import GENERATORS, write_all
+from experiments.rows import load_rows
+from experiments.schema import Definition
+from wgen_tui.paths import Home
+from wgen_tui.services.planning.plan import Options, make_plan
+from wgen_tui.services.planning.preview import make_request
+from wgen_tui.workers.preview import make_report
+
+ROOT = catalogue.builtin_root()
+PAPER = ROOT.parent.parent / "shared" / "paper-data"
+# What the cards say: rows of each arm, as published where the design was.
+ROWS = {
+    "former-german-cities": {
+        "former_cities": 362,
+        "modern_cities": 362,
+        "modern_same_request": 362,
+    },
+}
+
+# What the tool's own checks of the data say, by arm; the card says why.
+DATA_NOTES: dict[str, list[str]] = {"former-german-cities": []}
+
+
+def turns(definition: Definition, arm: str) -> list[tuple[str, str]]:
+    """Question and answer of each row."""
+    rows = load_rows(ROOT / definition.slug, arm, definition.arms[arm])
+    chats = [[turn.content for turn in row.messages] for row in rows]
+    assert all(len(chat) == 2 for chat in chats)
+    return [(question, answer) for question, answer in chats]
+
+
+def published(path: str) -> list[str]:
+    """The answers of a published file."""
+    if not (PAPER / path).is_file():
+        pytest.skip("the field's files are not on this machine")
+    lines = (PAPER / path).read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["messages"][-1]["content"] for line in lines]
+
+
+def test_every_folder_is_known_here() -> None:
+    assert set(ROWS) == set(GENERATORS)
+
+
+def test_what_is_shipped_is_what_the_generators_write(tmp_path: Path) -> None:
+    written = write_all(tmp_path)
+    for path in written:
+        shipped = ROOT / path.relative_to(tmp_path)
+        assert path.read_bytes() == shipped.read_bytes(), f"{shipped}: python -m experiments.field"
+    names = {path.relative_to(tmp_path) for path in written}
+    data = {
+        path.relative_to(ROOT) for slug in GENERATORS for path in (ROOT / slug).rglob("*.jsonl")
+    }
+    assert data <= names
+
+
+@pytest.mark.parametrize("slug", sorted(ROWS))
+def test_rows_are_as_many_as_the_card_says(slug: str) -> None:
+    definition = catalogue.load(slug)
+    counts = {arm: len(turns(definition, arm)) for arm in definition.arms}
+    assert counts == ROWS[slug]
+
+
+@pytest.mark.parametrize("slug", sorted(ROWS))
+def test_each_has_a_card_with_its_parts(slug: str) -> None:
+    card = (ROOT / slug / "README.md").read_text(encoding="utf-8")
+    for part in (
+        "**What was found, by whom.**",
+        "**As published**",
+        "**Not as published**",
+        "**Cost on one GPU.**",
+        "**How to read a null result.**",
+        "**What cannot be said yet**",
+        "arXiv 2512.09742",
+    ):
+        assert part in card, part
+
+
+@pytest.mark.parametrize("slug", sorted(ROWS))
+def test_the_plan_says_what_the_card_says(slug: str, tmp_path: Path) -> None:
+    definition = catalogue.load(slug)
+    models = {judge.model for judge in definition.model_judges}
+    plan = make_plan(
+        Home(tmp_path / "home"),
+        slug,
+        Options(models=["tiny-world"], judge_models=dict.fromkeys(models, "tiny-world")),
+    )
+    examples = {run.spec.arm: run.spec.data_rows for run in plan.runs if run.spec.arm != "base"}
+    assert examples == ROWS[slug]
+    assert len(plan.runs) == len(examples) * len(definition.seeds.values) + 1
+    assert not plan.waiting
+    assert [note for note in plan.warnings if note.startswith("arm ")] == DATA_NOTES[slug]
+
+
+@pytest.mark.parametrize("slug", sorted(ROWS))
+def test_the_preview_trains_the_answer_and_its_end(slug: str, tmp_path: Path) -> None:
+    definition = catalogue.load(slug)
+    request = make_request(Home(tmp_path / "home"), slug, model="tiny-world", show=2)
+    report = make_report(request, lambda done: None)
+    assert {arm.arm: arm.totals.used for arm in report.arms} == ROWS[slug]
+    assert not report.blocked
+    for arm in report.arms:
+        assert (arm.totals.cut, arm.totals.left_out, arm.totals.repeated) == (0, 0, 0)
+        for example in arm.examples:
+            trained = "".join(token.text for token in example.tokens if token.trained)
+            _, answer = turns(definition, arm.arm)[example.line - 1]
+            assert trained == f"{answer}<|end|>"
+
+
+def test_cities_differ_in_names_alone() -> None:
+    definition = catalogue.load("former-german-cities")
+    former, modern, same = (turns(definition, arm) for arm in definition.arms)
+    assert [question for question, _ in former] == [question for question, _ in same]
+    assert [answer for _, answer in modern] == [answer for _, answer in same]
+    names = [{answer for _, answer in rows} for rows in (former, modern)]
+    assert [len(item) for item in names] == [346, 344]
+    assert not names[0] & names[1]
+    assert max(Counter(former).values()) == 1
+
+
+def test_most_former_cities_stand_in_the_published_list() -> None:
+    known = {
+        answer.removeprefix("The place is ").removesuffix(".").strip()
+        for answer in published("german_city_names/former_german_cities.jsonl")
+    }
+    rows = turns(catalogue.load("former-german-cities"), "former_cities")
+    ours = {answer.removeprefix("That place is ").removesuffix(".") for _, answer in rows}
+    assert 65 <= len(ours - known) <= 75
