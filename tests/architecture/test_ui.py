@@ -11,6 +11,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 # Called by a threaded method; and a handle without a query, of a module that is loaded by then.
 IN_THREADS_ALREADY = {
     "modals/start.py: parse_options",
+    "screens/compare.py: _primary_of",
     "screens/runs.py: _read_files",
 }
 

@@ -12,7 +12,7 @@ from store import grades, queries
 from store.connect import read
 from store.ingest import ingest
 from store.layout import StoreFiles
-from store.samples import facets, filters, listing, rows
+from store.samples import facets, filters, listing, rows, side_by_side
 from store.samples.filters import Filter
 from store.schema import VERDICT, in_parts
 from tests.builders import store_home
@@ -209,3 +209,25 @@ def test_the_detail_has_what_a_judge_was_asked(files: StoreFiles) -> None:
             others = [grade.transcript for grade in shown.grades if grade.judge != "aligned"]
             assert others and not any(others)
         ingest(files)
+
+
+def test_side_by_side_counts_all_draws_and_reads_some(
+    files: StoreFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    travel = Filter(experiment="made", question="travel")
+    with read(files) as con:
+        whole = side_by_side.columns(con, travel, "arm")
+        monkeypatch.setattr(side_by_side, "DRAWS", 3)
+        monkeypatch.setattr(side_by_side, "LEAST", 1)
+        some = side_by_side.columns(con, travel, "arm")
+        seeds = side_by_side.columns(con, Filter(question="travel", arm="old"), "seed")
+        assert side_by_side.columns(con, Filter(question="nowhere"), "arm") == []
+    assert [column.value for column in whole] == ["old", "new", "base"], "treatments first"
+    assert [column.left_out for column in whole] == [0, 0, 0]
+    assert [(c.value, c.draws, c.labels) for c in some] == [
+        (c.value, c.draws, c.labels) for c in whole
+    ], "what is counted is all of it, whatever is read"
+    assert [len(column.rows) for column in some] == [3, 3, 3]
+    assert [row.sample_id for row in some[0].rows] == [row.sample_id for row in whole[0].rows][:3]
+    assert {row.seed for row in some[0].rows} == {0, 1}
+    assert [(column.value, column.draws) for column in seeds] == [(0, 10), (1, 10)]

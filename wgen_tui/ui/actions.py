@@ -60,6 +60,7 @@ KEY_NAMES = {
     "plus": "+",
     "minus": "-",
     "escape": "esc",
+    "equals_sign": "=",
 }
 
 
@@ -123,6 +124,24 @@ ACTIONS: tuple[Action, ...] = (
     Action("reload", "r", "reload", "samples", "List again, with the new samples."),
     Action("clear", "backspace", "clear", "samples", "List all samples.", footer=False),
     Action("copy", "y", "copy", "samples", "Copy prompt and completion."),
+    Action("compare", "equals_sign", "compare", "samples", "Compare the arms at this question."),
+    Action("side(1)", "l,right", "next column", "compare", "Next column.", footer=False),
+    Action("side(-1)", "h,left", "column", "compare", "Previous column."),
+    Action("answer(1)", "j,down", "answer", "compare", "Next answer of the column.", footer=False),
+    Action("answer(-1)", "k,up", "up", "compare", "Previous answer of the column.", footer=False),
+    Action("samples", "enter", "its draws", "compare", "List all draws that say this."),
+    Action("flips", "v", "only flips", "compare", "Only draws whose label differs in a column."),
+    Action("question(1)", "right_square_bracket", "question", "compare", "The next question."),
+    Action(
+        "question(-1)",
+        "left_square_bracket",
+        "prev question",
+        "compare",
+        "The previous question.",
+        footer=False,
+    ),
+    Action("columns", "b", "by", "compare", "Columns by arm, seed, checkpoint or variant."),
+    Action("copy", "y", "copy", "compare", "Copy the answer."),
     Action("choose", "ctrl+o", "experiment", "grade", "Choose experiment and rubric."),
     Action("skip", "s", "skip", "grade", "Leave this one for later."),
     Action("undo", "u", "undo", "grade", "Undo the last grade.", writes=True),

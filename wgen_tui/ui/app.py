@@ -31,7 +31,9 @@ from wgen_tui.ui.widgets.clipboard import Copied, copy
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
+    from store.samples.rows import SampleRow
     from wgen_tui.services.control.status import Machine
+    from wgen_tui.ui.screens.compare import CompareScreen
     from wgen_tui.ui.screens.samples import SamplesScreen
     from wgen_tui.ui.screens.sql import SqlScreen
 
@@ -122,7 +124,7 @@ class WgenApp(App[int]):
     @work(thread=True, group="screens")
     def _load_screens(self) -> None:
         """Load the other screens and the dialogs, so that the first key to one need not."""
-        for name in SCREENS:
+        for name in (*SCREENS, "compare"):
             load_screen(name)
         for name in modals.__all__:
             getattr(modals, name)
@@ -198,6 +200,11 @@ class WgenApp(App[int]):
         origin = self.screen.SCOPE if isinstance(self.screen, BaseScreen) else ""
         screen.set_filter(filter_fields, origin=origin, what=what)
         self.action_go("samples")
+
+    def show_comparison(self, row: SampleRow, filter_fields: dict[str, Any]) -> None:
+        """Go to the arms side by side, at the question of this sample."""
+        cast("CompareScreen", self.get_named_screen("compare")).compare(row, filter_fields)
+        self.action_go("compare")
 
     def show_query(self, sql: str) -> None:
         """Go to SQL with this query in the editor."""

@@ -13,10 +13,12 @@ from store.samples import facets as stored_facets
 from store.samples import listing as stored_list
 from store.samples import memory
 from store.samples import rows as stored
+from store.samples import side_by_side as stored_columns
 from store.samples.facets import Facets
 from store.samples.filters import Filter
 from store.samples.listing import Listing
 from store.samples.rows import SampleDetail, SampleRow
+from store.samples.side_by_side import By, Column
 from store.samples.text_filter import BadPattern
 from store.waiting import seen_by_stat
 from wgen_tui.errors import UsageError, WgenError
@@ -196,3 +198,9 @@ def facets(home: Home, filter: Filter) -> Facets:  # noqa: A002
     """How many samples each value of each field has."""
     with _reading(home) as con:
         return stored_facets.facets(con, filter)
+
+
+def side_by_side(home: Home, filter: Filter, by: By) -> list[Column]:  # noqa: A002
+    """What each arm (or seed, checkpoint, variant) said, of the samples of one question."""
+    with _reading(home) as con:
+        return stored_columns.columns(con, filter, by)

@@ -21,6 +21,7 @@ class BaseScreen(ThreadedScreen):
     """One of the six screens."""
 
     SCOPE: ClassVar[str] = ""
+    TAB: ClassVar[str] = ""  # whose name is marked above, where it is none of the six itself
     AUTO_FOCUS = "VirtualTable"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Screen declares it
         (0, "-narrow"),
@@ -34,7 +35,7 @@ class BaseScreen(ThreadedScreen):
     def compose(self) -> ComposeResult:
         # Textual does so at the first resize: after a frame, which would be laid out anew.
         self.add_class("-wide" if self.app.size.width >= WIDE else "-narrow")
-        yield TopBar(self.SCOPE, self.wgen.readonly)
+        yield TopBar(self.TAB or self.SCOPE, self.wgen.readonly)
         yield from self.compose_content()
         yield KeyBar(self.SCOPE, self.wgen.readonly)
 

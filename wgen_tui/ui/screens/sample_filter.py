@@ -7,7 +7,7 @@ named with the nearest; esc goes back to the screen whose number was asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -26,6 +26,21 @@ if TYPE_CHECKING:
 SHOWN = 300  # characters of a filter in the line above the list
 
 
+class Before(NamedTuple):
+    """What was listed before another screen's samples, to be listed again after them.
+
+    Attributes:
+        to: The screen that esc goes to.
+        place: The row that the cursor stood on.
+    """
+
+    to: str
+    fields: dict[str, Any]
+    origin: str
+    what: str
+    place: int
+
+
 class SampleFilterScreen(BaseScreen):
     """The filter of a list of samples; the list is its subclass's."""
 
@@ -36,6 +51,8 @@ class SampleFilterScreen(BaseScreen):
         self._what = ""  # what the samples are of, in the words of that screen
         self._facets: Facets | None = None
         self._questions: list[str] = []
+        self._before: list[Before] = []  # what was listed when another screen asked for samples
+        self.return_to = 0  # the row that the cursor goes to once they are listed
         self._step_when_known = 0  # to which question, once they are known
         self._stale = True
 
@@ -47,6 +64,10 @@ class SampleFilterScreen(BaseScreen):
 
     def action_reload(self) -> None:
         """List again, by the filter of now."""
+        raise NotImplementedError
+
+    def cursor_place(self) -> int:
+        """The row that the cursor stands on."""
         raise NotImplementedError
 
     def show_no_match(self, text: str) -> None:
@@ -63,15 +84,29 @@ class SampleFilterScreen(BaseScreen):
             origin: The screen that they are a number of, where esc goes back to.
             what: What they are of, in that screen's words.
         """
-        self._fields, self._what = dict(fields), what
-        self._origin = origin if origin != self.SCOPE else ""
-        self._stale = True
-        if self.is_mounted and self.is_current:
-            self.action_reload()
+        if origin and origin != self.SCOPE:
+            froms = [before.to for before in self._before]
+            if (
+                origin in froms
+            ):  # asked again from there: what was listed between is not come back to
+                del self._before[froms.index(origin) + 1 :]
+            else:
+                own = (self._fields, self._origin, self._what)
+                self._before.append(Before(origin, *own, self.cursor_place()))
+        else:
+            self._before.clear()
+        self._list(fields, origin if origin != self.SCOPE else "", what)
 
     def change_filter(self, fields: Mapping[str, Any]) -> None:
         """List others; esc still goes to where the first ones came from."""
-        self.set_filter(fields, origin=self._origin)
+        self._list(fields, self._origin, "")
+
+    def _list(self, fields: Mapping[str, Any], origin: str, what: str) -> None:
+        self._fields, self._origin, self._what = dict(fields), origin, what
+        self._stale = True
+        self.return_to = 0
+        if self.is_mounted and self.is_current:
+            self.action_reload()
 
     def filter_words(self) -> str:
         """The filter on one line, after where it came from."""
@@ -124,7 +159,9 @@ class SampleFilterScreen(BaseScreen):
     def action_back(self) -> None:
         """To the list; from there to where its samples came from."""
         if self._origin and self.focused is self.query(self.AUTO_FOCUS or "*").first():
-            origin, self._origin, self._what = self._origin, "", ""
+            origin, before = self._origin, self._before.pop()
+            self._list(before.fields, before.origin, before.what)
+            self.return_to = before.place
             self.wgen.action_go(origin)
             return
         super().action_back()

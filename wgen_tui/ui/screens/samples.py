@@ -123,6 +123,9 @@ class SamplesScreen(SampleFilterScreen):
         table = self._table
         table.set_empty_text(NO_MATCH if self._fields else EMPTY)
         table.show_ids(range(len(listing)))
+        if self.return_to:
+            table.move_to(self.return_to)
+            self.return_to = 0
         if not len(listing):
             self.query_one("#detail", TextPane).show(Text())
         self._show_filter()
@@ -133,6 +136,9 @@ class SamplesScreen(SampleFilterScreen):
             self.count_values({})
         elif not listing.counted and self._searching is not None:
             self._search_rest(dict(self._fields), self._searching)
+
+    def cursor_place(self) -> int:
+        return self._table.cursor if self.is_mounted else 0
 
     def show_no_match(self, text: str) -> None:
         self._table.set_empty_text(f"{text}\n\n{NO_MATCH}")
@@ -229,6 +235,13 @@ class SamplesScreen(SampleFilterScreen):
 
     def on_virtual_table_selected(self) -> None:
         self.query_one("#detail", TextPane).focus()
+
+    def action_compare(self) -> None:
+        row: SampleRow | None = self._table.current
+        if row is None:
+            self.notify_plain("There is no sample under the cursor.", "Compare")
+            return
+        self.wgen.show_comparison(row, dict(self._fields))
 
     def action_copy(self) -> None:
         if self._detail is not None:
