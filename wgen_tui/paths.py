@@ -227,6 +227,11 @@ class Home:
         return self.root / "launches"
 
     @property
+    def judge_launches(self) -> Path:
+        """Whom judge launches have asked; derived from them, and made again when it is gone."""
+        return self.root / "judge-launches.jsonl"
+
+    @property
     def runs(self) -> Path:
         """One folder for each run."""
         return self.root / "runs"

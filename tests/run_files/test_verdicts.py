@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from pathlib import Path
 from types import FunctionType, ModuleType
 
@@ -21,10 +22,10 @@ from tests.builders.judged import (
 from wgen_tui.paths import Home
 from wgen_tui.protocol.judging import AskedJudge, Panel
 from wgen_tui.protocol.runs import Endpoint, ModelRef
-from wgen_tui.run_files import parts, reply_index, verdict_writer
+from wgen_tui.run_files import parts, reply_index, verdict_writer, verdicts
 from wgen_tui.run_files.verdict_record import Reply
 from wgen_tui.run_files.verdict_writer import Asking, VerdictWriter
-from wgen_tui.run_files.verdicts import AskedVerdicts, missing_verdicts
+from wgen_tui.run_files.verdicts import AskedVerdicts, graded_by_models, missing_verdicts
 
 LABELS = {"old": ("OLD",), "new": ("NEW",)}
 GREEDY = ModelJudge(name="old", model="m", prompt="{question} {answer}", labels=LABELS)
@@ -287,3 +288,30 @@ def test_replies_whose_keys_look_alike_are_told_apart(
     writes = writer(home, asks, "s")
     [asking] = writes.begin("s")
     assert (writes.cached, asking.prompt.messages[-1].content) == (1, "Name a bird. a100")
+
+
+def test_grades_are_counted_by_their_keys_without_reading_what_they_say(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged_run(home, "r", [f'"grader":"model:{number}' for number in range(20)])
+    quoted = GREEDY.model_copy(update={"name": 'an "old" \\ one', "description": "grade_id"})
+    said = '{"grade_id":7,"grader":"model:'
+    answer_all(home, panel(asked(GREEDY), asked(quoted)), "r", text=said)
+    grades = set(model_grades(home, "r"))
+    run = home.run("r")
+
+    def refuse(line: bytes) -> None:
+        raise AssertionError(line)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(verdicts, "parse", refuse)
+        assert graded_by_models(run) == grades and len(grades) == 40
+
+    [part] = run.grades.glob("part-*.jsonl")
+    rows = [json.loads(line) for line in part.read_text().splitlines()]
+    other = [json.dumps(row, sort_keys=True, separators=(",", ":")) for row in rows[::2]]
+    rules = [json.dumps({**row, "grader": "rule:old"}, separators=(",", ":")) for row in rows]
+    written = part.read_text().splitlines()[1::2]
+    lines = [line for trio in zip(rules[::2], other, written, strict=True) for line in trio]
+    part.write_text("\n".join([*lines, '{"grade_id":3,"grader":"model:', ""]))
+    assert graded_by_models(run) == grades

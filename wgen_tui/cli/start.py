@@ -160,10 +160,11 @@ def _opening(plan: Plan, launches: Sequence[LaunchSpec], live: Sequence[RunStatu
 
 def show_plan(plan: Plan, as_json: bool) -> None:
     """Print what would be done."""
-    from wgen_tui.cli.start_plan import planned, planned_judges, planned_runs
+    from wgen_tui.cli.start_plan import planned, planned_judges, planned_runs, told
 
+    home = click.get_current_context().obj.home
     if as_json:
-        emit_json(planned(click.get_current_context().obj.home, plan))
+        emit_json(planned(home, plan))
         return
     table(
         ("model", "arm", "seed", "examples", "to do", "samples missing", "of", "run"),
@@ -176,9 +177,7 @@ def show_plan(plan: Plan, as_json: bool) -> None:
             for run in planned_runs(plan)
         ],
     )
-    for asked in planned_judges(plan):
-        names, where = ", ".join(asked.judges), "" if asked.loads_model else " (served)"
-        cost = "" if asked.cost is None else f", cost at most {asked.cost:.3g}"
-        say(f"{names}: about {asked.verdicts:,} verdicts by {asked.model}{where}{cost}")
+    for asked in planned_judges(home, plan):
+        say(told(asked))
     if not plan.empty and not plan.only_judges:
         say(f"It would write {plan.disk_mb:,} MB at most.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wgen_tui.cli.progress import clock
 from wgen_tui.cli.shapes.runs import (
     Backend,
     Planned,
@@ -20,7 +21,8 @@ from wgen_tui.cli.shapes.runs import (
     WaitingJudges,
 )
 from wgen_tui.protocol.launches import STAGES
-from wgen_tui.services.estimate.judging import cost_of
+from wgen_tui.services.estimate.judge_outlook import outlook
+from wgen_tui.services.judges.asked_before import AskedBefore
 from wgen_tui.services.planning.commit import launches_for
 from wgen_tui.services.planning.run_specs import package_versions
 from wgen_tui.services.runs.process import argv, needs_model
@@ -54,21 +56,53 @@ def planned_runs(plan: Plan) -> list[PlannedRun]:
     ]
 
 
-def planned_judges(plan: Plan) -> list[PlannedJudges]:
+def planned_judges(home: Home, plan: Plan) -> list[PlannedJudges]:
     """Who judges what is missing, a line for each model that is asked."""
-    return [
-        PlannedJudges(
-            judges=[item.judge.name for item in panel.judges],
-            model=panel.judges[0].model.name,
-            named=panel.judges[0].judge.model,
-            loads_model=panel.judges[0].model.endpoint is None,
-            verdicts=number,
-            cost=cost_of(panel, number, plan.sample.sampling.max_tokens),
+    before = AskedBefore(home) if plan.panels else None
+    planned_of = []
+    for place, panel in enumerate(plan.panels):
+        if before is None or not any(place in run.panels for run in plan.runs):
+            continue
+        number = sum(run.panels.get(place, 0) for run in plan.runs)
+        seen = outlook(home, before, panel, number, plan.sample.sampling.max_tokens)
+        planned_of.append(
+            PlannedJudges(
+                judges=[item.judge.name for item in panel.judges],
+                model=panel.judges[0].model.name,
+                named=panel.judges[0].judge.model,
+                loads_model=panel.judges[0].model.endpoint is None,
+                verdicts=number,
+                cost=seen.most,
+                cost_assumes=seen.assumes,
+                cost_measured=seen.cost,
+                prompt_tokens={name: told.prompt for name, told in seen.lengths.items()},
+                reply_tokens={name: told.reply for name, told in seen.lengths.items()},
+                seconds=seen.seconds,
+                rate=seen.rate,
+                rate_of=seen.measured_by,
+                loaded=plan.loaded[place] if plan.loaded else "",
+            )
         )
-        for place, panel in enumerate(plan.panels)
-        if any(place in run.panels for run in plan.runs)
-        for number in [sum(run.panels.get(place, 0) for run in plan.runs)]
+    return planned_of
+
+
+def told(asked: PlannedJudges) -> str:
+    """The same in words: how many verdicts, by whom, how long, for how much."""
+    where = f" in {asked.loaded}" if asked.loads_model else " (served)"
+    words = [
+        f"{', '.join(asked.judges)}: about {asked.verdicts:,} verdicts by {asked.model}{where}"
     ]
+    if asked.seconds is None:
+        words.append("time unknown, since nothing was judged so yet (--limit 20 is a pilot)")
+    else:
+        words.append(
+            f"about {clock(asked.seconds)} ({asked.rate:.3g} a second, as {asked.rate_of} had)"
+        )
+    if asked.cost_measured is not None:
+        words.append(f"cost about {asked.cost_measured:.3g} (replies as long as so far)")
+    if asked.cost is not None:
+        words.append(f"cost at most {asked.cost:.3g} ({asked.cost_assumes})")
+    return ", ".join(words)
 
 
 def planned(home: Home, plan: Plan) -> Planned:
@@ -90,7 +124,7 @@ def planned(home: Home, plan: Plan) -> Planned:
         disk_mb=plan.disk_mb,
         launches=[_launch(home, plan, item, names) for item in launches],
         runs=runs,
-        judges=planned_judges(plan),
+        judges=planned_judges(home, plan),
         waiting_judges=[
             WaitingJudges(judges=list(item.judges), model=item.model, why=item.why)
             for item in plan.waiting

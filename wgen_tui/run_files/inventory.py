@@ -20,25 +20,27 @@ from wgen_tui.protocol.launches import JudgeStage, PromptSpec, ReadoutSpec, Samp
 
 def read_columns(folder: Path, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     """These columns of every row in a folder's parts; of rows with one id the first."""
-    parts = sorted(folder.glob("part-*.parquet"))
-    if not parts:
-        return
+    seen = set()
+    for part in sorted(folder.glob("part-*.parquet")):
+        for row in read_part(part, names):
+            if row[0] not in seen:
+                seen.add(row[0])
+                yield row
+
+
+def read_part(part: Path, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """These columns of a part's rows; a damaged one has none."""
     # pyarrow takes 0.1 s to import and is needed only where there are parts.
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    seen = set()
-    for part in parts:
-        try:
-            if not part.is_file():  # opening a FIFO would wait
-                continue
-            table = pq.read_table(part, columns=list(names), page_checksum_verification=True)
-        except (pa.ArrowException, OSError):
-            continue
-        for row in zip(*(table[name].to_pylist() for name in names), strict=True):
-            if row[0] not in seen:
-                seen.add(row[0])
-                yield row
+    try:
+        if not part.is_file():  # opening a FIFO would wait
+            return
+        table = pq.read_table(part, columns=list(names), page_checksum_verification=True)
+    except (pa.ArrowException, OSError):
+        return
+    yield from zip(*(table[name].to_pylist() for name in names), strict=True)
 
 
 def read_ids(folder: Path, name: str) -> set[Any]:

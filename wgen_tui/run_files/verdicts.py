@@ -7,11 +7,11 @@ prompts that the panel doesn't name (an older definition's), are never judged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import nsmallest
-from typing import Any
 
 from experiments.schema import ModelJudge
 from wgen_tui.paths import Home, RunPaths
@@ -22,6 +22,11 @@ from wgen_tui.run_files.inventory import read_columns
 
 REFUSED = "refused"  # the finish_reason of a draw that was not made
 BY_MODEL = b'"grader":"model:'
+# The beginning of a line by a model: within texts JSON escapes the quotes. `^` would be slower.
+WRITTEN = re.compile(
+    rb'\{"grade_id":(-?\d+),"sample_id":-?\d+,"run_id":"[^"\\]*",'
+    rb'"judge":"(?:[^"\\]|\\.)*","grader":"model:'
+)
 JUDGED = ("sample_id", "question", "prompt_id", "finish_reason")
 
 
@@ -147,28 +152,57 @@ class AskedVerdicts:
 
 def missing_verdicts(home: Home, run_ids: Iterable[str], panel: Panel) -> dict[str, int]:
     """How many verdicts of a panel each run lacks."""
+    [counts] = missing_of_panels(home, run_ids, [panel])
+    return counts
+
+
+def missing_of_panels(
+    home: Home, run_ids: Iterable[str], panels: Sequence[Panel]
+) -> list[dict[str, int]]:
+    """How many verdicts each run lacks of each panel; what a run has is read once for all."""
     run_ids = tuple(run_ids)
-    asked = AskedVerdicts(home, run_ids, panel)
-    return {run_id: len(asked.missing(run_id)) for run_id in run_ids}
+    every = [AskedVerdicts(home, run_ids, panel) for panel in panels]
+    counts: list[dict[str, int]] = [{} for _ in panels]
+    for run_id in run_ids:
+        done = graded_by_models(home.run(run_id)) if panels else set()
+        for asked, missing in zip(every, counts, strict=True):
+            missing[run_id] = sum(
+                verdict.verdict_id not in done for verdict in asked.of_run(run_id)
+            )
+    return counts
 
 
 def graded_by_models(run: RunPaths) -> set[int]:
-    """The ids of a run's grades by judges that are models."""
-    return {row["grade_id"] for row in _model_grades(run)}
-
-
-def _model_grades(run: RunPaths) -> Iterator[dict[str, Any]]:
+    """The ids of a run's grades by judges that are models; of the lines only these are read."""
+    grades: set[int] = set()
     for part in sorted(run.grades.glob("part-*.jsonl")):
         try:
-            lines = read_plain(part).splitlines()
+            lines = read_plain(part)
         except OSError:
             continue
-        for line in lines:
-            if BY_MODEL not in line:  # of a million grades by rules none is parsed
-                continue
-            try:
-                row = parse(line)
-            except ValueError:
-                continue
-            if isinstance(row, dict) and isinstance(row.get("grade_id"), int):
-                yield row
+        if BY_MODEL in lines:
+            grades.update(_ids(lines))
+    return grades
+
+
+def _ids(lines: bytes) -> Iterator[int]:
+    """Ids of the lines by models, as this program writes them; others are parsed."""
+    end = 0
+    for match in WRITTEN.finditer(lines):
+        if BY_MODEL in lines[end : match.start()]:
+            yield from _parsed(lines[end : match.start()])
+        yield int(match[1])
+        end = lines.find(b"\n", match.end()) + 1 or len(lines)
+    yield from _parsed(lines[end:])
+
+
+def _parsed(lines: bytes) -> Iterator[int]:
+    for line in lines.splitlines():
+        if BY_MODEL not in line:  # of a million grades by rules none is parsed
+            continue
+        try:
+            row = parse(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and isinstance(row.get("grade_id"), int):
+            yield row["grade_id"]

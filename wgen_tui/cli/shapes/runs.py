@@ -111,6 +111,22 @@ class PlannedJudges(Shape):
     cost: float | None = Field(
         examples=[1.2], description="at most, in the unit of the endpoint's prices"
     )
+    cost_assumes: str = Field(examples=["what `cost` takes for the lengths"])
+    cost_measured: float | None = Field(
+        examples=[0.4], description="with prompts and replies as long as there were so far"
+    )
+    prompt_tokens: dict[str, float] = Field(
+        examples=[{"aligned": 212.5}], description="mean of those so far, by judge"
+    )
+    reply_tokens: dict[str, float] = Field(examples=[{"aligned": 31.0}])
+    seconds: float | None = Field(
+        examples=[75.0], description="as fast as earlier launches; null: there are none"
+    )
+    rate: float | None = Field(examples=[12.8], description="verdicts a second")
+    rate_of: str | None = Field(
+        examples=["20260131-120000-3judge-00-90ab"], description="the launch that had it"
+    )
+    loaded: str = Field(examples=["bf16 (there is a GPU)"], description="empty for a server's")
 
 
 class WaitingJudges(Shape):

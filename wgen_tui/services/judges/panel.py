@@ -2,16 +2,14 @@
 
 Promises: a judge whose model nothing names waits, and is named with the two ways to run it; the
 rest of the plan does not depend on it. A hub model is asked at the commit at which it was asked
-first in this experiment.
+first in this experiment, and loaded in the precision in which it was loaded first.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-
-from pydantic import ValidationError
 
 from experiments.answers import references
 from experiments.panel import judged_questions
@@ -21,14 +19,13 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.hashes import short_hash
 from wgen_tui.protocol.judging import AskedJudge, JudgedPrompt, Panel
-from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.protocol.queue import SlurmSettings
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.experiments.prompt_ids import prompt_spec
 from wgen_tui.services.judges.judge_models import Unmapped, judge_model, read_mapping
+from wgen_tui.services.judges.pins import Pins
 from wgen_tui.services.models.fingerprint import weights_key
-from wgen_tui.services.models.hub import commit_of
 from wgen_tui.services.models.local_tokenizer import template_of
-from wgen_tui.services.runs.process import has_gpu
 from wgen_tui.services.suggest import unknown
 
 
@@ -65,10 +62,12 @@ class Panels:
     Attributes:
         panels: One for each model that is asked.
         waiting: Judges that cannot be asked.
+        loaded: Of each panel, in which precision its model is loaded, and why; "" for a server's.
     """
 
     panels: tuple[Panel, ...] = ()
     waiting: tuple[WaitingJudges, ...] = field(default=())
+    loaded: tuple[str, ...] = ()
 
 
 def make_panels(
@@ -76,6 +75,7 @@ def make_panels(
     definition: Definition,
     mapping: Mapping[str, str] | None = None,
     names: Collection[str] | None = None,
+    slurm: SlurmSettings | None = None,
 ) -> Panels:
     """Read each judge's model as the one that is asked.
 
@@ -84,6 +84,7 @@ def make_panels(
         definition: The experiment.
         mapping: What the command line maps; it goes before config.toml.
         names: Only these judges; all when None.
+        slurm: Where models are loaded; on this machine when None.
 
     Raises:
         UsageError: an unknown judge, or a name that is mapped to what is no model.
@@ -100,10 +101,11 @@ def make_panels(
     for judge in chosen:
         by_name[judge.model].append(judge)
     asked: dict[str, list[AskedJudge]] = defaultdict(list)
+    pins = Pins(home, definition.slug, slurm)
     waiting = []
     for name, judges in by_name.items():
         try:
-            model = _pinned(home, definition.slug, judge_model(home, name, mapped))
+            model = pins.commit(judge_model(home, name, mapped))
         except (Unmapped, UsageError) as error:
             if isinstance(error, UsageError) and name in mapped:
                 raise
@@ -112,7 +114,7 @@ def make_panels(
             continue
         questions = judged_questions(definition)
         for judge in judges:
-            item = _asked(judge, model, questions[judge.name])
+            item = pins.precision(_asked(judge, model, questions[judge.name]))
             asked[_loaded_as(item)].append(item)
     prompts = judged_prompts(definition) if asked else {}
     return Panels(
@@ -121,6 +123,7 @@ def make_panels(
             for judges in asked.values()
         ),
         tuple(waiting),
+        tuple(pins.loaded(judges[0]) for judges in asked.values()),
     )
 
 
@@ -133,7 +136,6 @@ def _asked(judge: ModelJudge, model: ModelRef, questions: tuple[str, ...]) -> As
         judge=judge,
         model=model,
         weights=(*weights_key(model), *([model.commit] if model.commit else [])),
-        precision="bf16" if has_gpu() else "fp32",
         template=None if template is None else short_hash("template", template),
         questions=questions,
     )
@@ -171,24 +173,3 @@ def judged_prompts(definition: Definition) -> dict[str, tuple[str, JudgedPrompt]
 
 def _last_asked(messages: tuple[Message, ...]) -> str:
     return next(turn.content for turn in reversed(messages) if turn.role == "user")
-
-
-def _pinned(home: Home, experiment: str, model: ModelRef) -> ModelRef:
-    """A hub model at the commit at which this experiment asked it first, else at today's."""
-    if not model.from_hub:
-        return model
-    for earlier in _asked_before(home, experiment):
-        if earlier.location == model.location and earlier.revision == model.revision:
-            return model.model_copy(update={"commit": earlier.commit})
-    return model.model_copy(update={"commit": commit_of(model)[0]})
-
-
-def _asked_before(home: Home, experiment: str) -> Iterator[ModelRef]:
-    """The models that judge launches of an experiment have asked, oldest first."""
-    for path in sorted(home.launches.glob("*judge*/launch.json")):
-        try:
-            spec = LaunchSpec.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError):
-            continue  # told where launches are listed
-        if spec.experiment == experiment and spec.judge is not None and spec.judge.panel:
-            yield from (item.model for item in spec.judge.panel.judges)

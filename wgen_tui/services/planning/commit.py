@@ -15,6 +15,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import STAGES, JudgeStage, LaunchSpec
 from wgen_tui.protocol.queue import Notice, SlurmSettings
 from wgen_tui.protocol.record import now
+from wgen_tui.services.judges.asked_before import keep_asked
 from wgen_tui.services.planning.todo import PlannedRun, all_missing, with_panels
 from wgen_tui.services.runs.queue import queue_lock
 from wgen_tui.services.runs.writer import write_atomically
@@ -45,6 +46,8 @@ def commit(home: Home, plan: Plan) -> tuple[LaunchSpec, ...]:
         runs = [run for run in missing if not run.idle]
         launches = _make_launches(plan, runs)
         write_atomically(home, [(run.spec, run.data) for run in runs], launches)
+        if plan.panels:
+            keep_asked(home)
     return tuple(launches)
 
 

@@ -13,6 +13,7 @@ from experiments.schema import Definition
 from store.samples.filters import chosen_by
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
+from wgen_tui.protocol.queue import SlurmSettings
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.inventory import read_ids
 from wgen_tui.services.data import sql
@@ -59,7 +60,8 @@ def plan_judging(home: Home, slug_or_path: str, judging: Judging) -> Plan:
             option is wrong.
     """
     definition = definitions.load(home, slug_or_path)
-    asked = _panels(home, definition, judging)
+    slurm = backend.chosen(home, definition.backend, judging.backend)
+    asked = _panels(home, definition, judging, slurm)
     samples = None if judging.where is None else _chosen(home, definition.slug, judging.where)
     panels = tuple(
         panel.model_copy(
@@ -86,8 +88,9 @@ def plan_judging(home: Home, slug_or_path: str, judging: Judging) -> Plan:
             *(item.sentence for item in asked.waiting),
             *_unfinished(home, definition, judging, [run.spec.run_id for run in runs]),
         ),
-        slurm=backend.chosen(home, definition.backend, judging.backend),
+        slurm=slurm,
         panels=panels,
+        loaded=asked.loaded,
         only_judges=True,
         waiting=asked.waiting,
     )
@@ -106,14 +109,16 @@ def _unfinished(
     ]
 
 
-def _panels(home: Home, definition: Definition, judging: Judging) -> Panels:
+def _panels(
+    home: Home, definition: Definition, judging: Judging, slurm: SlurmSettings | None
+) -> Panels:
     if not definition.model_judges:
         raise UsageError(
             f"No judge of {definition.slug} is a model; its rules grade when it is sampled.",
             title="Nothing to ask",
             hint="docs/judges.md says how one is written under model_judges.",
         )
-    asked = make_panels(home, definition, judging.judge_models, judging.judges)
+    asked = make_panels(home, definition, judging.judge_models, judging.judges, slurm)
     if asked.waiting and (judging.judges is not None or not asked.panels):
         first = asked.waiting[0]
         raise UsageError(f"{first.sentence}.", title="Judge without a model")

@@ -79,6 +79,7 @@ class Plan:
         slurm: How launches are submitted to Slurm; None to run them on this machine.
         disk_mb: The most that it would write.
         panels: Judges that are models, one panel for each model; runs name them by their place.
+        loaded: Of each panel, in which precision its model is loaded here, and why.
         only_judges: Whether nothing is trained, drawn or graded by rules (`grade judge`).
         waiting: Judges that cannot be asked yet.
     """
@@ -93,6 +94,7 @@ class Plan:
     notify: tuple[str, ...] = ()
     disk_mb: int = 0
     panels: tuple[Panel, ...] = ()
+    loaded: tuple[str, ...] = ()
     only_judges: bool = False
     waiting: tuple[WaitingJudges, ...] = ()
 
@@ -182,7 +184,7 @@ def make_plan(
         )
         specs += mine
     refuse_collisions([spec for spec, _ in specs])
-    asked = make_panels(home, definition, options.judge_models)
+    asked = make_panels(home, definition, options.judge_models, slurm=slurm)
     warnings += [item.sentence for item in asked.waiting]
     runs = all_missing(home, specs, sample, judge, asked.panels)
     settings = read_settings(home)
@@ -195,6 +197,7 @@ def make_plan(
         warnings=tuple(warnings),
         disk_mb=needed,
         panels=asked.panels,
+        loaded=asked.loaded,
         waiting=asked.waiting,
     )
     if slurm is not None and not plan.empty:

@@ -16,7 +16,7 @@ from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files import inventory
 from wgen_tui.run_files.manifests import checkpoints, final_checkpoint, refuse_other_versions
 from wgen_tui.run_files.steps import steps_to_sample
-from wgen_tui.run_files.verdicts import missing_verdicts
+from wgen_tui.run_files.verdicts import missing_of_panels
 from wgen_tui.services.experiments.arm_examples import RunData
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
@@ -91,7 +91,7 @@ def with_panels(
     if not panels:
         return tuple(runs)
     names = [run.spec.run_id for run in runs]
-    lacks = [missing_verdicts(home, names, panel) for panel in panels]
+    lacks = missing_of_panels(home, names, panels)
     each = [_verdicts_of_a_draw(panel, sample) for panel in panels]
     return tuple(replace(run, panels=_asked(home, run, panels, lacks, each)) for run in runs)
 
