@@ -39,9 +39,10 @@ def command() -> None:
 def verify(home: Home, as_json: bool) -> int:
     """Ingest what is new and compare every row with the files; exit 1 if any differs."""
     from wgen_tui.services.data import storage
+    from wgen_tui.services.supervisor.leftovers import leftovers
 
     problems = storage.verify(home)
-    left = storage.leftovers(home)
+    left = leftovers(home)
     if as_json:
         from wgen_tui.cli.shapes.store import StoreProblem, StoreVerified
 
@@ -58,7 +59,8 @@ def verify(home: Home, as_json: bool) -> int:
     if left and not as_json:
         what = "file was" if len(left) == 1 else "files were"
         more = ", …" if len(left) > LEFTOVERS_NAMED else ""
-        say(f"{len(left)} temporary {what} left by killed processes and can be removed from")
+        say(f"{len(left)} temporary {what} left by killed processes. A supervisor that has nothing")
+        say("else to do removes those that no process can want; all can be removed by hand from")
         say(f"{home.root}: {', '.join(left[:LEFTOVERS_NAMED])}{more}")
     return ExitCode.FAILED if problems else ExitCode.OK
 

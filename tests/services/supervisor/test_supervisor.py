@@ -98,11 +98,15 @@ def test_it_ends_when_nothing_is_left(home: Home, files: LaunchFiles, wait_unloc
     train = files.launch("train", [run])
     files.launch("sample", [run], (train,), number=1)
     files.lost(train)  # what comes after can never start
+    left = home.run(run).checkpoints / ".step-4.tmp"  # of a worker that was killed
+    left.mkdir(parents=True)
+    os.utime(left, (1e9, 1e9))
     pid = lifecycle.ensure_supervisor(home)
     assert pid is not None
     wait_unlocked(home.supervisor_lock)
     assert lifecycle.supervisor_pid(home) is None
     assert get_run(home, run).state == "lost"
+    assert not left.exists()
 
 
 def test_launches_run_one_after_the_other(home: Home, files: LaunchFiles, hold: Hold) -> None:

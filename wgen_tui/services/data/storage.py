@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import time
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from store.compare import Problem
 from store.ingest import IngestReport
@@ -15,8 +11,6 @@ from store.verify import rebuild as rebuild_files
 from store.verify import verify as verify_files
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import files_of, reading, store_errors
-
-WRITTEN_SECONDS = 60.0  # no file takes as long to be written and renamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +36,6 @@ def verify(home: Home) -> list[Problem]:
         return []
     with store_errors():
         return verify_files(files_of(home))
-
-
-def leftovers(home: Home) -> list[str]:
-    """Temporary files that killed processes left, from the home; what is written now is none yet.
-
-    They count for nothing: whoever reads a home passes them over.
-    """
-    before = time.time() - WRITTEN_SECONDS
-    left = []
-    for folder, folders, names in os.walk(home.root):
-        for name in (*names, *folders):
-            if name.startswith(".") and (name.endswith(".tmp") or name.startswith(".new-")):
-                path = Path(folder, name)
-                with suppress(FileNotFoundError):  # renamed in this instant
-                    if path.lstat().st_mtime < before:
-                        left.append(str(path.relative_to(home.root)))
-    return sorted(left)
 
 
 def of_a_file(problem: Problem) -> bool:

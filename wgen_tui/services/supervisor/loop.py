@@ -31,6 +31,7 @@ from wgen_tui.services.runs import process, queue
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.supervisor.dispatcher import Dispatcher
+from wgen_tui.services.supervisor.leftovers import sweep
 from wgen_tui.services.supervisor.monitor import Monitor
 from wgen_tui.services.supervisor.slurm_poller import SlurmPoller
 
@@ -172,12 +173,25 @@ def serve(home: Home) -> None:
     while (lock := _take_lock(home)) is not None:
         log.info("begins, process %d", os.getpid())
         supervisor.run()
+        if not supervisor.stopped:
+            _tidy(home)
         log.info("ends")
         lock.close()
         # A command may have written a launch and found us alive between our last tick and the
         # release of the lock.
         if supervisor.stopped or not supervisor.work_left():
             return
+
+
+def _tidy(home: Home) -> None:
+    """Remove what killed processes left, now that nothing else is to be done."""
+    try:
+        removed = sweep(home)
+    except OSError:  # a disk that refuses; what is left counts for nothing
+        log.exception("temporary files stay")
+        return
+    if removed:
+        log.info("removed %d temporary files of killed processes: %s", len(removed), removed)
 
 
 def main(arguments: list[str] | None = None) -> None:
