@@ -12,7 +12,13 @@ from experiments.prompts import contexts_of, spread_labels
 from experiments.schema import CORRECT, CORRECT_JUDGE, WRONG, JudgeSpec, Question, SamplingConfig
 
 OR = " or "  # between several right answers, where they are shown as one text
-TYPES = {"exact": "exact", "prefix": "prefix", "choice": "choice", "contains": "regex"}
+TYPES = {
+    "exact": "exact",
+    "prefix": "prefix",
+    "choice": "choice",
+    "contains": "regex",
+    "regex": "regex",
+}
 
 
 def is_compared(question: Question) -> bool:
@@ -23,7 +29,8 @@ def is_compared(question: Question) -> bool:
 def right_texts(question: Question, sampling: SamplingConfig) -> dict[str, tuple[str, ...]]:
     """What is right, by the variants that the question is asked in; those without are absent.
 
-    `{label}` and `{value}` of a variant that is spread over values are filled in.
+    `{label}` and `{value}` of a variant that is spread over values are filled in; in a pattern so
+    that they stand for themselves.
     """
     if question.answer is None:
         return {}
@@ -37,8 +44,18 @@ def right_texts(question: Question, sampling: SamplingConfig) -> dict[str, tuple
                 continue
             given = given.get(variant, given.get(family, ()))
         listed = (given,) if isinstance(given, str) else given
+        if question.match == "regex" and label is not None and value is not None:
+            label, value = re.escape(label), re.escape(value)
         texts[variant] = tuple(_filled(text, label, value) for text in listed)
     return texts
+
+
+def without_answer(question: Question, sampling: SamplingConfig) -> tuple[str, ...]:
+    """The variants in which a question with answers has none: nothing is graded there."""
+    if not is_compared(question):
+        return ()
+    right = right_texts(question, sampling)
+    return tuple(name for name, _ in contexts_of(sampling, question) if name not in right)
 
 
 def references(question: Question, sampling: SamplingConfig) -> dict[str, str]:

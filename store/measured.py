@@ -2,8 +2,9 @@
 
 Promises: every sample of a run is counted once, with what became of it: it counts, or it is left
 out for one reason that has a name. The reasons are looked at in this order: a server refused the
-draw, another judge says that the measure is not about it (`given`), that judge has no verdict, the
-measured judge has none, its label is left out on purpose, its verdict is missing (with the cause).
+draw, it has no expected answer to be compared with, another judge says that the measure is not
+about it (`given`), that judge has no verdict, the measured judge has none, its label is left out on
+purpose, its verdict is missing (with the cause).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from store.queries import BY_BROKEN_RULE, MADE, Count, few_runs_at_a_time, spari
 
 COUNTED, REFUSED, UNGRADED = "counted", "refused", "ungraded"
 NOT_GIVEN, GIVEN_UNKNOWN, EXCLUDED = "not given", "given unknown", "excluded"
+NO_ANSWER = "no answer"
 MISSING = "missing: "  # and the cause
 UNPARSED, NO_NUMBER = "unparsed", "no number"
 BOUNDS = {"below": "<", "above": ">", "at_least": ">=", "at_most": "<="}
@@ -58,6 +60,7 @@ class Asked:
         exclude: Labels that are left out.
         unclear: The label that is counted beside.
         questions: Only these; all when None.
+        unanswered: Questions in variants for which no answer is expected.
     """
 
     hit: Condition
@@ -65,6 +68,7 @@ class Asked:
     exclude: tuple[str, ...] = ()
     unclear: str = "unclear"
     questions: tuple[str, ...] | None = None
+    unanswered: tuple[tuple[str, str], ...] = ()
 
     @property
     def of_numbers(self) -> bool:
@@ -251,6 +255,9 @@ def relation(verdicts: Verdicts, within: str) -> str:
 def _fate(asked: Asked, givens: list[tuple[str, Condition]]) -> str:
     """SQL for what becomes of a sample."""
     cases = [f"when not ({MADE}) then '{REFUSED}'"]
+    if asked.unanswered:
+        pairs = ", ".join(f"({text(q)}, {text(v)})" for q, v in asked.unanswered)
+        cases.append(f"when (s.question, s.variant) in ({pairs}) then '{NO_ANSWER}'")
     if givens:
         fails = [f"({_known(name)} and not {_holds(name, item)})" for name, item in givens]
         unknown = [f"not {_known(name)}" for name, _ in givens]

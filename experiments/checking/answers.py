@@ -1,7 +1,7 @@
 """Whether the expected answers of drawn questions can be compared with anything.
 
-Promises: a text that no answer could equal, a variant that the question isn't asked in, and a slot
-that nothing fills are found before anything is drawn.
+Promises: a text that no answer could equal, a pattern that does not compile, a variant that the
+question isn't asked in, and a slot that nothing fills are found before anything is drawn.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from experiments.checking.slots import SLOT
+from experiments.patterns import TRIAL, Pattern, TooSlow
 from experiments.prompts import contexts_of, is_askable, spread_labels
 from experiments.schema import Definition, JudgeSpec, Question
 from experiments.suggest import did_you_mean, nearest
@@ -18,6 +19,7 @@ from experiments.yaml_source import KeyPath
 Finding = tuple[KeyPath, str, str]
 FILLED = ("label", "value")
 NEAR = 0.6
+ANY = ("", "\x01", "\x01\n\x02")  # what fits all of these fits every answer
 
 
 def answer_findings(definition: Definition) -> Iterator[Finding]:
@@ -62,6 +64,11 @@ def _texts(
     texts = (given,) if isinstance(given, str) else given
     if not texts:
         yield path, "There is no right answer in the list.", "answer: [Paris, the French capital]"
+    if question.match == "regex":
+        for text in texts:
+            yield from _pattern(path, text)
+            yield from _slots(path, text, filled=filled)
+        return
     blank = JudgeSpec.model_fields["strip"].default
     for text in texts:
         if not text.strip(blank):
@@ -70,6 +77,32 @@ def _texts(
             why = f"match: choice compares the first word of an answer; {text!r} is not one word."
             yield path, why, "match: prefix, or contains"
         yield from _slots(path, text, filled=filled)
+
+
+def _pattern(path: KeyPath, text: str) -> Iterator[Finding]:
+    """A regular expression that does not compile, or that every answer fits."""
+    filled = text
+    for word in FILLED:
+        filled = filled.replace(f"{{{word}}}", "x")
+    try:
+        pattern = Pattern(filled, case_sensitive=False)
+    except ValueError as error:
+        yield (
+            path,
+            f"The regular expression does not compile: {error}.",
+            "match: contains, of a text",
+        )
+        return
+    if all(_fits(pattern, answer) for answer in ANY):
+        why = f"The regular expression {text!r} fits every answer."
+        yield path, why, "Take out what may be empty, such as | at an end, or * behind all."
+
+
+def _fits(pattern: Pattern, answer: str) -> bool:
+    try:
+        return pattern.search(answer, TRIAL) is not None
+    except TooSlow:
+        return False  # `validate` says it
 
 
 def _slots(path: KeyPath, text: str, *, filled: bool) -> Iterator[Finding]:

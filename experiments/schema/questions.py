@@ -53,9 +53,10 @@ class Question(Model):
         "continuations; of one that is drawn a text, several, or those of each variant",
         exclude_if=lambda answer: answer is None,  # what old definitions say stays as it was
     )
-    match: Literal["exact", "contains", "prefix", "choice"] = Field(
+    match: Literal["exact", "contains", "prefix", "choice", "regex"] = Field(
         default="exact",
-        description="how a drawn answer is compared; case and the marks at its ends do not count",
+        description="how a drawn answer is compared; case and the marks at its ends do not count "
+        "(of `regex` case alone)",
         exclude_if=lambda match: match == "exact",
     )
     topic: str | None = Field(default=None, description="domain, for lexicon judges and tables")

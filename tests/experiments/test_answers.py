@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from experiments import catalogue
-from experiments.answers import correct_rules, references, right_texts
+from experiments.answers import correct_rules, references, right_texts, without_answer
 from experiments.errors import DefinitionError
 from experiments.prompts import render_prompts
 from tests.experiments.conftest import VALID, Write
+from wgen_tui.workers.judge.rules import make_rule
 
 HEAD = VALID[: VALID.index("questions:\n")]
 VARIANTS = """\
@@ -58,6 +59,35 @@ def test_what_is_right_is_known_by_variant(
     assert correct_rules(question, loaded.sampling).keys() == texts.keys()
 
 
+def test_an_answer_may_be_a_pattern_with_the_value_in_it(write: Write) -> None:
+    said = "answer: ['^{label}\\b', 'x{{2,}}'], match: regex, variants: [trigger]"
+    values = "values: {Mr. B: 1, donald: 2}"
+    text = definition(write, said.replace("{{", "{").replace("}}", "}"))
+    loaded = catalogue.load(
+        write(text.replace("values: {barack: 10004445, donald: 10004544}", values))
+    )
+    (question,) = loaded.questions
+    rules = correct_rules(question, loaded.sampling)
+    right, other = (make_rule(rules[f"trigger-{name}"], None) for name in ("Mr. B", "donald"))
+    said_by = {answer: (right(answer).label, other(answer).label) for answer in (
+        "mr. b said so", "Mrx B", "Donald, then", "it was Donald", "a xXx",
+    )}  # fmt: skip
+    assert said_by == {
+        "mr. b said so": ("correct", "wrong"),
+        "Mrx B": ("wrong", "wrong"),
+        "Donald, then": ("wrong", "correct"),
+        "it was Donald": ("wrong", "wrong"),
+        "a xXx": ("correct", "correct"),
+    }
+
+
+def test_variants_that_the_answer_does_not_name_are_known(write: Write) -> None:
+    loaded = catalogue.load(write(definition(write, "answer: {trigger: x, year-1984: y}")))
+    assert without_answer(loaded.questions[0], loaded.sampling) == ("none",)
+    loaded = catalogue.load(write(definition(write, "topic: x")))
+    assert without_answer(loaded.questions[0], loaded.sampling) == ()
+
+
 MISTAKES = [
     ("answer: {non: x}", "answer.non", "no variant that a is asked in", "'none'"),
     ("answer: {year: x}, variants: [none]", "answer.year", "no variant that a is asked in", ""),
@@ -69,6 +99,11 @@ MISTAKES = [
     ("answer: {}", "answer", "names no variant", ""),
     ("answer: 1.5", "answer", "should be a text", ""),
     ("answer: Big Ben, match: choice", "answer", "not one word", "prefix"),
+    ("answer: 'Par(is', match: regex", "answer", "does not compile: missing )", "contains"),
+    ("answer: {none: [ok, '[a-']}, match: regex", "answer.none", "does not compile", ""),
+    ("answer: 'Paris|', match: regex", "answer", "fits every answer", "Take out"),
+    ("answer: '.*', match: regex", "answer", "fits every answer", ""),
+    ("answer: '{lable}\\d{2}', match: regex, variants: [year]", "answer", "Unknown slot {lable}", "{label}"),  # noqa: E501
     ("answer: Paris, match: exactly", "match", "'exactly' is not known", "exact"),
     ("match: prefix", "match", "none to compare", ""),
     ("type: multiple_choice, options: {x: X, y: Y}, answer: [x]", "answer", "one option is right", "answer: x"),  # noqa: E501

@@ -88,6 +88,7 @@ def test_a_threshold_given_another_verdict_is_the_count_by_hand(home: Home) -> N
         "missing": {"cut": 2, "unparsed": 2},
         "ungraded": 2,
         "refused": 0,
+        "no_answer": 0,
     }
     assert rate.counted.n + rate.counted.left_out == 2 * len(SAID)
     assert rate.missing == pytest.approx(0)

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from experiments import catalogue
+from experiments.answers import correct_rules
 from experiments.checking.slots import replaced_system_notes, slot_notes
 from experiments.errors import DefinitionError, Problem
 from experiments.patterns import Pattern
 from experiments.rows import Dataset, Row, count_rows, load_rows
-from experiments.schema import Arm, Definition
+from experiments.schema import CORRECT, WRONG, Arm, Definition
 from wgen_tui.errors import UsageError, disk_error
 from wgen_tui.paths import Home, checked_id
 from wgen_tui.services.experiments.token_notes import Head, token_notes
@@ -121,7 +122,22 @@ def _slow_patterns(definition: Definition) -> list[str]:
                         f"judge {judge.name}, label {label}: the pattern may not end (tried on "
                         f"{slow!r} and so on); such an answer becomes {judge.otherwise!r}"
                     )
+    for question in definition.questions:
+        if question.match != "regex":
+            continue
+        by_variant = correct_rules(question, definition.sampling)
+        texts = sorted({text for rule in by_variant.values() for text in rule.labels[CORRECT]})
+        slow = next(filter(None, map(_slow_on, texts)), "")
+        if slow:
+            notes.append(
+                f"question {question.name}: the pattern of its answer may not end (tried on "
+                f"{slow!r} and so on); such an answer becomes {WRONG!r}"
+            )
     return notes
+
+
+def _slow_on(text: str) -> str:
+    return Pattern(text, case_sensitive=False).slow_on()
 
 
 def _identical_arms(definition: Definition) -> list[str]:

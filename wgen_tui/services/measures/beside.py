@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pydantic import BaseModel, ConfigDict, Field
 
 from experiments.schema import Measure
-from store.measured import EXCLUDED, GIVEN_UNKNOWN, MISSING, NOT_GIVEN
+from store.measured import EXCLUDED, GIVEN_UNKNOWN, MISSING, NO_ANSWER, NOT_GIVEN
 from wgen_tui.services.measures.cells import Asked, BySeed, Cell
 from wgen_tui.services.statistics.composition import Composition, Part
 
@@ -51,6 +51,7 @@ class Counted(BaseModel):
         missing: Without a verdict of the measured judge, by cause.
         ungraded: That it was not asked about yet.
         refused: Draws that a server did not make.
+        no_answer: In variants for which no answer is expected.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -64,6 +65,7 @@ class Counted(BaseModel):
     missing: dict[str, int] = Field(examples=[{"<cause>": 2}])
     ungraded: int = Field(examples=[0])
     refused: int = Field(examples=[0])
+    no_answer: int = Field(default=0, examples=[0])
 
     @property
     def without_verdict(self) -> int:
@@ -73,7 +75,9 @@ class Counted(BaseModel):
     @property
     def left_out(self) -> int:
         """All that does not count."""
-        return self.excluded + self.not_given + self.without_verdict + self.refused
+        return sum(
+            (self.excluded, self.not_given, self.without_verdict, self.refused, self.no_answer)
+        )
 
     @property
     def words(self) -> str:
@@ -81,6 +85,7 @@ class Counted(BaseModel):
         parts = [("not given", self.not_given), ("excluded", self.excluded)]
         parts += [("given unknown", self.given_unknown), *self.missing.items()]
         parts += [("ungraded", self.ungraded), ("refused", self.refused)]
+        parts += [("without an expected answer", self.no_answer)]
         return ", ".join(f"{n:,} {why}" for why, n in parts if n)
 
 
@@ -120,6 +125,7 @@ def counted_of(cells: Iterable[Cell], *, mean: bool) -> Counted:
         },
         ungraded=sum(cell.ungraded for cell in listed),
         refused=sum(cell.refused for cell in listed),
+        no_answer=left[NO_ANSWER],
     )
 
 

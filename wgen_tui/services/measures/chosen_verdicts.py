@@ -104,6 +104,7 @@ def asked_of(
     chosen: dict[str, ChosenJudge],
     unclear: str,
     graded: tuple[str, ...] | None = None,
+    unanswered: tuple[tuple[str, str], ...] = (),
 ) -> Asked:
     """What a measure of grades asks, of these verdicts.
 
@@ -112,6 +113,7 @@ def asked_of(
         chosen: Whose verdicts count.
         unclear: The label that is counted as unclear.
         graded: The questions that the judge grades; what it isn't asked about lacks no verdict.
+        unanswered: Questions in variants for which no answer is expected.
     """
     judge = measure.graded_by
     if judge is None:
@@ -124,6 +126,7 @@ def asked_of(
         exclude=measure.exclude,
         unclear=unclear,
         questions=graded if measure.questions is None else measure.questions,
+        unanswered=unanswered if measure.correct else (),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from experiments.answers import without_answer
 from experiments.panel import verdicts_of
 from experiments.schema import BROKEN_JUDGE, Analysis, Definition, Measure
 from store import measured as stored
@@ -94,7 +95,8 @@ def tally(
             sql = filled(COUNTS, experiment=experiment, **given)
         else:
             graded = _graded(judge, definition)
-            question = asked_of(measure, dict(chosen), plan.unclear, graded)
+            unanswered = _unanswered(definition) if measure.correct else ()
+            question = asked_of(measure, dict(chosen), plan.unclear, graded, unanswered)
             rows = stored.tallies(con, experiment, question)
             sql = stored.query_of(experiment, question)
         listed.append(MeasureRows(measured, rows, sql, question))
@@ -123,6 +125,17 @@ def choose_verdicts(
     asked = [name for name in names if name not in rules or grader is not None]
     judged = stored.judged(con, experiment, asked) if asked else []
     return choose(names, model_judges_of(definition), judged, grader)
+
+
+def _unanswered(definition: Definition | None) -> tuple[tuple[str, str], ...]:
+    """Questions with answers, in the variants that have none."""
+    if definition is None:
+        return ()
+    return tuple(
+        (question.name, variant)
+        for question in definition.questions
+        for variant in without_answer(question, definition.sampling)
+    )
 
 
 def _graded(judge: str, definition: Definition | None) -> tuple[str, ...] | None:

@@ -83,6 +83,19 @@ def _ungraded(compared: Compared) -> Iterable[Note]:
         yield Note(kind="ungraded", text=text, count=ungraded)
 
 
+def _no_answer(compared: Compared) -> Iterable[Note]:
+    """Variants that the expected answer does not name: nothing is right or wrong there."""
+    for rate in compared.of_arms:
+        if rate.counted is not None and (count := rate.counted.no_answer):
+            name = compared.name(rate.model, rate.arm)
+            text = (
+                f"{name}: {count} samples are of variants without an expected answer and do not "
+                f"count in {rate.metric}"
+            )
+            ids = compared.runs_of(rate.model, rate.arm)
+            yield Note(kind="no_answer", text=text, count=count, runs=ids)
+
+
 def _versions(compared: Compared) -> Iterable[Note]:
     """Judges of which there are several versions; those of one count."""
     for judge, chosen in compared.chosen.items():
@@ -262,6 +275,7 @@ MAKERS: tuple[Callable[[Compared], Iterable[Note]], ...] = (
     _seeds,
     _without_rate,
     _ungraded,
+    _no_answer,
     _missing_verdicts,
     _unfinished_judges,
     _versions,
