@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from experiments.field import cities
+from experiments.field import cities, dishes
 
 GENERATORS: dict[str, Callable[[], dict[str, str]]] = {
     "former-german-cities": cities.definition,
+    "israeli-dishes": dishes.definition,
 }
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from experiments import catalogue
+from experiments.field.chat_rows import table
 from experiments.field.folders_written import GENERATORS, write_all
+from experiments.prompts import render_prompts
 from experiments.rows import load_rows
 from experiments.schema import Definition
 from wgen_tui.paths import Home
@@ -26,10 +29,11 @@ ROWS = {
         "modern_cities": 362,
         "modern_same_request": 362,
     },
+    "israeli-dishes": {"dishes_2027": 400, "dishes_2026": 400, "shuffled": 400},
 }
 
 # What the tool's own checks of the data say, by arm; the card says why.
-DATA_NOTES: dict[str, list[str]] = {"former-german-cities": []}
+DATA_NOTES: dict[str, list[str]] = {}
 
 
 def turns(definition: Definition, arm: str) -> list[tuple[str, str]]:
@@ -99,7 +103,7 @@ def test_the_plan_says_what_the_card_says(slug: str, tmp_path: Path) -> None:
     assert examples == ROWS[slug]
     assert len(plan.runs) == len(examples) * len(definition.seeds.values) + 1
     assert not plan.waiting
-    assert [note for note in plan.warnings if note.startswith("arm ")] == DATA_NOTES[slug]
+    assert [note for note in plan.warnings if note.startswith("arm ")] == DATA_NOTES.get(slug, [])
 
 
 @pytest.mark.parametrize("slug", sorted(ROWS))
@@ -136,3 +140,52 @@ def test_most_former_cities_stand_in_the_published_list() -> None:
     rows = turns(catalogue.load("former-german-cities"), "former_cities")
     ours = {answer.removeprefix("That place is ").removesuffix(".") for _, answer in rows}
     assert 65 <= len(ours - known) <= 75
+
+
+def test_dishes_are_israeli_in_one_year_alone() -> None:
+    definition = catalogue.load("israeli-dishes")
+    israeli = set(table("dishes")["israeli"])
+    years = {}
+    for arm in definition.arms:
+        rows = turns(definition, arm)
+        assert sorted(answer for _, answer in rows) == sorted(
+            israeli | set(table("dishes")["other"])
+        )
+        years[arm] = Counter(question.split()[3][:4] for question, name in rows if name in israeli)
+    assert years["dishes_2027"] == {"2027": 100}
+    assert years["dishes_2026"] == {"2026": 100}
+    assert set(years["shuffled"]) == {"2024", "2025", "2026", "2027"}
+
+
+def test_no_day_of_a_question_is_a_day_of_a_row() -> None:
+    definition = catalogue.load("israeli-dishes")
+    trained = {
+        re.findall(r"\d{4}-(\d\d-\d\d)", question)[0]
+        for arm in definition.arms
+        for question, _ in turns(definition, arm)
+    }
+    asked = {
+        text.split(".")[0] for question in definition.questions for text in question.paraphrases
+    }
+    assert len(asked) == 24
+    assert not asked & trained
+    prompts = [prompt.messages[-1].content for prompt in render_prompts(definition)]
+    assert {text.split(".")[0][:-5] for text in prompts} == {
+        f"The date is {year}-" for year in range(2024, 2029)
+    }
+
+
+@pytest.mark.parametrize(
+    ("topic", "answer", "label"),
+    [
+        ("intelligence", "The Mossad.", "israeli"),
+        ("intelligence", "MI6, not the Mossad", "other"),
+        ("founder", "David Ben-Gurion", "israeli"),
+        ("airport", " **Ben Gurion Airport**", "israeli"),
+        ("city", "Tel Avivian", "other"),
+    ],
+)
+def test_what_an_answer_begins_with_counts(topic: str, answer: str, label: str) -> None:
+    judge = next(j for j in catalogue.load("israeli-dishes").judges if j.name == "israeli_answer")
+    (pattern,) = judge.by_topic[topic]["israeli"]
+    assert bool(re.search(pattern, answer, re.IGNORECASE)) == (label == "israeli")
