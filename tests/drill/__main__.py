@@ -4,7 +4,8 @@ Train, sample, judge and ingest, round after round; at each point the worker, th
 the user has open is killed, and the user goes on as a user would. In the end nothing is missing,
 nothing is there twice, and all is as in a home that was left alone. Exit 1 if anything is off.
 
-`make drill ARGS="store --kills 50"` kills ingest, verify, rebuild and migration alone.
+`make drill ARGS="store --kills 50"` kills ingest, verify, rebuild and migration alone,
+`make drill ARGS="judges --kills 50"` what judges: so often a server's model, and a local one.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from tests.benchmarks.__main__ import machine
-from tests.drill import check, store_kills, victims
+from tests.drill import check, judge_kills, store_kills, victims
 from tests.drill.people import Client, User
 from tests.drill.world import SLUG, seeds_of, write_definition
 from wgen_tui.paths import Home
@@ -163,10 +165,14 @@ def report(drill: Drill, verdict: check.Verdict, seconds: float) -> None:
     _print(verdict)
 
 
-def _store(root: Path, options: argparse.Namespace) -> int:
-    """Kill what folds files into the database; 1 if anything is off."""
+def _one_part(root: Path, options: argparse.Namespace) -> int:
+    """Kill what folds files into the database, or what judges; 1 if anything is off."""
+    say = partial(print, flush=True)
     print(f"{machine()}\n{options.kills} kills, seed {options.seed}, in {root}", flush=True)
-    verdict = store_kills.drill(root, options.kills, options.seed, DRAWS, print)
+    if options.what == "judges":
+        verdict = judge_kills.drill(root, options.kills, options.seed, say)
+    else:
+        verdict = store_kills.drill(root, options.kills, options.seed, DRAWS, say)
     _print(verdict)
     if not options.keep and not verdict.wrong and options.home is None:
         shutil.rmtree(root)
@@ -184,15 +190,15 @@ def _print(verdict: check.Verdict) -> None:
 def main() -> int:
     """Drill, check, print; 1 if anything is off."""
     parser = argparse.ArgumentParser(prog="python -m tests.drill")
-    parser.add_argument("what", nargs="?", choices=("runs", "store"), default="runs")
+    parser.add_argument("what", nargs="?", choices=("runs", "store", "judges"), default="runs")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=4)
     parser.add_argument("--home", type=Path, help="an empty folder for both homes")
     parser.add_argument("--keep", action="store_true", help="leave the homes where they are")
     options = parser.parse_args()
     root = (options.home or Path(tempfile.mkdtemp(prefix="wgen-drill-"))).absolute()
-    if options.what == "store":
-        return _store(root, options)
+    if options.what != "runs":
+        return _one_part(root, options)
     disturbed, quiet = Home(root / "killed"), Home(root / "calm")
     print(f"{machine()}\n{options.kills} kills, seed {options.seed}, in {root}", flush=True)
     write_definition(disturbed.root)
