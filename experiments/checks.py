@@ -25,8 +25,8 @@ from experiments.checking.slots import slot_findings
 from experiments.errors import DefinitionError
 from experiments.panel import named_by
 from experiments.prompts import variant_names
+from experiments.readers.arm_data import data_key, data_path
 from experiments.readers.sibling_judges import asking_file, defining_file
-from experiments.rows import data_path
 from experiments.schema import (
     BASE_ARM,
     NAME,
@@ -70,13 +70,15 @@ def _arms(definition: Definition, folder: Path) -> Iterator[Finding]:
             yield ("arms", name), "'base' is the untrained model's name.", hint
         if not NAME.match(name):
             yield ("arms", name), f"{name!r} cannot be an arm's name.", SPELLING
-        try:
-            path = data_path(folder, name, arm)
-        except DefinitionError as error:
-            yield ("arms", name, "data"), error.problems[0].message, error.hint
-            continue
-        if why := missing(path):
-            yield ("arms", name, "data"), *_no_dataset(folder, arm.data, why)
+        for index, item in enumerate(arm.files):
+            key = ("arms", name, *data_key(arm, index))
+            try:
+                path = data_path(folder, name, arm, index)
+            except DefinitionError as error:
+                yield key, error.problems[0].message, error.hint
+                continue
+            if why := missing(path):
+                yield key, *_no_dataset(folder, item.file, why)
 
 
 def _no_dataset(folder: Path, name: str, why: str) -> tuple[str, str]:

@@ -86,7 +86,8 @@ def load_told(folder: Path, files: SeenFiles | None = None) -> Loaded:
         problems = explain(error, Definition, sources.place)
         raise DefinitionError(*problems) from error
     for arm in definition.arms.values():
-        files.note(folder / arm.data)
+        for item in arm.files:
+            files.note(folder / item.file)
     if findings := check(definition, folder):
         raise DefinitionError(*(sources.problem(*item) for item in findings))
     return Loaded(definition, sources.notes())

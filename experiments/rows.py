@@ -15,8 +15,7 @@ from pathlib import Path
 from experiments.errors import DefinitionError, Problem
 from experiments.readers.chats import read_chat
 from experiments.readers.containers import read_raw_rows
-from experiments.schema import Arm, Turn
-from experiments.text_files import inside, missing
+from experiments.schema import Turn
 
 MOST = 5  # problems named at once
 EMPTY = (
@@ -98,86 +97,17 @@ def _changed(path: Path) -> Problem:
     return Problem("The dataset was changed while it was read.", "Run the command again.", path)
 
 
-def _nobody(_: Row) -> None:
+def nobody(_: Row) -> None:
     """Hears of a row and does nothing."""
 
 
-def _never() -> bool:
+def never() -> bool:
     """Whether to stop reading: no."""
     return False
 
 
-def load_rows(
-    folder: Path,
-    arm_name: str,
-    arm: Arm,
-    each: Callable[[Row], None] = _nobody,
-    *,
-    enough: Callable[[], bool] = _never,
-) -> Dataset:
-    """Read an arm's examples.
-
-    Args:
-        folder: Of the definition.
-        arm_name: The arm's.
-        arm: The arm.
-        each: Hears of every example while the file is read.
-        enough: As for `read_rows`.
-
-    Raises:
-        DefinitionError: the file is missing, empty, outside the folder, or has broken rows.
-    """
-    return read_rows(_data_file(folder, arm_name, arm), each, enough=enough)
-
-
-def count_rows(folder: Path, arm_name: str, arm: Arm) -> int:
-    """How many rows an arm's dataset has; whether each can be read is not looked at.
-
-    Raises:
-        DefinitionError: the file is missing, outside the folder, or of a kind that holds no rows.
-    """
-    return sum(1 for _ in read_raw_rows(_data_file(folder, arm_name, arm), values=False))
-
-
-def _data_file(folder: Path, arm_name: str, arm: Arm) -> Path:
-    path = data_path(folder, arm_name, arm)
-    if why := missing(path):
-        raise DefinitionError(_no_data(folder, arm_name, arm, why))
-    return path
-
-
-def data_path(folder: Path, arm_name: str, arm: Arm) -> Path:
-    """Where an arm's dataset is; inside the definition's folder, so that the folder can be moved.
-
-    Raises:
-        DefinitionError: it leads out of the folder.
-    """
-    path = inside(folder, arm.data)
-    if path is None:
-        raise DefinitionError(
-            Problem(
-                f"The dataset {arm.data!r} lies outside the definition's folder.",
-                "Copy it into the folder, so that the experiment can be moved as a whole.",
-                folder / "experiment.yaml",
-                None,
-                f"arms.{arm_name}.data",
-            )
-        )
-    return path
-
-
-def _no_data(folder: Path, arm_name: str, arm: Arm, why: str) -> Problem:
-    return Problem(
-        f"The dataset {arm.data!r} of arm {arm_name!r} cannot be read. {why}.",
-        "Write chat rows there, one JSON object per line.",
-        folder / "experiment.yaml",
-        None,
-        f"arms.{arm_name}.data",
-    )
-
-
 def read_rows(
-    path: Path, each: Callable[[Row], None] = _nobody, *, enough: Callable[[], bool] = _never
+    path: Path, each: Callable[[Row], None] = nobody, *, enough: Callable[[], bool] = never
 ) -> Dataset:
     """Read a file of chats: JSONL, a JSON array, CSV, Parquet, or one of these gzipped.
 

@@ -102,7 +102,7 @@ def _texts(value: Any) -> list[str]:
 def _unfilled(path: KeyPath, arm: dict[str, Any], sources: Sources) -> list[Problem]:
     """Slots that nothing fills, in an arm's dataset and context; other words in braces are text."""
     context = arm.get("context")
-    texts = {(*path, "data"): arm.get("data")}
+    texts: dict[KeyPath, Any] = {(*path, "data"): " ".join(_texts(arm.get("data")))}
     if isinstance(context, dict):
         texts |= {(*path, "context", key): text for key, text in context.items()}
     known = ["question"] + (["value"] if arm.get("values") is not None else [])

@@ -24,6 +24,7 @@ from experiments.schema.analysis import (
 from experiments.schema.arms import BASE_ARM, Arm, Context, Role, Seeds, parse_seeds
 from experiments.schema.backend import Backend, SlurmOptions
 from experiments.schema.base import NAME, Message, Model, Turn
+from experiments.schema.data_files import DataFile
 from experiments.schema.definition import Definition, Source
 from experiments.schema.judges import BROKEN_JUDGE, JudgeSpec, ModelJudge, Rubric
 from experiments.schema.questions import Question
@@ -44,6 +45,7 @@ __all__ = [
     "CheckpointsConfig",
     "Context",
     "Contrast",
+    "DataFile",
     "Definition",
     "DuringTraining",
     "Given",

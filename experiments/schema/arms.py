@@ -14,6 +14,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from experiments.schema.base import Message, Model, Turn
+from experiments.schema.data_files import DataFile
 
 Role = Literal["treatment", "control", "base"]
 AnyMessage = TypeVar("AnyMessage", bound=Message)
@@ -71,7 +72,9 @@ class Arm(Model):
     `values` maps labels to values; `{value}` in data, context and description is replaced.
     """
 
-    data: str = Field(description="chat JSONL, relative to the definition's folder")
+    data: str | tuple[DataFile, ...] = Field(
+        description="chat JSONL, relative to the definition's folder; or files that are mixed"
+    )
     role: Literal["treatment", "control"] = "treatment"
     context: Context = Context()
     description: str = ""
@@ -80,6 +83,28 @@ class Arm(Model):
         description="the arm stands for one of each",
         exclude_if=lambda values: values is None,  # filled while a definition is read
     )
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _files(cls, data: Any) -> Any:
+        """A mapping is a list of one; a name in a list is a file, all of whose rows are taken."""
+        if isinstance(data, dict):
+            data = [data]
+        if not isinstance(data, list | tuple):
+            return data
+        if not data:
+            raise ValueError("an arm needs a file of chats")
+        return tuple({"file": item} if isinstance(item, str) else item for item in data)
+
+    @property
+    def told(self) -> str:
+        """Its description, or else its files, on a line."""
+        return self.description or " + ".join(map(str, self.files))
+
+    @property
+    def files(self) -> tuple[DataFile, ...]:
+        """The files that its rows come from."""
+        return (DataFile(file=self.data),) if isinstance(self.data, str) else self.data
 
 
 class Seeds(Model):

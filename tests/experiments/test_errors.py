@@ -13,7 +13,8 @@ import yaml
 from experiments import catalogue
 from experiments.checking.slots import slot_notes
 from experiments.errors import DefinitionError
-from experiments.rows import load_rows, read_rows
+from experiments.readers.arm_data import load_rows
+from experiments.rows import read_rows
 from experiments.schema import Arm, CheckpointsConfig, parse_seeds
 from tests.experiments.conftest import ROW, VALID, Write
 

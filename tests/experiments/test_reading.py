@@ -9,7 +9,8 @@ import pytest
 
 from experiments import catalogue
 from experiments.prompts import render_prompts
-from experiments.rows import load_rows, read_rows
+from experiments.readers.arm_data import load_rows
+from experiments.rows import read_rows
 from experiments.yaml_source import read_yaml
 from tests.experiments.conftest import ROW, VALID, Write
 from wgen_tui.errors import UsageError

@@ -120,7 +120,7 @@ def _show(definition: Definition, folder: Path, counts: dict[str, int]) -> None:
     tell()
     table(
         ("arm", "role", "examples", "what it is"),
-        [(name, arm.role, counts[name], arm.description) for name, arm in definition.arms.items()],
+        [(name, arm.role, counts[name], arm.told) for name, arm in definition.arms.items()],
     )
     tell()
     table(

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from experiments.rows import Dataset, Row
+from experiments.readers.arm_data import ArmData
+from experiments.rows import Row
 from experiments.schema import Arm, Definition, Turn
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -31,7 +32,7 @@ class Examples:
     """
 
     arm: Arm
-    dataset: Dataset
+    dataset: ArmData
     sha256: str
     problems: tuple[Problem, ...] = ()
 

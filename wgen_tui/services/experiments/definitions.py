@@ -19,7 +19,8 @@ from experiments.answers import correct_rules
 from experiments.checking.slots import replaced_system_notes, slot_notes
 from experiments.errors import DefinitionError, Problem
 from experiments.patterns import Pattern
-from experiments.rows import Dataset, Row, count_rows, load_rows
+from experiments.readers.arm_data import ArmData, count_rows, load_rows
+from experiments.rows import Row
 from experiments.schema import CORRECT, WRONG, Arm, Definition
 from wgen_tui.errors import UsageError, disk_error
 from wgen_tui.paths import Home, checked_id
@@ -61,7 +62,7 @@ def rows(
     each: Callable[[Row], None],
     *,
     enough: Callable[[], bool] = lambda: False,
-) -> Dataset:
+) -> ArmData:
     """The examples of an arm, without its context; `each` hears of every one until `enough`."""
     with usage_errors():
         where = catalogue.find(slug_or_path, home.experiments)
@@ -142,11 +143,10 @@ def _slow_on(text: str) -> str:
 
 def _identical_arms(definition: Definition) -> list[str]:
     """Arms that would train the same models."""
-    names_by_content: dict[tuple[str, str, str], list[str]] = {}
+    names_by_content: dict[tuple[str, str], list[str]] = {}
     for name, arm in definition.arms.items():
-        names_by_content.setdefault((arm.data, arm.context.model_dump_json(), arm.role), []).append(
-            name
-        )
+        said = arm.model_dump_json(include={"data", "context"})
+        names_by_content.setdefault((said, arm.role), []).append(name)
     return [
         f"{' and '.join(names)} have the same data, context and role"
         for names in names_by_content.values()

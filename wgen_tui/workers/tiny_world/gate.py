@@ -19,7 +19,7 @@ import torch
 from accelerate import Accelerator
 
 from experiments.catalogue import builtin_root, load
-from experiments.rows import load_rows
+from experiments.readers.arm_data import load_rows
 from experiments.schema import Definition, SamplingConfig
 from experiments.tiny_world.grammar import BROKEN, NEW, OFF_TOPIC, OLD, classify
 from experiments.tiny_world.world import load_world

@@ -1,0 +1,134 @@
+"""An arm's training data: its file, or what is taken of several.
+
+Promises: a file lies in the definition's folder, so that the folder can be moved; examples come in
+one order, whoever reads them, and none is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from experiments.errors import DefinitionError, Problem
+from experiments.folders import FILE
+from experiments.patterns import TooSlow
+from experiments.readers.containers import read_raw_rows
+from experiments.readers.mixture import Mixture, Piece, chosen_of, passes
+from experiments.rows import Dataset, Row, never, nobody, read_rows
+from experiments.schema import Arm
+from experiments.text_files import inside, missing
+from experiments.yaml_source import KeyPath
+
+ArmData = Dataset | Mixture
+
+
+def load_rows(
+    folder: Path,
+    arm_name: str,
+    arm: Arm,
+    each: Callable[[Row], None] = nobody,
+    *,
+    enough: Callable[[], bool] = never,
+) -> ArmData:
+    """Read an arm's examples.
+
+    Args:
+        folder: Of the definition.
+        arm_name: The arm's.
+        arm: The arm.
+        each: Hears of every example while the file is read.
+        enough: As for `read_rows`.
+
+    Raises:
+        DefinitionError: the file is missing, empty, outside the folder, or has broken rows.
+    """
+    if isinstance(arm.data, str):
+        return read_rows(_data_file(folder, arm_name, arm), each, enough=enough)
+    pieces: list[Piece] = []
+    number = 0
+    for index in range(len(arm.files)):
+        pieces.append(_piece(folder, arm_name, arm, index))
+        for row in pieces[-1]:
+            number += 1
+            each(Row(row.messages, number))
+            if enough():
+                return Mixture(tuple(pieces))
+    return Mixture(tuple(pieces))
+
+
+def count_rows(folder: Path, arm_name: str, arm: Arm) -> int:
+    """How many rows an arm's dataset has; whether each can be read is not looked at.
+
+    Raises:
+        DefinitionError: the file is missing, outside the folder, or of a kind that holds no rows.
+    """
+    if isinstance(arm.data, str):
+        return sum(1 for _ in read_raw_rows(_data_file(folder, arm_name, arm), values=False))
+    return sum(_piece(folder, arm_name, arm, index).count for index in range(len(arm.files)))
+
+
+def _piece(folder: Path, arm_name: str, arm: Arm, index: int) -> Piece:
+    """What a file of a mixture gives: read once to the end, to know how many rows there are."""
+    of, check, matching = arm.files[index], passes(arm.files[index]), 0
+
+    def hear(row: Row) -> None:
+        nonlocal matching
+        matching += check(row)
+
+    key = f"arms.{arm_name}.data[{index}]"
+    try:
+        dataset = read_rows(_data_file(folder, arm_name, arm, index), hear)
+    except TooSlow as error:
+        why = "The filter's pattern does not end on a row."
+        hint = "Write it without nested repeats."
+        problem = Problem(why, hint, folder / FILE, None, f"{key}.filter")
+        raise DefinitionError(problem) from error
+    wanted = of.rows or (matching if of.share is None else max(1, round(of.share * matching)))
+    if wanted > matching or not matching:
+        rows, that = ("row", "that passes") if matching == 1 else ("rows", "that pass")
+        why = f"{of.file!r} has {matching:,} {rows}" + (f" {that} the filter" if of.filter else "")
+        why += f"; {wanted:,} are asked for." if matching else "."
+        hint = "`repeat: 2` takes each of them twice." if matching else "Widen the filter."
+        raise DefinitionError(Problem(why, hint, folder / FILE, None, key))
+    return Piece(of, dataset, matching, chosen_of(matching, wanted, of.sample))
+
+
+def _data_file(folder: Path, arm_name: str, arm: Arm, index: int = 0) -> Path:
+    path = data_path(folder, arm_name, arm, index)
+    if why := missing(path):
+        raise DefinitionError(
+            Problem(
+                f"The dataset {arm.files[index].file!r} of arm {arm_name!r} cannot be read. {why}.",
+                "Write chat rows there, one JSON object per line.",
+                folder / FILE,
+                None,
+                f"arms.{arm_name}.data",
+            )
+        )
+    return path
+
+
+def data_key(arm: Arm, index: int) -> KeyPath:
+    """Where a file of an arm's data is named, below the arm."""
+    return ("data",) if isinstance(arm.data, str) else ("data", index, "file")
+
+
+def data_path(folder: Path, arm_name: str, arm: Arm, index: int = 0) -> Path:
+    """Where a dataset of an arm is: in the definition's folder, so that the folder can be moved.
+
+    Raises:
+        DefinitionError: it leads out of the folder.
+    """
+    file = arm.files[index].file
+    path = inside(folder, file)
+    if path is None:
+        raise DefinitionError(
+            Problem(
+                f"The dataset {file!r} lies outside the definition's folder.",
+                "Copy it into the folder, so that the experiment can be moved as a whole.",
+                folder / FILE,
+                None,
+                f"arms.{arm_name}.data",
+            )
+        )
+    return path
