@@ -98,8 +98,9 @@ class Arm(Model):
 
     @property
     def told(self) -> str:
-        """Its description, or else its files, on a line."""
-        return self.description or " + ".join(map(str, self.files))
+        """Its description, or else what its rows are mixed of, on a line."""
+        mixed = "" if isinstance(self.data, str) else " + ".join(map(str, self.data))
+        return self.description or mixed
 
     @property
     def files(self) -> tuple[DataFile, ...]:

@@ -71,7 +71,7 @@ def card(info: ExperimentInfo, definition: Definition | None, counts: Counter[st
     for name, arm in definition.arms.items():
         text.append(f"{printable(name):18} ", BOLD if arm.role == "treatment" else "")
         text.append(f"{arm.role:9} ", ACTIVE if arm.role == "control" else "")
-        text.append(f"{printable(arm.told)}\n")
+        text.append(f"{printable(arm.told or arm.files[0].file)}\n")
     text.append(f"{'base':18} untrained; always sampled beside the arms\n", DIM)
     _heading(text, "plan")
     _plan(text, definition)
