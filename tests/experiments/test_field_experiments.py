@@ -13,7 +13,7 @@ from experiments import catalogue
 from experiments.field.chat_rows import table
 from experiments.field.folders_written import GENERATORS, write_all
 from experiments.prompts import render_prompts
-from experiments.rows import load_rows
+from experiments.readers.arm_data import load_rows
 from experiments.schema import Definition
 from wgen_tui.paths import Home
 from wgen_tui.services.planning.plan import Options, make_plan
