@@ -35,6 +35,8 @@ class Endpoint(Record):
         base_url: Up to and without `/chat/completions`, no slash at the end.
         api_key_env: The environment variable with the key. The key itself is never written.
         extra_body: Sent with every request, for what this server knows beside OpenAI's parameters.
+        thinking_on: Sent beside it for a judge that thinks first; None: nobody has said what.
+        thinking_off: Likewise for a judge that doesn't.
     """
 
     name: str
@@ -47,11 +49,26 @@ class Endpoint(Record):
     price_out: float | None = Field(default=None, ge=0, description="of a million drawn tokens")
     logprobs: bool = Field(default=False, description="ask for log-probabilities")
     extra_body: dict[str, Any] = Field(default={})
+    thinking_on: dict[str, Any] | None = Field(default=None, exclude_if=lambda body: body is None)
+    thinking_off: dict[str, Any] | None = Field(default=None, exclude_if=lambda body: body is None)
     parameters: dict[str, str | Literal[False]] = Field(
         default={},
         description="what the server calls a parameter; false: it is not sent",
         exclude_if=lambda names: not names,
     )
+
+    def switched(self, *, thinking: bool) -> dict[str, Any] | None:
+        """What is sent to switch thinking on or off; None where nobody has said what."""
+        return self.thinking_on if thinking else self.thinking_off
+
+    def of_judges(self, *, thinking: bool) -> Endpoint:
+        """The endpoint as a judge asks it: its switch goes into what is sent with every request."""
+        switch = self.switched(thinking=thinking) or {}
+        body = dict(self.extra_body)
+        for key, value in switch.items():
+            both = isinstance(value, dict) and isinstance(body.get(key), dict)
+            body[key] = {**body[key], **value} if both else value
+        return self.model_copy(update={"extra_body": body})
 
 
 class ModelRef(Record):

@@ -100,6 +100,8 @@ URL = 'base_url = "http://h/v1"\n'
             ["endpoints.a.base_url", "/chat/completions"],
         ),
         (f"[endpoints.a]\n{URL}extra_body = 3\n", ["endpoints.a.extra_body"]),
+        (f"[endpoints.a]\n{URL}thinking_on = true\n", ["endpoints.a.thinking_on"]),
+        (f"[endpoints.a]\n{URL}thinking_off = {{seed = 3}}\n", ["a.thinking_off", "seed"]),
         (f"[endpoints.a]\n{URL}parameters = {{max_token = 'x'}}\n", ["parameters", "max_tokens"]),
         (f"[endpoints.a]\n{URL}parameters = {{seed = true}}\n", ["endpoints.a.parameters"]),
         (f"[endpoints.a]\n{URL}extra_body = {{seed = 3}}\n", ["endpoints.a.extra_body", "seed"]),

@@ -118,3 +118,46 @@ def test_what_is_mapped_by_hand_is_a_name_and_a_model() -> None:
     assert parse_mapping(("gpt-4.1=box:a=b", "x = y")) == {"gpt-4.1": "box:a=b", "x": "y"}
     with pytest.raises(UsageError, match="--judge-model gpt"):
         parse_mapping(("gpt",))
+
+
+SWITCHES = """
+extra_body = {top_k = 1, chat_template_kwargs = {tools = false}}
+thinking_on = {chat_template_kwargs = {enable_thinking = true}}
+thinking_off = {chat_template_kwargs = {enable_thinking = false}}
+"""
+
+
+def thoughtful(definition: Definition) -> Definition:
+    """The same, its third judge asked at the server too, and thinking."""
+    *others, last = definition.model_judges
+    last = last.model_copy(update={"model": "gpt-4.1", "thinking": True})
+    return definition.model_copy(update={"model_judges": (*others, last)})
+
+
+def test_a_served_judge_thinks_as_its_endpoint_says(home: Home, definition: Definition) -> None:
+    mapping = '[judges]\n"gpt-4.1" = "box:a"\n'
+    configure(home, SERVER + mapping)
+    with pytest.raises(UsageError, match="era says thinking: true") as refused:
+        make_panels(home, thoughtful(definition))
+    assert "extra_body" in refused.value.hint and "thinking_on = " in refused.value.hint
+    (plain,) = make_panels(home, definition, {"claude": "box:a"}).panels
+
+    configure(home, SERVER + SWITCHES + mapping)
+    (panel,) = make_panels(home, thoughtful(definition)).panels  # one server, one launch
+    endpoint = panel.judges[0].model.endpoint
+    assert endpoint is not None
+    sent = [endpoint.of_judges(thinking=item.judge.thinking).extra_body for item in panel.judges]
+    assert [body["chat_template_kwargs"]["enable_thinking"] for body in sent] == [
+        False,
+        False,
+        True,
+    ]
+    assert all(
+        (body["top_k"], body["chat_template_kwargs"]["tools"]) == (1, False) for body in sent
+    )
+    askers = {item.asker for item in (*panel.judges, *plain.judges)}
+    assert len(askers) == len({item.asker for item in panel.judges}) + 2  # what is sent is hashed
+
+    configure(home, SERVER + "thinking_on = {}\n" + mapping)
+    (panel,) = make_panels(home, thoughtful(definition)).panels
+    assert panel.judges[2].weights == panel.judges[0].weights == plain.judges[0].weights

@@ -7,6 +7,7 @@ first in this experiment, and loaded in the precision in which it was loaded fir
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.hashes import short_hash
 from wgen_tui.protocol.judging import AskedJudge, JudgedPrompt, Panel
 from wgen_tui.protocol.queue import SlurmSettings
-from wgen_tui.protocol.runs import ModelRef
+from wgen_tui.protocol.runs import Endpoint, ModelRef
 from wgen_tui.services.experiments.prompt_ids import prompt_spec
 from wgen_tui.services.judges.judge_models import Unmapped, judge_model, read_mapping
 from wgen_tui.services.judges.pins import Pins
@@ -129,7 +130,11 @@ def make_panels(
 
 def _asked(judge: ModelJudge, model: ModelRef, questions: tuple[str, ...]) -> AskedJudge:
     if model.endpoint is not None:
-        key = tuple(weights_key(model))
+        switch = model.endpoint.switched(thinking=judge.thinking)
+        if judge.thinking and switch is None:
+            raise _no_switch(judge, model.endpoint)
+        more = [json.dumps(switch, sort_keys=True)] if switch else []
+        key = (*weights_key(model), *more)
         return AskedJudge(judge=judge, model=model, weights=key, questions=questions)
     template = template_of(model, None)
     return AskedJudge(
@@ -141,8 +146,21 @@ def _asked(judge: ModelJudge, model: ModelRef, questions: tuple[str, ...]) -> As
     )
 
 
+def _no_switch(judge: ModelJudge, endpoint: Endpoint) -> UsageError:
+    return UsageError(
+        f"Judge {judge.name} says thinking: true, and nothing says how the endpoint "
+        f"{endpoint.name} is told to think.",
+        title="No switch for thinking",
+        hint=f"Write under [endpoints.{endpoint.name}] of config.toml what is sent for it beside "
+        "extra_body, such as thinking_on = {chat_template_kwargs = {enable_thinking = true}}; or "
+        "thinking_on = {} where extra_body says it already, or the model always thinks.",
+    )
+
+
 def _loaded_as(item: AskedJudge) -> str:
     """Equal for judges that one launch can ask: one model, loaded in one way."""
+    if item.model.endpoint is not None:  # whatever switches its judges send
+        return short_hash("served", weights_key(item.model))
     return short_hash("loaded", item.weights, item.precision, item.judge.load_in)
 
 

@@ -64,10 +64,10 @@ class _EndpointTable(Endpoint):
             )
         return value
 
-    @field_validator("extra_body")
+    @field_validator("extra_body", "thinking_on", "thinking_off")
     @classmethod
-    def _extra(cls, value: dict[str, Any]) -> dict[str, Any]:
-        for key in value:
+    def _extra(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        for key in value or ():
             if key in RESERVED_KEYS:
                 raise ValueError(f"{key} comes from {RESERVED_KEYS[key]}")
             if _is_secret(key):

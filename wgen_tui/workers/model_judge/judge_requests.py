@@ -46,7 +46,8 @@ def make_request(endpoint: Endpoint, asked: AskedJudge, *, by_probability: bool)
     body: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens}
     if by_probability:
         body["logprobs"] = True
-    made = request_body(endpoint, asked.model.location, body)
+    switched = endpoint.of_judges(thinking=judge.thinking)
+    made = request_body(switched, asked.model.location, body)
     if by_probability:
         top = {"top_logprobs": judge.top_logprobs or TOP_LOGPROBS}
         made |= in_words_of(endpoint, top)

@@ -174,3 +174,13 @@ def test_a_run_without_samples_does_not_stop_the_others(home: Home) -> None:
         done = work_here(home, judge_launch(home, ["empty", "r"], served(LABELLED, server.url)))
     outcomes = {run_id: (run.outcome, run.title) for run_id, run in done.runs.items()}
     assert outcomes == {"empty": ("failed", "Nothing to judge"), "r": ("finished", "")}
+
+
+def test_thinking_is_switched_as_the_endpoint_says(home: Home) -> None:
+    judged_run(home, "r", ["a"])
+    switches = {"thinking_on": {"effort": "high"}, "thinking_off": {"effort": "none"}}
+    thinks = LABELLED.model_copy(update={"name": "thinks", "thinking": True})
+    with scripted(lambda asked: completion("OLD")) as server:
+        judges = [served(judge, server.url, **switches) for judge in (LABELLED, thinks)]
+        assert work_here(home, judge_launch(home, ["r"], *judges)).outcome == "finished"
+    assert sorted(asked.body["effort"] for asked in server.asked) == ["high", "none"]
