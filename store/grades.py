@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from store.samples.filters import ids_of
+from store.samples.filters import BY_JUDGES, ids_of, literals
 
 
 def blind_queue(
@@ -103,3 +103,35 @@ def samples_known(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> dict[in
         [list(ids)],
     ).fetchall()
     return dict(rows)
+
+
+def beside_rule(
+    con: duckdb.DuckDBPyConnection, experiment: str, judge: str, grader: str, rule: str | None
+) -> list[tuple[int, str, str, str, str | None, str]]:
+    """What a grader labelled, in the order of arms, with the label of a judge that is no person.
+
+    Returns:
+        (sample id, arm, question, the grader's label, the judge's, completion).
+    """
+    own = con.execute(
+        "select sample_id, label from grades where judge = ? and grader = ? and label is not null",
+        [judge, grader],
+    ).fetchall()
+    if not own:
+        return []
+    here = f"sample_id in ({literals(sample_id for sample_id, _ in own)})"
+    given = con.execute(
+        f"select sample_id, label from grades where {here} and judge = ? and {BY_JUDGES} "
+        "and label is not null order by grader desc",
+        [rule],
+    ).fetchall()
+    mine, theirs = dict(own), dict(given)
+    rows = con.execute(
+        f"select sample_id, arm, question, completion from samples where {here} and experiment = ? "
+        "order by arm, question, sample_id",
+        [experiment],
+    ).fetchall()
+    return [
+        (sample_id, arm, question, mine[sample_id], theirs.get(sample_id), completion)
+        for sample_id, arm, question, completion in rows
+    ]

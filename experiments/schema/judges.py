@@ -134,6 +134,11 @@ class Rubric(Model):
     )
     instructions: str = ""
     judge: str | None = Field(default=None, description="the judge whose labels these are")
+    read_to_end: bool = Field(
+        default=False,
+        description="a key grades only once the end of the answer was on the screen",
+        exclude_if=lambda wanted: not wanted,
+    )
 
     @model_validator(mode="after")
     def _something_to_give(self) -> Rubric:

@@ -74,6 +74,7 @@ def terminal(
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     look = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "TEXTUAL_ANIMATIONS": "none"}
+    look["LOGNAME"] = "ada"  # as root, grading asks for a name first
     process = subprocess.Popen(
         [sys.executable, "-c", "from wgen_tui.cli.main import main; main()", *arguments],
         stdin=theirs,

@@ -13,6 +13,7 @@ __all__ = [
     "commit",
     "control",
     "definitions",
+    "grade_report",
     "grading",
     "lifecycle",
     "listing",
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.control import control, status
     from wgen_tui.services.data import query_history, samples, sql
     from wgen_tui.services.experiments import definitions, listing, names
+    from wgen_tui.services.grading import report as grade_report
     from wgen_tui.services.grading import session as grading
     from wgen_tui.services.planning import commit, plan, preview
     from wgen_tui.services.results import provenance, results
@@ -47,6 +49,7 @@ else:
         "commit": "planning.commit",
         "control": "control.control",
         "definitions": "experiments.definitions",
+        "grade_report": "grading.report",
         "grading": "grading.session",
         "lifecycle": "supervisor.lifecycle",
         "listing": "experiments.listing",

@@ -28,6 +28,7 @@ from wgen_tui.protocol.runs import GradeRow
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.grading.read_ahead import ReadAhead
+from wgen_tui.services.grading.unblinding import NameLock, file_name, unblinded_at
 from wgen_tui.services.suggest import unknown
 
 AHEAD = 12  # samples; a person reads half of these for longer than others take to come
@@ -103,7 +104,12 @@ def _question_of(messages: Sequence[dict[str, str]]) -> str:
 
 
 class GradingSession:
-    """One person grading one experiment by one rubric."""
+    """One person grading one experiment by one rubric.
+
+    Attributes:
+        unblinded_at: When this person first saw whose answers were graded; None while blind. Grades
+            given after it say so (`signals`).
+    """
 
     def __init__(
         self,
@@ -125,7 +131,18 @@ class GradingSession:
         self._hash = rubric_hash(rubric)
         self._runs: dict[int, str] = {}
         self._journal = Journal(home, grader)
+        self._name = NameLock(home, grader)
+        self.unblinded_at = unblinded_at(home, experiment, rubric.name, grader)
         self._ahead = ReadAhead(home)
+
+    @property
+    def name_is_shared(self) -> bool:
+        """Whether another session graded under this name when this one began."""
+        return self._name.shared
+
+    def close(self) -> None:
+        """Let another session have the name; what was graded is on disk."""
+        self._name.release()
 
     def progress(self) -> tuple[int, int]:
         """How many samples this grader has graded, and of how many."""
@@ -230,6 +247,7 @@ class GradingSession:
             label=None if is_number else verdict,
             number=float(verdict) if verdict is not None and is_number else None,
             explanation=explanation,
+            signals={} if self.unblinded_at is None else {"unblinded": True},
             seconds=seconds,
             retracts=retracts,
             created_at=created,
@@ -240,7 +258,7 @@ class Journal:
     """The file that one process appends a person's grades to."""
 
     def __init__(self, home: Home, grader: str) -> None:
-        name = "".join(c if c.isalnum() else "_" for c in grader.removeprefix("human:"))
+        name = file_name(grader)
         self._folder = home.journal
         self._path = home.journal / f"grades-{name}-{time.strftime('%Y%m%d')}-{os.getpid()}.jsonl"
 

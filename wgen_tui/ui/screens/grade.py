@@ -1,14 +1,19 @@
-"""Screen 4: blind grading, one key for a grade."""
+"""Screen 4: blind grading, one key for a grade.
+
+Promises: no arm, seed or model stands anywhere on it; the answer begins at the same line, and
+rubric and keys are always in sight; a name that another session grades under is asked about before
+a grade is given under it; whose answers they were is another screen's (`graded`), on request.
+"""
 
 from __future__ import annotations
 
+import getpass
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from rich.text import Text
-from textual import events
 from textual.app import ComposeResult
-from textual.message import Message
+from textual.containers import Container, Vertical
 from textual.widgets import Static
 
 from wgen_tui.errors import UsageError
@@ -17,41 +22,46 @@ from wgen_tui.ui import actions, modals, services
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import grading as state
 from wgen_tui.ui.threads import loads
-from wgen_tui.ui.widgets.pane import TextPane
+from wgen_tui.ui.widgets.item_pane import ItemPane
 
 if TYPE_CHECKING:
     from wgen_tui.services.grading.session import BlindItem, GradingSession
+    from wgen_tui.ui.screens.graded import GradedScreen
 
 NO_CHOICE = "Press ctrl+o to choose an experiment that has samples and a rubric."
 ALL_GRADED = (
-    "Every sample is graded.\n\nPress u to undo the last grade, ctrl+o for another experiment."
+    "Every sample is graded.\n\nPress e to see what was graded, u to undo the last grade, "
+    "ctrl+o for another experiment."
 )
 READONLY = "Grading is off under --readonly.\n\nQuit with q and open wgen-tui without it."
 NO_RUBRIC = "No experiment has a rubric.\n\nAdd one to experiment.yaml under rubrics."
+NO_NAME = "Grades are kept under a name: press ctrl+o, and give one."
+NOT_READ = "The answer goes on: space shows more, a key grades at its end."
+ROOT = "root"
+NEVER_BLIND_AGAIN = (
+    "It shows arms. Your grades from here on are marked as not blind,\n"
+    "and the moment is written to the journal."
+)
 
 
-class ItemPane(TextPane):
-    """The item; a key of the rubric grades it before that key can mean anything else."""
+class Opened(NamedTuple):
+    """A session, and the first sample of it that is not graded."""
 
-    class Graded(Message):
-        def __init__(self, label: str) -> None:
-            super().__init__()
-            self.label = label
+    session: GradingSession
+    item: BlindItem | None
 
-    def __init__(self, *, id: str) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self.keys: dict[str, str] = {}
 
-    def on_key(self, event: events.Key) -> None:
-        label = self.keys.get(event.key) or self.keys.get(event.character or "")
-        if label is not None:
-            event.stop()
-            event.prevent_default()
-            self.post_message(self.Graded(label))
+class NameNeeded(NamedTuple):
+    """Whose grades these would be is to be asked, and why."""
+
+    experiment: str
+    rubric: str | None
+    suggested: str
+    why: str
 
 
 class GradeScreen(BaseScreen):
-    """Rubric above, item below; no arm, seed or model anywhere."""
+    """Item first, rubric and keys below or beside it; no arm, seed or model anywhere."""
 
     SCOPE = "grade"
     AUTO_FOCUS = "#item"
@@ -62,19 +72,31 @@ class GradeScreen(BaseScreen):
         self._item: BlindItem | None = None
         self._shown_at = 0.0
         self._durations: list[float] = []
-        self._last_label = ""
+        self._given: list[tuple[str, str]] = []  # label and answer
+        self._instructions = True
+        self._note = ""
+        self._lines = 0  # that the item takes
+        self._seen_to_end = False
+        self._grader: str | None = None  # the name that was given, if it was asked
 
     def compose_content(self) -> ComposeResult:
         yield Static("", id="progress", classes="line", markup=False)
-        rubric = Static("", id="rubric", markup=False)
-        rubric.display = False
-        yield rubric
-        yield ItemPane(id="item")
+        with Container(id="grading"):
+            with Vertical(id="reading"):
+                yield ItemPane(id="item")
+                yield Static("", id="more", classes="line", markup=False)
+            with Vertical(id="rubric"):
+                yield Static("", id="labels", markup=False)
+                yield Static("", id="recent", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#rubric").display = False
+        self.watch(self.query_one("#item", ItemPane), "scroll_y", self._note_place)
 
     def on_screen_resume(self) -> None:
         if self.wgen.readonly:
             self._show_text(READONLY)
-        elif not self._durations and not self.busy("grade"):
+        elif not self._given and not self.busy("grade"):
             # A session with grades stays; one without follows the choice made elsewhere.
             wanted = self.wgen.experiment
             if wanted is None:
@@ -103,72 +125,143 @@ class GradeScreen(BaseScreen):
 
     # Session
 
-    def _start_session(self, experiment: str, rubric: str | None = None) -> None:
+    def _start_session(
+        self, experiment: str, rubric: str | None = None, *, shared: bool = False
+    ) -> None:
         """Grade this experiment, from where this person stopped."""
-        self._session, self._item, self._durations, self._last_label = None, None, [], ""
+        if self._session is not None:
+            self._session.close()
+        self._session, self._item, self._durations, self._given = None, None, [], []
         self._show_text("reading…")
-        self._open_session(experiment, rubric)
+        self._open_session(experiment, rubric, self._grader, shared)
 
     @loads("grade", then="_session_opened", failed="_session_failed")
     def _open_session(
-        self, experiment: str, rubric: str | None
-    ) -> tuple[GradingSession, BlindItem | None] | UsageError:
+        self, experiment: str, rubric: str | None, grader: str | None, shared: bool
+    ) -> Opened | NameNeeded | UsageError:
+        name = grader or getpass.getuser()
+        if grader is None and name == ROOT:
+            return NameNeeded(experiment, rubric, "", "You are logged in as root.")
         try:
-            session = services.grading.session(self.home, experiment, rubric)
+            session = services.grading.session(self.home, experiment, rubric, name)
         except UsageError as error:  # nothing to grade: said in the pane, not as an error
             return error
-        return session, session.next()
+        if session.name_is_shared and not shared:
+            session.close()
+            why = f"Another session grades as {name} now; the same name again goes on with both."
+            return NameNeeded(experiment, rubric, name, why)
+        return Opened(session, session.next())
 
-    def _session_opened(self, opened: tuple[GradingSession, BlindItem | None] | UsageError) -> None:
+    def _session_opened(self, opened: Opened | NameNeeded | UsageError) -> None:
         if isinstance(opened, UsageError):
             self._show_text(f"{opened.message}\n\n{opened.hint}\n\n{NO_CHOICE}")
-            return
-        session, item = opened
-        self._session = session
-        rubric = self.query_one("#rubric", Static)
-        rubric.display = True
-        rubric.update(state.rubric_text(session.rubric))
-        for clash in state.clashes(session.rubric.keys):
-            self.notify_plain(clash, "Rubric", "warning")
-        self._show(item)
+        elif isinstance(opened, NameNeeded):
+            self._ask_name(opened)
+        else:
+            self._session = opened.session
+            self.query_one("#rubric").display = True
+            for clash in state.clashes(opened.session.rubric.keys):
+                self.notify_plain(clash, "Rubric", "warning")
+            self._show(opened.item)
 
     def _session_failed(self) -> None:
         self._show_text(NO_CHOICE)
+
+    def _ask_name(self, needed: NameNeeded) -> None:
+        self._show_text(NO_NAME)
+
+        def named(name: str | None) -> None:
+            if name is not None:
+                self._grader = name.strip()
+                shared = self._grader == needed.suggested
+                self._start_session(needed.experiment, needed.rubric, shared=shared)
+
+        why = Text(f"{needed.why}\nYour grades are kept under this name.", "dim")
+        self.app.push_screen(
+            modals.AskModal("Who grades?", needed.suggested, why, _check_name), named
+        )
+
+    # Showing
 
     def _show(self, item: BlindItem | None) -> None:
         session = self._session
         if session is None:
             return
-        self._item, self._shown_at = item, time.monotonic()
-        pane = self.query_one("#item", ItemPane)
+        self._item, self._shown_at, self._note = item, time.monotonic(), ""
+        self._seen_to_end = False
+        self.query_one("#item", ItemPane).scroll_home(animate=False, immediate=True)
         if item is None:
             self._show_text(ALL_GRADED)
         else:
-            pane.keys = state.keys(session.rubric.keys)
-            pane.show(state.item_text(item))
+            self.query_one("#item", ItemPane).keys = state.keys(session.rubric.keys)
             self.call_after_refresh(session.read_ahead)
+        self._draw()
+
+    def _draw(self) -> None:
+        """What stands on the screen, for the size that it has."""
+        session, item = self._session, self._item
+        if session is None:
+            return
+        tall = self.has_class("-wide")
+        pane = self.query_one("#item", ItemPane)
+        if item is not None:
+            size = pane.text_size
+            shown = state.item_text(item, size.width, size.height, self.app.console)
+            self._lines = state.lines_of(shown, size.width, size.height, self.app.console)
+            pane.show(shown)
+            self._note_place()
+        rubric = state.rubric_text(session.rubric, instructions=self._instructions, tall=tall)
+        if self._note:
+            rubric.append(f"\nnote: {printable(self._note)}", "italic")
+        self.query_one("#labels", Static).update(rubric)
+        self.query_one("#recent", Static).update(state.recent_text(self._given, tall=tall))
         graded, total = session.progress()
         each = sum(self._durations) / len(self._durations) if self._durations else None
+        at = session.unblinded_at
+        blindness = "blind" if at is None else f"not blind since {at:%Y-%m-%d %H:%M}"
         line = state.progress_line(
-            session.experiment, session.grader, graded, total, each, self._last_label
+            session.experiment, session.grader, graded, total, each, blindness
         )
-        shown = Text(f" {line}", no_wrap=True, overflow="ellipsis")
-        self.query_one("#progress", Static).update(shown)
+        head = Text(f" {line}", no_wrap=True, overflow="ellipsis")
+        self.query_one("#progress", Static).update(head)
+
+    def on_item_pane_resized(self) -> None:
+        self._draw()
+
+    def _note_place(self) -> None:
+        """Say how much of the answer is still below, and remember when none was."""
+        if not self.is_mounted or self._item is None:
+            return
+        pane = self.query_one("#item", ItemPane)
+        below = max(self._lines - int(pane.scroll_offset.y) - pane.text_size.height, 0)
+        self._seen_to_end = self._seen_to_end or below == 0
+        text = f" ▼ {below} more line{'' if below == 1 else 's'} (space)" if below else ""
+        self.query_one("#more", Static).update(text)
 
     # One load at a time: keys that come before the next item is shown grade nothing.
 
     def on_item_pane_graded(self, message: ItemPane.Graded) -> None:
-        if self._session is None or self._item is None or self.busy("grade"):
+        session, item = self._session, self._item
+        if session is None or item is None or self.busy("grade"):
+            return
+        if session.rubric.read_to_end and not self._seen_to_end:
+            self.notify_plain(NOT_READ, "Not yet", "warning")
             return
         seconds = time.monotonic() - self._shown_at
         self._durations.append(seconds)
-        self._last_label = message.label
-        self._grade(self._session, message.label, seconds)
+        self._given.append((message.label, item.completion))
+        self._grade(session, message.label, self._note, seconds)
 
-    @loads("grade", then="_show")
-    def _grade(self, session: GradingSession, label: str, seconds: float) -> BlindItem | None:
-        session.grade(label, seconds=seconds)
+    @loads("grade", then="_show", failed="_not_graded")
+    def _grade(
+        self, session: GradingSession, label: str, note: str, seconds: float
+    ) -> BlindItem | None:
+        session.grade(label, note, seconds=seconds)
         return session.next()
+
+    def _not_graded(self) -> None:
+        self._durations, self._given = self._durations[:-1], self._given[:-1]
+        self._draw()
 
     def action_skip(self) -> None:
         if self._session is not None and self._item is not None and not self.busy("grade"):
@@ -190,8 +283,45 @@ class GradeScreen(BaseScreen):
         if item is None:
             self.notify_plain("No grade of this session is left to undo.", "Undo")
             return
-        self._durations, self._last_label = self._durations[:-1], ""
+        self._durations, self._given = self._durations[:-1], self._given[:-1]
         self._show(item)
+
+    def action_instructions(self) -> None:
+        self._instructions = not self._instructions
+        self._draw()
+
+    def action_note(self) -> None:
+        if self._item is None or not self.check_writable():
+            return
+
+        def noted(text: str | None) -> None:
+            if text is not None:
+                self._note = text.strip()
+                self._draw()
+
+        hint = Text("Kept with the grade that you give next; empty for none.", "dim")
+        self.app.push_screen(modals.AskModal("Note on this answer", self._note, hint), noted)
+
+    # The end
+
+    def action_end(self) -> None:
+        session = self._session
+        if session is None:
+            self.notify_plain(NO_CHOICE, "Nothing graded")
+        elif not session.progress()[0]:
+            self.notify_plain("Nothing is graded yet.", "Nothing graded")
+        elif session.unblinded_at is not None:
+            self._show_graded(True)
+        else:
+            self.app.push_screen(
+                modals.ConfirmModal("Show what was graded?", NEVER_BLIND_AGAIN), self._show_graded
+            )
+
+    def _show_graded(self, wanted: bool | None) -> None:
+        if wanted and self._session is not None:
+            screen = cast("GradedScreen", self.wgen.get_named_screen("graded"))
+            screen.report_on(self._session)
+            self.wgen.action_go("graded")
 
     # Choosing
 
@@ -221,3 +351,8 @@ class GradeScreen(BaseScreen):
 
         names = [f"{slug} · rubric {rubric}" for slug, rubric in choices]
         self.app.push_screen(modals.ChooseModal("Grade which experiment?", names), chosen)
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or not name.isprintable():
+        raise UsageError("A grader has a name.", title="Name")

@@ -1,13 +1,17 @@
-"""What the grading screen shows: the item without its arm, the keys, the progress."""
+"""What the grading screen shows: the item without its arm, the keys, the progress.
+
+Promises: pure; nothing here knows an arm, a seed or a model.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from rich.console import Console
 from rich.text import Text
 
-from wgen_tui.terminal_text import printable
+from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BOLD, DIM
 from wgen_tui.ui.state.plots import progress
@@ -17,7 +21,17 @@ if TYPE_CHECKING:
     from wgen_tui.services.grading.session import BlindItem
 
 SCREENS = "123456"
-RESERVED = {"u": "undo", "s": "skip", "q": "quit", "question_mark": "help"}
+RESERVED = {
+    "u": "undo",
+    "s": "skip",
+    "q": "quit",
+    "question_mark": "help",
+    "e": "the end",
+    "i": "hiding the instructions",
+    "n": "the note",
+}
+MEASURE = 90  # cells of a line that is read comfortably
+RECENT = 5  # decisions that are shown
 
 
 def keys(labels: Mapping[str, str]) -> dict[str, str]:
@@ -37,46 +51,90 @@ def clashes(labels: Mapping[str, str]) -> list[str]:
     return hidden
 
 
-def item_text(item: BlindItem) -> Text:
-    """Every turn of the prompt, and the completion."""
-    text = Text()
+def item_text(item: BlindItem, width: int, height: int, console: Console) -> Text:
+    """Every turn of the prompt, and the answer: it begins a third down, where the eye rests.
+
+    Args:
+        item: The item.
+        width: Cells of the pane.
+        height: Its lines.
+        console: Measures how many lines a text takes.
+    """
+    asked = Text()
     if item.label is not None:
-        text.append(f"graded {printable(item.label)} before; a key regrades it\n\n", BOLD)
+        asked.append(f"graded {printable(item.label)} before; a key regrades it\n\n", BOLD)
     for message in item.messages:
-        text.append(f"{printable(message['role'])}\n", DIM)
-        text.append(f"{printable(message['content'])}\n\n")
-    text.append("completion\n", DIM)
-    text.append(f"{printable(item.completion)}\n" if item.completion else "(empty)\n", BOLD)
+        asked.append(f"{printable(message['role'])}\n", DIM)
+        asked.append_text(_indented(message["content"]))
+        asked.append("\n")
+    taken = len(asked.wrap(console, max(width, 1)))
+    text = Text("\n" * max(height // 3 - taken, 0))
+    text.append_text(asked)
+    text.append("answer\n", DIM)
+    text.append_text(_indented(item.completion, BOLD) if item.completion else Text("  (empty)\n"))
+    text.rstrip()
     return text
 
 
-def rubric_text(rubric: Rubric) -> Text:
-    """The instructions, and which key gives which label."""
+def lines_of(text: Text, width: int, height: int, console: Console) -> int:
+    """How many lines a text takes; where it takes more than there are, a scrollbar takes a cell."""
+    lines = len(text.wrap(console, max(width, 1)))
+    return lines if lines <= height else len(text.wrap(console, max(width - 1, 1)))
+
+
+def _indented(said: str, style: str = "") -> Text:
+    lines = printable(said).splitlines() or [""]
+    return Text("".join(f"  {line}\n" for line in lines), style)
+
+
+def rubric_text(rubric: Rubric, *, instructions: bool, tall: bool) -> Text:
+    """The instructions, and which key gives which label: a line of them, or one each."""
     text = Text()
-    text.append(f"rubric {printable(rubric.name)}\n", DIM)
-    if rubric.instructions:
+    if tall:
+        text.append(f"{printable(rubric.name)}\n", BOLD)
+    if rubric.instructions and instructions:
         text.append(f"{printable(' '.join(rubric.instructions.split()))}\n")
-    text.append("\n")
+    if tall or text.plain:
+        text.append("\n")
+    between = "\n" if tall else "   "
     for label, key in rubric.labels.items():
         text.append(f" {printable(key)} ", "reverse")
-        text.append(f" {printable(label)}   ")
+        text.append(f" {printable(label)}{between}")
     if rubric.numbers:
         text.append(f" {rubric.numbers[0]} … {rubric.numbers[-1]} ", "reverse")
-        text.append(" that number")
+        text.append(f" that number{between}")
+    return text
+
+
+def recent_text(given: Sequence[tuple[str, str]], *, tall: bool) -> Text:
+    """The last decisions of this session, the newest first: label and answer, never an arm."""
+    if not given:
+        return Text()
+    if not tall:
+        return Text(f"last: {one_line(given[-1][0], 30)} · u undoes it", DIM)
+    text = Text("last\n", DIM)
+    for label, answer in reversed(given[-RECENT:]):
+        text.append(f"{one_line(label, 14):14} ", BOLD)
+        text.append(f"{one_line(answer, 20)}\n", DIM)
     return text
 
 
 def progress_line(
-    experiment: str, grader: str, graded: int, total: int, seconds: float | None, last: str
+    experiment: str,
+    grader: str,
+    graded: int,
+    total: int,
+    seconds: float | None,
+    blindness: str = "blind",
 ) -> str:
-    """`names · human:ada · 12 of 240 graded ███░░░ · last: modern · 4.0s each, 15m left`.
+    """`names · human:ada · 12 of 240 graded ███░░░ 5% · 4.0s each, 15m left · blind`.
 
     What stays the same stands first: it neither moves nor is what a narrow screen cuts.
     """
     line = f"{printable(experiment)} · {printable(grader)}"
     line += f" · {graded:,} of {total:,} graded {progress(graded, total, 8)}"
-    if last:
-        line += f" · last: {printable(last)}"
+    if total:
+        line += f" {graded / total:.0%}"
     if seconds is not None:
         line += f" · {seconds:.1f}s each, {show.duration((total - graded) * seconds)} left"
-    return line
+    return f"{line} · {blindness}"

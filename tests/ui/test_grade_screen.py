@@ -1,0 +1,170 @@
+"""Screen 4: who grades, what is in sight, how far one has read, and the end of being blind."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from experiments.schema import Rubric
+from tests.builders.mini_home import DEFINITION, MiniHome
+from tests.builders.screen import messages, settled, table, text
+from wgen_tui.paths import Home
+from wgen_tui.services.data.ingest import ingest_now
+from wgen_tui.services.grading.session import rubric_hash, session
+from wgen_tui.ui.app import WgenApp
+from wgen_tui.ui.modals.dialogs import AskModal, ConfirmModal
+
+
+def rows(home: Home, kind: str = "grades") -> list[dict[str, object]]:
+    """What the journal has, in the order of its files."""
+    paths = sorted(home.journal.glob(f"{kind}-*.jsonl"))
+    return [json.loads(line) for path in paths for line in path.read_text().splitlines()]
+
+
+async def test_twenty_grades_are_twenty_keys(home: Home) -> None:
+    app = WgenApp(home, screen="grade", experiment="mini")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot, lambda: app.screen._item is not None)
+        for number in range(1, 21):
+            before = app.screen._item
+            await pilot.press("m")
+            await settled(pilot, lambda b=before: app.screen._item not in (b, None))
+            assert len(rows(home)) == number
+        await settled(pilot, lambda: "20 of 30 graded" in text(app) and "67%" in text(app))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+async def test_rubric_keys_and_answer_are_in_sight_and_the_answer_stays_put(
+    home: Home, size: tuple[int, int]
+) -> None:
+    app = WgenApp(home, screen="grade", experiment="mini")
+    async with app.run_test(size=size) as pilot:
+        places = set()
+        for _ in range(3):
+            await settled(pilot, lambda: app.screen._item and "Which century?" in text(app))
+            item = app.screen._item
+            await settled(pilot, lambda i=item: i.completion[:12] in text(app))
+            lines = text(app).splitlines()
+            places |= {y for y, line in enumerate(lines) if line.strip().startswith("answer")}
+            assert all(
+                f" {key}  {label}" in text(app) for label, key in (("old", "o"), ("modern", "m"))
+            )
+            await pilot.press("s")
+            await settled(pilot, lambda i=item: app.screen._item != i)
+        assert len(places) == 1
+        await pilot.press("i")
+        await settled(pilot, lambda: "Which century?" not in text(app))
+
+
+async def test_root_is_asked_for_a_name(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "root")
+    app = WgenApp(home, screen="grade", experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: isinstance(app.screen, AskModal))
+        await pilot.press("enter")
+        await settled(pilot, lambda: "A grader has a name" in text(app))
+        await pilot.press(*"mary", "enter")
+        await settled(pilot, lambda: "mini · human:mary · 0 of 30" in text(app))
+        await settled(pilot, lambda: app.screen._item is not None)
+        await pilot.press("o")
+        await settled(pilot, lambda: "1 of 30 graded" in text(app))
+    assert [row["grader"] for row in rows(home)] == ["human:mary"]
+
+
+async def test_a_name_that_another_session_has_is_asked_about(home: Home) -> None:
+    other = session(home, "mini", None, "ada")
+    app = WgenApp(home, screen="grade", experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: "Another session grades as ada" in text(app))
+        assert app.screen.query_one("Input").value == "ada"
+        await pilot.press("enter")
+        await settled(pilot, lambda: "human:ada · 0 of 30" in text(app))
+    other.close()
+    again = session(home, "mini", None, "ada")
+    assert not again.name_is_shared
+    again.close()
+
+
+async def test_unblinding_is_asked_written_and_shows_the_agreement_in_three_keys(
+    home: Home,
+) -> None:
+    app = WgenApp(home, experiment="mini")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("4")
+        await settled(pilot, lambda: app.screen.SCOPE == "grade" and app.screen._item)
+        await pilot.press("e")
+        await settled(pilot, lambda: any("Nothing is graded" in said for said in messages(app)))
+        for key in "omo":
+            before = app.screen._item
+            await pilot.press(key)
+            await settled(pilot, lambda b=before: app.screen._item not in (b, None))
+        await pilot.press("e")
+        await settled(pilot, lambda: isinstance(app.screen, ConfirmModal))
+        await pilot.press("n")
+        assert rows(home, "unblinded") == [], "asked for, and not wanted"
+        await pilot.press("e", "y")
+        await settled(pilot, lambda: app.screen.SCOPE == "graded" and app.screen._report)
+        report = app.screen._report
+        assert report.agreement.n == report.graded == 3
+        right = sum(report.agreement.confusion[i][i] for i in range(len(report.agreement.labels)))
+        assert len(report.disagreements) == 3 - right == len(table(app))
+        await settled(pilot, lambda: "of 3 agree" in text(app) and "kappa" in text(app))
+        (note,) = rows(home, "unblinded")
+        assert (note["experiment"], note["grader"]) == ("mini", "human:ada")
+        if report.disagreements:
+            await pilot.press("enter")
+            await settled(pilot, lambda: app.screen.SCOPE == "samples" and len(table(app)) == 1)
+            await pilot.press("escape")
+        await settled(pilot, lambda: app.screen.SCOPE == "graded")
+        await pilot.press("escape")
+        await settled(pilot, lambda: app.screen.SCOPE == "grade")
+        await pilot.press("o")
+        await settled(pilot, lambda: "not blind since" in text(app))
+        await settled(pilot, lambda: len(rows(home)) == 4)
+    assert [row["signals"] for row in rows(home)] == [{}, {}, {}, {"unblinded": True}]
+    again = session(home, "mini", None, "ada")
+    assert again.unblinded_at is not None, "it is known to every later session"
+    again.close()
+
+
+async def test_a_note_goes_with_the_next_grade(home: Home) -> None:
+    app = WgenApp(home, screen="grade", experiment="mini")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot, lambda: app.screen._item is not None)
+        await pilot.press("n", *"odd one", "enter")
+        await settled(pilot, lambda: "note: odd one" in text(app))
+        for number in (1, 2):
+            await pilot.press("o")
+            await settled(pilot, lambda n=number: len(rows(home)) == n and not app.screen._busy)
+        assert [row["explanation"] for row in rows(home)] == ["odd one", ""]
+
+
+async def test_a_key_grades_once_the_end_was_seen_if_the_plan_says_so(mini: MiniHome) -> None:
+    asks = DEFINITION.replace("instructions:", "read_to_end: true, instructions:")
+    mini.definition(text=asks)
+    run_id = mini.run("old", 0)
+    mini.draw(run_id, lambda question, draw: "\n".join(f"line {n}" for n in range(60)), draws=1)
+    mini.launch([run_id])
+    ingest_now(mini.home)
+    app = WgenApp(mini.home, screen="grade", experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: "more lines" in text(app))
+        await pilot.press("o")
+        await settled(pilot, lambda: any("goes on" in said for said in messages(app)))
+        assert rows(mini.home) == []
+        for _ in range(8):
+            await pilot.press("space")
+        await settled(pilot, lambda: "line 59" in text(app) and app.screen._seen_to_end)
+        await pilot.press("o")
+        await settled(pilot, lambda: len(rows(mini.home)) == 1 and "more lines" in text(app))
+        await pilot.press("o")
+        await pilot.pause()
+        assert not app.screen.busy("grade")
+        assert len(rows(mini.home)) == 1, "that the last one was read says nothing of this one"
+
+
+def test_a_rubric_that_asks_for_nothing_new_keeps_its_hash() -> None:
+    plain = Rubric(name="era", labels={"old": "o"})
+    assert "read_to_end" not in plain.model_dump(mode="json")
+    assert rubric_hash(plain) != rubric_hash(plain.model_copy(update={"read_to_end": True}))

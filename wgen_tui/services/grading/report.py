@@ -1,0 +1,111 @@
+"""What a person's grades say once they are no longer blind: agreement with the rule, rates by arm.
+
+Promises: counts are of that person's grades that count; agreement is with the judge whose labels
+the rubric has, over the samples that both labelled, and says how many those are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from store import grades as stored
+from store.samples import memory
+from wgen_tui.paths import Home
+from wgen_tui.services.data.database import reading
+from wgen_tui.services.grading.session import rubric_named
+from wgen_tui.services.grading.unblinding import unblind
+from wgen_tui.services.statistics.intervals import wilson
+from wgen_tui.services.statistics.kappa import Agreement, agreement_of
+
+
+@dataclass(frozen=True, slots=True)
+class ArmCounts:
+    """How a person graded an arm.
+
+    Attributes:
+        labels: Label -> how many.
+        low, high: Wilson's interval of the share of the first label.
+    """
+
+    arm: str
+    n: int
+    labels: dict[str, int]
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A sample that a person and the rule label otherwise."""
+
+    sample_id: int
+    arm: str
+    question: str
+    by_person: str
+    by_rule: str
+    completion: str
+
+
+@dataclass(frozen=True, slots=True)
+class GradeReport:
+    """What was graded.
+
+    Attributes:
+        labels: Of the rubric, in its order; rates by arm are of the first.
+        graded: By this person, with a label.
+        agreement: With the rule; None where it labelled none of these samples.
+        unblinded_at: From when on this person's grades are not blind.
+    """
+
+    experiment: str
+    rubric: str
+    judge: str | None
+    grader: str
+    labels: tuple[str, ...]
+    graded: int
+    arms: list[ArmCounts]
+    agreement: Agreement | None
+    disagreements: list[Disagreement]
+    unblinded_at: datetime
+
+
+def report(home: Home, experiment: str, rubric: str, grader: str) -> GradeReport:
+    """What a person graded, and how it agrees with the rule; from here on they are not blind.
+
+    Raises:
+        UsageError: the unblinding cannot be written down; nothing is told then.
+    """
+    chosen = rubric_named(home, experiment, rubric)
+    moment = unblind(home, experiment, chosen.name, grader)
+    with reading(home) as con:
+        memory.bound(con, home.root)
+        rows = stored.beside_rule(con, experiment, chosen.name, grader, chosen.judge)
+    labels = tuple(chosen.labels)
+    both = [(row[3], row[4]) for row in rows if row[4] is not None]
+    by_arm: dict[str, Counter[str]] = {}
+    for _, arm, _, label, _, _ in rows:
+        by_arm.setdefault(arm, Counter())[label] += 1
+    return GradeReport(
+        experiment=experiment,
+        rubric=chosen.name,
+        judge=chosen.judge,
+        grader=grader,
+        labels=labels,
+        graded=len(rows),
+        arms=[_arm(arm, counts, labels) for arm, counts in sorted(by_arm.items())],
+        agreement=agreement_of(both) if both else None,
+        disagreements=[
+            Disagreement(sample_id, arm, question, label, rule, completion)
+            for sample_id, arm, question, label, rule, completion in rows
+            if rule is not None and rule != label
+        ],
+        unblinded_at=moment,
+    )
+
+
+def _arm(arm: str, counts: Counter[str], labels: tuple[str, ...]) -> ArmCounts:
+    n = counts.total()
+    low, high = wilson(counts[labels[0]] if labels else 0, n)
+    return ArmCounts(arm, n, {label: counts[label] for label in labels}, low, high)

@@ -1,0 +1,102 @@
+"""When a grader saw which answers were whose, and who else grades under that name now.
+
+Promises: an unblinding is on disk (journal, fsynced) before anything is shown; it is never undone;
+a name that another living session grades under is known as such, on this machine.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from datetime import datetime
+
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.plain_files import append_plain, parse, read_plain
+from wgen_tui.protocol.record import Record, now
+
+
+class Unblinding(Record):
+    """One line of journal/unblinded-*.jsonl: from here on, this person's grades are not blind."""
+
+    experiment: str
+    rubric: str
+    grader: str
+    unblinded_at: datetime
+
+
+def unblind(home: Home, experiment: str, rubric: str, grader: str) -> datetime:
+    """Note that a grader is about to see whose answers were graded; the first time stays.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    before = unblinded_at(home, experiment, rubric, grader)
+    if before is not None:
+        return before
+    record = Unblinding(experiment=experiment, rubric=rubric, grader=grader, unblinded_at=now())
+    path = home.journal / f"unblinded-{file_name(grader)}-{time.strftime('%Y%m%d')}.jsonl"
+    try:
+        home.journal.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with append_plain(path) as stream:
+            stream.write(record.model_dump_json().encode() + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise UsageError(
+            f"That you saw it cannot be written to {path}: {error.strerror or error}.",
+            title="Not shown",
+            hint="Put it right; your grades stay blind until then.",
+        ) from error
+    return record.unblinded_at
+
+
+def unblinded_at(home: Home, experiment: str, rubric: str, grader: str) -> datetime | None:
+    """When a grader first saw whose answers were graded; None while they are blind."""
+    moments = []
+    for path in home.journal.glob("unblinded-*.jsonl"):
+        try:
+            lines = read_plain(path).split(b"\n")
+        except OSError:
+            continue  # doctor names it
+        for line in lines:
+            try:
+                record = Unblinding.model_validate(parse(line))
+            except ValueError:
+                continue  # torn by a power cut
+            if (record.experiment, record.rubric, record.grader) == (experiment, rubric, grader):
+                moments.append(record.unblinded_at)
+    return min(moments, default=None)
+
+
+def file_name(grader: str) -> str:
+    """A grader's name as part of a file's."""
+    return "".join(c if c.isalnum() else "_" for c in grader.removeprefix("human:"))
+
+
+class NameLock:
+    """Held as long as a session grades under a name.
+
+    Attributes:
+        shared: Whether another session held it when this one began.
+    """
+
+    def __init__(self, home: Home, grader: str) -> None:
+        self.shared = False
+        self._handle: int | None = None
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            home.journal.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._handle = os.open(home.journal / f"{file_name(grader)}.lock", flags, 0o600)
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.shared = True
+        except OSError:
+            return  # grades are appended all the same, each session to a file of its own
+
+    def release(self) -> None:
+        """Let another session have the name."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
