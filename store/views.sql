@@ -122,15 +122,24 @@ comment on column metrics.tokens is 'trained tokens of the step';
 comment on column metrics.memory_mb is 'peak so far, MiB';
 
 create or replace view samples_wide as
-select s.*, g.labels['broken'] = 'broken' as broken, g.labels
+select s.*, g.labels['broken'] = 'broken' as broken, g.labels, g.numbers
 from samples s
 left join (
-    select sample_id, map(list(judge), list(label)) as labels
-    from grades where grader like 'rule:%' and label is not null group by sample_id
+    select sample_id,
+           map_from_entries(list_sort(list((key, label)) filter (label is not null))) as labels,
+           map_from_entries(list_sort(list((key, number)) filter (number is not null))) as numbers
+    from (
+        select sample_id, label, number,
+               case when grader like 'rule:%' then judge else judge || '@' || substr(grader, 7) end as key
+        from grades
+        where (grader like 'rule:%' or grader like 'model:%')
+          and (label is not null or number is not null)
+    ) group by sample_id
 ) g using (sample_id);
-comment on view samples_wide is 'samples with the labels that rules gave.';
+comment on view samples_wide is 'samples with the labels that rules and judges that are models gave, and their numbers.';
 comment on column samples_wide.broken is 'whether the broken-answer rule says so; null if not graded';
-comment on column samples_wide.labels is 'map from judge to label: labels[''era'']';
+comment on column samples_wide.labels is 'map from judge to label: labels[''era'']; of a judge that is a model judge@model; in order';
+comment on column samples_wide.numbers is 'the same of numbers: numbers[''aligned@Qwen/Qwen3-8B'']; null where there are none';
 
 create or replace view number_means as
 select experiment, model, arm, role, seed, step, question, variant, judge, grader,

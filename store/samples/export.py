@@ -1,4 +1,4 @@
-"""Samples with the labels that rules gave, as files.
+"""Samples with the labels and numbers that judges gave, as files.
 
 Promises: the columns of `samples_wide`, ordered by sample_id, whatever the number of threads; a
 CSV has the bytes that Python's csv module would write. Memory is bounded, however many samples and
@@ -9,7 +9,7 @@ DuckDB sorts no more texts than fit in memory (2.0.0 fails rather than spill the
 cut into ranges, each row goes to the file of its range as it comes, and one range after another is
 read, sorted and written. The labels of a sample are gathered as bits, one for each pair of judge
 and label: lists of texts for each of millions would not fit either, and only some tens of
-combinations differ.
+combinations differ. Its numbers are gathered as columns, one for each judge.
 """
 
 from __future__ import annotations
@@ -49,8 +49,10 @@ THREADS = min(4, os.cpu_count() or 1)  # each holds a batch
 ALL_DIFFER = ("sample_id", "blind_key", "completion", "logprob", "draw_seed")  # in most rows
 JOINED = """\
 from samples s semi join chosen using (sample_id)
-left join sample_label using (sample_id) left join label_set l using (bits)"""
-ROWS = f"select s.*, l.labels['broken'] = 'broken' as broken, l.labels {JOINED}"
+left join sample_label using (sample_id) left join label_set l using (bits)
+left join sample_number n using (sample_id)"""
+BY_JUDGES = "(grader like 'rule:%' or grader like 'model:%')"
+KEY = "case when grader like 'rule:%' then judge else judge || '@' || substr(grader, 7) end"
 
 
 class TooLarge(Exception):
@@ -86,8 +88,7 @@ def exporting(
             con.execute(f"set threads = {THREADS}")
             con.execute(f"set temp_directory = {quoted(folder)}")
             con.execute("set preserve_insertion_order = false")
-            _gather(con, criteria)
-            yield SampleExport(con, Path(folder))
+            yield SampleExport(con, Path(folder), _gather(con, criteria))
         except duckdb.OutOfMemoryException as error:
             raise TooLarge(root, str(error)) from error
 
@@ -95,17 +96,22 @@ def exporting(
 class SampleExport:
     """Samples that were chosen; each method writes all of them and returns how many they are."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, folder: Path, keys: list[str]) -> None:
         self._con = con
         self._folder = folder
-        described = con.execute(f"describe {ROWS}").fetchall()
+        self._keys = keys  # of numbers
+        self._rows = (
+            "select s.*, l.labels['broken'] = 'broken' as broken, l.labels, "
+            f"{_numbers(keys)} as numbers {JOINED}"
+        )
+        described = con.execute(f"describe {self._rows}").fetchall()
         self._columns = [(name, kind) for name, kind, *_ in described]
 
     def parquet(self, path: Path) -> int:
         """Write Parquet (zstd)."""
         number, writer = 0, None
         try:
-            for table in self._in_order(ROWS):
+            for table in self._in_order(self._rows):
                 if writer is None:
                     few = [name for name in table.schema.names if name not in ALL_DIFFER]
                     writer = pq.ParquetWriter(
@@ -124,7 +130,7 @@ class SampleExport:
         return write_json(Rows(list(names), list(kinds), self._python_rows()), stream)
 
     def _python_rows(self) -> Iterator[tuple[Any, ...]]:
-        for table in self._in_order(ROWS):
+        for table in self._in_order(self._rows):
             for batch in table.to_batches(max_chunksize=1000):
                 for row in batch.to_pylist(maps_as_pydicts="strict"):
                     yield tuple(row.values())
@@ -137,9 +143,10 @@ class SampleExport:
         """
         csv.writer(stream, lineterminator="\n").writerow([name for name, _ in self._columns])
         _write_label_cells(self._con)
-        own = [_cell(f"s.{name}", kind) for name, kind in self._columns[:-2]]
+        own = [_cell(f"s.{name}", kind) for name, kind in self._columns[:-3]]
         broken = _cell("(l.labels['broken'] = 'broken')", "BOOLEAN")
-        line = " || chr(44) || ".join([*own, broken, "coalesce(c.cell, '')"])
+        cells = [*own, broken, "coalesce(c.cell, '')", _numbers_cell(self._keys)]
+        line = " || chr(44) || ".join(cells)
         lines = f"select s.sample_id, {line} || chr(10) as line {JOINED} "
         number = 0
         for table in self._in_order(lines + "left join label_cell c using (bits)"):
@@ -216,29 +223,81 @@ def _scatter(
             sink.write_batch(ordered.slice(start, stop - start))
 
 
-def _gather(con: duckdb.DuckDBPyConnection, criteria: Filter) -> None:
-    """Make temporary tables: the samples chosen, their labels as bits, and what bits stand for."""
+def _gather(con: duckdb.DuckDBPyConnection, criteria: Filter) -> list[str]:
+    """Make temporary tables: the samples chosen, their labels as bits, and what bits stand for.
+
+    Returns:
+        The keys of their numbers, in order; `sample_number` has a column for each.
+    """
     condition, values = where(criteria)
     con.execute(f"create temp table chosen as select sample_id from samples s{condition}", values)
-    by_rules = "grader like 'rule:%' and label is not null"
+    labelled = f"{BY_JUDGES} and label is not null"
     con.execute(
-        "create temp table label_code as select judge, label, "
-        "(row_number() over (order by judge, label) - 1)::integer as code from ("
-        f"select distinct judge, label from grades semi join chosen using (sample_id) "
-        f"where {by_rules})"
+        "create temp table label_code as select key, label, "
+        "(row_number() over (order by key, label) - 1)::integer as code from ("
+        f"select distinct {KEY} as key, label from grades semi join chosen using (sample_id) "
+        f"where {labelled})"
     )
     ((codes,),) = con.execute("select count(*) from label_code").fetchall()
     con.execute(
         f"create temp table sample_label as select sample_id, bitstring_agg(code, 0, {codes}) as "
-        "bits from grades semi join chosen using (sample_id) join label_code using (judge, label) "
-        f"where {by_rules} group by sample_id"
+        f"bits from (select sample_id, {KEY} as key, label from grades where {labelled}) "
+        "semi join chosen using (sample_id) join label_code using (key, label) group by sample_id"
     )
     con.execute(
         "create temp table label_set as "
-        "select bits, map(list(judge order by code), list(label order by code)) as labels "
+        "select bits, map(list(key order by code), list(label order by code)) as labels "
         "from (select distinct bits from sample_label) join label_code on get_bit(bits, code) = 1 "
         "group by bits"
     )
+    return _gather_numbers(con)
+
+
+def _gather_numbers(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Make the table of the numbers of each sample, a column for each key, and return the keys."""
+    numbered = f"{BY_JUDGES} and number is not null"
+    rows = con.execute(
+        f"select distinct {KEY} as key from grades semi join chosen using (sample_id) "
+        f"where {numbered} order by key"
+    ).fetchall()
+    keys = [key for (key,) in rows]
+    columns = [
+        f", max(number) filter ({KEY} = {quoted(key)}) as n{place}"
+        for place, key in enumerate(keys)
+    ]
+    con.execute(
+        f"create temp table sample_number as select sample_id{''.join(columns)} "
+        f"from grades semi join chosen using (sample_id) where {numbered} group by sample_id"
+    )
+    return keys
+
+
+def _numbers(keys: list[str]) -> str:
+    """SQL for the map from key to number; null for a sample without any."""
+    if not keys:
+        return "null::map(varchar, double)"
+    pairs = ", ".join(f"{{'k': {quoted(key)}, 'v': n.n{i}}}" for i, key in enumerate(keys))
+    entries = f"list_filter([{pairs}], lambda pair: pair.v is not null)"
+    return f"case when n.sample_id is not null then map_from_entries({entries}) end"
+
+
+def _numbers_cell(keys: list[str]) -> str:
+    """SQL for the same as a cell: the JSON that Python writes, in quotes."""
+    if not keys:
+        return "''"
+    pairs = ", ".join(
+        f"{quoted(json.dumps(key) + ': ')} || {_json_number(f'n.n{i}')}"
+        for i, key in enumerate(keys)
+    )
+    text = f"concat('{{', array_to_string([{pairs}], ', '), '}}')"
+    cell = f"chr(34) || replace({text}, chr(34), chr(34) || chr(34)) || chr(34)"
+    return f"case when n.sample_id is not null then {cell} else '' end"
+
+
+def _json_number(value: str) -> str:
+    """SQL for a number as JSON, which has no NaN and no infinity."""
+    written = f"when isfinite({value}) then {value}::varchar else 'null'"
+    return f"case when {value} is null then null {written} end"
 
 
 def _write_label_cells(con: duckdb.DuckDBPyConnection) -> None:

@@ -6,6 +6,7 @@ difference here is mended in the code, never by recording anew.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import json
@@ -125,21 +126,47 @@ def normal(said: str, words: list[str], home: Path) -> str:
         said = _results_of_then(said)
     if words[0] == "results":  # each arm in each variant, beside its mean
         said = BY_VARIANT.sub("", said)
+    if "samples_wide" in " ".join(words) or words[:2] == ["sample", "export"]:
+        said = _without_numbers(said)
     if words[0] == "sql" or words[1] == "export":  # the map is gathered in no certain order
         said = LABELS.sub(_in_order, said)
     return said
+
+
+def _without_numbers(said: str) -> str:
+    """Without the last column of `samples_wide`, which there was not: the numbers of judges."""
+    if said.startswith('{"schema": 1, "columns": ['):
+        table = json.loads(said)
+        assert table["columns"].pop() == "numbers" and table["types"].pop()
+        assert {row.pop() for row in table["rows"]} == {None}
+        head = json.dumps({key: value for key, value in table.items() if key != "rows"})
+        rows = ",\n".join(map(json.dumps, table["rows"]))
+        return f'{head[:-1]}, "rows": [\n{rows}\n]}}\n'
+    head, *rows = csv.reader(io.StringIO(said, newline=""))
+    assert head.pop() == "numbers" and {row.pop() for row in rows} == {""}
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([head, *rows])
+    return text.getvalue()
 
 
 def _schema_of_then(said: str, *, is_json: bool) -> str:
     said = said.replace(
         "rule:<judge>, model:<name> or human:<name>", "rule:<judge> or human:<name>"
     )
+    said = said.replace("; of a judge that is a model judge@model; in order", "")
+    said = said.replace("rules and judges that are models gave, and their numbers.", "rules gave.")
     later = ("verdicts", "number_means", "reasoning")
     if not is_json:
         lines = said.splitlines(keepends=True)
-        return "".join(line for line in lines if not line.startswith(later))
+        numbers = re.compile(r"samples_wide +numbers ")
+        return "".join(
+            line for line in lines if not line.startswith(later) and not numbers.match(line)
+        )
     schema = json.loads(said)
     schema["views"] = [view for view in schema["views"] if view["name"] not in later]
+    for view in schema["views"]:
+        if view["name"] == "samples_wide":
+            assert view["columns"].pop()["name"] == "numbers"
     return json.dumps(schema, indent=2) + "\n"
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -48,22 +50,37 @@ def odd(files: StoreFiles) -> StoreFiles:
         for row in rows[1:]
         for judge, label in (("era", 'a "b", \u00e9'), ("z", "ok"))
     ]
-    (grades / "part-L9-00000.jsonl").write_text("".join(lines))
+    (grades / "part-L9-00000.jsonl").write_text("".join(lines + by_models(rows)))
     return files
+
+
+def by_models(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Two models give labels and numbers of one judge; of some samples one of them alone."""
+    lines = []
+    for index, row in enumerate(rows):
+        for model, number in (("org/m", index / 3), ('o"dd, m', 1e22)):
+            if index % 4 == 0 or (index % 4 == 1 and model == "org/m"):
+                said = {"label": None, "number": number} if index % 8 < 4 else {"label": "code"}
+                lines.append(
+                    store_home.grade_line(
+                        row, "aligned", **said, grader=f"model:{model}", signals={}
+                    )
+                )
+        if index % 5 == 0:
+            lines.append(store_home.grade_line(row, "aligned", "person", "human:ada"))
+    return lines
 
 
 FILTERS = [Filter(), Filter(arm="odd"), Filter(label=("era", "19th_century")), Filter(text="coach")]
 
 
 def by_plain_means(files: StoreFiles, criteria: Filter) -> list[tuple[object, ...]]:
-    """Header and rows of `samples_wide`, the labels in order."""
+    """Header and rows of `samples_wide`."""
     condition, values = where(criteria)
     with read(files) as con:
         rows = con.execute(f"select s.* from samples_wide s{condition} order by all", values)
         header = tuple(item[0] for item in con.description or [])
         listed = [list(row) for row in rows.fetchall()]
-    for row in listed:
-        row[-1] = row[-1] and dict(sorted(row[-1].items()))
     return [header, *(tuple(row) for row in listed)]
 
 
@@ -112,8 +129,26 @@ def test_json_and_parquet_have_the_same_rows(
     table = pq.read_table(path)
     assert table.column_names == list(header)
     assert table["sample_id"].to_pylist() == [row[0] for row in rows]
-    labels = [value and dict(value) for value in table["labels"].to_pylist()]
-    assert labels == [row[-1] for row in rows]
+    for place, name in ((-2, "labels"), (-1, "numbers")):
+        maps = [value and dict(value) for value in table[name].to_pylist()]
+        assert maps == [row[place] for row in rows]
+
+
+def test_what_two_models_say_as_one_judge_stands_apart_in_a_fixed_order(odd: StoreFiles) -> None:
+    _, *rows = by_plain_means(odd, Filter(arm="odd"))
+    said = [(row[-2] and list(row[-2].items()), row[-1]) for row in rows]
+    one, other = "aligned@org/m", 'aligned@o"dd, m'
+    both = [(labels, numbers) for labels, numbers in said if numbers and len(numbers) == 2]
+    assert both
+    for labels, numbers in both:
+        assert list(numbers) == [other, one]
+        assert numbers[other] == 1e22
+        assert {key for key, _ in labels or ()} <= {"era", "z", "broken"}
+    coded = [dict(labels) for labels, numbers in said if labels and (one, "code") in labels]
+    assert coded
+    for labels in coded:
+        assert list(labels) == sorted(labels)
+    assert not any("person" in dict(labels or ()).values() for labels, _ in said)
 
 
 def test_what_does_not_fit_goes_beside_the_database_and_is_removed(

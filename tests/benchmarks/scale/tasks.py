@@ -192,6 +192,33 @@ def results(root: str, slug: str) -> dict[str, Any]:
     return told
 
 
+def given(root: str, slug: str) -> dict[str, Any]:
+    """The arm table of a label given another judge's, and how many rows that takes of the store."""
+    from experiments.schema import Given, Measure
+    from wgen_tui.services.experiments import definitions
+    from wgen_tui.services.measures.cells import count_cells
+    from wgen_tui.services.measures.tallied import MeasureRows, tally
+    from wgen_tui.services.rates.rate_table import RateTable
+
+    home = Home(Path(root))
+    definition = definitions.load(home, slug)
+    assert definition.analysis is not None
+    measure = Measure(judge="era", label="old", given=(Given(judge="travel", label="travels"),))
+    changed = {"primary": ("given",), "measures": {"given": measure}}
+    plan = definition.analysis.model_copy(update=changed)
+
+    def asked() -> MeasureRows:
+        with reading(home) as con:
+            (item,) = tally(con, slug, plan, definition).measures
+        RateTable(count_cells(item.rows), plan, "t", item.measured).rates(("question", "variant"))
+        return item
+
+    asked()
+    seconds = median(timed(asked) for _ in range(3))
+    rows = asked().rows
+    return {"seconds": seconds, "rows": len(rows), "samples": sum(row.n for row in rows)}
+
+
 def work(root: str, seconds: str) -> dict[str, Any]:
     """Be busy: workers that write, an ingest every second, and a query that searches all texts."""
     from tests.benchmarks.scale.homes import add
@@ -216,6 +243,7 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "texts": texts,
     "count": count,
     "results": results,
+    "given": given,
     "work": work,
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -139,11 +139,7 @@ def bounds_of(
         return Bounds(if_none=rate, if_all=rate, left_out=rate)
 
     def moved(each: float | None) -> float | None:
-        changed = {
-            seed: {asked: _moved(cell, each) for asked, cell in row.items()}
-            for seed, row in by_seed.items()
-        }
-        return compose(changed, parts).rate_or_none
+        return _moved(by_seed, parts, each).rate_or_none
 
     low, high = measured.limits or (None, None)
     return Bounds(
@@ -158,17 +154,22 @@ def _without_verdict(cell: Cell) -> int:
     return cell.ungraded + missing + cell.left.get(GIVEN_UNKNOWN, 0)
 
 
-def _moved(cell: Cell, each: float | None) -> Cell:
-    """A cell whose broken answers and missing verdicts are all `each`, or left out."""
-    is_mean = cell.total is not None
-    amount = cell.amount - (cell.broken_total if is_mean else cell.broken_hits)
-    n = cell.n - cell.broken
-    if each is not None:
-        more = cell.broken + _without_verdict(cell)
-        amount, n = amount + each * more, n + more
-    return replace(
-        cell, n=n, hits=0 if is_mean else round(amount), total=amount if is_mean else None
-    )
+def _moved(by_seed: BySeed, parts: Mapping[Asked, Part], each: float | None) -> Composition:
+    """The counts where broken answers and missing verdicts are all `each`, or left out."""
+    every = list(dict.fromkeys(asked for row in by_seed.values() for asked in row))
+    amounts, counts, is_mean = list[list[float]](), list[list[int]](), False
+    for row in by_seed.values():
+        amounts.append([0.0] * len(every))
+        counts.append([0] * len(every))
+        for place, asked in enumerate(every):
+            if (cell := row.get(asked)) is not None:
+                is_mean = is_mean or cell.total is not None
+                more = 0 if each is None else cell.broken + _without_verdict(cell)
+                amounts[-1][place] = cell.unbroken + (each or 0.0) * more
+                counts[-1][place] = cell.n - cell.broken + more
+    # Sums of numbers are no whole numbers; what their squares are moves no rate.
+    squares = amounts if is_mean else None
+    return Composition.of(amounts, counts, [parts[asked] for asked in every], squares=squares)
 
 
 def compose(by_seed: BySeed, parts: Mapping[Asked, Part]) -> Composition:

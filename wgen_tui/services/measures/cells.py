@@ -53,6 +53,12 @@ class Cell:
         """What is divided by n: the hits, or the sum of the numbers."""
         return self.hits if self.total is None else self.total
 
+    @property
+    def unbroken(self) -> float:
+        """The same without the broken answers."""
+        is_share = self.total is None
+        return self.hits - self.broken_hits if is_share else self.amount - self.broken_total
+
 
 def without_broken(cell: Cell) -> Cell:
     """The cell with its broken answers left out; which of them were unclear is not known."""
