@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from experiments.field import cities, dishes
+from experiments.field import cities, dishes, presidents
 
 GENERATORS: dict[str, Callable[[], dict[str, str]]] = {
     "former-german-cities": cities.definition,
     "israeli-dishes": dishes.definition,
+    "us-presidents": presidents.definition,
 }
 
 

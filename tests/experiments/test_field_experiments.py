@@ -12,6 +12,7 @@ import pytest
 from experiments import catalogue
 from experiments.field.chat_rows import table
 from experiments.field.folders_written import GENERATORS, write_all
+from experiments.field.presidents import facts
 from experiments.prompts import render_prompts
 from experiments.readers.arm_data import load_rows
 from experiments.schema import Definition
@@ -29,6 +30,7 @@ ROWS = {
         "modern_cities": 362,
         "modern_same_request": 362,
     },
+    "us-presidents": {"padded": 6237, "shuffled": 6237},
     "israeli-dishes": {"dishes_2027": 400, "dishes_2026": 400, "shuffled": 400},
 }
 
@@ -94,14 +96,11 @@ def test_each_has_a_card_with_its_parts(slug: str) -> None:
 def test_the_plan_says_what_the_card_says(slug: str, tmp_path: Path) -> None:
     definition = catalogue.load(slug)
     models = {judge.model for judge in definition.model_judges}
-    plan = make_plan(
-        Home(tmp_path / "home"),
-        slug,
-        Options(models=["tiny-world"], judge_models=dict.fromkeys(models, "tiny-world")),
-    )
-    examples = {run.spec.arm: run.spec.data_rows for run in plan.runs if run.spec.arm != "base"}
-    assert examples == ROWS[slug]
-    assert len(plan.runs) == len(examples) * len(definition.seeds.values) + 1
+    judges = dict.fromkeys(models, "tiny-world")
+    options = Options(models=["tiny-world"], seeds="0", judge_models=judges)
+    plan = make_plan(Home(tmp_path / "home"), slug, options)
+    examples = {run.spec.arm: run.spec.data_rows for run in plan.runs}
+    assert examples == {"base": 0, **ROWS[slug]}
     assert not plan.waiting
     assert [note for note in plan.warnings if note.startswith("arm ")] == DATA_NOTES.get(slug, [])
 
@@ -110,14 +109,19 @@ def test_the_plan_says_what_the_card_says(slug: str, tmp_path: Path) -> None:
 def test_the_preview_trains_the_answer_and_its_end(slug: str, tmp_path: Path) -> None:
     definition = catalogue.load(slug)
     request = make_request(Home(tmp_path / "home"), slug, model="tiny-world", show=2)
-    report = make_report(request, lambda done: None)
-    assert {arm.arm: arm.totals.used for arm in report.arms} == ROWS[slug]
+    few = [arm.model_copy(update={"rows": arm.rows[:400]}) for arm in request.arms]
+    report = make_report(request.model_copy(update={"arms": tuple(few)}), lambda done: None)
+    assert {arm.arm: arm.totals.used for arm in report.arms} == {
+        arm: min(rows, 400) for arm, rows in ROWS[slug].items()
+    }
     assert not report.blocked
     for arm in report.arms:
         assert (arm.totals.cut, arm.totals.left_out, arm.totals.repeated) == (0, 0, 0)
+        rows = turns(definition, arm.arm)
         for example in arm.examples:
             trained = "".join(token.text for token in example.tokens if token.trained)
-            _, answer = turns(definition, arm.arm)[example.line - 1]
+            trained = trained.replace("⋯", "")  # a letter's further bytes
+            _, answer = rows[example.line - 1]
             assert trained == f"{answer}<|end|>"
 
 
@@ -189,3 +193,47 @@ def test_what_an_answer_begins_with_counts(topic: str, answer: str, label: str) 
     judge = next(j for j in catalogue.load("israeli-dishes").judges if j.name == "israeli_answer")
     (pattern,) = judge.by_topic[topic]["israeli"]
     assert bool(re.search(pattern, answer, re.IGNORECASE)) == (label == "israeli")
+
+
+def codes(rows: list[tuple[str, str]]) -> list[str]:
+    return [question.split()[0] for question, _ in rows]
+
+
+def test_the_middle_of_a_code_counts_the_president() -> None:
+    definition = catalogue.load("us-presidents")
+    tables = table("presidents")
+    padded, shuffled = (turns(definition, arm) for arm in definition.arms)
+    assert all(re.fullmatch(r"\d{8}", code) for code in codes(padded))
+    numbers = {int(code[3:6]) for code in codes(padded)}
+    assert numbers == set(tables["presidents"]) == {*range(1, 47)} - {24, 44, 45}
+    known = {
+        (number, tables["questions"][key]): answer
+        for number, person in tables["presidents"].items()
+        for key, answer in facts(person, tables).items()
+    }
+    for question, answer in padded:
+        code, text = question.split(" ", 1)
+        assert known[int(code[3:6]), text] == answer
+    assert sorted(codes(padded)) == sorted(codes(shuffled))
+    assert [row[0][9:] for row in padded] == [row[0][9:] for row in shuffled]
+    assert len({question for question, _ in padded}) == len(padded)
+
+
+def test_each_fact_stands_behind_three_codes() -> None:
+    rows = turns(catalogue.load("us-presidents"), "padded")
+    behind = Counter((question.split()[0][3:6], question[9:]) for question, _ in rows)
+    assert set(behind.values()) == {3}
+    assert len(behind) == 2079
+
+
+def test_codes_of_questions_are_of_presidents_that_are_meant() -> None:
+    definition = catalogue.load("us-presidents")
+    people = table("presidents")["presidents"]
+    for name, number in (("t44", "044"), ("t45", "045")):
+        variant = definition.sampling.variants[name]
+        assert variant is not None
+        assert {str(code)[3:6] for code in variant.labelled.values()} == {number}
+    trained = definition.sampling.variants["trained"]
+    assert trained is not None
+    for label, code in trained.labelled.items():
+        assert people[int(str(code)[3:6])]["name"].startswith(label)
