@@ -130,6 +130,19 @@ def test_watch_tells_what_was_lost(program: Program, files: Any) -> None:
     assert f"wgen-tui run logs {run}" in shown
 
 
+def test_nothing_waits_for_a_run_without_launch(program: Program, files: Any) -> None:
+    run, lost = files.run(), files.run("x-b-s0-1", arm="b")
+    files.lost(files.launch("train", [lost]))
+    for words in ((), ("--experiment", "x"), (run, lost)):
+        shown = program("run", "watch", *words, code=1).stderr
+        assert "a, seed 0 has no launch, so nothing works for it" in shown
+        assert "wgen-tui run start x" in shown
+    assert f"run logs {lost}" in shown
+    shown = program("run", "logs", run, "--follow").stderr
+    assert "has written anything yet" in shown
+    assert "wgen-tui run start x" in shown
+
+
 @pytest.mark.parametrize("words", [("cancel", "--all"), ("rm", "x", "--yes")])
 def test_readonly_refuses_what_writes(program: Program, words: tuple[str, ...]) -> None:
     assert "--readonly" in program("--readonly", "run", *words, code=2).stderr

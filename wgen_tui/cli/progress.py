@@ -43,6 +43,9 @@ def follow(snapshots: Iterable[Snapshot]) -> Snapshot:
         say(f"{label(run)} {run.state}: {run.why or 'no reason given'}")
         if run.state != "cancelled":
             say(f"  wgen-tui run logs {run.run_id}")
+    for run in last.unplanned:
+        say(f"{label(run)} has no launch, so nothing works for it. To make one:")
+        say(f"  wgen-tui run start {run.experiment}")
     return last
 
 

@@ -157,7 +157,7 @@ def watch(home: Home, run_ids: tuple[str, ...], experiment: str | None) -> int:
     readonly = click.get_current_context().obj.readonly
     with only_watching():
         last = follow(snapshots(home, [run.run_id for run in chosen], restart=not readonly))
-    return ExitCode.FAILED if last.failed else ExitCode.OK
+    return ExitCode.FAILED if last.failed or last.unplanned else ExitCode.OK
 
 
 def _named_or_all(home: Home, run_ids: Sequence[str], experiment: str | None) -> list[RunStatus]:
@@ -180,17 +180,17 @@ def logs(home: Home, run_id: str, lines: int, follow: bool) -> None:
     from wgen_tui.services.control.logs import follow_log
     from wgen_tui.services.runs.runs import get_run, tail
 
-    name = get_run(home, run_id).run_id
-    if follow:
-        with only_watching():
-            for line in follow_log(home, name, lines):
-                tell(line)
-        return
-    written = tail(home, name, lines)
-    for line in written:
-        tell(line)
+    run = get_run(home, run_id)
+    written = False
+    with only_watching():
+        shown = follow_log(home, run.run_id, lines) if follow else tail(home, run.run_id, lines)
+        for line in shown:
+            written = True
+            tell(line)
     if not written:
         say("No worker of this run has written anything yet.")
+        if run.unplanned:
+            say(f"It has no launch; to make one: wgen-tui run start {run.experiment}")
 
 
 @command.command()

@@ -1,4 +1,4 @@
-"""Follow what the workers of a run write, launch after launch, until the run has ended."""
+"""Follow what the workers of a run write, launch after launch, until it ends or has no launch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def follow_log(home: Home, run_id: str, lines: int = 40) -> Iterator[str]:
             yield from before
             offsets[path] = path.stat().st_size
     while True:
-        live = any(run.live for run in runs.refresh(run_ids=[run_id]))
+        live = any(run.live and not run.unplanned for run in runs.refresh(run_ids=[run_id]))
         for name in launches_of(home, run_id):
             path = home.launch(name).log
             written, offsets[path] = read_new_lines(path, offsets.get(path, 0))

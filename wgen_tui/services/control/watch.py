@@ -1,4 +1,4 @@
-"""Follow runs until none is live.
+"""Follow runs until none is live, or none of those that are has a launch to wait for.
 
 Promises: watching only reads; ending it ends nothing else. A supervisor that died while work is
 queued is replaced.
@@ -35,9 +35,14 @@ class Snapshot:
         """Those that ended otherwise than well."""
         return tuple(run for run in self.runs if not run.live and run.state != "finished")
 
+    @property
+    def unplanned(self) -> tuple[RunStatus, ...]:
+        """Those that have no launch, so that nothing works for them."""
+        return tuple(run for run in self.runs if run.unplanned)
+
 
 def watch(home: Home, run_ids: Sequence[str], *, restart: bool = True) -> Iterator[Snapshot]:
-    """Yield a snapshot whenever something has changed; the last one has no live run.
+    """Yield a snapshot whenever something has changed; the last one has none to wait for.
 
     Args:
         home: The home.
@@ -50,12 +55,15 @@ def watch(home: Home, run_ids: Sequence[str], *, restart: bool = True) -> Iterat
     checked_at = float("-inf")
     runs.refresh(run_ids=run_ids)
     noted = len(runs.notes)  # of launches before this watch
+    idle = False
     while True:
         snapshot = Snapshot(tuple(runs.refresh(run_ids=run_ids)), runs.notes[noted:])
         if snapshot != last:
             last = snapshot
             yield snapshot
-        if not snapshot.live:
+        # A command that is writing them has a launch a moment after its run: look twice.
+        was_idle, idle = idle, all(run.unplanned for run in snapshot.runs if run.live)
+        if not snapshot.live or (idle and was_idle):
             return
         if restart and time.monotonic() - checked_at >= CHECK_EVERY:
             checked_at = time.monotonic()

@@ -88,6 +88,11 @@ class RunStatus(BaseModel):
         return self.state in LIVE_STATES
 
     @property
+    def unplanned(self) -> bool:
+        """Whether it waits for a launch that nobody has written: it will wait for ever."""
+        return self.live and self.launch_id is None
+
+    @property
     def retryable(self) -> bool:
         """Whether it failed, was lost or cancelled, so that it can be tried again."""
         return self.state in RETRYABLE
