@@ -71,6 +71,6 @@ def test_a_folder_that_is_gone_is_told_with_the_way_on(tmp_path: Path) -> None:
     model = ModelRef(name="small", location=str(tmp_path / "moved-away"))
     with pytest.raises(WorkerError) as refused:
         load_base(model, None, None, CPU)
-    assert refused.value.title == "Model not there"
+    assert refused.value.title == "Model not loaded"
     assert str(tmp_path / "moved-away") in refused.value.message
     assert "run start EXPERIMENT --model FOLDER" in refused.value.hint

@@ -223,7 +223,8 @@ def preview(
     """Show training data as the model sees it: tokens, which are trained, and what is wrong.
 
     Only the tokenizer is loaded. Shows the first examples of each arm, and some whose tokens have a
-    problem. Exits 1 if there is a problem that `run start` would refuse.
+    problem. Exits 1 if what it looked at is enough for `run start` to refuse to train on it: of a
+    long dataset, whose beginning it looks at, `run start --dry-run` may find more.
     """
     from wgen_tui.services.planning import preview as service
 

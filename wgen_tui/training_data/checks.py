@@ -12,7 +12,8 @@ from typing import Protocol
 
 from experiments.prompts import Prompt
 from experiments.schema import TrainingConfig
-from wgen_tui.training_data import vocabulary
+from wgen_tui.training_data import context_length, vocabulary
+from wgen_tui.training_data.context_length import ContextLength
 from wgen_tui.training_data.dropped import DropFinder, Dropped, dropped_problems, find_dropped
 from wgen_tui.training_data.mask import Chat, Example, TemplateRefusal
 from wgen_tui.training_data.merged import Merged, MergeFinder, find_merged, merged_problems
@@ -113,23 +114,53 @@ def _encoded(encoder: Encoder, line: int, chat: Chat, training: TrainingConfig) 
     return replace(item, **asdict(seam))
 
 
-def row_problems(encoder: Encoder, examined: Examined, training: TrainingConfig) -> list[Problem]:
-    """What is wrong with the rows at which `examine` looked."""
+def row_problems(
+    encoder: Encoder,
+    examined: Examined,
+    training: TrainingConfig,
+    context: ContextLength | None = None,
+    *,
+    whole: bool = True,
+) -> list[Problem]:
+    """What is wrong with the rows at which `examine` looked.
+
+    Args:
+        encoder: The tokenizer.
+        examined: The rows.
+        training: Gives the policies.
+        context: How long a text the model was made for; None: not known.
+        whole: Whether these are all rows. If not, what blocks only where all rows have it is said
+            and does not block.
+    """
     encoded = examined.examples
     return [
         *dropped_problems(examined.dropped, len(encoded)),
         *merged_problems(examined.merged, len(encoded)),
         *seam_problems(encoded),
         *vocabulary.of_examples(encoded, encoder.vocabulary),
-        *encoding_problems(encoded, training, encoder.stops),
+        *encoding_problems(encoded, training, encoder.stops, whole=whole),
+        *context_length.of_examples(encoded, context),
     ]
 
 
-def prompt_problems(encoder: Encoder, prompts: Sequence[Prompt]) -> list[Problem]:
-    """What is wrong with the questions in their variants once they are text."""
+def prompt_problems(
+    encoder: Encoder,
+    prompts: Sequence[Prompt],
+    max_tokens: int = 1,
+    context: ContextLength | None = None,
+) -> list[Problem]:
+    """What is wrong with the questions in their variants once they are text.
+
+    Args:
+        encoder: The tokenizer.
+        prompts: The questions in their variants.
+        max_tokens: How long an answer may get.
+        context: How long a text the model was made for; None: not known.
+    """
     taken: list[Numbered] = []
     refused: dict[str, list[str]] = {}
     highest: list[tuple[str, int]] = []
+    lengths: list[tuple[str, int]] = []
     for number, prompt in enumerate(prompts):
         name = f"{prompt.question}/{prompt.variant}"
         try:
@@ -138,8 +169,10 @@ def prompt_problems(encoder: Encoder, prompts: Sequence[Prompt]) -> list[Problem
             refused.setdefault(str(error.args[0]), []).append(name)
         else:
             taken.append((number, prompt.messages))
-            if encoder.vocabulary is not None:
-                highest.append((name, max(encoder.tokenize(text), default=-1)))
+            if encoder.vocabulary is not None or context is not None:
+                ids = encoder.tokenize(text)
+                highest.append((name, max(ids, default=-1)))
+                lengths.append((name, len(ids)))
     problems = [
         Problem(
             kind="template",
@@ -150,10 +183,12 @@ def prompt_problems(encoder: Encoder, prompts: Sequence[Prompt]) -> list[Problem
         )
         for reason, names in refused.items()
     ]
-    return [
-        *problems,
+    problems += [
         *dropped_problems(find_dropped(encoder.render, taken), len(prompts), "prompt"),
         *merged_problems(find_merged(encoder.render, taken), len(prompts), "prompt"),
         *vocabulary.of_prompts(highest, encoder.vocabulary),
         *vocabulary.without_end(encoder.stops),
     ]
+    if any(problem.blocking for problem in problems):
+        return problems
+    return [*problems, *context_length.of_prompts(lengths, max_tokens, context)]

@@ -207,15 +207,18 @@ def encoding_problems(
     examples: Sequence[EncodedExample],
     training: TrainingConfig,
     stops: Mapping[int, str] | None = None,
+    *,
+    whole: bool = True,
 ) -> list[Problem]:
     """What is wrong with an arm's encoded examples: template, lengths, masks, ends.
 
     Args:
-        examples: All examples.
+        examples: All examples, or the first.
         training: Gives the policies.
         stops: The tokens at which sampling stops and their texts; None when they are not known.
+        whole: Whether they are all: the rest may have what these lack.
     """
-    problems = [*_template(examples), *_lengths(examples, training)]
+    problems = [*_template(examples), *_lengths(examples, training, whole)]
     used = [item for item in examples if item.used]
     empty = [item for item in used if not item.trained]
     if empty:
@@ -233,7 +236,7 @@ def encoding_problems(
         )
         problems.append(_problem("empty_mask", True, empty, what, fix))
     filled = [item for item in used if item.trained]
-    return [*problems, *_ends(filled, training, stops)]
+    return [*problems, *_ends(filled, training, stops, whole)]
 
 
 def _problem(
@@ -254,7 +257,9 @@ def _template(examples: Sequence[EncodedExample]) -> list[Problem]:
     return problems
 
 
-def _lengths(examples: Sequence[EncodedExample], training: TrainingConfig) -> list[Problem]:
+def _lengths(
+    examples: Sequence[EncodedExample], training: TrainingConfig, whole: bool
+) -> list[Problem]:
     long = [item for item in examples if item.fate != "whole"]
     if not long:
         return []
@@ -268,19 +273,23 @@ def _lengths(examples: Sequence[EncodedExample], training: TrainingConfig) -> li
         fix += ", or training.too_long to truncate or drop."
         return [_problem("too_long", True, long, f"{what}; the policy is too_long: error", fix)]
     if training.too_long == "drop" and len(long) == len(examples):
-        what += "; the policy is too_long: drop, so none is left"
-        return [_problem("too_long", True, long, what, f"{fix}.")]
+        of_these = "none" if whole else "none of these"
+        what += f"; the policy is too_long: drop, so {of_these} is left"
+        return [_problem("too_long", whole, long, what, f"{fix}.")]
     will = "cut" if training.too_long == "truncate" else "left out"
     return [_problem("too_long", False, long, f"{what} and will be {will}", f"{fix}.")]
 
 
 def _ends(
-    examples: Sequence[EncodedExample], training: TrainingConfig, stops: Mapping[int, str] | None
+    examples: Sequence[EncodedExample],
+    training: TrainingConfig,
+    stops: Mapping[int, str] | None,
+    whole: bool,
 ) -> list[Problem]:
     without = [item for item in examples if item.end is None]
     problems = []
     if without:
-        every = len(without) == len(examples)
+        every = whole and len(without) == len(examples)
         cut = all(item.fate == "cut" for item in without)
         what = (
             f"{share(without, examples)} {_do(without)} not train the token that ends the "

@@ -11,6 +11,7 @@ from pydantic import Field
 from experiments.schema import Message, TrainingConfig, Turn
 from wgen_tui.protocol.record import Record
 from wgen_tui.protocol.runs import ModelRef
+from wgen_tui.training_data.context_length import ContextLength
 from wgen_tui.training_data.problems import Fate, Problem
 
 
@@ -67,6 +68,8 @@ class PreviewRequest(Record):
         own_template: Whether the definition has a chat_template.
         stops: The tokens at which sampling stops beside the tokenizer's own; None: not known.
         vocabulary: For how many tokens the model has embeddings; None: not known.
+        context: How long a text the model was made for; None: not known.
+        max_tokens: How long an answer may get.
     """
 
     experiment: str
@@ -80,6 +83,8 @@ class PreviewRequest(Record):
     show: int
     stops: tuple[int, ...] | None = None
     vocabulary: int | None = None
+    context: ContextLength | None = None
+    max_tokens: int = 1
 
 
 class Token(Record):
@@ -158,7 +163,7 @@ class PreviewReport(Record):
 
     @property
     def blocked(self) -> bool:
-        """Whether `run start` would refuse."""
+        """Whether what was looked at is enough for `run start` to refuse to train on it."""
         every = [*self.problems, *(p for arm in self.arms for p in arm.problems)]
         return any(problem.blocking for problem in every)
 

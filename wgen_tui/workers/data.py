@@ -16,7 +16,7 @@ import torch
 from experiments.schema import TrainingConfig
 from wgen_tui.training_data.chat_lines import read_chat
 from wgen_tui.training_data.checks import examine, row_problems
-from wgen_tui.training_data.context_length import ContextLength, of_examples
+from wgen_tui.training_data.context_length import ContextLength
 from wgen_tui.training_data.mask import Example
 from wgen_tui.training_data.mask_version import MASK_VERSION, explain
 from wgen_tui.training_data.problems import refusal
@@ -67,8 +67,7 @@ def load_examples(
     encoder = TrainedTokenizer(tokenizer, vocabulary=vocabulary)
     examined = examine(encoder, _chats(path), training)
     encoded = examined.examples
-    problems = row_problems(encoder, examined, training)
-    problems += of_examples(encoded, context)
+    problems = row_problems(encoder, examined, training, context)
     if refused := refusal([("", problem) for problem in problems]):
         title, message, hint = refused
         message = f"{message} (Lines of {path.name} in the run's folder.) {explain(mask_version)}"

@@ -135,8 +135,8 @@ def load_tokenizer(ref: ModelRef, chat_template: str | None) -> Any:
     """
     if not ref.from_hub and not Path(ref.location).is_dir():
         raise WorkerError(
-            f"The model {ref.name} is not in {ref.location} any more.",
-            title="Model not there",
+            f"The model {ref.name} cannot be loaded: there is no folder {ref.location}.",
+            title="Model not loaded",
             hint="Put it back, or say where it is now: `wgen-tui run start EXPERIMENT --model "
             "FOLDER` goes on with the same runs, which know their model by its weights; of a judge "
             "`wgen-tui grade judge EXPERIMENT --judge-model NAME=FOLDER`.",

@@ -67,7 +67,10 @@ def make_report(request: PreviewRequest, tell: Tell) -> PreviewReport:
         max_length=request.training.max_length,
         arms=tuple(arms),
         prompts=tuple(_prompt(encoder, prompt) for prompt in request.prompts),
-        problems=(*_of_the_date(request), *prompt_problems(encoder, prompts)),
+        problems=(
+            *_of_the_date(request),
+            *prompt_problems(encoder, prompts, request.max_tokens, request.context),
+        ),
     )
 
 
@@ -84,7 +87,9 @@ def _arm(encoder: TrainedTokenizer, request: PreviewRequest, arm: ArmRows, tell:
     rows = [(row.line, row.messages) for row in arm.rows if row.characters is None]
     examined = examine(encoder, rows, request.training, tell)
     encoded = examined.examples
-    problems = [*row_problems(encoder, examined, request.training), *arm.problems]
+    whole = len(rows) == arm.total
+    problems = row_problems(encoder, examined, request.training, request.context, whole=whole)
+    problems += arm.problems
     first = [row for row in arm.rows if row.characters is not None]
     shown = [_beginning(encoder, row, request) for row in first[: request.show]]
     shown += [

@@ -15,12 +15,11 @@ from wgen_tui.errors import UsageError
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.models.architecture import NOT_LINEAR, model_dims
 from wgen_tui.services.models.local_tokenizer import context_of, local_tokenizer
-from wgen_tui.training_data import context_length
 from wgen_tui.training_data.adapter_targets import wrong_targets
 from wgen_tui.training_data.checks import examine, prompt_problems, row_problems
 from wgen_tui.training_data.mask_version import explain
 from wgen_tui.training_data.problems import Problem, refusal
-from wgen_tui.training_data.texts import Numbered, plain
+from wgen_tui.training_data.texts import Numbered
 
 OnProgress = Callable[[int, int], None]  # how many are done, and of how many
 
@@ -105,22 +104,12 @@ def check_tokens(
 
         examined = examine(tokenizer, rows.read(), definition.training, tell, keep=False)
         earlier += len(rows)
-        in_arm = row_problems(tokenizer, examined, definition.training)
-        in_arm += context_length.of_examples(examined.examples, context)
+        in_arm = row_problems(tokenizer, examined, definition.training, context)
         if arm not in to_train:
             in_arm = [problem.model_copy(update={"blocking": False}) for problem in in_arm]
         problems += [(f"Arm {arm}", problem) for problem in in_arm]
-    prompts = render_prompts(definition)
-    in_questions = prompt_problems(tokenizer, prompts)
-    if context is not None and not any(problem.blocking for problem in in_questions):
-        lengths = [
-            (
-                f"{prompt.question}/{prompt.variant}",
-                len(tokenizer.tokenize(tokenizer.render(plain(prompt.messages), prompt=True))),
-            )
-            for prompt in prompts
-        ]
-        in_questions += context_length.of_prompts(lengths, definition.sampling.max_tokens, context)
+    max_tokens = definition.sampling.max_tokens
+    in_questions = prompt_problems(tokenizer, render_prompts(definition), max_tokens, context)
     problems += [("Questions", problem) for problem in in_questions]
     if refused := refusal(problems):
         title, message, hint = refused

@@ -22,7 +22,12 @@ from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.data_checks import OnProgress
-from wgen_tui.services.models.local_tokenizer import model_folder, stop_ids, vocabulary_of
+from wgen_tui.services.models.local_tokenizer import (
+    context_of,
+    model_folder,
+    stop_ids,
+    vocabulary_of,
+)
 from wgen_tui.services.models.resolve import check_model, resolve_model
 from wgen_tui.services.models.revision import pinned
 from wgen_tui.services.planning.template_date import dated_template
@@ -100,6 +105,8 @@ def make_request(
         show=show,
         stops=None if stops is None else tuple(sorted(stops)),
         vocabulary=None if folder is None else vocabulary_of(folder),
+        context=context_of(ref),
+        max_tokens=definition.sampling.max_tokens,
     )
 
 

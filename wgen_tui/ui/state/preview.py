@@ -77,7 +77,7 @@ def arm_head(arm: ArmReport, max_length: int) -> Text:
     if totals.examples < arm.of_examples:
         text.append(
             f"of the first {totals.examples:,} of {plural(arm.of_examples, 'example')}: "
-            "`run start --dry-run` looks at all\n",
+            "`wgen-tui run start --dry-run` looks at all, and may refuse what stands further on\n",
             WARN,
         )
     for problem in arm.problems:
