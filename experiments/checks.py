@@ -26,7 +26,7 @@ from experiments.errors import DefinitionError
 from experiments.panel import named_by
 from experiments.prompts import variant_names
 from experiments.readers.arm_data import data_key, data_path
-from experiments.readers.sibling_judges import asking_file, defining_file
+from experiments.readers.sibling_judges import defining_file, to_take
 from experiments.schema import (
     BASE_ARM,
     NAME,
@@ -114,10 +114,8 @@ def _questions(definition: Definition, folder: Path) -> Iterator[Finding]:
             if name not in judges:
                 finding = unknown(("questions", index, "judges"), "judge", name, judges)
                 if file := defining_file(folder, name):
-                    asked = asking_file(folder, question.name)
-                    write = f"questions: [{asked}, {file}]" if asked else f"model_judges: {file}"
-                    hint = f"{file} defines it: {write}"
-                    finding = (*finding[:2], hint)
+                    finding = (*finding[:2], f"{file} defines it: {to_take(folder, file)}")
+                    judges.append(name)  # said once for all questions
                 yield finding
 
 

@@ -57,10 +57,50 @@ def test_a_judge_in_a_file_beside_is_named(write: Write) -> None:
     files = {"q.yaml": ASKED, "judge.yaml": JUDGE, "broken.yaml": "[", "other.yaml": "a: b"}
     with pytest.raises(DefinitionError, match="Unknown judge 'my_judge'") as caught:
         catalogue.load(write(HEAD + "questions: q.yaml\n", files))
-    assert caught.value.hint == "judge.yaml defines it: questions: [q.yaml, judge.yaml]"
+    told = "judge.yaml defines it: in experiment.yaml write questions: [q.yaml, judge.yaml]"
+    assert caught.value.hint == told
     with pytest.raises(DefinitionError, match="'my_judge' is a judge that is a model") as caught:
         catalogue.load(write(HEAD + "questions: q.yaml\njudges: judge.yaml\n", files))
     assert len(caught.value.problems) == 1
+
+
+OTHER = "{name: other, model: m, prompt: '{answer}'}"
+INLINE = "{name: a, paraphrases: [b], judges: [my_judge]}"
+
+
+@pytest.mark.parametrize(
+    ("sections", "wanted"),
+    [
+        ("questions: q.yaml\n", 'questions: [q.yaml, "judge of m.yaml"]'),
+        ("questions: [q.yaml, more.yaml]\n", 'questions: [q.yaml, more.yaml, "judge of m.yaml"]'),
+        (f"questions: q.yaml\nmodel_judges: [{OTHER}]\n", 'questions: [q.yaml, "judge of m.yaml"]'),
+        (f"questions: [{INLINE}]\n", 'model_judges: "judge of m.yaml"'),
+        (f"questions: [{INLINE}]\nmodel_judges: o.yaml\n",
+         'model_judges: [o.yaml, "judge of m.yaml"]'),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_judge_beside_can_be_pasted(
+    write: Write, sections: str, wanted: str
+) -> None:
+    more = ASKED.replace("id: a", "id: b")
+    files = {"q.yaml": ASKED, "more.yaml": more, "judge of m.yaml": JUDGE, "o.yaml": f"[{OTHER}]"}
+    with pytest.raises(DefinitionError) as caught:
+        catalogue.load(write(HEAD + sections, files))
+    assert len(caught.value.problems) == 1  # once, however many questions name it
+    said = caught.value.hint.partition("in experiment.yaml write ")[2]
+    assert said == wanted
+    key = said.partition(":")[0]
+    kept = [line for line in sections.splitlines() if not line.startswith(f"{key}:")]
+    found = catalogue.load(write(HEAD + "\n".join([*kept, said, ""]), files))
+    assert "my_judge" in [judge.name for judge in found.model_judges]
+
+
+def test_where_nothing_can_be_pasted_it_says_what_to_move(write: Write) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        catalogue.load(write(
+            HEAD + f"questions: [{INLINE}]\nmodel_judges: [{OTHER}]\n", {"judge.yaml": JUDGE}
+        ))  # fmt: skip
+    assert "model_judges: [THAT-FILE, judge.yaml]" in caught.value.hint
 
 
 @pytest.mark.parametrize(
