@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import Any
 
@@ -120,3 +121,27 @@ async def test_samples_of_a_number_say_so_and_esc_goes_back_to_it(home: Home) ->
         assert table(app).cursor == row == 1
         await pilot.press("3", "escape")
         await settled(pilot, lambda: app.screen.SCOPE == "samples")
+
+
+async def test_a_filter_is_chosen_by_arrows_and_space_from_what_there_is(home: Home) -> None:
+    app = WgenApp(home, screen="samples")
+    async with app.run_test(size=(100, 40)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 30)
+        await pilot.press("f")
+        await settled(pilot, lambda: "[ ] base" in text(app) and "by era" in text(app))
+        await pilot.press("j", "space")  # new
+        await settled(pilot, lambda: "[x] new" in text(app) and "12  arm=new" in text(app))
+        await pilot.press("j", "space")  # and old; the highlight stayed where it was
+        await settled(pilot, lambda: "24  arm=new arm=old" in text(app))
+        counted = dict(re.findall(r"\[[x ]\] (\S+) +(\S+)", text(app)))
+        assert (counted["base"], counted["new"], counted["old"]) == ("6", "12", "12")
+        assert counted["modern"] == "12", "of what the arms let through"
+        await pilot.press("tab", "tab", "enter")
+        await settled(pilot, lambda: app.screen.SCOPE == "samples" and len(table(app)) == 24)
+        assert "arm=new arm=old" in text(app)
+        await pilot.press("f")
+        await settled(pilot, lambda: "[x] old" in text(app))
+        await pilot.press("backspace")
+        await settled(pilot, lambda: "30  all samples" in text(app))
+        await pilot.press("escape")
+        await settled(pilot, lambda: app.screen.SCOPE == "samples" and len(table(app)) == 24)

@@ -110,6 +110,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("first", "t", "first", "runs", "Move its launch to the head of the queue.", writes=True),
     Action("copy", "y", "copy", "runs", "Copy the run's id.", footer=False),
     Action("filter", "slash", "filter", "samples", "List only samples that match."),
+    Action("facets", "f", "facets", "samples", "Choose a filter from what there is, with counts."),
     Action(
         "question(-1)",
         "left_square_bracket",

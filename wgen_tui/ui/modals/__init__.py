@@ -8,17 +8,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__all__ = ["AskModal", "ChooseModal", "ConfirmModal", "HelpModal", "PreviewModal", "StartModal"]
+__all__ = [
+    "AskModal",
+    "ChooseModal",
+    "ConfirmModal",
+    "FacetModal",
+    "HelpModal",
+    "PreviewModal",
+    "StartModal",
+]
 
 if TYPE_CHECKING:
     from wgen_tui.ui.modals.dialogs import AskModal, ChooseModal, ConfirmModal, HelpModal
+    from wgen_tui.ui.modals.facets import FacetModal
     from wgen_tui.ui.modals.preview import PreviewModal
     from wgen_tui.ui.modals.start import StartModal
 else:
     # In this branch alone: a type checker that saw `__getattr__` would let any name pass.
     from importlib import import_module
 
-    MODULES = dict.fromkeys(__all__, "dialogs") | {"PreviewModal": "preview", "StartModal": "start"}
+    MODULES = dict.fromkeys(__all__, "dialogs") | {
+        "FacetModal": "facets",
+        "PreviewModal": "preview",
+        "StartModal": "start",
+    }
 
     def __getattr__(name: str) -> type:
         """Load a dialog (PEP 562)."""

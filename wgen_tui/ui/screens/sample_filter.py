@@ -140,6 +140,13 @@ class SampleFilterScreen(BaseScreen):
             unwritten = {key: self._fields[key] for key in ("behind",) if key in self._fields}
             self.change_filter({**self._parsed(text), **unwritten})
 
+    def action_facets(self) -> None:
+        def chosen(fields: dict[str, Any] | None) -> None:
+            if fields is not None and fields != self._fields:
+                self.change_filter(fields)
+
+        self.app.push_screen(modals.FacetModal(self._fields), chosen)
+
     def action_clear(self) -> None:
         if self._fields:
             self.set_filter({})
