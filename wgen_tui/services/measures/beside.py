@@ -84,7 +84,7 @@ class Counted(BaseModel):
         """What was left out, by reason."""
         parts = [("not given", self.not_given), ("excluded", self.excluded)]
         parts += [("given unknown", self.given_unknown), *self.missing.items()]
-        parts += [("ungraded", self.ungraded), ("refused", self.refused)]
+        parts += [("ungraded", self.ungraded), ("draws refused", self.refused)]
         parts += [("without an expected answer", self.no_answer)]
         return ", ".join(f"{n:,} {why}" for why, n in parts if n)
 
