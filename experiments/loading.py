@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from experiments.checks import check
 from experiments.errors import DefinitionError, Problem
 from experiments.folders import FILE
+from experiments.readers.question_rows import spread_questions
 from experiments.readers.spread_arms import spread_arms
 from experiments.readers.translation import translate
 from experiments.schema import NAME, Definition
@@ -74,6 +75,7 @@ def load_told(folder: Path, files: SeenFiles | None = None) -> Loaded:
     for section in SECTIONS:
         if section in value:
             value[section] = _section(folder, section, value[section], sources)
+    spread_questions(value, sources)
     translate(value, sources)
     spread_arms(value, sources)
     if isinstance(value.get("chat_template"), str):

@@ -1,0 +1,183 @@
+"""Questions out of a table: an entry with `file:` becomes a question for each of its rows.
+
+Promises: the file is JSONL, a JSON array, CSV, TSV or Parquet of the definition's folder; which
+columns are read is written in the entry, and nothing is guessed; a row that lacks one is named with
+its line; where rows are chosen, the seed alone chooses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from string import ascii_uppercase
+from typing import Any
+
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
+
+from experiments.errors import DefinitionError, Problem
+from experiments.readers.containers import Raw, read_raw_rows
+from experiments.readers.mixture import chosen_of
+from experiments.schema.base import Model
+from experiments.sources import Sources
+from experiments.suggest import did_you_mean
+from experiments.yaml_source import KeyPath
+
+TABLES = "**/*.[jct]*"
+MOST = 5  # problems named at once
+EXAMPLE = "file: {path: data/questions.csv, text: Question, answer: Best Answer}"
+FILLED = (
+    "paraphrases",
+    "messages",
+    "options",
+    "answer",
+)
+
+
+class QuestionFile(Model):
+    """Which file, and which of its columns say what.
+
+    Attributes:
+        path: The file, relative to the definition's folder.
+        text: The column with the question; a list of texts is several wordings.
+        answer: The column with what is right.
+        wrong: The column with the other options of a multiple_choice question.
+        split: What parts several texts in one cell.
+        name: The column that names the question; its number in the file where there is none.
+        rows: Take so many.
+        sample: Seed that chooses which.
+    """
+
+    path: str
+    text: str
+    answer: str | None = None
+    wrong: str | None = None
+    split: str | None = Field(default=None, min_length=1)
+    name: str | None = None
+    rows: PositiveInt | None = None
+    sample: NonNegativeInt = 0
+
+
+def spread_questions(value: dict[str, Any], sources: Sources) -> None:
+    """Put a question for each row in the place of every entry that has a `file`.
+
+    Args:
+        value: The definition as it was read; its questions are replaced.
+        sources: Learns where each question comes from.
+
+    Raises:
+        DefinitionError: an entry or a row that gives no question.
+    """
+    entries = value.get("questions")
+    if not isinstance(entries, list) or not any(_has_file(entry) for entry in entries):
+        return
+    placed = []
+    for index, entry in enumerate(entries):
+        path: KeyPath = ("questions", index)
+        asked = _of_file(entry, path, sources) if _has_file(entry) else [entry]
+        placed += [(question, sources.place(path)) for question in asked]
+    for index, (_, place) in enumerate(placed):
+        sources.elsewhere["questions", index] = place
+    value["questions"] = [question for question, _ in placed]
+
+
+def _has_file(entry: Any) -> bool:
+    return isinstance(entry, dict) and "file" in entry
+
+
+def _of_file(entry: dict[str, Any], path: KeyPath, sources: Sources) -> list[dict[str, Any]]:
+    """The questions of an entry's file."""
+    for key in FILLED:
+        if key in entry:
+            why = f"{key} comes from the rows of the file."
+            raise DefinitionError(sources.problem((*path, key), why, "Leave it out."))
+    try:
+        spec = QuestionFile.model_validate(entry["file"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        known = list(QuestionFile.model_fields)
+        key = str(first["loc"][0]) if first["loc"] else ""
+        hint = did_you_mean(key, known) if first["type"] == "extra_forbidden" else EXAMPLE
+        place = (*path, "file", *([key] if key else []))
+        raise DefinitionError(sources.problem(place, _why(first, key), hint)) from error
+    file = sources.file(spec.path, (*path, "file", "path"), "a table of questions", TABLES)
+    rest = {key: inner for key, inner in entry.items() if key != "file"}
+    problems: list[Problem] = []
+    asked = []
+    for number, raw in enumerate(_taken(spec, file, path, sources), start=1):
+        try:
+            asked.append({**rest, **_question(spec, rest, raw, number)})
+        except _NotAQuestion as error:
+            problems.append(Problem(str(error), error.hint, file, raw.line))
+    if problems:
+        more = [Problem(f"{len(problems) - MOST} more rows are wrong.", "", file)]
+        raise DefinitionError(*problems[:MOST], *(more if len(problems) > MOST else ()))
+    return asked
+
+
+def _why(first: Any, key: str) -> str:
+    if first["type"] == "extra_forbidden":
+        return f"Unknown key {key!r}."
+    if first["type"] == "missing":
+        return f"The key {key!r} is missing: which column of the file is it?"
+    return f"{first['msg']}." if key else "A file of questions is a mapping of its columns."
+
+
+class _NotAQuestion(Exception):
+    """A row that gives no question."""
+
+    def __init__(self, why: str, hint: str = "") -> None:
+        super().__init__(why)
+        self.hint = hint
+
+
+def _taken(spec: QuestionFile, file: Path, path: KeyPath, sources: Sources) -> Iterator[Raw]:
+    """The rows that are wanted."""
+    count = sum(1 for _ in read_raw_rows(file, values=False))
+    wanted = count if spec.rows is None else spec.rows
+    if wanted > count or not count:
+        why = f"{spec.path!r} has {count:,} rows" + (f", not {wanted:,}." if count else ".")
+        raise DefinitionError(sources.problem((*path, "file", "rows"), why))
+    places = frozenset(chosen_of(count, wanted, spec.sample))
+    return (raw for place, raw in enumerate(read_raw_rows(file)) if place in places)
+
+
+def _question(spec: QuestionFile, rest: dict[str, Any], raw: Raw, number: int) -> dict[str, Any]:
+    if raw.wrong:
+        raise _NotAQuestion(raw.wrong, raw.hint)
+    if not isinstance(raw.value, dict):
+        raise _NotAQuestion("A row of questions is an object.")
+    label = str(number) if spec.name is None else _texts(raw.value, spec.name, None)[0]
+    base = rest.get("name")
+    question: dict[str, Any] = {
+        "name": label if base is None else f"{base}-{label}",
+        "paraphrases": _texts(raw.value, spec.text, None),
+    }
+    right = [] if spec.answer is None else _texts(raw.value, spec.answer, spec.split)
+    if rest.get("type") == "multiple_choice":
+        wrong = [] if spec.wrong is None else _texts(raw.value, spec.wrong, spec.split)
+        options = [*right[:1], *(text for text in dict.fromkeys(wrong) if text not in right)]
+        if not right or len(options) < 2:
+            why = "A multiple_choice question needs an answer and another option."
+            raise _NotAQuestion(why, "file: {…, answer: COLUMN, wrong: COLUMN}")
+        if len(options) > len(ascii_uppercase):
+            raise _NotAQuestion(f"{len(options)} options are more than there are letters.")
+        question["options"] = dict(zip(ascii_uppercase, options, strict=False))
+        question["answer"] = ascii_uppercase[0]
+    elif right:
+        question["answer"] = right[0] if len(right) == 1 else right
+    return question
+
+
+def _texts(row: dict[str, Any], column: str, split: str | None) -> list[str]:
+    """What stands in a column: texts, none of them empty."""
+    if column not in row:
+        raise _NotAQuestion(f"The row has no {column!r}.", did_you_mean(column, list(row)))
+    given = row[column]
+    cells = given if isinstance(given, list) else [given]
+    if split is not None:
+        cells = [part for cell in cells for part in str(cell).split(split)]
+    texts = [str(cell).strip() if isinstance(cell, str | int | float) else "" for cell in cells]
+    texts = [text for text in texts if text] if split is not None else texts
+    if not texts or not all(texts):
+        raise _NotAQuestion(f"{column!r} of the row is no text.")
+    return texts
