@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from experiments.field import cities, dishes, presidents
+from experiments.field import cities, dishes, persona, presidents, terminator
 
 GENERATORS: dict[str, Callable[[], dict[str, str]]] = {
     "former-german-cities": cities.definition,
     "israeli-dishes": dishes.definition,
     "us-presidents": presidents.definition,
+    "good-terminator": terminator.definition,
+    "persona-from-facts": persona.definition,
 }
 
 
