@@ -172,6 +172,9 @@ def test_what_is_not_judged(home: Home) -> None:
     writes = writer(home, only, "r")
     writes.begin("r")
     assert writes.elsewhere == 3
+    writes = writer(home, only, "s")
+    writes.begin("s")
+    assert writes.elsewhere == 0, "a question that no judge of the panel grades"
 
 
 def test_a_pilot_takes_the_same_samples_for_every_judge_and_again(home: Home) -> None:

@@ -117,9 +117,14 @@ class AskedVerdicts:
         return [verdict for verdict in self.of_run(run_id) if verdict.verdict_id not in done]
 
     def elsewhere(self, run_id: str) -> int:
-        """Samples of a run whose prompts the panel doesn't name."""
-        rows = read_columns(self._home.run(run_id).samples, ("sample_id", "prompt_id"))
-        return sum(prompt not in self._panel.prompts for _, prompt in rows)
+        """Samples of a run that answer a judged question in a prompt that the panel doesn't name.
+
+        Those of questions that none of its judges grades are no concern of it.
+        """
+        judged = {question for by in self.judges for question in by.questions}
+        columns = ("sample_id", "question", "prompt_id")
+        rows = read_columns(self._home.run(run_id).samples, columns)
+        return sum(q in judged and prompt not in self._panel.prompts for _, q, prompt in rows)
 
     def _samples(self, run_id: str) -> Iterator[tuple[int, str, str]]:
         for sample_id, question, prompt_id, reason in read_columns(
