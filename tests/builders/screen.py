@@ -18,6 +18,7 @@ from textual.strip import Strip
 
 from tests.builders.waiting import LIMIT
 from wgen_tui.services.machine.host import Load
+from wgen_tui.ui.widgets.bars import MessageLine
 from wgen_tui.ui.widgets.table import VirtualTable
 
 Machine = Callable[[Path], Load]
@@ -45,16 +46,20 @@ def notices(app: App[Any]) -> list[Notification]:
 
 
 def messages(app: App[Any]) -> list[str]:
-    """What the notifications say."""
-    return [notice.message for notice in notices(app)]
+    """What the notifications say, and what the message line of the screen says."""
+    lines = [line.said for line in app.screen.query(MessageLine) if line.said]
+    return [*(notice.message for notice in notices(app)), *lines]
 
 
 async def settled(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
-    """Let the application work until something is so; fail with what it shows instead."""
+    """Let the application work until something is so, and the cursor has come to rest.
+
+    Fails with what is shown instead.
+    """
     end = time.monotonic() + LIMIT
     while time.monotonic() < end:
         await pilot.pause(0.02)
-        if condition():
+        if condition() and all(table.lit for table in pilot.app.screen.query(VirtualTable)):
             return
-    said = "\n".join(f"{notice.title}: {notice.message}" for notice in notices(pilot.app))
+    said = "\n".join(messages(pilot.app))
     raise AssertionError(f"it never came; on the screen:\n{text(pilot.app)}\n{said}")

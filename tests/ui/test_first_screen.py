@@ -8,7 +8,7 @@ import pytest
 from textual.screen import Screen
 
 from tests.builders.mini_home import MiniHome
-from tests.builders.screen import notices, settled, table, text
+from tests.builders.screen import messages, settled, table, text
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import WgenApp
 
@@ -29,7 +29,7 @@ async def test_begins_where_runs_are_and_results_are_one_key_away(home: Home) ->
         await settled(pilot, lambda: "share of old by era" in text(app))
         await pilot.press("4")
         await settled(pilot, lambda: "Which century?" in text(app))
-        assert not notices(app)
+        assert not messages(app)
 
 
 @pytest.mark.parametrize(("screen", "says"), [("results", "share of old"), ("grade", "Which cent")])

@@ -230,7 +230,6 @@ async def test_keys_are_refused_under_readonly(three: Three) -> None:
         pick(app, runs[0])
         assert "p pause" not in text(app)
         for key in ("p", "r", "plus", "minus", "t", "P"):
-            app.clear_notifications()
             await pilot.press(key)
             await settled(pilot, lambda: "Nothing is changed under --readonly." in messages(app))
         assert not app.screen.is_modal

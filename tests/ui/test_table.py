@@ -9,7 +9,8 @@ from textual.app import App, ComposeResult
 
 from tests.builders.screen import settled
 from wgen_tui.ui.state.cells import Cell, Column
-from wgen_tui.ui.widgets.table import PAGES_KEPT, VirtualTable
+from wgen_tui.ui.widgets.rows import PAGES_KEPT
+from wgen_tui.ui.widgets.table import VirtualTable
 
 N = 200_000
 

@@ -125,7 +125,8 @@ async def test_results_go_through_their_views(known: Home, size: tuple[int, int]
         await settled(pilot, lambda: "mean probabilities" in text(app))
         await pilot.press("v")
         await settled(pilot, lambda: "[curve]" in text(app))
-        points = [(r.rate.arm, r.rate.checkpoint, r.rate.rate) for r in table(app)._local]
+        rows = [table(app).row(i) for i in range(len(table(app)))]
+        points = [(r.rate.arm, r.rate.checkpoint, r.rate.rate) for r in rows]
         assert points[:2] == [("old", 2, 0.5), ("old", 4, 1.0)]
         assert "of 1 question asked at every step: transport" in text(app)
         assert "at some steps only: bird" in text(app)
@@ -182,8 +183,9 @@ async def test_completions_have_room(home: Home, width: int, least: int) -> None
     app = WgenApp(home, screen="samples")
     async with app.run_test(size=(width, 40)) as pilot:
         await settled(pilot, lambda: table(app).current is not None)
-        head = next(line for line in text(app).splitlines() if line.startswith("  arm"))
-        assert table(app)._width - head.index("completion") >= least
+        head = next(line for line in text(app).splitlines() if line.lstrip("┃ ").startswith("arm"))
+        before = head.index("completion") - head.index("  arm")
+        assert table(app)._width - before >= least
 
 
 def test_how_it_was_trained_in_words() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from textual.binding import Binding, BindingType
 
 GLOBAL = "global"
+SCREENS = "screens"
 TABLE = "table"
 
 
@@ -21,11 +22,12 @@ class Action:
         id: Stable; also the method `action_<id>` of what its scope names.
         key: Textual's key names, separated by commas.
         label: Two words for footer and palette.
-        scope: `global`, `table`, or a screen's name.
+        scope: `global`, `screens` (on each of the six), `table`, or a screen's name.
         help: A sentence for `?` and the palette.
         writes: Whether it changes the home; refused under --readonly.
         footer: Whether the footer names it.
         priority: Whether it also works while a text is being edited.
+        panels: Ids of the panels whose key line names it; empty for every panel of the screen.
     """
 
     id: str
@@ -36,6 +38,11 @@ class Action:
     writes: bool = False
     footer: bool = True
     priority: bool = False
+    panels: tuple[str, ...] = ()
+
+    def shown_in(self, panel: str) -> bool:
+        """Whether the key line names it while this panel has the keys."""
+        return not self.panels or panel in self.panels
 
     @property
     def shown_key(self) -> str:
@@ -60,6 +67,8 @@ KEY_NAMES = {
     "plus": "+",
     "minus": "-",
     "escape": "esc",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
     "equals_sign": "=",
 }
 
@@ -75,10 +84,45 @@ ACTIONS: tuple[Action, ...] = (
     _go(4, "grade", "Grade"),
     _go(5, "results", "Results"),
     _go(6, "sql", "SQL"),
-    Action("help", "question_mark,f1", "help", GLOBAL, "Show the keys that work here."),
     Action("command_palette", "ctrl+p,colon", "palette", GLOBAL, "Find any action by name."),
+    Action("help", "question_mark,f1", "all keys", GLOBAL, "Show the keys that work here."),
+    Action("focus_next", "tab", "next panel", GLOBAL, "Focus the next panel.", footer=False),
+    Action(
+        "focus_previous",
+        "shift+tab",
+        "panel before",
+        GLOBAL,
+        "Focus the panel before.",
+        footer=False,
+    ),
+    Action("theme", "f2", "theme", GLOBAL, "Choose another theme of colours.", footer=False),
     Action("back", "escape", "back", GLOBAL, "Go back, close or clear.", footer=False),
     Action("quit", "q", "quit", GLOBAL, "Quit wgen-tui; work continues.", footer=False),
+    Action("zoom", "z", "zoom", SCREENS, "Give the focused panel the whole screen, or back."),
+    Action(
+        "divide(-1)",
+        "less_than_sign",
+        "divider",
+        SCREENS,
+        "Make the first panel smaller.",
+        footer=False,
+    ),
+    Action(
+        "divide(1)",
+        "greater_than_sign",
+        "divider",
+        SCREENS,
+        "Make the first panel larger.",
+        footer=False,
+    ),
+    Action(
+        "choose_experiment",
+        "ctrl+o",
+        "experiment",
+        SCREENS,
+        "Take another experiment in hand.",
+        footer=False,
+    ),
     Action("down", "j,down", "down", TABLE, "Next row.", footer=False),
     Action("up", "k,up", "up", TABLE, "Previous row.", footer=False),
     Action("page_down", "pagedown,ctrl+d", "page down", TABLE, "Page down.", footer=False),
@@ -93,7 +137,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("folder", "e", "folder", "experiments", "Show the definition's folder and copy it."),
     Action("filter", "slash", "filter", "experiments", "List only experiments with these words."),
     Action("copy", "y", "copy", "experiments", "Copy the slug.", footer=False),
-    Action("samples", "enter", "samples", "runs", "Show the samples of this run."),
+    Action("samples", "enter", "samples", "runs", "Show the samples of this run.", footer=False),
     Action("card", "i", "adapter", "runs", "Show its proof, verification and training."),
     Action(
         "pause", "p", "pause", "runs", "Pause or resume the run, or the marked ones.", writes=True

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from textual import work
+from textual import events, work
 from textual.app import App, SystemCommand
-from textual.filter import LineFilter
+from textual.filter import LineFilter, NoColor
 from textual.screen import Screen
 
 from wgen_tui.errors import UsageError, WgenError
@@ -26,7 +26,10 @@ from wgen_tui.ui import actions, modals, services
 from wgen_tui.ui.allocator import share_memory
 from wgen_tui.ui.painting import Painter
 from wgen_tui.ui.screens.base import BaseScreen
+from wgen_tui.ui.state.arm_colours import ArmColours
+from wgen_tui.ui.themes import ANSI_DARK, ANSI_LIGHT, DARK, THEMES, AsciiSigns, shows_utf8
 from wgen_tui.ui.visible import VisibleText
+from wgen_tui.ui.widgets.bars import MessageLine
 from wgen_tui.ui.widgets.clipboard import Copied, copy
 from wgen_tui.ui.widgets.table import VirtualTable
 
@@ -58,7 +61,7 @@ class WgenApp(App[int]):
     Attributes:
         home: Where everything is.
         readonly: Whether nothing may be changed.
-        experiment: The experiment that screens begin with; set by choosing one anywhere.
+        experiment: The experiment in hand, named in every screen's bar; chosen with enter.
         machine: Measures the machine; None for the one that this runs on.
         supervisor_error: Why the last supervisor did not start; empty when none had to, or it did.
     """
@@ -90,12 +93,22 @@ class WgenApp(App[int]):
             )
         self.home = home
         self.readonly = readonly
-        self.experiment = experiment
+        self._experiment = experiment
+        self._arms: dict[str, ArmColours] = {}
         self.machine = machine
         self.supervisor_error = ""
         self._next_supervisor_check = float("-inf")
         self._painter = Painter()
-        self._visible = VisibleText()
+        self._gates: list[LineFilter] = [VisibleText()]
+        if not shows_utf8(os.environ):
+            self._gates.append(AsciiSigns())
+        if self.no_color:  # not Textual's greys: the terminal's own two colours, bold, dim, reverse
+            self._filters = [NoColor()]
+        self.ansi_theme_dark, self.ansi_theme_light = ANSI_DARK, ANSI_LIGHT
+        for theme in THEMES:
+            self.register_theme(theme)
+        if "TEXTUAL_THEME" not in os.environ:
+            self.theme = DARK.name
         self._first_screen = screen or "experiments"
         self._named_screens: dict[str, BaseScreen] = {}
 
@@ -160,7 +173,33 @@ class WgenApp(App[int]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's, and the last gate before the terminal."""
-        return [*super().get_line_filters(), self._visible]
+        return [*super().get_line_filters(), *self._gates]
+
+    async def on_event(self, event: events.Event) -> None:
+        """What the last key said goes before the next key does anything."""
+        if isinstance(event, events.Key) and not event.is_forwarded and self.screen_stack:
+            for line in self.screen.query(MessageLine):
+                line.clear()
+        await super().on_event(event)
+
+    @property
+    def experiment(self) -> str | None:
+        """The experiment in hand; None while none has been chosen."""
+        return self._experiment
+
+    @experiment.setter
+    def experiment(self, slug: str | None) -> None:
+        self._experiment = slug
+        if self.screen_stack and isinstance(self.screen, BaseScreen) and self.screen.is_mounted:
+            self.screen.show_experiment()
+
+    def keep_arms(self, arms: dict[str, tuple[str, ...]]) -> None:
+        """Give the arms of these experiments their colours, in the order of the definitions."""
+        self._arms |= {slug: ArmColours(names) for slug, names in arms.items()}
+
+    def arm_colours(self, experiment: str | None) -> ArmColours:
+        """The colours of an experiment's arms; without its definition, as they come up."""
+        return self._arms.setdefault(experiment or "", ArmColours())
 
     def on_resize(self) -> None:
         self._painter.forget()  # a terminal may wrap or clear what it shows
@@ -212,6 +251,11 @@ class WgenApp(App[int]):
         cast("SqlScreen", screen).set_query(sql)
         self.action_go("sql")
 
+    def action_theme(self) -> None:
+        """Choose a theme, seen while it is chosen."""
+        if not self.screen.is_modal:
+            self.search_themes()
+
     async def action_back(self) -> None:
         """Esc: what the screen makes of it."""
         if isinstance(self.screen, BaseScreen):
@@ -230,14 +274,17 @@ class WgenApp(App[int]):
             groups.append((actions.title(self.screen.SCOPE), actions.of_scope(self.screen.SCOPE)))
         if isinstance(self.focused, VirtualTable):
             groups.append(("In the list", actions.of_scope(actions.TABLE)))
-        groups.append(("Everywhere", actions.of_scope(actions.GLOBAL)))
+        everywhere = [*actions.of_scope(actions.SCREENS), *actions.of_scope(actions.GLOBAL)]
+        groups.append(("Everywhere", everywhere))
         return groups
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every action of the screen, then the global ones."""
         offered = list(actions.of_scope(actions.GLOBAL))
         if isinstance(screen, BaseScreen):
-            offered = [*actions.of_scope(screen.SCOPE), *offered]
+            own = {action.key: action for action in actions.of_scope(screen.SCOPE)}
+            shared = [a for a in actions.of_scope(actions.SCREENS) if a.key not in own]
+            offered = [*own.values(), *shared, *offered]
         for action in offered:
             if action.id in ("command_palette", "back") or (action.writes and self.readonly):
                 continue
@@ -262,11 +309,11 @@ class WgenApp(App[int]):
         self._clipboard = text
         if copied.sequence and self._driver is not None:
             self._driver.write(copied.sequence)
-        self.notify(
-            printable(copied.said),
-            severity="information" if copied.safe else "warning",
-            markup=False,
-        )
+        severity = "information" if copied.safe else "warning"
+        if isinstance(self.screen, BaseScreen):
+            self.screen.notify_plain(copied.said, severity=severity)
+        else:
+            self.notify(printable(copied.said), markup=False)
 
     async def action_quit(self) -> None:
         """Leave; supervisor and workers go on."""

@@ -13,6 +13,7 @@ __all__ = [
     "commit",
     "control",
     "definitions",
+    "gpus",
     "grade_report",
     "grading",
     "lifecycle",
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.experiments import definitions, listing, names
     from wgen_tui.services.grading import report as grade_report
     from wgen_tui.services.grading import session as grading
+    from wgen_tui.services.machine import gpus
     from wgen_tui.services.planning import commit, plan, preview
     from wgen_tui.services.results import provenance, results
     from wgen_tui.services.runs import queue, runs
@@ -50,6 +52,7 @@ else:
         "control": "control.control",
         "definitions": "experiments.definitions",
         "grade_report": "grading.report",
+        "gpus": "machine.gpus",
         "grading": "grading.session",
         "lifecycle": "supervisor.lifecycle",
         "listing": "experiments.listing",

@@ -21,6 +21,7 @@ from textual.screen import Screen
 
 from wgen_tui.errors import WgenError
 from wgen_tui.terminal_text import printable
+from wgen_tui.ui.widgets.bars import MessageLine
 
 if TYPE_CHECKING:
     from wgen_tui.paths import Home
@@ -166,7 +167,11 @@ class ThreadedScreen(Screen[Any]):
             self.notify_plain(f"{type(error).__name__}: {error}", "Unexpected error", "error")
 
     def notify_plain(self, text: str, title: str = "", severity: str = "information") -> None:
-        """Notify in plain text, never markup."""
+        """Say in the screen's message line what a key did, in plain text; never over a dialog."""
+        lines = self.query(MessageLine)
+        if lines:
+            lines.first().say(text, title, severity)
+            return
         self.notify(
             printable(text),
             title=title,

@@ -53,7 +53,7 @@ def _starts(home: Home) -> tuple[float, float, float]:
         with Terminal(EMPTY) as terminal:
             empty.append(terminal.wait("first frame here") - terminal.began)
         with Terminal(ours(home)) as terminal:
-            frame.append(terminal.wait("Experiments]") - terminal.began)
+            frame.append(terminal.wait("1 Experiments") - terminal.began)
             rows.append(terminal.wait("scale-00") - terminal.began)
     return median(empty), median(frame), median(rows)
 

@@ -1,4 +1,8 @@
-"""What the six screens share: bars above and below, an experiment to begin with, read-only."""
+"""What the six screens share: bars, messages, panels, the experiment in hand, read-only.
+
+Promises: a key's result is said in the line above the keys; what the bar above says is read in a
+thread; below 60x16 a screen says so instead of being cut.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +11,36 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.timer import Timer
+from textual.widgets import Static
 
-from wgen_tui.ui import actions, services
+from wgen_tui.ui import actions, modals, services
 from wgen_tui.ui.state import experiments as state
+from wgen_tui.ui.state.app_bar import Everywhere, everywhere
+from wgen_tui.ui.state.arm_colours import ArmColours
 from wgen_tui.ui.threads import ThreadedScreen, loads
-from wgen_tui.ui.widgets.bars import KeyBar, TopBar
+from wgen_tui.ui.widgets.bars import KeyBar, MessageLine, TopBar
+from wgen_tui.ui.widgets.panels import Panels
 
 WIDE = 120  # columns from which on things stand side by side
+LEAST = (60, 16)  # columns and rows that a screen needs
 SETTLED = 0.12  # seconds without a move of the cursor, after which details are read
+BAR_EVERY = 4.0  # seconds between two reads of what the bar above says
 
 
 class BaseScreen(ThreadedScreen):
-    """One of the six screens."""
+    """One of the six screens.
+
+    Attributes:
+        SCOPE: Its name.
+        TAB: The screen whose tab is marked, where it is none of the six itself.
+        ENTER: Id of a panel → what enter does there, in two words.
+        DIVIDED: Id of the panel whose size `<` and `>` change.
+    """
 
     SCOPE: ClassVar[str] = ""
-    TAB: ClassVar[str] = ""  # whose name is marked above, where it is none of the six itself
+    TAB: ClassVar[str] = ""
+    ENTER: ClassVar[dict[str, str]] = {}
+    DIVIDED: ClassVar[str] = "list"
     AUTO_FOCUS = "VirtualTable"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Screen declares it
         (0, "-narrow"),
@@ -31,21 +50,101 @@ class BaseScreen(ThreadedScreen):
     def __init__(self) -> None:
         super().__init__()
         self._settling: Timer | None = None
+        self._panels = Panels(self)
 
     def compose(self) -> ComposeResult:
         # Textual does so at the first resize: after a frame, which would be laid out anew.
         self.add_class("-wide" if self.app.size.width >= WIDE else "-narrow")
         yield TopBar(self.TAB or self.SCOPE, self.wgen.readonly)
         yield from self.compose_content()
+        yield MessageLine()
         yield KeyBar(self.SCOPE, self.wgen.readonly)
+        yield Static("", id="small", markup=False)
+
+    def on_mount(self) -> None:
+        self.set_interval(BAR_EVERY, self._poll_bar)
+
+    def on_screen_resume(self) -> None:
+        self.call_after_refresh(self._poll_bar)
+        self.show_experiment()
+
+    def on_resize(self) -> None:
+        """Say so where the terminal is too small; the divider is where it was at this width."""
+        size = self.app.size
+        small = size.width < LEAST[0] or size.height < LEAST[1]
+        self.set_class(small, "-small")
+        if small:
+            least = f"{LEAST[0]}x{LEAST[1]}"
+            text = f"{least} at least; this is {size.width}x{size.height}"
+            self.query_one("#small", Static).update(text)
+        self._panels.resized()
 
     def compose_content(self) -> ComposeResult:
         """What stands between the bars."""
         raise NotImplementedError
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        cls.BINDINGS = list(actions.bindings(cls.SCOPE)) if cls.SCOPE else []
+        shared = actions.bindings(actions.SCREENS)
+        cls.BINDINGS = [*actions.bindings(cls.SCOPE), *shared] if cls.SCOPE else []
         super().__init_subclass__(**kwargs)
+
+    # What is true everywhere
+
+    def show_experiment(self) -> None:
+        """Name the experiment in hand in the bar above."""
+        self.query_one(TopBar).show(None, self.wgen.experiment)
+
+    def _poll_bar(self) -> None:
+        """Read what the bar says, unless that is under way or the screen is hidden."""
+        if self.is_current and not self.loading_any:
+            self._read_bar()
+
+    @loads("bar", then="_show_bar")
+    def _read_bar(self) -> Everywhere:
+        return everywhere(services.runs.list_runs(self.home), services.gpus.probe())
+
+    def _show_bar(self, now: Everywhere) -> None:
+        self.query_one(TopBar).show(now, self.wgen.experiment)
+
+    def arm_colours(self, experiment: str | None) -> ArmColours:
+        """The styles of an experiment's arms; the same object until its definition changes."""
+        return self.wgen.arm_colours(experiment)
+
+    # Panels
+
+    def action_zoom(self) -> None:
+        """Give the focused panel the whole screen, or put all back."""
+        if not self._panels.zoom(self.focused):
+            self.notify_plain("This panel is the whole screen already.", "Zoom")
+
+    def action_divide(self, by: int) -> None:
+        """Move the divider."""
+        if not self._panels.divide(self.DIVIDED, by):
+            self.notify_plain("No divider can move here.", "Divider")
+
+    # The experiment in hand
+
+    def action_choose_experiment(self) -> None:
+        """Take another experiment in hand."""
+        self._read_experiments()
+
+    @loads("experiments", then="_offer_experiments")
+    def _read_experiments(self) -> list[str]:
+        started = dict.fromkeys(run.experiment for run in services.runs.list_runs(self.home))
+        return list(started | dict.fromkeys(i.slug for i in services.names.list_names(self.home)))
+
+    def _offer_experiments(self, slugs: list[str]) -> None:
+        def chosen(index: int | None) -> None:
+            if index is not None:
+                self.wgen.experiment = slugs[index]
+                self.experiment_chosen()
+
+        current = self.wgen.experiment
+        index = slugs.index(current) if current in slugs else 0
+        self.app.push_screen(modals.ChooseModal("Which experiment?", slugs, index), chosen)
+
+    def experiment_chosen(self) -> None:
+        """Called when another experiment was taken in hand here."""
 
     def pick_experiment(self) -> None:
         """When no experiment is chosen, choose one that has runs, if there is one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -16,6 +16,7 @@ from wgen_tui.ui.state.cells import Cell
 from wgen_tui.ui.state.format import plural
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
+from wgen_tui.ui.widgets.panels import panel
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class ExperimentsScreen(BaseScreen):
     """List left, card right."""
 
     SCOPE = "experiments"
+    ENTER: ClassVar = {"list": "take in hand"}
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,8 +43,10 @@ class ExperimentsScreen(BaseScreen):
 
     def compose_content(self) -> ComposeResult:
         with Container(id="split"):
-            yield VirtualTable(state.COLUMNS, self._cells, empty="reading…", id="list")
-            yield TextPane(id="card")
+            yield panel(
+                VirtualTable(state.COLUMNS, self._cells, empty="reading…", id="list"), "experiments"
+            )
+            yield panel(TextPane(id="card"), "card")
 
     def _cells(self, info: ExperimentInfo) -> list[Cell]:
         return state.cells(info, self._counts.get(info.slug, Counter()))
@@ -79,6 +83,9 @@ class ExperimentsScreen(BaseScreen):
     def _keep_list(self, read: tuple[list[ExperimentInfo], dict[str, Counter[str]]]) -> None:
         unread = any(info.unread for info in self._infos)
         self._infos, self._counts = read
+        if self.wgen.experiment is None:
+            self.wgen.experiment = state.most_alive([i.slug for i in self._infos], self._counts)
+        self.wgen.keep_arms({info.slug: tuple(info.arms) for info in self._infos if info.arms})
         self._show_list()
         if unread:
             self.on_virtual_table_moved()  # to the row where the cursor stood all the while
@@ -109,10 +116,6 @@ class ExperimentsScreen(BaseScreen):
         info = self._info
         if info is None:
             return
-        # The row where the cursor first stands was not chosen by anybody.
-        chosen = bool(self._shown) or bool(self._counts.get(info.slug))
-        if info.slug != self._shown and not info.error and chosen:
-            self.wgen.experiment = info.slug
         self.when_settled(self._load_card)
 
     def _load_card(self) -> None:
@@ -130,7 +133,16 @@ class ExperimentsScreen(BaseScreen):
         self._shown = info.slug
 
     def on_virtual_table_selected(self) -> None:
-        self.query_one("#card", TextPane).focus()
+        """Take the experiment in hand; what it says is on Results, once it has runs."""
+        info = self._info
+        if info is None or self._is_unread(info):
+            return
+        self.wgen.experiment = info.slug
+        self._show_list()
+        if self._counts.get(info.slug):
+            self.wgen.action_go("results")
+        else:
+            self.notify_plain("It has no runs yet: s plans and starts them.", info.slug)
 
     def _is_unread(self, info: ExperimentInfo) -> bool:
         """Whether its definition is still being read; notifies of it."""

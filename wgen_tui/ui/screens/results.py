@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -16,6 +16,7 @@ from wgen_tui.ui.state import result_views
 from wgen_tui.ui.state.explained import explained
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
+from wgen_tui.ui.widgets.panels import panel
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class ResultsScreen(BaseScreen):
     """One table at a time, `v` for the next; enter opens a row, esc closes it."""
 
     SCOPE = "results"
+    ENTER: ClassVar = {"list": "open"}
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,8 +61,8 @@ class ResultsScreen(BaseScreen):
 
     def compose_content(self) -> ComposeResult:
         yield Static("", id="title", classes="line", markup=False)
-        yield VirtualTable((), lambda _: [], empty=EMPTY, id="list")
-        yield TextPane(id="notes")
+        yield panel(VirtualTable((), lambda _: [], empty=EMPTY, id="list"), "results")
+        yield panel(TextPane(id="notes"), "notes")
 
     def on_mount(self) -> None:
         self.set_interval(POLL_EVERY, self._poll)

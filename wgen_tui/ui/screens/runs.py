@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -18,6 +18,7 @@ from wgen_tui.ui.state import runs as state
 from wgen_tui.ui.state.cells import DIM
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
+from wgen_tui.ui.widgets.panels import panel
 from wgen_tui.ui.widgets.status_strip import StatusStrip
 from wgen_tui.ui.widgets.table import VirtualTable
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.control.status import Status, StatusPoller
     from wgen_tui.services.results.provenance import Archive, Provenance
     from wgen_tui.services.runs.run_state import RunStatus
-    from wgen_tui.services.runs.runs import MetricsReader, RunList
+    from wgen_tui.services.runs.runs import MetricsReader
 
 POLL_EVERY = 1.0  # seconds between two reads of the runs
 STATUS_EVERY = 2.0  # seconds between two reads of queue and machine
@@ -61,11 +62,11 @@ class RunsScreen(RunActions):
     """
 
     SCOPE = "runs"
+    ENTER: ClassVar = {"list": "samples"}
 
     def __init__(self) -> None:
         super().__init__()
         # Made and used in threads of one group each, never in two at once.
-        self._run_list: RunList | None = None
         self._archive: Archive | None = None
         self._metrics: MetricsReader | None = None
         self._detail: RunDetail | None = None
@@ -80,12 +81,12 @@ class RunsScreen(RunActions):
     def compose_content(self) -> ComposeResult:
         yield Static("", id="summary", classes="line", markup=False)
         yield StatusStrip(self.wgen.readonly, id="status")
-        yield VirtualTable(state.COLUMNS, state.cells, empty="reading…", id="list")
+        yield panel(VirtualTable(state.COLUMNS, state.cells, empty="reading…", id="list"), "runs")
         with Container(id="detail"):
             with Vertical(id="work"):
                 yield Static("", id="facts", markup=False)
-                yield TextPane(id="log")
-            yield TextPane(id="card")
+                yield panel(TextPane(id="log"), "log")
+            yield panel(TextPane(id="card"), "adapter")
 
     def on_mount(self) -> None:
         self.set_interval(POLL_EVERY, self._poll_runs)
@@ -124,9 +125,7 @@ class RunsScreen(RunActions):
 
     @loads("list", then="_show_runs")
     def _read_runs(self) -> list[RunStatus]:
-        if self._run_list is None:
-            self._run_list = services.runs.RunList(self.home)
-        return self._run_list.refresh()
+        return services.runs.list_runs(self.home)
 
     def _show_runs(self, runs: list[RunStatus]) -> None:
         self._runs = runs

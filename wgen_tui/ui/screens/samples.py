@@ -6,7 +6,7 @@ Promises: the list stays as it is while it is read; how many samples are new is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -20,6 +20,7 @@ from wgen_tui.ui.screens.sample_filter import SampleFilterScreen
 from wgen_tui.ui.state import samples as state
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
+from wgen_tui.ui.widgets.panels import panel
 from wgen_tui.ui.widgets.table import PAGE, VirtualTable
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class SamplesScreen(SampleFilterScreen):
     """Filter line, table, detail."""
 
     SCOPE = "samples"
+    ENTER: ClassVar = {"list": "read"}
     # Side by side only where completions in the list can still be read.
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (150, "-wide")]  # noqa: RUF012 - as Screen has it
 
@@ -66,8 +68,10 @@ class SamplesScreen(SampleFilterScreen):
     def compose_content(self) -> ComposeResult:
         yield from self.compose_filter()
         with Container(id="split"):
-            yield VirtualTable(state.COLUMNS, state.cells, empty="reading…", id="list")
-            yield TextPane(id="detail")
+            yield panel(
+                VirtualTable(state.COLUMNS, state.cells, empty="reading…", id="list"), "samples"
+            )
+            yield panel(TextPane(id="detail"), "sample")
 
     def on_mount(self) -> None:
         self._detail_timer = self.set_timer(DETAIL_DELAY, self._load_detail, pause=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.text import Text
 from textual import events
@@ -20,6 +20,7 @@ from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import console as state
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.bars import KeyBar
+from wgen_tui.ui.widgets.panels import panel
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class SqlScreen(BaseScreen):
     """Editor, schema, result."""
 
     SCOPE = "sql"
+    ENTER: ClassVar = {"schema": "insert"}
+    DIVIDED = "editor"
     AUTO_FOCUS = "#grid"  # not the editor: on every screen digits, ? and q mean the same
 
     def __init__(self) -> None:
@@ -69,10 +72,16 @@ class SqlScreen(BaseScreen):
     def compose_content(self) -> ComposeResult:
         with Container(id="split"):
             with Vertical(id="work"):
-                yield Editor(self._first_query, id="editor", tab_behavior="focus", compact=True)
+                yield panel(
+                    Editor(self._first_query, id="editor", tab_behavior="focus", compact=True),
+                    "query",
+                )
                 yield Static(f" {READY}", id="status", classes="line", markup=False)
-                yield VirtualTable((), state.row, empty=EMPTY, id="grid")
-            yield VirtualTable(state.SCHEMA, state.name_cells, empty="reading…", id="schema")
+                yield panel(VirtualTable((), state.row, empty=EMPTY, id="grid"), "result")
+            yield panel(
+                VirtualTable(state.SCHEMA, state.name_cells, empty="reading…", id="schema"),
+                "tables and views",
+            )
 
     def on_mount(self) -> None:
         self._read_schema()

@@ -1,39 +1,129 @@
-"""The bar above (the screens) and the bar below (the keys)."""
+"""The bar above (the screens, and what is true everywhere) and the two lines below (message, keys).
+
+Promises: a tab and a named key can be clicked, and do what the key does; of the keys, as many are
+named as fit, none is cut, and `?` is the last.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from rich.cells import cell_len
 from rich.text import Text
+from textual import events
 from textual.widgets import Static
 
-from wgen_tui.ui.actions import GLOBAL, Action, of_scope, title
+from wgen_tui.terminal_text import printable
+from wgen_tui.ui.actions import GLOBAL, SCREENS, TABLE, Action, of_scope, title
+from wgen_tui.ui.state.app_bar import Everywhere, right_side
+from wgen_tui.ui.state.cells import BAD, DIM, WARN
 
-SCREENS = ("experiments", "runs", "samples", "grade", "results", "sql")
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+TABS = ("experiments", "runs", "samples", "grade", "results", "sql")
+HELP = "help"
+ROOMY = 66  # columns from which on there is a blank before each tab
+SAID = 8.0  # seconds that a message without an error stays
+STYLES = {"error": f"bold {BAD}", "warning": WARN, "information": ""}
 
 
-class TopBar(Static):
-    """The screens by number, the present one in brackets; and whether all is read-only."""
+class _Clickable(Static):
+    """A line of texts that stand for keys."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002
+        super().__init__(id=id, markup=False)
+        self._places: list[tuple[int, int, str]] = []  # from, to, key
+
+    def _append(self, text: Text, label: Sequence[tuple[str, str]], key: str) -> None:
+        start = cell_len(text.plain)
+        for part, style in label:
+            text.append(part, style)
+        self._places.append((start, cell_len(text.plain), key))
+
+    def on_click(self, event: events.Click) -> None:
+        for start, end, key in self._places:
+            if start <= event.x - self.styles.padding.left < end:
+                event.stop()
+                self.app.simulate_key(key)
+                return
+
+
+class TopBar(_Clickable):
+    """The screens by number, the present one reversed; right, what is true everywhere."""
 
     def __init__(self, scope: str, readonly: bool) -> None:
         super().__init__(id="top")
         self._scope = scope
         self._readonly = readonly
+        self._now = Everywhere()
+        self._experiment: str | None = None
+
+    def show(self, now: Everywhere | None, experiment: str | None) -> None:
+        """Show this of everything; None keeps what is shown."""
+        before = (self._now, self._experiment)
+        self._now, self._experiment = now or self._now, experiment
+        if before != (self._now, self._experiment):
+            self.refresh()
 
     def render(self) -> Text:
-        text = Text(no_wrap=True, overflow="ellipsis")
-        for number, name in enumerate(SCREENS, 1):
-            label = title(name)
+        text = Text(no_wrap=True, overflow="crop")
+        self._places = []
+        roomy = self.size.width >= ROOMY
+        for number, name in enumerate(TABS, 1):
             here = name == self._scope
-            text.append(
-                f"[{number} {label}]" if here else f" {number} {label} ", "bold" if here else ""
-            )
-        if self._readonly:
-            text.append("  READ-ONLY", "bold yellow")
-        return text
+            label = f" {number} {title(name)} "[0 if roomy else 1 :]
+            self._append(text, [(label, "bold reverse" if here else "")], str(number))
+        width = self.size.width - cell_len(text.plain) - 2
+        right = right_side(self._now, self._experiment, width, readonly=self._readonly)
+        gap = self.size.width - cell_len(text.plain) - cell_len(right.plain) - 1
+        return text.append(" " * max(gap, 1)).append_text(right)
 
 
-class KeyBar(Static):
-    """The keys of the screen, as many as fit; help is always shown."""
+class MessageLine(Static):
+    """What a key did. An error stays until the next key; the rest goes after a while, too.
+
+    Attributes:
+        said: What is said now, without its title.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("", id="message", markup=False)
+        self._fading: Timer | None = None
+        self.said = ""
+
+    def say(self, text: str, title: str = "", severity: str = "information") -> None:
+        """Say it in the place of what was said before."""
+        line = Text()
+        style = STYLES[severity]
+        if title:
+            line.append(f"{printable(title)}: ", style or "bold")
+        line.append(printable(text).strip(), style if severity == "error" else "")
+        self._show(line)
+        self.said = printable(text).strip()
+        if severity == "information":
+            self._fading = self.set_timer(SAID, self.clear)
+
+    def clear(self) -> None:
+        """Say nothing."""
+        if self.said:
+            self._show(Text())
+            self.said = ""
+
+    def _show(self, line: Text) -> None:
+        if self._fading is not None:
+            self._fading.stop()
+            self._fading = None
+        long = "\n" in line.plain or cell_len(line.plain) > self.size.width
+        relaid = long or self.has_class("-long")
+        self.set_class(long, "-long")
+        self.update(line, layout=relaid)
+
+
+class KeyBar(_Clickable):
+    """The keys of the focused panel, as many as fit; help is always shown."""
 
     def __init__(self, scope: str, readonly: bool) -> None:
         super().__init__(id="keys")
@@ -41,33 +131,60 @@ class KeyBar(Static):
         self._readonly = readonly
         self._text: str | None = None
 
+    def on_mount(self) -> None:
+        self.watch(self.screen, "focused", self._focus_moved, init=False)
+
+    def _focus_moved(self) -> None:
+        self.refresh()
+
     def show_text(self, text: str | None) -> None:
         """Show `text` instead of the keys; None shows the keys again."""
         self._text = text
         self.refresh()
 
     def _actions(self) -> list[Action]:
-        every = [*of_scope(self._scope), *of_scope(GLOBAL)]
-        return [item for item in every if item.footer and not (item.writes and self._readonly)]
+        """Enter and the screen's keys, then those that work everywhere."""
+        focused = self.screen.focused
+        panel = (focused.id or "") if focused is not None else ""
+        enter = getattr(self.screen, "ENTER", {}).get(panel)
+        select = [replace(a, label=enter) for a in of_scope(TABLE) if a.id == "select" and enter]
+        shared = [*of_scope(SCREENS), *of_scope(GLOBAL)]
+        every = [*select, *of_scope(self._scope), *shared]
+        return [
+            item
+            for item in every
+            if (item.footer or item in select)
+            and not (item.writes and self._readonly)
+            and item.shown_in(panel)
+        ]
 
     def render(self) -> Text:
-        text = Text(no_wrap=True, overflow="ellipsis")
+        text = Text(no_wrap=True, overflow="crop")
+        self._places = []
         if self._text is not None:
             return text.append(self._text)
         listed = self._actions()
-        help_action = next((action for action in listed if action.id == "help"), None)
-        reserved = 0 if help_action is None else _cells(help_action) + 2
+        helps = [action for action in listed if action.id == HELP]
+        width = self.size.width
+        reserved = sum(_cells(action) + 2 for action in helps)
         for action in listed:
-            if action is help_action:
-                reserved = 0
-            used = cell_len(text.plain)
-            if used and used + _cells(action) + 2 + reserved > self.size.width:
+            if action in helps:
                 continue
-            if text.plain:
-                text.append("  ")
-            text.append(action.shown_key, "bold")
-            text.append(f" {action.label}", "dim")
+            if cell_len(text.plain) + _cells(action) + reserved > width:
+                break  # in order: a key that is named is more used than one that is not
+            self._add(text, action)
+            text.append("  ")
+        for action in helps:
+            text.append(" " * (width - cell_len(text.plain) - _cells(action)))
+            self._add(text, action)
         return text
+
+    def _add(self, text: Text, action: Action) -> None:
+        self._append(
+            text,
+            [(action.shown_key, "bold"), (f" {action.label}", DIM)],
+            action.key.split(",")[0],
+        )
 
 
 def _cells(action: Action) -> int:

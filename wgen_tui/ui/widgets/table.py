@@ -1,17 +1,18 @@
 """A table that holds the rows on the screen, not all that it lists.
 
 Promises: of a list of ids, only a few pages of rows are in memory; a missing row is requested by
-a message and drawn when it comes; rows for an older list are dropped; moving the cursor within the
-view repaints two gutters and nothing else.
+a message and drawn when it comes; rows for an older list are dropped; a cursor that moves faster
+than one reads repaints two gutters and nothing else, and its row is lit where it comes to rest.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections import OrderedDict
+import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
+from rich.color import ColorSystem
+from rich.console import COLOR_SYSTEMS
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -19,23 +20,30 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.timer import Timer
 
-from wgen_tui.terminal_text import printable
 from wgen_tui.ui import actions
-from wgen_tui.ui.state.cells import Cell, Column, fitted, widths
+from wgen_tui.ui.state.cells import Cell, Column, heading_line, line_pieces
+from wgen_tui.ui.widgets.rows import PAGE, Rows
 
-PAGE = 100
-PAGES_KEPT = 12
+__all__ = ["PAGE", "VirtualTable"]
+
 GUTTER = 2
 KEPT = 2  # lines that stay in view when the list is scrolled
+FAST = 0.15  # seconds between two moves, below which the cursor's row is not lit yet
 
 
 class VirtualTable(ScrollView, can_focus=True):
     """Rows by index: either all of them given (`show_rows`), or ids whose rows are fetched."""
 
     BINDINGS = actions.bindings(actions.TABLE)
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"table--cursor"}
     DEFAULT_CSS = """
-    VirtualTable { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; overflow-x: hidden; }
+    VirtualTable {
+        scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; overflow-x: hidden;
+        & > .table--cursor { background: $foreground 8%; }
+        &:focus > .table--cursor { background: $primary 24%; }
+    }
     """
 
     class RowsWanted(Message):
@@ -80,40 +88,33 @@ class VirtualTable(ScrollView, can_focus=True):
         self._columns = columns
         self._cells = cells
         self._empty = empty
-        self._ids: Sequence[int] = array("q")
-        self._local: list[Any] | None = None
-        self._keys: list[Any] = []
-        self._pages: OrderedDict[int, list[Any]] = OrderedDict()
-        self._generation = 0
+        self._rows = Rows()
         self._requested = False
         self._request_scheduled = False
         self._columns_changed = False
+        self._moved_at = float("-inf")
+        self._lighting: Timer | None = None
         self.cursor = 0
         self.marked: set[Any] = set()
 
     # What it lists
 
     def __len__(self) -> int:
-        return len(self._ids) if self._local is None else len(self._local)
+        return len(self._rows)
 
     @property
     def pages_held(self) -> int:
         """How many pages of rows are in memory."""
-        return len(self._pages)
+        return len(self._rows.pages)
 
     @property
     def generation(self) -> int:
         """The number of this list; rows for another one are dropped."""
-        return self._generation
+        return self._rows.generation
 
     def row(self, index: int) -> Any | None:
         """The row at `index`, or None while it has not come."""
-        if not 0 <= index < len(self):
-            return None
-        if self._local is not None:
-            return self._local[index]
-        page = self._pages.get(index // PAGE)
-        return page[index % PAGE] if page is not None and index % PAGE < len(page) else None
+        return self._rows.row(index)
 
     @property
     def current(self) -> Any | None:
@@ -122,38 +123,37 @@ class VirtualTable(ScrollView, can_focus=True):
 
     def key_at(self, index: int) -> Any | None:
         """What names the row at `index`: its id, or its key."""
-        if not 0 <= index < len(self):
-            return None
-        return self._ids[index] if self._local is None else self._keys[index]
+        return self._rows.key_at(index)
 
     def show_ids(self, ids: Sequence[int]) -> None:
         """List these ids, the cursor on the first."""
-        self._reset(None, ids, [])
+        self._rows.list_ids(ids)
+        self.marked.clear()
+        self._list_changed()
         self._set_cursor(0)
 
     def extend_ids(self, ids: Sequence[int]) -> None:
         """List these ids, which begin with those that are listed; cursor and pages stay."""
         if len(ids) != len(self):
-            last = max(len(self) - 1, 0) // PAGE  # it may have been cut short
-            if len(self) % PAGE:
-                self._pages.pop(last, None)
-            self._ids = ids
+            self._rows.extend_ids(ids)
             self.virtual_size = Size(self.size.width, len(self) + 1)
             self.refresh()
 
     def show_rows(self, rows: Sequence[Any], keys: Sequence[Any] | None = None) -> None:
         """List these rows; the cursor stays with its key, and only changed lines are drawn."""
         key = self.key_at(self.cursor)
-        changed = self._columns_changed or len(rows) != len(self) or self._local is None
+        changed = self._columns_changed or len(rows) != len(self) or not self._rows.all_given
         before = [] if changed else self._visible_lines()  # old rows may not fit new columns
         self._columns_changed = False
         new_keys = list(keys) if keys is not None else list(range(len(rows)))
         place = new_keys.index(key) if key is not None and key in new_keys else self.cursor
         if changed:
-            self._reset(list(rows), (), new_keys)
+            self._rows.list_rows(rows, new_keys)
+            self.marked &= set(new_keys)
+            self._list_changed()
             self._set_cursor(place)
             return
-        self._local, self._keys = list(rows), new_keys
+        self._rows.replace_rows(rows, new_keys)
         if place != self.cursor:
             self._set_cursor(place)
         for y, (old, new) in enumerate(zip(before, self._visible_lines(), strict=False)):
@@ -179,13 +179,10 @@ class VirtualTable(ScrollView, can_focus=True):
 
     def supply(self, generation: int, first: int, rows: Sequence[Any]) -> None:
         """Take rows that were wanted; they are dropped if the list has changed since."""
-        if generation != self._generation:
+        if generation != self.generation:
             return
         self._requested = False
-        for start in range(0, len(rows), PAGE):
-            self._pages[(first + start) // PAGE] = list(rows[start : start + PAGE])
-        while len(self._pages) > PAGES_KEPT:
-            self._pages.popitem(last=False)
+        self._rows.supply(first, rows)
         self.refresh()
         if first <= self.cursor < first + len(rows):
             self.post_message(self.Moved(self))
@@ -195,15 +192,8 @@ class VirtualTable(ScrollView, can_focus=True):
         """The rows that were wanted will not come; they are wanted again when next drawn."""
         self._requested = False
 
-    def _reset(self, local: list[Any] | None, ids: Sequence[int], keys: list[Any]) -> None:
-        self._generation += 1
-        self._local, self._ids, self._keys = local, ids, keys
-        self._pages.clear()
+    def _list_changed(self) -> None:
         self._requested = False
-        if local is None:
-            self.marked.clear()
-        else:
-            self.marked &= set(keys)
         self.virtual_size = Size(self.size.width, len(self) + 1)
 
     def _set_cursor(self, index: int) -> None:
@@ -227,45 +217,27 @@ class VirtualTable(ScrollView, can_focus=True):
     def _request_rows(self) -> None:
         """Request the missing pages in view; one request at a time."""
         self._request_scheduled = False
-        if self._requested or self._local is not None:
-            return
-        view = self._visible()
-        if not view:
-            return
-        wanted = range(view.start // PAGE, (view.stop - 1) // PAGE + 1)
-        missing = [page for page in wanted if page not in self._pages]
-        for page in wanted:
-            if page in self._pages:
-                self._pages.move_to_end(page)
-        if missing:
+        wanted = None if self._requested else self._rows.wanted(self._visible())
+        if wanted is not None:
             self._requested = True
-            first = missing[0] * PAGE
-            ids = self._ids[first : (missing[-1] + 1) * PAGE]
-            self.post_message(self.RowsWanted(self, self._generation, first, ids))
+            self.post_message(self.RowsWanted(self, self.generation, *wanted))
 
     # Drawing
 
-    def _line(self, index: int, width: int) -> list[Cell]:
+    def _line(self, index: int, width: int) -> list[tuple[str, str]]:
+        """A row as texts, each with its style."""
         row = self.row(index)
         if row is None:
             self._request_soon()
-            return [Cell("·".ljust(width), "dim")]
-        line: list[Cell] = []
-        sizes = widths(self._columns, width)
-        for column, size, cell in zip(self._columns, sizes, self._cells(row), strict=True):
-            if size:
-                # Names come from files that anybody may have written.
-                shown = printable(cell.text, keep_newlines=False)
-                gap = " " if line else ""
-                line.append(Cell(gap + fitted(shown, size, column.align), cell.style))
-        return line
+            return [("·".ljust(width), "dim")]
+        return line_pieces(self._columns, self._cells(row), width)
 
     @property
     def _width(self) -> int:
         """The cells of a line without the scrollbar."""
         return self.scrollable_content_region.width
 
-    def _visible_lines(self) -> list[list[Cell]]:
+    def _visible_lines(self) -> list[list[tuple[str, str]]]:
         width = self._width - GUTTER
         return [self._line(index, width) for index in self._visible()] if width > 0 else []
 
@@ -275,31 +247,35 @@ class VirtualTable(ScrollView, can_focus=True):
             return Segment(" " + mark)
         return Segment("▶" + mark, Style(bold=True) if self.has_focus else Style(dim=True))
 
+    @property
+    def lit(self) -> bool:
+        """Whether the cursor has come to rest, and its row is drawn so."""
+        return self._lighting is None
+
+    def _cursor_style(self) -> Style:
+        """The background of the cursor's row; reversed where there are no colours to choose."""
+        few = COLOR_SYSTEMS.get(self.app.console.color_system or "") is ColorSystem.STANDARD
+        if few or self.app.no_color:
+            return Style(reverse=True) if self.has_focus else Style(underline=True)
+        return Style(bgcolor=self.get_component_rich_style("table--cursor").bgcolor)
+
     def render_line(self, y: int) -> Strip:
         width = self._width
         base = self.rich_style
         inner = max(width - GUTTER, 1)
         if y == 0:
-            sizes = widths(self._columns, inner)
-            titles = " ".join(
-                fitted(column.title, size, column.align)
-                for column, size in zip(self._columns, sizes, strict=True)
-                if size
-            )
-            return (
-                Strip([Segment(" " * GUTTER + titles, Style(dim=True, underline=True))])
-                .apply_style(base)
-                .adjust_cell_length(width, base)
-            )
+            titles = " " * GUTTER + heading_line(self._columns, inner)
+            heading = Strip([Segment(titles, base + Style(dim=True))])
+            return heading.adjust_cell_length(width, base)
         index = int(self.scroll_offset.y) + y - 1
         if index >= len(self):
             lines = self._empty.splitlines() if not len(self) else []
             text = lines[y - 2] if 0 <= y - 2 < len(lines) else ""
             return Strip([Segment("  " + text)]).apply_style(base).adjust_cell_length(width, base)
+        if index == self.cursor and self.lit:
+            base += self._cursor_style()
         segments = [self._gutter(index)]
-        segments += [
-            Segment(cell.text, Style.parse(cell.style)) for cell in self._line(index, inner)
-        ]
+        segments += [Segment(text, Style.parse(style)) for text, style in self._line(index, inner)]
         return Strip(segments).apply_style(base).adjust_cell_length(width, base)
 
     # Moving
@@ -327,14 +303,32 @@ class VirtualTable(ScrollView, can_focus=True):
         self.cursor = min(max(index, 0), max(len(self) - 1, 0))
         if self.cursor == old:
             return
+        was_lit = self.lit
+        self._light_later()
         if self._show_cursor():
             self.refresh()
         else:
-            top = int(self.scroll_offset.y)
-            self.refresh(
-                Region(0, old - top + 1, GUTTER, 1), Region(0, self.cursor - top + 1, GUTTER, 1)
-            )
+            self._refresh_row(old, whole=was_lit)
+            self._refresh_row(self.cursor, whole=self.lit)
         self.post_message(self.Moved(self))
+
+    def _refresh_row(self, index: int, *, whole: bool) -> None:
+        y = index - int(self.scroll_offset.y) + 1
+        self.refresh(Region(0, y, self.size.width if whole else GUTTER, 1))
+
+    def _light_later(self) -> None:
+        """A key that is held carries two gutters a row, not two rows: a line may be slow."""
+        now = time.monotonic()
+        fast, self._moved_at = now - self._moved_at < FAST, now
+        if self._lighting is not None:
+            self._lighting.stop()
+            self._lighting = None
+        if fast:
+            self._lighting = self.set_timer(FAST, self._light)
+
+    def _light(self) -> None:
+        self._lighting = None
+        self._refresh_row(self.cursor, whole=True)
 
     def action_down(self) -> None:
         self.move_to(self.cursor + 1)
@@ -366,8 +360,9 @@ class VirtualTable(ScrollView, can_focus=True):
             self.post_message(self.Selected(self))
 
     def on_click(self, event: events.Click) -> None:
-        index = int(self.scroll_offset.y) + event.y - 1
-        if event.y < 1 or index >= len(self):
+        at = event.get_content_offset(self)
+        index = int(self.scroll_offset.y) + at.y - 1 if at is not None else -1
+        if at is None or at.y < 1 or index >= len(self):
             return
         if index == self.cursor and event.chain > 1:
             self.action_select()

@@ -1,0 +1,149 @@
+"""What all six screens share: bars, messages, panels, colours, marks, sizes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.color import Color
+
+from tests.builders.screen import messages, notices, settled, table, text
+from wgen_tui.paths import Home
+from wgen_tui.services.runs.run_state import RunStatus
+from wgen_tui.ui.app import SCREENS, WgenApp
+from wgen_tui.ui.state import app_bar
+from wgen_tui.ui.state.arm_colours import ARM_STYLES, ArmColours
+from wgen_tui.ui.state.cells import Cell, Column, Span, line_pieces
+from wgen_tui.ui.themes import AsciiSigns, shows_utf8
+from wgen_tui.ui.widgets.bars import KeyBar, TopBar
+
+
+def run(state: str, eta: float | None = None) -> RunStatus:
+    return RunStatus(
+        run_id="r", experiment="mini", model="m", arm="old", role="treatment", seed=0,
+        state=state, eta_seconds=eta, started_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )  # fmt: skip
+
+
+def test_arms_keep_their_colours_and_marks_whatever_is_listed() -> None:
+    arms = [f"arm{number}" for number in range(20)]
+    colours = ArmColours(arms)
+    assert colours["base"] == ArmColours()["base"]
+    assert [colours[arm] for arm in arms[:7]] == list(ARM_STYLES)
+    assert len({colours[arm] for arm in [*arms, "base"]}) == 21
+    assert colours["unheard of"] == colours["unheard of"]
+    assert "red" not in {style.colour for style in ARM_STYLES}
+    assert len({style.mark for style in ARM_STYLES}) == 7
+    assert all(cell_len(style.mark) == 1 for style in ARM_STYLES)
+
+
+def test_the_bar_drops_what_matters_less() -> None:
+    now = app_bar.everywhere([run("running", 30.0), run("queued"), run("failed")])
+    assert app_bar.right_side(now, "mini", 60).plain == "mini · ▶ 1 · ○ 1 · ✗ 1 · 30s left"
+    assert app_bar.right_side(now, "mini", 12).plain == "▶ 1 · ✗ 1"
+    assert app_bar.right_side(now, "mini", 3).plain == ""
+    for width in range(80):
+        for name in ("mini", "a-name-that-is-very-long-and-stands-alone", None):
+            assert cell_len(app_bar.right_side(now, name, width).plain) <= width
+
+
+def test_a_part_of_a_cell_has_its_own_style() -> None:
+    columns = (Column("a", 6), Column("n", 6, "right"))
+    cells = [Cell("■ old", "", (Span(0, 1, "red"),)), Cell("12", "dim", (Span(0, 1, "bold"),))]
+    pieces = line_pieces(columns, cells, 13)
+    assert "".join(part for part, _ in pieces) == "■ old      12"
+    assert pieces == [
+        ("■", " red"), (" old ", ""), (" ", ""), ("    ", "dim"), ("1", "dim bold"), ("2", "dim"),
+    ]  # fmt: skip
+
+
+def test_without_utf8_signs_are_ascii_of_the_same_width() -> None:
+    line = "▶ ■ old ├──●──┤ 漢字 ⠈⢢ é … ✗"
+    [segment] = AsciiSigns().apply([Segment(line)], Color(0, 0, 0))
+    assert segment.text.isascii() and cell_len(segment.text) == cell_len(line)
+    assert segment.text == "> # old +--*--+ ????  *  ? ~ x".replace("  *  ?", " ** ?")
+    assert shows_utf8({}) and shows_utf8({"LANG": "C.UTF-8"})
+    assert not shows_utf8({"LC_ALL": "C", "LANG": "en_US.UTF-8"})
+    assert not shows_utf8({"LANG": "de_DE.ISO-8859-1"})
+
+
+async def test_tabs_and_the_key_line_can_be_clicked(home: Home) -> None:
+    app = WgenApp(home, experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: app.screen._shown)
+        await pilot.click(TopBar, offset=(18, 0))
+        await settled(pilot, lambda: app.screen.SCOPE == "runs" and len(table(app)) > 1)
+        keys = text(app).splitlines()[-1]
+        await pilot.click(KeyBar, offset=(keys.index("adapter"), 0))
+        await settled(pilot, lambda: app.screen.query_one("#card").has_focus)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+@pytest.mark.parametrize("name", SCREENS)
+async def test_of_the_keys_none_is_cut_and_help_is_the_last(
+    home: Home, name: str, width: int
+) -> None:
+    app = WgenApp(home, screen=name, experiment="mini")
+    async with app.run_test(size=(width, 24)) as pilot:
+        await settled(pilot, lambda: "all keys" in text(app))
+        line = app.screen.query_one(KeyBar).render().plain
+        assert line.endswith("? all keys") and cell_len(line) == width
+        bar = app.screen.query_one(TopBar).render().plain
+        assert cell_len(bar) <= width
+
+
+async def test_a_message_stays_until_the_next_key_and_is_no_toast(home: Home) -> None:
+    app = WgenApp(home, readonly=True, experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: app.screen._shown)
+        await pilot.press("s")
+        await settled(pilot, lambda: "Nothing is changed under --readonly." in messages(app))
+        assert not notices(app)
+        await pilot.press("j")
+        await settled(pilot, lambda: not messages(app))
+
+
+async def test_zoom_gives_a_panel_the_screen_and_puts_all_back(home: Home) -> None:
+    app = WgenApp(home, experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: app.screen._shown)
+        before = text(app)
+        await pilot.press("z")
+        await settled(pilot, lambda: table(app).outer_size.height == 21)
+        assert not app.screen.query_one("#card").size.height
+        await pilot.press("z")
+        await settled(pilot, lambda: text(app) == before)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_divider_moves_until_a_panel_is_small(home: Home, size: tuple[int, int]) -> None:
+    app = WgenApp(home, experiment="mini")
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot, lambda: app.screen._shown)
+        place = table(app).outer_size
+        await pilot.press("greater_than_sign")
+        await settled(pilot, lambda: sum(table(app).outer_size) > sum(place))
+        await pilot.press(*["less_than_sign"] * 20)
+        await settled(pilot, lambda: "No divider can move here." in messages(app))
+        assert min(table(app).outer_size) >= 4
+        assert app.screen.query_one("#card").outer_size.height >= 4
+
+
+async def test_too_small_a_terminal_is_told_so(home: Home) -> None:
+    app = WgenApp(home, experiment="mini")
+    async with app.run_test(size=(59, 20)) as pilot:
+        await settled(pilot, lambda: "60x16 at least; this is 59x20" in text(app))
+        await pilot.resize_terminal(80, 24)
+        await settled(pilot, lambda: "all keys" in text(app) and "at least" not in text(app))
+
+
+async def test_another_experiment_is_taken_in_hand_anywhere(home: Home) -> None:
+    app = WgenApp(home, screen="runs", experiment="mini")
+    async with app.run_test(size=(120, 30)) as pilot:
+        await settled(pilot, lambda: len(table(app)) > 1)
+        await pilot.press("ctrl+o")
+        await settled(pilot, lambda: app.screen.is_modal)
+        await pilot.press("j", "enter")
+        await settled(pilot, lambda: app.experiment != "mini" and app.experiment in text(app))
