@@ -13,9 +13,9 @@ from tests.builders.screen import messages, notices, settled, table, text
 from wgen_tui.paths import Home
 from wgen_tui.services.runs.run_state import RunStatus
 from wgen_tui.ui.app import SCREENS, WgenApp
-from wgen_tui.ui.state import app_bar
-from wgen_tui.ui.state.arm_colours import ARM_STYLES, ArmColours
 from wgen_tui.ui.state.cells import Cell, Column, Span, line_pieces
+from wgen_tui.ui.state.shared import app_bar
+from wgen_tui.ui.state.shared.arm_colours import ARM_STYLES, ArmColours
 from wgen_tui.ui.themes import AsciiSigns, shows_utf8
 from wgen_tui.ui.widgets.bars import KeyBar, TopBar
 

@@ -26,7 +26,7 @@ from wgen_tui.ui import actions, modals, services
 from wgen_tui.ui.allocator import share_memory
 from wgen_tui.ui.painting import Painter
 from wgen_tui.ui.screens.base import BaseScreen
-from wgen_tui.ui.state.arm_colours import ArmColours
+from wgen_tui.ui.state.shared.arm_colours import ArmColours
 from wgen_tui.ui.themes import ANSI_DARK, ANSI_LIGHT, DARK, THEMES, AsciiSigns, shows_utf8
 from wgen_tui.ui.visible import VisibleText
 from wgen_tui.ui.widgets.bars import MessageLine

@@ -15,8 +15,8 @@ from textual.widgets import Static
 
 from wgen_tui.ui import actions, modals, services
 from wgen_tui.ui.state import experiments as state
-from wgen_tui.ui.state.app_bar import Everywhere, everywhere
-from wgen_tui.ui.state.arm_colours import ArmColours
+from wgen_tui.ui.state.shared.app_bar import Everywhere, everywhere
+from wgen_tui.ui.state.shared.arm_colours import ArmColours
 from wgen_tui.ui.threads import ThreadedScreen, loads
 from wgen_tui.ui.widgets.bars import KeyBar, MessageLine, TopBar
 from wgen_tui.ui.widgets.panels import Panels

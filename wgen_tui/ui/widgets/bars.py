@@ -17,8 +17,8 @@ from textual.widgets import Static
 
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui.actions import GLOBAL, SCREENS, TABLE, Action, of_scope, title
-from wgen_tui.ui.state.app_bar import Everywhere, right_side
 from wgen_tui.ui.state.cells import BAD, DIM, WARN
+from wgen_tui.ui.state.shared.app_bar import Everywhere, right_side
 
 if TYPE_CHECKING:
     from textual.timer import Timer

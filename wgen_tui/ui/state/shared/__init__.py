@@ -1,0 +1,1 @@
+"""What all screens show alike: the arms in their colours, and the bar above."""
