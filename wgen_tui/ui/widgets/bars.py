@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TABS = ("experiments", "runs", "samples", "grade", "results", "sql")
 HELP = "help"
-ROOMY = 66  # columns from which on there is a blank before each tab
+SPACED_FROM = 66  # columns from which on there is a blank before each tab
 SAID = 8.0  # seconds that a message without an error stays
 STYLES = {"error": f"bold {BAD}", "warning": WARN, "information": ""}
 
@@ -71,10 +71,10 @@ class TopBar(_Clickable):
     def render(self) -> Text:
         text = Text(no_wrap=True, overflow="crop")
         self._places = []
-        roomy = self.size.width >= ROOMY
+        spaced = self.size.width >= SPACED_FROM
         for number, name in enumerate(TABS, 1):
             here = name == self._scope
-            label = f" {number} {title(name)} "[0 if roomy else 1 :]
+            label = f" {number} {title(name)} "[0 if spaced else 1 :]
             self._append(text, [(label, "bold reverse" if here else "")], str(number))
         width = self.size.width - cell_len(text.plain) - 2
         right = right_side(self._now, self._experiment, width, readonly=self._readonly)

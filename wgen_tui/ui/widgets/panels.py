@@ -53,7 +53,7 @@ class Panels:
         return "-wide" if self._screen.has_class("-wide") else "-narrow"
 
     def divide(self, name: str, by: int) -> bool:
-        """Make the panel with this id larger, or smaller; whether there is room for it."""
+        """Make the panel with this id larger, or smaller; whether there is space for it."""
         panels = self._screen.query(f"#{name}")
         if not panels or not isinstance(panel := panels.first(), Widget):
             return False
@@ -62,14 +62,14 @@ class Panels:
         if not isinstance(parent, Widget):
             return False
         across = layout == "-wide" and parent.styles.layout.name == "horizontal"  # type: ignore[union-attr]
-        now, room = (
+        now, free = (
             (panel.outer_size.width, parent.size.width)
             if across
             else (panel.outer_size.height, parent.size.height)
         )
         least = SMALLEST["-wide" if across else "-narrow"]
         wanted = now + by * STEPS["-wide" if across else "-narrow"]
-        if not least <= wanted <= room - least:
+        if not least <= wanted <= free - least:
             return False
         self._divided, self._sizes[layout] = name, wanted
         self._apply(panel, across)

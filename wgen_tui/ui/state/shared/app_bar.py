@@ -84,16 +84,16 @@ def right_side(
     name = one_line(experiment, 60) if experiment else ""
     while kept and sum(cell_len(part.text) + 3 for part in kept) > width:
         kept.remove(max(kept))
-    room = width - sum(cell_len(part.text) + 3 for part in kept)
-    if name and cell_len(name) > room:
+    free = width - sum(cell_len(part.text) + 3 for part in kept)
+    if name and cell_len(name) > free:
         optional = [part for part in kept if part.rank > 3]
-        while optional and room < min(cell_len(name), 2 * NAME_LEAST):
+        while optional and free < min(cell_len(name), 2 * NAME_LEAST):
             dropped = optional.pop(optional.index(max(optional)))
             kept.remove(dropped)
-            room += cell_len(dropped.text) + 3
+            free += cell_len(dropped.text) + 3
     text = Text(no_wrap=True)
-    if name and room >= NAME_LEAST:
-        text.append(one_line(name, room), BOLD)
+    if name and free >= NAME_LEAST:
+        text.append(one_line(name, free), BOLD)
     for part in kept:
         text.append(" · " if text.plain else "", DIM).append(part.text, part.style)
     return text
