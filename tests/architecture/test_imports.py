@@ -104,7 +104,8 @@ def test_the_first_frame_waits_for_no_dialog_and_no_other_screen() -> None:
     assert screens == {"wgen_tui.ui.screens.base", "wgen_tui.ui.screens.experiments"}
     assert not {name for name in loaded if name.startswith("wgen_tui.ui.modals.")}
     state = {name.rpartition(".")[2] for name in loaded if name.startswith("wgen_tui.ui.state.")}
-    assert state == {"cells", "experiments", "format", "run_states"}
+    shared = {"shared", "app_bar", "arm_colours"}
+    assert state == {"cells", "experiments", "format", "run_states"} | shared
 
 
 def test_help_is_light() -> None:
