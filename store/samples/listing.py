@@ -234,3 +234,23 @@ def among(groups: Sequence[Group]) -> str:
 
 def _ids(con: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> list[int]:
     return [sample_id for (sample_id,) in con.execute(query, values).fetchall()]
+
+
+def at_random(
+    con: duckdb.DuckDBPyConnection, criteria: Filter, after: int | None, count: int
+) -> list[tuple[int, int]]:
+    """The next samples in an order that tells nothing and is always the same.
+
+    Args:
+        con: From `store.connect.read`.
+        criteria: Among which.
+        after: The key of the last one that was taken; None to begin.
+        count: How many.
+
+    Returns:
+        (key, sample id), in that order.
+    """
+    also = "" if after is None else f"s.blind_key > {after}"
+    condition, values = where(criteria, also)
+    query = f"select blind_key, sample_id from samples s{condition} order by all limit {count}"
+    return [(key, sample_id) for key, sample_id in con.execute(query, values).fetchall()]

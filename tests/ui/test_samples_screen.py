@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from typing import Any
 
 import pytest
 
-from tests.builders.screen import settled, table, text
+from tests.builders.screen import messages, settled, table, text
 from wgen_tui.paths import Home
 from wgen_tui.ui import services
 from wgen_tui.ui.app import WgenApp
@@ -145,3 +146,50 @@ async def test_a_filter_is_chosen_by_arrows_and_space_from_what_there_is(home: H
         await settled(pilot, lambda: "30  all samples" in text(app))
         await pilot.press("escape")
         await settled(pilot, lambda: app.screen.SCOPE == "samples" and len(table(app)) == 24)
+
+
+async def test_marks_are_copied_and_exported_with_their_number(home: Home) -> None:
+    app = WgenApp(home, screen="samples")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 30 and table(app).row(29) is not None)
+        await pilot.press("space", "j", "space", "space")
+        await settled(pilot, lambda: "30 · 3 marked" in text(app))
+        wanted = [table(app).row(place) for place in (0, 2, 3)]
+        await pilot.press("y")
+        await settled(pilot, lambda: app.clipboard.count("assistant: ") == 3)
+        for row, said in zip(wanted, app.clipboard.split("\n\n---\n\n"), strict=True):
+            assert said.endswith(f"assistant: {row.completion}")
+        await pilot.press("X")
+        await settled(pilot, lambda: "Export the 3 marked samples to" in text(app))
+        await pilot.press("ctrl+u", *"few.xls", "enter")
+        await settled(pilot, lambda: "few.xls has no known format" in text(app))
+        await pilot.press("backspace", "backspace", "backspace", *"json", "enter")
+        await settled(pilot, lambda: any("3 samples in" in said for said in messages(app)))
+        whole = json.loads((home.exports / "few.json").read_text())
+        place = whole["columns"].index("sample_id")
+        assert {int(row[place]) for row in whole["rows"]} == {row.sample_id for row in wanted}
+
+
+async def test_some_at_random_and_others_the_next_time(home: Home) -> None:
+    seen: list[set[int]] = []
+    for _ in range(2):  # a second session knows what the first one read
+        app = WgenApp(home, screen="samples")
+        async with app.run_test(size=(120, 40)) as pilot:
+            await settled(pilot, lambda a=app: len(table(a)) == 30)
+            await pilot.press("slash", *"label=broken:ok", "enter")
+            await settled(pilot, lambda a=app: len(table(a)) == 30 and "broken:ok" in text(a))
+            await pilot.press("R")
+            await settled(pilot, lambda a=app: any("at random" in said for said in messages(a)))
+            wanted = 10 if seen else 20
+            await settled(
+                pilot,
+                lambda a=app, n=wanted: len(table(a)) == n and table(a).row(n - 1) is not None,
+            )
+            seen.append({table(app).row(place).sample_id for place in range(wanted)})
+            assert f"{wanted} chosen samples" in text(app)
+            if len(seen) == 2:
+                assert any("20 were read before" in said for said in messages(app))
+                await pilot.press("R")
+                await settled(pilot, lambda a=app: len(table(a)) == 20)
+                assert any("from the beginning" in said for said in messages(app))
+    assert len(seen[0] | seen[1]) == 30

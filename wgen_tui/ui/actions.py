@@ -168,7 +168,11 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("reload", "r", "reload", "samples", "List again, with the new samples."),
     Action("clear", "backspace", "clear", "samples", "List all samples.", footer=False),
-    Action("copy", "y", "copy", "samples", "Copy prompt and completion."),
+    Action("copy", "y", "copy", "samples", "Copy the sample, or the marked ones."),
+    Action(
+        "export", "X", "export", "samples", "Export all listed, or the marked ones.", writes=True
+    ),
+    Action("random", "R", "at random", "samples", "List 20 at random; others the next time."),
     Action("compare", "equals_sign", "compare", "samples", "Compare the arms at this question."),
     Action("side(1)", "l,right", "next column", "compare", "Next column.", footer=False),
     Action("side(-1)", "h,left", "column", "compare", "Previous column."),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 __all__ = [
+    "at_random",
     "commit",
     "control",
     "definitions",
@@ -33,7 +34,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from wgen_tui.services.control import control, status
-    from wgen_tui.services.data import query_history, samples, sql
+    from wgen_tui.services.data import at_random, query_history, samples, sql
     from wgen_tui.services.experiments import definitions, listing, names
     from wgen_tui.services.grading import report as grade_report
     from wgen_tui.services.grading import session as grading
@@ -48,6 +49,7 @@ else:
     from types import ModuleType
 
     MODULES = {
+        "at_random": "data.at_random",
         "commit": "planning.commit",
         "control": "control.control",
         "definitions": "experiments.definitions",

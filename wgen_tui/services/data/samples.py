@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -192,6 +192,35 @@ def detail(home: Home, sample_id: int) -> SampleDetail:
             hint="wgen-tui sample list shows ids.",
         )
     return sample
+
+
+def ids_at(home: Home, listing: Listing, places: Sequence[int]) -> list[int]:
+    """The ids of the samples at these places of a listing, at one opening."""
+    with _reading(home) as con:
+        return [
+            key for first, count in _stretches(places) for key in listing.ids(con, first, count)
+        ]
+
+
+def details(home: Home, listing: Listing, places: Sequence[int]) -> list[SampleDetail]:
+    """Everything about the samples at these places of a listing."""
+    with _reading(home) as con:
+        return stored.details(con, _ids_at(con, listing, places))
+
+
+def _ids_at(con: Connection, listing: Listing, places: Sequence[int]) -> list[int]:
+    stretches = _stretches(places)
+    return [key for first, count in stretches for key in listing.ids(con, first, count)]
+
+
+def _stretches(places: Sequence[int]) -> Iterator[Place]:
+    """Places that follow each other as one: its first, and how many."""
+    start: int | None = None
+    for place, after in zip(places, [*places[1:], None], strict=False):
+        start = place if start is None else start
+        if after != place + 1:
+            yield start, place - start + 1
+            start = None
 
 
 def facets(home: Home, filter: Filter) -> Facets:  # noqa: A002

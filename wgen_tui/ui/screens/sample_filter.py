@@ -86,9 +86,7 @@ class SampleFilterScreen(BaseScreen):
         """
         if origin and origin != self.SCOPE:
             froms = [before.to for before in self._before]
-            if (
-                origin in froms
-            ):  # asked again from there: what was listed between is not come back to
+            if origin in froms:  # asked again from there; what was between is not come back to
                 del self._before[froms.index(origin) + 1 :]
             else:
                 own = (self._fields, self._origin, self._what)
@@ -110,6 +108,8 @@ class SampleFilterScreen(BaseScreen):
 
     def filter_words(self) -> str:
         """The filter on one line, after where it came from."""
+        if set(self._fields) == {"ids"} and len(self._fields["ids"]) > 1:
+            return f"{len(self._fields['ids'])} chosen samples · backspace lists all"
         every = "those of the number" if "behind" in self._fields else "all samples"
         written = one_line(filters.write(self._fields), SHOWN) or every
         if not self._origin:

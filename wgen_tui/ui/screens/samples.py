@@ -16,7 +16,7 @@ from textual.widgets import Static
 from store.cancel import Cancel
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import services
-from wgen_tui.ui.screens.sample_filter import SampleFilterScreen
+from wgen_tui.ui.screens.sample_actions import SampleActionsScreen
 from wgen_tui.ui.state import samples as state
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
@@ -46,7 +46,7 @@ class Page(NamedTuple):
     rows: list[SampleRow]
 
 
-class SamplesScreen(SampleFilterScreen):
+class SamplesScreen(SampleActionsScreen):
     """Filter line, table, detail."""
 
     SCOPE = "samples"
@@ -56,8 +56,6 @@ class SamplesScreen(SampleFilterScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._detail: SampleDetail | None = None
-        self._listing: Listing | None = None
         self._total: int | None = None
         self._searching: Cancel | None = None
         self._new = 0
@@ -80,10 +78,6 @@ class SamplesScreen(SampleFilterScreen):
     def on_screen_resume(self) -> None:
         if self._stale:
             self.action_reload()
-
-    @property
-    def _table(self) -> VirtualTable:
-        return self.query_one("#list", VirtualTable)
 
     # Listing
 
@@ -161,6 +155,8 @@ class SamplesScreen(SampleFilterScreen):
                 text.append("+ … counting")
             if self._new > 0:
                 text.append(f"  {self._new:,} new · r lists them", "bold")
+        if self._total is not None and self._table.marked:
+            text.append(f" · {len(self._table.marked):,} marked", "bold")
         text.append(f"  {printable(self.filter_words())}")
         self.query_one("#filter", Static).update(text)
 
@@ -217,6 +213,9 @@ class SamplesScreen(SampleFilterScreen):
             self._new = new
             self._show_filter()
 
+    def on_virtual_table_marked(self) -> None:
+        self._show_filter()
+
     # One sample
 
     def on_virtual_table_moved(self) -> None:
@@ -246,7 +245,3 @@ class SamplesScreen(SampleFilterScreen):
             self.notify_plain("There is no sample under the cursor.", "Compare")
             return
         self.wgen.show_comparison(row, dict(self._fields))
-
-    def action_copy(self) -> None:
-        if self._detail is not None:
-            self.app.copy_to_clipboard(state.as_text(self._detail))

@@ -73,6 +73,9 @@ class VirtualTable(ScrollView, can_focus=True):
         def control(self) -> VirtualTable:
             return self.table
 
+    class Marked(Moved):
+        """Another row is marked, or one fewer."""
+
     class Selected(Moved):
         """Enter was pressed, or the row under the cursor clicked."""
 
@@ -353,6 +356,7 @@ class VirtualTable(ScrollView, can_focus=True):
         if key is not None:
             self.marked ^= {key}
             self.refresh(Region(0, self.cursor - int(self.scroll_offset.y) + 1, GUTTER, 1))
+            self.post_message(self.Marked(self))
             self.action_down()
 
     def action_select(self) -> None:

@@ -1,0 +1,155 @@
+"""What can be done with the samples that are listed: copy, export, read some at random.
+
+Promises: where rows are marked, copy and export mean these and say how many; what was exported is
+said with its number and its file.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from wgen_tui.errors import UsageError
+from wgen_tui.ui import modals, services
+from wgen_tui.ui.screens.sample_filter import SampleFilterScreen
+from wgen_tui.ui.state import filters
+from wgen_tui.ui.state import samples as state
+from wgen_tui.ui.state.format import plural
+from wgen_tui.ui.threads import loads
+from wgen_tui.ui.widgets.table import VirtualTable
+
+if TYPE_CHECKING:
+    from store.samples.listing import Listing
+    from store.samples.rows import SampleDetail
+    from wgen_tui.services.data.at_random import Drawn
+
+FORMATS = {".csv": "csv", ".json": "json", ".parquet": "parquet"}
+AT_RANDOM = 20
+MOST_MARKED = 500  # that are read again for a copy or an export
+
+
+class SampleActionsScreen(SampleFilterScreen):
+    """A list of samples, and what is done with them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._listing: Listing | None = None
+        self._detail: SampleDetail | None = None
+        self._slice: dict[str, Any] = {}  # of which some at random are listed
+
+    @property
+    def _table(self) -> VirtualTable:
+        return self.query_one("#list", VirtualTable)
+
+    @property
+    def marked(self) -> list[int]:
+        """The places of the marked rows."""
+        return sorted(self._table.marked)
+
+    def _too_many(self) -> bool:
+        if len(self._table.marked) > MOST_MARKED:
+            self.notify_plain(f"Mark {MOST_MARKED} at most, or filter.", "Marked", "warning")
+        return len(self._table.marked) > MOST_MARKED
+
+    # Copy
+
+    def action_copy(self) -> None:
+        if self._listing is not None and self.marked and not self._too_many():
+            self._read_marked(self._listing, self.marked)
+        elif self.marked:
+            return
+        elif self._detail is None:
+            self.notify_plain("There is no sample under the cursor.", "Copy")
+        else:
+            self.app.copy_to_clipboard(state.as_text(self._detail))
+
+    @loads("copy", then="_copy_all")
+    def _read_marked(self, listing: Listing, places: list[int]) -> list[SampleDetail]:
+        return services.samples.details(self.home, listing, places)
+
+    def _copy_all(self, samples: list[SampleDetail]) -> None:
+        self.app.copy_to_clipboard("\n\n---\n\n".join(state.as_text(item) for item in samples))
+
+    # Export
+
+    def action_export(self) -> None:
+        if not self.check_writable() or self._too_many():
+            return
+        if self._listing is None or not len(self._listing):
+            self.notify_plain("Nothing is listed, so there is nothing to export.", "Export")
+            return
+        number = len(self.marked)
+        what = f"the {plural(number, 'marked sample')}" if number else "all that are listed"
+        hint = Text(f"{what[0].upper()}{what[1:]}, as .csv, .json or .parquet.", "dim")
+        name = f"samples-{datetime.now(UTC):%Y%m%d-%H%M%S}.csv"
+        self.app.push_screen(
+            modals.AskModal(f"Export {what} to", str(self.home.exports / name), hint, _target),
+            self._export_to,
+        )
+
+    def _export_to(self, name: str | None) -> None:
+        if name is not None and self._listing is not None:
+            target = self.home.exports / _target(name)
+            self._export(dict(self._fields), self._listing, self.marked, target)
+
+    @loads("export", then="_exported")
+    def _export(
+        self, fields: dict[str, Any], listing: Listing, places: list[int], target: Path
+    ) -> str:
+        if target.parent == self.home.exports:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        samples = services.samples
+        if places:
+            fields = {"ids": tuple(samples.ids_at(self.home, listing, places))}
+        format_: Any = FORMATS[target.suffix]
+        number = samples.export(self.home, samples.filter_of(fields), target, format_)
+        return f"{plural(number, 'sample')} in {target}"
+
+    def _exported(self, text: str) -> None:
+        self.notify_plain(text, "Exported")
+
+    # At random
+
+    def action_random(self) -> None:
+        fields = self._slice if set(self._fields) == {"ids"} and self._slice else self._fields
+        self._draw(dict(fields), remember=not self.wgen.readonly)
+
+    @loads("random", then="_show_drawn")
+    def _draw(self, fields: dict[str, Any], remember: bool) -> tuple[dict[str, Any], Drawn]:
+        among = filters.write(fields) or "all samples"
+        criteria = services.samples.filter_of(fields)
+        return fields, services.at_random.draw(
+            self.home, criteria, among, AT_RANDOM, remember=remember
+        )
+
+    def _show_drawn(self, drawn_of: tuple[dict[str, Any], Drawn]) -> None:
+        self._slice, drawn = drawn_of
+        if not drawn.ids:
+            self.notify_plain("Nothing is listed, so nothing can be drawn.", "At random")
+            return
+        again = "All had been read: from the beginning. " if drawn.again else ""
+        before = f"{drawn.before:,} were read before. " if drawn.before else ""
+        kept = "R draws others." if not self.wgen.readonly else "--readonly remembers none."
+        self.notify_plain(
+            f"{plural(len(drawn.ids), 'sample')} at random. {again}{before}{kept}", "At random"
+        )
+        self.change_filter({"ids": drawn.ids})
+
+
+def _target(name: str) -> Path:
+    """The file that a name means.
+
+    Raises:
+        UsageError: it ends in no known format.
+    """
+    path = Path(name.strip()).expanduser()
+    if path.suffix not in FORMATS:
+        raise UsageError(
+            f"{path.name or 'Nothing'} has no known format.",
+            title="Export",
+            hint=f"End it in {', '.join(FORMATS)}.",
+        )
+    return path
