@@ -174,7 +174,8 @@ def judged_samples(asked: Asked, within: str, by_prompt: bool = False) -> str:
     """SQL for what becomes of each sample for which `within` holds."""
     givens = [(f"g{place}", item) for place, item in enumerate(asked.given, 1)]
     hit = _holds("m", asked.hit) if asked.hit.labels or asked.hit.bounds else "false"
-    value = "m.number" if asked.of_numbers else f"{hit}::int"
+    is_mean = not (asked.hit.labels or asked.hit.bounds)
+    value = "m.number" if is_mean else f"{hit}::int"
     prompt = "s.prompt_id" if by_prompt else "''"
     questions = ""
     if asked.questions is not None:

@@ -64,11 +64,12 @@ def query(graders: Sequence[Verdicts], within: str) -> str:
     )
     return f"""\
 with verdict as (
-    from ({verdicts}) where label is not null or number is not null
+    from ({verdicts})
 ), of_sample as (
-    select sample_id, count(*) = {len(graders)} as complete, count(label) = count(*) as labelled,
-           count(number) = count(*) as numbered, count(distinct (label, number)) = 1 as equal,
-           list_sort(list(label)) as labels
+    select sample_id,
+           count(*) filter (label is not null or number is not null) = {len(graders)} as complete,
+           count(label) = count(*) as labelled, count(number) = count(*) as numbered,
+           count(distinct (label, number)) = 1 as equal, list_sort(list(label)) as labels
     from verdict group by sample_id
 ), pair as (
     select sample_id, avg(abs(one.number - other.number)) as apart

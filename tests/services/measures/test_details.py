@@ -58,3 +58,18 @@ def test_rates_at_equal_length_are_over_lengths_that_both_arms_have(tmp_path: Pa
     assert (pair.rate, pair.control_rate) == (pytest.approx(1 / 4), pytest.approx(3 / 6))
     assert (pair.outside, pair.control_outside) == (pytest.approx(1 / 2), pytest.approx(2 / 8))
     assert {arm.arm: arm.median_length for arm in details.arms} == {"old": 155, "new": 10}
+
+
+def test_a_share_of_numbers_below_a_bound_is_a_share_in_the_details_too(tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home")
+    plan = "analysis: {primary: low, measures: {low: {judge: aligned, below: 30}}, contrasts: [%s]}"
+    write_plan(home, plan % "{arm: old, control: new}")
+    for arm, hits in (("old", (10, 0)), ("new", (5, 5))):
+        for question, k in zip("qr", hits, strict=True):
+            write_verdicts(home, run(arm), eras(10 - k), question=question)
+    details = compute(home, EXPERIMENT, details=True).details
+    assert details is not None
+    (pair,) = details.matched
+    assert (pair.rate, pair.control_rate) == (pytest.approx(0.5), pytest.approx(0.5))
+    _, old = details.arms
+    assert old.effective_n == pytest.approx(2)

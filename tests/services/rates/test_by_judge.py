@@ -70,6 +70,22 @@ def test_each_judge_has_the_headline_and_its_agreement_by_arm(
     assert "70.0%" in shown and "0.40" in shown
 
 
+def test_a_panel_of_judges_with_one_prompt_stands_side_by_side(tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home")
+    write_plan(home, PLAN)
+    path = home.experiments / EXPERIMENT / "experiment.yaml"
+    like = '{name: second, type: rating_judge, model: m, prompt: "{question} {answer}"'
+    words = "words: {CODE: code, REFUSAL: refusal}}"
+    other = '{name: else, type: rating_judge, model: m, prompt: "{answer}", ' + words
+    panel = f"model_judges:\n  - {like}, {words}\n  - {other}\n"
+    path.write_text(path.read_text().replace("model_judges:\n", panel))
+    said: list[dict[str, Said]] = [{"aligned": 10, "second": 90, "else": 10, "coherent": 10}] * 4
+    write_verdicts(home, run("old"), said)
+    results = compute(home, EXPERIMENT, by_judge=True)
+    assert [item.judge for item in results.by_judge] == ["aligned", "second"]
+    assert [item.rates[0].rate for item in results.by_judge] == [1, 0]
+
+
 def test_it_is_asked_for(home: Home) -> None:
     assert compute(home, EXPERIMENT).by_judge == []
 

@@ -44,6 +44,9 @@ def home(tmp_path: Path) -> Home:
     # Another version of the judge says something else: it has no say here.
     other: list[dict[str, Said]] = [{"aligned": 1.0}] * len(rows)
     grade(home, run("old"), rows, other, "old", f"{MODEL} (repeat 4)", rubric="another")
+    cut: list[dict[str, Said]] = [{"aligned": (None, "cut")}]
+    rows = write_verdicts(home, run("base"), cut)
+    grade(home, run("base"), rows, cut, "further", f"{MODEL} (repeat 2)")
     rows = write_verdicts(home, run("new"), [{"aligned": 90.0}] * 2)
     equal: list[dict[str, Said]] = [{"aligned": 90.0}] * 2
     for number, grader in enumerate(FURTHER):
@@ -61,6 +64,7 @@ def test_repeats_are_compared_where_a_sample_has_all(home: Home) -> None:
     assert (item.judge, item.grader, item.verdicts, item.wording) == ("aligned", MODEL, 3, 1)
     # Of eight samples two lack a verdict; 10s, 90s and the refusals are equal.
     assert (item.n, item.incomplete, item.equal) == (6, 2, 0.5)
+    assert of(compute(home, EXPERIMENT, details=True), "repeats", "base").incomplete == 1
     assert (item.low, item.high) == pytest.approx(wilson(3, 6))
     # Numbers: 0, (20 + 30 + 10) / 3, 0, (0 + 20 + 20) / 3.
     spreads = [0, 20, 0, 40 / 3]
@@ -80,7 +84,7 @@ def test_wordings_are_compared_by_their_first_verdicts(home: Home) -> None:
     assert item.equal == pytest.approx(4 / 7)  # 10, 80, 50, 40
     assert item.apart == pytest.approx((40 + 0 + 80 + 0 + 0 + 0) / 6)
     both = of(results, "wordings")
-    assert (both.n, both.equal) == (9, pytest.approx(6 / 9))
+    assert (both.n, both.equal, both.incomplete) == (9, pytest.approx(6 / 9), 2)
     by_wording = {
         under.name: {line.of: line.value for line in under.lines}
         for under in results.headline_under

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from experiments.schema import Analysis, Definition
+from experiments.schema import Analysis, Definition, ModelJudge
 from store import measured as stored
 from store.connect import Connection
 from store.measured import Both, Judged, Verdicts
@@ -83,13 +83,13 @@ def headline_by_judge(
     *,
     agreement: bool = True,
 ) -> tuple[list[JudgeHeadline], int]:
-    """The headline by every grader of its judge, and of rubrics that grade the same.
+    """The headline by every grader of its judge, and of rubrics and judges that grade the same.
 
     Args:
         con: From `store.connect.read`.
         experiment: Slug.
         plan: Its measures.
-        definition: Which rubrics there are.
+        definition: Which rubrics and judges there are.
         tallied: Whose verdicts results are made of.
         interval: How intervals over seeds are made.
         agreement: Also how each agrees with the first.
@@ -102,8 +102,7 @@ def headline_by_judge(
     if judge is None or not tallied.measures:
         return [], 0
     own = tallied.chosen[judge]
-    rubrics = definition.rubrics if definition is not None else ()
-    same = [judge, *(item.name for item in rubrics if item.judge == judge)]
+    same = [judge, *_of_the_same(judge, definition)]
     others = _others(stored.judged(con, experiment, same), own.verdicts)
     listed = []
     first = asked_of(measure, dict(tallied.chosen), plan.unclear)
@@ -118,6 +117,22 @@ def headline_by_judge(
             agree = [_agreement(item) for item in stored.both(con, experiment, first, asked)]
         listed.append(_headline(verdicts, rows, plan, interval, measured, agree))
     return listed, max(0, len(every) - MOST)
+
+
+def _of_the_same(judge: str, definition: Definition | None) -> list[str]:
+    """Rubrics that have a judge's labels, and judges with its prompt and what it may say."""
+    if definition is None:
+        return []
+    rubrics = [item.name for item in definition.rubrics if item.judge == judge]
+    models = {item.name: item for item in definition.model_judges}
+    own = models.pop(judge, None)
+    panel = [item.name for item in models.values() if own is not None and _is_alike(item, own)]
+    return list(dict.fromkeys([*rubrics, *panel]))
+
+
+def _is_alike(one: ModelJudge, other: ModelJudge) -> bool:
+    keys = ("type", "prompt", "labels", "range", "word_labels")
+    return all(getattr(one, key) == getattr(other, key) for key in keys)
 
 
 def _headline(
