@@ -12,7 +12,9 @@ from tests.builders.judged_home import Said, grade, new_home, run, write_plan, w
 from tests.builders.store_home import EXPERIMENT
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import reading
+from wgen_tui.services.experiments import definitions
 from wgen_tui.services.measures.rate_rows import Rate
+from wgen_tui.services.measures.tallied import tally
 from wgen_tui.services.results.results import Results, compute
 
 PLAN = """
@@ -228,3 +230,21 @@ def test_a_question_that_a_judge_is_not_asked_about_lacks_no_verdict(tmp_path: P
     assert mean.counted is not None
     assert (share.n, share.counted.hits, share.counted.given_unknown) == (2, 1, 0)
     assert (mean.n, mean.counted.ungraded) == (2, 1)
+
+
+def test_what_reaches_python_does_not_follow_the_samples(tmp_path: Path) -> None:
+    """Verdicts of two judges are put together in the store: a row for each fate of a cell."""
+    sizes = []
+    for times in (1, 20):
+        home = new_home(tmp_path / str(times))
+        write_plan(home, PLAN)
+        write_verdicts(home, run("old"), judged(SAID * times))
+        definition = definitions.load(home, EXPERIMENT)
+        assert definition.analysis is not None
+        with reading(home) as con:
+            told = tally(con, EXPERIMENT, definition.analysis, definition)
+        rows = told.measures[0].rows
+        assert sum(row.n for row in rows) == len(SAID) * times
+        sizes.append(len(rows))
+    # It counts, is not given, is excluded, lacks a verdict (two causes), nobody knows, or waits.
+    assert sizes == [7, 7]
