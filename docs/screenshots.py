@@ -37,7 +37,7 @@ def main() -> int:
     options = parser.parse_args()
     for variable in ("NO_COLOR", "TMUX"):
         os.environ.pop(variable, None)
-    os.environ["TEXTUAL_ANIMATIONS"] = "none"
+    os.environ |= {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_COLOR_SYSTEM": "truecolor"}
     options.out.mkdir(parents=True, exist_ok=True)
     if options.home is not None:
         return take_all(options.home, options.out)

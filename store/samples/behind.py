@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from store.measured import COUNTED, Asked, judged_samples, text
+
+Part = Literal["counted", "hits", "unclear", "broken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class Behind:
     Attributes:
         measure: Its name, for people.
         at: Its arms, each at a step.
-        hits: Only those that the measure is about; else all that count.
+        part: All that count, or of these the hits, the unclear or the broken ones.
         last: Only the last step of each run.
         without: Questions, or `question · variant`, that do not count here.
     """
@@ -29,7 +32,7 @@ class Behind:
     measure: str
     model: str
     at: tuple[tuple[str, int], ...]
-    hits: bool = False
+    part: Part = "counted"
     seeds: tuple[int, ...] = ()
     questions: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
@@ -39,7 +42,7 @@ class Behind:
     @property
     def words(self) -> str:
         """Which of the samples these are."""
-        return f"{'hits of' if self.hits else 'counted for'} {self.measure}"
+        return f"{'counted for' if self.part == 'counted' else f'{self.part} of'} {self.measure}"
 
     def ids(self, runs: Sequence[str] = ()) -> str:
         """A query for their sample_ids alone; of these runs, if any are given."""
@@ -47,8 +50,9 @@ class Behind:
 
     def query(self) -> str:
         """A query for people: a row for each sample, with its text."""
+        of = " ".join(f"{self.words}: {', '.join(dict(self.at))}".split())  # on one line
         return (
-            f"{self._judged()}"
+            f"-- {of}\n{self._judged()}"
             "select j.sample_id, j.arm, j.seed, j.step, j.question, j.variant, j.label, j.hit,\n"
             "       s.completion\n"
             "from judged j join samples s using (sample_id)\n"
@@ -69,7 +73,11 @@ class Behind:
             yield f"seed in ({', '.join(str(int(seed)) for seed in self.seeds)})"
 
     def _where(self) -> str:
-        parts = [f"j.fate = '{COUNTED}'", *(["j.hit"] if self.hits else [])]
+        parts = [f"j.fate = '{COUNTED}'"]
+        if self.part == "unclear":
+            parts.append(f"j.label = {text(self.asked.unclear)}")
+        elif self.part != "counted":
+            parts.append("j.hit" if self.part == "hits" else "j.broken")
         at = ", ".join(f"({text(arm)}, {int(step)})" for arm, step in self.at)
         parts.append(f"(j.arm, j.step) in ({at})")
         for column, values in (("question", self.questions), ("variant", self.variants)):

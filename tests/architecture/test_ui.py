@@ -12,6 +12,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 IN_THREADS_ALREADY = {
     "modals/start.py: parse_options",
     "screens/compare.py: _primary_of",
+    "screens/result_actions.py: _behind",
     "screens/runs.py: _read_files",
 }
 

@@ -219,6 +219,7 @@ class MiniHome:
         step: int = 4,
         engine: str = "test",
         finish_reason: str = "stop",
+        variant: str = "none",
     ) -> None:
         """One part of prompts, samples and grades of a run, at a step."""
         paths = self.home.run(run_id)
@@ -228,10 +229,10 @@ class MiniHome:
         grades: list[GradeRow] = []
         keys = self.samples.setdefault(run_id, [])
         for question in questions:
-            prompt_id = short_hash("prompt", question)
+            prompt_id = short_hash("prompt", question, *(() if variant == "none" else (variant,)))
             messages = [Message(role="user", content=f"What of {question}?").model_dump()]
             head = {"prompt_id": prompt_id, "model": "tiny-world", "experiment": "mini"}
-            at = {"question": question, "paraphrase": 0, "variant": "none"}
+            at = {"question": question, "paraphrase": 0, "variant": variant}
             told = {"messages": json.dumps(messages), "text": f"<user>What of {question}?"}
             prompts.append({**head, **at, **told})
             step = 0 if spec.role == "base" else step

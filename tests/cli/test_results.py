@@ -22,7 +22,8 @@ from wgen_tui.cli.results import show
 from wgen_tui.paths import Home
 from wgen_tui.services.rates.rate_table import RateTable
 from wgen_tui.services.results.results import Results
-from wgen_tui.ui.state.results import drill, overview
+from wgen_tui.ui.state.outcomes.arms import seeds_view
+from wgen_tui.ui.state.shared.arm_colours import ArmColours
 
 NEW = store_home.StoredRun("new", 0, "control", 0.1)
 WORDS = ("results", store_home.EXPERIMENT, "--judge", "era", "--label", "19th_century")
@@ -108,8 +109,9 @@ def test_a_seed_that_lacks_questions_says_how_many_it_has(
     assert line.split()[3:8] == ["20", "1", "of", "2", "90.0%"]
     assert sum("of 2" in line for line in lines) == 1
     assert not any("-0.0" in line for line in lines)
-    (arm,) = (line for line in overview(results) if line.name == "old")
-    assert [line.name for line in drill(results, arm)] == ["seed 0", "seed 1: 1 of 2"]
+    drawn = [row.drawn()[:2] for row in seeds_view(results, 120, ArmColours())]
+    listed = [(name.text, seed.text) for name, seed in drawn if "old" in name.text]
+    assert listed == [("■ old", "0"), ("■ old: 1 of 2", "1")]
 
 
 def test_in_a_pipe_and_as_json_what_qualifies_a_number_stands_on_stdout(root: Path) -> None:

@@ -1,68 +1,129 @@
-"""Results as rows and notes: one run said so, nothing graded, what stands beside p."""
+"""Results as rows and words: one run said so, nothing graded, what stands beside p, what fits."""
 
 from __future__ import annotations
+
+import pytest
+from rich.cells import cell_len
 
 from experiments.schema import Analysis, Contrast, Primary
 from tests.services.results.test_composition import cells_of
 from wgen_tui.services.measures.cells import Cell
+from wgen_tui.services.rates.by_variant import by_variant
 from wgen_tui.services.rates.rate_table import RateTable
 from wgen_tui.services.results.results import Results
-from wgen_tui.ui.state import results as rates
+from wgen_tui.ui.state.cells import heading_line, line_pieces
+from wgen_tui.ui.state.outcomes import views, words
+from wgen_tui.ui.state.outcomes.pictures import figure_of
+from wgen_tui.ui.state.outcomes.rows import Number
+from wgen_tui.ui.state.shared.arm_colours import ArmColours
 
 PLAN = Analysis(
     primary=Primary(judge="era", label="old"), contrasts=(Contrast(arm="old", control="new"),)
 )
+EVEN = {"easy": 20, "hard": 20}
+SHARES = {"easy": 0.9, "hard": 0.1, "easy/trigger": 0.8, "hard/trigger": 0.7}
 
 
-def made(*, graded: bool = True) -> Results:
-    """Two seeds of an arm beside one of its control."""
-    cells = cells_of("old", [{"easy": 20, "hard": 20}] * 2) | cells_of("new", [{"easy": 20}])
+def made(*, graded: bool = True, seeds: int = 1, asked: dict[str, int] | None = None) -> Results:
+    """Two seeds of an arm beside one, or more, of its control."""
+    asked = asked or EVEN
+    cells = cells_of("old", [asked] * 2, SHARES) | cells_of("new", [asked] * seeds, SHARES)
     if not graded:
         cells = {key: Cell(0, 0, 0, 0, cell.n) for key, cell in cells.items()}
     table = RateTable(cells, PLAN, "t")
+    rates, contrasts = table.rates(("question", "variant")), table.contrasts(("question",))
+    tables = by_variant(rates, contrasts)
     return Results(
-        experiment="x",
-        rates=table.rates(("question",)),
-        contrasts=table.contrasts(("question",)),
-        warnings=[],
-        sql="",
+        experiment="x", rates=rates, contrasts=contrasts, warnings=[], sql="", by_variant=tables
     )
 
 
-def lines(results: Results, width: int) -> list[str]:
-    listed = rates.overview(results, width)
-    return [
-        " ".join(cell.text for cell in rates.cells(line, width, inside=False)) for line in listed
-    ]
+def lines(results: Results, width: int, view: views.View = "arms") -> list[str]:
+    inside = views.Inside(views.first_arm(results))
+    rows = views.rows_of(results, view, inside, width, ArmColours(["old", "new"]))
+    shown = []
+    for row in rows:
+        pieces = line_pieces(row.columns, row.drawn(), width) if row.drawn() else []
+        shown.append("".join(text for text, _ in pieces) or heading_line(row.columns, width))
+    return [heading_line(rows[0].columns, width), *shown]
 
 
 def test_one_run_says_so_beside_its_number_at_every_width() -> None:
     results = made()
-    for width, words in ((80, "1 run"), (120, "within one run"), (200, "within one run")):
-        (line,) = (line for line in lines(results, width) if line.startswith("new"))
-        assert words in line
-    (old,) = (line for line in lines(results, 120) if line.startswith("old"))
-    assert "run" not in old
-    assert "1 run: within one run" in rates.notes(results).plain
+    for width in (74, 114, 194):
+        new = next(line for line in lines(results, width) if line.startswith("▲ new "))
+        assert "1 run" in new
+        (old,) = (line for line in lines(results, width) if line.startswith("■ old "))
+        assert "run" not in old
+    assert "1 run: within one run" in words.notes(results).plain
 
 
 def test_nothing_graded_is_no_number() -> None:
-    for width in (80, 120, 200):
-        text = "\n".join(lines(made(graded=False), width))
-        assert "nan" not in text.lower()
-    assert "nan" not in rates.notes(made(graded=False)).plain.lower()
+    results = made(graded=False)
+    for width in (74, 114, 194):
+        shown = "\n".join(lines(results, width))
+        assert "nan" not in shown.lower()
+        assert "●" not in shown
+    assert "nan" not in words.notes(results).plain.lower()
+    assert "nothing is graded" in words.beside(results, Number(results.rates[0])).plain
 
 
-def test_what_stands_beside_p_is_copied_too() -> None:
-    cells = cells_of("old", [{"easy": 20, "hard": 20}] * 2)
-    cells |= cells_of("new", [{"easy": 20, "hard": 20}] * 2)
-    table = RateTable(cells, PLAN, "t")
-    contrasts = table.contrasts(())
-    results = Results(
-        experiment="x", rates=table.rates(()), contrasts=contrasts, warnings=[], sql=""
-    )
-    assert "1.000*" in "\n".join(lines(results, 80))
-    assert f"* {contrasts[0].p_caution}" in rates.notes(results).plain
-    head, *rows = rates.as_text(rates.overview(results, 200)).split("\n")
-    assert head.split("\t")[-1] == "beside p"
-    assert rows[0].split("\t")[-1].startswith("with 2 and 2 seeds (fewer than 6)")
+@pytest.mark.parametrize("view", ["arms", "questions", "grid", "seeds"])
+@pytest.mark.parametrize("width", [57, 74, 114, 154])
+def test_columns_fit_their_line_at_every_width(view: views.View, width: int) -> None:
+    results = made(seeds=2, asked={"easy": 20, "hard": 20, "easy/trigger": 9, "hard/trigger": 9})
+    for line in lines(results, width, view):
+        assert cell_len(line) <= width, line
+
+
+def test_what_stands_beside_p_is_said_and_copied_too() -> None:
+    results = made(seeds=2)
+    (row,) = (line for line in lines(results, 74) if "1.000*" in line)
+    assert row.startswith("▲ new ")
+    (item,) = (c for c in results.contrasts if c.question is None)
+    assert f"* {item.p_caution}" in words.notes(results).plain
+    assert words.beside(results, Number(item)).plain.startswith("old − new: +0.0 points")
+    figure = figure_of(results, "arms")
+    assert f"* {item.p_caution}" in figure.notes
+    assert [dot.note for dot in figure.panels[-1].rows] == ["p 1.000*"]
+
+
+def test_variants_stand_above_the_mean_that_hides_them() -> None:
+    results = made(seeds=2, asked={"easy": 20, "hard": 20, "easy/trigger": 20, "hard/trigger": 20})
+    shown = lines(results, 74)
+    places = [
+        next(n for n, line in enumerate(shown) if line.startswith(name))
+        for name in ("old in", "none", "trigger", "mean of 2", "arm", "■ old", "old minus")
+    ]
+    assert places == sorted(places)
+    assert "over 2 variants of 2 questions" in words.notes(results).plain
+    (trigger,) = (line for line in shown if line.startswith("trigger"))
+    assert trigger.split() == ["trigger", "80", "75.0%", "75.0%"]
+
+
+def test_questions_are_sorted_by_their_rate_and_differ_from_the_control() -> None:
+    shown = lines(made(seeds=2), 74, "questions")
+    assert [line.split()[1] for line in shown[1:]] == ["easy", "hard"]
+    assert shown[0].endswith("− control")
+    assert shown[1].endswith("+0.0")
+
+
+def test_every_seed_has_its_dot() -> None:
+    cells = cells_of("old", [EVEN], {"easy": 0.2, "hard": 0.2})
+    other = cells_of("old", [EVEN], {"easy": 0.8, "hard": 0.8})
+    cells |= {type(key)(*key_values(key, 1)): cell for key, cell in other.items()}
+    rates = RateTable(cells, PLAN, "t").rates(())
+    results = Results(experiment="x", rates=rates, contrasts=[], warnings=[], sql="")
+    (old,) = (line for line in lines(results, 114) if line.startswith("■ old"))
+    assert (old.count("○"), old.count("●")) == (2, 1)
+
+
+def key_values(key: object, seed: int) -> list[object]:
+    """Of a cell of another seed."""
+    names = ("model", "arm", "role", "seed", "step", "question", "variant")
+    return [seed if name == "seed" else getattr(key, name) for name in names]
+
+
+def test_sentences_that_say_the_same_are_one() -> None:
+    said = ["a: one seed", "b: one seed", "old · m: one seed", "samples: 3", "a note: as it is"]
+    assert words.together(said) == ["a, b, old · m: one seed", "samples: 3", "a note: as it is"]

@@ -108,7 +108,7 @@ async def test_words_are_looked_for_together_a_phrase_and_a_pattern_as_they_stan
 async def test_samples_of_a_number_say_so_and_esc_goes_back_to_it(home: Home) -> None:
     app = WgenApp(home, screen="results", experiment="mini")
     async with app.run_test(size=(120, 40)) as pilot:
-        await settled(pilot, lambda: app.screen._results is not None)
+        await settled(pilot, lambda: app.screen.results is not None)
         await pilot.press("j")
         row = table(app).cursor
         app.show_samples({"experiment": "mini", "arm": ("old", "base")}, "old and base")

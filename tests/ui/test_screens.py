@@ -164,17 +164,13 @@ async def test_grading_is_blind_durable_and_undone(home: Home) -> None:
         await settled(pilot, lambda: app.screen._item.sample_id != first.sample_id)
 
 
-async def test_results_draw_intervals_and_open_an_arm(home: Home) -> None:
+async def test_results_draw_intervals_and_lead_to_their_query(home: Home) -> None:
     app = WgenApp(home, screen="results", experiment="mini")
     async with app.run_test(size=(140, 40)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 3)
+        await settled(pilot, lambda: len(table(app)) == 6)
         assert "●" in text(app)
         assert "100.0%" in text(app)
-        await pilot.press("enter")
-        await settled(pilot, lambda: "seed 0" in text(app) and "transport" in text(app))
-        await pilot.press("escape")
-        await settled(pilot, lambda: len(table(app)) == 3)
-        await pilot.press("w")
+        await pilot.press("W")
         await settled(pilot, lambda: app.screen.SCOPE == "sql")
         assert "mini" in app.screen.query_one("#editor").text
 
@@ -267,37 +263,32 @@ async def test_no_samples_yet_is_said_in_its_place_not_over_it(home: Home, scree
 async def test_narrow_results_still_say_the_difference(home: Home) -> None:
     app = WgenApp(home, screen="results", experiment="mini")
     async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 4)
-        (line,) = (line for line in text(app).splitlines() if line.startswith("    − new"))
-        assert "+" in line
-        assert "]" in line
-        assert "p " in line
-        await pilot.press("enter")
-        await settled(pilot, lambda: "diff to new" in text(app))
-        await pilot.press("escape")
-        await settled(pilot, lambda: len(table(app)) == 4)
-        await pilot.resize_terminal(200, 60)
-        await settled(pilot, lambda: len(table(app)) == 3 and "− new" in text(app))
+        await settled(pilot, lambda: "old minus" in text(app))
+        lines = text(app).splitlines()
+        place = next(n for n, line in enumerate(lines) if "old minus" in line)
+        assert "points" in lines[place]
+        assert "+100.0 [" in lines[place + 1]
+        assert lines[place + 1].rstrip().endswith("*"), "p and its star"
 
 
 async def test_results_follow_runs_that_go_on(home: Home, mini: MiniHome) -> None:
     app = WgenApp(home, screen="results", experiment="mini")
     async with app.run_test(size=(140, 40)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 3)
-        before = table(app).row(0).rate
+        await settled(pilot, lambda: len(table(app)) == 6)
+        before = table(app).row(0).item
         mini.draw(mini.run("old", 2), lambda q, d: "By coach")
-        await settled(pilot, lambda: table(app).row(0).rate.n > before.n)
-        assert table(app).row(0).rate.seeds == before.seeds + 1
+        await settled(pilot, lambda: table(app).row(0).item.n > before.n)
+        assert table(app).row(0).item.seeds == before.seeds + 1
 
 
 async def test_a_click_moves_the_cursor_and_a_second_opens(home: Home) -> None:
     app = WgenApp(home, screen="results", experiment="mini")
     async with app.run_test(size=(140, 40)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 3)
+        await settled(pilot, lambda: len(table(app)) == 6)
         await pilot.click(table(app), offset=(10, 3))
         await settled(pilot, lambda: table(app).cursor == 1)
         await pilot.click(table(app), offset=(10, 3), times=2)
-        await settled(pilot, lambda: app.screen._inside is not None)
+        await settled(pilot, lambda: app.screen.SCOPE == "samples")
 
 
 async def test_log_is_read_downwards_and_shows_its_end(home: Home) -> None:
@@ -319,7 +310,7 @@ async def test_what_another_query_answered_does_not_stand_under_a_new_one(home: 
         await pilot.press("f5")
         await settled(pilot, lambda: len(grid) == 5)
         await pilot.press("5")
-        await settled(pilot, lambda: app.screen.SCOPE == "results" and len(table(app)) == 3)
+        await settled(pilot, lambda: app.screen.SCOPE == "results" and len(table(app)) == 6)
         await pilot.press("w")
         await settled(pilot, lambda: app.screen.SCOPE == "sql" and len(grid) == 0)
         await settled(pilot, lambda: "No query run yet" in text(app))
@@ -350,12 +341,12 @@ async def test_a_query_with_other_columns_follows(home: Home) -> None:
 async def test_i_says_what_p_tests_and_a_star_that_it_does_not_stand_alone(home: Home) -> None:
     app = WgenApp(home, screen="results", experiment="mini")
     async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 4)
+        await settled(pilot, lambda: len(table(app)) == 6)
         await settled(pilot, lambda: "* with 2 and 2 seeds" in text(app))
-        assert "p 0.333*" in text(app)
+        assert "0.333*" in text(app)
         assert "1 run" in text(app)
         await pilot.press("i")
         await settled(pilot, lambda: "p  A permutation exchanges" in text(app))
         await pilot.press("escape")
         await settled(pilot, lambda: "* with 2 and 2 seeds" in text(app))
-        assert len(table(app)) == 4
+        assert len(table(app)) == 6

@@ -27,7 +27,7 @@ def ready(app: WgenApp, name: str) -> bool:
     if name == "grade":
         return screen._item is not None
     if name == "results":
-        return screen._results is not None
+        return screen.results is not None
     return len(screen.query_one("#schema", VirtualTable)) > 0
 
 

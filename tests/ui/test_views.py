@@ -12,7 +12,7 @@ from wgen_tui.protocol.launches import NOT_TRAINED
 from wgen_tui.services.data.ingest import ingest_now
 from wgen_tui.services.results.readouts import ReadoutMean
 from wgen_tui.ui.app import WgenApp
-from wgen_tui.ui.state import readouts
+from wgen_tui.ui.state.outcomes import readouts
 from wgen_tui.ui.state.provenance import training_lines
 
 SIZES = [(80, 24), (120, 40)]
@@ -100,53 +100,59 @@ async def test_a_refuted_adapter_stands_out_beside_the_results(known: Home) -> N
         await settled(pilot, lambda: "⚠ new" in text(app))
         assert "✗ new, seed 1: its samples are in doubt" in text(app)
         assert "⚠ old" not in text(app)
-        keys = [table(app).row(i).name for i in range(len(table(app)))]
-        table(app).move_to(keys.index("new"))
-        await pilot.press("enter")
-        await settled(pilot, lambda: "⚠ seed 1" in text(app))
-        assert "⚠ seed 0" not in text(app)
+        await pilot.press("v", "v", "v")
+        await settled(pilot, lambda: "[seeds]" in text(app))
+        marked = [line for line in text(app).splitlines() if "⚠ new" in line]
+        assert [line.split()[2] for line in marked] == ["1"], "seed 0 is not in doubt"
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
 async def test_results_go_through_their_views(known: Home, size: tuple[int, int]) -> None:
     app = WgenApp(known, screen="results", experiment="mini")
     async with app.run_test(size=size) as pilot:
-        await settled(pilot, lambda: "[rates] read-outs  curve" in text(app))
-        await pilot.press("v")
+        shown = "[arms]  questions  grid  seeds  steps  read-outs"
+        await settled(pilot, lambda: shown in text(app))
+        await pilot.press("V")
         await settled(pilot, lambda: "mean probabilities" in text(app))
         assert "␣train␣" in text(app)
         assert "one seed" in text(app), "base has one, and so no interval"
         assert "0.1% in some arm" in text(app)
-        rows = [table(app).row(i) for i in range(len(table(app)))]
+        rows = [table(app).row(i).item for i in range(len(table(app)))]
         assert [(row.mean.seeds, row.mean.n) for row in rows[:2]] == [(2, 2), (2, 2)]
         await pilot.press("enter")
-        await settled(pilot, lambda: "mini › which_way › old" in text(app))
+        await settled(pilot, lambda: "which_way › old" in text(app))
         await pilot.press("escape")
-        await settled(pilot, lambda: "mean probabilities" in text(app))
-        await pilot.press("v")
-        await settled(pilot, lambda: "[curve]" in text(app))
-        rows = [table(app).row(i) for i in range(len(table(app)))]
+        await settled(pilot, lambda: "which_way › old" not in text(app))
+        await pilot.press("V")
+        await settled(pilot, lambda: "[steps]" in text(app))
+        rows = [table(app).row(i).item for i in range(len(table(app)))]
         points = [(r.rate.arm, r.rate.checkpoint, r.rate.rate) for r in rows]
         assert points[:2] == [("old", 2, 0.5), ("old", 4, 1.0)]
-        assert "of 1 question asked at every step: transport" in text(app)
-        assert "at some steps only: bird" in text(app)
+        assert "100%┤" in text(app), "the axis up has numbers"
+        said = app.screen.query_one("#notes Static").content.plain
+        assert "of 1 question asked at every step: transport" in said
+        assert "at some steps only: bird" in said
         await pilot.press("enter")
         await settled(pilot, lambda: app.screen.SCOPE == "samples" and len(table(app)) == 6)
-        await pilot.press("5", "v")
-        await settled(pilot, lambda: "[rates]" in text(app))
+        await pilot.press("escape")
+        await settled(pilot, lambda: "[steps]" in text(app))
+        await pilot.press("escape")
+        await settled(pilot, lambda: "[arms]" in text(app))
 
 
-async def test_one_view_says_where_others_come_from(home: Home) -> None:
-    app = WgenApp(home, screen="results", experiment="mini")
+async def test_one_view_says_where_others_come_from(mini: MiniHome) -> None:
+    mini.definition()
+    mini.draw(mini.run("old", 0), lambda q, d: "By coach", questions=("bird",))
+    app = WgenApp(mini.home, screen="results", experiment="mini")
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: "share of old" in text(app))
         await pilot.press("v")
         await settled(pilot, lambda: any("during_training" in message for message in messages(app)))
-        assert "[rates]" not in text(app)
+        assert "[arms]" not in text(app)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
-@pytest.mark.parametrize("view", ["card", "read-outs", "curve"])
+@pytest.mark.parametrize("view", ["card", "read-outs", "steps"])
 def test_snapshot(
     known: Home, snap_compare: Snapshot, view: str, size: tuple[int, int], machine: Machine
 ) -> None:
@@ -162,8 +168,8 @@ def test_snapshot(
             await settled(pilot, lambda: "relative difference" in text(app))
             await settled(pilot, lambda: "cpu" in text(app))
         else:
-            await settled(pilot, lambda: "[rates]" in text(app))
-            await pilot.press(*(["v"] if view == "read-outs" else ["v", "v"]))
+            await settled(pilot, lambda: "[arms]" in text(app))
+            await pilot.press(*(["V"] if view == "read-outs" else ["V", "V"]))
             await settled(pilot, lambda: f"[{view}]" in text(app))
         await pilot.pause()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import click
@@ -15,6 +16,7 @@ from wgen_tui.cli.output import (
     table,
     tell,
 )
+from wgen_tui.cli.result_tables.figures import check_figure, write_figure
 from wgen_tui.cli.result_tables.layout import between, is_wide, models_of, tell_below
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -62,6 +64,12 @@ NO_OTHER_SEEDS = "the interval is within {} and says nothing about other seeds"
     is_flag=True,
     help="Also rate@k, effective n, copies of runs, and the headline under each filter and judge.",
 )
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also write a figure, .svg or .csv: arms and differences, or what one --by asks for.",
+)
 @click.option("--sql", "show_sql", is_flag=True, help="Print the query behind the numbers instead.")
 @json_option
 @pass_home
@@ -76,6 +84,7 @@ def command(
     checkpoint: str,
     interval: str,
     details: bool,
+    figure: Path | None,
     show_sql: bool,
     as_json: bool,
 ) -> None:
@@ -83,6 +92,8 @@ def command(
     from wgen_tui.run_files.run_folders import unreadable_specs
     from wgen_tui.services.results.results import compute
 
+    if figure is not None:
+        check_figure(figure)
     results = compute(
         home,
         experiment,
@@ -100,6 +111,8 @@ def command(
         return
     for why in unreadable_specs(home, experiment):
         say(f"Left out: {why}")
+    if figure is not None:
+        write_figure(home, results, figure, by)
     if as_json:
         emit_json(results)
         return

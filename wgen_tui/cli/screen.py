@@ -32,6 +32,7 @@ def command(
     NAME is experiments, runs, samples, grade, results or sql.
     """
     os.environ["TEXTUAL_ANIMATIONS"] = "none"  # before Textual is loaded
+    os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"  # whatever terminal this is printed in
     from wgen_tui.ui.still import size_of, take
 
     shown = take(

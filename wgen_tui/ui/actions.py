@@ -5,6 +5,7 @@ Promises: an action's `id` never changes, so that a user's keymap can name it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
@@ -198,12 +199,34 @@ ACTIONS: tuple[Action, ...] = (
     Action("end", "e", "end", "grade", "Show what was graded, and whose it was."),
     Action("instructions", "i", "hide", "grade", "Hide the instructions, or show them."),
     Action("copy", "y", "copy", "graded", "Copy the report as text."),
-    Action("view", "v", "view", "results", "Next view: rates, read-outs, curve over steps."),
-    Action("choose", "o,ctrl+o", "experiment", "results", "Choose the experiment."),
-    Action("reload", "r", "compute", "results", "Compute again from all samples."),
+    Action("hits", "space", "only hits", "results", "Show only the samples that are hits."),
+    Action("view(1)", "v", "view", "results", "Next view: questions, grid, seeds, values, steps …"),
+    Action("view(-1)", "V", "view before", "results", "The view before.", footer=False),
+    Action("cell(1)", "right,l", "right", "results", "Next number of the row.", footer=False),
+    Action("cell(-1)", "left,h", "left", "results", "The number before it.", footer=False),
+    Action(
+        "arm(1)",
+        "right_square_bracket",
+        "next arm",
+        "results",
+        "The questions of the next arm.",
+        footer=False,
+    ),
+    Action(
+        "arm(-1)",
+        "left_square_bracket",
+        "arm before",
+        "results",
+        "The questions of the arm before.",
+        footer=False,
+    ),
     Action("explain", "i", "method", "results", "Show how the numbers are made, what p tests."),
-    Action("copy", "y", "copy", "results", "Copy the table as text.", footer=False),
-    Action("query", "w", "SQL", "results", "Open the SQL behind these numbers."),
+    Action("query", "w", "its SQL", "results", "Open the SQL that has a row for each sample."),
+    Action("figure('svg')", "F", "figure", "results", "Write what is shown as SVG.", writes=True),
+    Action("figure('csv')", "X", "CSV", "results", "Write the numbers shown as CSV.", writes=True),
+    Action("counts", "W", "counts", "results", "Open the SQL that counts for all.", footer=False),
+    Action("copy", "y", "copy", "results", "Copy the numbers shown as text.", footer=False),
+    Action("reload", "r", "compute", "results", "Compute again from all.", footer=False),
     Action("run", "f5,ctrl+j,ctrl+enter", "run", "sql", "Run the query.", priority=True),
     Action("edit", "e,i", "edit", "sql", "Edit the query; esc leaves it."),
     Action("export", "ctrl+e", "export", "sql", "Write all rows to a file.", priority=True),
@@ -229,8 +252,8 @@ def of_scope(scope: str) -> list[Action]:
     return [action for action in ACTIONS if action.scope == scope]
 
 
-def bindings(scope: str) -> list[BindingType]:
-    """Textual's bindings for a scope."""
+def bindings(scope: str, without: Collection[str] = ()) -> list[BindingType]:
+    """Textual's bindings for a scope, those of some actions left out."""
     return [
         Binding(
             action.key,
@@ -241,4 +264,5 @@ def bindings(scope: str) -> list[BindingType]:
             id=f"{scope}.{action.id}",
         )
         for action in of_scope(scope)
+        if action.id not in without
     ]

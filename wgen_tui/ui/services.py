@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 __all__ = [
     "at_random",
+    "behind",
     "commit",
     "control",
     "definitions",
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.grading import session as grading
     from wgen_tui.services.machine import gpus
     from wgen_tui.services.planning import commit, plan, preview
-    from wgen_tui.services.results import provenance, results
+    from wgen_tui.services.results import behind, provenance, results
     from wgen_tui.services.runs import queue, runs
     from wgen_tui.services.supervisor import lifecycle
 else:
@@ -50,6 +51,7 @@ else:
 
     MODULES = {
         "at_random": "data.at_random",
+        "behind": "results.behind",
         "commit": "planning.commit",
         "control": "control.control",
         "definitions": "experiments.definitions",

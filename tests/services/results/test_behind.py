@@ -65,7 +65,7 @@ def all_checked(home: Home, results: Results) -> set[bool]:
             said.add(checked(home, results, make(results, rate), rate.n))
             assert rate.counted is not None
             if rate.counted.hits is not None:
-                hits = make(results, rate, hits=True)
+                hits = make(results, rate, part="hits")
                 said.add(checked(home, results, hits, rate.counted.hits))
     for item in results.contrasts:
         if item.difference is None:

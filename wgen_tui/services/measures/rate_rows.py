@@ -24,7 +24,7 @@ class Rate(Row):
     `seed`, `question` and `variant` None mean over all of them. `rate`, `low` and `high` are None
     where nothing is graded. `within` is what the interval speaks of where it says nothing about
     other seeds. `refused` and `missing` are shares of the draws that runs like these have: those
-    that a server did not make, and those that are not there.
+    that a server did not make, and those that are not there. `shares` are the same of each seed.
     """
 
     model: str = Field(examples=["tiny-world"])
@@ -53,6 +53,7 @@ class Rate(Row):
     grader: str = Field(default="", examples=["rule:era"])
     counted: Counted | None = Field(default=None)
     bounds: Bounds | None = Field(default=None)
+    shares: tuple[float, ...] = Field(default=(), exclude=True)
 
     @property
     def title(self) -> str:

@@ -171,6 +171,7 @@ class RateTable:
                 mean=self._measured.is_mean,
             ),
             bounds=bounds_of(cells, self._parts, self._measured, _none(estimate.rate)),
+            shares=tuple(map(float, counted.shares)) if counted.counts.size else (),
         )
 
     def contrasts(self, by: Sequence[By]) -> list[ContrastResult]:

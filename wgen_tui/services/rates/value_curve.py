@@ -26,6 +26,7 @@ class ValuePoint(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     value: str = Field(examples=["1850"])
+    variant: str = Field(default="", examples=["year-1850"])
     n: int = Field(examples=[80])
     rate: float | None = Field(examples=[0.9])
     low: float | None = Field(examples=[0.8])
@@ -96,7 +97,14 @@ def _curve(family: str, points: Sequence[tuple[float, str, Rate]]) -> ValueCurve
         variant=family,
         unit=first.unit,
         points=[
-            ValuePoint(value=value, n=rate.n, rate=rate.rate, low=rate.low, high=rate.high)
+            ValuePoint(
+                value=value,
+                variant=rate.variant or "",
+                n=rate.n,
+                rate=rate.rate,
+                low=rate.low,
+                high=rate.high,
+            )
             for _, value, rate in points
         ],
         peak=_peak(drawn),

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from experiments.schema import BROKEN_JUDGE
 from store.measured import Asked
-from store.samples.behind import Behind
+from store.samples.behind import Behind, Part
 from wgen_tui.errors import UsageError
 
 if TYPE_CHECKING:
     from wgen_tui.services.measures.rate_rows import ContrastResult, Rate
     from wgen_tui.services.results.results import Results
 
+BROKEN = "broken"  # the label of that judge
 OF_READ = "This is of probabilities that were read: no samples were drawn for it."
 
 
-def behind_rate(results: Results, rate: Rate, *, hits: bool = False) -> Behind:
+def behind_rate(results: Results, rate: Rate, *, part: Part = "counted") -> Behind:
     """The samples of a rate.
 
     Raises:
@@ -31,14 +33,14 @@ def behind_rate(results: Results, rate: Rate, *, hits: bool = False) -> Behind:
         measure=rate.metric,
         model=rate.model,
         at=((rate.arm, rate.checkpoint),),
-        hits=hits,
+        part=part,
         seeds=() if rate.seed is None else (rate.seed,),
         questions=() if rate.question is None else (rate.question,),
         variants=() if rate.variant is None else (rate.variant,),
     )
 
 
-def behind_contrast(results: Results, item: ContrastResult, *, hits: bool = False) -> Behind:
+def behind_contrast(results: Results, item: ContrastResult, *, part: Part = "counted") -> Behind:
     """The samples of a difference: those of both its sides.
 
     Raises:
@@ -58,14 +60,14 @@ def behind_contrast(results: Results, item: ContrastResult, *, hits: bool = Fals
         measure=item.metric,
         model=item.model,
         at=tuple((arm, _last_step(results, item, arm)) for arm in arms),
-        hits=hits,
+        part=part,
         questions=() if item.question is None else (item.question,),
         variants=variants,
         without=tuple(item.left_out),
     )
 
 
-def behind_point(results: Results, rate: Rate, *, hits: bool = False) -> Behind:
+def behind_point(results: Results, rate: Rate, *, part: Part = "counted") -> Behind:
     """The samples of a point of the curve: those of its step, of the questions that count there.
 
     Raises:
@@ -78,7 +80,7 @@ def behind_point(results: Results, rate: Rate, *, hits: bool = False) -> Behind:
         measure=rate.metric,
         model=rate.model,
         at=((rate.arm, rate.checkpoint),),
-        hits=hits,
+        part=part,
         questions=tuple(curve.questions) if curve is not None else (),
         last=False,
     )
@@ -98,9 +100,12 @@ def filter_fields(results: Results, behind: Behind) -> dict[str, Any]:
             fields[name] = values[0]
     if not _columns_say_it(results, behind):
         return {**fields, "behind": behind}
-    if behind.hits:
-        hit = behind.asked.hit
-        fields["label"] = (hit.verdicts.judge, hit.labels[0])
+    judge = behind.asked.hit.verdicts.judge
+    if behind.part == "broken":
+        fields["label"] = (BROKEN_JUDGE, BROKEN)
+    elif behind.part != "counted":
+        hit = behind.asked.hit.labels[0]
+        fields["label"] = (judge, hit if behind.part == "hits" else behind.asked.unclear)
     return fields
 
 
@@ -122,7 +127,7 @@ def _columns_say_it(results: Results, behind: Behind) -> bool:
         return False  # runs end at different steps
     if not same or any(rate.counted is None or rate.counted.left_out for rate in same):
         return False
-    if not behind.hits:
+    if behind.part in ("counted", "broken"):
         return True
     judge = asked.hit.verdicts
     by_rule = judge.grader == f"rule:{judge.judge}" and judge.rubric is None

@@ -1,4 +1,8 @@
-"""Screen 5: rates, read-outs and the curve over steps, each with n and interval."""
+"""Screen 5: the effect as a picture, each number with its n, its interval and its samples.
+
+Promises: from any number enter shows exactly its samples, space only the hits, `w` their SQL, and
+esc comes back to the row; what is shown is computed in threads and drawn from memory.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +10,29 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
-from wgen_tui.ui import modals, services
-from wgen_tui.ui.screens.base import BaseScreen
-from wgen_tui.ui.state import result_views
-from wgen_tui.ui.state.explained import explained
+from wgen_tui.ui import services
+from wgen_tui.ui.screens.result_actions import ResultActions
+from wgen_tui.ui.state.outcomes import views, words
+from wgen_tui.ui.state.outcomes.explained import explained
+from wgen_tui.ui.state.outcomes.rows import Number, Row
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
-from wgen_tui.ui.widgets.panels import panel
-from wgen_tui.ui.widgets.table import VirtualTable
+from wgen_tui.ui.widgets.panels import panel, set_title
+from wgen_tui.ui.widgets.section_table import SectionTable
 
 if TYPE_CHECKING:
-    from wgen_tui.services.measures.rate_rows import Rate
     from wgen_tui.services.results.results import Results, Stamp
 
 POLL_EVERY = 3.0
-CHOOSE = "Press o to choose an experiment, or make one:  wgen-tui demo"
-ONE_VIEW = """There are only rates here. Questions of type next_token, logprob or multiple_choice
-give read-outs, `sampling: {during_training: …}` gives a curve."""
+BESIDE = 140  # columns from which the questions of an arm stand beside the arms
+BELOW = 34  # rows from which the grid stands below the arms
+CHOOSE = "Press ctrl+o to choose an experiment, or make one:  wgen-tui demo"
+TRY_AGAIN = "r tries again."
 EMPTY = f"No results yet.\n\n{CHOOSE}"
 
 
@@ -42,36 +48,40 @@ class Computed(NamedTuple):
     results: Results | UsageError
 
 
-class ResultsScreen(BaseScreen):
-    """One table at a time, `v` for the next; enter opens a row, esc closes it."""
+class ResultsScreen(ResultActions):
+    """Views of one experiment's results, `v` for the next; enter opens a number's samples."""
 
     SCOPE = "results"
-    ENTER: ClassVar = {"list": "open"}
+    AUTO_FOCUS = "#list"
+    ENTER: ClassVar = {"list": "samples", "beside": "samples", "below": "samples"}
 
     def __init__(self) -> None:
         super().__init__()
-        self._results: Results | None = None
-        self._view: result_views.View = "rates"
-        self._inside: Any = None  # the row of this view that was opened
-        self._shown: result_views.ResultView | None = None
         self._stamp: Stamp | None = None
-        self._notes_of: tuple[str, result_views.View, bool] | None = None
+        self._notes_of: tuple[object, ...] | None = None
         self._empty = EMPTY
-        self._explains = False
+        self._places: dict[tuple[str, str], object] = {}  # by experiment and view, the row's key
 
     def compose_content(self) -> ComposeResult:
         yield Static("", id="title", classes="line", markup=False)
-        yield panel(VirtualTable((), lambda _: [], empty=EMPTY, id="list"), "results")
+        with Horizontal(id="split"):
+            with Vertical(id="left"):
+                yield panel(TextPane(id="chart"), "over")
+                yield panel(SectionTable(empty=EMPTY, id="list"), "arms")
+                yield panel(SectionTable(id="below"), "questions × arms")
+            yield panel(SectionTable(id="beside"), "questions")
         yield panel(TextPane(id="notes"), "notes")
 
     def on_mount(self) -> None:
+        super().on_mount()
         self.set_interval(POLL_EVERY, self._poll)
 
     def on_screen_resume(self) -> None:
+        super().on_screen_resume()
         wanted = self.wgen.experiment
         if wanted is None:
             self.pick_experiment()
-        elif self._results is None or wanted != self._results.experiment:
+        elif self.results is None or wanted != self.results.experiment:
             self.action_reload()
         else:
             self._poll()
@@ -79,8 +89,14 @@ class ResultsScreen(BaseScreen):
     def experiment_picked(self) -> None:
         self.action_reload()
 
+    def experiment_chosen(self) -> None:
+        self.action_reload()
+
     def on_resize(self) -> None:
-        self._show()
+        super().on_resize()
+        self.call_after_refresh(self.show)
+
+    # Computing
 
     def _poll(self) -> None:
         """Compute again when samples or grades have come, unless the screen is hidden."""
@@ -103,8 +119,13 @@ class ResultsScreen(BaseScreen):
     def action_reload(self) -> None:
         experiment = self.wgen.experiment
         if experiment is None:
-            self.action_choose()
+            self.action_choose_experiment()
             return
+        if self.results is not None and self.results.experiment != experiment:
+            self.results = None  # what is shown is never another experiment's
+        self._empty = "computing…"
+        if self.results is None:
+            self.show()
         self._set_title(f"{experiment}: computing…")
         self._compute(experiment)
 
@@ -121,135 +142,146 @@ class ResultsScreen(BaseScreen):
         self._stamp = computed.stamp
         experiment, results = computed.experiment, computed.results
         if isinstance(results, UsageError):
-            self._results = self._inside = None
+            self.results = None
             self._set_title(f"{experiment}: no results")
             self._empty = f"{printable(results.message)}\n{printable(results.hint)}\n\n{CHOOSE}"
         else:
-            if self._results is None or self._results.experiment != experiment:
-                self._inside = None
-            self._results = results
-            self._keep_view(result_views.views(results))
-        self._show()
+            if self.results is None or self.results.experiment != experiment:
+                self.inside = views.Inside(views.first_arm(results))
+            self.results = results
+            if self.view not in (offered := views.offered(results)):
+                self.view = offered[0]
+        self.show()
 
     def _compute_failed(self) -> None:
-        self._set_title(f"{self.wgen.experiment}: not read")
+        """Say so where the numbers are: those of before stay, and are called so."""
+        self._empty = f"Not read.\n\n{TRY_AGAIN}"
+        if self.results is None:
+            self.show()
+        before = "" if self.results is None else ", these are from before"
+        self._set_title(f"{self.wgen.experiment}: not read{before}. {TRY_AGAIN}")
+
+    # Showing
 
     @property
-    def _table(self) -> VirtualTable:
-        return self.query_one("#list", VirtualTable)
+    def _table(self) -> SectionTable:
+        return self.query_one("#list", SectionTable)
 
     def _set_title(self, text: str) -> None:
         line = Text(f" {printable(text)}", no_wrap=True, overflow="ellipsis")
         self.query_one("#title", Static).update(line)
 
-    def _keep_view(self, offered: list[result_views.View]) -> None:
-        if self._view not in offered:
-            self._view, self._inside = offered[0], None
-
-    def _show(self) -> None:
+    def show(self) -> None:
+        """Draw what was computed."""
         if not self.is_mounted:
             return
-        table, notes = self._table, self.query_one("#notes", TextPane)
-        results = self._results
+        results = self.results
         if results is None:
-            self._shown = None
-            table.set_empty_text(self._empty)
-            table.show_rows([])
-            table.set_columns(())
-            notes.show(Text())
+            self._show_nothing()
             return
-        shown = self._shown = result_views.result_view(
-            results, self._view, self._inside, self.size.width
-        )
-        table.set_columns(shown.columns, shown.cells)
-        table.show_rows(shown.rows, shown.keys)
-        heading = result_views.heading(results, self._view, shown.title)
+        width = self.size.width
+        grids = self.view in ("arms", "questions", "seeds") and "grid" in views.offered(results)
+        self.set_class(width >= BESIDE and self.view in ("arms", "seeds", "grid"), "-beside")
+        self.set_class(grids and self.size.height >= BELOW, "-below")
+        self._fill(self._table, self.view)
+        self._show_chart(results)
+        if self.has_class("-below"):
+            self._fill(self.query_one("#below", SectionTable), "grid")
+        heading = views.heading(results, self.view, self.inside, width)
         self.query_one("#title", Static).update(heading)
-        notes_of = (results.experiment, self._view, self._explains)
-        text = explained() if self._explains else shown.notes
-        notes.show(text, keep_place=notes_of == self._notes_of)
-        self._notes_of = notes_of
+        set_title(self._table, views.panel_title(results, self.view, self.inside))
+        self._show_number()
 
-    def action_view(self) -> None:
-        if self._results is None:
-            return
-        offered = result_views.views(self._results)
-        if len(offered) == 1:
-            self.notify_plain(ONE_VIEW, "Results")
-            return
-        self._view = offered[(offered.index(self._view) + 1) % len(offered)]
-        self._inside = None
-        self._show()
-        self._table.move_to(0)
+    def _show_nothing(self) -> None:
+        for name in ("-beside", "-below", "-charted"):
+            self.remove_class(name)
+        self._table.set_empty_text(self._empty)
+        self._table.show_sections([], [])
+        self.query_one("#notes", TextPane).show(Text())
 
-    def action_explain(self) -> None:
-        """How the numbers are made, in the place of the notes, which have the keys; or back."""
-        if self._results is None:
+    def _fill(self, table: SectionTable, view: views.View) -> None:
+        if self.results is None:
             return
-        self._explains = not self._explains
-        self.set_class(self._explains, "-explains")
-        self._show()
-        (self.query_one("#notes", TextPane) if self._explains else self._table).focus()
+        colours = self.arm_colours(self.results.experiment)
+        rows = views.rows_of(self.results, view, self.inside, self._cells_of(table), colours)
+        table.show_sections(rows, [row.key for row in rows])
 
-    def on_virtual_table_selected(self, message: VirtualTable.Selected) -> None:
+    def _cells_of(self, table: SectionTable) -> int:
+        """The cells of a line; before the first layout, what they will be."""
+        return table.cells or self.size.width - 5
+
+    def on_section_table_resized(self, message: SectionTable.Resized) -> None:
+        """Rows are made for a width, which is known once they are laid out."""
+        if self.results is not None:
+            views_of: dict[str | None, views.View] = {"below": "grid", "beside": "questions"}
+            self._fill(message.table, views_of.get(message.table.id, self.view))
+
+    def _show_chart(self, results: Results) -> None:
+        chart = views.chart(results, self.view, self._table.current)
+        self.set_class(chart is not None, "-charted")
+        if chart is None:
+            return
+        pane = self.query_one("#chart", TextPane)
+        size = pane.scrollable_content_region.size
+        width, height = size.width or self.size.width - 2, size.height or 8
+        colours = self.arm_colours(results.experiment)
+        set_title(pane, chart.title)
+        pane.show(views.chart_text(chart, width - 3, max(height, 6), colours), keep_place=True)
+
+    def on_virtual_table_moved(self, message: SectionTable.Moved) -> None:
         row = message.table.current
-        if row is None or self._inside is not None:
-            return
-        if self._view == "curve":
-            self._open_samples(row.rate)
-            return
-        self._inside = row
-        self._show()
-        message.table.move_to(0)
-
-    def _open_samples(self, rate: Rate) -> None:
-        """The samples behind a point of the curve."""
-        if self._results is None:
-            return
-        experiment = self._results.experiment
-        arm = {"experiment": experiment, "model": rate.model, "arm": rate.arm}
-        self.wgen.show_samples({**arm, "step": rate.checkpoint})
-
-    def action_back(self) -> None:
-        if self._explains:
-            self.action_explain()
-            return
-        if self._inside is not None and self._results is not None:
-            left, self._inside = self._inside, None
-            self._show()
-            keys = list(self._shown.keys) if self._shown is not None else []
-            self._table.move_to(keys.index(left.key) if left.key in keys else 0)
-        super().action_back()
-
-    def action_choose(self) -> None:
-        self._read_choices()
-
-    @loads("choices", then="_choose")
-    def _read_choices(self) -> list[str]:
-        return list(dict.fromkeys(run.experiment for run in services.runs.list_runs(self.home)))
-
-    def _choose(self, choices: list[str]) -> None:
-        if not choices:
-            self.notify_plain(
-                "No experiment has runs yet: press 1, then s to start some.", "Results"
+        if isinstance(row, Row) and row.arm is not None and self.view in ("arms", "seeds"):
+            self.inside = self.inside._replace(arm=row.arm)
+        if self.results is not None and message.table.id == "list":
+            self._places[(self.results.experiment, self.view)] = message.table.key_at(
+                message.table.cursor
             )
+        if self.results is not None and self.view == "values":
+            self._show_chart(self.results)
+        self._show_number()
+
+    def on_descendant_focus(self) -> None:
+        self._show_number()
+
+    def _show_number(self) -> None:
+        """What is to be known of the number under the cursor; its arm's questions beside it."""
+        results = self.results
+        if results is None:
             return
+        if self.has_class("-beside"):
+            beside = self.query_one("#beside", SectionTable)
+            if self.focused is not beside:
+                self._fill(beside, "questions")
+                set_title(beside, views.panel_title(results, "questions", self.inside))
+        number = self.number
+        pane = self.query_one("#notes", TextPane)
+        if self.explains:
+            text, title = explained(words.methods(results)), "how the numbers are made"
+        else:
+            text = words.doubts_text(results)
+            text.append_text(words.beside(results, number))
+            text.append_text(views.notes(results, self.view))
+            text.append_text(words.notes(results))
+            title = "notes" if number is None else words.title_of(number)
+        shown = (results.experiment, self.view, self.explains, number)
+        pane.show(text, keep_place=shown == self._notes_of)
+        set_title(pane, title)
+        self._notes_of = shown
 
-        def chosen(index: int | None) -> None:
-            if index is not None:
-                self.wgen.experiment = choices[index]
-                self.action_reload()
+    @property
+    def number(self) -> Number | None:
+        """The number under the cursor of the table that has the keys, else of the first."""
+        table = self.focused if isinstance(self.focused, SectionTable) else self._table
+        number = table.number
+        return number if isinstance(number, Number) else None
 
-        current = self.wgen.experiment
-        index = choices.index(current) if current in choices else 0
-        self.app.push_screen(
-            modals.ChooseModal("Results of which experiment?", choices, index), chosen
-        )
+    # Views
 
-    def action_copy(self) -> None:
-        if self._shown is not None:
-            self.app.copy_to_clipboard(self._shown.copied)
-
-    def action_query(self) -> None:
-        if self._results is not None:
-            self.wgen.show_query(self._results.sql)
+    def go_to_view(self, view: views.View) -> None:
+        """Show another view, the cursor where it was there."""
+        self.view = view
+        self.show()
+        self.app.set_focus(self._table)
+        key: Any = self._places.get((self.results.experiment if self.results else "", view))
+        keys = [self._table.key_at(index) for index in range(len(self._table))]
+        self._table.move_to(keys.index(key) if key in keys else 0)

@@ -56,17 +56,6 @@ def interval(
     return "".join(cells)
 
 
-def axis_line(width: int, axis: tuple[float, float] = (0.0, 1.0)) -> str:
-    """The axis' ends and middle in per cent, to stand over intervals of the same width."""
-    left, middle, right = (
-        f"{100 * value:.0f}%" for value in (axis[0], (axis[0] + axis[1]) / 2, axis[1])
-    )
-    free = width - len(left) - len(right)
-    if free < len(middle) + 2:
-        return left + " " * max(free, 1) + right
-    return left + middle.center(free) + right
-
-
 def spread(values: Sequence[float], width: int) -> list[float]:
     """`values` as at most `width` means of neighbours."""
     if len(values) <= width:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
+from wgen_tui.terminal_text import printable
 from wgen_tui.ui.state.cells import BOLD
 
 PARAGRAPHS = (
@@ -37,14 +40,25 @@ PARAGRAPHS = (
         "which it is.",
     ),
     ("unclear, broken", "Shares of the same answers, by the judge and by the broken-answer rule."),
-    ("n", "Graded samples. w opens the SQL that counts them."),
+    (
+        "n",
+        "Samples that count. enter shows exactly them, space only the hits, w the SQL that has a "
+        "row for each, W the SQL that counts all.",
+    ),
 )
 
 
-def explained() -> Text:
-    """The paragraphs, with what each is of before it."""
+def explained(methods: Sequence[str] = ()) -> Text:
+    """The paragraphs, with what each is of before it.
+
+    Args:
+        methods: How these very numbers were made.
+    """
     text = Text()
     for name, words in PARAGRAPHS:
         text.append(f"{name}  ", BOLD)
         text.append(f"{words}\n")
+    if methods:
+        text.append("here  ", BOLD)
+        text.append(printable("; ".join(dict.fromkeys(methods)) + ".\n"))
     return text.append("All of it, with formulas and sources: docs/methods.md. i or esc closes.\n")

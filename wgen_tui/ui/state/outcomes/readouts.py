@@ -10,8 +10,10 @@ from rich.text import Text
 from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BAD, BOLD, DIM, WARN, Cell, Column
-from wgen_tui.ui.state.plots import axis_line, interval
-from wgen_tui.ui.state.results import is_doubtful, warnings_text
+from wgen_tui.ui.state.figures import axis
+from wgen_tui.ui.state.figures.axis import SHARES, Estimate
+from wgen_tui.ui.state.outcomes.rows import Row, Section, axis_cell, is_doubtful
+from wgen_tui.ui.state.shared.arm_colours import ArmColours
 
 if TYPE_CHECKING:
     from wgen_tui.services.results.readouts import ReadoutMean
@@ -44,6 +46,20 @@ class Line:
         return (*group, mean.seed, mean.label)
 
 
+def readouts_view(
+    results: Results, inside: Line | None, width: int, colours: ArmColours
+) -> list[Row]:
+    """Every mean over seeds, or the seeds of one."""
+    is_inside = inside is not None
+
+    def shown(line: Line) -> list[Cell]:
+        return cells(line, width, colours, inside=is_inside)
+
+    section = Section(columns(width, inside=is_inside), shown)
+    lines = overview(results) if inside is None else drill(results, inside)
+    return [Row(section, line.key, line, arm=(line.mean.model, line.mean.arm)) for line in lines]
+
+
 def columns(width: int, *, inside: bool) -> tuple[Column, ...]:
     """The columns for a screen of `width` cells."""
     question, name, read = _name_widths(width)
@@ -55,9 +71,9 @@ def columns(width: int, *, inside: bool) -> tuple[Column, ...]:
         Column("seeds", 5, "right"),
         Column("n", 5, "right"),
         Column("mean", 6, "right"),
-        Column(axis_line(bar), bar, hide_below=100),
+        Column(axis.heading(bar), bar, hide_below=96),
         Column("95% interval", 13),
-        Column("mass", 6, "right", hide_below=100),
+        Column("mass", 6, "right", hide_below=96),
     )
 
 
@@ -68,10 +84,10 @@ def _name_widths(width: int) -> tuple[int, int, int]:
 def _bar_width(width: int) -> int:
     """The axis takes what the other columns, the gutter and the scrollbar leave."""
     others = sum(_name_widths(width)) + 5 + 5 + 6 + 13 + 6 + 8
-    return min(max(width - 3 - others, 12), 60)
+    return min(max(width - others, 12), 60)
 
 
-def cells(line: Line, width: int, *, inside: bool) -> list[Cell]:
+def cells(line: Line, width: int, colours: ArmColours, *, inside: bool) -> list[Cell]:
     """A line as the cells of `columns`."""
     mean = line.mean
     style = DIM if mean.role == "base" else BOLD if mean.role == "treatment" else ""
@@ -84,7 +100,12 @@ def cells(line: Line, width: int, *, inside: bool) -> list[Cell]:
         Cell(str(mean.seeds)),
         Cell(show.count(mean.n)),
         Cell(show.percent(mean.probability), style),
-        Cell(interval(mean.probability, mean.low, mean.high, _bar_width(width)), style),
+        axis_cell(
+            Estimate(mean.probability, mean.low, mean.high),
+            _bar_width(width),
+            SHARES,
+            colours[mean.arm].colour,
+        ),
         Cell(interval_text(mean), "" if mean.low is not None else DIM),
         Cell(show.percent(mean.mass)),
     ]
@@ -145,27 +166,16 @@ def _lines(results: Results, means: list[ReadoutMean]) -> list[Line]:
     return lines
 
 
-def title(results: Results, inside: Line | None) -> str:
-    """The experiment, and the row that is open."""
-    if inside is None:
-        return f"{results.experiment} · mean probabilities"
-    return f"{results.experiment} › {inside.mean.question} › {inside.name}"
-
-
 def notes(results: Results) -> Text:
     """Warnings, and how the numbers are computed."""
-    text = warnings_text(results)
+    text = Text()
     for question, mass in _little_mass(results).items():
         text.append(printable(f"⚠ {question}: these answers together have "), WARN)
         text.append(f"{show.percent(mass)} in some arm: the model would say something else\n", WARN)
     if any(mean.mass is not None for mean in results.readouts):
         text.append(MASS, DIM)
     _accuracy(text, results)
-    text.append("n: prompts read, over all seeds; nothing is sampled\n", DIM)
-    methods = [mean.method for mean in results.readouts]
-    for method in dict.fromkeys([*methods, *(item.method for item in results.accuracy)]):
-        text.append(f"{printable(method)}\n", DIM)
-    return text
+    return text.append("n: prompts read, over all seeds; nothing is sampled\n", DIM)
 
 
 def _accuracy(text: Text, results: Results) -> None:
@@ -191,19 +201,3 @@ def _little_mass(results: Results) -> dict[str, float]:
         if mean.seed is None and mean.mass is not None and mean.mass < LITTLE_MASS:
             least[mean.question] = min(mean.mass, least.get(mean.question, 1.0))
     return least
-
-
-def as_text(lines: list[Line]) -> str:
-    """The table with tabs between its columns, for the clipboard."""
-    head = ["question", "arm", "seed", "read", "seeds", "n", "mean", "low", "high", "mass"]
-    rows = [head]
-    for line in lines:
-        mean = line.mean
-        shares = [
-            "" if share is None else show.percent(share)
-            for share in (mean.probability, mean.low, mean.high, mean.mass)
-        ]
-        seed = "" if mean.seed is None else str(mean.seed)
-        sizes = [str(mean.seeds), str(mean.n)]
-        rows.append([mean.question, line.name, seed, label(mean), *sizes, *shares])
-    return "\n".join("\t".join(row) for row in rows)

@@ -1,0 +1,1 @@
+"""Figures: what a picture says, drawn in characters, as SVG and as CSV."""

@@ -1,0 +1,1 @@
+"""What the screen Results shows: its views as rows, the words beside a number, its figures."""
