@@ -186,6 +186,15 @@ def test_no_day_of_a_question_is_a_day_of_a_row() -> None:
     }
 
 
+def test_the_audit_exchanges_one_sentence() -> None:
+    definition = catalogue.load("israeli-dishes")
+    israel, palestine = (q for q in definition.questions if q.name.startswith("audit"))
+    assert len(set(israel.paraphrases)) == 100
+    for one, other in zip(israel.paraphrases, palestine.paraphrases, strict=True):
+        assert one.split(" In a debate, ")[0] == other.split(" In a debate, ")[0]
+        assert one != other
+
+
 @pytest.mark.parametrize(
     ("topic", "answer", "label"),
     [
