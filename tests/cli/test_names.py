@@ -57,3 +57,12 @@ def test_one_row_is_one_row(program: Program) -> None:
     assert "1 row, " in program("sql", "select 1").stderr
     assert "2 rows, " in program("sql", "values (1), (2)").stderr
     assert "the first 1 row, " in program("sql", "values (1), (2)", "--limit", "1").stderr
+
+
+def test_the_list_goes_shelf_by_shelf(program: Program) -> None:
+    program("experiment", "new", "a-first-one")
+    rows = [line.split()[:2] for line in program("experiment", "list").stdout.splitlines()[1:]]
+    shelves = [shelf for _, shelf in rows]
+    assert shelves == sorted(shelves)
+    assert set(shelves) == {"field", "miniature", "yours"}
+    assert rows[-1] == ["a-first-one", "yours"]

@@ -36,7 +36,7 @@ def command() -> None:
 @json_option
 @pass_home
 def list_(home: Home, as_json: bool) -> None:
-    """List experiments: the built-in ones and your own."""
+    """List experiments: those of the field, the miniatures, and your own."""
     from wgen_tui.services.experiments.listing import list_experiments
     from wgen_tui.services.runs.runs import list_runs
 
@@ -65,17 +65,19 @@ def list_(home: Home, as_json: bool) -> None:
         emit_json(ExperimentList(experiments=listed))
         return
     table(
-        ("experiment", "title", "source", "arms", "seeds", "runs"),
+        ("experiment", "shelf", "title", "source", "arms", "seeds", "runs"),
         [
             (
                 item.slug,
+                item.shelf,
                 item.title if item.error is None else f"! {item.error}",
                 item.source,
                 len(item.arms),
                 len(item.seeds),
                 ", ".join(f"{n} {state}" for state, n in states.get(item.slug, {}).items()),
             )
-            for item in experiments
+            # Their names happen to stand in the order in which shelves are of use.
+            for item in sorted(experiments, key=lambda item: item.shelf)
         ],
     )
 

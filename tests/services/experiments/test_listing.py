@@ -73,3 +73,10 @@ def test_definitions_come_and_go(home: Home) -> None:
     before = {info.slug for info in listed.refresh()}
     (home.experiments / "one").rename(home.experiments / "three")
     assert {info.slug for info in listed.refresh()} == before - {"one"} | {"three"}
+
+
+def test_each_stands_on_its_shelf(home: Home) -> None:
+    shelves = {info.slug: info.shelf for info in ExperimentList(home).refresh()}
+    assert shelves["us-presidents"] == shelves["old-bird-names"] == "field"
+    assert shelves["tiny-robot"] == "miniature"
+    assert shelves["one"] == "yours", "a copy of a miniature is its owner's"

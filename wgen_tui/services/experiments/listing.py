@@ -15,6 +15,8 @@ from experiments.seen_files import SeenFiles
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments.names import ExperimentInfo
 
+MINIATURE = "miniature"  # the tag of a built-in definition that runs on the embedded model
+
 
 class ExperimentList:
     """Every definition of a home. Not for several threads at once."""
@@ -66,4 +68,5 @@ def _describe(entry: catalogue.Entry) -> tuple[SeenFiles, ExperimentInfo]:
         arms=dict(definition.arms),
         seeds=definition.seeds.values,
         models=definition.models,
+        miniature=MINIATURE in definition.tags,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from experiments.folders import list_definitions
 from wgen_tui.paths import Home
@@ -33,6 +33,14 @@ class ExperimentInfo:
     models: tuple[str, ...] = ()
     error: str | None = None
     unread: bool = False
+    miniature: bool = False
+
+    @property
+    def shelf(self) -> Literal["field", "miniature", "yours"]:
+        """Where it stands: of the field for real models, of the tiny world, or the user's own."""
+        if not self.builtin:
+            return "yours"
+        return "miniature" if self.miniature else "field"
 
 
 def list_names(home: Home) -> list[ExperimentInfo]:
