@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,6 +123,33 @@ LONGEST_TEXTS = (
 def longest_texts(con: duckdb.DuckDBPyConnection, experiment: str) -> dict[str, int]:
     """The tokens of each run's longest prompt and answer together."""
     return dict(con.execute(LONGEST_TEXTS, [experiment]).fetchall())
+
+
+def runs_of_other_definitions(
+    con: duckdb.DuckDBPyConnection, experiment: str, definition_hash: str
+) -> list[tuple[str, str, str]]:
+    """Run, arm and training (JSON) of the runs that were planned by another definition."""
+    rows = con.execute(
+        "select run_id, arm, training::varchar from runs "
+        "where experiment = ? and definition_hash <> ? order by 1",
+        [experiment, definition_hash],
+    )
+    return [(run_id, arm, training) for run_id, arm, training in rows.fetchall()]
+
+
+def drawn_wordings(
+    con: duckdb.DuckDBPyConnection, run_ids: Sequence[str]
+) -> dict[str, set[tuple[str, int, str]]]:
+    """Question, wording and variant of all that each of these runs has draws of."""
+    drawn: dict[str, set[tuple[str, int, str]]] = {}
+    rows = con.execute(
+        "select distinct run_id, question, paraphrase, variant from samples "
+        "where run_id in (select unnest(?)) order by all",
+        [list(run_ids)],
+    )
+    for run_id, *place in rows.fetchall():
+        drawn.setdefault(run_id, set()).add(tuple(place))
+    return drawn
 
 
 def experiments(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:

@@ -57,6 +57,7 @@ class Compared:
         chosen: Whose verdicts count, by judge.
         under: The headline as planned, then under each filter and judge that was tried.
         unlisted_judges: How many judges were too many to be compared.
+        lacking: Wordings that the definition has by now and a run was never asked, by run.
     """
 
     home: Home
@@ -71,6 +72,7 @@ class Compared:
     chosen: Mapping[str, ChosenJudge] = field(default_factory=dict)
     under: Sequence[HeadlineUnder] = ()
     unlisted_judges: int = 0
+    lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def specs(self) -> list[RunSpec]:

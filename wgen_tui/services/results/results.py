@@ -45,6 +45,7 @@ from wgen_tui.services.rates.self_agreement import SelfAgreement, self_agreement
 from wgen_tui.services.rates.value_curve import ValueCurve, value_curves
 from wgen_tui.services.results import warnings as cautions
 from wgen_tui.services.results.compared import Compared, Note
+from wgen_tui.services.results.missing_wordings import lacking
 from wgen_tui.services.results.readouts import Accuracy, ReadoutMean, accuracies, means_over_seeds
 from wgen_tui.services.results.warnings import Doubt
 from wgen_tui.services.results.which_share import plan_of, says_which_share
@@ -176,6 +177,7 @@ def compute(
             under += under_judges(of_judges) if details else []
         more = _details(con, experiment, plan, tallied) if details and plan is not None else None
         texts = longest_texts(con, experiment)
+        lacks = lacking(con, experiment, definition)
     if plan is None:
         only = _readouts_only(home, experiment, definition, notes, readouts)
         return only.model_copy(update={"accuracy": accuracy})
@@ -196,6 +198,7 @@ def compute(
         chosen=tallied.chosen,
         under=under,
         unlisted_judges=unlisted,
+        lacking=lacks,
     )
     doubts = cautions.unproven(compared)
     said = cautions.notes(compared, doubts)

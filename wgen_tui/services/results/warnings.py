@@ -14,7 +14,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED, RunOutcome
 from wgen_tui.run_files.manifests import final_checkpoint
 from wgen_tui.services.models.local_tokenizer import context_of
-from wgen_tui.services.results import stands_or_falls, uneven_draws, unlike_runs
+from wgen_tui.services.results import missing_wordings, stands_or_falls, uneven_draws, unlike_runs
 from wgen_tui.services.results.compared import Compared, Note, runs
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
@@ -287,6 +287,7 @@ MAKERS: tuple[Callable[[Compared], Iterable[Note]], ...] = (
     uneven_draws.between_runs,
     uneven_draws.between_questions,
     _missing_arms,
+    missing_wordings.notes,
     uneven_draws.of_contrasts,
     long_examples,
     long_answers,
