@@ -1,10 +1,10 @@
 """A local judge's one-token verdicts: ours beside batched `generate` of transformers.
 
-`python -m tests.benchmarks.bench_judge [COUNT]`, or `make bench`. Every completion differs; a
-prompt has some 300 tokens, of which 250 stand before the answer, or behind it. Both sides take
-chats and give texts, in the same process, on the same weights; the peer sorts by length, as ours
-does, and has the best of its batch sizes, found on a part. The figure is CPU time of the calling
-thread (one thread).
+`python -m tests.benchmarks.bench_judge [COUNT [before|behind]]`, or `make bench`. Every
+completion differs; a prompt has some 300 tokens, of which 250 stand before the answer, or behind
+it. Both sides take chats and give texts, in the same process, on the same weights; the peer sorts
+by length, as ours does, and has the best of its batch sizes, found on a part. The figure is CPU
+time of the calling thread (one thread).
 """
 
 from __future__ import annotations
@@ -198,15 +198,16 @@ def table(figures: Sequence[Figure]) -> str:
     return "\n".join(lines)
 
 
-def run(count: int = COUNT) -> list[Figure]:
-    """Every figure."""
+def run(count: int = COUNT, places: Sequence[str] = tuple(BARS)) -> list[Figure]:
+    """Every figure, or those of some places."""
     base = make_base()
-    return [measure(base, place, count) for place in BARS]
+    return [measure(base, place, count) for place in places]
 
 
 def main(words: list[str]) -> int:
     warnings.simplefilter("ignore")
-    figures = run(int(words[0]) if words else COUNT)
+    count, *places = words or [str(COUNT)]
+    figures = run(int(count), places or tuple(BARS))
     print(table(figures))
     for line in missed(figures):
         print(f"missed: {line}")
