@@ -27,6 +27,12 @@ It needs DuckDB 2.0 or newer, and must open read-only: one that opens for writin
 (never the workers) until it leaves. The console reads only: no files, no settings, one statement
 at a time: SELECT, FROM, WITH, VALUES, DESCRIBE, SHOW, SUMMARIZE, PIVOT, UNPIVOT or EXPLAIN.
 
+On the screen, `e` edits (`tab` completes tables, columns and functions), `ctrl+j` runs the query or
+what is selected of it, `esc` cancels it; a mistake is marked in the text, and `ctrl+y` puts the
+nearest name there. `<` `>` show other columns, `enter` a row as a list of names and whole values,
+`o` its sample; `X` writes all rows to a file. `s` offers queries to begin with (also `sql --saved
+NAME`), `ctrl+r` those that were run before, `ctrl+n` another one beside; `d` shows the views below.
+
 ```sql
 -- the share of 19th-century answers, by arm and seed
 select arm, seed, avg((labels['era'] = '19th_century')::int) as rate, count(*) as n

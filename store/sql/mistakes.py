@@ -99,14 +99,18 @@ def _taken_apart(text: str, query: str) -> QueryError:
     if place is None:
         return QueryError(what)
     line = query.split("\n")[place.line]
+    there = line[place.column : place.column + place.width]
     candidates = str(told.get("candidates", "")).split(",")
-    word = str(told.get("name") or line[place.column : place.column + place.width])
+    word = str(told.get("name") or there).rpartition(".")[2]
+    kind = _kind(told)
+    if kind and (at := there.lower().find(word.lower())) >= 0:  # not what it stands in: `s.word`
+        place = Place(place.line, place.column + at, len(word))
     return QueryError(
         what,
         query=query,
         place=place,
-        word=word.rpartition(".")[2],
-        kind=(kind := _kind(told)),
+        word=word,
+        kind=kind,
         candidates=tuple(filter(None, candidates)) if kind else (),
     )
 

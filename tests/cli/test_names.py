@@ -66,3 +66,11 @@ def test_the_list_goes_shelf_by_shelf(program: Program) -> None:
     assert shelves == sorted(shelves)
     assert set(shelves) == {"field", "miniature", "yours"}
     assert rows[-1] == ["a-first-one", "yours"]
+
+
+def test_a_saved_query_is_run_by_its_name(program: Program) -> None:
+    assert "0 rows, " in program("sql", "--saved", "answers by length").stderr
+    wrong = program("sql", "--saved", "answers by lenght", code=2).stderr
+    assert "Did you mean answers by length?" in wrong
+    assert "slowest launches" in program("sql", "--saved", "nothing", code=2).stderr
+    assert "or --saved NAME" in program("sql", "select 1", "--saved", "x", code=2).stderr

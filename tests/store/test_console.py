@@ -94,7 +94,15 @@ def test_whatever_reads_may_run(files: StoreFiles) -> None:
 
 def test_what_does_not_only_read_gets_one_message(tmp_path: Path) -> None:
     with console(StoreFiles(tmp_path)) as con:
-        for query in ("create table a (b int)", "pragma version", "vacuum", "begin", "use memory"):
+        for query in (
+            "create table a (b int)",
+            "create table a as pivot runs on arm using count(*)",
+            "explain analyze create table a as pivot runs on arm using count(*)",
+            "pragma version",
+            "vacuum",
+            "begin",
+            "use memory",
+        ):
             with pytest.raises(QueryError, match="The console only reads: SELECT"):
                 con.run(query)
 

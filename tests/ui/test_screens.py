@@ -33,7 +33,7 @@ async def test_digits_go_to_every_screen_and_esc_leaves_the_editor(home: Home) -
         await settled(pilot, lambda: app.screen.SCOPE == "experiments")
         await pilot.press("6", "e", "1")
         assert app.screen.SCOPE == "sql", "the editor has the keys"
-        assert app.screen.query_one("#editor").text.startswith("1select")
+        assert app.screen.query_one("#editor").text.endswith("all1")
         assert "esc leaves" in text(app)
         await pilot.press("escape", "escape", "1")
         await settled(pilot, lambda: app.screen.SCOPE == "experiments")
@@ -182,25 +182,23 @@ async def test_sql_runs_exports_and_names_a_mistake(home: Home) -> None:
         await settled(pilot, lambda: len(app.screen.query_one("#schema", VirtualTable)) > 10)
         await pilot.press("ctrl+j")
         await settled(pilot, lambda: len(grid) == 5)
-        await pilot.press("ctrl+e", "enter")
+        await pilot.press("X", "enter")
         await settled(
             pilot, lambda: home.exports.exists() and len(list(home.exports.iterdir())) == 1
         )
         assert len(next(home.exports.iterdir()).read_text().splitlines()) == 6
         app.screen.query_one("#editor").text = "select nonsense from samples"
         await pilot.press("f5")
-        await settled(pilot, lambda: any("nonsense" in message for message in messages(app)))
+        await settled(pilot, lambda: 'column "nonsense" not found' in text(app))
 
 
-@pytest.mark.parametrize(
-    ("screen", "key"), [("experiments", "s"), ("runs", "x"), ("sql", "ctrl+e")]
-)
+@pytest.mark.parametrize(("screen", "key"), [("experiments", "s"), ("runs", "x"), ("sql", "X")])
 async def test_readonly_refuses_what_writes(home: Home, screen: str, key: str) -> None:
     app = WgenApp(home, readonly=True, screen=screen, experiment="mini")
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(
             pilot,
-            lambda: "READ-ONLY" in text(app) and len(app.screen.query(VirtualTable).last()) > 0,
+            lambda: "READ-ONLY" in text(app) and any(map(len, app.screen.query(VirtualTable))),
         )
         await pilot.press(key)
         await settled(pilot, lambda: "Read-only: Nothing is changed" in text(app))

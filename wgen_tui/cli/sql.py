@@ -21,6 +21,7 @@ from wgen_tui.paths import Home
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Read the query from this file.",
 )
+@click.option("--saved", "saved", metavar="NAME", help="Run a query that comes along, by name.")
 @click.option(
     "--format",
     "form",
@@ -39,6 +40,7 @@ def command(
     home: Home,
     query: str | None,
     file: Path | None,
+    saved: str | None,
     form: str,
     output: Path | None,
     limit: int,
@@ -54,7 +56,7 @@ def command(
     if show_schema:
         _schema(home, as_json)
         return
-    text = _text(query, file)
+    text = _text(query, file, saved)
     if output is not None and form == "table":
         form = _form_of(output)
     if as_json or form != "table":
@@ -73,16 +75,28 @@ def _rows(number: int) -> str:
     return f"{number:,} row" + ("" if number == 1 else "s")
 
 
-def _text(query: str | None, file: Path | None) -> str:
-    if (query is None) == (file is None):
+def _text(query: str | None, file: Path | None, saved: str | None) -> str:
+    if sum(given is not None for given in (query, file, saved)) != 1:
         raise UsageError(
-            "Give a query, or --file FILE, or - for stdin.",
+            "Give a query, or --file FILE, or --saved NAME, or - for stdin.",
             title="No query",
             hint='wgen-tui sql "select arm, count(*) from samples group by all"',
         )
+    if saved is not None:
+        return _saved(saved)
     if file is not None:
         return file.read_text(encoding="utf-8")
     return sys.stdin.read() if query == "-" else str(query)
+
+
+def _saved(name: str) -> str:
+    from store.sql.saved import saved_queries
+    from wgen_tui.services.suggest import unknown
+
+    queries = {query.name: query.sql for query in saved_queries()}
+    if name not in queries:
+        raise unknown("saved query", name, queries)
+    return queries[name]
 
 
 def _form_of(output: Path) -> str:

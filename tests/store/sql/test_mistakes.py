@@ -14,8 +14,8 @@ MISTAKES = [
     ("selct 1", Place(0, 0, 5), "selct", WORD),
     ("select arm\nfrom sampels", Place(1, 5, 7), "sampels", TABLE),
     ("select 'Zürich 東京', nonsense\nfrom samples", Place(0, 20, 8), "nonsense", COLUMN),
-    ("select s.armm from samples s", Place(0, 7, 6), "armm", COLUMN),
-    ("select\n\n\tcout(arm) from samples", Place(2, 1, 9), "cout", FUNCTION),
+    ("select s.armm from samples s", Place(0, 9, 4), "armm", COLUMN),
+    ("select\n\n\tcout(arm) from samples", Place(2, 1, 4), "cout", FUNCTION),
     ("select 1, cast('a' as int)", Place(0, 10, 16), "cast('a' as int)", ""),
 ]
 

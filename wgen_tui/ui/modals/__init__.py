@@ -15,6 +15,8 @@ __all__ = [
     "FacetModal",
     "HelpModal",
     "PreviewModal",
+    "QueryModal",
+    "RowModal",
     "StartModal",
 ]
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from wgen_tui.ui.modals.dialogs import AskModal, ChooseModal, ConfirmModal, HelpModal
     from wgen_tui.ui.modals.facets import FacetModal
     from wgen_tui.ui.modals.preview import PreviewModal
+    from wgen_tui.ui.modals.queries import QueryModal
+    from wgen_tui.ui.modals.row import RowModal
     from wgen_tui.ui.modals.start import StartModal
 else:
     # In this branch alone: a type checker that saw `__getattr__` would let any name pass.
@@ -30,6 +34,8 @@ else:
     MODULES = dict.fromkeys(__all__, "dialogs") | {
         "FacetModal": "facets",
         "PreviewModal": "preview",
+        "QueryModal": "queries",
+        "RowModal": "row",
         "StartModal": "start",
     }
 

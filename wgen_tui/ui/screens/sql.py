@@ -1,221 +1,364 @@
-"""Screen 6: ask the store anything; read-only, cancellable, exportable."""
+"""Screen 6: ask the store anything; read-only, cancellable, exportable.
+
+Promises: rows are shown as those of the query that they are of, and of none other; a mistake stays
+below the editor, marked in the text, until the next run; no key waits for the database.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
-from textual import events
 from textual.app import ComposeResult
-from textual.containers import Container, Vertical
-from textual.widgets import Static, TextArea
+from textual.containers import Container
+from textual.widgets import Static
 
 from store.cancel import Cancel
-from wgen_tui.errors import UsageError
+from wgen_tui.errors import WgenError
 from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui import modals, services
-from wgen_tui.ui.screens.base import BaseScreen
-from wgen_tui.ui.state import console as state
+from wgen_tui.ui.actions import Action
+from wgen_tui.ui.screens.sql_export import ExportActions
+from wgen_tui.ui.screens.sql_queries import QueryActions
+from wgen_tui.ui.state.format import plural
+from wgen_tui.ui.state.sql import console as state
+from wgen_tui.ui.state.sql import schema_tree
+from wgen_tui.ui.state.sql.query_buffers import Mistake, QueryBuffer
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.bars import KeyBar
-from wgen_tui.ui.widgets.panels import panel
+from wgen_tui.ui.widgets.panels import panel, set_title
+from wgen_tui.ui.widgets.result_table import ResultTable
+from wgen_tui.ui.widgets.sql_editor import Completions, SqlEditor
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
-    from store.console import TableInfo
-    from wgen_tui.services.data.sql import QueryResult
+    from wgen_tui.services.data.sql import Catalogue
 
-FIRST_QUERY = "select arm, seed, count(*) as n\nfrom samples\ngroup by all\norder by all"
-EMPTY = "No query run yet.\n\nctrl+j (or f5) runs the query, e edits it, tab goes to the views."
-EDITING = "editing: esc leaves  ctrl+j run  ctrl+e export  ctrl+r history  f1 help"
-READY = "ctrl+j runs the query, e edits it"
-Format = Literal["csv", "json", "parquet"]
-FORMATS: dict[str, Format] = {
-    ".csv": "csv",
-    ".json": "json",
-    ".parquet": "parquet",
-}
-
-
-class Editor(TextArea):
-    """A text area that leaves esc to its screen and tab to the focus."""
-
-    def on_focus(self) -> None:
-        self.screen.query_one(KeyBar).show_text(EDITING)
-
-    def on_blur(self) -> None:
-        self.screen.query_one(KeyBar).show_text(None)
-
-    def on_key(self, event: events.Key) -> None:
-        if event.key == "escape":
-            event.stop()
-            event.prevent_default()
-            self.screen.action_back()  # type: ignore[attr-defined]
+EMPTY = "No query run yet.\n\nctrl+j runs the query, e edits it, s offers some to begin with."
+NOTHING = "No rows."
+FAILED = "No rows: the query failed."
+LET_GO = "Its rows were let go for those of other queries; ctrl+j runs it again."
+EDITING = "ctrl+j run  tab complete  ctrl+r history  ctrl+n new  F3 F4 other  esc leaves  F1 keys"
+EDITOR_KEYS = [
+    Action("complete", "tab", "complete", "editor", "Take the name that is offered; ↑ ↓ choose."),
+    Action("offer", "ctrl+space", "offer", "editor", "Offer what can stand here."),
+    Action("all", "f7", "all", "editor", "Select all; f6 selects the line."),
+    Action("undo", "ctrl+z", "undo", "editor", "Undo; ctrl+y redoes, where no name is offered."),
+]
+ANOTHER = "Cancelled: another query was run."
 
 
-class SqlScreen(BaseScreen):
-    """Editor, schema, result."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a run: a result, or an error."""
+
+    buffer: QueryBuffer
+    text: str
+    start: tuple[int, int]
+    shown: state.Measured | None
+    error: WgenError | None
+    history: list[str] | None
+
+
+class SqlScreen(QueryActions, ExportActions):
+    """Editor, mistake, result, schema."""
 
     SCOPE = "sql"
-    ENTER: ClassVar = {"schema": "insert"}
-    DIVIDED = "editor"
+    ENTER: ClassVar = {"grid": "row", "schema": "unfold"}
+    DIVIDED = "above"
     AUTO_FOCUS = "#grid"  # not the editor: on every screen digits, ? and q mean the same
 
     def __init__(self) -> None:
         super().__init__()
-        self._query_cancel: Cancel | None = None
-        self._first_query = FIRST_QUERY
-        self._history: list[str] = []
+        self._under_way: tuple[QueryBuffer, Cancel] | None = None
+        self._catalogue: Catalogue | None = None
+        self._unfolded: set[str] = set()
 
     def compose_content(self) -> ComposeResult:
-        with Container(id="split"):
-            with Vertical(id="work"):
+        with Container(id="above"):
+            yield panel(SqlEditor(self._queries.current.text, id="editor"))
+            with Container(id="names"):
                 yield panel(
-                    Editor(self._first_query, id="editor", tab_behavior="focus", compact=True),
-                    "query",
+                    VirtualTable(
+                        schema_tree.COLUMNS, schema_tree.cells, empty="reading…", id="schema"
+                    ),
+                    "views",
                 )
-                yield Static(f" {READY}", id="status", classes="line", markup=False)
-                yield panel(VirtualTable((), state.row, empty=EMPTY, id="grid"), "result")
-            yield panel(
-                VirtualTable(state.SCHEMA, state.name_cells, empty="reading…", id="schema"),
-                "tables and views",
-            )
+                yield Static("", id="meaning", markup=False)
+        yield Static("", id="mistake", markup=False)
+        yield panel(ResultTable(empty=EMPTY, arm_colour=self._arm_colour, id="grid"))
+        yield Completions()
 
     def on_mount(self) -> None:
-        self._read_schema()
+        self._read_names()
+        self._editor.show_cursor_at(None)
+        self._show_query()
 
-    @loads("schema", then="_show_schema")
-    def _read_schema(self) -> list[TableInfo]:
-        return services.sql.schema(self.home)
+    # What there is
 
-    def _show_schema(self, tables: list[TableInfo]) -> None:
-        self.query_one("#schema", VirtualTable).show_rows(state.schema(tables))
+    @loads("names", then="_show_names")
+    def _read_names(self) -> tuple[Catalogue, list[str]]:
+        return services.sql.catalogue(self.home), services.query_history.read(self.home)
+
+    def _show_names(self, names: tuple[Catalogue, list[str]]) -> None:
+        self._catalogue, history = names
+        self._history = list(dict.fromkeys([*self._history, *history]))
+        self._editor.catalogue = self._catalogue
+        self._show_tree()
+
+    def _show_tree(self) -> None:
+        if self._catalogue is not None:
+            lines = schema_tree.lines(self._catalogue.tables, self._unfolded)
+            self._schema.show_rows(lines, [line.key for line in lines])
+
+    # Panels
 
     @property
-    def _editor(self) -> Editor:
-        return self.query_one("#editor", Editor)
+    def _grid(self) -> ResultTable:
+        return self.query_one("#grid", ResultTable)
+
+    @property
+    def _schema(self) -> VirtualTable:
+        return self.query_one("#schema", VirtualTable)
+
+    def _arm_colour(self, experiment: str | None, arm: str) -> str:
+        style = self.arm_colours(experiment or self.wgen.experiment).known(arm)
+        return style.colour if style else ""
+
+    def _show_query(self) -> None:
+        """Show the query in hand with its rows and its mistake."""
+        buffer = self._queries.current
+        if self._editor.text != buffer.text:
+            self._editor.load_text(buffer.text)
+            self._editor.show_cursor_at(buffer.cursor)
+        self._show_mistake(buffer)
+        self._grid.set_empty_text(self._empty_text(buffer))
+        self._grid.show_result(buffer.shown, buffer.first_column)
+        self._show_titles()
+
+    def _empty_text(self, buffer: QueryBuffer) -> str:
+        if buffer.shown is not None:
+            return NOTHING
+        if buffer.let_go:
+            return LET_GO
+        return FAILED if buffer.mistake is not None else EMPTY
+
+    def _show_mistake(self, buffer: QueryBuffer) -> None:
+        mistake = buffer.mistake
+        line = self.query_one("#mistake", Static)
+        line.display = mistake is not None
+        line.update(Text(printable(mistake.text) if mistake else ""))
+        place = mistake.place if mistake else None
+        self._editor.mark(mistake.text_of if mistake else "", place)
+
+    def _show_titles(self) -> None:
+        buffer = self._queries.current
+        running = self._under_way is not None and self._under_way[0] is buffer
+        title = "running… esc cancels" if running else buffer.result_title
+        parts = [title, self._grid.which_columns]
+        if self._grid.marked:
+            parts.append(f"{len(self._grid.marked)} marked")
+        set_title(self._editor, self._queries.title)
+        set_title(self._grid, " · ".join(part for part in parts if part))
+
+    def on_result_table_sideways(self) -> None:
+        self._queries.current.first_column = self._grid.first_column
+        self._show_titles()
+
+    def on_virtual_table_moved(self, message: VirtualTable.Moved) -> None:
+        """Show in full what the tree had to cut."""
+        line = message.table.current
+        if message.table is self._schema and isinstance(line, schema_tree.Name):
+            self.query_one("#meaning", Static).update(Text(schema_tree.describe(line)))
+
+    def on_descendant_focus(self) -> None:
+        editing = self._editor.has_focus
+        self.query_one(KeyBar).show_text(EDITING if editing else None)
+
+    def on_descendant_blur(self) -> None:
+        self.on_descendant_focus()
+
+    # Running
 
     def set_query(self, sql: str) -> None:
-        """Put a query into the editor, to be run or changed."""
-        self._first_query = sql
-        if self.is_mounted:
-            self._editor.text = sql
-            grid = self.query_one("#grid", VirtualTable)
-            grid.set_empty_text(EMPTY)
-            grid.show_rows([])
-            grid.set_columns(())
-            self._show_status(READY)
-
-    def _show_status(self, text: str) -> None:
-        line = Text(f" {printable(text)}", no_wrap=True, overflow="ellipsis")
-        self.query_one("#status", Static).update(line)
+        """Put a query into the editor, to be run or changed; one that was changed stays."""
+        if not self.is_mounted:
+            self._queries.current.text = sql
+            return
+        self._put(sql)
 
     def action_run(self) -> None:
-        text = self._editor.selected_text.strip() or self._editor.text.strip()
-        if not text:
+        """Run the query, or the part of it that is selected."""
+        editor = self._editor
+        editor.close_offers()
+        selected = bool(editor.selected_text.strip())
+        text = editor.selected_text if selected else editor.text
+        if not text.strip():
+            self.notify_plain("There is nothing to run: e writes a query, s offers some.", "SQL")
             return
-        self._cancel_query()
-        if text not in self._history[-1:]:
-            self._history.append(text)
+        self._keep_text()
+        self._cancel_query(ANOTHER)
+        buffer = self._queries.current
+        buffer.stale, buffer.mistake = buffer.shown is not None, None
         # Made here, so that esc can cancel a query whose thread has not begun.
-        cancel = self._query_cancel = Cancel()
-        self._show_status("running… esc cancels")
-        self._run_query(text, cancel)
+        cancel = Cancel()
+        self._under_way = buffer, cancel
+        self._show_query()
+        self._run(buffer, text, min(editor.selection) if selected else (0, 0), cancel)
 
-    @loads("query", then="_show_result", failed="_query_failed")
-    def _run_query(self, text: str, cancel: Cancel) -> QueryResult:
-        return services.sql.query(self.home, text, cancel=cancel)
+    @loads("query", then="_ended")
+    def _run(
+        self, buffer: QueryBuffer, text: str, start: tuple[int, int], cancel: Cancel
+    ) -> Outcome:
+        history, shown, error = None, None, None
+        try:
+            history = services.query_history.add(self.home, text)
+        except OSError as problem:  # a full disk keeps nobody from reading
+            self.log.error(repr(problem))
+        try:
+            shown = state.measured(services.sql.query(self.home, text, cancel=cancel))
+        except WgenError as problem:
+            error = problem
+        return Outcome(buffer, text, start, shown, error, history)
 
-    def _show_result(self, result: QueryResult) -> None:
-        self._query_cancel = None
-        grid = self.query_one("#grid", VirtualTable)
-        grid.set_columns(state.columns(result))
-        grid.set_empty_text("No rows.")
-        grid.show_rows(result.rows)
-        self._show_status(state.summary(result))
+    def _ended(self, outcome: Outcome) -> None:
+        """Show what came of a run, in the query that it belongs to."""
+        self._under_way = None
+        buffer = outcome.buffer
+        if outcome.history is None:
+            self._remember(outcome.text)
+        else:
+            self._history = list(dict.fromkeys([*outcome.history, *self._history]))
+        if outcome.shown is not None:
+            self._queries.keep(buffer, outcome.shown, outcome.text)
+        elif outcome.error is not None:
+            buffer.mistake = Mistake.of(outcome.error, buffer.text, outcome.start)
+        if buffer is self._queries.current:
+            self._show_query()
 
-    def _query_failed(self) -> None:
-        self._query_cancel = None
-        self._show_status("no result")
-
-    def _cancel_query(self) -> bool:
+    def _cancel_query(self, why: str = "Cancelled.") -> bool:
         """Cancel the running query; whether there was one."""
-        cancel, self._query_cancel = self._query_cancel, None
-        if cancel is None:
+        if self._under_way is None:
             return False
+        buffer, cancel = self._under_way
+        self._under_way = None
         cancel.stop()
+        self.discard_load("query")
+        buffer.mistake = Mistake(why)
+        if buffer is self._queries.current:
+            self._show_query()
         return True
 
+    def _stop(self, buffer: QueryBuffer) -> None:
+        if self._under_way is not None and self._under_way[0] is buffer:
+            self._cancel_query()
+
+    # Keys
+
+    def extra_help(self) -> list[tuple[str, list[Action]]]:
+        """The editor's own keys."""
+        return [("In the editor", EDITOR_KEYS)]
+
     def action_back(self) -> None:
-        if self._cancel_query():
-            return
-        self.set_focus(self.query_one("#grid", VirtualTable))
+        """Cancel what runs, else leave the editor, else the names."""
+        if not (self._cancel_query() or self._cancel_export()):
+            self.set_focus(self._grid)
+            self._show_names_panel(False)
+
+    def on_sql_editor_left(self) -> None:
+        self.action_back()
 
     def action_edit(self) -> None:
         self.set_focus(self._editor)
 
-    def on_virtual_table_moved(self, message: VirtualTable.Moved) -> None:
-        """Show in full what the list of views had to cut."""
-        line = message.table.current
-        if message.table.id == "schema" and message.table.has_focus:
-            description = state.describe(line) if isinstance(line, state.Name) else ""
-            self._show_status(description or READY)
+    def action_take(self) -> None:
+        """Put the nearest name in the place of the mistake; in the editor ctrl+y else redoes."""
+        mistake = self._queries.current.mistake
+        editor = self._editor
+        if mistake is None or mistake.place is None or not mistake.nearest:
+            if editor.has_focus:
+                editor.redo()
+            else:
+                self.notify_plain("No name is offered: ctrl+y takes the one below a mistake.")
+            return
+        if editor.text != mistake.text_of:
+            self.notify_plain("The text has changed since: run it again.", "SQL")
+            return
+        line, column, width = mistake.place
+        editor.replace(mistake.nearest, (line, column), (line, column + width))
+        self._queries.current.mistake = None
+        self._keep_text()
+        self._show_mistake(self._queries.current)
 
-    def on_virtual_table_selected(self, message: VirtualTable.Selected) -> None:
-        line = message.table.current
-        if message.table.id == "schema" and isinstance(line, state.Name):
-            self._editor.insert(line.name)
-            self._editor.focus()
+    def action_sideways(self, by: int) -> None:
+        """Show other columns of the result; in another panel, move the divider."""
+        if not self._grid.has_focus:
+            self.action_divide(by)
+        elif self._grid.result is None:
+            self.notify_plain("There is no result to move in: ctrl+j runs the query.", "SQL")
+        elif not self._grid.sideways(by):
+            edge = "first" if by < 0 else "last"
+            self.notify_plain(f"The {edge} column is shown; enter shows a row as a list.", "SQL")
 
     def action_copy(self) -> None:
-        values = self.query_one("#grid", VirtualTable).current
-        if isinstance(values, tuple):
-            self.app.copy_to_clipboard("\t".join(state.value(item) for item in values))
-
-    def action_history(self) -> None:
-        if not self._history:
-            self.notify_plain("No query in this session yet.", "History")
+        """Copy the marked rows, or the row; values in the row view."""
+        grid = self._grid
+        if grid.result is None or grid.current is None:
+            self.notify_plain("There is no row to copy.", "SQL")
             return
-        past = list(reversed(self._history))
+        text = state.as_text(grid.result, self._chosen_rows(grid.result))
+        self.app.copy_to_clipboard(text)
 
-        def chosen(index: int | None) -> None:
-            if index is not None:
-                self._editor.text = past[index]
-
-        names = [one_line(" ".join(text.split()), 90) for text in past]
-        self.app.push_screen(modals.ChooseModal("Which query?", names), chosen)
-
-    def action_export(self) -> None:
-        if not self.check_writable():
+    def on_virtual_table_selected(self, message: VirtualTable.Selected) -> None:
+        if message.table is self._grid:
+            self._open_row()
             return
-        name = f"query-{datetime.now(UTC):%Y%m%d-%H%M%S}.csv"
-        hint = Text(
-            "All rows, as .csv, .json or .parquet. A bare name goes into the home's exports.", "dim"
-        )
-        suggestion = str(self.home.exports / name)
-        self.app.push_screen(modals.AskModal("Export to", suggestion, hint), self._export_to)
+        line = message.table.current
+        if isinstance(line, schema_tree.Name):
+            self._unfolded ^= {line.view}
+            self._show_tree()
 
-    def _export_to(self, name: str | None) -> None:
-        if not name:
+    def _open_row(self) -> None:
+        grid = self._grid
+        if grid.result is not None and len(grid):
+            modal = modals.RowModal(grid.result, grid.cursor, grid.move_to)
+            self.app.push_screen(modal, self._open_sample)
+
+    def _open_sample(self, sample_id: int | None) -> None:
+        if sample_id is not None:
+            self.wgen.show_samples({"ids": (sample_id,)}, "a row of a query")
+
+    def action_samples(self) -> None:
+        """Open the samples of the marked rows, or of the row."""
+        grid = self._grid
+        place = None if grid.result is None else grid.result.sample_place
+        if grid.result is None or place is None or not len(grid):
+            self.notify_plain("The result has no sample_id; select it too to open samples.", "SQL")
             return
-        target = self.home.exports / Path(name).expanduser()
-        format_ = FORMATS.get(target.suffix)
-        if format_ is None:
-            hint = "End it in .csv, .json or .parquet."
-            self.show_error(
-                UsageError(f"{target.name} has no known format.", title="Export", hint=hint)
-            )
+        chosen = self._chosen_rows(grid.result)
+        ids = dict.fromkeys(row[place] for row in chosen if row[place] is not None)
+        self.wgen.show_samples({"ids": tuple(ids)}, f"{plural(len(chosen), 'row')} of a query")
+
+    def _chosen_rows(self, result: state.Measured) -> list[tuple[object, ...]]:
+        """The marked rows, or the one under the cursor."""
+        grid = self._grid
+        return [result.rows[index] for index in sorted(grid.marked) or [grid.cursor]]
+
+    def action_schema(self) -> None:
+        """Show the views and columns, or hide them."""
+        there = not self._schema.has_focus
+        self._show_names_panel(there)
+        self.set_focus(self._schema if there else self._grid)
+
+    def _show_names_panel(self, shown: bool) -> None:
+        self.set_class(shown, "-names")
+
+    def action_insert(self) -> None:
+        """Write the name under the tree's cursor into the query."""
+        line = self._schema.current
+        if not self._schema.has_focus or not isinstance(line, schema_tree.Name):
+            self.notify_plain("i writes the name under the cursor of the views: d goes there.")
             return
-        self._export(self._editor.text.strip(), target, format_)
-
-    @loads("export", then="_exported")
-    def _export(self, query: str, target: Path, format_: Format) -> str:
-        if target.parent == self.home.exports:
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        rows = services.sql.export(self.home, query, target, format_)
-        return f"{rows:,} rows in {target}"
-
-    def _exported(self, text: str) -> None:
-        self.notify_plain(text, "Exported")
+        self._editor.insert_name(line.name)
+        self.notify_plain(f"{one_line(line.name, 40)} is in the query.", "SQL")

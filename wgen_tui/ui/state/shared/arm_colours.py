@@ -71,6 +71,10 @@ class ArmColours:
         mark = ARM_STYLES[(number + turn) % len(ARM_STYLES)].mark
         return ArmStyle(ARM_STYLES[number].colour, mark)
 
+    def known(self, arm: str) -> ArmStyle | None:
+        """The style of an arm that has one; a name that may be none of an arm takes none."""
+        return self[arm] if arm == BASE or arm in self._places else None
+
     def labelled(self, arm: str) -> str:
         """`■ old_birds`."""
         return f"{self[arm].mark} {arm}"

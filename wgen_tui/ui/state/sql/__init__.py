@@ -1,0 +1,1 @@
+"""The state of the SQL screen: queries being written, what completes them, rows, views."""
