@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.builders.definition import write_definition
-from tests.builders.templates import NO_END
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.planning import preview
@@ -18,6 +17,11 @@ from wgen_tui.training_data.records import PreviewReport
 from wgen_tui.workers.preview import make_report
 
 Make = Callable[..., Path]
+NO_END = (
+    "{% for m in messages %}{{ m.role + ' ' }}{% if m.role == 'assistant' %}"
+    "{% generation %}{{ m.content }}{% endgeneration %}{% else %}{{ m.content }}{% endif %}"
+    "{{ ' <end> ' }}{% endfor %}{% if add_generation_prompt %}{{ 'assistant ' }}{% endif %}"
+)
 
 
 def previewed(home: Home, definition: Path) -> PreviewReport:
