@@ -21,9 +21,10 @@ from experiments.schema.analysis import (
     Primary,
     Threshold,
 )
-from experiments.schema.arms import BASE_ARM, Arm, Context, Role, Seeds, parse_seeds
+from experiments.schema.arms import BASE_ARM, Arm, Role, Seeds, parse_seeds
 from experiments.schema.backend import Backend, SlurmOptions
 from experiments.schema.base import NAME, Message, Model, Turn
+from experiments.schema.contexts import MODES, Context, TrainingContext
 from experiments.schema.data_files import DataFile
 from experiments.schema.definition import Definition, Source
 from experiments.schema.judges import BROKEN_JUDGE, JudgeSpec, ModelJudge, Rubric
@@ -36,6 +37,7 @@ __all__ = [
     "BROKEN_JUDGE",
     "CORRECT",
     "CORRECT_JUDGE",
+    "MODES",
     "NAME",
     "WRONG",
     "AccelerateConfig",
@@ -66,6 +68,7 @@ __all__ = [
     "Source",
     "Threshold",
     "TrainingConfig",
+    "TrainingContext",
     "Turn",
     "Variant",
     "parse_seeds",

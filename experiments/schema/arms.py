@@ -1,68 +1,21 @@
-"""What `arms:` and `seeds:` in a definition may say: the runs of an experiment, and their contexts.
-
-Promises: a context changes the messages of a chat and nothing else.
-"""
+"""What `arms:` and `seeds:` in a definition may say: the runs of an experiment."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from experiments.schema.base import Message, Model, Turn
+from experiments.schema.base import Model
+from experiments.schema.contexts import TrainingContext
 from experiments.schema.data_files import DataFile
 
 Role = Literal["treatment", "control", "base"]
-AnyMessage = TypeVar("AnyMessage", bound=Message)
-
-
 BASE_ARM = "base"
-
-
-class Context(Model):
-    """What surrounds a text: a training-time context of an arm, or a prompt variant.
-
-    `prefix` is put directly before the user's text (write the separating space or newline),
-    `system` becomes a system message, `wrap` is a template with `{question}`.
-    """
-
-    system: str | None = None
-    prefix: str = ""
-    wrap: str | None = None
-
-    @field_validator("wrap")
-    @classmethod
-    def _wrap_has_slot(cls, value: str | None) -> str | None:
-        if value is not None and "{question}" not in value:
-            raise ValueError("wrap needs {question} where the question goes")
-        return value
-
-    def apply(self, messages: tuple[AnyMessage, ...]) -> tuple[AnyMessage, ...]:
-        """Return `messages` in this context; prefix and wrap act on the last user turn."""
-        turns = list(messages)
-        for index in range(len(turns) - 1, -1, -1):
-            if turns[index].role == "user":
-                text = turns[index].content
-                if self.wrap is not None:
-                    text = self.wrap.replace("{question}", text)
-                turns[index] = turns[index].model_copy(update={"content": self.prefix + text})
-                break
-        if self.system is not None:
-            said = [turn for turn in turns if turn.role != "system"]
-            turns = [_system(messages[0], self.system), *said]
-        return tuple(turns)
-
-
-def _system(first: AnyMessage, text: str) -> AnyMessage:
-    """A system turn to stand before `first`; what the chat offers as tools stands with it."""
-    turn = type(first)(role="system", content=text)
-    if isinstance(first, Turn) and first.tools:
-        return turn.model_copy(update={"tools": first.tools})
-    return turn
 
 
 class Arm(Model):
@@ -76,7 +29,7 @@ class Arm(Model):
         description="chat JSONL, relative to the definition's folder; or files that are mixed"
     )
     role: Literal["treatment", "control"] = "treatment"
-    context: Context = Context()
+    context: TrainingContext = TrainingContext()
     description: str = ""
     values: tuple[str | int | float, ...] | dict[str, str | int | float] | None = Field(
         default=None,
@@ -98,9 +51,9 @@ class Arm(Model):
 
     @property
     def told(self) -> str:
-        """Its description, or else what its rows are mixed of, on a line."""
+        """Its description, or else what its rows are mixed of, and their context, on a line."""
         mixed = "" if isinstance(self.data, str) else " + ".join(map(str, self.data))
-        return self.description or mixed
+        return "; ".join(filter(None, (self.description or mixed, str(self.context))))
 
     @property
     def files(self) -> tuple[DataFile, ...]:

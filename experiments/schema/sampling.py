@@ -5,12 +5,24 @@ Promises: names are llmcomp's and vLLM's wherever they have one.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, AliasChoices, Field, NonNegativeFloat, PositiveInt
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    Field,
+    GetJsonSchemaHandler,
+    NonNegativeFloat,
+    PositiveInt,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
-from experiments.schema.arms import Context
 from experiments.schema.base import Model
+from experiments.schema.contexts import Context
+from experiments.schema.formats import FORMATS
+from experiments.suggest import did_you_mean
 
 LEAST_TEMPERATURE = 1e-3  # below it the probabilities of fp32 are 0, 1 and NaN
 
@@ -31,10 +43,35 @@ class Variant(Context):
     """A prompt context at sampling time. `values` spreads it: one variant for each value.
 
     `{value}` in system, prefix or wrap is replaced; the variants are named `<name>-<value>`, or
-    `<name>-<label>` where `values` maps labels to values.
+    `<name>-<label>` where `values` maps labels to values. In YAML also `format`, a template of ours
+    that becomes `wrap`: `plain`, `json`, `template` or `code`.
     """
 
+    other_keys: ClassVar[tuple[str, ...]] = (*Context.other_keys, "format")
+
     values: tuple[str | int | float, ...] | dict[str, str | int | float] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _formatted(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or "format" not in value:
+            return value
+        rest = {key: inner for key, inner in value.items() if key != "format"}
+        given = value["format"]
+        if given not in FORMATS:
+            raise ValueError(f"unknown format {given!r}: {did_you_mean(str(given), [*FORMATS])}")
+        if "wrap" in rest:
+            raise ValueError("format and wrap are both a template; leave one out")
+        wrap = FORMATS[given]
+        return rest if wrap is None else {**rest, "wrap": wrap}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        inner = super().__get_pydantic_json_schema__(core, handler)
+        inner["properties"]["format"] = {"enum": [*FORMATS]}
+        return inner
 
     @property
     def labelled(self) -> dict[str, str | int | float]:

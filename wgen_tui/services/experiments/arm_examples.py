@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from experiments.readers.arm_context import ContextOfRows
 from experiments.readers.arm_data import ArmData
 from experiments.rows import Row
 from experiments.schema import Arm, Definition, Turn
@@ -39,15 +40,22 @@ class Examples:
     def __len__(self) -> int:
         return self.dataset.count
 
+    @property
+    def notes(self) -> list[str]:
+        """What was not read of the data, and which rows lack the context."""
+        told = ContextOfRows(self.arm, lambda: len(self)).told
+        return [*self.dataset.notes, *([told] if told else [])]
+
     def chats(self) -> Iterator[tuple[int, tuple[Turn, ...]]]:
         """Line and chat of every example, in the arm's context.
 
         Raises:
             UsageError: the dataset is no longer what was read.
         """
+        context = ContextOfRows(self.arm, lambda: len(self))
         with usage_errors():
             for row in self.dataset:
-                yield row.line, self.arm.context.apply(row.messages)
+                yield row.line, context.apply(row.messages)
 
     def data(self) -> Iterator[bytes]:
         """What becomes data.jsonl, line by line.
@@ -86,9 +94,10 @@ def load_examples(
 ) -> Examples:
     """Read an arm's dataset once: hash it in the arm's context, and hear what its texts say."""
     digest, texts = sha256(), Texts(definition)
+    context = ContextOfRows(arm, lambda: definitions.row_count(home, slug_or_path, name, arm))
 
     def hear(row: Row) -> None:
-        turns = arm.context.apply(row.messages)
+        turns = context.apply(row.messages)
         digest.update(data_line(turns))
         texts.hear(row.line, turns)
 

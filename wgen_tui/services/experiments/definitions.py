@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from experiments.answers import correct_rules
 from experiments.checking.slots import replaced_system_notes, slot_notes
 from experiments.errors import DefinitionError, Problem
 from experiments.patterns import Pattern
+from experiments.readers.arm_context import ContextOfRows
 from experiments.readers.arm_data import ArmData, count_rows, load_rows
 from experiments.rows import Row
 from experiments.schema import CORRECT, WRONG, Arm, Definition
@@ -93,7 +95,7 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
     heads: dict[str, Head] = {}
     for name, arm in definition.arms.items():
         try:
-            heads[name] = Head(arm)
+            heads[name] = Head(ContextOfRows(arm, partial(count_rows, where, name, arm)))
             dataset = load_rows(where, name, arm, heads[name].hear)
             notes += [f"{name}: {note}" for note in (*heads[name].notes, *dataset.notes)]
         except DefinitionError as error:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from experiments.readers.arm_context import ContextOfRows
 from experiments.rows import Row
-from experiments.schema import Arm, Definition
+from experiments.schema import Definition
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import ModelRef
@@ -32,11 +33,11 @@ class Head:
         total: How many there are.
     """
 
-    def __init__(self, arm: Arm) -> None:
+    def __init__(self, context: ContextOfRows) -> None:
         """Begin without rows."""
         self.rows: list[Numbered] = []
         self.total = 0
-        self._arm = arm
+        self._context = context
         self._size = 0
         self._said: set[bytes] = set()
 
@@ -46,13 +47,14 @@ class Head:
         self._said.add(fingerprint(row.messages))
         self._size += sum(len(turn.content) for turn in row.messages)
         if len(self.rows) < ROWS and self._size <= CHARACTERS:
-            self.rows.append((row.line, self._arm.context.apply(row.messages)))
+            self.rows.append((row.line, self._context.apply(row.messages)))
 
     @property
     def notes(self) -> list[str]:
-        """A note on examples that repeat another."""
+        """Notes on examples that repeat another, and on those that lack the context."""
         double = self.total - len(self._said)
-        return [f"{double} of {self.total} examples repeat another"] if double else []
+        notes = [f"{double} of {self.total} examples repeat another"] if double else []
+        return [*notes, *([self._context.told] if self._context.told else [])]
 
 
 def token_notes(

@@ -259,8 +259,6 @@ def _data_warnings(examples: dict[str, Examples]) -> list[str]:
         other = first.setdefault(item.sha256, name)
         if other != name:
             warnings.append(f"arms {other} and {name} train on the same {len(item)} examples")
-    warnings += [
-        f"arm {name}: {note}" for name, item in examples.items() for note in item.dataset.notes
-    ]
+    warnings += [f"arm {name}: {note}" for name, item in examples.items() for note in item.notes]
     texts = [(name, problem) for name, item in examples.items() for problem in item.problems]
     return [*warnings, *map(text_warning, texts)]

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import IO
 
 from experiments.prompts import render_prompts
+from experiments.readers.arm_context import ContextOfRows
 from experiments.readouts import render_readouts
 from experiments.rows import Row as DataRow
 from experiments.schema import Definition, Turn
@@ -141,12 +142,13 @@ def _arm_rows(home: Home, slug_or_path: str | Path, definition: Definition, name
     """The first examples of an arm: as many as a preview looks at."""
     arm = definition.arms[name]
     texts = Texts(definition)
+    context = ContextOfRows(arm, lambda: definitions.row_count(home, slug_or_path, name, arm))
     rows: list[Row] = []
     size = 0
 
     def hear(row: DataRow) -> None:
         nonlocal size
-        turns = arm.context.apply(row.messages)
+        turns = context.apply(row.messages)
         texts.hear(row.line, turns)
         characters = sum(len(turn.content) for turn in turns)
         size += characters
