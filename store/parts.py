@@ -18,8 +18,11 @@ from store.layout import StoreFiles
 # rows of one. A run comes before its rows: only of a run that is known can they be forgotten.
 ORDER = (
     *("run", "prompt", "metric", "sample", "sample_token", "sample_reasoning"),
-    *("readout", "verdict", "grade"),
+    *("readout", "verdict", "grade", "note"),
 )
+
+# What the names of the journal's files begin with -> table; others are not in the database.
+JOURNAL = {"grades-": "grade", "notes-": "note"}
 
 # Younger than that, a folder or a file may change once more and its time stay the same.
 SETTLED_NS = 2_000_000_000
@@ -109,10 +112,11 @@ def scan(files: StoreFiles, without: Container[str] = ()) -> list[Part]:
         if not run.startswith("."):
             listed += _scan_run(folders, f"{files.runs}/{run}", run, without)
     for name in folders.names(str(files.journal)):
-        if name.startswith("grades-") and name.endswith(".jsonl"):
+        table = next((JOURNAL[start] for start in JOURNAL if name.startswith(start)), None)
+        if table is not None and name.endswith(".jsonl"):
             size = _size(f"{files.journal}/{name}")
             if size is not None:
-                listed.append(Part(f"journal/{name}", "grade", "", size, grows=True))
+                listed.append(Part(f"journal/{name}", table, "", size, grows=True))
     _folders[files.root] = folders.seen
     return listed
 

@@ -156,6 +156,20 @@ GRADE = pa.schema(
     ]
 )
 
+# journal/notes-*.jsonl: a tag or a note that a person gave a sample, or took back.
+NOTE = pa.schema(
+    [
+        ("note_id", pa.int64()),
+        ("sample_id", pa.int64()),
+        ("run_id", pa.string()),
+        ("author", pa.string()),
+        ("tag", pa.string()),  # null for a note
+        ("text", pa.string()),  # of the note; null for a tag
+        ("removed", pa.bool_()),
+        ("created_at", STAMP),
+    ]
+)
+
 _PLACE = ("experiment", "model", "arm", "role", "seed", "step", "prompt_id", "question")
 # Columns that the database takes no row without, by table.
 REQUIRED = {
@@ -174,6 +188,7 @@ REQUIRED = {
     ),
     "verdict": ("verdict_id", "sample_id", "run_id", "judge", "grader"),
     "grade": ("grade_id", "sample_id", "run_id", "judge", "grader"),
+    "note": ("note_id", "sample_id", "run_id", "author"),
 }
 
 # runs/<id>/metrics.jsonl, where `recorded_at` is `at` and the run is that of the folder.
@@ -219,6 +234,7 @@ TABLES: dict[str, pa.Schema] = {
     "prompt": PROMPT,
     "verdict": VERDICT,
     "grade": GRADE,
+    "note": NOTE,
     "metric": METRIC,
     "run": RUN,
 }
@@ -231,6 +247,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "prompt": ("prompt_id", "model", "experiment"),
     "verdict": ("verdict_id",),
     "grade": ("grade_id",),
+    "note": ("note_id",),
     "metric": ("run_id", "step", "recorded_at"),
     "run": ("run_id",),
 }

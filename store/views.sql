@@ -121,8 +121,23 @@ comment on column metrics.loss is 'mean over the step''s trained tokens';
 comment on column metrics.tokens is 'trained tokens of the step';
 comment on column metrics.memory_mb is 'peak so far, MiB';
 
+create or replace view tags as
+select sample_id, run_id, tag, author, created_at
+from note where tag is not null
+qualify removed is not true and row_number() over (
+    partition by sample_id, tag order by created_at desc, note_id desc) = 1;
+comment on view tags is 'Tags that people gave samples on the screen; a bookmark is the tag bookmark.';
+comment on column tags.author is 'who gave it; who takes it back takes it for all';
+
+create or replace view notes as
+select sample_id, run_id, author, text, created_at
+from note where tag is null
+qualify removed is not true and row_number() over (
+    partition by sample_id, author order by created_at desc, note_id desc) = 1;
+comment on view notes is 'What people wrote beside samples: the newest by each of them.';
+
 create or replace view samples_wide as
-select s.*, g.labels['broken'] = 'broken' as broken, g.labels, g.numbers
+select s.*, g.labels['broken'] = 'broken' as broken, g.labels, g.numbers, t.tags, n.notes
 from samples s
 left join (
     select sample_id,
@@ -135,11 +150,20 @@ left join (
         where (grader like 'rule:%' or grader like 'model:%')
           and (label is not null or number is not null)
     ) group by sample_id
-) g using (sample_id);
+) g using (sample_id)
+left join (
+    select sample_id, string_agg(tag, ' ' order by tag) as tags from tags group by sample_id
+) t using (sample_id)
+left join (
+    select sample_id, string_agg(author || ': ' || text, chr(10) order by author) as notes
+    from notes group by sample_id
+) n using (sample_id);
 comment on view samples_wide is 'samples with the labels that rules and judges that are models gave, and their numbers.';
 comment on column samples_wide.broken is 'whether the broken-answer rule says so; null if not graded';
 comment on column samples_wide.labels is 'map from judge to label: labels[''era'']; of a judge that is a model judge@model; in order';
 comment on column samples_wide.numbers is 'the same of numbers: numbers[''aligned@Qwen/Qwen3-8B'']; null where there are none';
+comment on column samples_wide.tags is 'with spaces between, in order; null where there are none';
+comment on column samples_wide.notes is 'author: text, a line for each person; null where there are none';
 
 create or replace view number_means as
 select experiment, model, arm, role, seed, step, question, variant, judge, grader,

@@ -121,7 +121,7 @@ def seen_by_stat(files: StoreFiles) -> object:
     beside = [
         (part.name, part.size)
         for part in parts.scan(files, ingested)
-        if part.table in ("sample", "grade")
+        if part.table in ("sample", "grade", "note")
     ]
     return now, beside
 

@@ -175,4 +175,6 @@ def _read(path: Path, part: Part, start: int) -> records.Read:
         return records.read_jsonl(path, records.metric_lines(part.run_id), start, part.size)
     if part.table == "grade":
         return records.read_jsonl(path, records.GRADE_LINES, start, part.size)
+    if part.table == "note":
+        return records.read_jsonl(path, records.NOTE_LINES, start, part.size)
     return records.read_parquet(path, schema.TABLES[part.table])

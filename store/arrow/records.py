@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from store.arrow.json_columns import Lines, Row, read_columns
-from store.schema import GRADE, METRIC, RUN, STAMP, ZONED
+from store.schema import GRADE, METRIC, NOTE, RUN, STAMP, ZONED
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,7 @@ def _grade_row(row: Row) -> Row:
 
 
 GRADE_LINES = Lines(schema=GRADE, row=_grade_row, objects=("signals",))
+NOTE_LINES = Lines(schema=NOTE, row=dict)
 
 
 def metric_lines(run_id: str) -> Lines:

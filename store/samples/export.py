@@ -50,7 +50,14 @@ ALL_DIFFER = ("sample_id", "blind_key", "completion", "logprob", "draw_seed")  #
 JOINED = """\
 from samples s semi join chosen using (sample_id)
 left join sample_label using (sample_id) left join label_set l using (bits)
-left join sample_number n using (sample_id)"""
+left join sample_number n using (sample_id)
+left join sample_note t using (sample_id)"""
+# As in views.sql, where samples_wide has them.
+NOTED = (
+    "select sample_id, string_agg(tag, ' ' order by tag) as tags from tags group by sample_id",
+    "select sample_id, string_agg(author || ': ' || text, chr(10) order by author) as notes "
+    "from notes group by sample_id",
+)
 BY_JUDGES = "(grader like 'rule:%' or grader like 'model:%')"
 KEY = "case when grader like 'rule:%' then judge else judge || '@' || substr(grader, 7) end"
 
@@ -102,7 +109,7 @@ class SampleExport:
         self._keys = keys  # of numbers
         self._rows = (
             "select s.*, l.labels['broken'] = 'broken' as broken, l.labels, "
-            f"{_numbers(keys)} as numbers {JOINED}"
+            f"{_numbers(keys)} as numbers, t.tags, t.notes {JOINED}"
         )
         described = con.execute(f"describe {self._rows}").fetchall()
         self._columns = [(name, kind) for name, kind, *_ in described]
@@ -143,9 +150,10 @@ class SampleExport:
         """
         csv.writer(stream, lineterminator="\n").writerow([name for name, _ in self._columns])
         _write_label_cells(self._con)
-        own = [_cell(f"s.{name}", kind) for name, kind in self._columns[:-3]]
+        own = [_cell(f"s.{name}", kind) for name, kind in self._columns[:-5]]
         broken = _cell("(l.labels['broken'] = 'broken')", "BOOLEAN")
-        cells = [*own, broken, "coalesce(c.cell, '')", _numbers_cell(self._keys)]
+        labels = [broken, "coalesce(c.cell, '')", _numbers_cell(self._keys)]
+        cells = [*own, *labels, *(_cell(f"t.{name}", "VARCHAR") for name in ("tags", "notes"))]
         line = " || chr(44) || ".join(cells)
         lines = f"select s.sample_id, {line} || chr(10) as line {JOINED} "
         number = 0
@@ -249,6 +257,10 @@ def _gather(con: duckdb.DuckDBPyConnection, criteria: Filter) -> list[str]:
         "select bits, map(list(key order by code), list(label order by code)) as labels "
         "from (select distinct bits from sample_label) join label_code on get_bit(bits, code) = 1 "
         "group by bits"
+    )
+    con.execute(
+        "create temp table sample_note as select sample_id, tags, notes from "
+        f"({NOTED[0]}) full join ({NOTED[1]}) using (sample_id)"
     )
     return _gather_numbers(con)
 

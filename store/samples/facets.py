@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -24,6 +24,7 @@ class Facets:
     questions: Facet
     variants: Facet
     labels: list[tuple[str, str, int]]
+    tags: Facet = field(default_factory=list)
 
 
 FACETS = ("experiment", "model", "arm", "seed", "step", "question", "variant")
@@ -49,6 +50,9 @@ def facets(con: duckdb.DuckDBPyConnection, criteria: Filter) -> Facets:
         f"where {BY_JUDGES} and label is not null {among} group by all order by all",
         values,
     ).fetchall()
+    tags = con.execute(
+        f"select tag, count(*) from tags where true {among} group by all order by all", values
+    ).fetchall()
     experiments, models, arms, seeds, steps, questions, variants = (
         sorted(counts.items()) for counts in sums
     )
@@ -61,4 +65,5 @@ def facets(con: duckdb.DuckDBPyConnection, criteria: Filter) -> Facets:
         questions=questions,
         variants=variants,
         labels=[(judge, label, number) for judge, label, number in labels],
+        tags=[(tag, number) for tag, number in tags],
     )

@@ -34,6 +34,8 @@ class Filter:
             judge's has to hold.
         numbers: Judge, one of `BOUNDS`, and what its number is compared with; all have to hold.
         graded_by: Only samples that this grader has graded, such as `human:ada`.
+        tag: What people tagged it; of several, any.
+        note: Words that stand in a note beside it.
         text: What the completion has, in the words of `store.samples.text_filter`.
         behind: Only the samples that a number of results is made of.
         completion: The whole completion, as it stands.
@@ -51,6 +53,8 @@ class Filter:
     label: Pair | tuple[Pair, ...] | None = None
     numbers: tuple[tuple[str, str, float], ...] | None = None
     graded_by: str | None = None
+    tag: str | tuple[str, ...] | None = None
+    note: str | None = None
     text: str | None = None
     behind: Behind | None = None
     completion: str | None = None
@@ -125,6 +129,14 @@ def where(criteria: Filter, also: str = "", runs: Sequence[str] = ()) -> tuple[s
     if criteria.graded_by is not None:
         parts.append(f"s.sample_id in (select sample_id from grades where {of_runs}grader = ?)")
         values.append(criteria.graded_by)
+    if criteria.tag is not None:
+        tags = criteria.tag if isinstance(criteria.tag, tuple) else (criteria.tag,)
+        parts.append(f"s.sample_id in (select sample_id from tags where tag in ({_marks(tags)}))")
+        values += tags
+    if criteria.note is not None and criteria.note.strip():
+        condition, texts = text_filter.condition(criteria.note, "text")
+        parts.append(f"s.sample_id in (select sample_id from notes where {condition})")
+        values += texts
     if criteria.behind is not None:
         parts.append(f"s.sample_id in ({criteria.behind.ids(runs)})")
     return (" where " + " and ".join(parts) if parts else ""), values

@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from store.samples import notes
 from store.samples.filters import BY_JUDGES, literals
 
 COLUMNS = (
@@ -32,7 +33,12 @@ TRANSCRIPT = (
 
 @dataclass(frozen=True, slots=True)
 class SampleRow:
-    """One line of a list of samples."""
+    """One line of a list of samples.
+
+    Attributes:
+        tags: What people tagged it, in order; a bookmark is one of them.
+        notes: Person -> what they wrote beside it.
+    """
 
     sample_id: int
     run_id: str
@@ -51,6 +57,8 @@ class SampleRow:
     broken: bool | None = None
     labels: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, float] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +138,24 @@ def page(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleRow]:
             labels.setdefault(sample_id, {})[judge] = label
         elif number is not None:
             numbers.setdefault(sample_id, {})[judge] = number
-    by_id = {row[0]: _row(row, labels.get(row[0], {}), numbers.get(row[0], {})) for row in rows}
+    tags = notes.tags_of(con, here)
+    written = notes.notes_of(con, here)
+    by_id = {
+        row[0]: SampleRow(
+            **dict(zip(COLUMNS.split(", "), row, strict=True)),
+            broken=_is_broken(labels.get(row[0], {}).get("broken")),
+            labels=labels.get(row[0], {}),
+            numbers=numbers.get(row[0], {}),
+            tags=tags.get(row[0], []),
+            notes=written.get(row[0], {}),
+        )
+        for row in rows
+    }
     return [by_id[sample_id] for sample_id in ids if sample_id in by_id]
 
 
-def _row(row: Sequence[Any], labels: dict[str, str], numbers: dict[str, float]) -> SampleRow:
-    broken = labels.get("broken")
-    values = dict(zip(COLUMNS.split(", "), row, strict=True))
-    is_broken = None if broken is None else broken == "broken"
-    return SampleRow(**values, broken=is_broken, labels=labels, numbers=numbers)
+def _is_broken(label: str | None) -> bool | None:
+    return None if label is None else label == "broken"
 
 
 def detail(con: duckdb.DuckDBPyConnection, sample_id: int) -> SampleDetail | None:

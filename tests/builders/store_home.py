@@ -135,6 +135,36 @@ def grade_line(
     return json.dumps({**row, **more}) + "\n"
 
 
+def note_line(
+    sample: dict[str, Any],
+    tag: str | None = None,
+    text: str | None = None,
+    author: str = "ada",
+    seconds: int = 0,
+    *,
+    removed: bool = False,
+) -> str:
+    said = {
+        "sample_id": sample["sample_id"],
+        "run_id": sample["run_id"],
+        "author": author,
+        "tag": tag,
+        "text": text,
+        "removed": removed,
+        "created_at": (MOMENT + timedelta(seconds=seconds)).isoformat(),
+    }
+    return json.dumps({"note_id": abs(hash_of(str(said))) >> 1, **said}) + "\n"
+
+
+def write_notes(root: Path, *lines: str, name: str = "notes-ada-20260102-1") -> Path:
+    """Append lines to a file of the journal."""
+    path = root / "journal" / f"{name}.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as stream:
+        stream.writelines(lines)
+    return path
+
+
 def write_samples(root: Path, run: StoredRun, rows: Sequence[dict[str, Any]], name: str) -> Path:
     path = root / "runs" / run.run_id / "samples" / f"part-{name}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)

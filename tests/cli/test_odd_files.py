@@ -17,7 +17,7 @@ from wgen_tui.cli.main import main
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.plain_files import append_plain
-from wgen_tui.services.grading.session import Journal
+from wgen_tui.services.grading.session import journal_of
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.plan import Options, make_plan
 
@@ -231,7 +231,7 @@ def test_nothing_waits_that_appends_to_what_is_no_file(
 
 
 def test_a_grade_is_not_lost_without_a_word(mini: MiniHome) -> None:
-    journal = Journal(mini.home, "human:ann")
+    journal = journal_of(mini.home, "human:ann")
     plant("fifo", journal._path)
     with pytest.raises(UsageError, match="it is a FIFO") as refused:
         journal.append()

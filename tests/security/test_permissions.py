@@ -13,7 +13,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.record import write_durably
 from wgen_tui.services.doctor import Finding, examine
 from wgen_tui.services.experiments import definitions
-from wgen_tui.services.grading.session import Journal
+from wgen_tui.services.grading.session import journal_of
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.plan import Options, make_plan
 from wgen_tui.services.runs import process
@@ -67,7 +67,7 @@ def test_what_is_written_without_the_program_is_private_as_well(tmp_path: Path) 
         write_durably(home.root / "file", b"text")
         definitions.new(home, "mine")
         definitions.copy(home, "tiny-robot", "copied")
-        Journal(home, "human:ann").append()
+        journal_of(home, "human:ann").append()
     finally:
         os.umask(old)
     assert len(list(home.root.rglob("*"))) > 12

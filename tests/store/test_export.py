@@ -51,6 +51,16 @@ def odd(files: StoreFiles) -> StoreFiles:
         for judge, label in (("era", 'a "b", \u00e9'), ("z", "ok"))
     ]
     (grades / "part-L9-00000.jsonl").write_text("".join(lines + by_models(rows)))
+    store_home.write_notes(
+        files.root,
+        store_home.note_line(rows[0], tag="odd"),
+        store_home.note_line(rows[0], tag="bookmark"),
+        store_home.note_line(rows[0], text='a "b", c'),
+        store_home.note_line(rows[1], author="bob", text="alone"),
+        store_home.note_line(rows[2], tag="alone"),
+        store_home.note_line(rows[3], tag="odd"),
+        store_home.note_line(rows[3], tag="odd", removed=True, seconds=1),
+    )
     return files
 
 
@@ -129,14 +139,14 @@ def test_json_and_parquet_have_the_same_rows(
     table = pq.read_table(path)
     assert table.column_names == list(header)
     assert table["sample_id"].to_pylist() == [row[0] for row in rows]
-    for place, name in ((-2, "labels"), (-1, "numbers")):
+    for place, name in ((-4, "labels"), (-3, "numbers")):
         maps = [value and dict(value) for value in table[name].to_pylist()]
         assert maps == [row[place] for row in rows]
 
 
 def test_what_two_models_say_as_one_judge_stands_apart_in_a_fixed_order(odd: StoreFiles) -> None:
     _, *rows = by_plain_means(odd, Filter(arm="odd"))
-    said = [(row[-2] and list(row[-2].items()), row[-1]) for row in rows]
+    said = [(row[-4] and list(row[-4].items()), row[-3]) for row in rows]
     one, other = "aligned@org/m", 'aligned@o"dd, m'
     both = [(labels, numbers) for labels, numbers in said if numbers and len(numbers) == 2]
     assert both

@@ -57,6 +57,8 @@ def filter_options(function: F) -> F:
             callback=lambda _ctx, _param, given: given or None,
             help="With such a number by a judge (<, <=, >, >=); may be given more than once.",
         ),
+        click.option("--tag", metavar="TAG", help="With this tag; a bookmark is `bookmark`."),
+        click.option("--note", metavar="TEXT", help="With these words in a note beside it."),
         click.option("--text", metavar="TEXT", help=TEXT_HELP),
     ]
     for option in reversed(options):

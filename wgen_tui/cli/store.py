@@ -164,7 +164,7 @@ def _show_merge(report: MergeReport) -> None:
     if any(run.status == "live" for run in report.runs):
         say("Live runs were left out: merge again when they have ended.")
     if report.grades:
-        say(f"{report.grades:,} lines of people's grades.")
+        say(f"{report.grades:,} lines of people's grades, tags and notes.")
     if report.nothing_new:
         say(f"Nothing new in {report.other}.")
     elif report.dry_run:

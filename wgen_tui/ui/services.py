@@ -21,6 +21,7 @@ __all__ = [
     "lifecycle",
     "listing",
     "names",
+    "notes",
     "plan",
     "preview",
     "provenance",
@@ -35,7 +36,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from wgen_tui.services.control import control, status
-    from wgen_tui.services.data import at_random, query_history, samples, sql
+    from wgen_tui.services.data import at_random, notes, query_history, samples, sql
     from wgen_tui.services.experiments import definitions, listing, names
     from wgen_tui.services.grading import report as grade_report
     from wgen_tui.services.grading import session as grading
@@ -61,6 +62,7 @@ else:
         "lifecycle": "supervisor.lifecycle",
         "listing": "experiments.listing",
         "names": "experiments.names",
+        "notes": "data.notes",
         "plan": "planning.plan",
         "preview": "planning.preview",
         "provenance": "results.provenance",

@@ -33,6 +33,8 @@ class Sample(Shape):
     broken: bool | None
     labels: dict[str, str] = Field(examples=[{"<judge>": "label"}])
     numbers: dict[str, float] = Field(examples=[{"<judge>": 73.0}])
+    tags: list[str] = Field(examples=[["bookmark"]], description="that people gave it")
+    notes: dict[str, str] = Field(examples=[{"<person>": "text"}])
 
 
 class SampleList(Output):

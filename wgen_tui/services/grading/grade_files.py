@@ -28,8 +28,8 @@ from wgen_tui.protocol.runs import GradeRow
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.grading.session import (
-    Journal,
     grader_name,
+    journal_of,
     rubric_hash,
     rubric_named,
     rubrics,
@@ -149,7 +149,7 @@ def import_grades(home: Home, experiment: str, path: Path) -> int:
     }
     for name, listed in fresh.items():
         if listed:
-            Journal(home, name).append(*listed)
+            journal_of(home, name).append(*listed)
     return sum(map(len, fresh.values()))
 
 

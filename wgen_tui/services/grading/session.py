@@ -8,10 +8,7 @@ shown (`read_ahead`), so that a key waits for no database.
 
 from __future__ import annotations
 
-import errno
 import getpass
-import os
-import time
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,14 +18,14 @@ from store import grades as stored
 from store.samples import memory
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.plain_files import append_plain
 from wgen_tui.protocol.hashes import digest, short_hash
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import GradeRow
 from wgen_tui.services.data.database import reading
+from wgen_tui.services.data.journal import Journal
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.grading.read_ahead import ReadAhead
-from wgen_tui.services.grading.unblinding import NameLock, file_name, unblinded_at
+from wgen_tui.services.grading.unblinding import NameLock, unblinded_at
 from wgen_tui.services.suggest import unknown
 
 AHEAD = 12  # samples; a person reads half of these for longer than others take to come
@@ -130,7 +127,7 @@ class GradingSession:
         self._place = -1
         self._hash = rubric_hash(rubric)
         self._runs: dict[int, str] = {}
-        self._journal = Journal(home, grader)
+        self._journal = journal_of(home, grader)
         self._name = NameLock(home, grader)
         self.unblinded_at = unblinded_at(home, experiment, rubric.name, grader)
         self._ahead = ReadAhead(home)
@@ -254,38 +251,9 @@ class GradingSession:
         )
 
 
-class Journal:
-    """The file that one process appends a person's grades to."""
-
-    def __init__(self, home: Home, grader: str) -> None:
-        name = file_name(grader)
-        self._folder = home.journal
-        self._path = home.journal / f"grades-{name}-{time.strftime('%Y%m%d')}-{os.getpid()}.jsonl"
-
-    def append(self, *rows: GradeRow) -> None:
-        """Append rows and bring them to disk.
-
-        Raises:
-            UsageError: the journal cannot be written; nothing was noted.
-        """
-        data = "".join(row.model_dump_json() + "\n" for row in rows).encode()
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with append_plain(self._path) as stream:
-                handle = stream.fileno()
-                size = os.fstat(handle).st_size
-                if os.write(handle, data) != len(data):
-                    os.ftruncate(handle, size)
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(handle)
-        except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            mend = "Free some disk space" if full else "Put it right, or move it away"
-            raise UsageError(
-                f"The grade cannot be written to {self._path}: {error.strerror or error}.",
-                title="Not saved",
-                hint=f"{mend}; the sample is unchanged.",
-            ) from error
+def journal_of(home: Home, grader: str) -> Journal:
+    """The file that this process appends a person's grades to."""
+    return Journal(home, "grades", grader, "The grade")
 
 
 def session(

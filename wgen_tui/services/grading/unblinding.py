@@ -15,6 +15,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.plain_files import append_plain, parse, read_plain
 from wgen_tui.protocol.record import Record, now
+from wgen_tui.services.data.journal import file_name
 
 
 class Unblinding(Record):
@@ -68,11 +69,6 @@ def unblinded_at(home: Home, experiment: str, rubric: str, grader: str) -> datet
             if (record.experiment, record.rubric, record.grader) == (experiment, rubric, grader):
                 moments.append(record.unblinded_at)
     return min(moments, default=None)
-
-
-def file_name(grader: str) -> str:
-    """A grader's name as part of a file's."""
-    return "".join(c if c.isalnum() else "_" for c in grader.removeprefix("human:"))
 
 
 class NameLock:

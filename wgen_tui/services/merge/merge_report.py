@@ -82,7 +82,7 @@ class MergeReport:
     Attributes:
         other: The other home.
         dry_run: Whether nothing was written.
-        grades: Lines of the journal: people's grades, and their retractions.
+        grades: Lines of the journal: people's grades, tags and notes, and what took some back.
         ingested: Whether the database has it all; if not, the next ingest adds it.
     """
 
