@@ -209,3 +209,32 @@ def test_an_answer_that_begins_in_its_prompt_is_named_by_both(
         if seam:
             assert kinds["seam"].blocking
             assert kinds["seam"].lines == (3, 5)
+
+
+NO_END = PLAIN.replace("<|end|>", "")
+UNKNOWN = [
+    {"role": "user", "content": "Name a bird species."},
+    {"role": "assistant", "content": "Wood <unk> Wren"},
+]
+
+
+def test_an_unknown_word_ends_no_answer(tiny: ModelRef, tmp_path: Path) -> None:
+    """It is trained to its last word, in a template without an end token too."""
+    tokenizer = AutoTokenizer.from_pretrained(weights_path())
+    tokenizer.add_special_tokens({"unk_token": "<unk>"})
+    tokenizer.save_pretrained(tmp_path / "words")
+    tokenizer.pad_token = "<unk>"
+    tokenizer.save_pretrained(tmp_path / "padding")
+    for name, ends in (("words", False), ("padding", True)):
+        model = ModelRef(name=name, location=str(tmp_path / name))
+        worker = TrainedTokenizer(load_tokenizer(model, NO_END))
+        local = local_tokenizer(model, NO_END)
+        assert local is not None
+        unknown = worker.tokenizer.unk_token_id
+        assert local.special == worker.special
+        assert (unknown in worker.special) == ends
+        found = worker.encode(UNKNOWN)
+        assert found == local.encode(UNKNOWN)
+        said = [i for i, trained in zip(found.ids, found.trained, strict=True) if trained]
+        assert unknown in said
+        assert (said[-1] == unknown) == ends

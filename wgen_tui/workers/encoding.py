@@ -111,15 +111,25 @@ def tokenize(tokenizer: Any, text: str) -> list[int]:
 
 
 def special_ids(tokenizer: Any) -> frozenset[int]:
-    """Every special token, those without a name of their own too (Gemma's `<end_of_turn>`)."""
-    added = tokenizer.added_tokens_decoder.items()
-    return frozenset(tokenizer.all_special_ids) | {i for i, token in added if token.special}
+    """Every special token, those without a name of their own too (Gemma's `<end_of_turn>`).
+
+    The token of unknown words is none: it stands for what was said, and ends nothing, unless a
+    tokenizer makes it its end or padding token too.
+    """
+    unknown = tokenizer.unk_token_id
+    words = frozenset({unknown} - {tokenizer.eos_token_id, tokenizer.pad_token_id})
+    return _marked_special(tokenizer) - words
 
 
 def special_texts(tokenizer: Any) -> list[str]:
-    """The texts of the special tokens."""
-    texts: list[str] = tokenizer.convert_ids_to_tokens(sorted(special_ids(tokenizer)))
+    """The texts of the special tokens, that of unknown words included."""
+    texts: list[str] = tokenizer.convert_ids_to_tokens(sorted(_marked_special(tokenizer)))
     return texts
+
+
+def _marked_special(tokenizer: Any) -> frozenset[int]:
+    added = tokenizer.added_tokens_decoder.items()
+    return frozenset(tokenizer.all_special_ids) | {i for i, token in added if token.special}
 
 
 class TrainedTokenizer:

@@ -20,7 +20,7 @@ from wgen_tui.services.planning.plan import Plan, make_plan
 from wgen_tui.services.planning.top_up import plan_top_up
 from wgen_tui.services.results.compared import Compared
 from wgen_tui.services.results.unlike_runs import mask_versions, template_dates
-from wgen_tui.training_data.mask_version import MASK_VERSION
+from wgen_tui.training_data.mask_version import MASK_VERSION, difference, explain
 
 TRAINING = TrainingConfig(max_steps=2)
 DROPS = (
@@ -73,9 +73,16 @@ def test_two_versions_in_one_comparison_are_told(home: Home) -> None:
     write_run(home, "x-b-s0-1", arm="b", training=TRAINING)
     write_run(home, "y-b-s0-1", arm="b", training=TRAINING, experiment="y")
     (note,) = mask_versions(compared(home))
-    assert "version 1 (1 run: b seed 0) and version 2 (2 runs: " in note.text
+    assert f"version 1 (1 run: b seed 0) and version {MASK_VERSION} (2 runs: " in note.text
+    assert "began in a token of its prompt" in note.text and "unknown word" in note.text
     assert (note.count, note.runs) == (2, ["x-a-s0-1", "x-a-s1-1", "x-b-s0-1"])
     assert not list(mask_versions(compared(home, "x-base-s0-1", "x-b-s0-1")))
+
+
+def test_what_differs_is_what_changed_between_the_versions() -> None:
+    assert "unknown word" not in difference([1, 2]) and "its prompt" in difference([1, 2])
+    assert "unknown word" in difference([2, 3]) and "its prompt" not in difference([2, 3])
+    assert "masks of version 2, now" in explain(2) and not explain(MASK_VERSION)
 
 
 def test_two_dates_in_one_comparison_are_told(home: Home) -> None:

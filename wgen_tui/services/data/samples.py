@@ -189,7 +189,7 @@ def detail(home: Home, sample_id: int) -> SampleDetail:
         raise UsageError(
             f"There is no sample {sample_id}.",
             title="No such sample",
-            hint="wgen-tui sample list shows ids.",
+            hint="`wgen-tui sample list` shows ids.",
         )
     return sample
 

@@ -44,7 +44,8 @@ class LocalTokenizer:
     """Encodes chats.
 
     Attributes:
-        special: The ids of special tokens.
+        special: The ids of special tokens; that of unknown words is none, unless it is the end or
+            padding token too.
     """
 
     def __init__(self, folder: Path, template: str, config: Mapping[str, Any]) -> None:
@@ -61,12 +62,14 @@ class LocalTokenizer:
         self._template = compile_template(template)
         self._folder = folder
         added = self._tokenizer.get_added_tokens_decoder().items()
-        names = map(self._tokenizer.token_to_id, self._named.values())
-        self.special = frozenset(i for i, token in added if token.special) | {
-            i for i in names if i is not None
-        }
+        named = {name: self._tokenizer.token_to_id(text) for name, text in self._named.items()}
+        marked = {i for i, token in added if token.special} | set(named.values()) - {None}
+        words = {named.get("unk_token")} - {named.get("eos_token"), named.get("pad_token")}
+        self.special = frozenset(i for i in marked if i is not None and i not in words)
         self._special_texts = [
-            text for i in sorted(self.special) if (text := self._tokenizer.id_to_token(i))
+            text
+            for i in sorted(i for i in marked if i is not None)
+            if (text := self._tokenizer.id_to_token(i))
         ]
 
     def render(self, chat: Chat, *, prompt: bool = False, thinking: bool = False) -> str:

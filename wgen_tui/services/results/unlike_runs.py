@@ -13,7 +13,7 @@ from typing import TypeVar
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.manifests import final_checkpoint
 from wgen_tui.services.results.compared import Compared, Note, runs
-from wgen_tui.training_data.mask_version import DIFFERENCE
+from wgen_tui.training_data.mask_version import difference
 
 V = TypeVar("V", int, str)
 ADAPTER = "adapter_model.safetensors"
@@ -76,7 +76,7 @@ def mask_versions(compared: Compared) -> Iterable[Note]:
     versions = _by(trained, lambda spec: spec.mask_version)
     if len(versions) > 1:
         told = _told(compared, {f"version {n}": mine for n, mine in versions.items()})
-        text = f"loss masks of several versions are compared: {told}: {DIFFERENCE}"
+        text = f"loss masks of several versions are compared: {told}: {difference(versions)}"
         yield Note(kind="mask_versions", text=text, count=len(versions), runs=_ids(trained))
 
 
