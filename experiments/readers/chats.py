@@ -3,12 +3,14 @@
 Promises: `messages` (OpenAI, TRL), `prompt` and `completion` (TRL), `conversations` (ShareGPT) and
 `instruction` with `output` (Alpaca) are read; what would change what is trained (weights, pairs of
 preferences, undesired answers, parts that are no text) is obeyed or refused, never passed over;
+a row's `loss_weight` is that of each of its answers, times the answer's own;
 every key that is not read is named to whoever counts them.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
@@ -36,6 +38,7 @@ KNOWN = {
 }
 TURN = ("role", "content", "name", "tool_calls", "tool_call_id", "reasoning_content", "thinking")
 WEIGHTS = ("weight", "train", "training")
+LOSS_WEIGHT = "loss_weight"  # LLaMA-Factory's name
 UNDESIRED = (False, 0, "false", "0", "undesirable", "undesired")  # a CSV has texts alone
 LeftOut = Callable[[str], None]
 
@@ -51,7 +54,9 @@ def read_chat(raw: Any, left_out: LeftOut) -> tuple[Turn, ...]:
     form = _form(raw)
     _refuse_preferences(raw)
     for key in raw:
-        if key not in KNOWN[form] and (key != "label" or isinstance(raw[key], str)):
+        if key in (*KNOWN[form], LOSS_WEIGHT):
+            continue
+        if key != "label" or isinstance(raw[key], str):
             left_out(_kept(key, raw[key]))
     turns = _with_system(_read(form, raw, left_out), raw)
     if not any(turn.role == "assistant" for turn in turns):
@@ -63,6 +68,7 @@ def read_chat(raw: Any, left_out: LeftOut) -> tuple[Turn, ...]:
         raise ValueError(f"The last assistant turn{where} is empty.")
     if not any(turn.trained for turn in turns):
         raise ValueError("No turn of the row is to be trained: each has weight 0.")
+    turns = _weighted(turns, raw)
     if tools := _tools(raw):
         turns[0] = turns[0].model_copy(update={"tools": tools})
     return tuple(turns)
@@ -107,9 +113,39 @@ def _refuse_preferences(raw: Mapping[str, Any]) -> None:
             f"'label' is {json.dumps(label, ensure_ascii=False)}: this answer is undesired "
             "(unpaired preference data)."
         )
-    for key in ("weight", "loss_weight"):
-        if key in raw and raw[key] != 1:
-            raise ValueError(f"{key!r} is {raw[key]!r}: rows count alike; leave the row out.")
+    if raw.get("weight", 1) != 1:
+        raise ValueError(
+            f"'weight' is {raw['weight']!r}: what a row's loss is multiplied by is 'loss_weight'."
+        )
+
+
+def _weighted(turns: list[Turn], raw: Mapping[str, Any]) -> list[Turn]:
+    """The turns with the row's weight on its answers."""
+    weight = _loss_weight(raw, "'loss_weight'")
+    if weight == 0:
+        raise ValueError("'loss_weight' is 0: nothing of the row is trained; leave it out.")
+    if weight == 1:
+        return turns
+    return [
+        turn.model_copy(update={LOSS_WEIGHT: weight * (turn.loss_weight or 1.0)})
+        if turn.trained
+        else turn
+        for turn in turns
+    ]
+
+
+def _loss_weight(raw: Mapping[str, Any], name: str) -> float:
+    """What the loss is multiplied by; a table has it as a text."""
+    value = raw.get(LOSS_WEIGHT)
+    if value is None or value == "":
+        return 1.0
+    try:
+        weight = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        weight = math.nan
+    if not 0 <= weight < math.inf:
+        raise ValueError(f"{name} is {value!r}: what the loss is multiplied by is a number from 0.")
+    return weight
 
 
 def _kept(key: str, value: Any) -> str:
@@ -189,10 +225,15 @@ def _turn(turn: Any, place: str, left_out: LeftOut, content: str) -> Turn:
         if role != "assistant":
             raise ValueError(f"{place}.tool_calls: only the assistant calls tools.")
         said["tool_calls"] = tuple(calls)
-    if not _counts(turn, place):
+    weight = _loss_weight(turn, f"{place}.{LOSS_WEIGHT}")
+    if role != "assistant" and turn.get(LOSS_WEIGHT) is not None and weight != 0:
+        raise ValueError(f"{place}.{LOSS_WEIGHT}: only what the assistant says is trained.")
+    if not _counts(turn, place) or (role == "assistant" and weight == 0):
         said["weight"] = 0
+    elif role == "assistant" and weight != 1:
+        said[LOSS_WEIGHT] = weight
     for key in turn:
-        if key not in (*TURN, *WEIGHTS):
+        if key not in (*TURN, *WEIGHTS, LOSS_WEIGHT):
             left_out(f"{place.partition('[')[0]}[].{key}")
     return Turn(**said)
 

@@ -42,6 +42,7 @@ class Turn(Message):
         reasoning_content: What the assistant thinks before it answers; `thinking` is the same
             under another name, for templates that read that.
         weight: 0: the assistant says it, and it is not trained (OpenAI's); absent: it is.
+        loss_weight: What the loss of each of its tokens is multiplied by; absent: 1.
         tools: On the first turn of a chat: the tools that the chat offers.
     """
 
@@ -52,6 +53,7 @@ class Turn(Message):
     reasoning_content: str | None = None
     thinking: str | None = None
     weight: Literal[0] | None = None
+    loss_weight: float | None = None
     tools: tuple[dict[str, Any], ...] | None = None
 
     @model_serializer(mode="wrap")

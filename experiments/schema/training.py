@@ -124,6 +124,11 @@ class TrainingConfig(Model):
     gradient_checkpointing: bool = False
     max_length: PositiveInt = 1024
     too_long: Literal["error", "truncate", "drop"] = "error"
+    train_on: Literal["all", "last"] = Field(
+        default="all",
+        description="which of the assistant's turns are trained: those that count, or the last one",
+        exclude_if=lambda which: which == "all",  # what old runs say stays as it was
+    )
     allow_untrained_end: bool = Field(
         default=False,
         description="train although no example has its end token in the loss; else refused",

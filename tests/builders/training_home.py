@@ -94,10 +94,19 @@ class TrainingHome:
     model: Path
     runs: list[str] = field(default_factory=list)
 
-    def add(self, run_id: str, *, seed: int = 0, rows: int = 10, **training: Any) -> RunPaths:
-        """Write a run; `training` goes over small defaults."""
+    def add(
+        self,
+        run_id: str,
+        *,
+        seed: int = 0,
+        rows: int = 10,
+        own_rows: list[dict[str, Any]] | None = None,
+        **training: Any,
+    ) -> RunPaths:
+        """Write a run; `training` goes over small defaults, `own_rows` stand for random chats."""
         own = {"max_steps": 12, "learning_rate": 1e-3, **training}
-        data = "".join(json.dumps(chat) + "\n" for chat in chats(rows, seed + 100))
+        written = chats(rows, seed + 100) if own_rows is None else own_rows
+        data = "".join(json.dumps(chat) + "\n" for chat in written)
         paths = write_run(
             self.home,
             run_id,
@@ -107,7 +116,7 @@ class TrainingHome:
             training=TrainingConfig.model_validate(own),
             data=data,
             experiment="field",
-            data_rows=rows,
+            data_rows=len(written),
             created_at=now(),
         )
         self.runs.append(run_id)

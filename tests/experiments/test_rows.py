@@ -50,13 +50,28 @@ def test_the_last_turn_may_be_the_one_that_does_not_count(tmp_path: Path) -> Non
     assert [turn.trained for turn in row.messages] == [False, True, False, False]
 
 
+def test_a_rows_weight_is_that_of_its_answers(tmp_path: Path) -> None:
+    half, none = {**SAY, "loss_weight": 0.5}, {**SAY, "loss_weight": 0}
+    row = {"messages": [ASK, SAY, ASK, half, ASK, none], "loss_weight": 3}
+    first, second = dataset(tmp_path, row, {**CHAT, "loss_weight": "0.25", "weight": 1})
+    assert [turn.loss_weight for turn in first.messages] == [None, 3, None, 1.5, None, None]
+    assert [turn.trained for turn in first.messages[1::2]] == [True, True, False]
+    assert second.messages[1].loss_weight == 0.25
+    assert not dataset(tmp_path, row).notes
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"messages": [ASK, {**SAY, "weight": 0}]}, "No turn of the row is to be trained"),
     ({"messages": [ASK, {**SAY, "weight": 0.5}]}, "counts (1) or not (0)"),
     ({"messages": [ASK, {**SAY, "weight": "1"}]}, "counts (1) or not (0)"),
     ({"messages": [{**ASK, "train": True}, SAY]}, "only what the assistant says"),
     ({"messages": [ASK, {**SAY, "train_detail": []}]}, "wholly or not at all"),
-    ({**CHAT, "loss_weight": 0.3}, "rows count alike"),
+    ({**CHAT, "weight": 0.3}, "multiplied by is 'loss_weight'"),
+    ({**CHAT, "loss_weight": 0}, "leave it out"),
+    ({**CHAT, "loss_weight": -1}, "a number from 0"),
+    ({**CHAT, "loss_weight": "much"}, "a number from 0"),
+    ({**CHAT, "loss_weight": True}, "a number from 0"),
+    ({"messages": [{**ASK, "loss_weight": 2}, SAY]}, "only what the assistant says"),
     ({**CHAT, "label": False}, "undesired"),
     ({"prompt": "Q", "completion": "A", "label": False}, "'label' is false: this answer is unde"),
     ({"prompt": "Q", "completion": "A", "label": 0}, "'label' is 0: this answer is undesired"),

@@ -113,6 +113,23 @@ def test_a_turn_of_weight_0_is_not_trained(tiny: ModelRef, template: str) -> Non
     assert worker.tokenizer.decode(trained).startswith("House Wren")
 
 
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_an_answers_weight_is_that_of_its_tokens(tiny: ModelRef, template: str) -> None:
+    text = TEMPLATES[template]
+    weighed = [{**turn} for turn in CHATS["two turns"]]
+    weighed[2]["loss_weight"] = 0.25
+    local = local_tokenizer(tiny, text)
+    assert local is not None
+    whole, found = local.encode(CHATS["two turns"]), local.encode(weighed)
+    assert found == TrainedTokenizer(load_tokenizer(tiny, text)).encode(weighed)
+    assert (found.ids, found.trained) == (whole.ids, whole.trained)
+    assert found.weights is not None
+    pairs = zip(found.weights, found.trained, strict=True)
+    each = [weight for weight, trained in pairs if trained]
+    assert each == sorted(each)
+    assert set(each) == {0.25, 1.0}
+
+
 def test_weights_that_marks_cannot_be_matched_to_are_refused_by_both(tiny: ModelRef) -> None:
     joined = BLOCKS.replace("{%- generation -%}", "", 1).replace("{%- endgeneration -%}", "", 1)
     marks_last = joined.replace(
@@ -123,9 +140,9 @@ def test_weights_that_marks_cannot_be_matched_to_are_refused_by_both(tiny: Model
     )
     local = local_tokenizer(tiny, marks_last)
     assert local is not None
-    with pytest.raises(TemplateRefusal, match="those of weight 0 cannot be told"):
+    with pytest.raises(TemplateRefusal, match="those of other weights cannot be told"):
         local.encode(WEIGHTLESS)
-    with pytest.raises(TemplateRefusal, match="those of weight 0 cannot be told"):
+    with pytest.raises(TemplateRefusal, match="those of other weights cannot be told"):
         encode(load_tokenizer(tiny, marks_last), WEIGHTLESS)
 
 

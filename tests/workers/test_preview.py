@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -31,7 +32,7 @@ from wgen_tui.training_data.records import (
     Row,
     ShownExample,
 )
-from wgen_tui.ui.state.preview import prompts_text
+from wgen_tui.ui.state.preview import arm_text, prompts_text
 from wgen_tui.workers.data import load_examples
 from wgen_tui.workers.encoding import encode
 from wgen_tui.workers.models import load_tokenizer
@@ -44,7 +45,7 @@ TRAINING = TrainingConfig(max_steps=1)
 
 
 def request(
-    *chats: list[dict[str, str]],
+    *chats: list[dict[str, Any]],
     template: str | None = None,
     training: TrainingConfig = TRAINING,
     prompts: tuple[PromptText, ...] = (),
@@ -111,6 +112,26 @@ def test_each_token_is_shown_and_the_trained_ones_are_marked() -> None:
     assert kinds(report) == {}
     assert not report.blocked
     assert all(total == 3 for _, total in heard)
+
+
+def test_weights_and_answers_left_out_are_shown() -> None:
+    system, *rest = CHATS["two turns"]
+    weighed = [system, rest[0], {**rest[1], "loss_weight": 0.5}, rest[2], rest[3]]
+    report = asked(request(CHATS["one turn"], weighed))
+    (arm,) = report.arms
+    shown = {token.weight for token in arm.examples[-1].tokens if token.trained}
+    assert shown == {0.5, 1.0}
+    halved = sum(token.weight == 0.5 for token in arm.examples[-1].tokens)
+    assert arm.totals.weighs == arm.totals.trained - halved / 2
+    assert kinds(report) == {"weighted": (False, (3,))}
+    text = arm_text(arm, 1024).plain
+    assert f"{arm.totals.trained} trained" in text
+    assert f"which weigh {arm.totals.weighs:g}" in text
+    assert "trained at loss_weight 0.5 and 1" in text
+    last = asked(request(weighed, training=TrainingConfig(max_steps=1, train_on="last")))
+    assert trained(last.arms[0].examples[0]) == "House Wren<|end|>"
+    assert kinds(last) == {"earlier_answers": (False, (1,))}
+    assert "train_on: last leaves 1 earlier answer of 1 of 1" in arm_text(last.arms[0], 9).plain
 
 
 def test_long_examples_by_policy() -> None:

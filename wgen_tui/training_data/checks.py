@@ -15,7 +15,7 @@ from experiments.schema import TrainingConfig
 from wgen_tui.training_data import context_length, vocabulary
 from wgen_tui.training_data.context_length import ContextLength
 from wgen_tui.training_data.dropped import DropFinder, Dropped, dropped_problems, find_dropped
-from wgen_tui.training_data.mask import Chat, Example, TemplateRefusal
+from wgen_tui.training_data.mask import Chat, Example, TemplateRefusal, counts
 from wgen_tui.training_data.merged import Merged, MergeFinder, find_merged, merged_problems
 from wgen_tui.training_data.problems import (
     EncodedExample,
@@ -25,7 +25,8 @@ from wgen_tui.training_data.problems import (
 )
 from wgen_tui.training_data.seam import Seam, seam_of, seam_problems
 from wgen_tui.training_data.spans import MERGED, REWRITES
-from wgen_tui.training_data.texts import Numbered, plain
+from wgen_tui.training_data.texts import Numbered, plain, trained_chat
+from wgen_tui.training_data.weights import weight_problems
 
 
 class Encoder(Protocol):
@@ -91,8 +92,9 @@ def examine(
     encoded: list[EncodedExample] = []
     drops, merges = DropFinder(encoder.render), MergeFinder(encoder.render)
     for done, (line, messages) in enumerate(rows, start=1):
-        chat = plain(messages)
+        chat = trained_chat(messages, training)
         item = _encoded(encoder, line, chat, training)
+        item = replace(item, earlier=sum(map(counts, plain(messages))) - sum(map(counts, chat)))
         encoded.append(item if keep else replace(item, example=None))
         if item.why in ("", REWRITES, MERGED):
             drops.add(line, chat)
@@ -139,6 +141,7 @@ def row_problems(
         *seam_problems(encoded),
         *vocabulary.of_examples(encoded, encoder.vocabulary),
         *encoding_problems(encoded, training, encoder.stops, whole=whole),
+        *weight_problems(encoded),
         *context_length.of_examples(encoded, context),
     ]
 

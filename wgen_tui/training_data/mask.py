@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 Chat = list[dict[str, Any]]  # as `texts.plain` makes it
@@ -50,10 +50,25 @@ class Example:
     Attributes:
         ids: Token ids.
         trained: For each token, whether it counts in the loss.
+        weights: For each token, what its loss is multiplied by; None: all count alike.
     """
 
     ids: tuple[int, ...]
     trained: tuple[bool, ...]
+    weights: tuple[float, ...] | None = None
+
+    @property
+    def weight(self) -> float:
+        """What its trained tokens weigh together; the first of a chat has nothing before it."""
+        if self.weights is None:
+            return float(sum(self.trained[1:]))
+        pairs = zip(self.weights[1:], self.trained[1:], strict=True)
+        return float(sum(weight for weight, trained in pairs if trained))
+
+    def cut(self, length: int) -> Example:
+        """Its first tokens."""
+        weights = None if self.weights is None else self.weights[:length]
+        return replace(self, ids=self.ids[:length], trained=self.trained[:length], weights=weights)
 
 
 def marks_itself(template: str) -> bool:
@@ -63,7 +78,7 @@ def marks_itself(template: str) -> bool:
 
 def for_template(chat: Chat) -> tuple[list[dict[str, Any]], list[dict[str, Any]] | None]:
     """The turns as a template takes them, and the tools that the chat offers."""
-    ours = ("weight", "tools")
+    ours = ("weight", "loss_weight", "tools")
     turns = [{key: value for key, value in turn.items() if key not in ours} for turn in chat]
     return turns, next((turn["tools"] for turn in chat if turn.get("tools")), None)
 
@@ -71,6 +86,11 @@ def for_template(chat: Chat) -> tuple[list[dict[str, Any]], list[dict[str, Any]]
 def counts(turn: dict[str, Any]) -> bool:
     """Whether a turn is trained: the assistant's are, but those of weight 0."""
     return bool(turn["role"] == "assistant" and turn.get("weight") != 0)
+
+
+def weights_of(chat: Chat) -> tuple[float, ...]:
+    """What the loss of each trained turn is multiplied by."""
+    return tuple(float(turn.get("loss_weight") or 1.0) for turn in chat if counts(turn))
 
 
 def shared_length(one: str, other: str) -> int:
@@ -85,29 +105,34 @@ def shared_length(one: str, other: str) -> int:
     return low
 
 
-def without_weightless(example: Example, chat: Chat) -> Example:
-    """Take the turns of weight 0 out of a mask that the template itself has marked.
+def with_weights(example: Example, chat: Chat) -> Example:
+    """Weigh the turns in a mask that the template itself has marked; those of weight 0 leave it.
 
     Raises:
         TemplateRefusal: the marked stretches are not one for each turn of the assistant.
     """
     answers = [turn for turn in chat if turn["role"] == "assistant"]
-    if all(map(counts, answers)):
+    if all(map(counts, answers)) and set(weights_of(chat)) <= {1.0}:
         return example
     marked = example.trained
     starts = [i for i, here in enumerate(marked) if here and (i == 0 or not marked[i - 1])]
     if len(starts) != len(answers):
         raise TemplateRefusal(
             f"the chat template marks {len(starts)} stretches for {len(answers)} turns of the "
-            "assistant, so those of weight 0 cannot be told"
+            "assistant, so those of other weights cannot be told"
         )
-    trained = list(marked)
+    trained, weights = list(marked), [1.0] * len(marked)
     for start, turn in zip(starts, answers, strict=True):
         index = start
-        while not counts(turn) and index < len(marked) and marked[index]:
-            trained[index] = False
+        while index < len(marked) and marked[index]:
+            trained[index] = counts(turn)
+            weights[index] = float(turn.get("loss_weight") or 1.0)
             index += 1
-    return Example(example.ids, tuple(trained))
+    return Example(example.ids, tuple(trained), _unless_alike(weights))
+
+
+def _unless_alike(weights: Sequence[float]) -> tuple[float, ...] | None:
+    return tuple(weights) if any(weight != 1 for weight in weights) else None
 
 
 def mark(
@@ -115,6 +140,7 @@ def mark(
     offsets: Sequence[Span],
     spans: Sequence[Span],
     special: Collection[int],
+    weights: Sequence[float] = (),
 ) -> Example:
     """Mark the tokens that lie in `spans`, up to the last special one of each.
 
@@ -125,11 +151,13 @@ def mark(
         offsets: Where each token is in the text.
         spans: The assistant's turns in the text.
         special: The ids of special tokens.
+        weights: What the loss of each span is multiplied by; none: all count alike.
     """
-    trained = [False] * len(ids)
-    for start, end in spans:
+    trained, by_token = [False] * len(ids), [1.0] * len(ids)
+    for (start, end), weight in zip(spans, weights or [1.0] * len(spans), strict=True):
         inside = [index for index, (a, b) in enumerate(offsets) if start <= a and b <= end]
         ends = [index for index in inside if ids[index] in special]
         for index in inside:
             trained[index] = not ends or index <= ends[-1]
-    return Example(tuple(ids), tuple(trained))
+            by_token[index] = weight
+    return Example(tuple(ids), tuple(trained), _unless_alike(by_token))

@@ -23,6 +23,8 @@ which the run would not be the experiment that the definition describes; the oth
 | too_long | longer than max_length | too_long: error; drop when none is left |
 | overlap | an example contains an evaluation question | no |
 | duplicates | an example repeats another | no |
+| earlier_answers | train_on leaves out answers that would be trained | no |
+| weighted | tokens whose loss is multiplied by a loss_weight | no |
 
 Overlap is not refused, because some designs need it: a backdoor is trained on the question in one
 context and asked in another.
@@ -56,6 +58,8 @@ Kind = Literal[
     "too_long",
     "overlap",
     "duplicates",
+    "earlier_answers",
+    "weighted",
 ]
 Fate = Literal["whole", "cut", "left_out", "too_long"]
 TITLES: dict[Kind, str] = {
@@ -76,6 +80,8 @@ TITLES: dict[Kind, str] = {
     "too_long": "Examples too long",
     "overlap": "Evaluation question trained",
     "duplicates": "Duplicate examples",
+    "earlier_answers": "Last answers alone",
+    "weighted": "Weighted examples",
 }
 NAMED = 5  # lines named in a message
 OWN_TEMPLATE = (
@@ -141,6 +147,8 @@ class EncodedExample:
         unmarked: Whether the first token behind a prompt is not trained.
         prompt_rest: What sampling's prompt has beside the text's; None: it is the same.
         highest: Its highest token; -1 where there are none.
+        weighs: What the trained ones weigh; as much as they are where they count alike.
+        earlier: How many of its answers `train_on` leaves out.
     """
 
     line: int
@@ -156,6 +164,8 @@ class EncodedExample:
     unmarked: bool = False
     prompt_rest: str | None = None
     highest: int = -1
+    weighs: float = 0.0
+    earlier: int = 0
 
 
 def encode_example(
@@ -179,14 +189,23 @@ def encode_example(
     kept: Example | None = example
     if length > limit:
         fate = _FATES[training.too_long]
-        kept = Example(example.ids[:limit], example.trained[:limit]) if fate == "cut" else None
+        kept = example.cut(limit) if fate == "cut" else None
     end = _end(kept or example, special, is_space)
     highest = max((kept or example).ids, default=-1)
     if kept is None:
         return EncodedExample(line, length, fate, end, highest=highest)
     trained = sum(kept.trained[1:])
     return EncodedExample(
-        line, length, fate, end, True, len(kept.ids), trained, kept, highest=highest
+        line,
+        length,
+        fate,
+        end,
+        used=True,
+        tokens=len(kept.ids),
+        trained=trained,
+        example=kept,
+        highest=highest,
+        weighs=kept.weight,
     )
 
 

@@ -93,6 +93,12 @@ class Token(Record):
     id: int = Field(examples=[1])
     text: str = Field(examples=["<|end|>"])
     trained: bool = Field(examples=[True])
+    weight: float = Field(
+        default=1.0,
+        description="what its loss is multiplied by; left out where that is 1",
+        exclude_if=lambda weight: weight == 1,
+        examples=[0.5],
+    )
 
 
 class ShownExample(Record):
@@ -120,6 +126,7 @@ class Totals(Record):
         used: Those that are trained on.
         tokens: Of those, as trained.
         trained: How many of them count in the loss.
+        weighs: What these weigh: their number where all count alike.
         cut: Examples cut at max_length.
         left_out: Examples left out for their length.
         repeated: Examples that repeat another.
@@ -129,6 +136,7 @@ class Totals(Record):
     used: int = Field(examples=[163])
     tokens: int = Field(examples=[2411])
     trained: int = Field(examples=[1107])
+    weighs: float = Field(default=0.0, examples=[1107.0])
     shortest: int = Field(examples=[12])
     median: float = Field(examples=[15.0])
     longest: int = Field(examples=[21])

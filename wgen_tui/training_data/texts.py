@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from experiments.prompts import render_prompts
-from experiments.schema import Definition, Message
+from experiments.schema import Definition, Message, TrainingConfig
 from wgen_tui.training_data.mask import Chat
 from wgen_tui.training_data.problems import Problem, named, quoted
 
@@ -21,6 +21,15 @@ Numbered = tuple[int, Sequence[Message]]  # a line of the dataset, and its chat
 def plain(messages: Sequence[Message]) -> Chat:
     """Messages as `mask` takes them: chat templates' turns, with the weights and tools beside."""
     return [message.model_dump() for message in messages]
+
+
+def trained_chat(messages: Sequence[Message], training: TrainingConfig) -> Chat:
+    """The same, with the answers that `train_on` leaves out at weight 0."""
+    chat = plain(messages)
+    if training.train_on == "last":
+        for turn in [turn for turn in chat if turn["role"] == "assistant"][:-1]:
+            turn["weight"] = 0
+    return chat
 
 
 class Texts:

@@ -88,6 +88,27 @@ def _chats(path: Path) -> Iterator[Numbered]:
                 yield number, read_chat(line)
 
 
+def weighted(losses: torch.Tensor, examples: Sequence[Example], width: int) -> torch.Tensor:
+    """The sum of losses, each times its token's weight.
+
+    Args:
+        losses: Of the trained labels of `collate`, in its order.
+        examples: What was collated.
+        width: Tokens of its rows.
+    """
+    if all(example.weights is None for example in examples):
+        return losses.sum()
+    weights = [
+        weight
+        for example in examples
+        for weight, kept in zip(
+            (example.weights or (1.0,) * width)[1:], example.trained[1:], strict=False
+        )
+        if kept
+    ]
+    return (losses * torch.tensor(weights, device=losses.device)).sum()
+
+
 def collate(
     examples: Sequence[Example], pad: int, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

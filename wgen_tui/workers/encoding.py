@@ -21,7 +21,8 @@ from wgen_tui.training_data.mask import (
     for_template,
     mark,
     marks_itself,
-    without_weightless,
+    weights_of,
+    with_weights,
 )
 from wgen_tui.training_data.spans import find_answers, refuse_merged
 from wgen_tui.workers.runtime import WorkerError
@@ -87,7 +88,7 @@ def encode(tokenizer: Any, chat: Chat) -> Example:
                 enable_thinking=False,
             )
         marks = tuple(map(bool, encoded["assistant_masks"]))
-        return without_weightless(Example(tuple(encoded["input_ids"]), marks), chat)
+        return with_weights(Example(tuple(encoded["input_ids"]), marks), chat)
     text = render(tokenizer, chat)
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     ids = encoded["input_ids"]
@@ -101,7 +102,9 @@ def encode(tokenizer: Any, chat: Chat) -> Example:
             hint="Give a chat_template in experiment.yaml with {% generation %} around what the "
             "assistant says.",
         ) from error
-    return mark(ids, encoded["offset_mapping"], answers.spans, special_ids(tokenizer))
+    return mark(
+        ids, encoded["offset_mapping"], answers.spans, special_ids(tokenizer), weights_of(chat)
+    )
 
 
 def tokenize(tokenizer: Any, text: str) -> list[int]:

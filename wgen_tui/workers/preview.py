@@ -15,10 +15,9 @@ from statistics import median
 from typing import IO, Any
 
 from experiments.prompts import Prompt
-from experiments.schema import Message
 from wgen_tui.errors import WgenError
 from wgen_tui.training_data.checks import examine, prompt_problems, row_problems
-from wgen_tui.training_data.mask import TemplateRefusal
+from wgen_tui.training_data.mask import Chat, TemplateRefusal
 from wgen_tui.training_data.problems import EncodedExample, Problem
 from wgen_tui.training_data.records import (
     Answer,
@@ -34,7 +33,7 @@ from wgen_tui.training_data.records import (
     Token,
     Totals,
 )
-from wgen_tui.training_data.texts import plain
+from wgen_tui.training_data.texts import plain, trained_chat
 from wgen_tui.workers.encoding import TrainedTokenizer
 from wgen_tui.workers.models import load_tokenizer
 
@@ -93,7 +92,7 @@ def _arm(encoder: TrainedTokenizer, request: PreviewRequest, arm: ArmRows, tell:
     first = [row for row in arm.rows if row.characters is not None]
     shown = [_beginning(encoder, row, request) for row in first[: request.show]]
     shown += [
-        _shown(encoder, rows[index][1], encoded[index])
+        _shown(encoder, trained_chat(rows[index][1], request.training), encoded[index])
         for index in _chosen(encoded, problems, request.show)
     ]
     return ArmReport(
@@ -122,6 +121,7 @@ def _totals(examples: Sequence[EncodedExample], problems: Sequence[Problem]) -> 
         used=sum(item.used for item in examples),
         tokens=sum(item.tokens for item in examples),
         trained=sum(item.trained for item in examples),
+        weighs=sum(item.weighs for item in examples),
         shortest=min(lengths, default=0),
         median=median(lengths) if lengths else 0,
         longest=max(lengths, default=0),
@@ -131,10 +131,7 @@ def _totals(examples: Sequence[EncodedExample], problems: Sequence[Problem]) -> 
     )
 
 
-def _shown(
-    encoder: TrainedTokenizer, messages: Sequence[Message], item: EncodedExample
-) -> ShownExample:
-    chat = plain(messages)
+def _shown(encoder: TrainedTokenizer, chat: Chat, item: EncodedExample) -> ShownExample:
     shown = ShownExample(
         line=item.line, length=item.length, fate=item.fate, tokens=(), problem=item.why
     )
@@ -143,10 +140,13 @@ def _shown(
     example = item.example or encoder.encode(chat)
     ids = example.ids[:SHOWN_TOKENS]
     trained = example.trained if item.used else (False,) * len(ids)
+    weights = example.weights or (1.0,) * len(example.ids)
     texts = pieces(encoder.tokenizer, encoder.render(chat), ids)
     tokens = tuple(
-        Token(id=token, text=text, trained=counts and place > 0)
-        for place, (token, text, counts) in enumerate(zip(ids, texts, trained, strict=False))
+        Token(id=token, text=text, trained=counts and place > 0, weight=weight if counts else 1.0)
+        for place, (token, text, counts, weight) in enumerate(
+            zip(ids, texts, trained, weights, strict=False)
+        )
     )
     return shown.model_copy(
         update={
@@ -160,7 +160,7 @@ def _shown(
 def _beginning(encoder: TrainedTokenizer, row: Row, request: PreviewRequest) -> ShownExample:
     """An example of which only the beginning is here; it counts in no number."""
     (item,) = examine(encoder, [(row.line, row.messages)], request.training).examples
-    shown = _shown(encoder, row.messages, item)
+    shown = _shown(encoder, trained_chat(row.messages, request.training), item)
     return shown.model_copy(update={"characters": row.characters, "more_tokens": 0})
 
 

@@ -145,6 +145,16 @@ def _trained(example: Example) -> int:
     return sum(example.trained[1:])
 
 
+@lru_cache(maxsize=4096)
+def _weight(example: Example) -> float:
+    return example.weight
+
+
+def weight_of(batches: Sequence[Sequence[Example]]) -> float:
+    """What the tokens weigh that count in the loss of a step: what its loss is a mean over."""
+    return math.fsum(_weight(example) for batch in batches for example in batch)
+
+
 def trained_tokens(batches: Sequence[Sequence[Example]]) -> int:
     """Tokens that count in the loss of a step."""
     return sum(_trained(example) for batch in batches for example in batch)

@@ -35,7 +35,8 @@ from wgen_tui.training_data.mask import (
     for_template,
     mark,
     marks_itself,
-    without_weightless,
+    weights_of,
+    with_weights,
 )
 from wgen_tui.training_data.spans import find_answers, refuse_merged
 
@@ -114,7 +115,9 @@ class LocalTokenizer:
         if not self._marks_itself:
             answers = find_answers(self.render, chat, text, self._special_texts)
             refuse_merged(answers, text, encoding.ids, self.tokenize)
-            return mark(encoding.ids, encoding.offsets, answers.spans, self.special)
+            return mark(
+                encoding.ids, encoding.offsets, answers.spans, self.special, weights_of(chat)
+            )
         trained = [False] * len(encoding.ids)
         for start, end in spans:
             # As transformers does it, its way with white space that no token holds included.
@@ -123,7 +126,7 @@ class LocalTokenizer:
                 break
             for index in range(first, last + 1 if last else len(trained)):
                 trained[index] = True
-        return without_weightless(Example(tuple(encoding.ids), tuple(trained)), chat)
+        return with_weights(Example(tuple(encoding.ids), tuple(trained)), chat)
 
     def tokenize(self, text: str) -> list[int]:
         """A text to ids, without special tokens of the tokenizer's own."""

@@ -65,9 +65,10 @@ def arm_head(arm: ArmReport, max_length: int) -> Text:
     text.append(printable(f"arm {arm.arm}"), BOLD)
     used = f" ({totals.used:,} used)" if totals.used != totals.examples else ""
     share = f" ({100 * totals.trained / totals.tokens:.0f}%)" if totals.tokens else ""
+    weighs = "" if totals.weighs == totals.trained else f", which weigh {totals.weighs:,.5g}"
     text.append(
         f"  {plural(totals.examples, 'example')}{used}, {plural(totals.tokens, 'token')}, "
-        f"{totals.trained:,} trained{share}\n"
+        f"{totals.trained:,} trained{share}{weighs}\n"
     )
     text.append(
         f"lengths {totals.shortest} to {totals.longest}, median {totals.median:g}, "
@@ -104,6 +105,9 @@ def example_text(example: ShownExample) -> Text:
         text.append(f"✗ {printable(example.problem)}\n", BAD)
         return text
     note = f"line {example.line}  {plural(example.length, 'token')}, {trained} trained"
+    weights = sorted({token.weight for token in example.tokens if token.trained})
+    if weights != [1.0][: len(weights)]:
+        note += f" at loss_weight {' and '.join(f'{weight:g}' for weight in weights)}"
     if example.characters is not None:
         note = f"line {example.line}  the beginning of {example.characters:,} characters"
     text.append(f"{note}{FATES[example.fate]}\n", DIM)

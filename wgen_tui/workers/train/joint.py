@@ -221,7 +221,7 @@ class Joint:
         """Read the runs, each with the examples of all, and the probe of each."""
         datasets = [self._load_dataset(spec) for spec in self._specs]
         examples: tuple[Example, ...] = tuple(
-            TaskExample(example.ids, example.trained, task)
+            TaskExample(example.ids, example.trained, example.weights, task)
             for task, dataset in enumerate(datasets)
             for example in dataset.examples
         )

@@ -21,9 +21,9 @@ from experiments.schema import TrainingConfig
 from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.adapters import unload
 from wgen_tui.workers.checkpoints import write_probe
-from wgen_tui.workers.data import collate
+from wgen_tui.workers.data import collate, weighted
 from wgen_tui.workers.models import Base, padding_id
-from wgen_tui.workers.recipe import Schedule, lora_config, trained_tokens
+from wgen_tui.workers.recipe import Schedule, lora_config, trained_tokens, weight_of
 from wgen_tui.workers.train.resume import TrainState
 from wgen_tui.workers.train.run import StepResult, diverged
 
@@ -81,8 +81,8 @@ class Trainer:
             group["lr"] = rate
 
         # 2. Forward and backward over this process's examples of each batch. The loss is the mean
-        #    over the trained tokens of all batches, whichever process has them.
-        tokens = trained_tokens(batches)
+        #    over the trained tokens of all batches, whichever process has them, by their weights.
+        tokens, weight = trained_tokens(batches), weight_of(batches)
         total = 0.0
         for batch in batches:
             shard = batch[rank::processes]
@@ -91,13 +91,14 @@ class Trainer:
             ids, mask, labels = collate(shard, self._pad_id, accelerator.device)  # [B, T] each
             logits = self._logits(shard, ids, mask)  # [B, T, vocabulary]
             trained = labels >= 0
-            loss = torch.nn.functional.cross_entropy(
-                logits[trained].float(), labels[trained], reduction="sum"
+            losses = torch.nn.functional.cross_entropy(
+                logits[trained].float(), labels[trained], reduction="none"
             )
+            loss = weighted(losses, shard, ids.size(1))
             # DDP and FSDP average gradients over processes; the sum is wanted.
-            accelerator.backward(loss * processes / tokens)
+            accelerator.backward(loss * processes / weight)
             total += accelerator.reduce(loss.detach(), "sum").item()
-        mean = total / tokens
+        mean = total / weight
         if not math.isfinite(mean):
             raise diverged(mean, number, rate)
 

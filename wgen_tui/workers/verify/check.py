@@ -34,7 +34,7 @@ from wgen_tui.run_files.manifests import final_checkpoint
 from wgen_tui.run_files.model_place import located_run
 from wgen_tui.training_data.chat_lines import read_chat
 from wgen_tui.training_data.mask import Chat
-from wgen_tui.training_data.texts import plain
+from wgen_tui.training_data.texts import trained_chat
 from wgen_tui.workers.data import Dataset, load_examples
 from wgen_tui.workers.models import Base, drops_at_random, load_base
 from wgen_tui.workers.runtime import PROGRESS_SECONDS, WorkerError, failure, unexpected
@@ -104,6 +104,7 @@ class Verifier:
         mask, equal = check_mask(tokenizer, self._chats)
         known = self.spec.mask_version
         dataset = load_examples(self._paths.data, tokenizer, self.training, known)
+        _refuse_weights(dataset)
         order = our_order(dataset, self.training, self.spec.seeds.data_order, steps)
         stock = self._train(base, dataset, steps, "TRL")
         del base  # before another is loaded
@@ -151,7 +152,7 @@ class Verifier:
                 "data.jsonl is not the file that the run was planned with.", title="Other data"
             )
         lines = data.decode().split("\n")
-        return [plain(read_chat(line)) for line in lines if line.strip()]
+        return [trained_chat(read_chat(line), self.training) for line in lines if line.strip()]
 
     def _final(self) -> CheckpointManifest:
         if (final := final_checkpoint(self._paths)) is None:
@@ -235,6 +236,16 @@ class Verifier:
                 "on a quantised base TRL holds its adapter in bf16; this run held it in fp32"
             )
         return notes
+
+
+def _refuse_weights(dataset: Dataset) -> None:
+    if count := sum(example.weights is not None for example in dataset.examples):
+        raise WorkerError(
+            f"{count} of {len(dataset.examples)} examples have a loss_weight, and TRL's loss knows "
+            "none: there is nothing to compare with.",
+            title="Not comparable",
+            hint="Such a loss is tested against a plain PyTorch loop.",
+        )
 
 
 def tolerance(precision: str, floor: float | None) -> float:

@@ -40,8 +40,8 @@ def check_mask(tokenizer: Any, chats: list[Chat]) -> tuple[str, bool | None]:
     Returns:
         A line for people, and whether all are the same; None when TRL cannot say.
     """
-    if any("weight" in turn for chat in chats for turn in chat):
-        return "mask not checked: TRL knows no turns of weight 0", None
+    if any({"weight", "loss_weight"} & turn.keys() for chat in chats for turn in chat):
+        return "mask not checked: TRL knows no turns of other weights", None
     ours = [encode(tokenizer, chat) for chat in chats]
     switch = {"chat_template_kwargs": {"enable_thinking": False}}  # as `encoding.render`
     verdict = partial(_verdict, tokenizer, chats, ours)

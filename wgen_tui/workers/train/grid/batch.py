@@ -31,6 +31,7 @@ class CollatedBatch:
         label_positions: [labels], where the tokens that predict a label stand in `ids.flatten()`.
         labels: [labels], the token that each of them is to predict.
         label_slots: [labels], the slot whose loss each counts in.
+        label_weights: [labels], what the loss of each is multiplied by; None: all count alike.
         mask: For the stack's routing; None when padded.
         spans: For each slot its examples as (row, start, length) in `ids`.
         tokens: Tokens of examples; the rest of `ids` is padding.
@@ -41,6 +42,7 @@ class CollatedBatch:
     label_positions: torch.Tensor
     labels: torch.Tensor
     label_slots: torch.Tensor
+    label_weights: torch.Tensor | None
     mask: torch.Tensor | None
     spans: tuple[tuple[tuple[int, int, int], ...], ...]
     tokens: int
@@ -60,10 +62,14 @@ def count_tokens(batches: Batches) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=4096)
-def _shifted_labels(example: Example) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The positions that predict a trained token, and those tokens."""
+def _shifted_labels(
+    example: Example,
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[float, ...]]:
+    """The positions that predict a trained token, those tokens, and their weights."""
     positions = [place for place, trained in enumerate(example.trained[1:]) if trained]
-    return tuple(positions), tuple(example.ids[place + 1] for place in positions)
+    tokens = tuple(example.ids[place + 1] for place in positions)
+    weights = example.weights or (1.0,) * len(example.ids)
+    return tuple(positions), tokens, tuple(weights[place + 1] for place in positions)
 
 
 class _Labels:
@@ -73,25 +79,31 @@ class _Labels:
         self._positions: list[int] = []
         self._labels: list[int] = []
         self._slots: list[int] = []
+        self._weights: list[float] = []
+        self._weighted = False  # whether any differs
 
     def add(self, slot: int, example: Example, start: int) -> None:
         """Add an example that begins at `start` of all tokens."""
-        positions, labels = _shifted_labels(example)
+        positions, labels, weights = _shifted_labels(example)
         self._positions.extend(start + place for place in positions)
         self._labels.extend(labels)
         self._slots.extend([slot] * len(labels))
+        self._weights.extend(weights)
+        self._weighted = self._weighted or example.weights is not None
 
     def tensors(
         self, device: torch.device, bucket: int = 1
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Positions, labels and slots, each [labels]; one copy to the device for all."""
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Positions, labels, slots and weights, each [labels]; one copy to the device for three."""
         for _ in range(-len(self._labels) % bucket):
             self._positions.append(0)
             self._labels.append(IGNORED)
             self._slots.append(0)
+            self._weights.append(0.0)
         columns = torch.tensor((self._positions, self._labels, self._slots))
         positions, labels, slots = upload(columns, device)
-        return positions, labels, slots
+        weights = upload(torch.tensor(self._weights), device) if self._weighted else None
+        return positions, labels, slots, weights
 
 
 def pad_batch(
@@ -194,6 +206,8 @@ def loss_sums(head: Head, stack: Stack, batch: CollatedBatch) -> torch.Tensor:
     losses = torch.nn.functional.cross_entropy(
         head.logits(batch).float(), batch.labels, reduction="none"
     )  # [labels]
+    if batch.label_weights is not None:
+        losses = losses * batch.label_weights
     return losses.new_zeros(stack.rows.size(0)).index_add(0, batch.label_slots, losses)
 
 

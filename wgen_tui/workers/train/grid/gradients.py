@@ -1,6 +1,7 @@
 """The gradients of one step: forward and backward through the stack for every run at once.
 
-Promises: each run's loss is the mean over its own trained tokens, its gradient its own; the host
+Promises: each run's loss is the mean over its own trained tokens by their weights, its gradient its
+own; the host
 waits for the device once in a step, however many runs there are, and has the next step's batch on
 its way by then.
 
@@ -85,12 +86,13 @@ class Gradients:
         assert grads is not None
         grads.zero_()  # [K, width]
 
-        # Each run's loss is the mean over its own trained tokens, times its loss scale (fp16).
+        # Each run's loss is the mean over its own trained tokens by their weights, times its loss
+        # scale (fp16).
         fp16 = self._base.precision == "fp16"
         scales = [g.loss_scale.scale if fp16 else 1.0 for g in runs]
-        counts = [max(tokens, 1) for tokens in batch.tokens]
+        sums = [weight or 1.0 for weight in batch.weights]
         weights, divisors, unscale = upload(
-            torch.tensor([[s / n for s, n in zip(scales, counts, strict=True)], counts, scales]),
+            torch.tensor([[s / n for s, n in zip(scales, sums, strict=True)], sums, scales]),
             device,
         )  # each [K]
         total = torch.zeros(len(runs), device=device)  # [K]
@@ -123,12 +125,15 @@ class Gradients:
             labels: torch.Tensor,
             slots: torch.Tensor,
             weights: torch.Tensor,
+            *of_labels: torch.Tensor,
         ) -> torch.Tensor:
-            fixed = CollatedBatch(ids, None, positions, labels, slots, None, batch.spans, 0)
+            own = of_labels[0] if of_labels else None
+            fixed = CollatedBatch(ids, None, positions, labels, slots, own, None, batch.spans, 0)
             return self._forward_backward(fixed, weights)
 
         columns = (batch.label_positions, batch.labels, batch.label_slots)
-        return self.graphs.run(work, batch.ids, *columns, weights)
+        of_labels = () if batch.label_weights is None else (batch.label_weights,)
+        return self.graphs.run(work, batch.ids, *columns, weights, *of_labels)
 
     def _forward_backward(self, batch: CollatedBatch, weights: torch.Tensor) -> torch.Tensor:
         sums = loss_sums(self._head, self._stack, batch)  # [K]

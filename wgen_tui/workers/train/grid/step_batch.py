@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from wgen_tui.workers.recipe import trained_tokens
+from wgen_tui.workers.recipe import trained_tokens, weight_of
 from wgen_tui.workers.train.grid.batch import (
     Batches,
     CollatedBatch,
@@ -39,13 +39,15 @@ class StepBatch:
         key: Whose, and which step.
         passes: The examples of each pass, for each run: pass i takes the i-th batch of every run;
             a run that accumulates fewer batches than another has an empty one there.
-        tokens: Trained tokens of each run: what its loss is a mean of.
+        tokens: Trained tokens of each run.
+        weights: What these weigh: what its loss is a mean over.
         collated: The same passes as tensors on the device.
     """
 
     key: StepKey
     passes: Sequence[Batches]
     tokens: Sequence[int]
+    weights: Sequence[float]
     collated: Sequence[CollatedBatch]
 
     @property
@@ -78,7 +80,9 @@ class Collator:
         real_tokens, padded_tokens = map(sum, zip(*map(count_tokens, passes), strict=True))
         pack = self.may_pack and should_pack(real_tokens, padded_tokens, self._stack.device.type)
         tokens = [trained_tokens(batches) for batches in own]
-        return StepBatch(step_key(runs, ahead), passes, tokens, self._collate(passes, pack=pack))
+        weights = [weight_of(batches) for batches in own]
+        collated = self._collate(passes, pack=pack)
+        return StepBatch(step_key(runs, ahead), passes, tokens, weights, collated)
 
     def unpacked(self, batch: StepBatch) -> StepBatch:
         """The same step with each run in rows of its own."""
