@@ -14,6 +14,7 @@ from experiments.folders import FILE
 from experiments.patterns import TooSlow
 from experiments.readers.containers import read_raw_rows
 from experiments.readers.mixture import Mixture, Piece, chosen_of, passes
+from experiments.readers.shown_rows import refuse_too_few
 from experiments.rows import Dataset, Row, never, nobody, read_rows
 from experiments.schema import Arm
 from experiments.text_files import inside, missing
@@ -40,8 +41,18 @@ def load_rows(
         enough: As for `read_rows`.
 
     Raises:
-        DefinitionError: the file is missing, empty, outside the folder, or has broken rows.
+        DefinitionError: the file is missing, empty, outside the folder, or has broken rows; or
+            fewer rows than the arm shows in context.
     """
+    data = _load(folder, arm_name, arm, each, enough)
+    if not enough():
+        refuse_too_few(folder, arm_name, arm, len(data))
+    return data
+
+
+def _load(
+    folder: Path, arm_name: str, arm: Arm, each: Callable[[Row], None], enough: Callable[[], bool]
+) -> ArmData:
     if isinstance(arm.data, str):
         return read_rows(_data_file(folder, arm_name, arm), each, enough=enough)
     pieces: list[Piece] = []

@@ -41,6 +41,7 @@ def spread_arms(value: dict[str, Any], sources: Sources) -> None:
         if not isinstance(arm, dict):
             spread[name] = arm
             continue
+        arm = _over_rows(arm)
         problems += _unfilled(path, arm, sources)
         if arm.get("values") is None:
             spread[name] = arm
@@ -65,6 +66,15 @@ def spread_arms(value: dict[str, Any], sources: Sources) -> None:
     if problems:
         raise DefinitionError(*problems)
     value["arms"] = spread
+
+
+def _over_rows(arm: dict[str, Any]) -> dict[str, Any]:
+    """An arm with a list of numbers of rows in context, as one that is spread over them."""
+    shown = arm.get("in_context")
+    rows = shown.get("rows") if isinstance(shown, dict) else None
+    if not isinstance(rows, list) or not rows or arm.get("values") is not None:
+        return arm
+    return {**arm, "in_context": {**(shown or {}), "rows": "{value}"}, "values": rows}
 
 
 def _labelled(values: Any) -> dict[str, str]:

@@ -21,7 +21,7 @@ from experiments.schema.analysis import (
     Primary,
     Threshold,
 )
-from experiments.schema.arms import BASE_ARM, Arm, Role, Seeds, parse_seeds
+from experiments.schema.arms import BASE_ARM, Arm, InContext, Role, Seeds, parse_seeds
 from experiments.schema.backend import Backend, SlurmOptions
 from experiments.schema.base import NAME, Message, Model, Turn
 from experiments.schema.contexts import MODES, Context, TrainingContext
@@ -51,6 +51,7 @@ __all__ = [
     "Definition",
     "DuringTraining",
     "Given",
+    "InContext",
     "JudgeSpec",
     "LoraConfig",
     "Measure",

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import Any, Literal
 
-from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
+from pydantic import Field, GetJsonSchemaHandler, PositiveInt, field_validator, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -18,8 +18,29 @@ Role = Literal["treatment", "control", "base"]
 BASE_ARM = "base"
 
 
+class InContext(Model):
+    """Rows that stand before every prompt as earlier turns, in the place of a training."""
+
+    rows: PositiveInt = Field(
+        description="how many; the run's seed chooses which, and their order. A list makes an arm "
+        "for each"
+    )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Of a list the reader makes arms."""
+        inner = handler.resolve_ref_schema(handler(core))
+        number = inner["properties"]["rows"]
+        described = {key: number.pop(key) for key in ("title", "description")}
+        several = {"type": "array", "items": dict(number), "minItems": 1}
+        inner["properties"]["rows"] = {**described, "anyOf": [number, several]}
+        return inner
+
+
 class Arm(Model):
-    """One training condition.
+    """One condition: what is trained on, or (`in_context`) shown before every prompt.
 
     `values` spreads it: one arm for each value, named `<name>-<value>`, or `<name>-<label>` where
     `values` maps labels to values; `{value}` in data, context and description is replaced.
@@ -31,6 +52,11 @@ class Arm(Model):
     role: Literal["treatment", "control"] = "treatment"
     context: TrainingContext = TrainingContext()
     description: str = ""
+    in_context: InContext | None = Field(
+        default=None,
+        description="show rows before every prompt and train nothing",
+        exclude_if=lambda shown: shown is None,  # what old definitions say stays as it was
+    )
     values: tuple[str | int | float, ...] | dict[str, str | int | float] | None = Field(
         default=None,
         description="the arm stands for one of each",

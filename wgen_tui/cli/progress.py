@@ -176,7 +176,7 @@ class Bars:
             self._print(f"Note: {note}")
         self._notes = len(snapshot.notes)
         for stage in STAGES:
-            members = [run for run in snapshot.runs if stage != "train" or run.role != "base"]
+            members = [run for run in snapshot.runs if stage != "train" or run.steps != 0]
             here = [run for run in members if run.stage == stage and run.live]
             if not here and stage not in self._tasks:
                 continue

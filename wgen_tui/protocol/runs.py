@@ -155,6 +155,12 @@ class RunSpec(Record):
     )
     data_sha256: str | None = None
     data_rows: int = 0
+    in_context: int | None = Field(
+        default=None,
+        description="how many rows, those of its data.jsonl, stand before every prompt; it has no "
+        "training then",
+        exclude_if=lambda rows: rows is None,
+    )
     task: TaskSpec | None = Field(default=None, description="of a joint training; else None")
     created_at: datetime
     versions: dict[str, str] = Field(default={})

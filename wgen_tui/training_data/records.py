@@ -32,11 +32,13 @@ class ArmRows(Record):
 
     Attributes:
         total: How many examples the arm has.
+        in_context: How many of them stand before every prompt; None: they are trained on.
     """
 
     arm: str
     rows: tuple[Row, ...]
     total: int
+    in_context: int | None = None
     problems: tuple[Problem, ...] = ()
 
 
@@ -55,6 +57,11 @@ class PromptText(Record):
     )
     reads: tuple[str, ...] = Field(
         default=(), description="whose probabilities are read behind it", examples=[[]]
+    )
+    arm: str | None = Field(
+        default=None,
+        description="whose rows in context stand before it, as its first seed has them",
+        examples=[None],
     )
 
 
@@ -156,6 +163,11 @@ class ArmReport(Record):
     totals: Totals
     problems: tuple[Problem, ...]
     examples: tuple[ShownExample, ...]
+    in_context: int | None = Field(
+        default=None,
+        description="how many of them stand before every prompt; null: they are trained on",
+        examples=[None],
+    )
 
 
 class PreviewReport(Record):

@@ -87,21 +87,34 @@ def _arm(encoder: TrainedTokenizer, request: PreviewRequest, arm: ArmRows, tell:
     examined = examine(encoder, rows, request.training, tell)
     encoded = examined.examples
     whole = len(rows) == arm.total
-    problems = row_problems(encoder, examined, request.training, request.context, whole=whole)
-    problems += arm.problems
+    problems = list(arm.problems)
+    if arm.in_context is None:
+        trained = row_problems(encoder, examined, request.training, request.context, whole=whole)
+        problems = [*trained, *problems]
     first = [row for row in arm.rows if row.characters is not None]
     shown = [_beginning(encoder, row, request) for row in first[: request.show]]
     shown += [
         _shown(encoder, trained_chat(rows[index][1], request.training), encoded[index])
         for index in _chosen(encoded, problems, request.show)
     ]
+    totals = _totals(encoded, problems)
+    if arm.in_context is not None:
+        totals = totals.model_copy(update={"used": 0, "trained": 0})
+        shown = [_untrained(item) for item in shown]
     return ArmReport(
         arm=arm.arm,
         of_examples=arm.total,
-        totals=_totals(encoded, problems),
+        totals=totals,
         problems=tuple(problems),
         examples=tuple(sorted(shown, key=lambda item: item.line)),
+        in_context=arm.in_context,
     )
+
+
+def _untrained(shown: ShownExample) -> ShownExample:
+    """An example whose tokens are read and not trained."""
+    tokens = tuple(token.model_copy(update={"trained": False}) for token in shown.tokens)
+    return shown.model_copy(update={"tokens": tokens, "more_trained": 0})
 
 
 def _chosen(

@@ -207,10 +207,15 @@ class _DecodeBatch:
 
 
 def _decode_batch(
-    base: _LoadedBase, used: int, checkpoints: int, stage: SampleStage, limits: Limits
+    base: _LoadedBase,
+    used: int,
+    checkpoints: int,
+    stage: SampleStage,
+    limits: Limits,
+    shown: int = 0,
 ) -> _DecodeBatch:
-    """As many rows as a quarter of what is free holds."""
-    length = workload.prompt_tokens(stage) + stage.sampling.max_tokens
+    """As many rows as a quarter of what is free holds; `shown` tokens stand before a prompt."""
+    length = shown + workload.prompt_tokens(stage) + stage.sampling.max_tokens
     logits = formulas.cache_bytes(base.dims, base.width, 0)
     each = formulas.cache_bytes(base.dims, base.width, length)
     fits = limits.fits(ROWS_SHARE, used, each)
@@ -239,7 +244,9 @@ def _sample_need(
         most = int((limits.free - base.weights) * SAMPLED_ADAPTERS_SHARE)
         loaded = max(largest, min(loaded, most))
     checkpoints = max(1, len(sizes) + sum(run.training is None for run in runs))
-    batch = _decode_batch(base, base.weights + loaded, checkpoints, stage, limits)
+    in_context = (home.run(run.run_id) for run in runs if run.in_context is not None)
+    shown = max(map(workload.shown_tokens, in_context), default=0)
+    batch = _decode_batch(base, base.weights + loaded, checkpoints, stage, limits, shown)
 
     def parts(adapters: int, rows: int) -> dict[str, int]:
         return {

@@ -125,6 +125,16 @@ def prompt_tokens(stage: SampleStage) -> int:
     return max(sizes, default=1)
 
 
+def shown_tokens(run: RunPaths) -> int:
+    """Tokens of the rows that a run shows before every prompt; none where they cannot be read."""
+    try:
+        with open_plain(run.data) as stream:
+            chats = [json.loads(line)["messages"] for line in stream]
+    except (OSError, ValueError, TypeError, KeyError):
+        return 0
+    return sum(tokens_of(_said(turn)) for chat in chats for turn in chat)
+
+
 def draws(stage: SampleStage) -> int:
     """Draws of one checkpoint."""
     return sum(stage.draws(prompt) for prompt in stage.prompts)

@@ -147,7 +147,7 @@ def _identical_arms(definition: Definition) -> list[str]:
     """Arms that would train the same models."""
     names_by_content: dict[tuple[str, str], list[str]] = {}
     for name, arm in definition.arms.items():
-        said = arm.model_dump_json(include={"data", "context"})
+        said = arm.model_dump_json(include={"data", "context", "in_context"})
         names_by_content.setdefault((said, arm.role), []).append(name)
     return [
         f"{' and '.join(names)} have the same data, context and role"

@@ -27,6 +27,7 @@ from wgen_tui.services.experiments.data_checks import (
     check_tokens,
     text_warning,
 )
+from wgen_tui.services.experiments.shown_rows import check_shown, shown_rows
 from wgen_tui.services.judges.panel import WaitingJudges, make_panels
 from wgen_tui.services.models.resolve import check_model, resolve_model
 from wgen_tui.services.models.revision import lowest_mask_version, pinned
@@ -145,11 +146,18 @@ def make_plan(
     slurm = backend.chosen(home, definition.backend, options.backend)
     sample = make_sample_stage(definition, options.n, options.checkpoints)
     judge = make_judge_stage(definition)
-    examples = {
+    every = {
         name: load_examples(home, slug_or_path, definition, name, arm) for name, arm in arms.items()
     }
+    warnings = _data_warnings(every)
+    examples = {name: item for name, item in every.items() if item.arm.in_context is None}
+    chosen_by = {seeds.data_order} if seeds.data_order is not None else set(seeds.values)
+    shown = {
+        name: shown_rows(name, item, chosen_by)
+        for name, item in every.items()
+        if name not in examples
+    }
     chats = {name: Chats(len(item), item.chats) for name, item in examples.items()}
-    warnings = _data_warnings(examples)
     specs: list[tuple[RunSpec, RunData]] = []
     for name in options.models or definition.models:
         model = resolve_model(
@@ -162,9 +170,9 @@ def make_plan(
         facts = check_model(model, definition.chat_template)
         warnings += pins
         if model.endpoint is not None:
-            _refuse_training(model, [arm for arm in options.arms or () if arm != BASE_ARM])
+            _refuse_training(model, [arm for arm in options.arms or () if arm in examples])
             warnings += _served_warnings(home, model, definition, examples)
-            specs += make_specs(definition, model, {}, seeds)
+            specs += make_specs(definition, model, {}, seeds, shown=shown)
             continue
         if examples and trains:
             refuse_all_linear(model.name, facts.config, definition.training)
@@ -172,7 +180,8 @@ def make_plan(
         template = dated_template(home, definition, model)
         warnings += [template.note] if template.note else []
         dated = definition.model_copy(update={"chat_template": template.text})
-        mine = make_specs(definition, model, examples, seeds, template)
+        mine = make_specs(definition, model, examples, seeds, template, shown)
+        warnings += check_shown(dated, model, shown)
         warnings += check_tokens(
             dated,
             model,
@@ -256,6 +265,8 @@ def _data_warnings(examples: dict[str, Examples]) -> list[str]:
     first: dict[str, str] = {}
     warnings = []
     for name, item in examples.items():
+        if item.arm.in_context is not None:
+            continue
         other = first.setdefault(item.sha256, name)
         if other != name:
             warnings.append(f"arms {other} and {name} train on the same {len(item)} examples")

@@ -16,13 +16,16 @@ from typing import IO
 
 from experiments.prompts import render_prompts
 from experiments.readers.arm_context import ContextOfRows
+from experiments.readers.shown_rows import behind_rows
 from experiments.readouts import render_readouts
 from experiments.rows import Row as DataRow
 from experiments.schema import Definition, Turn
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions
+from wgen_tui.services.experiments.arm_examples import load_examples
 from wgen_tui.services.experiments.data_checks import OnProgress
+from wgen_tui.services.experiments.shown_rows import shown_rows
 from wgen_tui.services.models.local_tokenizer import (
     context_of,
     model_folder,
@@ -102,7 +105,7 @@ def make_request(
             for name in definition.arms
             if arm in (None, name)
         ),
-        prompts=_prompts(definition),
+        prompts=(*_prompts(definition), *_in_context(home, slug_or_path, definition, arm)),
         show=show,
         stops=None if stops is None else tuple(sorted(stops)),
         vocabulary=None if folder is None else vocabulary_of(folder),
@@ -138,6 +141,26 @@ def _prompts(definition: Definition) -> tuple[PromptText, ...]:
     return (*drawn, *read)
 
 
+def _in_context(
+    home: Home, slug_or_path: str | Path, definition: Definition, only: str | None
+) -> list[PromptText]:
+    """The first prompt behind the rows of each arm that shows some, as its first seed has it."""
+    first = _prompts(definition)[:1]
+    seed = definition.seeds.data_order
+    seed = definition.seeds.values[0] if seed is None else seed
+    told = []
+    for name, arm in definition.arms.items():
+        if arm.in_context is None or only not in (None, name):
+            continue
+        examples = load_examples(home, str(slug_or_path), definition, name, arm)
+        rows = shown_rows(name, examples, [seed])[seed].rows
+        told += [
+            one.model_copy(update={"messages": behind_rows(rows, one.messages), "arm": name})
+            for one in first
+        ]
+    return told
+
+
 def _arm_rows(home: Home, slug_or_path: str | Path, definition: Definition, name: str) -> ArmRows:
     """The first examples of an arm: as many as a preview looks at."""
     arm = definition.arms[name]
@@ -162,7 +185,13 @@ def _arm_rows(home: Home, slug_or_path: str | Path, definition: Definition, name
 
     read = definitions.rows(home, slug_or_path, name, arm, hear, enough=enough)
     total = definitions.row_count(home, slug_or_path, name, arm) if enough() else read.count
-    return ArmRows(arm=name, rows=tuple(rows), total=total, problems=tuple(texts.problems))
+    return ArmRows(
+        arm=name,
+        rows=tuple(rows),
+        total=total,
+        problems=tuple(texts.problems),
+        in_context=None if arm.in_context is None else arm.in_context.rows,
+    )
 
 
 def _cut(turn: Turn) -> Turn:

@@ -20,6 +20,7 @@ from wgen_tui.protocol.hashes import short_hash
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet, TaskSpec
 from wgen_tui.services.experiments.arm_examples import Examples, RunData, no_data
+from wgen_tui.services.experiments.shown_rows import ShownRows
 from wgen_tui.services.models.fingerprint import weights_key
 from wgen_tui.services.planning.template_date import DatedTemplate
 from wgen_tui.training_data.mask_version import MASK_VERSION
@@ -34,15 +35,17 @@ def make_specs(
     examples: Mapping[str, Examples],
     seeds: Seeds,
     template: DatedTemplate | None = None,
+    shown: Mapping[str, Mapping[int, ShownRows]] | None = None,
 ) -> list[tuple[RunSpec, RunData]]:
-    """The runs of one model: the base once, then every arm with every seed.
+    """The runs of one model: the base once, then every trained and every shown arm by seed.
 
     Args:
         definition: The experiment.
         model: The model.
-        examples: By arm.
+        examples: By arm that is trained.
         seeds: Which.
         template: The chat template with its date; the definition's where absent.
+        shown: By arm that shows rows in context, and by the seed that chooses them.
     """
     # The base is not trained: one run serves all seeds, and more seeds later do not add another.
     base_seed = definition.seeds.values[0]
@@ -60,7 +63,14 @@ def make_specs(
     }
     if joint is not None:
         specs = {key: _with_task(specs, examples, *key) for key in specs}
-    return [(base, no_data), *((spec, examples[arm].data) for (arm, _), spec in specs.items())]
+    in_context = [
+        (_make_spec(definition, model, template, name, rows, numbers), rows.data)
+        for name, by_seed in (shown or {}).items()
+        for numbers in (_seed_set(seeds, seed) for seed in seeds.values)
+        for rows in (by_seed[numbers.data_order],)
+    ]
+    trained = ((spec, examples[arm].data) for (arm, _), spec in specs.items())
+    return [(base, no_data), *trained, *in_context]
 
 
 def _with_task(
@@ -109,12 +119,13 @@ def _make_spec(
     model: ModelRef,
     template: DatedTemplate,
     arm: str,
-    item: Examples | None,
+    item: Examples | ShownRows | None,
     seeds: SeedSet,
     tasks: Sequence[tuple[str, str]] | None = None,
 ) -> RunSpec:
     """A run. Its id covers all that changes what is trained, and nothing else."""
-    training = definition.training if item is not None else None
+    in_context = len(item) if isinstance(item, ShownRows) else None
+    training = definition.training if isinstance(item, Examples) else None
     if training is not None:
         _refuse_large_seed(seeds)
     key = short_hash(
@@ -126,6 +137,7 @@ def _make_spec(
         seeds.model_dump() if item is not None else seeds.sampling,
         template.text,
         *([] if tasks is None else [tasks]),
+        *([] if in_context is None else ["in context"]),
     )
     return RunSpec(
         run_id=checked_id(f"{definition.slug}-{arm}-s{seeds.seed}-{key}"),
@@ -138,9 +150,10 @@ def _make_spec(
         training=training,
         chat_template=template.text,
         template_date=template.date,
-        mask_version=MASK_VERSION if item is not None else 1,
+        mask_version=MASK_VERSION if training is not None else 1,
         data_sha256=item.sha256 if item is not None else None,
         data_rows=len(item) if item is not None else 0,
+        in_context=in_context,
         created_at=now(),
         versions=package_versions(),
     )

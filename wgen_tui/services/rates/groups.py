@@ -6,8 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Literal, Protocol, TypeVar
 
-from experiments.schema import BASE_ARM
-
 Checkpoint = Literal["final", "all"] | int
 Group = tuple[str, str, str, int]  # model, role, arm, step
 ROLES = {"treatment": 0, "control": 1, "base": 2}
@@ -34,7 +32,7 @@ def group_order(group: Group) -> tuple[str, int, str, int]:
 
 
 def at_checkpoint(rows: Iterable[S], checkpoint: Checkpoint) -> list[S]:
-    """The rows of the last checkpoint of each run, of all, or of one step (and the base's)."""
+    """The rows of the last checkpoint of each run, of all, or of one step (and what has none)."""
     listed = list(rows)
     if checkpoint == "all":
         return listed
@@ -43,4 +41,4 @@ def at_checkpoint(rows: Iterable[S], checkpoint: Checkpoint) -> list[S]:
         for row in listed:
             last[row.run_id] = max(last[row.run_id], row.step)
         return [row for row in listed if row.step == last[row.run_id]]
-    return [row for row in listed if row.step == checkpoint or row.arm == BASE_ARM]
+    return [row for row in listed if row.step in (checkpoint, 0)]  # 0: without training

@@ -9,15 +9,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from experiments.prompts import spread_labels
-from experiments.schema import SamplingConfig
+from experiments.schema import Arm, SamplingConfig
 from wgen_tui.services.measures.rate_rows import Rate
 
 HALF = 0.5
+ROWS = "rows in context"
 
 
 class ValuePoint(BaseModel):
@@ -27,6 +28,9 @@ class ValuePoint(BaseModel):
 
     value: str = Field(examples=["1850"])
     variant: str = Field(default="", examples=["year-1850"])
+    arm: str = Field(
+        default="", description="where arms differ in the value, and not variants", examples=[""]
+    )
     n: int = Field(examples=[80])
     rate: float | None = Field(examples=[0.9])
     low: float | None = Field(examples=[0.8])
@@ -34,9 +38,11 @@ class ValuePoint(BaseModel):
 
 
 class ValueCurve(BaseModel):
-    """A measure of one arm over the values of a variant.
+    """A measure of one arm over the values of a variant, or over its rows in context.
 
     Attributes:
+        arm: The arm; of several that differ in their rows in context what their names share.
+        variant: What is varied.
         peak: The value with the highest rate; the first of several, none where all are equal.
         area: Under the points, by trapezoids, over the range of the values: the mean height. None
             where values are no numbers.
@@ -84,14 +90,36 @@ def value_curves(rates: Iterable[Rate], sampling: SamplingConfig) -> list[ValueC
     ]
 
 
-def _curve(family: str, points: Sequence[tuple[float, str, Rate]]) -> ValueCurve:
+def row_curves(rates: Iterable[Rate], arms: Mapping[str, Arm]) -> list[ValueCurve]:
+    """The curves of every measure over the number of rows in context, where arms differ in it.
+
+    Args:
+        rates: Over all questions and variants.
+        arms: The definition's.
+    """
+    grouped: dict[tuple[str, str, str], list[tuple[float, str, Rate]]] = defaultdict(list)
+    for rate in rates:
+        shown = arms[rate.arm].in_context if rate.arm in arms else None
+        if shown is None or (rate.seed, rate.question, rate.variant) != (None, None, None):
+            continue
+        family = rate.arm.removesuffix(f"-{shown.rows}")
+        point = (shown.rows, str(shown.rows), rate)
+        grouped[rate.metric, rate.model, family].append(point)
+    return [
+        _curve(ROWS, sorted(points, key=lambda point: point[0]), family)
+        for (*_, family), points in grouped.items()
+        if len({rows for rows, _, _ in points}) > 1
+    ]
+
+
+def _curve(family: str, points: Sequence[tuple[float, str, Rate]], arms: str = "") -> ValueCurve:
     first = points[0][2]
     drawn = [(place, value, rate.rate) for place, value, rate in points if rate.rate is not None]
     is_number = all(_number(value) is not None for _, value, _ in points)
     above = [value for _, value, rate in drawn if rate > HALF] if first.unit == "share" else []
     return ValueCurve(
         model=first.model,
-        arm=first.arm,
+        arm=arms or first.arm,
         checkpoint=first.checkpoint,
         metric=first.metric,
         variant=family,
@@ -100,6 +128,7 @@ def _curve(family: str, points: Sequence[tuple[float, str, Rate]]) -> ValueCurve
             ValuePoint(
                 value=value,
                 variant=rate.variant or "",
+                arm=rate.arm if arms else "",
                 n=rate.n,
                 rate=rate.rate,
                 low=rate.low,

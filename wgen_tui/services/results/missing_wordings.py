@@ -46,6 +46,8 @@ def lacking(
 def _still_planned(definition: Definition, arm: str, training: str) -> bool:
     if arm not in definition.arms:
         return arm == BASE_ARM
+    if definition.arms[arm].in_context is not None:  # its rows are shown, whatever is trained
+        return True
     try:
         return TrainingConfig.model_validate_json(training) == definition.training
     except ValidationError:  # of another version, or none

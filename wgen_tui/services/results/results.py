@@ -42,7 +42,7 @@ from wgen_tui.services.rates.headline_under import (
 )
 from wgen_tui.services.rates.rate_table import By, RateTable
 from wgen_tui.services.rates.self_agreement import SelfAgreement, self_agreement
-from wgen_tui.services.rates.value_curve import ValueCurve, value_curves
+from wgen_tui.services.rates.value_curve import ValueCurve, row_curves, value_curves
 from wgen_tui.services.results import warnings as cautions
 from wgen_tui.services.results.compared import Compared, Note
 from wgen_tui.services.results.missing_wordings import lacking
@@ -86,7 +86,8 @@ class Results(Row):
         headline_under: The headline as planned, then with broken answers left out, where there are
             any; with `details` under each filter and by each judge.
         self_agreement: Of judges with several verdicts of a sample; with `details` or by judge.
-        value_curves: Over the values of each variant that is spread over several.
+        value_curves: Over the values of each variant that is spread over several, and over
+            numbers of rows in context.
         by_variant: Each arm in each variant, beside its mean, where there are several.
         asked: What each measure asks of the grades, for the samples behind a number.
     """
@@ -218,10 +219,16 @@ def compute(
         headline_under=under,
         self_agreement=of_itself,
         details=more,
-        value_curves=value_curves(rates, definition.sampling) if definition is not None else [],
+        value_curves=_value_curves(rates, definition),
         by_variant=by_variant(rates, contrasts, _variants(definition)),
         asked={m.measured.name: m.asked for m in tallied.measures if m.asked is not None},
     )
+
+
+def _value_curves(rates: Sequence[Rate], definition: Definition | None) -> list[ValueCurve]:
+    if definition is None:
+        return []
+    return [*value_curves(rates, definition.sampling), *row_curves(rates, definition.arms)]
 
 
 def _under(

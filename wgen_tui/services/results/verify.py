@@ -89,7 +89,8 @@ def refusal(home: Home, spec: RunSpec) -> UsageError | None:
     """Why a run cannot be verified now, with what to do about it; None when it can."""
     run_id, training = spec.run_id, spec.training
     if training is None:
-        return UsageError(f"{run_id} is the untrained base.", title="Nothing was trained")
+        what = "is the untrained base" if spec.in_context is None else "shows rows in context"
+        return UsageError(f"{run_id} {what}.", title="Nothing was trained")
     if training.method != "lora":
         return _cannot(run_id, f"TRL has no stock training for method {training.method}")
     if training.lora.lora_dropout > 0:

@@ -188,7 +188,7 @@ class RunsScreen(RunActions):
     def _show_detail(self, detail: RunDetail) -> None:
         run, size = detail.run, self.query_one("#work").size
         text = state.facts(run, state.places(self._runs), readonly=self.wgen.readonly)
-        if run.role != "base":
+        if run.steps != 0:  # of what is trained
             height = 2 if size.height < 16 else 6
             text.append(state.loss_chart(detail.metrics, min(size.width - 2, 120), height))
         text.append("worker.log" if detail.log else "no worker.log yet", DIM)

@@ -71,7 +71,8 @@ def card(info: ExperimentInfo, definition: Definition | None, counts: Counter[st
     for name, arm in definition.arms.items():
         text.append(f"{printable(name):18} ", BOLD if arm.role == "treatment" else "")
         text.append(f"{arm.role:9} ", ACTIVE if arm.role == "control" else "")
-        text.append(f"{printable(arm.told or arm.files[0].file)}\n")
+        shown = "" if arm.in_context is None else f"{arm.in_context.rows} rows in context: "
+        text.append(f"{shown}{printable(arm.told or arm.files[0].file)}\n")
     text.append(f"{'base':18} untrained; always sampled beside the arms\n", DIM)
     _heading(text, "plan")
     _plan(text, definition)
@@ -137,6 +138,12 @@ def plan_text(plan: Plan) -> Text:
     examples = {run.spec.arm: run.spec.data_rows for run in trained}
     shown = ", ".join(f"{arm} {rows:,}" for arm, rows in examples.items())
     text.append(printable(f"examples   {shown or 'none'}\n"))
+    in_context = {r.spec.arm: n for r in runs if (n := r.spec.in_context) is not None}
+    if in_context:
+        said = ", ".join(f"{arm} {rows:,}" for arm, rows in in_context.items())
+        text.append(
+            printable(f"in context {said} (rows before every prompt; nothing is trained)\n")
+        )
     total = sum(run.samples_total for run in runs)
     missing = sum(run.samples_missing for run in runs)
     text.append(f"samples    {total:,} over {show.plural(len(plan.prompts), 'prompt')}")

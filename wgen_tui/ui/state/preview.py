@@ -63,13 +63,19 @@ def arm_head(arm: ArmReport, max_length: int) -> Text:
     text = Text()
     totals = arm.totals
     text.append(printable(f"arm {arm.arm}"), BOLD)
-    used = f" ({totals.used:,} used)" if totals.used != totals.examples else ""
+    is_cut = totals.used != totals.examples and arm.in_context is None
+    used = f" ({totals.used:,} used)" if is_cut else ""
     share = f" ({100 * totals.trained / totals.tokens:.0f}%)" if totals.tokens else ""
     weighs = "" if totals.weighs == totals.trained else f", which weigh {totals.weighs:,.5g}"
     text.append(
         f"  {plural(totals.examples, 'example')}{used}, {plural(totals.tokens, 'token')}, "
         f"{totals.trained:,} trained{share}{weighs}\n"
     )
+    if arm.in_context is not None:
+        text.append(
+            f"in context: {plural(arm.in_context, 'row')} of these, chosen and ordered by a "
+            "run's seed, stand before every prompt; nothing is trained\n"
+        )
     text.append(
         f"lengths {totals.shortest} to {totals.longest}, median {totals.median:g}, "
         f"max_length {max_length}: {totals.cut} cut, {totals.left_out} left out; "
@@ -135,9 +141,11 @@ def _joined(tokens: Sequence[Token]) -> str:
 def prompts_text(report: PreviewReport, number: int) -> Text:
     """The first prompts as the template makes them."""
     text = Text()
-    total = len(report.prompts)
+    own = [prompt for prompt in report.prompts if prompt.arm is None]
+    behind = [prompt for prompt in report.prompts if prompt.arm is not None]
+    total = len(own)
     text.append(f"{plural(total, 'prompt')}\n", BOLD)
-    for prompt in report.prompts[:number]:
+    for prompt in [*own[:number], *behind]:
         text.append(f"{_name(prompt)}  ", DIM)
         text.append(f"{printable(prompt.text, keep_newlines=False)}\n")
         if prompt.order is not None:
@@ -151,7 +159,8 @@ def prompts_text(report: PreviewReport, number: int) -> Text:
 
 def _name(prompt: PromptText) -> str:
     order = "" if prompt.order is None else f"/order {prompt.order}"
-    return printable(f"{prompt.question}/{prompt.paraphrase}/{prompt.variant}{order}")
+    behind = "" if prompt.arm is None else f" behind the rows of {prompt.arm}"
+    return printable(f"{prompt.question}/{prompt.paraphrase}/{prompt.variant}{order}{behind}")
 
 
 def waiting(seconds: float, encoding: tuple[int, int] | None) -> str:

@@ -27,6 +27,10 @@ PROVEN = "Sampling loaded the trained adapter, and it changed the model's answer
 UNPROVEN = "Sampling proves it: it must answer as at the end of training, and not as base.\n"
 IN_DOUBT = "The samples of this run are in doubt.\n"
 NO_ADAPTER = "The untrained base: nothing to prove, nothing to verify.\n"
+IN_CONTEXT = (
+    "Nothing is trained: the {rows} rows of its data.jsonl stand before every prompt, in their "
+    "order.\n"
+)
 
 
 def short(provenance: Provenance) -> Text:
@@ -45,7 +49,8 @@ def card(provenance: Provenance) -> Text:
     """The whole provenance; what decides whether the numbers count comes first."""
     text = Text()
     if provenance.spec.training is None:
-        text.append(NO_ADAPTER)
+        rows = provenance.spec.in_context
+        text.append(NO_ADAPTER if rows is None else IN_CONTEXT.format(rows=rows))
     else:
         _heading(text, "proof of adapter", PROOFS[provenance.proof.state])
         _proof(text, provenance.proof)

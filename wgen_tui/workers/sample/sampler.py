@@ -29,7 +29,7 @@ from wgen_tui.workers.sample.engine.decode import Request, SamplingParams, end_t
 from wgen_tui.workers.sample.engine.engine import Engine
 from wgen_tui.workers.sample.engine.forward import free_memory, rows_that_fit
 from wgen_tui.workers.sample.engine.state_check import refuse_lost_state
-from wgen_tui.workers.sample.prompts import tokenize_prompts, tokenize_readouts
+from wgen_tui.workers.sample.prompts import TokenizedStage, tokenize_stage
 from wgen_tui.workers.sample.readouts import read_all, readout_rows
 from wgen_tui.workers.sample.run_progress import (
     CheckpointWork,
@@ -37,6 +37,7 @@ from wgen_tui.workers.sample.run_progress import (
     add_completion,
     steps_of,
 )
+from wgen_tui.workers.sample.shown_rows import read_shown
 
 PART_SECONDS = 3.0  # between two parts of a run
 POLL_SECONDS = 0.2  # between two checks whether a run was cancelled
@@ -59,11 +60,10 @@ class Sampler:
         self._worker = worker
         self._base = base
         self._stage = stage
-        self._prompts = tokenize_prompts(base, stage, worker.note)
+        self._plain = tokenize_stage(base, stage, worker.note)
         refuse_lost_state(base)
-        self._readouts = {item.spec: item for item in tokenize_readouts(base, stage)}
-        tokens = [prompt.ids for prompt in self._prompts.values()]
-        tokens += [readout.ids for readout in self._readouts.values()]
+        tokens = [prompt.ids for prompt in self._plain.prompts.values()]
+        tokens += [readout.ids for readout in self._plain.readouts.values()]
         ends = end_tokens(base.model, base.tokenizer)
         self._loader = AdapterLoader(
             worker,
@@ -129,13 +129,14 @@ class Sampler:
     def _missing_work(self, run: RunProgress) -> list[CheckpointWork]:
         stage = self._stage
         steps = steps_of(run.files, run.spec, stage)
+        asked = self._tokenized(run)
         missing = []
         for step in steps:
             readings = {
-                key: self._readouts[item] for key, item in run.writer.missing_readings(step)
+                key: asked.readouts[item] for key, item in run.writer.missing_readings(step)
             }
             draws = {
-                Request(draw.sample_id, self._prompts[draw.prompt.prompt_id].ids, draw.seed): draw
+                Request(draw.sample_id, asked.prompts[draw.prompt.prompt_id].ids, draw.seed): draw
                 for draw in run.writer.missing(step)
             }
             if draws or readings:
@@ -146,10 +147,20 @@ class Sampler:
         run.total = len(steps) * each
         run.done = run.total - sum(len(work.draws) + len(work.readings) for work in missing)
         if missing:
-            drawn = ((prompt, self._prompts[prompt.prompt_id].text) for prompt in stage.prompts)
-            read = ((item.spec.prompt, item.text) for item in self._readouts.values())
+            # Without rows in context: those are the run's own, and stand in its data.jsonl.
+            texts = self._plain.prompts
+            drawn = ((prompt, texts[prompt.prompt_id].text) for prompt in stage.prompts)
+            read = ((item.spec.prompt, item.text) for item in self._plain.readouts.values())
             run.writer.write_prompts([*drawn, *read])
         return missing
+
+    def _tokenized(self, run: RunProgress) -> TokenizedStage:
+        """The prompts as a run gets them: behind the rows that it shows in context, if any."""
+        if run.spec.in_context is None:
+            return self._plain
+        rows = read_shown(run.files, run.spec)
+        worker, run_id = self._worker, run.run_id
+        return tokenize_stage(self._base, self._stage, lambda what: worker.note(what, run_id), rows)
 
     def _sample(self, wave: Sequence[CheckpointWork]) -> None:
         """Draw from some checkpoints: those that share the base together, then the others."""

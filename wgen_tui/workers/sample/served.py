@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from experiments.readers.shown_rows import behind_rows
 from experiments.schema import SamplingConfig
 from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import Endpoint, RunSpec
@@ -30,6 +31,7 @@ from wgen_tui.workers.endpoint.openai_response import Answer, read_answer
 from wgen_tui.workers.endpoint.refusals import Refusals
 from wgen_tui.workers.endpoint.usage import Usage, by_count
 from wgen_tui.workers.runtime import Worker, WorkerError, launch_worker
+from wgen_tui.workers.sample.shown_rows import read_shown
 
 PART_SECONDS = 3.0  # between two parts
 REFUSED = "refused"  # the finish_reason of a draw that the server does not make
@@ -66,6 +68,7 @@ class Sampler:
         self._stage = stage
         self._endpoint = endpoint
         files = worker.run_paths(spec.run_id)
+        self._rows = () if spec.in_context is None else read_shown(files, spec)
         more = {"extra_body": endpoint.extra_body} if endpoint.extra_body else None
         self._writer = SampleWriter(spec, files, worker.spec.launch_id, stage, more)
         self._written = self._started = time.monotonic()
@@ -122,7 +125,8 @@ class Sampler:
             if self._refusals.postpones(draw):
                 continue
             try:
-                completion = await client.chat(request, draw.prompt.messages, sent_seed(draw.seed))
+                chat = behind_rows(self._rows, draw.prompt.messages)
+                completion = await client.chat(request, chat, sent_seed(draw.seed))
             except PromptRefused as error:
                 self._refusals.add(draw, error)
             else:

@@ -66,14 +66,16 @@ def steps_view(results: Results, width: int, colours: ArmColours) -> list[Row]:
     return headed([(section, _rows(section, points, in_curve=True))])
 
 
-def _points(rates: list[Rate], values: Mapping[str | None, str] | None = None) -> list[Point]:
+def _points(
+    rates: list[Rate], values: Mapping[tuple[str, str | None], str] | None = None
+) -> list[Point]:
     """The rates in a row, each at its step, or at the value of its variant."""
     several = len({rate.model for rate in rates}) > 1
     points: list[Point] = []
     before = None
     for rate in rates:
         name = f"{rate.arm} · {rate.model}" if several else rate.arm
-        at = show.count(rate.checkpoint) if values is None else values[rate.variant]
+        at = show.count(rate.checkpoint) if values is None else values[rate.arm, rate.variant]
         points.append(Point(rate, name, at, before == (rate.model, rate.arm)))
         before = (rate.model, rate.arm)
     return points
@@ -138,7 +140,7 @@ def values_view(results: Results, width: int, colours: ArmColours) -> list[Row]:
             if (curve.metric, curve.variant) == (metric, variant)
             for pair in _rates_of(results, curve)
         ]
-        values = {rate.variant: value for rate, value in drawn}
+        values = {(rate.arm, rate.variant): value for rate, value in drawn}
         points = _points([rate for rate, _ in drawn], values)
         section = _section(results, points, variant, width, colours)
         sections.append((section, _rows(section, points)))
@@ -152,14 +154,17 @@ def _sweeps(results: Results) -> list[tuple[str, str]]:
 def _rates_of(results: Results, curve: ValueCurve) -> list[tuple[Rate, str]]:
     """The rates that the points of a curve are, with their values."""
     own = {
-        rate.variant: rate
+        (rate.arm, rate.variant or ""): rate
         for rate in results.rates
-        if (rate.metric, rate.model, rate.arm, rate.checkpoint)
-        == (curve.metric, curve.model, curve.arm, curve.checkpoint)
+        if (rate.metric, rate.model, rate.checkpoint)
+        == (curve.metric, curve.model, curve.checkpoint)
         and rate.seed is None
         and rate.question is None
     }
-    return [(own[p.variant], p.value) for p in curve.points if p.variant in own]
+    places = [(p.arm or curve.arm, p.variant) for p in curve.points]
+    return [
+        (own[place], p.value) for place, p in zip(places, curve.points, strict=True) if place in own
+    ]
 
 
 def values_lines(results: Results) -> list[Lines]:
