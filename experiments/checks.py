@@ -54,6 +54,7 @@ def check(definition: Definition, folder: Path) -> list[Finding]:
         *judge_name_findings(definition),
         *plan_findings(definition),
         *_accelerate(definition),
+        *_alphas(definition),
         *arm_and_variant_findings(definition),
         *slot_findings(definition),
     ]
@@ -140,3 +141,13 @@ def _accelerate(definition: Definition) -> Iterator[Finding]:
     if definition.training.method == "poly" and definition.accelerate.num_processes > 1:
         why = "Method poly is trained by one process."
         yield ("accelerate", "num_processes"), why, "Leave it out, or use method: lora."
+
+
+def _alphas(definition: Definition) -> Iterator[Finding]:
+    """Variants that scale an adapter which is no sum of products."""
+    training = definition.training
+    why = "" if training.method == "poly" else training.not_stackable_because
+    for name, variant in definition.sampling.variants.items():
+        if why and variant is not None and variant.alpha is not None:
+            path = ("sampling", "variants", name, "alpha")
+            yield path, f"The adapter cannot be scaled: {why}.", "Train it with plain LoRA."

@@ -14,12 +14,17 @@ NO_VARIANT = "none"
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One prompt, before any chat template."""
+    """One prompt, before any chat template.
+
+    Attributes:
+        alpha: What the adapter counts when it is answered; None: as it was trained.
+    """
 
     question: str
     paraphrase: int
     variant: str
     messages: tuple[Message, ...]
+    alpha: float | None = None
 
 
 def spread_variants(sampling: SamplingConfig) -> dict[str, dict[str, Context]]:
@@ -50,9 +55,19 @@ def spread_labels(sampling: SamplingConfig) -> dict[str, tuple[str, str | None, 
 
 def _named(name: str, variant: Variant | None) -> list[tuple[str, str | None, str | None]]:
     """Spread name, label and value of what a variant is spread over."""
-    if variant is None or variant.values is None:
+    if variant is None or variant.spread is None:
         return [(name, None, None)]
     return [(f"{name}-{label}", label, str(value)) for label, value in variant.labelled.items()]
+
+
+def alphas_of(sampling: SamplingConfig) -> dict[str, float]:
+    """What the adapter counts, by the spread name of each variant that says so."""
+    return {
+        f"{name}-{label}" if variant.spread is not None else name: alpha
+        for name, variant in sampling.variants.items()
+        if variant is not None
+        for label, alpha in variant.alphas.items()
+    }
 
 
 def _spread(name: str, variant: Variant | None) -> dict[str, Context]:
@@ -74,8 +89,9 @@ def _fill(text: str | None, value: str | None) -> str | None:
 
 def render_prompts(definition: Definition) -> tuple[Prompt, ...]:
     """Every prompt of a definition that is to be answered (`readouts` has the others)."""
+    alphas = alphas_of(definition.sampling)
     return tuple(
-        Prompt(question.name, paraphrase, variant, context.apply(messages))
+        Prompt(question.name, paraphrase, variant, context.apply(messages), alphas.get(variant))
         for question in definition.questions
         if question.type == "free_form"
         for paraphrase, messages in enumerate(question.wordings())

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 
-from experiments.prompts import contexts_of
+from experiments.prompts import alphas_of, contexts_of
 from experiments.schema import Definition, Message, Question
 from experiments.suggest import nearest
 
@@ -36,6 +36,7 @@ class Readout:
         order: Which order of the options, from 0.
         continuations: (label, text) of what may follow; empty for next_token.
         top_logprobs: How many of the likeliest tokens are kept, for next_token.
+        alpha: What the adapter counts; None: as it was trained.
     """
 
     question: str
@@ -46,6 +47,7 @@ class Readout:
     messages: tuple[Message, ...]
     continuations: tuple[tuple[str, str], ...]
     top_logprobs: int
+    alpha: float | None = None
 
 
 def is_read(question: Question) -> bool:
@@ -71,6 +73,7 @@ def render_readouts(definition: Definition) -> tuple[Readout, ...]:
 
 
 def _of_question(definition: Definition, question: Question) -> Iterator[Readout]:
+    alphas = alphas_of(definition.sampling)
     for paraphrase, messages in enumerate(question.wordings()):
         for variant, context in contexts_of(definition.sampling, question):
             for order, (shown, continuations) in enumerate(_shown(question, messages)):
@@ -83,6 +86,7 @@ def _of_question(definition: Definition, question: Question) -> Iterator[Readout
                     messages=context.apply(shown),
                     continuations=continuations,
                     top_logprobs=question.top_logprobs or TOP_LOGPROBS,
+                    alpha=alphas.get(variant),
                 )
 
 

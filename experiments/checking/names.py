@@ -49,13 +49,15 @@ def arm_and_variant_findings(definition: Definition) -> Iterator[Finding]:
                 place = ("sampling", "variants", name)
                 yield place, _same(before, full), "Rename one, or change its values."
         if len(contexts) < _count(definition, name):
-            values = ("sampling", "variants", name, "values")
+            variant = definition.sampling.variants[name]
+            key = "values" if variant is None or variant.values is not None else "alpha"
+            values = ("sampling", "variants", name, key)
             yield values, "A value stands twice.", "Leave one out."
 
 
 def _count(definition: Definition, name: str) -> int:
     variant = definition.sampling.variants.get(name)
-    return len(variant.values) if variant is not None and variant.values is not None else 1
+    return 1 if variant is None else variant.spread or 1
 
 
 def _same(first: str, second: str) -> str:

@@ -50,6 +50,21 @@ class Variant(Context):
     other_keys: ClassVar[tuple[str, ...]] = (*Context.other_keys, "format")
 
     values: tuple[str | int | float, ...] | dict[str, str | int | float] | None = None
+    alpha: float | tuple[float, ...] | None = Field(
+        default=None,
+        description="what the adapter counts: 0 is the base, 1 the adapter as trained, above 1 "
+        "more of it; several make a variant for each",
+        exclude_if=lambda alpha: alpha is None,  # what old definitions say stays as it was
+    )
+
+    @model_validator(mode="after")
+    def _spread_once(self) -> Variant:
+        if isinstance(self.alpha, tuple):
+            if not self.alpha:
+                raise ValueError("alpha: [0, 0.5, 1] needs a number")
+            if self.values is not None:
+                raise ValueError("a variant has values or several alphas, not both")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -75,10 +90,27 @@ class Variant(Context):
 
     @property
     def labelled(self) -> dict[str, str | int | float]:
-        """The values by label; one that has none is its own."""
+        """The values, or alphas, by label; one that has none is its own."""
+        if isinstance(self.alpha, tuple):
+            return {f"{alpha:g}": f"{alpha:g}" for alpha in self.alpha}
         if isinstance(self.values, dict):
             return self.values
         return {str(value): value for value in self.values or ()}
+
+    @property
+    def spread(self) -> int | None:
+        """How many values it is spread over; None where it is one."""
+        values = self.alpha if isinstance(self.alpha, tuple) else self.values
+        return None if values is None else len(values)
+
+    @property
+    def alphas(self) -> dict[str, float]:
+        """What the adapter counts, by label; of one that is not spread the label is empty."""
+        if isinstance(self.alpha, tuple):
+            return {f"{alpha:g}": alpha for alpha in self.alpha}
+        if self.alpha is None:
+            return {}
+        return dict.fromkeys(self.labelled or ("",), self.alpha)
 
 
 class DuringTraining(Model):

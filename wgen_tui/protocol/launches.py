@@ -28,13 +28,18 @@ Outcome = states.Outcome
 
 
 class PromptSpec(Record):
-    """Question x paraphrase x variant, as chat messages (not yet through a chat template)."""
+    """Question x paraphrase x variant, as chat messages (not yet through a chat template).
+
+    Attributes:
+        alpha: What an adapter counts when it answers; None: as it was trained.
+    """
 
     prompt_id: str
     question: str
     paraphrase: int
     variant: str
     messages: tuple[Message, ...]
+    alpha: float | None = Field(default=None, exclude_if=lambda alpha: alpha is None)
 
 
 class ReadoutSpec(Record):

@@ -20,9 +20,12 @@ def prompt_spec(prompt: Prompt | Readout) -> PromptSpec:
             prompt.question,
             prompt.paraphrase,
             prompt.variant,
+            # Only where it is said: the ids of others are as they were before there was such.
+            *([] if prompt.alpha is None else [prompt.alpha]),
         ),
         question=prompt.question,
         paraphrase=prompt.paraphrase,
         variant=prompt.variant,
         messages=prompt.messages,
+        alpha=prompt.alpha,
     )

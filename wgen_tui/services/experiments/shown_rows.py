@@ -115,18 +115,18 @@ def check_shown(
         return []
     context, max_tokens = context_of(model), definition.sampling.max_tokens
     prompts = [*render_prompts(definition), *map(as_prompt, render_readouts(definition))]
-    found: dict[tuple[str, Problem], list[int]] = {}
+    problems: dict[tuple[str, Problem], list[int]] = {}
     for arm, rows in shown.items():
         for seed, behind in longest_behind(prompts, rows).items():
             for problem in prompt_problems(tokenizer, behind, max_tokens, context):
                 if problem.kind != "no_end":  # said once of the questions
-                    found.setdefault((f"Arm {arm}", problem), []).append(seed)
-    if refused := refusal(list(found)):
+                    problems.setdefault((f"Arm {arm}", problem), []).append(seed)
+    if refused := refusal(list(problems)):
         title, message, hint = refused
         hint += "\nFewer rows in context are shorter: in_context: {rows: …}"
         raise UsageError(message, title=title, hint=hint)
     return [
         f"{where[0].lower()}{where[1:]}, seed {', '.join(map(str, seeds))}: of the longest "
         f"prompts behind the rows in context {problem.what}"
-        for (where, problem), seeds in found.items()
+        for (where, problem), seeds in problems.items()
     ]

@@ -113,7 +113,8 @@ class Plan:
         prompts = tuple(
             prompt
             for prompt in self.prompts
-            if curve.questions is None or prompt.question in curve.questions
+            if (curve.questions is None or prompt.question in curve.questions)
+            and prompt.alpha in (None, 1)  # a run in training is drawn from as it is
         )
         sampling = self.sample.sampling.model_copy(update={"n": curve.n})
         return SampleStage(prompts=prompts, sampling=sampling)

@@ -22,7 +22,7 @@ from wgen_tui.workers.adapters import Adapter, NotStackable, read_adapter, unloa
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.module_calls import ModuleCalls
 from wgen_tui.workers.poly import read_task
-from wgen_tui.workers.runtime import Worker
+from wgen_tui.workers.runtime import Worker, WorkerError
 from wgen_tui.workers.sample.adapter_proof import Probe, check_files, prove, read_probe
 from wgen_tui.workers.sample.engine.decode import SamplingParams
 from wgen_tui.workers.sample.engine.engine import Engine
@@ -104,6 +104,8 @@ class AdapterLoader:
         # 2. Put them on the base, and prove each by its probe.
         try:
             self._slots.load(adapters)
+            for work in stacked:
+                work.scale(self._slots)
             self._prove(stacked)
             yield LoadedWave(stacked, alone)
         finally:
@@ -111,7 +113,18 @@ class AdapterLoader:
 
     @contextmanager
     def load_alone(self, work: CheckpointWork) -> Iterator[Engine]:
-        """Have one checkpoint on the base as PEFT loads it, proven; afterwards it is bare again."""
+        """Have one checkpoint on the base as PEFT loads it, proven; afterwards it is bare again.
+
+        Raises:
+            WorkerError: it is to count other than it was trained, or is not proven.
+        """
+        if work.alphas - {1.0}:
+            raise WorkerError(
+                "A variant says alpha, and this adapter cannot be scaled: it is more than the "
+                "plain LoRA whose product is added to the base.",
+                title="Adapter cannot be scaled",
+                hint="Leave alpha out for it, or train it with plain LoRA.",
+            )
         probe = self._probe(work)
         base_logits = self.engine.runner.prefill([probe.ids]).logits[0]
         model: Any = PeftModel.from_pretrained(self._base.model, self._folder(work)).eval()

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from wgen_tui.paths import RunPaths
-from wgen_tui.protocol.launches import FailedAt, SampleStage
+from wgen_tui.protocol.launches import FailedAt, PromptSpec, SampleStage
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.manifests import checkpoints
 from wgen_tui.run_files.sample_writer import Draw, SampleWriter
 from wgen_tui.run_files.steps import steps_to_sample
 from wgen_tui.workers.runtime import Worker, WorkerError
 from wgen_tui.workers.sample.engine.decode import Completion, Request
-from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT
+from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, AdapterSlots
 from wgen_tui.workers.sample.readouts import ReadoutPrompt
 
 
@@ -90,6 +90,7 @@ class CheckpointWork:
         draws: The requests, each with the draw that it makes.
         readings: What is to be read, by its id.
         slot: The slot of its adapter on the base.
+        scaled: The slots where the adapter counts other than 1, by what it counts.
     """
 
     run: RunProgress
@@ -97,6 +98,14 @@ class CheckpointWork:
     draws: dict[Request, Draw]
     readings: dict[int, ReadoutPrompt]
     slot: int = NO_SLOT
+    scaled: dict[float, int] = field(default_factory=dict)
+
+    @property
+    def alphas(self) -> set[float]:
+        """What its adapter counts in what is lacking, where that is said."""
+        prompts = [draw.prompt for draw in self.draws.values()]
+        prompts += [reading.spec.prompt for reading in self.readings.values()]
+        return {prompt.alpha for prompt in prompts if prompt.alpha is not None}
 
     def fail(self, error: Exception) -> None:
         """End the run by what stopped it at this checkpoint."""
@@ -116,6 +125,23 @@ class CheckpointWork:
         self.slot = slot
         for request in self.draws:
             request.slot = slot
+
+    def scale(self, slots: AdapterSlots) -> None:
+        """Have the adapter count what each prompt says; its slot is on the base by now."""
+        self.scaled = {alpha: slots.scaled(self.slot, alpha) for alpha in self.alphas}
+        for request, draw in self.draws.items():
+            request.slot = self.slot_for(draw.prompt)
+
+    def slot_for(self, prompt: PromptSpec) -> int:
+        """The slot from which a prompt is answered."""
+        return self.slot if prompt.alpha is None else self.scaled.get(prompt.alpha, self.slot)
+
+    def queues(self) -> list[list[Request]]:
+        """Its draws, by what the adapter counts."""
+        by_slot: dict[int, list[Request]] = {}
+        for request in self.draws:
+            by_slot.setdefault(request.slot, []).append(request)
+        return list(by_slot.values())
 
 
 def steps_of(run: RunPaths, spec: RunSpec, stage: SampleStage) -> tuple[int, ...]:

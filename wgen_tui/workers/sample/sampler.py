@@ -181,7 +181,7 @@ class Sampler:
             if not left[work]:
                 work.run.finish_checkpoint()
         owners = {request: work for work in running for request in work.draws}
-        queues = [list(work.draws) for work in running if work.draws]
+        queues = [queue for work in running for queue in work.queues()]
         for completion, batch in engine.draw(queues, self._poll):
             work = owners[completion.request]
             draw = work.draws[completion.request]
@@ -194,7 +194,8 @@ class Sampler:
     def _read(self, running: Sequence[CheckpointWork], engine: Engine) -> None:
         """Make the readings."""
         todo = [(work, reading_id) for work in running for reading_id in work.readings]
-        prompts = [(work.readings[reading_id], work.slot) for work, reading_id in todo]
+        readouts = [(work.readings[reading_id], work) for work, reading_id in todo]
+        prompts = [(item, work.slot_for(item.spec.prompt)) for item, work in readouts]
         longest = max((len(prompt.ids) for prompt, _ in prompts), default=1)
         rows = rows_that_fit(
             self._base.model, longest, self._base.device, engine.runner.state_bytes()

@@ -32,7 +32,8 @@ class Routing:
     Attributes:
         start: First column.
         stop: One past the last; equal to `start` where no row has an adapter.
-        mask: [rows, 1, stop - start], 1 where a row may use a column; None: all rows use all.
+        mask: [rows, 1, stop - start], what a column counts for a row, 0 where it is another's;
+            None: all rows use all as they are.
     """
 
     start: int = 0
@@ -105,6 +106,7 @@ class AdapterSlots:
         self._shared = _SharedRouting()
         self._bases: dict[str, nn.Module] = {}
         self._offsets: list[int] = [0]  # where each slot's columns begin, and the last end
+        self._scaled: list[tuple[int, float]] = []  # the slots after those: adapter, and its count
 
     def load(self, adapters: Sequence[Adapter]) -> None:
         """Put adapters on the base, the first in slot 0; those before are taken off."""
@@ -125,25 +127,48 @@ class AdapterSlots:
         for name, base in self._bases.items():
             self._replace(name, base)
         self._bases.clear()
-        self._offsets = [0]
+        self._offsets, self._scaled = [0], []
+
+    def scaled(self, slot: int, alpha: float) -> int:
+        """The slot of an adapter that counts `alpha`: no second copy of it is made.
+
+        At 0 it is the base's, at 1 the adapter's own.
+        """
+        if slot == NO_SLOT or alpha == 0:
+            return NO_SLOT
+        if alpha == 1:
+            return slot
+        if (slot, alpha) not in self._scaled:
+            self._scaled.append((slot, alpha))
+        return len(self._offsets) - 1 + self._scaled.index((slot, alpha))
 
     def columns(self, slot: int) -> int:
         """How many columns an adapter takes: its rank."""
-        return 0 if slot == NO_SLOT else self._offsets[slot + 1] - self._offsets[slot]
+        if slot == NO_SLOT:
+            return 0
+        adapter, _ = self._of(slot)
+        return self._offsets[adapter + 1] - self._offsets[adapter]
 
     def routing(self, slots: Sequence[int], device: torch.device) -> Routing:
         """The routing of a pass whose rows have these slots (NO_SLOT: the base)."""
-        used = sorted(set(slots) - {NO_SLOT})
+        rows = [self._of(slot) for slot in slots]
+        used = sorted({adapter for adapter, _ in rows} - {NO_SLOT})
         if not used:
             return Routing()
         start, stop = self._offsets[used[0]], self._offsets[used[-1] + 1]
-        if len(used) == 1 and NO_SLOT not in slots:
+        if all(row == (used[0], 1) for row in rows):
             return Routing(start, stop)
         sizes = np.diff(self._offsets)
         owner = np.repeat(np.arange(len(sizes)), sizes)[start:stop]  # [columns]: whose each is
-        own = np.asarray(slots)[:, None] == owner  # [rows, columns]
+        adapters, alphas = (np.asarray(part)[:, None] for part in zip(*rows, strict=True))
+        own = (adapters == owner) * alphas  # [rows, columns]: what each counts
         mask = torch.from_numpy(own.astype(np.float32))[:, None, :]
         return Routing(start, stop, upload(mask, device))
+
+    def _of(self, slot: int) -> tuple[int, float]:
+        """Which adapter a slot is, and what it counts."""
+        adapters = len(self._offsets) - 1
+        return (slot, 1) if slot < adapters else self._scaled[slot - adapters]
 
     def set_routing(self, routing: Routing) -> None:
         """Send the next pass through this routing."""
