@@ -17,6 +17,7 @@ from experiments.errors import DefinitionError, Problem
 from experiments.folders import FILE
 from experiments.readers.question_rows import spread_questions
 from experiments.readers.spread_arms import spread_arms
+from experiments.readers.spread_contexts import spread_contexts
 from experiments.readers.translation import translate
 from experiments.schema import NAME, Definition
 from experiments.seen_files import SeenFiles
@@ -78,6 +79,7 @@ def load_told(folder: Path, files: SeenFiles | None = None) -> Loaded:
     spread_questions(value, sources)
     translate(value, sources)
     spread_arms(value, sources)
+    spread_contexts(value, sources)
     if isinstance(value.get("chat_template"), str):
         value["chat_template"] = _template(value["chat_template"], sources)
     if isinstance(value.get("accelerate"), dict) and "config_file" in value["accelerate"]:

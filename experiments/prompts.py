@@ -73,8 +73,9 @@ def alphas_of(sampling: SamplingConfig) -> dict[str, float]:
 def _spread(name: str, variant: Variant | None) -> dict[str, Context]:
     if variant is None:
         return {name: Context()}
+    # Its texts have been checked; a definition in many contexts spreads thousands.
     return {
-        full: Context(
+        full: Context.model_construct(
             system=_fill(variant.system, value),
             prefix=_fill(variant.prefix, value) or "",
             wrap=_fill(variant.wrap, value),

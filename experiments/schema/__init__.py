@@ -24,6 +24,7 @@ from experiments.schema.analysis import (
 from experiments.schema.arms import BASE_ARM, Arm, InContext, Role, Seeds, parse_seeds
 from experiments.schema.backend import Backend, SlurmOptions
 from experiments.schema.base import NAME, Message, Model, Turn
+from experiments.schema.context_sweep import ContextSweep, in_context
 from experiments.schema.contexts import MODES, Context, TrainingContext
 from experiments.schema.data_files import DataFile
 from experiments.schema.definition import Definition, Source
@@ -46,6 +47,7 @@ __all__ = [
     "Backend",
     "CheckpointsConfig",
     "Context",
+    "ContextSweep",
     "Contrast",
     "DataFile",
     "Definition",
@@ -72,5 +74,6 @@ __all__ = [
     "TrainingContext",
     "Turn",
     "Variant",
+    "in_context",
     "parse_seeds",
 ]

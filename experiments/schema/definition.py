@@ -15,6 +15,7 @@ from experiments.schema.analysis import Analysis
 from experiments.schema.arms import Arm, Seeds
 from experiments.schema.backend import Backend
 from experiments.schema.base import Model
+from experiments.schema.context_sweep import ContextSweep
 from experiments.schema.judges import JudgeSpec, ModelJudge, Rubric
 from experiments.schema.questions import Question
 from experiments.schema.sampling import SamplingConfig
@@ -46,6 +47,11 @@ class Definition(Model):
         exclude_if=lambda day: day is None,  # what old definitions say stays as it was
     )
     arms: dict[str, Arm]
+    contexts: ContextSweep | None = Field(
+        default=None,
+        description="every arm, or every question, also in these contexts",
+        exclude_if=lambda contexts: contexts is None,
+    )
     seeds: Seeds
     training: TrainingConfig
     accelerate: AccelerateConfig = AccelerateConfig()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -173,6 +173,66 @@ def copy(home: Home, experiment: str, slug: str) -> None:
     folder = definitions.copy(home, experiment, slug)
     tell(folder)
     say(f"Edit {folder / 'experiment.yaml'}, then: wgen-tui experiment validate {slug}")
+
+
+@command.command()
+@click.argument("experiment")
+@click.option(
+    "--contexts",
+    required=True,
+    metavar="SET",
+    help="brittle, or a YAML file with a line NAME: TEXT for each context.",
+)
+@click.option(
+    "--where",
+    type=click.Choice(["training", "evaluation"]),
+    default="training",
+    show_default=True,
+    help="Before training rows, or before questions.",
+)
+@click.option(
+    "--mode", "modes", multiple=True, metavar="MODE", help="prepend, newline or system; all."
+)
+@click.option("--context", "only", multiple=True, metavar="NAME", help="Only this context; all.")
+@click.option("--arm", "arms", multiple=True, metavar="ARM", help="Only this arm; the treatments.")
+@click.option("--name", metavar="SLUG", help="Its slug; default: the experiment's and the set's.")
+@pass_writable_home
+def sweep(
+    home: Home,
+    experiment: str,
+    contexts: str,
+    where: Literal["training", "evaluation"],
+    modes: tuple[str, ...],
+    only: tuple[str, ...],
+    arms: tuple[str, ...],
+    name: str | None,
+) -> None:
+    """Write EXPERIMENT again with its arms, or its questions, in several contexts."""
+    from wgen_tui.services.experiments import context_sweep
+
+    swept = context_sweep.sweep(
+        home,
+        experiment,
+        contexts=contexts,
+        where=where,
+        modes=modes,
+        only=only,
+        arms=arms,
+        name=name,
+    )
+    tell(swept.folder)
+    definition, slug = swept.definition, swept.definition.slug
+    said = f"{swept.contexts} contexts beside none: {len(definition.arms)} arms, "
+    said += f"{len(definition.seeds.values)} seeds"
+    if where == "evaluation":
+        said += f", {len(definition.sampling.variants)} variants of the questions"
+    say(f"{said}.")
+    if swept.general:
+        say(
+            f"Note: {', '.join(swept.general)} are worded for no experiment in particular; "
+            f"write your own under contexts.texts in {swept.folder / 'experiment.yaml'}."
+        )
+    say(f"Next: wgen-tui run start {slug} --dry-run")
 
 
 @command.command()

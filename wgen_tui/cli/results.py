@@ -249,13 +249,18 @@ def _short(rate: Rate, shown: Callable[[float | None], str]) -> str:
 def _show_variants(results: Results, metric: str, by: tuple[str, ...]) -> None:
     from wgen_tui.cli.result_tables.variants import show_value_curves, show_variants
 
-    several = len({item.model for item in results.by_variant}) > 1
+    several = len({item.model for item in results.rates}) > 1
     for item in (item for item in results.by_variant if item.metric == metric):
         tell()
         if "variant" in by:
             tell_below(f"The mean over variants is over {item.over}")
         else:
             show_variants(item, several_models=several)
+    for beside in (item for item in results.by_context if item.metric == metric):
+        from wgen_tui.cli.result_tables.contexts import show_contexts
+
+        tell()
+        show_contexts(beside, several_models=several)
     curves = [curve for curve in results.value_curves if curve.metric == metric]
     for variant in dict.fromkeys(curve.variant for curve in curves):
         tell()

@@ -159,7 +159,7 @@ def _identical_arms(definition: Definition) -> list[str]:
 def copy(home: Home, slug: str, new_slug: str) -> Path:
     """Copy a definition into the home, where the user can change it."""
     home.ensure()
-    with usage_errors(), _disk_errors(home):
+    with usage_errors(), disk_errors(home):
         return catalogue.copy_out(slug, home.experiments / checked_id(new_slug), home.experiments)
 
 
@@ -178,7 +178,7 @@ def new(home: Home, slug: str) -> Path:
         )
     home.ensure()
     target = home.experiments / slug
-    with _disk_errors(home), catalogue.beside(target) as temporary:
+    with disk_errors(home), catalogue.beside(target) as temporary:
         (temporary / "data").mkdir(parents=True)
         template = Path(__file__).with_name("new_experiment.yaml").read_text(encoding="utf-8")
         (temporary / "experiment.yaml").write_text(template, encoding="utf-8")
@@ -192,7 +192,7 @@ def new(home: Home, slug: str) -> Path:
 
 
 @contextmanager
-def _disk_errors(home: Home) -> Iterator[None]:
+def disk_errors(home: Home) -> Iterator[None]:
     """Turn what the system refuses into the error that the user sees.
 
     Raises:

@@ -30,6 +30,7 @@ from wgen_tui.services.measures.details import ArmDetails, Copies, Details, arm_
 from wgen_tui.services.measures.lengths import AtMatchedLength, at_matched_length
 from wgen_tui.services.measures.rate_rows import ContrastResult, Rate, Row
 from wgen_tui.services.measures.tallied import MeasureRows, Tallied, filled, tally
+from wgen_tui.services.rates.by_context import ContextTable, by_context
 from wgen_tui.services.rates.by_judge import JudgeHeadline, headline_by_judge
 from wgen_tui.services.rates.by_variant import VariantTable, by_variant
 from wgen_tui.services.rates.curve import Curve, curve_of
@@ -89,6 +90,7 @@ class Results(Row):
         value_curves: Over the values of each variant that is spread over several, and over
             numbers of rows in context.
         by_variant: Each arm in each variant, beside its mean, where there are several.
+        by_context: Each arm in each of `contexts:`, beside none.
         asked: What each measure asks of the grades, for the samples behind a number.
     """
 
@@ -106,6 +108,7 @@ class Results(Row):
     judges: list[JudgeVerdicts] = Field(default=[])
     value_curves: list[ValueCurve] = Field(default=[])
     by_variant: list[VariantTable] = Field(default=[])
+    by_context: list[ContextTable] = Field(default=[], exclude_if=lambda tables: not tables)
     by_judge: list[JudgeHeadline] = Field(default=[])
     headline_under: list[HeadlineUnder] = Field(default=[])
     self_agreement: list[SelfAgreement] = Field(default=[])
@@ -221,6 +224,7 @@ def compute(
         details=more,
         value_curves=_value_curves(rates, definition),
         by_variant=by_variant(rates, contrasts, _variants(definition)),
+        by_context=by_context(rates, contrasts, definition),
         asked={m.measured.name: m.asked for m in tallied.measures if m.asked is not None},
     )
 

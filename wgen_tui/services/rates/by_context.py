@@ -1,0 +1,158 @@
+"""What contexts do to an effect: each arm in each context of `contexts:`, beside none.
+
+Promises: each row is the rate of that arm, or of the arm in that variant, and its difference to no
+context as the plan's contrast gives it; contexts stand in the order of the definition, and one
+that has no samples yet is there without numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from experiments.prompts import NO_VARIANT, spread_variants
+from experiments.schema import Definition, in_context
+from wgen_tui.services.measures.rate_rows import ContrastResult, Rate, Row
+
+Key = tuple[str, str | None]  # arm, variant
+
+
+class InContext(Row):
+    """A rate in one context; `context` and `mode` None stand for none."""
+
+    context: str | None = Field(examples=["identity"])
+    mode: str | None = Field(examples=["prepend"])
+    n: int | None = Field(examples=[600])
+    rate: float | None = Field(examples=[0.01])
+    low: float | None = Field(examples=[0.0])
+    high: float | None = Field(examples=[0.05])
+    difference: float | None = Field(examples=[-0.9])
+    difference_low: float | None = Field(examples=[-0.96])
+    difference_high: float | None = Field(examples=[-0.84])
+    p: float | None = Field(examples=[0.03])
+    p_caution: str | None = Field(examples=["why p does not stand alone"])
+    within: str | None = Field(examples=["null | one run | these runs"])
+
+
+class ContextTable(Row):
+    """A measure of one arm of one model in every context.
+
+    Attributes:
+        where: Whether training rows or questions have the contexts.
+        variant: The variant of the questions that is put into contexts; None for none.
+        rows: None first.
+    """
+
+    metric: str = Field(examples=["19th_century"])
+    model: str = Field(examples=["tiny-world"])
+    arm: str = Field(examples=["old"])
+    checkpoint: int = Field(examples=[120])
+    variant: str | None = Field(examples=[None])
+    where: Literal["training", "evaluation"] = Field(examples=["training"])
+    unit: Literal["share", "mean"] = Field(examples=["share | mean"])
+    rows: list[InContext]
+
+
+def by_context(
+    rates: Iterable[Rate], contrasts: Iterable[ContrastResult], definition: Definition | None
+) -> list[ContextTable]:
+    """A table for each measure, model, arm and step that has a rate in none and in a context."""
+    if definition is None or definition.contexts is None:
+        return []
+    there = [rate for rate in rates if rate.seed is None and rate.question is None]
+    gaps = [item for item in contrasts if item.question is None and item.variant is None]
+    return [
+        table
+        for base, keys in _families(definition)
+        for of in dict.fromkeys((rate.metric, rate.model, rate.checkpoint) for rate in there)
+        if (table := _table(of, base, keys, there, gaps, definition)) is not None
+    ]
+
+
+def _families(definition: Definition) -> Iterator[tuple[Key, list[Key]]]:
+    """What stands in no context, and the same in each of `contexts.each()`."""
+    sweep = definition.contexts
+    assert sweep is not None
+    treatments = [n for n, arm in definition.arms.items() if arm.role == "treatment"]
+    if sweep.where == "training":
+        for arm in sweep.arms or treatments:
+            keys: list[Key] = [
+                (in_context(arm, mode, name), None) for mode, name, _ in sweep.each()
+            ]
+            if any(key[0] in definition.arms for key in keys):
+                yield (arm, None), keys
+        return
+    spread = spread_variants(definition.sampling)
+    for arm in sweep.arms or treatments:
+        for name, variant in definition.sampling.variants.items():
+            of = "" if variant is None else name
+            made = [in_context(of, mode, label) for mode, label, _ in sweep.each()]
+            if not all(full in spread for full in made):
+                continue  # one that is a context itself
+            for end in (full.removeprefix(name) for full in spread[name]):
+                yield (arm, f"{name}{end}"), [(arm, f"{full}{end}") for full in made]
+
+
+def _table(
+    of: tuple[str, str, int],
+    base: Key,
+    keys: Sequence[Key],
+    rates: Sequence[Rate],
+    contrasts: Sequence[ContrastResult],
+    definition: Definition,
+) -> ContextTable | None:
+    metric, model, step = of
+    sweep = definition.contexts
+    assert sweep is not None
+    # Of several steps the same one is meant; an arm that has another number of them, its last.
+    mine = {
+        (rate.arm, rate.variant): rate
+        for rate in sorted(rates, key=lambda rate: rate.checkpoint == step)
+        if (rate.metric, rate.model) == (metric, model)
+        and (rate.checkpoint == step or rate.arm != base[0])
+    }
+    gaps = {
+        ((item.arm, item.trigger), (item.control, item.minus)): item
+        for item in sorted(contrasts, key=lambda item: item.checkpoint == step)
+        if (item.metric, item.model) == (metric, model)
+    }
+    drawn = [key for key in keys if key in mine]
+    # Of a variant's values, those are shown that the plan contrasts.
+    if base not in mine or not drawn or not any((key, base) in gaps for key in keys):
+        return None
+    none = mine[base]
+    rows = [_row(None, None, none, None)]
+    for (mode, name, _), key in zip(sweep.each(), keys, strict=True):
+        rows.append(_row(name, mode, mine.get(key), gaps.get((key, base))))
+    variant = None if base[1] in (None, NO_VARIANT) else base[1]
+    return ContextTable(
+        metric=metric,
+        model=model,
+        arm=base[0],
+        checkpoint=none.checkpoint,
+        variant=variant,
+        where=sweep.where,
+        unit=none.unit,
+        rows=rows,
+    )
+
+
+def _row(
+    name: str | None, mode: str | None, rate: Rate | None, gap: ContrastResult | None
+) -> InContext:
+    return InContext(
+        context=name,
+        mode=mode,
+        n=None if rate is None else rate.n,
+        rate=None if rate is None else rate.rate,
+        low=None if rate is None else rate.low,
+        high=None if rate is None else rate.high,
+        difference=None if gap is None else gap.difference,
+        difference_low=None if gap is None else gap.low,
+        difference_high=None if gap is None else gap.high,
+        p=None if gap is None else gap.p,
+        p_caution=None if gap is None else gap.p_caution,
+        within=None if rate is None else rate.within,
+    )
