@@ -150,7 +150,7 @@ def rereading_specs(files: StoreFiles, run_ids: Sequence[str]) -> Iterator[None]
             with (
                 suppress(StoreBroken),  # it is to be made again as it is
                 open_for_writing(files, WRITE_PATIENCE) as con,
-                _transaction(con),
+                transaction(con),
             ):
                 con.execute("delete from run where run_id in (select unnest(?))", [list(run_ids)])
                 con.execute("delete from ingested_part where name in (select unnest(?))", [names])
@@ -230,7 +230,7 @@ def _ingest(
 
 def _take_in(con: duckdb.DuckDBPyConnection, batch: part_rows.Batch, report: IngestReport) -> None:
     """A batch's rows, and how far its parts were read, in one transaction."""
-    with _transaction(con):
+    with transaction(con):
         for table, rows in batch.tables.items():
             report.rows[table] = report.rows.get(table, 0) + _insert(con, table, rows)
         _note(con, batch.done)
@@ -299,7 +299,7 @@ def _lacking(table: str) -> str:
 
 def _forget(con: duckdb.DuckDBPyConnection, gone: list[str]) -> None:
     """Remove the rows of runs whose folder is gone."""
-    with _transaction(con):
+    with transaction(con):
         # What verdicts of these runs took back counts again, should it belong to another run.
         con.execute(
             "create or replace temp table leaving as select sample_id, judge, grader, retracts "
@@ -313,7 +313,7 @@ def _forget(con: duckdb.DuckDBPyConnection, gone: list[str]) -> None:
 
 
 @contextmanager
-def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """All of it or nothing."""
     con.execute("begin")
     try:

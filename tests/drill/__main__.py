@@ -4,7 +4,7 @@ Train, sample, judge and ingest, round after round; at each point the worker, th
 the user has open is killed, and the user goes on as a user would. In the end nothing is missing,
 nothing is there twice, and all is as in a home that was left alone. Exit 1 if anything is off.
 
-`make drill ARGS="store --kills 50"` kills ingest, verify, rebuild and migration alone,
+`make drill ARGS="store --kills 50"` kills ingest, verify, rebuild, migration and compaction alone,
 `make drill ARGS="judges --kills 50"` what judges: so often a server's model, and a local one.
 """
 

@@ -1,4 +1,6 @@
-"""kill -9 at random points of ingest, verify, rebuild and migration: `python -m tests.drill store`.
+"""kill -9 at random points of what the database is made by: `python -m tests.drill store`.
+
+Ingest, verify, rebuild, migration and compaction.
 
 A home grows round after round: samples and verdicts, some of them a second time, some taken back.
 What folds them into the database is killed on its way; then every reader must see each row once, as
@@ -27,19 +29,28 @@ from store.layout import StoreFiles
 from store.verify import rebuild, verify
 from tests.builders import store_home
 from tests.drill.check import Verdict, dump
+from wgen_tui.run_files.compaction import groups
 from wgen_tui.services.runs.launch_state import locked
 
-ACTIONS = {"ingest": 0.4, "verify": 0.2, "rebuild": 0.2, "migration": 0.2}
+ACTIONS = {"ingest": 0.3, "verify": 0.15, "rebuild": 0.15, "migration": 0.15, "compaction": 0.25}
 AIMED = 0.6  # the share of kills that wait until the database is open
 SHORT = 0.01  # seconds within which those come
 VIEWS = ("runs", "samples", "prompts", "grades_all", "grades", "metrics")
 WORK = """
 import sys
 from pathlib import Path
+from contextlib import nullcontext
 from store import ingest, verify
 from store.layout import StoreFiles
-work = {"verify": verify.verify, "rebuild": verify.rebuild}.get(sys.argv[2], ingest.ingest)
+from wgen_tui.paths import Home
+from wgen_tui.run_files import compaction
+from wgen_tui.services.data.compaction import compact
+def make_few(files):
+    compact(Home(files.root), lambda: True, nullcontext)
+works = {"verify": verify.verify, "rebuild": verify.rebuild, "compaction": make_few}
+work = works.get(sys.argv[2], ingest.ingest)
 ingest.TURN_BYTES = 1 << 16  # a round takes several turns
+compaction.LEAST = 2  # of a launch in a round
 print("begun", flush=True)
 work(StoreFiles.of(Path(sys.argv[1])))
 """
@@ -80,6 +91,8 @@ class StoreDrill:
             self._grow()
             if action == "migration":
                 age(self.files)
+            if action == "compaction":
+                ingest(self.files)
             if (doing := self._kill(action)) is None:
                 continue
             self.hit[action, doing] += 1
@@ -159,9 +172,18 @@ class StoreDrill:
             return "making a new one"
         if Path(f"{database}.wal").exists():
             return "writing"
+        if action == "compaction" and (both := self._both()):
+            return both
         if locked(self.files.readers_lock):
             return "database open"
         return "files or beginning"
+
+    def _both(self) -> str:
+        """How far the making of few parts has come."""
+        for folder in self.files.runs.glob("*/*"):
+            if folder.is_dir() and any(group.written for group in groups(folder)):
+                return "a whole beside its parts"
+        return ""
 
     def _look(self, when: str) -> None:
         """What readers see is what the files alone say; a stock client can open the database."""

@@ -16,12 +16,13 @@ from wgen_tui.paths import RunPaths
 from wgen_tui.plain_files import parse, read_plain
 from wgen_tui.protocol.ids import make_reading_id, make_sample_id, rule_hash
 from wgen_tui.protocol.launches import JudgeStage, PromptSpec, ReadoutSpec, SampleStage
+from wgen_tui.run_files.part_names import each_part
 
 
 def read_columns(folder: Path, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     """These columns of every row in a folder's parts; of rows with one id the first."""
     seen = set()
-    for part in sorted(folder.glob("part-*.parquet")):
+    for part in each_part(folder, "part-*.parquet"):
         for row in read_part(part, names):
             if row[0] not in seen:
                 seen.add(row[0])
@@ -96,7 +97,7 @@ def missing_readings(run_id: str, run: RunPaths, steps: tuple[int, ...], stage: 
 def graded(run: RunPaths) -> set[tuple[int, str, str]]:
     """What rules have graded of a run: (sample id, judge, rubric)."""
     grades = set()
-    for part in run.grades.glob("part-*.jsonl"):
+    for part in each_part(run.grades, "part-*.jsonl"):
         try:
             lines = read_plain(part).splitlines()
         except OSError:

@@ -25,12 +25,12 @@ from store.schema import (
 )
 from wgen_tui.protocol.record import write_durably
 from wgen_tui.protocol.runs import GradeRow
+from wgen_tui.run_files.part_names import next_name
 
 
 def _next_name(folder: Path, launch_id: str, suffix: str) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)  # a run whose folder is gone stays away
-    number = len(list(folder.glob(f"part-{launch_id}-*{suffix}")))
-    return folder / f"part-{launch_id}-{number:05d}{suffix}"
+    return folder / next_name(folder, launch_id, suffix)
 
 
 def _write_table(

@@ -19,6 +19,7 @@ from wgen_tui.plain_files import parse, read_plain
 from wgen_tui.protocol.ids import make_pilot_key, make_verdict_id
 from wgen_tui.protocol.judging import AskedJudge, Panel
 from wgen_tui.run_files.inventory import read_columns
+from wgen_tui.run_files.part_names import each_part
 
 REFUSED = "refused"  # the finish_reason of a draw that was not made
 BY_MODEL = b'"grader":"model:'
@@ -180,7 +181,7 @@ def missing_of_panels(
 def graded_by_models(run: RunPaths) -> set[int]:
     """The ids of a run's grades by judges that are models; of the lines only these are read."""
     grades: set[int] = set()
-    for part in sorted(run.grades.glob("part-*.jsonl")):
+    for part in each_part(run.grades, "part-*.jsonl"):
         try:
             lines = read_plain(part)
         except OSError:

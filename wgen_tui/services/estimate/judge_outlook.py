@@ -18,6 +18,7 @@ from wgen_tui.protocol.judging import AskedJudge, Panel
 from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.protocol.record import Unreadable, read_record
 from wgen_tui.run_files.inventory import read_part
+from wgen_tui.run_files.part_names import each_part
 from wgen_tui.services.estimate.judging import cost_of
 from wgen_tui.services.judges.asked_before import AskedBefore, AskedLaunch, AskedModel, asked_model
 from wgen_tui.services.runs.launch_events import LaunchEvents
@@ -158,7 +159,7 @@ def _replies(home: Home, launch_id: str) -> Iterator[tuple[str, int, int]]:
     except Unreadable:
         return
     for run_id in spec.run_ids if spec is not None else ():
-        for part in sorted(home.run(run_id).verdicts.glob(f"part-{launch_id}-*.parquet")):
+        for part in each_part(home.run(run_id).verdicts, f"part-{launch_id}-*.parquet"):
             for asker, prompt, reply in read_part(part, ("asker", "prompt_tokens", "tokens")):
                 if prompt is not None and reply is not None:
                     yield asker, prompt, reply

@@ -21,6 +21,7 @@ from wgen_tui.protocol.record import Unreadable, read_record
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.manifests import checkpoints, final_checkpoint
 from wgen_tui.run_files.model_place import located_run
+from wgen_tui.run_files.part_names import bytes_of_parts
 from wgen_tui.run_files.steps import steps_to_sample, total_steps
 from wgen_tui.services.estimate.formulas import Adapters
 from wgen_tui.services.models.architecture import ModelDims, target_modules
@@ -179,6 +180,6 @@ def sample_disk_bytes(stage: SampleStage) -> int:
 
 def judge_disk_bytes(home: Home, spec: RunSpec, stage: JudgeStage) -> int:
     """What the verdicts on a run's samples take, by the samples' own size on disk."""
-    size = sum(part.stat().st_size for part in home.run(spec.run_id).samples.glob("part-*"))
+    size = bytes_of_parts(home.run(spec.run_id).samples)
     rules = len(stage.judges) + bool(stage.correct) + 1  # the broken rule
     return COPIES * rules * (size // PART_BYTES) * GRADE_BYTES

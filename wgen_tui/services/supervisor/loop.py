@@ -18,18 +18,21 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event
 from types import FrameType
 from typing import IO
 
+from wgen_tui.errors import WgenError
 from wgen_tui.paths import Home, keep_private
 from wgen_tui.protocol.launches import ENDED_STATES
+from wgen_tui.services.data.compaction import compact
 from wgen_tui.services.data.ingest import ingest_now
 from wgen_tui.services.runs import process, queue
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
+from wgen_tui.services.runs.queue import queue_lock
 from wgen_tui.services.supervisor.dispatcher import Dispatcher
 from wgen_tui.services.supervisor.leftovers import sweep
 from wgen_tui.services.supervisor.monitor import Monitor
@@ -175,6 +178,7 @@ def serve(home: Home) -> None:
         supervisor.run()
         if not supervisor.stopped:
             _tidy(home)
+            _compact(home, lambda: not (supervisor.stopped or supervisor.work_left()))
         log.info("ends")
         lock.close()
         # A command may have written a launch and found us alive between our last tick and the
@@ -192,6 +196,17 @@ def _tidy(home: Home) -> None:
         return
     if removed:
         log.info("removed %d temporary files of killed processes: %s", len(removed), removed)
+
+
+def _compact(home: Home, may_continue: Callable[[], bool]) -> None:
+    """Make few part files of many small ones, now that no worker lives."""
+    try:
+        fewer = compact(home, may_continue, lambda: queue_lock(home))
+    except (OSError, WgenError):  # who holds or damaged the database: the parts serve as well
+        log.exception("small parts stay")
+        return
+    if fewer:
+        log.info("small part files made one with others: %d fewer", fewer)
 
 
 def main(arguments: list[str] | None = None) -> None:
