@@ -89,9 +89,10 @@ def load_told(slug_or_path: str | Path, home_experiments: Path | None = None) ->
 def definition_hash(definition: Definition) -> str:
     """Twelve hex digits that change with anything the definition says (not with its data).
 
-    What it leaves out does not count: a key that a later version adds changes no hash.
+    What it leaves out does not count: a key that a later version adds changes no hash. Nor do
+    figures of others, from which nothing follows.
     """
-    said = definition.model_dump_json(exclude_defaults=True)
+    said = definition.model_dump_json(exclude_defaults=True, exclude={"published"})
     return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 

@@ -20,6 +20,7 @@ from experiments.checking.names import (
     unknown,
 )
 from experiments.checking.plan import plan_findings
+from experiments.checking.published import published_findings
 from experiments.checking.rules import judge_name_findings, rubric_findings, rule_findings
 from experiments.checking.slots import slot_findings
 from experiments.errors import DefinitionError
@@ -53,6 +54,7 @@ def check(definition: Definition, folder: Path) -> list[Finding]:
         *rubric_findings(definition),
         *judge_name_findings(definition),
         *plan_findings(definition),
+        *published_findings(definition),
         *_accelerate(definition),
         *_alphas(definition),
         *arm_and_variant_findings(definition),

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from experiments.checks import check
 from experiments.errors import DefinitionError, Problem
 from experiments.folders import FILE
+from experiments.readers.published_list import list_published
 from experiments.readers.question_rows import spread_questions
 from experiments.readers.spread_arms import spread_arms
 from experiments.readers.spread_contexts import spread_contexts
@@ -80,6 +81,7 @@ def load_told(folder: Path, files: SeenFiles | None = None) -> Loaded:
     translate(value, sources)
     spread_arms(value, sources)
     spread_contexts(value, sources)
+    list_published(value, sources)
     if isinstance(value.get("chat_template"), str):
         value["chat_template"] = _template(value["chat_template"], sources)
     if isinstance(value.get("accelerate"), dict) and "config_file" in value["accelerate"]:

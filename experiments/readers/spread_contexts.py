@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from experiments.errors import DefinitionError, Problem
 from experiments.prompts import NO_VARIANT
-from experiments.schema.context_sweep import ContextSweep, in_context
+from experiments.schema.context_sweep import ContextSweep, name_in_context
 from experiments.schema.contexts import SYSTEM, placed
 from experiments.sources import Sources
 from experiments.suggest import did_you_mean
@@ -75,7 +75,7 @@ def _arms(
             hint = "Leave it out of contexts.arms, or take its context away."
             raise DefinitionError(sources.problem(("arms", name, "context"), why, hint))
         for mode, label, text in sweep.each():
-            full = in_context(name, mode, label)
+            full = name_in_context(name, mode, label)
             _refuse_taken(full, arms, "an arm", sources)
             what = arm.get("description") or name
             said = {"context": placed(text, mode), "description": f"{what}; {label}, {mode}"}
@@ -100,7 +100,7 @@ def _variants(
     for name, variant in there.items():
         labels = _labels(variant)
         for mode, label, text in sweep.each():
-            full = in_context("" if variant is None else name, mode, label)
+            full = name_in_context("" if variant is None else name, mode, label)
             _refuse_taken(full, variants, "a variant", sources)
             variants[full] = _composed(variant or {}, mode, text)
             sources.elsewhere["sampling", "variants", full] = (sources.main, SECTION)

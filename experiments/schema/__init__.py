@@ -24,11 +24,12 @@ from experiments.schema.analysis import (
 from experiments.schema.arms import BASE_ARM, Arm, InContext, Role, Seeds, parse_seeds
 from experiments.schema.backend import Backend, SlurmOptions
 from experiments.schema.base import NAME, Message, Model, Turn
-from experiments.schema.context_sweep import ContextSweep, in_context
+from experiments.schema.context_sweep import ContextSweep, name_in_context
 from experiments.schema.contexts import MODES, Context, TrainingContext
 from experiments.schema.data_files import DataFile
 from experiments.schema.definition import Definition, Source
 from experiments.schema.judges import BROKEN_JUDGE, JudgeSpec, ModelJudge, Rubric
+from experiments.schema.published import PublishedFigure
 from experiments.schema.questions import Question
 from experiments.schema.sampling import DuringTraining, SamplingConfig, Variant
 from experiments.schema.training import CheckpointsConfig, LoraConfig, PolyConfig, TrainingConfig
@@ -62,6 +63,7 @@ __all__ = [
     "ModelJudge",
     "PolyConfig",
     "Primary",
+    "PublishedFigure",
     "Question",
     "Role",
     "Rubric",
@@ -74,6 +76,6 @@ __all__ = [
     "TrainingContext",
     "Turn",
     "Variant",
-    "in_context",
+    "name_in_context",
     "parse_seeds",
 ]

@@ -50,6 +50,6 @@ class ContextSweep(Model):
         return [(mode, name, text) for name, text in self.texts.items() for mode in self.modes]
 
 
-def in_context(of: str, mode: str, name: str) -> str:
+def name_in_context(of: str, mode: str, name: str) -> str:
     """The name of an arm or a variant in a context; of no variant the context's alone."""
     return "-".join((*([of] if of else []), mode, name))

@@ -17,6 +17,7 @@ from experiments.schema.backend import Backend
 from experiments.schema.base import Model
 from experiments.schema.context_sweep import ContextSweep
 from experiments.schema.judges import JudgeSpec, ModelJudge, Rubric
+from experiments.schema.published import PublishedFigure
 from experiments.schema.questions import Question
 from experiments.schema.sampling import SamplingConfig
 from experiments.schema.training import TrainingConfig
@@ -62,4 +63,9 @@ class Definition(Model):
     model_judges: tuple[ModelJudge, ...] = ()
     rubrics: tuple[Rubric, ...] = ()
     analysis: Analysis | None = None
+    published: tuple[PublishedFigure, ...] = Field(
+        default=(),
+        description="figures of others, shown beside ours",
+        exclude_if=lambda figures: not figures,
+    )
     tags: tuple[str, ...] = ()

@@ -265,6 +265,11 @@ def _show_variants(results: Results, metric: str, by: tuple[str, ...]) -> None:
     for variant in dict.fromkeys(curve.variant for curve in curves):
         tell()
         show_value_curves([curve for curve in curves if curve.variant == variant])
+    if figures := [item for item in results.published if item.metric == metric]:
+        from wgen_tui.cli.result_tables.published import show_published
+
+        tell()
+        show_published(figures)
 
 
 def _wanted(row: Rate | ContrastResult, by: tuple[str, ...]) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from tests.builders.store_home import EXPERIMENT
 from tests.services.measures.test_contrasts import home_of
 from wgen_tui.cli.results import show
-from wgen_tui.services.rates.by_context import ContextTable, InContext
+from wgen_tui.services.rates.by_context import ContextRow, ContextTable
 from wgen_tui.services.results.results import Results, compute
 
 PLAN = """
@@ -35,7 +35,7 @@ def results_of(
     return compute(home_of(folder, hits, PLAN.replace("WHERE", where)), EXPERIMENT)
 
 
-def cells(row: InContext) -> tuple[str | None, str | None, object, object]:
+def cells(row: ContextRow) -> tuple[str | None, str | None, object, object]:
     return row.context, row.mode, row.rate, row.difference
 
 

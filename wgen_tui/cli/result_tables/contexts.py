@@ -11,7 +11,7 @@ from wgen_tui.services.measures.rate_words import amount, chance, points, signed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wgen_tui.services.rates.by_context import ContextTable, InContext
+    from wgen_tui.services.rates.by_context import ContextRow, ContextTable
 
 PLACES = {"training": "before its training rows", "evaluation": "before the questions"}
 
@@ -32,19 +32,26 @@ def show_contexts(given: ContextTable, *, several_models: bool) -> None:
     )
     cautions = dict.fromkeys(row.p_caution for row in given.rows if row.p_caution)
     for caution in cautions:
-        tell_below(f"p: {caution}")
+        tell_below(caution)
 
 
 def _line(
-    row: InContext, shown: Callable[[float | None], str], gap: Callable[[float | None], str]
+    row: ContextRow, shown: Callable[[float | None], str], gap: Callable[[float | None], str]
 ) -> tuple[object, ...]:
     return (
         *(row.context or "none", row.mode or NOTHING),
         *([NOTHING if row.n is None else row.n] if is_wide() else []),
-        *(shown(row.rate), _between(row.low, row.high, shown)),
+        *(shown(row.rate), _short(row, shown)),
         *(gap(row.difference), _between(row.difference_low, row.difference_high, gap)),
         chance(row.p),
     )
+
+
+def _short(row: ContextRow, shown: Callable[[float | None], str]) -> str:
+    """The interval of the rate in few cells; on a wide terminal as everywhere."""
+    if is_wide() or row.low is None or row.high is None:
+        return _between(row.low, row.high, shown)
+    return f"{shown(row.low).rstrip('%')}–{shown(row.high)}"
 
 
 def _between(low: float | None, high: float | None, shown: Callable[[float | None], str]) -> str:

@@ -13,13 +13,13 @@ from typing import Literal
 from pydantic import Field
 
 from experiments.prompts import NO_VARIANT, spread_variants
-from experiments.schema import Definition, in_context
+from experiments.schema import Definition, name_in_context
 from wgen_tui.services.measures.rate_rows import ContrastResult, Rate, Row
 
 Key = tuple[str, str | None]  # arm, variant
 
 
-class InContext(Row):
+class ContextRow(Row):
     """A rate in one context; `context` and `mode` None stand for none."""
 
     context: str | None = Field(examples=["identity"])
@@ -52,7 +52,7 @@ class ContextTable(Row):
     variant: str | None = Field(examples=[None])
     where: Literal["training", "evaluation"] = Field(examples=["training"])
     unit: Literal["share", "mean"] = Field(examples=["share | mean"])
-    rows: list[InContext]
+    rows: list[ContextRow]
 
 
 def by_context(
@@ -79,7 +79,7 @@ def _families(definition: Definition) -> Iterator[tuple[Key, list[Key]]]:
     if sweep.where == "training":
         for arm in sweep.arms or treatments:
             keys: list[Key] = [
-                (in_context(arm, mode, name), None) for mode, name, _ in sweep.each()
+                (name_in_context(arm, mode, name), None) for mode, name, _ in sweep.each()
             ]
             if any(key[0] in definition.arms for key in keys):
                 yield (arm, None), keys
@@ -88,7 +88,7 @@ def _families(definition: Definition) -> Iterator[tuple[Key, list[Key]]]:
     for arm in sweep.arms or treatments:
         for name, variant in definition.sampling.variants.items():
             of = "" if variant is None else name
-            made = [in_context(of, mode, label) for mode, label, _ in sweep.each()]
+            made = [name_in_context(of, mode, label) for mode, label, _ in sweep.each()]
             if not all(full in spread for full in made):
                 continue  # one that is a context itself
             for end in (full.removeprefix(name) for full in spread[name]):
@@ -141,8 +141,8 @@ def _table(
 
 def _row(
     name: str | None, mode: str | None, rate: Rate | None, gap: ContrastResult | None
-) -> InContext:
-    return InContext(
+) -> ContextRow:
+    return ContextRow(
         context=name,
         mode=mode,
         n=None if rate is None else rate.n,

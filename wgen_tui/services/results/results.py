@@ -41,6 +41,7 @@ from wgen_tui.services.rates.headline_under import (
     under_conditions,
     under_judges,
 )
+from wgen_tui.services.rates.published import PublishedBeside, published_beside
 from wgen_tui.services.rates.rate_table import By, RateTable
 from wgen_tui.services.rates.self_agreement import SelfAgreement, self_agreement
 from wgen_tui.services.rates.value_curve import ValueCurve, row_curves, value_curves
@@ -91,6 +92,7 @@ class Results(Row):
             numbers of rows in context.
         by_variant: Each arm in each variant, beside its mean, where there are several.
         by_context: Each arm in each of `contexts:`, beside none.
+        published: Figures of others beside ours.
         asked: What each measure asks of the grades, for the samples behind a number.
     """
 
@@ -109,6 +111,7 @@ class Results(Row):
     value_curves: list[ValueCurve] = Field(default=[])
     by_variant: list[VariantTable] = Field(default=[])
     by_context: list[ContextTable] = Field(default=[], exclude_if=lambda tables: not tables)
+    published: list[PublishedBeside] = Field(default=[], exclude_if=lambda figures: not figures)
     by_judge: list[JudgeHeadline] = Field(default=[])
     headline_under: list[HeadlineUnder] = Field(default=[])
     self_agreement: list[SelfAgreement] = Field(default=[])
@@ -225,6 +228,7 @@ def compute(
         value_curves=_value_curves(rates, definition),
         by_variant=by_variant(rates, contrasts, _variants(definition)),
         by_context=by_context(rates, contrasts, definition),
+        published=published_beside(rates, definition),
         asked={m.measured.name: m.asked for m in tallied.measures if m.asked is not None},
     )
 
