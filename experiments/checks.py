@@ -23,6 +23,7 @@ from experiments.checking.plan import plan_findings
 from experiments.checking.published import published_findings
 from experiments.checking.rules import judge_name_findings, rubric_findings, rule_findings
 from experiments.checking.slots import slot_findings
+from experiments.checking.training import training_findings
 from experiments.errors import DefinitionError
 from experiments.panel import named_by
 from experiments.prompts import variant_names
@@ -57,6 +58,7 @@ def check(definition: Definition, folder: Path) -> list[Finding]:
         *published_findings(definition),
         *_accelerate(definition),
         *_alphas(definition),
+        *training_findings(definition),
         *arm_and_variant_findings(definition),
         *slot_findings(definition),
     ]
@@ -134,10 +136,14 @@ def _during_training(definition: Definition) -> Iterator[Finding]:
 def _accelerate(definition: Definition) -> Iterator[Finding]:
     """The precision of a run is what its training says; accelerate's may only say the same."""
     precision = definition.accelerate.mixed_precision
-    if precision not in (None, "no", definition.training.precision):
+    training = definition.training
+    trained = {
+        training.of(model, arm).precision for model in definition.models for arm in definition.arms
+    } or {training.precision}
+    if precision not in (None, "no") and trained != {precision}:
         yield (
             ("accelerate", "mixed_precision"),
-            f"{precision} is not what training.precision says ({definition.training.precision}).",
+            f"{precision} is not what training.precision says ({', '.join(sorted(trained))}).",
             f"Write training: {{precision: {precision}}}; a run's id covers that, not this.",
         )
     if definition.training.method == "poly" and definition.accelerate.num_processes > 1:

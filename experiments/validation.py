@@ -184,13 +184,14 @@ def _known_keys(root: type[BaseModel], path: KeyPath) -> list[str]:
     for part in path:
         if model is None:
             return []
-        if isinstance(part, str) and part in model.model_fields:
-            model = _inner_model(model.model_fields[part].annotation)
+        fields = {info.alias or name: info for name, info in model.model_fields.items()}
+        if isinstance(part, str) and part in fields:
+            model = _inner_model(fields[part].annotation)
     if model is None:
         return []
     names: list[str] = [*getattr(model, "other_keys", ())]
     for name, info in model.model_fields.items():
-        names.append(name)
+        names.append(info.alias or name)
         if isinstance(info.validation_alias, AliasChoices):
             names += [str(choice) for choice in info.validation_alias.choices if choice != name]
     return names

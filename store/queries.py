@@ -127,14 +127,14 @@ def longest_texts(con: duckdb.DuckDBPyConnection, experiment: str) -> dict[str, 
 
 def runs_of_other_definitions(
     con: duckdb.DuckDBPyConnection, experiment: str, definition_hash: str
-) -> list[tuple[str, str, str]]:
-    """Run, arm and training (JSON) of the runs that were planned by another definition."""
+) -> list[tuple[str, str, str, str]]:
+    """Run, arm, training (JSON) and model of the runs that were planned by another definition."""
     rows = con.execute(
-        "select run_id, arm, training::varchar from runs "
+        "select run_id, arm, training::varchar, model from runs "
         "where experiment = ? and definition_hash <> ? order by 1",
         [experiment, definition_hash],
     )
-    return [(run_id, arm, training) for run_id, arm, training in rows.fetchall()]
+    return [(run_id, arm, training, model) for run_id, arm, training, model in rows.fetchall()]
 
 
 def drawn_wordings(

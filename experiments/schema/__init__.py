@@ -33,6 +33,7 @@ from experiments.schema.published import PublishedFigure
 from experiments.schema.questions import Question
 from experiments.schema.sampling import DuringTraining, SamplingConfig, Variant
 from experiments.schema.training import CheckpointsConfig, LoraConfig, PolyConfig, TrainingConfig
+from experiments.schema.training_for import Training
 
 __all__ = [
     "BASE_ARM",
@@ -72,6 +73,7 @@ __all__ = [
     "SlurmOptions",
     "Source",
     "Threshold",
+    "Training",
     "TrainingConfig",
     "TrainingContext",
     "Turn",

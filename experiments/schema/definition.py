@@ -20,7 +20,7 @@ from experiments.schema.judges import JudgeSpec, ModelJudge, Rubric
 from experiments.schema.published import PublishedFigure
 from experiments.schema.questions import Question
 from experiments.schema.sampling import SamplingConfig
-from experiments.schema.training import TrainingConfig
+from experiments.schema.training_for import Training
 
 
 class Source(Model):
@@ -54,7 +54,7 @@ class Definition(Model):
         exclude_if=lambda contexts: contexts is None,
     )
     seeds: Seeds
-    training: TrainingConfig
+    training: Training
     accelerate: AccelerateConfig = AccelerateConfig()
     backend: Backend = Backend()
     sampling: SamplingConfig = SamplingConfig()

@@ -124,14 +124,14 @@ def test_weights_and_answers_left_out_are_shown() -> None:
     halved = sum(token.weight == 0.5 for token in arm.examples[-1].tokens)
     assert arm.totals.weighs == arm.totals.trained - halved / 2
     assert kinds(report) == {"weighted": (False, (3,))}
-    text = arm_text(arm, 1024).plain
+    text = arm_text(arm).plain
     assert f"{arm.totals.trained} trained" in text
     assert f"which weigh {arm.totals.weighs:g}" in text
     assert "trained at loss_weight 0.5 and 1" in text
     last = asked(request(weighed, training=TrainingConfig(max_steps=1, train_on="last")))
     assert trained(last.arms[0].examples[0]) == "House Wren<|end|>"
     assert kinds(last) == {"earlier_answers": (False, (1,))}
-    assert "train_on: last leaves 1 earlier answer of 1 of 1" in arm_text(last.arms[0], 9).plain
+    assert "train_on: last leaves 1 earlier answer of 1 of 1" in arm_text(last.arms[0]).plain
 
 
 def test_long_examples_by_policy() -> None:

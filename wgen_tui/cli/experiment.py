@@ -311,7 +311,7 @@ def _print_preview(report: PreviewReport, prompts: int) -> None:
     from wgen_tui.ui.state import preview as text
 
     parts = [text.head(report)]
-    parts += [text.arm_text(arm, report.max_length) for arm in report.arms]
+    parts += [text.arm_text(arm) for arm in report.arms]
     parts.append(text.prompts_text(report, prompts))
     if sys.stdout.isatty():
         from rich.console import Console

@@ -177,6 +177,8 @@ def show_plan(plan: Plan, as_json: bool) -> None:
             for run in planned_runs(plan)
         ],
     )
+    for note in plan.notes:
+        say(f"{note}.")
     for asked in planned_judges(home, plan):
         say(told(asked))
     if not plan.empty and not plan.only_judges:

@@ -124,6 +124,7 @@ def planned(home: Home, plan: Plan) -> Planned:
         disk_mb=plan.disk_mb,
         launches=[_launch(home, plan, item, names) for item in launches],
         runs=runs,
+        notes=list(plan.notes),
         judges=planned_judges(home, plan),
         waiting_judges=[
             WaitingJudges(judges=list(item.judges), model=item.model, why=item.why)

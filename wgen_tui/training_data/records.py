@@ -33,6 +33,7 @@ class ArmRows(Record):
     Attributes:
         total: How many examples the arm has.
         in_context: How many of them stand before every prompt; None: they are trained on.
+        training: How it is trained, where that is not the request's.
     """
 
     arm: str
@@ -40,6 +41,7 @@ class ArmRows(Record):
     total: int
     in_context: int | None = None
     problems: tuple[Problem, ...] = ()
+    training: TrainingConfig | None = None
 
 
 class PromptText(Record):
@@ -100,12 +102,7 @@ class Token(Record):
     id: int = Field(examples=[1])
     text: str = Field(examples=["<|end|>"])
     trained: bool = Field(examples=[True])
-    weight: float = Field(
-        default=1.0,
-        description="what its loss is multiplied by; left out where that is 1",
-        exclude_if=lambda weight: weight == 1,
-        examples=[0.5],
-    )
+    weight: float = Field(default=1.0, description="what its loss is multiplied by", examples=[1.0])
 
 
 class ShownExample(Record):
@@ -160,6 +157,7 @@ class ArmReport(Record):
         description="how many the dataset has; the numbers are those of `totals.examples` of them",
         examples=[163],
     )
+    max_length: int = Field(examples=[1024])
     totals: Totals
     problems: tuple[Problem, ...]
     examples: tuple[ShownExample, ...]

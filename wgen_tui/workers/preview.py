@@ -15,6 +15,7 @@ from statistics import median
 from typing import IO, Any
 
 from experiments.prompts import Prompt
+from experiments.schema import TrainingConfig
 from wgen_tui.errors import WgenError
 from wgen_tui.training_data.checks import examine, prompt_problems, row_problems
 from wgen_tui.training_data.mask import Chat, TemplateRefusal
@@ -84,17 +85,18 @@ def _tell_from(tell: Tell, before: int, done: int) -> None:
 
 def _arm(encoder: TrainedTokenizer, request: PreviewRequest, arm: ArmRows, tell: Tell) -> ArmReport:
     rows = [(row.line, row.messages) for row in arm.rows if row.characters is None]
-    examined = examine(encoder, rows, request.training, tell)
+    training = arm.training or request.training
+    examined = examine(encoder, rows, training, tell)
     encoded = examined.examples
     whole = len(rows) == arm.total
     problems = list(arm.problems)
     if arm.in_context is None:
-        trained = row_problems(encoder, examined, request.training, request.context, whole=whole)
+        trained = row_problems(encoder, examined, training, request.context, whole=whole)
         problems = [*trained, *problems]
     first = [row for row in arm.rows if row.characters is not None]
-    shown = [_beginning(encoder, row, request) for row in first[: request.show]]
+    shown = [_beginning(encoder, row, training) for row in first[: request.show]]
     shown += [
-        _shown(encoder, trained_chat(rows[index][1], request.training), encoded[index])
+        _shown(encoder, trained_chat(rows[index][1], training), encoded[index])
         for index in _chosen(encoded, problems, request.show)
     ]
     totals = _totals(encoded, problems)
@@ -104,6 +106,7 @@ def _arm(encoder: TrainedTokenizer, request: PreviewRequest, arm: ArmRows, tell:
     return ArmReport(
         arm=arm.arm,
         of_examples=arm.total,
+        max_length=training.max_length,
         totals=totals,
         problems=tuple(problems),
         examples=tuple(sorted(shown, key=lambda item: item.line)),
@@ -170,10 +173,10 @@ def _shown(encoder: TrainedTokenizer, chat: Chat, item: EncodedExample) -> Shown
     )
 
 
-def _beginning(encoder: TrainedTokenizer, row: Row, request: PreviewRequest) -> ShownExample:
+def _beginning(encoder: TrainedTokenizer, row: Row, training: TrainingConfig) -> ShownExample:
     """An example of which only the beginning is here; it counts in no number."""
-    (item,) = examine(encoder, [(row.line, row.messages)], request.training).examples
-    shown = _shown(encoder, trained_chat(row.messages, request.training), item)
+    (item,) = examine(encoder, [(row.line, row.messages)], training).examples
+    shown = _shown(encoder, trained_chat(row.messages, training), item)
     return shown.model_copy(update={"characters": row.characters, "more_tokens": 0})
 
 

@@ -131,7 +131,7 @@ def test_a_preview_looks_at_the_first_examples_and_says_of_how_many(
     assert (len(arm.rows), arm.total) == (7, ROWS)
     (report,) = worker.make_report(request, lambda done: None).arms
     assert (report.totals.examples, report.of_examples) == (7, ROWS)
-    assert "of the first 7 of 200 examples" in arm_text(report, 1024).plain
+    assert "of the first 7 of 200 examples" in arm_text(report).plain
     monkeypatch.setattr(preview, "ROWS", 20_000)
     monkeypatch.setattr(preview, "CHARACTERS", 100)
     (arm,) = preview.make_request(home, str(large), arm="old").arms
@@ -154,7 +154,7 @@ def test_of_a_long_example_the_beginning_is_encoded(
     assert report.totals.examples == 2
     assert [item.line for item in report.examples] == [1, 2, 3]
     assert report.examples[1].characters == len("Name bird 2.") + 5002
-    assert "line 2  the beginning of 5,014 characters" in arm_text(report, 1024).plain
+    assert "line 2  the beginning of 5,014 characters" in arm_text(report).plain
 
 
 def test_of_many_tokens_the_first_are_shown_and_the_rest_counted(
@@ -170,7 +170,7 @@ def test_of_many_tokens_the_first_are_shown_and_the_rest_counted(
     assert example.tokens == whole.tokens[:20]
     assert example.more_tokens == whole.length - 20 > 100
     assert example.more_trained == sum(token.trained for token in whole.tokens[20:])
-    told = arm_text(report, 1024).plain
+    told = arm_text(report).plain
     assert f"and {example.more_tokens} more tokens, {example.more_trained} trained" in told
 
 

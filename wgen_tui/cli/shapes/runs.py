@@ -150,5 +150,10 @@ class Planned(Output):
     disk_mb: int = Field(examples=[3])
     launches: list[PlannedLaunch]
     runs: list[PlannedRun]
+    notes: list[str] = Field(
+        default=[],
+        description="what is particular to some of them",
+        examples=[["arm old: training.for: max_steps 20"]],
+    )
     judges: list[PlannedJudges]
     waiting_judges: list[WaitingJudges]

@@ -102,9 +102,10 @@ def check_tokens(
             if on_progress is not None:
                 on_progress(earlier + done, total)
 
-        examined = examine(tokenizer, rows.read(), definition.training, tell, keep=False)
+        training = definition.training.of(model.name, arm)
+        examined = examine(tokenizer, rows.read(), training, tell, keep=False)
         earlier += len(rows)
-        in_arm = row_problems(tokenizer, examined, definition.training, context)
+        in_arm = row_problems(tokenizer, examined, training, context)
         if arm not in to_train:
             in_arm = [problem.model_copy(update={"blocking": False}) for problem in in_arm]
         problems += [(f"Arm {arm}", problem) for problem in in_arm]

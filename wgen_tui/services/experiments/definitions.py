@@ -18,6 +18,7 @@ from typing import Any
 from experiments import catalogue
 from experiments.answers import correct_rules
 from experiments.checking.slots import replaced_system_notes, slot_notes
+from experiments.checking.training import training_notes
 from experiments.errors import DefinitionError, Problem
 from experiments.patterns import Pattern
 from experiments.readers.arm_context import ContextOfRows
@@ -108,6 +109,7 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
         *_slow_patterns(definition),
         *slot_notes(definition),
         *replaced_system_notes(definition),
+        *training_notes(definition),
     ]
     notes += loaded.notes
     return definition, [*notes, *token_notes(home, definition, heads, str(slug_or_path))]
@@ -214,6 +216,8 @@ def json_schema() -> dict[str, Any]:
     schema["properties"].pop("slug")
     schema["required"] = [name for name in schema["required"] if name != "slug"]
     _allow_reader_keys(schema["$defs"])
+    training = schema["$defs"]["Training"]["properties"]
+    training["for"] = training.pop("for_")
     models = schema["properties"]["models"]
     schema["properties"]["models"] = {"anyOf": [{"type": "string"}, models]}
     for section in ("questions", "judges", "model_judges", "rubrics"):

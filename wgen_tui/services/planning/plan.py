@@ -20,6 +20,7 @@ from wgen_tui.protocol.queue import SlurmSettings
 from wgen_tui.protocol.runs import ModelRef, RunSpec
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.arm_examples import Examples, RunData, load_examples
+from wgen_tui.services.experiments.arm_kinds import arm_notes
 from wgen_tui.services.experiments.data_checks import (
     Chats,
     OnProgress,
@@ -83,6 +84,7 @@ class Plan:
         loaded: Of each panel, in which precision its model is loaded here, and why.
         only_judges: Whether nothing is trained, drawn or graded by rules (`grade judge`).
         waiting: Judges that cannot be asked yet.
+        notes: What is particular to some of its runs.
     """
 
     definition: Definition
@@ -98,6 +100,7 @@ class Plan:
     loaded: tuple[str, ...] = ()
     only_judges: bool = False
     waiting: tuple[WaitingJudges, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -175,9 +178,11 @@ def make_plan(
             warnings += _served_warnings(home, model, definition, examples)
             specs += make_specs(definition, model, {}, seeds, shown=shown)
             continue
-        if examples and trains:
-            refuse_all_linear(model.name, facts.config, definition.training)
-        check_targets(definition.training, model)
+        for arm in examples:
+            training = definition.training.of(model.name, arm)
+            if trains:
+                refuse_all_linear(model.name, facts.config, training)
+            check_targets(training, model)
         template = dated_template(home, definition, model)
         warnings += [template.note] if template.note else []
         dated = definition.model_copy(update={"chat_template": template.text})
@@ -209,6 +214,7 @@ def make_plan(
         panels=asked.panels,
         loaded=asked.loaded,
         waiting=asked.waiting,
+        notes=tuple(arm_notes(definition, [spec for spec, _ in specs])),
     )
     if slurm is not None and not plan.empty:
         backend.check(home, slurm)

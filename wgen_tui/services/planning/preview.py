@@ -99,9 +99,9 @@ def make_request(
         chat_template=template.text,
         template_note=template.note,
         own_template=definition.chat_template is not None,
-        training=definition.training,
+        training=definition.training.of(ref.name, ""),
         arms=tuple(
-            _arm_rows(home, slug_or_path, definition, name)
+            _arm_rows(home, slug_or_path, definition, name, ref.name)
             for name in definition.arms
             if arm in (None, name)
         ),
@@ -161,7 +161,9 @@ def _in_context(
     return told
 
 
-def _arm_rows(home: Home, slug_or_path: str | Path, definition: Definition, name: str) -> ArmRows:
+def _arm_rows(
+    home: Home, slug_or_path: str | Path, definition: Definition, name: str, model: str
+) -> ArmRows:
     """The first examples of an arm: as many as a preview looks at."""
     arm = definition.arms[name]
     texts = Texts(definition)
@@ -185,12 +187,14 @@ def _arm_rows(home: Home, slug_or_path: str | Path, definition: Definition, name
 
     read = definitions.rows(home, slug_or_path, name, arm, hear, enough=enough)
     total = definitions.row_count(home, slug_or_path, name, arm) if enough() else read.count
+    own = definition.training.of(model, name)
     return ArmRows(
         arm=name,
         rows=tuple(rows),
         total=total,
         problems=tuple(texts.problems),
         in_context=None if arm.in_context is None else arm.in_context.rows,
+        training=None if own == definition.training.of(model, "") else own,
     )
 
 

@@ -125,7 +125,8 @@ def _make_spec(
 ) -> RunSpec:
     """A run. Its id covers all that changes what is trained, and nothing else."""
     in_context = len(item) if isinstance(item, ShownRows) else None
-    training = definition.training if isinstance(item, Examples) else None
+    trained = isinstance(item, Examples)
+    training = definition.training.of(model.name, arm) if trained else None
     if training is not None:
         _refuse_large_seed(seeds)
     key = short_hash(

@@ -27,9 +27,7 @@ def lacking(
     if definition is None:
         return {}
     others = runs_of_other_definitions(con, experiment, definition_hash(definition))
-    older = [
-        run_id for run_id, arm, training in others if _still_planned(definition, arm, training)
-    ]
+    older = [run_id for run_id, *told in others if _still_planned(definition, *told)]
     if not older:
         return {}
     asked = [(item.question, item.paraphrase, item.variant) for item in render_prompts(definition)]
@@ -43,15 +41,16 @@ def lacking(
     return lacks
 
 
-def _still_planned(definition: Definition, arm: str, training: str) -> bool:
+def _still_planned(definition: Definition, arm: str, training: str, model: str) -> bool:
     if arm not in definition.arms:
         return arm == BASE_ARM
     if definition.arms[arm].in_context is not None:  # its rows are shown, whatever is trained
         return True
     try:
-        return TrainingConfig.model_validate_json(training) == definition.training
+        was = TrainingConfig.model_validate_json(training)
     except ValidationError:  # of another version, or none
         return False
+    return was == definition.training.of(model, arm)
 
 
 def notes(compared: Compared) -> Iterable[Note]:

@@ -104,8 +104,11 @@ def _plan(text: Text, definition: Definition) -> None:
     )
     text.append(
         f"training   {training.adapter}, {length}, "
-        f"batch {training.per_device_train_batch_size}, lr {training.learning_rate:g}\n"
+        f"batch {training.per_device_train_batch_size}, lr {training.learning_rate:g}"
+        f"{', last answers alone' if training.train_on == 'last' else ''}\n"
     )
+    for entry in training.for_:
+        text.append(printable(f"  for      {entry}\n"))
     sampling = definition.sampling
     text.append(
         f"sampling   n={sampling.n} per prompt, temperature {sampling.temperature:g}, "
@@ -156,6 +159,8 @@ def plan_text(plan: Plan) -> Text:
         text.append(f"to do      {doing}\n")
     else:
         text.append("Everything is done already: nothing to start.\n", BOLD)
+    for note in plan.notes:
+        text.append(printable(f"{note}\n"))
     for warning in plan.warnings:
         text.append(f"⚠ {printable(warning)}\n", WARN)
     return text

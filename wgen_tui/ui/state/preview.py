@@ -49,16 +49,16 @@ def head(report: PreviewReport) -> Text:
     return text
 
 
-def arm_text(arm: ArmReport, max_length: int) -> Text:
+def arm_text(arm: ArmReport) -> Text:
     """An arm: numbers, problems, examples."""
-    text = arm_head(arm, max_length)
+    text = arm_head(arm)
     for example in arm.examples:
         text.append("\n")
         text.append_text(example_text(example))
     return text
 
 
-def arm_head(arm: ArmReport, max_length: int) -> Text:
+def arm_head(arm: ArmReport) -> Text:
     """An arm's numbers and problems."""
     text = Text()
     totals = arm.totals
@@ -78,7 +78,7 @@ def arm_head(arm: ArmReport, max_length: int) -> Text:
         )
     text.append(
         f"lengths {totals.shortest} to {totals.longest}, median {totals.median:g}, "
-        f"max_length {max_length}: {totals.cut} cut, {totals.left_out} left out; "
+        f"max_length {arm.max_length}: {totals.cut} cut, {totals.left_out} left out; "
         f"{plural(totals.repeated, 'duplicate')}\n"
     )
     if totals.examples < arm.of_examples:
@@ -198,7 +198,7 @@ def page_title(report: PreviewReport, page: int) -> Text:
 def page_text(report: PreviewReport, page: int, number: int) -> Text:
     """A page: an arm, or the questions with what is wrong with them."""
     if page < len(report.arms):
-        return arm_text(report.arms[page], report.max_length)
+        return arm_text(report.arms[page])
     text = Text()
     for problem in report.problems:
         _problem(text, problem)

@@ -1,0 +1,54 @@
+"""Whether what `training: {for: […]}` says is about anything, and can be trained so.
+
+Promises: an arm that is not there is an error with the nearest that is; a model that `models:` does
+not list may be given on the command line, so it is said and no error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from experiments.checking.names import unknown
+from experiments.schema import Definition
+from experiments.schema.training_for import matches
+from experiments.yaml_source import KeyPath
+
+Finding = tuple[KeyPath, str, str]
+
+
+def training_findings(definition: Definition) -> Iterator[Finding]:
+    """Everything that is wrong with `training.for`."""
+    training = definition.training
+    for index, entry in enumerate(training.for_):
+        path: KeyPath = ("training", "for", index)
+        for name in entry.arms:
+            if not any(matches((name,), arm) for arm in definition.arms):
+                yield unknown((*path, "arms"), "arm", name, definition.arms)
+        if "method" in entry.changes:
+            why = "The method is one for all runs of an experiment."
+            yield (*path, "method"), why, "Write an experiment of its own."
+        other = "lora" if training.method == "poly" else "poly"
+        if other in entry.changes:
+            why = f"{other} is given, but the method is {training.method}."
+            yield (*path, other), why, ""
+        for key in ("precision", "quantization"):
+            if entry.arms and key in entry.changes:
+                why = f"The arms of a model share its base, so {key} is one for all of them."
+                yield (*path, key), why, "Say it for models, without arms."
+        if entry.arms and training.method == "poly":
+            why = "Method poly trains all arms as one, so they cannot differ."
+            yield (*path, "arms"), why, "Leave it out: models may differ."
+
+
+def training_notes(definition: Definition) -> list[str]:
+    """What is allowed but may be a mistake: entries that none of the definition's models meets."""
+    return [
+        f"training.for[{index}] is about {', '.join(idle)}, which models does not list: it counts "
+        "with run start --model"
+        for index, entry in enumerate(definition.training.for_)
+        if (idle := [name for name in entry.models if not _met(name, definition.models)])
+    ]
+
+
+def _met(name: str, models: tuple[str, ...]) -> bool:
+    return any(matches((name,), model) for model in models)

@@ -1,0 +1,58 @@
+"""Arms that are not simply rows trained like all others: their specs, ids, and what a plan says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wgen_tui.paths import Home
+from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.services.planning.plan import Plan, make_plan
+from wgen_tui.services.planning.preview import make_request
+
+FOR = "  for: [{arms: [old], max_steps: 5, lora: {r: 3}}]\n"
+
+
+def changed(definition: Path, old: str, new: str) -> None:
+    file = definition / "experiment.yaml"
+    text = file.read_text()
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new))
+
+
+def planned(home: Home, definition: Path) -> Plan:
+    return make_plan(home, str(definition))
+
+
+def by_name(plan: Plan) -> dict[tuple[str, int], RunSpec]:
+    return {(run.spec.arm, run.spec.seeds.seed): run.spec for run in plan.runs}
+
+
+def test_only_runs_that_an_entry_changes_get_other_ids(home: Home, definition: Path) -> None:
+    before = by_name(planned(home, definition))
+    changed(definition, "  max_length: 64\n", "  max_length: 64\n" + FOR)
+    plan = planned(home, definition)
+    after = by_name(plan)
+    assert [name for name in before if before[name].run_id != after[name].run_id] == [
+        ("old", 0),
+        ("old", 1),
+    ]
+    old, new = after["old", 0].training, after["new", 0].training
+    assert old is not None
+    assert new is not None
+    assert (old.max_steps, old.lora.r, old.lora.lora_alpha) == (5, 3, 4)
+    assert new == before["new", 0].training
+    assert plan.notes == ("arm old: training.for: lora.r 3, max_steps 5",)
+    changed(definition, FOR, "  for: [{arms: [old], max_steps: 2}]\n")  # as it is for all
+    assert by_name(planned(home, definition)).keys() == before.keys()
+    assert {run.run_id for run in by_name(planned(home, definition)).values()} == {
+        run.run_id for run in before.values()
+    }
+
+
+def test_a_preview_is_that_of_the_arms_own_training(home: Home, definition: Path) -> None:
+    entry = "  for: [{arms: [new], max_length: 4, too_long: drop}]\n"
+    changed(definition, "  max_length: 64\n", "  max_length: 64\n" + entry)
+    old, new = make_request(home, definition).arms
+    assert old.training is None
+    assert new.training is not None
+    assert (new.training.max_length, new.training.too_long) == (4, "drop")
