@@ -46,6 +46,12 @@ def runs_and_tags(
     return {sample_id: (run_id, tags.get(sample_id, [])) for sample_id, run_id in rows}
 
 
+def in_use(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    """Every tag, and how many samples have it; the commonest first."""
+    rows = con.execute("select tag, count(*) as n from tags group by tag order by n desc, tag")
+    return [(tag, number) for tag, number in rows.fetchall()]
+
+
 def written(con: duckdb.DuckDBPyConnection) -> int:
     """How many tags and notes were ever given or taken back; equal while they are the same."""
     return int(con.execute("select count(*) from note").fetchall()[0][0])

@@ -68,25 +68,6 @@ def test_they_come_over_with_another_home(mini: MiniHome, ids: list[int], tmp_pa
     assert merge(here, mini.home.root).nothing_new
 
 
-@pytest.mark.parametrize(
-    ("text", "tags"),
-    [
-        ("odd", ["odd"]),
-        (" #odd, funny  odd ", ["odd", "funny"]),
-        ("", []),
-        ("é-1_b.c", ["é-1_b.c"]),
-    ],
-)
-def test_a_line_of_tags(text: str, tags: list[str]) -> None:
-    assert notes.checked_tags(text) == tags
-
-
-@pytest.mark.parametrize("text", ["a=b", "it's", "x" * 41, "#", "a\x1bb", 'say"'])
-def test_what_cannot_be_a_tag_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="cannot be a tag"):
-        notes.checked_tags(text)
-
-
 def test_nothing_is_changed_where_the_journal_cannot_be_written(
     mini: MiniHome, ids: list[int]
 ) -> None:

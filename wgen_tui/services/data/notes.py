@@ -18,39 +18,6 @@ from wgen_tui.protocol.record import now
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.data.journal import Journal
 
-LONGEST = 40  # characters of a tag
-LONGEST_NOTE = 2_000
-
-
-def checked_tags(text: str) -> list[str]:
-    """The tags that a line names, each once.
-
-    Raises:
-        UsageError: one of them cannot be a tag.
-    """
-    tags = list(dict.fromkeys(word.removeprefix("#") for word in text.replace(",", " ").split()))
-    for tag in tags:
-        odd = next((sign for sign in tag if not (sign.isalnum() or sign in "-_.:/+")), None)
-        if not tag or odd is not None or len(tag) > LONGEST:
-            why = f"it has {odd!r}" if odd else f"it has more than {LONGEST} characters"
-            raise UsageError(
-                f"{tag[:LONGEST]!r} cannot be a tag: {why if tag else 'it is empty'}.",
-                title="Tags",
-                hint="Letters, digits and - _ . : / +, with spaces between tags.",
-            )
-    return tags
-
-
-def checked_note(text: str) -> str:
-    """A note as it is kept; empty takes it back.
-
-    Raises:
-        UsageError: it is too long.
-    """
-    if len(text.strip()) > LONGEST_NOTE:
-        raise UsageError(f"A note has {LONGEST_NOTE:,} characters at most.", title="Note")
-    return text.strip()
-
 
 def tag(
     home: Home, sample_ids: Sequence[int], add: Collection[str], remove: Collection[str] = ()
@@ -84,6 +51,22 @@ def tag(
     return len({row.sample_id for row in rows})
 
 
+def toggle(home: Home, sample_ids: Sequence[int], name: str) -> tuple[bool, int]:
+    """Give a tag to those of the samples that lack it; if all have it, take it back.
+
+    Returns:
+        Whether they have it now, and how many they are.
+
+    Raises:
+        UsageError: the journal cannot be written; nothing is changed.
+    """
+    with reading(home) as con:
+        known = stored.runs_and_tags(con, sample_ids)
+    given = any(name not in tags for _, tags in known.values())
+    tag(home, sample_ids, [name] if given else [], [] if given else [name])
+    return given, len(known)
+
+
 def note(home: Home, sample_id: int, text: str) -> None:
     """Write what the person who is logged in notes beside a sample; empty takes it back.
 
@@ -110,6 +93,12 @@ def note(home: Home, sample_id: int, text: str) -> None:
 def author() -> str:
     """Under which name notes are written."""
     return getpass.getuser()
+
+
+def in_use(home: Home) -> list[tuple[str, int]]:
+    """Every tag, and how many samples have it; the commonest first."""
+    with reading(home) as con:
+        return stored.in_use(con)
 
 
 def written(home: Home) -> int:

@@ -177,6 +177,14 @@ def page(home: Home, listing: Listing, first: int, count: int) -> list[SampleRow
         return listing.rows(con, first, count)
 
 
+def again(home: Home, pages: Mapping[int, Sequence[SampleRow]]) -> dict[int, list[SampleRow]]:
+    """Rows as they are now, of the same samples; those that are gone as they were."""
+    with _reading(home) as con:
+        ids = [row.sample_id for rows in pages.values() for row in rows]
+        now = {row.sample_id: row for row in stored.page(con, ids)}
+    return {first: [now.get(row.sample_id, row) for row in rows] for first, rows in pages.items()}
+
+
 def detail(home: Home, sample_id: int) -> SampleDetail:
     """Everything about one sample.
 

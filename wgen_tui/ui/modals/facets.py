@@ -74,9 +74,9 @@ class FacetModal(ThreadedScreen, ModalScreen[dict[str, Any] | None]):
         fields, groups, total = read
         if fields != self._fields:
             return  # another value was chosen meanwhile; it is being read
-        self._groups, self._total = groups, total
         values = self.query_one(OptionList)
-        at = self._choice_at(values.highlighted)
+        at = self._choice_at(values.highlighted)  # of the groups that are shown until now
+        self._groups, self._total = groups, total
         values.clear_options()
         options: list[Option] = []
         place = None

@@ -16,7 +16,7 @@ from textual.widgets import Static
 from store.cancel import Cancel
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import services
-from wgen_tui.ui.screens.sample_actions import SampleActionsScreen
+from wgen_tui.ui.screens.sample_notes import SampleNotesScreen
 from wgen_tui.ui.state import samples as state
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
@@ -46,7 +46,14 @@ class Page(NamedTuple):
     rows: list[SampleRow]
 
 
-class SamplesScreen(SampleActionsScreen):
+class Counted(NamedTuple):
+    """How many tags and notes there are, and samples if these are others than before."""
+
+    notes: int
+    samples: int | None
+
+
+class SamplesScreen(SampleNotesScreen):
     """Filter line, table, detail."""
 
     SCOPE = "samples"
@@ -190,11 +197,15 @@ class SamplesScreen(SampleActionsScreen):
         self._count(dict(self._fields))
 
     @loads("count", then="_show_new_count")
-    def _count(self, fields: dict[str, Any]) -> int | None:
+    def _count(self, fields: dict[str, Any]) -> Counted | None:
         seen = services.samples.seen(self.home)
         if seen == self._seen:
             return None
         self._seen = seen
+        return Counted(services.notes.written(self.home), self._count_samples(fields))
+
+    def _count_samples(self, fields: dict[str, Any]) -> int | None:
+        """How many the filter lets through; None while there are no others than before."""
         if services.samples.filter_of(fields).scans:  # only when there are others than before
             stored = services.samples.count(self.home, services.samples.filter_of({}))
             if stored == self._stored:
@@ -202,7 +213,11 @@ class SamplesScreen(SampleActionsScreen):
             self._stored = stored
         return services.samples.count(self.home, services.samples.filter_of(fields))
 
-    def _show_new_count(self, count: int | None) -> None:
+    def _show_new_count(self, counted: Counted | None) -> None:
+        if counted is None:
+            return
+        self.notes_seen(counted.notes)
+        count = counted.samples
         if count is None:
             return
         if self._total == 0 and count:
@@ -224,7 +239,7 @@ class SamplesScreen(SampleActionsScreen):
 
     def _load_detail(self) -> None:
         row: SampleRow | None = self._table.current
-        if row is None or (self._detail and self._detail.row.sample_id == row.sample_id):
+        if row is None or (self._detail and self._detail.row == row):
             return
         self._read_detail(row.sample_id)
 
@@ -233,8 +248,9 @@ class SamplesScreen(SampleActionsScreen):
         return services.samples.detail(self.home, sample_id)
 
     def _show_detail(self, detail: SampleDetail) -> None:
-        self._detail = detail
-        self.query_one("#detail", TextPane).show(state.detail(detail))
+        before, self._detail = self._detail, detail
+        same = before is not None and before.row.sample_id == detail.row.sample_id
+        self.query_one("#detail", TextPane).show(state.detail(detail), keep_place=same)
 
     def on_virtual_table_selected(self) -> None:
         self.query_one("#detail", TextPane).focus()

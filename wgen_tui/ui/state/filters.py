@@ -30,12 +30,14 @@ KEYS = {
     "variant": "variant",
     "label": "label",
     "graded": "graded_by",
+    "tag": "tag",
+    "note": "note",
     "text": "text",
     "completion": "completion",
     "id": "ids",
 }
 NUMBERS = ("seed", "step", "id")
-ONCE = ("graded", "text", "completion")  # of which a second value stands for the first
+ONCE = ("graded", "note", "text", "completion")  # of which a second value stands for the first
 BOUND = re.compile(r"(?P<judge>[A-Za-z0-9][\w.-]*)(?P<bound><=|>=|<|>)(?P<number>[-+]?[0-9.]+)")
 WORD = re.compile(
     r"""(?P<text>/(?:[^/\\]|\\.)+/i?(?=\s|$)|"[^"]+"(?=\s|$))"""  # as in store.samples.text_filter
@@ -178,6 +180,7 @@ def nothing_has(fields: Mapping[str, Any], facets: Facets) -> list[str]:
         "question": [str(value) for value, _ in facets.questions],
         "variant": [str(value) for value, _ in facets.variants],
         "label": [f"{judge}:{label}" for judge, label, _ in facets.labels],
+        "tag": [str(value) for value, _ in facets.tags],
     }
     sentences = []
     for key, listed in known.items():

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
-from wgen_tui.ui.state.cells import BAD, BOLD, DIM, Cell, Column
+from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, Cell, Column, Span
 
 if TYPE_CHECKING:
     from store.samples.facets import Facets
@@ -29,6 +29,7 @@ COLUMNS = (
     Column("grade", 14),
     Column("completion", 0),
 )
+BOOKMARK, BOOKMARKED, NOTED = "bookmark", "◈", "¶"
 SHOWN = 400
 LIKELIEST = 5  # numbers or labels of a verdict by probability that are shown
 
@@ -44,8 +45,23 @@ def cells(row: SampleRow) -> list[Cell]:
         Cell("" if row.variant == "none" else one_line(row.variant, 10)),
         Cell(str(row.draw)),
         grade(row),
-        Cell(one_line(row.completion[:SHOWN], SHOWN)),
+        said(row),
     ]
+
+
+def said(row: SampleRow) -> Cell:
+    """The completion, behind what people said of it."""
+    tags = [one_line(text, 40) for text in signs(row)]
+    before = "".join(f"{text} " for text in tags)
+    spans = (Span(0, len(before) - 1, f"{BOLD} {ACTIVE}"),) if before else ()
+    return Cell(before + one_line(row.completion[:SHOWN], SHOWN), spans=spans)
+
+
+def signs(row: SampleRow) -> list[str]:
+    """A sign for a bookmark and for a note, and every tag."""
+    marks = [BOOKMARKED] if BOOKMARK in row.tags else []
+    marks += [NOTED] if row.notes else []
+    return marks + [f"#{tag}" for tag in row.tags if tag != BOOKMARK]
 
 
 def grade(row: SampleRow) -> Cell:
@@ -65,6 +81,12 @@ def detail(sample: SampleDetail) -> Text:
     variant = "" if row.variant == "none" else f" · variant {row.variant}"
     text.append(printable(f"{row.arm} · seed {row.seed} · step {row.step} · {row.question}"), BOLD)
     text.append(printable(f" · paraphrase {row.paraphrase}{variant} · draw {row.draw}\n"))
+    if row.tags:
+        shown = [f"{BOOKMARKED} {t}" if t == BOOKMARK else f"#{t}" for t in row.tags]
+        text.append(f"{printable(' '.join(shown))}\n", f"{BOLD} {ACTIVE}")
+    for author, note in row.notes.items():
+        text.append(f"{NOTED} {printable(author)}: ", f"{BOLD} {ACTIVE}")
+        text.append(f"{printable(note)}\n")
     for message in sample.messages:
         text.append(f"\n{printable(message['role'])}\n", DIM)
         text.append(f"{printable(message['content'])}\n")
@@ -158,10 +180,11 @@ def facet_lines(facets: Facets, most: int = 6) -> list[tuple[str, str]]:
         ("question", facets.questions),
         ("variant", facets.variants),
         ("label", [(f"{judge}:{label}", n) for judge, label, n in facets.labels]),
+        ("tag", facets.tags),
     )
     lines = []
     for key, values in fields:
-        if len(values) < 2:
+        if len(values) < (1 if key == "tag" else 2):
             continue
         shown = "  ".join(printable(f"{value} {n:,}") for value, n in values[:most])
         more = f"  +{len(values) - most}" if len(values) > most else ""

@@ -191,6 +191,10 @@ class VirtualTable(ScrollView, can_focus=True):
             self.post_message(self.Moved(self))
         self._request_soon()
 
+    def held(self) -> dict[int, list[Any]]:
+        """The pages of rows that are in memory, by the place of their first row."""
+        return {page * PAGE: list(rows) for page, rows in self._rows.pages.items()}
+
     def request_failed(self) -> None:
         """The rows that were wanted will not come; they are wanted again when next drawn."""
         self._requested = False

@@ -15,7 +15,7 @@ from wgen_tui.ui.state.cells import fitted
 if TYPE_CHECKING:
     from store.samples.facets import Facet, Facets
 
-FIELDS = ("experiment", "model", "arm", "label", "seed", "step", "question", "variant")
+FIELDS = ("experiment", "model", "arm", "label", "seed", "step", "question", "variant", "tag")
 NAME = 34  # cells
 
 
@@ -62,7 +62,7 @@ def groups(every: Facets, without: Mapping[str, Facets], fields: Mapping[str, An
         counts = dict(_facet(facets, field))
         for value in chosen:
             counts.setdefault(value, 0)
-        if len(counts) > 1 or chosen:
+        if len(counts) > (0 if field == "tag" else 1) or chosen:
             choices = [
                 Choice(field, value, str(value), number, value in chosen)
                 for value, number in counts.items()
