@@ -14,6 +14,11 @@ IN_THREADS_ALREADY = {
     "screens/compare.py: _primary_of",
     "screens/result_actions.py: _behind",
     "screens/runs.py: _read_files",
+    "screens/sample_notes.py: _ids",
+    "screens/sample_notes.py: _note",
+    "screens/sample_notes.py: _tag",
+    "screens/sample_notes.py: _toggle",
+    "screens/samples.py: _count_samples",
 }
 
 

@@ -22,6 +22,7 @@ from wgen_tui.ui.state.samples import BOOKMARK
 from wgen_tui.ui.threads import loads
 
 if TYPE_CHECKING:
+    from store.samples.listing import Listing
     from store.samples.rows import SampleRow
 
 SHOWN = 30  # tags that a dialog names
@@ -33,6 +34,14 @@ class Again(NamedTuple):
 
     generation: int
     pages: dict[int, list[SampleRow]]
+
+
+class Chosen(NamedTuple):
+    """The samples that a key means: those at marked places of a list, else these."""
+
+    listing: Listing | None
+    places: list[int]
+    ids: list[int]
 
 
 class SampleNotesScreen(SampleActionsScreen):
@@ -73,21 +82,24 @@ class SampleNotesScreen(SampleActionsScreen):
             return []
         return rows
 
-    def _ids(self) -> Callable[[], list[int]]:
-        """Their ids; to be called in a thread, as those of marked rows may have to be read."""
-        listing, places, row = self._listing, self.marked, self._table.current
-        if listing is not None and places:
-            return partial(services.samples.ids_at, self.home, listing, places)
-        return lambda: [] if row is None else [row.sample_id]
+    def _chosen(self) -> Chosen:
+        row: SampleRow | None = self._table.current
+        return Chosen(self._listing, self.marked, [] if row is None else [row.sample_id])
+
+    def _ids(self, chosen: Chosen) -> list[int]:
+        """Their ids; in a thread, as those of marked rows may have to be read."""
+        if chosen.listing is None or not chosen.places:
+            return chosen.ids
+        return services.samples.ids_at(self.home, chosen.listing, chosen.places)
 
     # Tags
 
     def action_bookmark(self) -> None:
         if self._meant("Bookmark"):
-            self._change(partial(self._toggle, self._ids(), BOOKMARK))
+            self._change(partial(self._toggle, self._chosen(), BOOKMARK))
 
-    def _toggle(self, ids: Callable[[], list[int]], name: str) -> str:
-        given, number = services.notes.toggle(self.home, ids(), name)
+    def _toggle(self, chosen: Chosen, name: str) -> str:
+        given, number = services.notes.toggle(self.home, self._ids(chosen), name)
         done = f"{plural(number, 'sample')} bookmarked" if given else "No bookmark"
         return f"{done}: tag={name} lists them." if given else f"{done} any more."
 
@@ -104,13 +116,13 @@ class SampleNotesScreen(SampleActionsScreen):
         common, in_use = known
         number = len(self.marked)
         of = f"the {plural(number, 'marked sample')}" if number else "this sample"
-        ids = self._ids()
+        chosen = self._chosen()
 
         def given(text: str | None) -> None:
             if text is not None:
                 wanted = checked_tags(text)
                 gone = [tag for tag in common if tag not in wanted]
-                self._change(partial(self._tag, ids, wanted, gone))
+                self._change(partial(self._tag, chosen, wanted, gone))
 
         hint = Text("With spaces between; a tag that is deleted here is taken back.\n", "dim")
         if in_use:
@@ -121,8 +133,8 @@ class SampleNotesScreen(SampleActionsScreen):
             modals.AskModal(f"Tags of {of}", " ".join(common), hint, checked_tags), given
         )
 
-    def _tag(self, ids: Callable[[], list[int]], add: list[str], remove: list[str]) -> str:
-        number = services.notes.tag(self.home, ids(), add, remove)
+    def _tag(self, chosen: Chosen, add: list[str], remove: list[str]) -> str:
+        number = services.notes.tag(self.home, self._ids(chosen), add, remove)
         shown = " ".join(f"#{tag}" for tag in add)
         changed = plural(number, "sample") if number else "no other sample"
         return f"{printable(shown)} on {changed}." if add else f"Tags taken back on {changed}."
