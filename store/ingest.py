@@ -32,6 +32,7 @@ from store.opening import (
     attached,
     open_for_writing,
 )
+from store.progress import told
 from store.schema import KEYS, TABLES
 from store.turns import last_reader
 from store.waiting import manifest_of
@@ -216,16 +217,26 @@ def _ingest(
         with opened() as con:
             _forget(con, report.forgotten)
     todo = sorted(parts.pending(listed, manifest), key=lambda part: parts.ORDER.index(part.table))
-    for batch in part_rows.batches(files, todo, manifest, limit):
-        report.damaged |= batch.damaged
-        if batch.done:
-            with opened() as con:
-                _take_in(con, batch, report)
-        del batch  # else it would be held while the next is read
+    total, done = sum(_left(part, manifest) for part in todo), 0
+    with told() if todo else nullcontext(None) as on_progress:
+        for batch in part_rows.batches(files, todo, manifest, limit):
+            report.damaged |= batch.damaged
+            if batch.done:
+                with opened() as con:
+                    _take_in(con, batch, report)
+            done += sum(_left(part, manifest) for part in batch.done)
+            if on_progress is not None:
+                on_progress(done, total)
+            del batch  # else it would be held while the next is read
     report.damaged = {
         part.name: report.damaged[part.name] for part in listed if part.name in report.damaged
     }
     return report
+
+
+def _left(part: parts.Part, manifest: Mapping[str, int]) -> int:
+    """Bytes of a part that are not ingested."""
+    return part.size - manifest.get(part.name, 0)
 
 
 def _take_in(con: duckdb.DuckDBPyConnection, batch: part_rows.Batch, report: IngestReport) -> None:

@@ -8,14 +8,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from textual.message import Message
 from textual.pilot import Pilot
 
+from tests.builders import store_home
 from tests.builders.screen import settled
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import SCREENS, WgenApp, load_screen
 from wgen_tui.ui.screens.runs import RunsScreen
-from wgen_tui.ui.threads import ThreadedScreen, loads
+from wgen_tui.ui.threads import TAKING_IN, TakingIn, ThreadedScreen, loads
+from wgen_tui.ui.widgets.bars import MessageLine
 
 
 class Echo(ThreadedScreen):
@@ -171,3 +174,25 @@ def test_every_handler_takes_what_its_method_returns() -> None:
                 assert len(inspect.signature(getattr(cls, handlers["failed"])).parameters) == 1
             checked += 1
     assert checked >= 30
+
+
+async def test_a_screen_that_waits_for_an_ingest_says_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wgen_tui.ui.threads.SAY_EVERY", 0.0)
+    run = store_home.RUNS[1]
+    root = store_home.write_home(tmp_path / "home")
+    for number, row in enumerate(store_home.sample_rows(run, 30)):
+        store_home.write_samples(root, run, [row], f"L-{number:05d}")
+    told = []
+
+    def hook(message: Message) -> None:
+        if isinstance(message, TakingIn) and message.text not in told:
+            told.append(message.text)
+
+    app = WgenApp(Home(root).ensure(), screen="samples")
+    async with app.run_test(message_hook=hook) as pilot:
+        await settled(pilot, lambda: told and not told[-1])
+        assert told[0].startswith(f"{TAKING_IN}: ")
+        line = app.screen.query_one(MessageLine)
+        await settled(pilot, lambda: not line.said)

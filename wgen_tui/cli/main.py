@@ -17,8 +17,10 @@ from dataclasses import replace
 import click
 
 from experiments.suggest import nearest
+from store.progress import tell_by
 from wgen_tui import __version__
 from wgen_tui.cli.output import REFUSED, Settings, check_home, say, show_error, show_usage_error
+from wgen_tui.cli.patience import while_taking_in
 from wgen_tui.errors import ExitCode, UsageError, WgenError, disk_error
 from wgen_tui.paths import keep_private, resolve_home
 
@@ -89,6 +91,8 @@ def group(ctx: click.Context, home: str | None, readonly: bool) -> None:
     ctx.obj = Settings(home=chosen, readonly=readonly)
     if ctx.invoked_subcommand is None:
         _open_screens(ctx.obj)
+    else:
+        tell_by(while_taking_in)
 
 
 def _open_screens(settings: Settings) -> None:

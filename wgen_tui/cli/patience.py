@@ -21,14 +21,16 @@ if TYPE_CHECKING:
 
 AFTER = 1.0  # seconds
 AGAIN = 10.0
+MB = 1_000_000
 
 
 @contextmanager
-def patiently(doing: str) -> Iterator[OnProgress]:
+def patiently(doing: str, unit: str = "examples") -> Iterator[OnProgress]:
     """Say how far work is that may take long.
 
     Args:
         doing: What is done, as "Checking the data of my-experiment".
+        unit: Of what is counted.
 
     Yields:
         What is to be called with how much is done, and of how much.
@@ -40,7 +42,7 @@ def patiently(doing: str) -> Iterator[OnProgress]:
 
     ended = Event()
     shown = _bar if sys.stderr.isatty() else _lines
-    teller = Thread(target=shown, args=(doing, state, ended), daemon=True)
+    teller = Thread(target=shown, args=(doing, unit, state, ended), daemon=True)
     teller.start()
     try:
         yield on_progress
@@ -49,17 +51,24 @@ def patiently(doing: str) -> Iterator[OnProgress]:
         teller.join()
 
 
-def _lines(doing: str, state: list[int], ended: Event) -> None:
+@contextmanager
+def while_taking_in() -> Iterator[OnProgress]:
+    """Say how far an ingest is that a command waits for, in megabytes of files."""
+    with patiently("Taking in what runs wrote", "MB") as on_progress:
+        yield lambda done, total: on_progress(done // MB, max(1, total // MB))
+
+
+def _lines(doing: str, unit: str, state: list[int], ended: Event) -> None:
     wait = AFTER
     began = time.monotonic()
     while not ended.wait(wait):
         wait = AGAIN
         done, total = state
-        far = f": {done:,} of {total:,} examples" if total else ""
+        far = f": {done:,} of {total:,} {unit}" if total else ""
         say(f"{doing}{far} ({time.monotonic() - began:.0f} s)…")
 
 
-def _bar(doing: str, state: list[int], ended: Event) -> None:
+def _bar(doing: str, unit: str, state: list[int], ended: Event) -> None:
     if ended.wait(AFTER):
         return
     from rich.console import Console
@@ -69,6 +78,7 @@ def _bar(doing: str, state: list[int], ended: Event) -> None:
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
+        TextColumn(unit),
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=True,

@@ -11,7 +11,9 @@ misspelt `then` or `failed` fails when its class is defined.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from textual.message import Message
 from textual.screen import Screen
 
+from store.progress import OnProgress, tell_by
 from wgen_tui.errors import WgenError
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui.widgets.bars import MessageLine
@@ -26,6 +29,9 @@ from wgen_tui.ui.widgets.bars import MessageLine
 if TYPE_CHECKING:
     from wgen_tui.paths import Home
     from wgen_tui.ui.app import WgenApp
+
+SAY_EVERY = 1.0  # seconds
+TAKING_IN = "Taking in what runs wrote"
 
 S = TypeVar("S", bound="ThreadedScreen")
 P = ParamSpec("P")
@@ -84,6 +90,14 @@ class Loaded(Message):
         self.failed = failed
 
 
+class TakingIn(Message):
+    """How far an ingest is that a thread waits for; nothing when it has ended."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
 class ThreadedScreen(Screen[Any]):
     """A screen that does its slow work in threads."""
 
@@ -120,6 +134,7 @@ class ThreadedScreen(Screen[Any]):
 
         def body() -> None:
             result, error = None, None
+            tell_by(self._taking_in)
             try:
                 result = work()
             except Exception as problem:  # shown to the user, whatever it is
@@ -129,6 +144,34 @@ class ThreadedScreen(Screen[Any]):
         # In a copy of this context `self.app` is known even if the screen has been closed since.
         in_context = partial(copy_context().run, body)
         self.run_worker(in_context, thread=True, group=group, exclusive=True, name=group)
+
+    @contextmanager
+    def _taking_in(self) -> Iterator[OnProgress]:
+        """Say once a second how far an ingest is, if it takes longer."""
+        said = began = time.monotonic()
+        spoke = False
+
+        def on_progress(done: int, total: int) -> None:
+            nonlocal said, spoke
+            if (now := time.monotonic()) - said >= SAY_EVERY:
+                said, spoke = now, True
+                far = f"{done / max(total, 1):.0%} of {total / 1e6:,.0f} MB"
+                text = f"{TAKING_IN}: {far} ({now - began:.0f} s)…"
+                self.post_message(TakingIn(text))
+
+        try:
+            yield on_progress
+        finally:
+            if spoke:
+                self.post_message(TakingIn(""))
+
+    def on_taking_in(self, message: TakingIn) -> None:
+        message.stop()
+        for line in self.query(MessageLine):
+            if message.text:
+                line.say(message.text)
+            elif line.said.startswith(TAKING_IN):
+                line.clear()
 
     def busy(self, group: str) -> bool:
         """Whether the newest load of `group` is still under way."""
