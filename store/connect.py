@@ -16,10 +16,9 @@ from pathlib import Path
 
 import duckdb
 
-from store import turns
 from store.cancel import Cancel
-from store.layout import StoreFiles
-from store.opening import (
+from store.database import turns
+from store.database.opening import (
     READ_PATIENCE,
     REFUSALS,
     Connection,
@@ -30,6 +29,7 @@ from store.opening import (
     disk_errors,
     open_for_writing,
 )
+from store.layout import StoreFiles
 from store.overlay import lay_over
 from store.waiting import Mark, mark, waiting
 

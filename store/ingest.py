@@ -23,18 +23,18 @@ import pyarrow as pa
 from store import newest, parts
 from store.arrow import part_rows
 from store.cancel import Cancel
-from store.layout import StoreFiles
-from store.migrate import is_current
-from store.opening import (
+from store.database.opening import (
     WRITE_PATIENCE,
     StoreBroken,
     StoreBusy,
     attached,
     open_for_writing,
 )
+from store.database.turns import last_reader
+from store.layout import StoreFiles
+from store.migrate import is_current
 from store.progress import told
 from store.schema import KEYS, TABLES
-from store.turns import last_reader
 from store.waiting import manifest_of
 
 # Of rows in memory. The many fill a block of DuckDB's, so that it skips the log; the few are taken

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from store.database.opening import StoreBroken, open_for_writing
 from store.ingest import ingest_lock, transaction
 from store.layout import StoreFiles
-from store.opening import StoreBroken, open_for_writing
 
 
 def stand_in(

@@ -10,10 +10,10 @@ import duckdb
 
 from store import parts
 from store.compare import Problem, compare
+from store.database.opening import StoreBroken, attached, open_for_writing
 from store.ingest import IngestReport, ingest_in_turns, ingest_lock, ingest_pending
 from store.layout import StoreFiles
 from store.migrate import NewerDatabase
-from store.opening import StoreBroken, attached, open_for_writing
 from store.waiting import manifest_of
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from store import opening
+from store.database import opening
 from store.verify import rebuild
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import duckdb
 
-from store import turns
 from store.cancel import Cancel
+from store.database import turns
 from store.layout import StoreFiles
 from store.migrate import migrate
 from store.waiting import quoted
