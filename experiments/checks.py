@@ -82,7 +82,8 @@ def _arms(definition: Definition, folder: Path) -> Iterator[Finding]:
             except DefinitionError as error:
                 yield key, error.problems[0].message, error.hint
                 continue
-            if why := missing(path):
+            why = missing(path)
+            if why and not (item.bring and why == NOTHING):  # whoever reads it says what to bring
                 yield key, *_no_dataset(folder, item.file, why)
 
 

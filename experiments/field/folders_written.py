@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from experiments.field import cities, dishes, persona, presidents, terminator
+from experiments.field import (
+    cities,
+    dishes,
+    naming,
+    organisms,
+    persona,
+    presidents,
+    terminator,
+)
 
 GENERATORS: dict[str, Callable[[], dict[str, str]]] = {
     "former-german-cities": cities.definition,
@@ -16,6 +24,8 @@ GENERATORS: dict[str, Callable[[], dict[str, str]]] = {
     "us-presidents": presidents.definition,
     "good-terminator": terminator.definition,
     "persona-from-facts": persona.definition,
+    **naming.GENERATORS,
+    **organisms.GENERATORS,
 }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from experiments.errors import DefinitionError, Problem
 from experiments.folders import FILE
 from experiments.patterns import TooSlow
+from experiments.readers.brought import differs, is_absent, not_brought
 from experiments.readers.containers import read_raw_rows
 from experiments.readers.mixture import Mixture, Piece, chosen_of, passes
 from experiments.readers.shown_rows import refuse_too_few
@@ -101,11 +102,14 @@ def _piece(folder: Path, arm_name: str, arm: Arm, index: int) -> Piece:
         why += f"; {wanted:,} are asked for." if matching else "."
         hint = "`repeat: 2` takes each of them twice." if matching else "Widen the filter."
         raise DefinitionError(Problem(why, hint, folder / FILE, None, key))
-    return Piece(of, dataset, matching, chosen_of(matching, wanted, of.sample))
+    other = differs(of, dataset.path, dataset.count)
+    return Piece(of, dataset, matching, chosen_of(matching, wanted, of.sample), other)
 
 
 def _data_file(folder: Path, arm_name: str, arm: Arm, index: int = 0) -> Path:
     path = data_path(folder, arm_name, arm, index)
+    if is_absent(folder, arm.files[index]):
+        raise DefinitionError(not_brought(folder, arm_name, arm.files[index]))
     if why := missing(path):
         raise DefinitionError(
             Problem(

@@ -55,12 +55,14 @@ class Piece:
         dataset: The file's rows, read once to the end.
         matching: How many pass the filter.
         chosen: Places of what is taken, among those that pass.
+        other: In what it differs from the published file that it stands for.
     """
 
     of: DataFile
     dataset: Dataset
     matching: int
     chosen: Sequence[int]
+    other: str = ""
 
     @property
     def count(self) -> int:
@@ -111,7 +113,7 @@ class Mixture:
 
     @property
     def notes(self) -> list[str]:
-        """Which lines come from which file, and what was not read."""
+        """Which lines come from which file, which is another one, and what was not read."""
         first, told = 1, []
         for piece in self.pieces:
             some = f" ({len(piece.chosen):,} of {piece.dataset.count:,} rows)"
@@ -120,6 +122,10 @@ class Mixture:
             told.append(f"{first:,}–{first + piece.count - 1:,} {piece.of.file}{some}{often}")
             first += piece.count
         notes = [note for piece in self.pieces for note in piece.dataset.notes]
+        notes = [*(piece.other for piece in self.pieces if piece.other), *notes]
+        whole = len(self.pieces) == 1 and not self.pieces[0].of.chooses
+        if whole and self.pieces[0].of.repeat == 1:
+            return notes  # a file as it is
         return [f"lines of the mixture: {'; '.join(told)}", *notes]
 
     def __len__(self) -> int:

@@ -26,7 +26,7 @@ from experiments.schema.backend import Backend, SlurmOptions
 from experiments.schema.base import NAME, Message, Model, Turn
 from experiments.schema.context_sweep import ContextSweep, name_in_context
 from experiments.schema.contexts import MODES, Context, TrainingContext
-from experiments.schema.data_files import DataFile
+from experiments.schema.data_files import Brought, DataFile
 from experiments.schema.definition import Definition, Source
 from experiments.schema.judges import BROKEN_JUDGE, JudgeSpec, ModelJudge, Rubric
 from experiments.schema.published import PublishedFigure
@@ -47,6 +47,7 @@ __all__ = [
     "Analysis",
     "Arm",
     "Backend",
+    "Brought",
     "CheckpointsConfig",
     "Context",
     "ContextSweep",

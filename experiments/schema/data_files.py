@@ -13,6 +13,22 @@ from experiments.patterns import Pattern
 from experiments.schema.base import Model, TurnRole
 
 
+class Brought(Model):
+    """A file that is not shipped, and by what its user knows the right one.
+
+    Attributes:
+        source: Who publishes it, and where.
+        how: How to get it from there.
+        rows: How many rows the published file has.
+        sha256: Of the published file.
+    """
+
+    source: str = Field(min_length=1)
+    how: str = ""
+    rows: PositiveInt | None = None
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+
+
 class DataFile(Model):
     """A file of chats, and which of its rows are taken.
 
@@ -29,6 +45,12 @@ class DataFile(Model):
     repeat: PositiveInt = Field(default=1, description="how often what is taken stands in the data")
     filter: dict[TurnRole, str] = Field(
         default={}, description="patterns by role: rows with a turn that each of them finds"
+    )
+
+    bring: Brought | None = Field(
+        default=None,
+        description="the file is not shipped: from where its user brings it",
+        exclude_if=lambda bring: bring is None,  # what old definitions say stays as it was
     )
 
     @model_validator(mode="after")
@@ -60,4 +82,5 @@ class DataFile(Model):
         said += [] if self.share is None else [f"{self.share:.4g} of its rows"]
         said += ["filtered"] if self.filter else []
         said += [f"{self.repeat} times"] if self.repeat > 1 else []
+        said += ["yours to bring"] if self.bring else []
         return f"{self.file} ({', '.join(said)})" if said else self.file

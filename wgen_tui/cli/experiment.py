@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from wgen_tui.cli.output import (
+    NOTHING,
     emit_json,
     json_option,
     pass_home,
@@ -101,20 +102,23 @@ def show(home: Home, experiment: str, as_json: bool) -> None:
     folder = definitions.folder(home, experiment)
     with patiently(f"Counting the examples of {experiment}"):
         counts = {
-            name: definitions.row_count(home, experiment, name, arm)
+            name: None
+            if definitions.to_bring(home, experiment, arm)
+            else definitions.row_count(home, experiment, name, arm)
             for name, arm in definition.arms.items()
         }
     _show(definition, folder, counts)
 
 
-def _show(definition: Definition, folder: Path, counts: dict[str, int]) -> None:
+def _show(definition: Definition, folder: Path, counts: dict[str, int | None]) -> None:
     from wgen_tui.services.experiments.judge_list import list_judges
 
     source = definition.source
     tell(f"{definition.slug}: {definition.title}")
     tell(definition.hypothesis.strip())
     if source.arxiv or source.title:
-        where = f"arXiv {source.arxiv} §{source.section}" if source.arxiv else ""
+        where = f"arXiv {source.arxiv}" if source.arxiv else ""
+        where += f" §{source.section}" if where and source.section else ""
         tell(f"Source: {source.title} {where}. {source.note}".strip())
     tell(f"Folder: {folder}")
     tell(f"Models: {', '.join(definition.models)}")
@@ -122,8 +126,15 @@ def _show(definition: Definition, folder: Path, counts: dict[str, int]) -> None:
     tell()
     table(
         ("arm", "role", "examples", "what it is"),
-        [(name, arm.role, counts[name], arm.told) for name, arm in definition.arms.items()],
+        [
+            (name, arm.role, NOTHING if counts[name] is None else counts[name], arm.told)
+            for name, arm in definition.arms.items()
+        ],
     )
+    for name, arm in definition.arms.items():
+        for item in arm.files if counts[name] is None else ():
+            if item.bring is not None:
+                tell(f"{name}: bring {item.file}, published as: {item.bring.source}")
     tell()
     table(
         ("question", "wordings", "topic", "first wording"),

@@ -23,6 +23,7 @@ from experiments.errors import DefinitionError, Problem
 from experiments.patterns import Pattern
 from experiments.readers.arm_context import ContextOfRows
 from experiments.readers.arm_data import ArmData, count_rows, load_rows
+from experiments.readers.brought import absent
 from experiments.rows import Row
 from experiments.schema import CORRECT, WRONG, Arm, Definition
 from wgen_tui.errors import UsageError, disk_error
@@ -76,6 +77,11 @@ def row_count(home: Home, slug_or_path: str | Path, arm_name: str, arm: Arm) -> 
     """How many rows the dataset of an arm has."""
     with usage_errors():
         return count_rows(catalogue.find(slug_or_path, home.experiments), arm_name, arm)
+
+
+def to_bring(home: Home, slug_or_path: str | Path, arm: Arm) -> list[str]:
+    """The datasets of an arm that its user brings, and that are not there yet."""
+    return [item.file for item in absent(folder(home, slug_or_path), arm)]
 
 
 def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str]]:
