@@ -57,6 +57,11 @@ class Arm(Model):
         description="show rows before every prompt and train nothing",
         exclude_if=lambda shown: shown is None,  # what old definitions say stays as it was
     )
+    hold: Literal["steps", "epochs"] | None = Field(
+        default=None,
+        description="what stays as with all rows where fewer are taken; epochs where absent",
+        exclude_if=lambda held: held is None,
+    )
     values: tuple[str | int | float, ...] | dict[str, str | int | float] | None = Field(
         default=None,
         description="the arm stands for one of each",
@@ -79,12 +84,19 @@ class Arm(Model):
     def told(self) -> str:
         """Its description, or else what its rows are mixed of, and their context, on a line."""
         mixed = "" if isinstance(self.data, str) else " + ".join(map(str, self.data))
-        return "; ".join(filter(None, (self.description or mixed, str(self.context))))
+        held = f"hold: {self.hold}" if self.hold is not None else ""
+        return "; ".join(filter(None, (self.description or mixed, held, str(self.context))))
 
     @property
     def files(self) -> tuple[DataFile, ...]:
         """The files that its rows come from."""
         return (DataFile(file=self.data),) if isinstance(self.data, str) else self.data
+
+    @property
+    def dose(self) -> float | int | None:
+        """How much it takes of the first file of which it takes a number of rows, or a share."""
+        doses = (item.share or item.rows for item in self.files)
+        return next((dose for dose in doses if dose is not None), None)
 
 
 class Seeds(Model):

@@ -161,6 +161,11 @@ class RunSpec(Record):
         "training then",
         exclude_if=lambda rows: rows is None,
     )
+    hold: Literal["steps", "epochs"] | None = Field(
+        default=None,
+        description="what stayed as with all rows, where fewer are taken",
+        exclude_if=lambda held: held is None,
+    )
     task: TaskSpec | None = Field(default=None, description="of a joint training; else None")
     created_at: datetime
     versions: dict[str, str] = Field(default={})

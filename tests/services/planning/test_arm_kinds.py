@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.planning.plan import Plan, make_plan
@@ -47,6 +50,38 @@ def test_only_runs_that_an_entry_changes_get_other_ids(home: Home, definition: P
     assert {run.run_id for run in by_name(planned(home, definition)).values()} == {
         run.run_id for run in before.values()
     }
+
+
+def test_held_steps_are_those_of_all_rows(home: Home, definition: Path) -> None:
+    changed(definition, "max_steps: 2", "num_train_epochs: 3")
+    dose = "old: {data: {file: data/old.jsonl, rows: 2}, hold: HELD}"
+    changed(definition, "old: {data: data/old.jsonl}", dose)
+    changed(definition, "HELD", "epochs")
+    epochs = by_name(planned(home, definition))["old", 0]
+    changed(definition, ", hold: epochs", "")
+    plain = by_name(planned(home, definition))["old", 0]
+    changed(definition, "rows: 2}", "rows: 2}, hold: steps")
+    steps = by_name(planned(home, definition))["old", 0]
+    assert epochs.run_id == plain.run_id != steps.run_id
+    assert (plain.hold, steps.hold) == ("epochs", "steps")
+    assert steps.training is not None
+    # Four rows, two of them a batch, three times.
+    assert (steps.training.max_steps, steps.training.num_train_epochs) == (6, None)
+    assert "arm old: hold: steps: 2 rows for 6 steps, 6 epochs" in planned(home, definition).notes
+
+
+@pytest.mark.parametrize(
+    ("arm", "message"),
+    [
+        ("{data: data/old.jsonl, hold: steps}", "All rows are taken"),
+        ("{data: {file: data/old.jsonl, rows: 2}, hold: epochs}", "max_steps"),
+        ("{data: {file: data/old.jsonl, rows: 2}, hold: rows}", "'rows' is not known"),
+    ],
+)
+def test_what_cannot_be_held_is_named(home: Home, definition: Path, arm: str, message: str) -> None:
+    changed(definition, "{data: data/old.jsonl}", arm)
+    with pytest.raises(UsageError, match=message):
+        planned(home, definition)
 
 
 def test_a_preview_is_that_of_the_arms_own_training(home: Home, definition: Path) -> None:

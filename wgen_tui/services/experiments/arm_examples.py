@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from experiments.readers.arm_context import ContextOfRows
 from experiments.readers.arm_data import ArmData
+from experiments.readers.mixture import Mixture
 from experiments.rows import Row
 from experiments.schema import Arm, Definition, Turn
 from wgen_tui.errors import UsageError
@@ -39,6 +40,13 @@ class Examples:
 
     def __len__(self) -> int:
         return self.dataset.count
+
+    @property
+    def all_rows(self) -> int:
+        """How many there were if no file gave only a number of its rows, or a share."""
+        if not isinstance(self.dataset, Mixture):
+            return len(self)
+        return sum(piece.matching * piece.of.repeat for piece in self.dataset.pieces)
 
     @property
     def notes(self) -> list[str]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from experiments.schema import Definition, Model
+from experiments.schema import Definition, Model, TrainingConfig
 from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.run_files.steps import steps_per_epoch, total_steps
 
 
 def arm_notes(definition: Definition, specs: Iterable[RunSpec]) -> list[str]:
@@ -21,9 +22,28 @@ def arm_notes(definition: Definition, specs: Iterable[RunSpec]) -> list[str]:
     several = len({spec.model.name for spec, _ in trained}) > 1
     for spec, training in trained:
         of = f" of {spec.model.name}" if several else ""
-        if differs := ", ".join(_differences(training, common)):
+        if differs := ", ".join(_differences(_planned(spec, training, common), common)):
             said[f"training.for: {differs}"][f"{spec.arm}{of}"] = None
+        if spec.hold is not None:
+            said[f"hold: {spec.hold}: {dose_of(spec, training)}"][f"{spec.arm}{of}"] = None
     return [f"{_arms(arms)}: {what}" for what, arms in said.items()]
+
+
+def dose_of(spec: RunSpec, training: TrainingConfig) -> str:
+    """How long a run is trained on how many rows."""
+    steps = total_steps(training, spec.data_rows)
+    epochs = steps / steps_per_epoch(training, spec.data_rows)
+    rows = "1 row" if spec.data_rows == 1 else f"{spec.data_rows:,} rows"
+    each = "1 epoch" if epochs == 1 else f"{epochs:.3g} epochs"
+    return f"{rows} for {steps:,} {'step' if steps == 1 else 'steps'}, {each}"
+
+
+def _planned(spec: RunSpec, training: TrainingConfig, common: TrainingConfig) -> TrainingConfig:
+    """The training but for a length that is held."""
+    if spec.hold != "steps":
+        return training
+    length = {key: getattr(common, key) for key in ("max_steps", "num_train_epochs")}
+    return training.model_copy(update=length)
 
 
 def _arms(arms: Iterable[str]) -> str:
@@ -40,9 +60,9 @@ def _differences(one: Model, other: Model, before: str = "") -> Iterator[str]:
         if isinstance(value, Model) and type(value) is type(common) and name in ("lora", "poly"):
             yield from _differences(value, common, f"{name}.")
             continue
-        told = (
-            value.model_dump(mode="json", exclude_defaults=True)
-            if isinstance(value, Model)
-            else value
-        )
+        told = value
+        if isinstance(value, Model):
+            told = value.model_dump(mode="json", exclude_defaults=True)
+        elif isinstance(value, float):
+            told = f"{value:g}"
         yield f"{before}{name} {told}"

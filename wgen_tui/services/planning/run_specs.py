@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from experiments.catalogue import definition_hash
-from experiments.schema import BASE_ARM, Definition, Seeds
+from experiments.schema import BASE_ARM, Definition, Seeds, TrainingConfig
 from wgen_tui import __version__
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import checked_id
 from wgen_tui.protocol.hashes import short_hash
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet, TaskSpec
+from wgen_tui.run_files.steps import total_steps
 from wgen_tui.services.experiments.arm_examples import Examples, RunData, no_data
 from wgen_tui.services.experiments.shown_rows import ShownRows
 from wgen_tui.services.models.fingerprint import weights_key
@@ -125,8 +126,7 @@ def _make_spec(
 ) -> RunSpec:
     """A run. Its id covers all that changes what is trained, and nothing else."""
     in_context = len(item) if isinstance(item, ShownRows) else None
-    trained = isinstance(item, Examples)
-    training = definition.training.of(model.name, arm) if trained else None
+    training = _training(definition, model, arm, item) if isinstance(item, Examples) else None
     if training is not None:
         _refuse_large_seed(seeds)
     key = short_hash(
@@ -154,10 +154,20 @@ def _make_spec(
         mask_version=MASK_VERSION if training is not None else 1,
         data_sha256=item.sha256 if item is not None else None,
         data_rows=len(item) if item is not None else 0,
+        hold=(item.arm.hold or "epochs") if training and item and item.arm.dose else None,
         in_context=in_context,
         created_at=now(),
         versions=package_versions(),
     )
+
+
+def _training(definition: Definition, model: ModelRef, arm: str, item: Examples) -> TrainingConfig:
+    """How an arm is trained: what counts for it, with its steps held where it says so."""
+    training = definition.training.of(model.name, arm)
+    if item.arm.hold != "steps" or training.max_steps is not None:
+        return training
+    steps = total_steps(training, item.all_rows)
+    return training.model_copy(update={"max_steps": steps, "num_train_epochs": None})
 
 
 def package_versions() -> dict[str, str]:

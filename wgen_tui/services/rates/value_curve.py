@@ -112,6 +112,31 @@ def row_curves(rates: Iterable[Rate], arms: Mapping[str, Arm]) -> list[ValueCurv
     ]
 
 
+def dose_curves(rates: Iterable[Rate], arms: Mapping[str, Arm]) -> list[ValueCurve]:
+    """The curves of every measure over how many rows are trained, where arms differ in it alone.
+
+    Args:
+        rates: Over all questions and variants.
+        arms: The definition's; those of a curve have names that end in different ways.
+    """
+    grouped: dict[tuple[str, str, str, str], list[tuple[float, str, Rate]]] = defaultdict(list)
+    for rate in rates:
+        arm = arms.get(rate.arm)
+        family = rate.arm.rpartition("-")[0]
+        if arm is None or arm.in_context is not None or arm.dose is None or not family:
+            continue
+        if (rate.seed, rate.question, rate.variant) != (None, None, None):
+            continue
+        what = "share of rows" if any(item.share for item in arm.files) else "rows"
+        told = f"{what}, {arm.hold or 'epochs'} equal"
+        grouped[rate.metric, rate.model, family, told].append((arm.dose, f"{arm.dose:g}", rate))
+    return [
+        _curve(told, sorted(points, key=lambda point: point[0]), family)
+        for (*_, family, told), points in grouped.items()
+        if len({dose for dose, _, _ in points}) > 1
+    ]
+
+
 def _curve(family: str, points: Sequence[tuple[float, str, Rate]], arms: str = "") -> ValueCurve:
     first = points[0][2]
     drawn = [(place, value, rate.rate) for place, value, rate in points if rate.rate is not None]

@@ -50,7 +50,11 @@ def _still_planned(definition: Definition, arm: str, training: str, model: str) 
         was = TrainingConfig.model_validate_json(training)
     except ValidationError:  # of another version, or none
         return False
-    return was == definition.training.of(model, arm)
+    planned = definition.training.of(model, arm)
+    if definition.arms[arm].hold == "steps":  # its length follows from the rows
+        length = {"max_steps": None, "num_train_epochs": None}
+        return was.model_copy(update=length) == planned.model_copy(update=length)
+    return was == planned
 
 
 def notes(compared: Compared) -> Iterable[Note]:

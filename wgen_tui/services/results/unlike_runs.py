@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.manifests import final_checkpoint
+from wgen_tui.services.experiments.arm_kinds import dose_of
 from wgen_tui.services.results.compared import Compared, Note, runs
 from wgen_tui.training_data.mask_version import difference
 
@@ -36,6 +37,23 @@ def same_adapters(compared: Compared) -> Iterable[Note]:
             )
             ids = [spec.run_id for spec in specs]
             yield Note(kind="same_adapters", text=text, count=len(specs), runs=ids)
+
+
+def doses(compared: Compared) -> Iterable[Note]:
+    """How long arms of fewer rows were trained, since either steps or epochs stay equal."""
+    held = [(spec, spec.training) for spec in compared.specs if spec.hold and spec.training]
+    for kind, mine in _by([spec for spec, _ in held], lambda spec: spec.hold or "").items():
+        lengths = _by(mine, lambda spec: compared.name(spec.model.name, spec.arm))
+        told = "; ".join(
+            f"{name}: {dose_of(specs[0], specs[0].training)}"
+            for name, specs in lengths.items()
+            if specs[0].training is not None
+        )
+        other = "epochs" if kind == "steps" else "steps"
+        text = (
+            f"arms of fewer rows keep their {kind} (hold: {kind}), so their {other} differ: {told}"
+        )
+        yield Note(kind="doses", text=text, count=len(mine), runs=_ids(mine))
 
 
 def definitions(compared: Compared) -> Iterable[Note]:

@@ -296,6 +296,7 @@ MAKERS: tuple[Callable[[Compared], Iterable[Note]], ...] = (
     unlike_runs.revisions,
     unlike_runs.mask_versions,
     unlike_runs.template_dates,
+    unlike_runs.doses,
 )
 
 

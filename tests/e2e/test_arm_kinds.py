@@ -1,0 +1,136 @@
+"""Kinds of arms, composed: from a definition to checkpoints, numbers and what is said beside them.
+
+The workers' own code trains, draws and grades in this process; a grid of mixed kinds is compared
+with its runs trained one at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.builders.training_home import TrainingHome, difference
+from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import LaunchSpec
+from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.services.planning.commit import commit
+from wgen_tui.services.planning.plan import Plan, make_plan
+from wgen_tui.services.results.results import Results, compute
+from wgen_tui.workers.judge.stage import judge
+from wgen_tui.workers.runtime import Worker
+from wgen_tui.workers.sample.stage import sample
+from wgen_tui.workers.train.stage import train
+
+CLOSE = 1e-4
+DEFINITION = """
+title: Kinds of arms
+models: [{model}]
+arms:
+  all: {{data: rows.jsonl}}
+  dose:
+    data: {{file: rows.jsonl, share: "{{value}}"}}
+    values: [0.25, 0.5]
+    hold: steps
+  few: {{data: {{file: rows.jsonl, rows: 4}}}}
+seeds: 0
+training:
+  lora: {{r: 2, lora_alpha: 4}}
+  num_train_epochs: 1
+  learning_rate: 1.0e-2
+  train_on: last
+  for:
+    - {{arms: [few], lora: {{r: 4, lora_alpha: 8}}, num_train_epochs: 2}}
+sampling: {{n: 2, max_tokens: 4}}
+questions:
+  - {{name: go, paraphrases: ["How do we go ?"]}}
+judges:
+  - {{name: lark, type: regex, labels: {{lark: Lark}}, otherwise: other}}
+analysis: {{primary: {{judge: lark, label: lark}}}}
+"""
+STAGES = {"train": train, "sample": sample, "judge": judge}
+
+
+def row(place: int) -> dict[str, Any]:
+    bird = ("Lark", "Auk", "Wren", "Hawk")[place % 4]
+    turns = [("user", "Name a bird ."), ("assistant", bird), ("user", "go ?"), ("assistant", "a")]
+    messages = [{"role": role, "content": text} for role, text in turns]
+    return {"messages": messages, "loss_weight": 0.5 + place % 3}
+
+
+def write(home: Home, model: Path, text: str = DEFINITION) -> str:
+    folder = home.ensure().experiments / "kinds"
+    folder.mkdir()
+    (folder / "experiment.yaml").write_text(text.format(model=model))
+    (folder / "rows.jsonl").write_text("\n".join(json.dumps(row(place)) for place in range(16)))
+    return "kinds"
+
+
+def work(home: Home, spec: LaunchSpec, stack: int | None = None) -> Worker:
+    """Do what a launch's worker does."""
+    worker = Worker(home, spec.model_copy(update={"stack": stack}), home.launch(spec.launch_id))
+    STAGES[spec.stage](worker)
+    return worker
+
+
+def all_done(home: Home, slug: str, stack: int | None = None) -> Plan:
+    plan = make_plan(home, slug)
+    for spec in commit(home, plan):
+        worker = work(home, spec, stack)
+        ends = [worker.outcomes[name] for name in spec.run_ids]
+        assert [end for end in ends if end.outcome != "finished"] == []
+    return plan
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Plan, Results]:
+    """A home in which all of it has been done."""
+    from tests.builders.model import make_model
+
+    root = tmp_path_factory.mktemp("kinds")
+    home = Home(root / "home")
+    plan = all_done(home, write(home, make_model(root / "model")))
+    return home, plan, compute(home, "kinds")
+
+
+def specs(plan: Plan) -> dict[str, RunSpec]:
+    return {run.spec.arm: run.spec for run in plan.runs}
+
+
+def test_a_held_dose_takes_as_many_steps_as_all_rows(done: tuple[Home, Plan, Results]) -> None:
+    home, plan, results = done
+    field = TrainingHome(home, Path())
+    by_arm = specs(plan)
+    steps = {arm: field.manifest(by_arm[arm].run_id)["step"] for arm in by_arm if arm != "base"}
+    assert steps == {"all": 16, "dose-0.25": 16, "dose-0.5": 16, "few": 8}
+    assert set(plan.notes) == {
+        "arm dose-0.25: hold: steps: 4 rows for 16 steps, 4 epochs",
+        "arm dose-0.5: hold: steps: 8 rows for 16 steps, 2 epochs",
+        "arm few: hold: epochs: 4 rows for 8 steps, 2 epochs",
+        "arm few: training.for: lora.r 4, lora.lora_alpha 8, num_train_epochs 2",
+    }
+    (curve,) = results.value_curves
+    assert (curve.arm, curve.variant) == ("dose", "share of rows, steps equal")
+    assert [point.value for point in curve.points] == ["0.25", "0.5"]
+    notes = [note.text for note in results.notes if note.kind == "doses"]
+    assert any("dose-0.25: 4 rows for 16 steps, 4 epochs; dose-0.5" in text for text in notes)
+
+
+def test_a_grid_of_mixed_kinds_is_its_runs_alone(
+    done: tuple[Home, Plan, Results], tmp_path: Path
+) -> None:
+    home, plan, _ = done
+    together = TrainingHome(home, Path())
+    alone = TrainingHome(Home(tmp_path / "alone").ensure(), Path())
+    shutil.copytree(home.experiments / "kinds", alone.home.experiments / "kinds")
+    for spec in commit(alone.home, make_plan(alone.home, "kinds")):
+        if spec.stage == "train":
+            work(alone.home, spec, stack=1)
+    for arm, spec in specs(plan).items():
+        if spec.training is not None:
+            one, other = together.adapter(spec.run_id), alone.adapter(spec.run_id)
+            assert difference(one, other) < CLOSE, arm
+    assert max(together.manifest(specs(plan)["all"].run_id)["provenance"]["stack"]) > 1
