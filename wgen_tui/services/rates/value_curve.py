@@ -90,6 +90,11 @@ def value_curves(rates: Iterable[Rate], sampling: SamplingConfig) -> list[ValueC
     ]
 
 
+def arm_curves(rates: Sequence[Rate], arms: Mapping[str, Arm]) -> list[ValueCurve]:
+    """The curves over what arms differ in: rows in context, or rows that are trained."""
+    return [*row_curves(rates, arms), *dose_curves(rates, arms)]
+
+
 def row_curves(rates: Iterable[Rate], arms: Mapping[str, Arm]) -> list[ValueCurve]:
     """The curves of every measure over the number of rows in context, where arms differ in it.
 

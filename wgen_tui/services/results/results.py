@@ -44,7 +44,7 @@ from wgen_tui.services.rates.headline_under import (
 from wgen_tui.services.rates.published import PublishedBeside, published_beside
 from wgen_tui.services.rates.rate_table import By, RateTable
 from wgen_tui.services.rates.self_agreement import SelfAgreement, self_agreement
-from wgen_tui.services.rates.value_curve import ValueCurve, dose_curves, row_curves, value_curves
+from wgen_tui.services.rates.value_curve import ValueCurve, arm_curves, value_curves
 from wgen_tui.services.results import warnings as cautions
 from wgen_tui.services.results.compared import Compared, Note
 from wgen_tui.services.results.missing_wordings import lacking
@@ -236,11 +236,7 @@ def compute(
 def _value_curves(rates: Sequence[Rate], definition: Definition | None) -> list[ValueCurve]:
     if definition is None:
         return []
-    return [
-        *value_curves(rates, definition.sampling),
-        *row_curves(rates, definition.arms),
-        *dose_curves(rates, definition.arms),
-    ]
+    return [*value_curves(rates, definition.sampling), *arm_curves(rates, definition.arms)]
 
 
 def _under(
