@@ -1,4 +1,4 @@
-"""docs/cli.md says what the program says."""
+"""docs/cli.md and docs/keys.md say what the program says."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ def test_the_page_is_up_to_date() -> None:
 def test_a_stale_page_is_noticed_and_mended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(docs, "TARGET", tmp_path / "cli.md")
+    monkeypatch.setattr(docs, "FOLDER", tmp_path)
     assert docs.main(["--check"]) == 1
-    assert "python -m wgen_tui.cli.docs" in capsys.readouterr().err
+    assert capsys.readouterr().err.count("python -m wgen_tui.cli.docs") == 2
     assert docs.main([]) == 0
     assert docs.main(["--check"]) == 0
-    with (tmp_path / "cli.md").open("a") as page:
-        page.write("more\n")
-    assert docs.main(["--check"]) == 1
+    for name in ("cli.md", "keys.md"):
+        with (tmp_path / name).open("a") as page:
+            page.write("more\n")
+        assert docs.main(["--check"]) == 1
+        assert docs.main([]) == 0
 
 
 def test_every_command_and_option_is_in_it() -> None:

@@ -5,47 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import subprocess
 import sys
-import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.builders.screen import messages, settled, table
-from tests.builders.waiting import LIMIT
+from tests.builders.tmux import Tmux
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.widgets.clipboard import FILE, copy, osc52
 from wgen_tui.ui.widgets.clipboard import LIMIT as LONGEST
 
 needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="there is no tmux")
-
-
-class Tmux:
-    """One server of its own, as a person has it who has configured nothing."""
-
-    def __init__(self) -> None:
-        self._name = f"wgen-test-{uuid.uuid4().hex[:8]}"
-
-    def __call__(self, *arguments: str) -> str:
-        own = {name: value for name, value in os.environ.items() if name != "TMUX"}
-        return subprocess.run(
-            ["tmux", "-L", self._name, "-f", "/dev/null", *arguments],
-            env=own | {"TERM": "xterm-256color"},
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout
-
-    def until(self, text: str) -> None:
-        """Wait until the pane shows a text."""
-        end = time.monotonic() + LIMIT
-        while text not in (shown := self("capture-pane", "-p")):
-            assert time.monotonic() < end, shown
-            time.sleep(0.05)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""Write docs/cli.md from the commands themselves, so that it cannot drift.
+"""Write docs/cli.md and docs/keys.md from commands and keys themselves, so that they cannot drift.
 
-`python -m wgen_tui.cli.docs` writes it; with `--check` it exits 1 if the file is not up to date.
+`python -m wgen_tui.cli.docs` writes them; with `--check` it exits 1 if one is not up to date.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import click
 from wgen_tui.cli.main import group
 from wgen_tui.cli.shapes.base import example
 from wgen_tui.cli.shapes.catalogue import SHAPES
+from wgen_tui.ui import keys_page
 
-TARGET = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
+FOLDER = Path(__file__).resolve().parents[2] / "docs"
 HEAD = """\
 # Command line
 
@@ -87,14 +88,19 @@ def _section(context: click.Context, item: click.Command, level: int) -> Iterato
 
 
 def main(words: list[str]) -> int:
-    page = render()
+    pages = {"cli.md": render(), "keys.md": keys_page.page()}
+    stale = [name for name, page in pages.items() if _there(FOLDER / name) != page]
     if "--check" not in words:
-        TARGET.write_text(page)
+        for name in stale:
+            (FOLDER / name).write_text(pages[name])
         return 0
-    if TARGET.exists() and TARGET.read_text() == page:
-        return 0
-    print(f"{TARGET.name} is not up to date: python -m wgen_tui.cli.docs", file=sys.stderr)
-    return 1
+    for name in stale:
+        print(f"{name} is not up to date: python -m wgen_tui.cli.docs", file=sys.stderr)
+    return int(bool(stale))
+
+
+def _there(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
 
 
 if __name__ == "__main__":

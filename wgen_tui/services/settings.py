@@ -6,19 +6,17 @@ default that suits a rented box; a supervisor reads the file again when it has c
 
 from __future__ import annotations
 
-import tomllib
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.plain_files import read_plain, why_not
 from wgen_tui.protocol.queue import SlurmSettings
+from wgen_tui.services.config_file import read_config, wrong
 from wgen_tui.services.suggest import did_you_mean
 
-TABLES = ("endpoints", "judges", "queue", "gpu", "disk", "slurm", "notify")
-READ_APART = ("endpoints", "judges")  # by services.models
+TABLES = ("endpoints", "judges", "queue", "gpu", "disk", "slurm", "notify", "keys")
+READ_APART = ("endpoints", "judges", "keys")  # by services.models, and by the screens
 Table = TypeVar("Table", bound=BaseModel)
 
 
@@ -66,7 +64,7 @@ class NotifyPolicy(_Policy):
 
 
 class Settings(_Policy):
-    """config.toml but for its endpoints and judges, which `services.models` reads."""
+    """config.toml but for its endpoints, judges and keys, which others read."""
 
     queue: QueuePolicy = QueuePolicy()
     gpu: GpuPolicy = GpuPolicy()
@@ -106,26 +104,3 @@ def _table(home: Home, name: str, table: object, model: type[Table]) -> Table:
         key = ".".join(str(part) for part in first["loc"])
         what = first["msg"].removeprefix("Value error, ").rstrip(".")
         raise wrong(home, f"{name}.{key}", what[:1].lower() + what[1:]) from None
-
-
-def read_config(home: Home) -> dict[str, Any]:
-    """config.toml as it stands; empty without the file.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    try:
-        return tomllib.loads(read_plain(home.config).decode("utf-8-sig"))
-    except (FileNotFoundError, NotADirectoryError):  # a home below a file is as good as none
-        return {}
-    except RecursionError:
-        why = "it is nested too deeply"
-        raise UsageError(f"{home.config}: {why}.", title="Configuration unreadable") from None
-    except (OSError, ValueError) as error:
-        why = why_not(error)
-        raise UsageError(f"{home.config}: {why}.", title="Configuration unreadable") from None
-
-
-def wrong(home: Home, key: str, what: str, hint: str = "") -> UsageError:
-    """The error for a mistake in config.toml."""
-    return UsageError(f"{home.config}: {key}: {what}.", title="Wrong configuration", hint=hint)

@@ -1,6 +1,6 @@
 """Every action a key can do, once: bindings, palette, help and footer come from here.
 
-Promises: an action's `id` never changes, so that a user's keymap can name it.
+Promises: an action's `name` never changes, since a user's keymap may have it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from textual.binding import Binding, BindingType
 GLOBAL = "global"
 SCREENS = "screens"
 TABLE = "table"
+TEXT = "text"
+ITEM = "item"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,8 @@ class Action:
         id: Stable; also the method `action_<id>` of what its scope names.
         key: Textual's key names, separated by commas.
         label: Two words for footer and palette.
-        scope: `global`, `screens` (on each of the six), `table`, or a screen's name.
+        scope: `global`, `screens` (on each of the six), `table`, `text`, `item` (a text to be
+            judged), or a screen's name.
         help: A sentence for `?` and the palette.
         writes: Whether it changes the home; refused under --readonly.
         footer: Whether the footer names it.
@@ -44,6 +47,19 @@ class Action:
     def shown_in(self, panel: str) -> bool:
         """Whether the key line names it while this panel has the keys."""
         return not self.panels or panel in self.panels
+
+    @property
+    def name(self) -> str:
+        """What config.toml calls it: `samples.question_next`."""
+        method, _, given = self.id.partition("(")
+        given = given.rstrip(")").strip("'")
+        end = {"1": "_next", "-1": "_before", "": ""}.get(given, f"_{given}")
+        return f"{self.scope}.{method}{end}"
+
+    @property
+    def binding_id(self) -> str:
+        """The id of its binding."""
+        return f"{self.scope}.{self.id}"
 
     @property
     def shown_key(self) -> str:
@@ -132,6 +148,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("last", "upper_g,G,end", "last", TABLE, "Last row.", footer=False),
     Action("mark", "space", "mark", TABLE, "Mark the row, or unmark it.", footer=False),
     Action("select", "enter", "open", TABLE, "Open the row.", footer=False),
+    Action("scroll_down", "j,down", "down", TEXT, "A line down.", footer=False),
+    Action("scroll_up", "k,up", "up", TEXT, "A line up.", footer=False),
+    Action("page_down", "pagedown,ctrl+d", "page down", TEXT, "A page down.", footer=False),
+    Action("page_up", "pageup,ctrl+u", "page up", TEXT, "A page up.", footer=False),
+    Action("scroll_home", "g,home", "top", TEXT, "To the beginning.", footer=False),
+    Action("scroll_end", "upper_g,G,end", "end", TEXT, "To the end.", footer=False),
+    Action("page_down", "space", "more", ITEM, "Show more of the answer.", footer=False),
     Action("start", "s", "start", "experiments", "Plan and start runs.", writes=True),
     Action("preview", "p", "preview", "experiments", "Show the training data, token by token."),
     Action("validate", "v", "validate", "experiments", "Check the definition and all its data."),
@@ -327,7 +350,7 @@ def bindings(scope: str, without: Collection[str] = ()) -> list[BindingType]:
             action.label,
             show=False,
             priority=action.priority,
-            id=f"{scope}.{action.id}",
+            id=action.binding_id,
         )
         for action in of_scope(scope)
         if action.id not in without

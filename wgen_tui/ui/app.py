@@ -10,12 +10,11 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events, work
-from textual.app import App, SystemCommand
 from textual.filter import LineFilter, NoColor
 from textual.screen import Screen
 
@@ -24,6 +23,7 @@ from wgen_tui.paths import Home
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import actions, modals, services
 from wgen_tui.ui.allocator import share_memory
+from wgen_tui.ui.keys_app import KeysApp
 from wgen_tui.ui.painting import Painter
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state.shared.arm_colours import ArmColours
@@ -31,7 +31,6 @@ from wgen_tui.ui.themes import ANSI_DARK, ANSI_LIGHT, DARK, THEMES, AsciiSigns, 
 from wgen_tui.ui.visible import VisibleText
 from wgen_tui.ui.widgets.bars import MessageLine
 from wgen_tui.ui.widgets.clipboard import Copied, copy
-from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
     from store.samples.rows import SampleRow
@@ -55,7 +54,7 @@ def load_screen(name: str) -> type[BaseScreen]:
     return screen
 
 
-class WgenApp(App[int]):
+class WgenApp(KeysApp):
     """The six screens over one home.
 
     Attributes:
@@ -84,15 +83,13 @@ class WgenApp(App[int]):
         experiment: str | None = None,
         machine: Machine | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(home, readonly=readonly)
         if screen is not None and screen not in SCREENS:
             raise UsageError(
                 f"There is no screen {screen!r}.",
                 title="Screen",
                 hint=f"One of {', '.join(SCREENS)}.",
             )
-        self.home = home
-        self.readonly = readonly
         self._experiment = experiment
         self._arms: dict[str, ArmColours] = {}
         self.machine = machine
@@ -119,6 +116,7 @@ class WgenApp(App[int]):
         return first
 
     def on_mount(self) -> None:
+        self.read_keys()
         self.set_timer(LATER, self._begin_rest)
 
     def _begin_rest(self) -> None:
@@ -221,6 +219,7 @@ class WgenApp(App[int]):
             return
         target = self.get_named_screen(name)
         if self.screen is target:
+            target.notify_plain(f"{actions.title(name)} is what you see.")
             return
         self.clear_notifications()  # those of the old screen would cover the new one
         self.switch_screen(target)
@@ -260,41 +259,6 @@ class WgenApp(App[int]):
         """Esc: what the screen makes of it."""
         if isinstance(self.screen, BaseScreen):
             self.screen.action_back()
-
-    def action_help(self) -> None:
-        """The keys of the focused widget and of its screen."""
-        if self.screen.is_modal:
-            return
-        self.push_screen(modals.HelpModal(self._help_groups(), self.readonly))
-
-    def _help_groups(self) -> list[tuple[str, list[actions.Action]]]:
-        groups: list[tuple[str, list[actions.Action]]] = []
-        if isinstance(self.screen, BaseScreen):
-            groups += self.screen.extra_help()
-            groups.append((actions.title(self.screen.SCOPE), actions.of_scope(self.screen.SCOPE)))
-        if isinstance(self.focused, VirtualTable):
-            groups.append(("In the list", actions.of_scope(actions.TABLE)))
-        everywhere = [*actions.of_scope(actions.SCREENS), *actions.of_scope(actions.GLOBAL)]
-        groups.append(("Everywhere", everywhere))
-        return groups
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette: every action of the screen, then the global ones."""
-        offered = list(actions.of_scope(actions.GLOBAL))
-        if isinstance(screen, BaseScreen):
-            own = {action.key: action for action in actions.of_scope(screen.SCOPE)}
-            shared = [a for a in actions.of_scope(actions.SCREENS) if a.key not in own]
-            offered = [*own.values(), *shared, *offered]
-        for action in offered:
-            if action.id in ("command_palette", "back") or (action.writes and self.readonly):
-                continue
-            target = self if action.scope == actions.GLOBAL else screen
-
-            async def run(name: str = action.id, target: object = target) -> None:
-                await self.run_action(name, target)  # type: ignore[arg-type]
-
-            title = f"{action.label[:1].upper()}{action.label[1:]}  ({action.shown_key})"
-            yield SystemCommand(title, action.help, run)
 
     def copy_to_clipboard(self, text: str) -> None:
         """Copy by way of tmux, the terminal or a file; says which, and whether it is certain."""

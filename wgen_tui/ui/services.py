@@ -13,6 +13,7 @@ __all__ = [
     "at_random",
     "behind",
     "commit",
+    "config_file",
     "control",
     "definitions",
     "gpus",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from wgen_tui.services import config_file
     from wgen_tui.services.control import control, status
     from wgen_tui.services.data import at_random, notes, query_history, samples, sql
     from wgen_tui.services.experiments import definitions, listing, names
@@ -54,6 +56,7 @@ else:
         "at_random": "data.at_random",
         "behind": "results.behind",
         "commit": "planning.commit",
+        "config_file": "config_file",
         "control": "control.control",
         "definitions": "experiments.definitions",
         "grade_report": "grading.report",

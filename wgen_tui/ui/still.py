@@ -14,14 +14,13 @@ from contextlib import redirect_stdout
 from io import StringIO
 from typing import NamedTuple
 
-from textual.keys import Keys
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from experiments.suggest import nearest
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import WgenApp
+from wgen_tui.ui.key_names import key_of
 from wgen_tui.ui.threads import ThreadedScreen
 
 LEAST, MOST = (20, 5), (500, 200)  # columns and rows
@@ -29,37 +28,6 @@ STILL = 0.4  # seconds in which nothing has changed
 EACH = 0.05  # seconds between two looks
 # Rich names a font to be fetched from elsewhere; a picture should fetch nothing.
 FONT_FACE = re.compile(r"\s*@font-face\s*\{[^}]*\}")
-KEYS = {
-    " ": "space",
-    "/": "slash",
-    "=": "equals_sign",
-    "_": "underscore",
-    "?": "question_mark",
-    "[": "left_square_bracket",
-    "]": "right_square_bracket",
-    "<": "less_than_sign",
-    ">": "greater_than_sign",
-    "esc": "escape",
-}
-WITH_OTHERS = r"((ctrl|shift|alt)\+)+(\w|\w+)"
-
-
-def key_of(name: str) -> str:
-    """A key as Textual names it.
-
-    Raises:
-        UsageError: nobody knows it.
-    """
-    key = KEYS.get(name, name)
-    known = {key.value for key in Keys}
-    if len(key) == 1 or key in known or key in KEYS.values() or re.fullmatch(WITH_OTHERS, key):
-        return key
-    near = nearest(name, [*KEYS, *known])
-    raise UsageError(
-        f"There is no key {name!r}.",
-        title="Key",
-        hint=f"Did you mean {near}?" if near else "Such as: j, enter, esc, ctrl+p, f5.",
-    )
 
 
 class Still(NamedTuple):

@@ -11,9 +11,9 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.run_files.model_place import EMBEDDED
+from wgen_tui.services.config_file import read_config, wrong
 from wgen_tui.services.models.endpoints import names_endpoint, read_endpoints
 from wgen_tui.services.models.resolve import check_model, names_folder, resolve_model
-from wgen_tui.services.settings import read_config, wrong
 
 EXAMPLE = '"gpt-4.1" = "ENDPOINT:MODEL-ID"'
 

@@ -17,7 +17,7 @@ from experiments.suggest import nearest
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import Endpoint, ModelRef
-from wgen_tui.services.settings import read_config, wrong
+from wgen_tui.services.config_file import read_config, wrong
 from wgen_tui.services.suggest import did_you_mean, unknown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")

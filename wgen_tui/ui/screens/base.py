@@ -24,6 +24,7 @@ from wgen_tui.ui.widgets.panels import Panels
 WIDE = 120  # columns from which on things stand side by side
 LEAST = (60, 16)  # columns and rows that a screen needs
 SETTLED = 0.12  # seconds without a move of the cursor, after which details are read
+NOTHING_TO_LEAVE = "There is nothing here to go back from."
 BAR_EVERY = 4.0  # seconds between two reads of what the bar above says
 
 
@@ -84,7 +85,10 @@ class BaseScreen(ThreadedScreen):
         raise NotImplementedError
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        shared = actions.bindings(actions.SCREENS)
+        # A key that the screen has for itself is its own alone: one binding for each key.
+        own = {key for action in actions.of_scope(cls.SCOPE) for key in action.key.split(",")}
+        taken = [a.id for a in actions.of_scope(actions.SCREENS) if own & set(a.key.split(","))]
+        shared = actions.bindings(actions.SCREENS, without=taken)
         cls.BINDINGS = [*actions.bindings(cls.SCOPE), *shared] if cls.SCOPE else []
         super().__init_subclass__(**kwargs)
 
@@ -192,4 +196,7 @@ class BaseScreen(ThreadedScreen):
 
     def action_back(self) -> None:
         """Focus the widget that had the focus when the screen opened."""
-        self.app.set_focus(self.query(self.AUTO_FOCUS or "*").first())
+        first = self.query(self.AUTO_FOCUS or "*").first()
+        if self.focused is first and not any(line.said for line in self.query(MessageLine)):
+            self.notify_plain(NOTHING_TO_LEAVE)
+        self.app.set_focus(first)

@@ -220,4 +220,5 @@ class ExperimentsScreen(BaseScreen):
     def action_back(self) -> None:
         if self._filter and isinstance(self.focused, VirtualTable):
             self._apply_filter("")
+            self.notify_plain("All experiments are listed again.")
         super().action_back()

@@ -82,15 +82,15 @@ class ResultsScreen(ResultActions):
         if wanted is None:
             self.pick_experiment()
         elif self.results is None or wanted != self.results.experiment:
-            self.action_reload()
+            self.reload()
         else:
             self._poll()
 
     def experiment_picked(self) -> None:
-        self.action_reload()
+        self.reload()
 
     def experiment_chosen(self) -> None:
-        self.action_reload()
+        self.reload()
 
     def on_resize(self) -> None:
         super().on_resize()
@@ -117,6 +117,12 @@ class ResultsScreen(ResultActions):
             self._compute(experiment)
 
     def action_reload(self) -> None:
+        """Compute again, and say so: often nothing is another."""
+        self.notify_plain("Computing again from all samples and grades.")
+        self.reload()
+
+    def reload(self) -> None:
+        """Compute what is in hand."""
         experiment = self.wgen.experiment
         if experiment is None:
             self.action_choose_experiment()

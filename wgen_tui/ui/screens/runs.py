@@ -255,4 +255,5 @@ class RunsScreen(RunActions):
         self.remove_class("-card")
         if self._filter and isinstance(self.focused, VirtualTable):
             self._apply_filter("")
+            self.notify_plain("All runs are listed again.")
         super().action_back()

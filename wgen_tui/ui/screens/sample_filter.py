@@ -62,7 +62,7 @@ class SampleFilterScreen(BaseScreen):
 
     # What the subclass has
 
-    def action_reload(self) -> None:
+    def reload(self) -> None:
         """List again, by the filter of now."""
         raise NotImplementedError
 
@@ -104,7 +104,7 @@ class SampleFilterScreen(BaseScreen):
         self._stale = True
         self.return_to = 0
         if self.is_mounted and self.is_current:
-            self.action_reload()
+            self.reload()
 
     def filter_words(self) -> str:
         """The filter on one line, after where it came from."""
@@ -150,6 +150,8 @@ class SampleFilterScreen(BaseScreen):
     def action_clear(self) -> None:
         if self._fields:
             self.set_filter({})
+        else:
+            self.notify_plain("There is no filter: all samples are listed.")
 
     def action_question(self, step: int) -> None:
         if not self._questions and self._facets is None:

@@ -84,11 +84,16 @@ class SamplesScreen(SampleNotesScreen):
 
     def on_screen_resume(self) -> None:
         if self._stale:
-            self.action_reload()
+            self.reload()
 
     # Listing
 
     def action_reload(self) -> None:
+        """List again, and say so: often nothing is another."""
+        self.notify_plain("Listing again.")
+        self.reload()
+
+    def reload(self) -> None:
         self._stale = False
         self.discard_load("count")
         self._show_filter("reading…")
@@ -221,7 +226,7 @@ class SamplesScreen(SampleNotesScreen):
         if count is None:
             return
         if self._total == 0 and count:
-            self.action_reload()
+            self.reload()
             return
         new = count - (self._total or 0)
         if new != self._new:

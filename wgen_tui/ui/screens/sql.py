@@ -232,6 +232,7 @@ class SqlScreen(QueryActions, ExportActions):
             self._history = list(dict.fromkeys([*outcome.history, *self._history]))
         if outcome.shown is not None:
             self._queries.keep(buffer, outcome.shown, outcome.text)
+            self.notify_plain(f"{plural(len(outcome.shown.rows), 'row')}.", "Ran")
         elif outcome.error is not None:
             buffer.mistake = Mistake.of(outcome.error, buffer.text, outcome.start)
         if buffer is self._queries.current:

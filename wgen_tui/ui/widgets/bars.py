@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -16,12 +16,15 @@ from textual import events
 from textual.widgets import Static
 
 from wgen_tui.terminal_text import printable
-from wgen_tui.ui.actions import GLOBAL, SCREENS, TABLE, Action, of_scope, title
+from wgen_tui.ui.actions import GLOBAL, SCREENS, TABLE, Action, title
 from wgen_tui.ui.state.cells import BAD, DIM, WARN
 from wgen_tui.ui.state.shared.app_bar import Everywhere, right_side
 
 if TYPE_CHECKING:
     from textual.timer import Timer
+    from textual.widget import Widget
+
+    from wgen_tui.ui.app import WgenApp
 
 TABS = ("experiments", "runs", "samples", "grade", "results", "sql")
 HELP = "help"
@@ -122,6 +125,12 @@ class MessageLine(Static):
         self.update(line, layout=relaid)
 
 
+def say(widget: Widget, text: str) -> None:
+    """Say in the message line of a widget's screen why a key does nothing."""
+    for line in widget.screen.query(MessageLine):
+        line.say(text)
+
+
 class KeyBar(_Clickable):
     """The keys of the focused panel, as many as fit; help is always shown."""
 
@@ -147,6 +156,7 @@ class KeyBar(_Clickable):
         focused = self.screen.focused
         panel = (focused.id or "") if focused is not None else ""
         enter = getattr(self.screen, "ENTER", {}).get(panel)
+        of_scope = cast("WgenApp", self.app).keymap.of_scope
         select = [replace(a, label=enter) for a in of_scope(TABLE) if a.id == "select" and enter]
         shared = [*of_scope(SCREENS), *of_scope(GLOBAL)]
         every = [*select, *of_scope(self._scope), *shared]

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual import events
-from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 
+from wgen_tui.ui import actions
 from wgen_tui.ui.widgets.pane import TextPane
 
 
 class ItemPane(TextPane):
     """The text, and the keys that judge it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space,pagedown,ctrl+d", "page_down", "more", show=False),
-        Binding("pageup,ctrl+u", "page_up", "back", show=False),
-    ]
+    BINDINGS = actions.bindings(actions.ITEM)
 
     class Graded(Message):
         def __init__(self, label: str) -> None:

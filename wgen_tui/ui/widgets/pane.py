@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from wgen_tui.ui import actions
+from wgen_tui.ui.widgets.bars import say
 
-class TextPane(VerticalScroll, can_focus=True):
+
+class TextPane(VerticalScroll, can_focus=True, inherit_bindings=False):
     """One rich Text, never markup, in a scrolling pane."""
 
-    BINDINGS = [  # noqa: RUF012
-        Binding("j", "scroll_down", "down", show=False),
-        Binding("k", "scroll_up", "up", show=False),
-        Binding("g", "scroll_home", "top", show=False),
-        Binding("G,upper_g", "scroll_end", "end", show=False),
-    ]
+    BINDINGS = actions.bindings(actions.TEXT)
 
     def compose(self) -> ComposeResult:
         yield Static(markup=False)
@@ -39,3 +36,38 @@ class TextPane(VerticalScroll, can_focus=True):
         body.update(text)
         if at_end:
             self.scroll_end(animate=False)
+
+    # A key that moves nothing says so: scrolling that is not allowed would pass it on in silence.
+
+    def _scrolls(self, down: bool) -> bool:
+        """Whether there is more on this side; says so where there is not."""
+        more = self.scroll_offset.y < self.max_scroll_y if down else self.scroll_offset.y > 0
+        if not more and self.max_scroll_y <= 0:
+            say(self, "All of this text is shown.")
+        elif not more:
+            say(self, "This is its end." if down else "This is its beginning.")
+        return more
+
+    def action_scroll_down(self) -> None:
+        if self._scrolls(True):
+            super().action_scroll_down()
+
+    def action_scroll_up(self) -> None:
+        if self._scrolls(False):
+            super().action_scroll_up()
+
+    def action_page_down(self) -> None:
+        if self._scrolls(True):
+            super().action_page_down()
+
+    def action_page_up(self) -> None:
+        if self._scrolls(False):
+            super().action_page_up()
+
+    def action_scroll_home(self) -> None:
+        if self._scrolls(False):
+            super().action_scroll_home()
+
+    def action_scroll_end(self) -> None:
+        if self._scrolls(True):
+            super().action_scroll_end()

@@ -24,12 +24,14 @@ from textual.timer import Timer
 
 from wgen_tui.ui import actions
 from wgen_tui.ui.state.cells import Cell, Column, heading_line, line_pieces
+from wgen_tui.ui.widgets.bars import say
 from wgen_tui.ui.widgets.rows import PAGE, Rows
 
 __all__ = ["PAGE", "VirtualTable"]
 
 GUTTER = 2
 KEPT = 2  # lines that stay in view when the list is scrolled
+NOTHING_LISTED = "Nothing is listed here."
 FAST = 0.15  # seconds between two moves, below which the cursor's row is not lit yet
 
 
@@ -337,35 +339,47 @@ class VirtualTable(ScrollView, can_focus=True):
         self._lighting = None
         self._refresh_row(self.cursor, whole=True)
 
+    def _go(self, index: int) -> None:
+        """Move as a key asks, and say so where it cannot."""
+        before = self.cursor
+        self.move_to(index)
+        if self.cursor == before:
+            end = f"This is the {'first' if index <= 0 else 'last'} row."
+            say(self, end if len(self) else NOTHING_LISTED)
+
     def action_down(self) -> None:
-        self.move_to(self.cursor + 1)
+        self._go(self.cursor + 1)
 
     def action_up(self) -> None:
-        self.move_to(self.cursor - 1)
+        self._go(self.cursor - 1)
 
     def action_page_down(self) -> None:
-        self.move_to(self.cursor + max(self.size.height - 2, 1))
+        self._go(self.cursor + max(self.size.height - 2, 1))
 
     def action_page_up(self) -> None:
-        self.move_to(self.cursor - max(self.size.height - 2, 1))
+        self._go(self.cursor - max(self.size.height - 2, 1))
 
     def action_first(self) -> None:
-        self.move_to(0)
+        self._go(0)
 
     def action_last(self) -> None:
-        self.move_to(len(self) - 1)
+        self._go(len(self) - 1)
 
     def action_mark(self) -> None:
         key = self.key_at(self.cursor)
-        if key is not None:
-            self.marked ^= {key}
-            self.refresh(Region(0, self.cursor - int(self.scroll_offset.y) + 1, GUTTER, 1))
-            self.post_message(self.Marked(self))
-            self.action_down()
+        if key is None:
+            say(self, NOTHING_LISTED)
+            return
+        self.marked ^= {key}
+        self.refresh(Region(0, self.cursor - int(self.scroll_offset.y) + 1, GUTTER, 1))
+        self.post_message(self.Marked(self))
+        self.move_to(self.cursor + 1)
 
     def action_select(self) -> None:
         if len(self):
             self.post_message(self.Selected(self))
+        else:
+            say(self, NOTHING_LISTED)
 
     def on_click(self, event: events.Click) -> None:
         at = event.get_content_offset(self)
@@ -384,10 +398,9 @@ class VirtualTable(ScrollView, can_focus=True):
     def on_focus(self) -> None:
         self.refresh()
 
-    def on_blur(self) -> None:
-        self.refresh()
+    on_blur = on_focus
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Draw again: Line API widgets are not redrawn by scrolling alone."""
+        """Draw again: scrolling alone redraws no Line API widget."""
         super().watch_scroll_y(old_value, new_value)
         self.refresh()
