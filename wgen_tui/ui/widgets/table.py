@@ -18,24 +18,23 @@ from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.timer import Timer
 
 from wgen_tui.ui import actions
 from wgen_tui.ui.state.cells import Cell, Column, heading_line, line_pieces
 from wgen_tui.ui.widgets.bars import say
+from wgen_tui.ui.widgets.row_keys import NOTHING_LISTED, RowKeys
 from wgen_tui.ui.widgets.rows import PAGE, Rows
 
 __all__ = ["PAGE", "VirtualTable"]
 
 GUTTER = 2
 KEPT = 2  # lines that stay in view when the list is scrolled
-NOTHING_LISTED = "Nothing is listed here."
 FAST = 0.15  # seconds between two moves, below which the cursor's row is not lit yet
 
 
-class VirtualTable(ScrollView, can_focus=True):
+class VirtualTable(RowKeys, can_focus=True):
     """Rows by index: either all of them given (`show_rows`), or ids whose rows are fetched."""
 
     BINDINGS = actions.bindings(actions.TABLE)
@@ -338,32 +337,6 @@ class VirtualTable(ScrollView, can_focus=True):
     def _light(self) -> None:
         self._lighting = None
         self._refresh_row(self.cursor, whole=True)
-
-    def _go(self, index: int) -> None:
-        """Move as a key asks, and say so where it cannot."""
-        before = self.cursor
-        self.move_to(index)
-        if self.cursor == before:
-            end = f"This is the {'first' if index <= 0 else 'last'} row."
-            say(self, end if len(self) else NOTHING_LISTED)
-
-    def action_down(self) -> None:
-        self._go(self.cursor + 1)
-
-    def action_up(self) -> None:
-        self._go(self.cursor - 1)
-
-    def action_page_down(self) -> None:
-        self._go(self.cursor + max(self.size.height - 2, 1))
-
-    def action_page_up(self) -> None:
-        self._go(self.cursor - max(self.size.height - 2, 1))
-
-    def action_first(self) -> None:
-        self._go(0)
-
-    def action_last(self) -> None:
-        self._go(len(self) - 1)
 
     def action_mark(self) -> None:
         key = self.key_at(self.cursor)
