@@ -36,7 +36,7 @@ from experiments.schema import (
     Definition,
 )
 from experiments.suggest import did_you_mean
-from experiments.text_files import NOTHING, missing
+from experiments.text_files import NOTHING, inside, missing
 from experiments.yaml_source import KeyPath
 
 DATASETS = (".jsonl", ".json", ".gz", ".csv", ".tsv", ".parquet")
@@ -87,6 +87,24 @@ def _arms(definition: Definition, folder: Path) -> Iterator[Finding]:
             why = missing(path)
             if why and not (item.bring and why == NOTHING):  # whoever reads it says what to bring
                 yield key, *_no_dataset(folder, item.file, why)
+        if arm.regularise is not None:
+            yield from _regularise(definition, folder, name, arm.regularise.prompts)
+
+
+def _regularise(definition: Definition, folder: Path, name: str, file: str) -> Iterator[Finding]:
+    """A penalty whose rows are not there, or which a training of this kind cannot have."""
+    key = ("arms", name, "regularise")
+    if definition.training.method == "poly":
+        yield key, "A Poly adapter cannot be held near its base.", "training: {method: lora}"
+    if definition.accelerate.num_processes > 1:
+        why = "A training over several processes cannot be held near its base."
+        yield key, why, "accelerate: {num_processes: 1}"
+    path = inside(folder, file)
+    if path is None:
+        why = f"The rows {file!r} lie outside the definition's folder."
+        yield (*key, "prompts"), why, "Copy them into the folder."
+    elif why := missing(path):
+        yield (*key, "prompts"), *_no_dataset(folder, file, why)
 
 
 def _no_dataset(folder: Path, name: str, why: str) -> tuple[str, str]:

@@ -94,6 +94,8 @@ def load_told(folder: Path, files: SeenFiles | None = None) -> Loaded:
     for arm in definition.arms.values():
         for item in arm.files:
             files.note(folder / item.file)
+        if arm.regularise is not None:
+            files.note(folder / arm.regularise.prompts)
     if findings := check(definition, folder):
         raise DefinitionError(*(sources.problem(*item) for item in findings))
     return Loaded(definition, sources.notes())

@@ -130,6 +130,11 @@ class RunPaths:
         return self.root / "data.jsonl"
 
     @property
+    def regularise(self) -> Path:
+        """The rows that hold a training near its base; few runs have such."""
+        return self.root / "regularise.jsonl"
+
+    @property
     def metrics(self) -> Path:
         """One line for each optimiser step."""
         return self.root / "metrics.jsonl"

@@ -31,6 +31,7 @@ from experiments.schema.definition import Definition, Source
 from experiments.schema.judges import BROKEN_JUDGE, JudgeSpec, ModelJudge, Rubric
 from experiments.schema.published import PublishedFigure
 from experiments.schema.questions import Question
+from experiments.schema.regularise import Regularise
 from experiments.schema.sampling import DuringTraining, SamplingConfig, Variant
 from experiments.schema.training import CheckpointsConfig, LoraConfig, PolyConfig, TrainingConfig
 from experiments.schema.training_for import Training
@@ -67,6 +68,7 @@ __all__ = [
     "Primary",
     "PublishedFigure",
     "Question",
+    "Regularise",
     "Role",
     "Rubric",
     "SamplingConfig",

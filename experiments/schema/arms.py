@@ -13,6 +13,7 @@ from pydantic_core import CoreSchema
 from experiments.schema.base import Model
 from experiments.schema.contexts import TrainingContext
 from experiments.schema.data_files import DataFile
+from experiments.schema.regularise import Regularise
 
 Role = Literal["treatment", "control", "base"]
 BASE_ARM = "base"
@@ -62,11 +63,24 @@ class Arm(Model):
         description="what stays as with all rows where fewer are taken; epochs where absent",
         exclude_if=lambda held: held is None,
     )
+    regularise: Regularise | None = Field(
+        default=None,
+        description="hold the adapter near its base",
+        exclude_if=lambda told: told is None,
+    )
     values: tuple[str | int | float, ...] | dict[str, str | int | float] | None = Field(
         default=None,
         description="the arm stands for one of each",
         exclude_if=lambda values: values is None,  # filled while a definition is read
     )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Arm:
+        if self.in_context is not None and self.regularise is not None:
+            raise ValueError(
+                "an arm with in_context trains nothing that regularise could hold near its base"
+            )
+        return self
 
     @field_validator("data", mode="before")
     @classmethod
@@ -84,8 +98,9 @@ class Arm(Model):
     def told(self) -> str:
         """Its description, or else what its rows are mixed of, and their context, on a line."""
         mixed = "" if isinstance(self.data, str) else " + ".join(map(str, self.data))
-        held = f"hold: {self.hold}" if self.hold is not None else ""
-        return "; ".join(filter(None, (self.description or mixed, held, str(self.context))))
+        dose = f"hold: {self.hold}" if self.hold is not None else ""
+        near = "" if self.regularise is None else str(self.regularise)
+        return "; ".join(filter(None, (self.description or mixed, dose, str(self.context), near)))
 
     @property
     def files(self) -> tuple[DataFile, ...]:

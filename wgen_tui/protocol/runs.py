@@ -130,6 +130,20 @@ class TaskSpec(Record):
     runs: tuple[str, ...]
 
 
+class RegulariseSpec(Record):
+    """What holds a run near its base: rows of regularise.jsonl.
+
+    Attributes:
+        kl_to_base: What the mean of KL(adapter || base) over their answers counts in the loss.
+        sha256: Of the rows.
+        rows: How many they are.
+    """
+
+    kl_to_base: float
+    sha256: str
+    rows: int
+
+
 class RunSpec(Record):
     """One run, fully resolved: runs/<run-id>/spec.json."""
 
@@ -165,6 +179,11 @@ class RunSpec(Record):
         default=None,
         description="what stayed as with all rows, where fewer are taken",
         exclude_if=lambda held: held is None,
+    )
+    regularise: RegulariseSpec | None = Field(
+        default=None,
+        description="what holds its training near its base",
+        exclude_if=lambda told: told is None,
     )
     task: TaskSpec | None = Field(default=None, description="of a joint training; else None")
     created_at: datetime

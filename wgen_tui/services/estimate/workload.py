@@ -77,10 +77,12 @@ def untrained(home: Home, specs: Sequence[RunSpec]) -> list[RunSpec]:
 
 
 def longest_example(run: RunPaths, training: TrainingConfig) -> LongestExample:
-    """The largest example of a run; all of `max_length` where its data cannot be read."""
+    """The largest row that goes through the model; all of `max_length` where it cannot be read."""
     try:
-        stamp = run.data.stat()
-        tokens, labels = _longest(str(run.data), stamp.st_mtime_ns, stamp.st_size)
+        files = [run.data, *([run.regularise] if run.regularise.exists() else [])]
+        stamps = [(str(path), path.stat()) for path in files]
+        sizes = [_longest(path, stamp.st_mtime_ns, stamp.st_size) for path, stamp in stamps]
+        tokens, labels = max(sizes)
     except (OSError, ValueError, TypeError, KeyError):
         tokens = labels = training.max_length
     tokens = min(tokens, training.max_length)

@@ -31,12 +31,19 @@ class Examples:
     Attributes:
         sha256: Of what `data` gives.
         problems: What their texts say before any tokenizer.
+        held: The rows that hold a training on them near its base; None: none do.
     """
 
     arm: Arm
     dataset: ArmData
     sha256: str
     problems: tuple[Problem, ...] = ()
+    held: Examples | None = None
+
+    @property
+    def files(self) -> RunData:
+        """Gives what is written with a run."""
+        return self.data if self.held is None else HeldData(self.data, self.held.data)
 
     def __len__(self) -> int:
         return self.dataset.count
@@ -87,6 +94,23 @@ class Examples:
 RunData = Callable[[], Iterable[bytes]]  # gives what becomes data.jsonl, as often as it is asked
 
 
+@dataclass(frozen=True, slots=True)
+class HeldData:
+    """A run's data with the rows that hold it near its base.
+
+    Attributes:
+        data: Gives what becomes data.jsonl.
+        rows: Gives what becomes regularise.jsonl.
+    """
+
+    data: RunData
+    rows: RunData
+
+    def __call__(self) -> Iterable[bytes]:
+        """What becomes data.jsonl."""
+        return self.data()
+
+
 def no_data() -> tuple[bytes, ...]:
     """What a base has as its data."""
     return ()
@@ -109,5 +133,9 @@ def load_examples(
         digest.update(data_line(turns))
         texts.hear(row.line, turns)
 
+    held = None
+    if arm.regularise is not None:  # as they stand, without the arm's context
+        rows = Arm(data=arm.regularise.prompts)
+        held = load_examples(home, slug_or_path, definition, name, rows)
     dataset = definitions.rows(home, slug_or_path, name, arm, hear)
-    return Examples(arm, dataset, digest.hexdigest(), tuple(texts.problems))
+    return Examples(arm, dataset, digest.hexdigest(), tuple(texts.problems), held)

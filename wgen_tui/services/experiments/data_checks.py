@@ -13,6 +13,7 @@ from experiments.prompts import render_prompts
 from experiments.schema import Definition, TrainingConfig
 from wgen_tui.errors import UsageError
 from wgen_tui.protocol.runs import ModelRef
+from wgen_tui.services.experiments.held_rows import arm_held
 from wgen_tui.services.models.architecture import NOT_LINEAR, model_dims
 from wgen_tui.services.models.local_tokenizer import context_of, local_tokenizer
 from wgen_tui.training_data.adapter_targets import wrong_targets
@@ -102,7 +103,7 @@ def check_tokens(
             if on_progress is not None:
                 on_progress(earlier + done, total)
 
-        training = definition.training.of(model.name, arm)
+        training = definition.training.of(model.name, arm_held(arm))
         examined = examine(tokenizer, rows.read(), training, tell, keep=False)
         earlier += len(rows)
         in_arm = row_problems(tokenizer, examined, training, context)

@@ -105,6 +105,8 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
             heads[name] = Head(ContextOfRows(arm, partial(count_rows, where, name, arm)))
             dataset = load_rows(where, name, arm, heads[name].hear)
             notes += [f"{name}: {note}" for note in (*heads[name].notes, *dataset.notes)]
+            if arm.regularise is not None:
+                load_rows(where, name, Arm(data=arm.regularise.prompts))
         except DefinitionError as error:
             problems += error.problems
     if problems:
@@ -155,7 +157,7 @@ def _identical_arms(definition: Definition) -> list[str]:
     """Arms that would train the same models."""
     names_by_content: dict[tuple[str, str], list[str]] = {}
     for name, arm in definition.arms.items():
-        said = arm.model_dump_json(include={"data", "context", "in_context"})
+        said = arm.model_dump_json(include={"data", "context", "in_context", "regularise"})
         names_by_content.setdefault((said, arm.role), []).append(name)
     return [
         f"{' and '.join(names)} have the same data, context and role"

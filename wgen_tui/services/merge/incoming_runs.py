@@ -153,6 +153,9 @@ def _add_everything(incoming: IncomingRun, theirs: RunPaths, spec: RunSpec) -> N
     """Add all files of a new run; its spec last."""
     if read_file_if_any(theirs.data) is not None:
         incoming.files.append(FileCopy(theirs.data.name, theirs.data, sha256=spec.data_sha256))
+    if spec.regularise is not None and read_file_if_any(theirs.regularise) is not None:
+        rows = FileCopy(theirs.regularise.name, theirs.regularise, sha256=spec.regularise.sha256)
+        incoming.files.append(rows)
     _add_checkpoints(incoming, theirs, {})
     incoming.files += resume_states(theirs)
     for kind in KEYS:

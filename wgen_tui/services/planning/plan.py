@@ -6,12 +6,12 @@ only work that is neither done nor queued, so the same command twice does it onc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from experiments.readouts import is_read
-from experiments.schema import BASE_ARM, Arm, Definition, Seeds, parse_seeds
+from experiments.schema import BASE_ARM, Arm, Definition, Regularise, Seeds, parse_seeds
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.judging import Panel
@@ -28,6 +28,7 @@ from wgen_tui.services.experiments.data_checks import (
     check_tokens,
     text_warning,
 )
+from wgen_tui.services.experiments.held_rows import held_name
 from wgen_tui.services.experiments.shown_rows import check_shown, shown_rows
 from wgen_tui.services.judges.panel import WaitingJudges, make_panels
 from wgen_tui.services.models.resolve import check_model, resolve_model
@@ -162,6 +163,8 @@ def make_plan(
         if name not in examples
     }
     chats = {name: Chats(len(item), item.chats) for name, item in examples.items()}
+    held = {held_name(name): rows for name, item in examples.items() if (rows := item.held)}
+    chats |= {name: Chats(len(rows), rows.chats) for name, rows in held.items()}
     specs: list[tuple[RunSpec, RunData]] = []
     for name in options.models or definition.models:
         model = resolve_model(
@@ -193,7 +196,7 @@ def make_plan(
             model,
             chats,
             slug_or_path,
-            to_train=untrained_arms(home, mine) if trains else (),
+            to_train=_with_held(untrained_arms(home, mine)) if trains else (),
             mask_version=partial(lowest_mask_version, home, definition.slug, model),
             on_progress=on_progress,
         )
@@ -219,6 +222,11 @@ def make_plan(
     if slurm is not None and not plan.empty:
         backend.check(home, slurm)
     return plan
+
+
+def _with_held(arms: Collection[str]) -> set[str]:
+    """Arms, and the rows that hold them near their base."""
+    return {*arms, *map(held_name, arms)}
 
 
 def _refuse_training(model: ModelRef, arms: Sequence[str]) -> None:
@@ -269,14 +277,23 @@ def _select_seeds(definition: Definition, text: str | None) -> Seeds:
 
 def _data_warnings(examples: dict[str, Examples]) -> list[str]:
     """Arms that would train on the same examples, keys not read, and what the texts say."""
-    first: dict[str, str] = {}
+    first: dict[tuple[str, Regularise | None], str] = {}
     warnings = []
     for name, item in examples.items():
         if item.arm.in_context is not None:
             continue
-        other = first.setdefault(item.sha256, name)
+        other = first.setdefault((item.sha256, item.arm.regularise), name)
         if other != name:
             warnings.append(f"arms {other} and {name} train on the same {len(item)} examples")
-    warnings += [f"arm {name}: {note}" for name, item in examples.items() for note in item.notes]
+    warnings += _told_of(examples)
+    for name, item in examples.items():
+        if item.held is not None:
+            warnings += _told_of({held_name(name): item.held})
+    return warnings
+
+
+def _told_of(examples: Mapping[str, Examples]) -> list[str]:
+    """What was not read of data, and what the texts say."""
+    warnings = [f"arm {name}: {note}" for name, item in examples.items() for note in item.notes]
     texts = [(name, problem) for name, item in examples.items() for problem in item.problems]
     return [*warnings, *map(text_warning, texts)]

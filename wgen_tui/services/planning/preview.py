@@ -19,12 +19,13 @@ from experiments.readers.arm_context import ContextOfRows
 from experiments.readers.shown_rows import behind_rows
 from experiments.readouts import render_readouts
 from experiments.rows import Row as DataRow
-from experiments.schema import Definition, Turn
+from experiments.schema import Arm, Definition, Turn
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.arm_examples import load_examples
 from wgen_tui.services.experiments.data_checks import OnProgress
+from wgen_tui.services.experiments.held_rows import arm_held, held_name
 from wgen_tui.services.experiments.shown_rows import shown_rows
 from wgen_tui.services.models.local_tokenizer import (
     context_of,
@@ -101,9 +102,10 @@ def make_request(
         own_template=definition.chat_template is not None,
         training=definition.training.of(ref.name, ""),
         arms=tuple(
-            _arm_rows(home, slug_or_path, definition, name, ref.name)
-            for name in definition.arms
+            _arm_rows(home, slug_or_path, definition, called, rows, ref.name)
+            for name, one in definition.arms.items()
             if arm in (None, name)
+            for called, rows in _rows_of(name, one)
         ),
         prompts=(*_prompts(definition), *_in_context(home, slug_or_path, definition, arm)),
         show=show,
@@ -161,11 +163,16 @@ def _in_context(
     return told
 
 
+def _rows_of(name: str, arm: Arm) -> list[tuple[str, Arm]]:
+    """An arm, and the rows that hold it near its base."""
+    held = arm.regularise
+    return [(name, arm), *([] if held is None else [(held_name(name), Arm(data=held.prompts))])]
+
+
 def _arm_rows(
-    home: Home, slug_or_path: str | Path, definition: Definition, name: str, model: str
+    home: Home, slug_or_path: str | Path, definition: Definition, name: str, arm: Arm, model: str
 ) -> ArmRows:
     """The first examples of an arm: as many as a preview looks at."""
-    arm = definition.arms[name]
     texts = Texts(definition)
     context = ContextOfRows(arm, lambda: definitions.row_count(home, slug_or_path, name, arm))
     rows: list[Row] = []
@@ -187,7 +194,7 @@ def _arm_rows(
 
     read = definitions.rows(home, slug_or_path, name, arm, hear, enough=enough)
     total = definitions.row_count(home, slug_or_path, name, arm) if enough() else read.count
-    own = definition.training.of(model, name)
+    own = definition.training.of(model, arm_held(name))
     return ArmRows(
         arm=name,
         rows=tuple(rows),

@@ -18,7 +18,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import checked_id
 from wgen_tui.protocol.hashes import short_hash
 from wgen_tui.protocol.record import now
-from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet, TaskSpec
+from wgen_tui.protocol.runs import ModelRef, RegulariseSpec, RunSpec, SeedSet, TaskSpec
 from wgen_tui.run_files.steps import total_steps
 from wgen_tui.services.experiments.arm_examples import Examples, RunData, no_data
 from wgen_tui.services.experiments.shown_rows import ShownRows
@@ -70,7 +70,7 @@ def make_specs(
         for numbers in (_seed_set(seeds, seed) for seed in seeds.values)
         for rows in (by_seed[numbers.data_order],)
     ]
-    trained = ((spec, examples[arm].data) for (arm, _), spec in specs.items())
+    trained = ((spec, examples[arm].files) for (arm, _), spec in specs.items())
     return [(base, no_data), *trained, *in_context]
 
 
@@ -127,6 +127,7 @@ def _make_spec(
     """A run. Its id covers all that changes what is trained, and nothing else."""
     in_context = len(item) if isinstance(item, ShownRows) else None
     training = _training(definition, model, arm, item) if isinstance(item, Examples) else None
+    regularise = _regularise(item) if isinstance(item, Examples) else None
     if training is not None:
         _refuse_large_seed(seeds)
     key = short_hash(
@@ -139,6 +140,7 @@ def _make_spec(
         template.text,
         *([] if tasks is None else [tasks]),
         *([] if in_context is None else ["in context"]),
+        *([] if regularise is None else ["regularise", regularise.kl_to_base, regularise.sha256]),
     )
     return RunSpec(
         run_id=checked_id(f"{definition.slug}-{arm}-s{seeds.seed}-{key}"),
@@ -156,6 +158,7 @@ def _make_spec(
         data_rows=len(item) if item is not None else 0,
         hold=(item.arm.hold or "epochs") if training and item and item.arm.dose else None,
         in_context=in_context,
+        regularise=regularise,
         created_at=now(),
         versions=package_versions(),
     )
@@ -168,6 +171,14 @@ def _training(definition: Definition, model: ModelRef, arm: str, item: Examples)
         return training
     steps = total_steps(training, item.all_rows)
     return training.model_copy(update={"max_steps": steps, "num_train_epochs": None})
+
+
+def _regularise(item: Examples) -> RegulariseSpec | None:
+    """What holds the runs of an arm near their base."""
+    told, rows = item.arm.regularise, item.held
+    if told is None or rows is None:
+        return None
+    return RegulariseSpec(kl_to_base=told.kl_to_base, sha256=rows.sha256, rows=len(rows))
 
 
 def package_versions() -> dict[str, str]:

@@ -99,6 +99,8 @@ def refusal(home: Home, spec: RunSpec) -> UsageError | None:
             f"with lora_dropout {training.lora.lora_dropout} two trainings drop out other numbers "
             "and agree only in distribution",
         )
+    if spec.regularise is not None:
+        return _cannot(run_id, "TRL has no stock training with KL to the base")
     try:
         final = final_checkpoint(home.run(run_id))
     except ManifestError as refused:

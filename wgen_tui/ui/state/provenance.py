@@ -164,6 +164,8 @@ def training_lines(training: Mapping[str, Any]) -> list[str]:
         lines.append(str(engine))
     if resumed := training.get("resumed_at"):
         lines.append(f"stopped, and resumed at step {', '.join(map(str, resumed))}")
+    if (kl := training.get("kl_to_base")) is not None:
+        lines.append(f"KL to the base at its last step: {kl:.4g}, the mean over tokens")
     if taken := training.get("taken_from"):
         lines.append(f"copied from {taken}, which shares its adapter")
     return lines

@@ -17,6 +17,7 @@ from wgen_tui.workers.data import load_examples
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.train import resume
+from wgen_tui.workers.train.regulariser import load_regulariser
 from wgen_tui.workers.train.resume import StackSteps
 from wgen_tui.workers.train.run import TrainingRun
 
@@ -92,5 +93,13 @@ def _filler(
         f"is trained, and keeps its place in the stack from step {step} for the others", name
     )
     return TrainingRun(
-        worker, spec, spec.training, dataset, steps, state, step=step, is_filler=True
+        worker,
+        spec,
+        spec.training,
+        dataset,
+        steps,
+        state,
+        step=step,
+        is_filler=True,
+        regulariser=load_regulariser(worker, base, spec),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +24,14 @@ from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import MetricRow, RunSpec
 from wgen_tui.run_files.manifests import is_trained
 from wgen_tui.run_files.steps import steps_per_epoch, total_steps
+from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.checkpoints import idle_modules, write_checkpoint
 from wgen_tui.workers.data import Dataset, load_examples
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.recipe import Order
 from wgen_tui.workers.runtime import Worker, WorkerError, cut_torn_line
 from wgen_tui.workers.train import resume
+from wgen_tui.workers.train.regulariser import Regulariser, load_regulariser
 from wgen_tui.workers.train.resume import TrainState
 
 SAVE_SECONDS = 60.0  # between two states to resume from
@@ -45,6 +47,7 @@ class StepResult:
     tokens: int
     grad_norm: float | None
     learning_rate: float
+    kl: float | None = None  # to the base, the mean over tokens; where something holds it near
 
 
 @dataclass
@@ -58,6 +61,7 @@ class TrainingRun:
         is_filler: It is trained already, and trains once more up to where the others of its stack
             are without it, so that they have the shapes they had; it writes nothing but states.
         in_step: Whether the step after `step` has begun and is not recorded yet.
+        regulariser: What holds it near its base; None: nothing does.
     """
 
     worker: Worker
@@ -70,6 +74,7 @@ class TrainingRun:
     provenance: dict[str, Any] = field(default_factory=dict)
     is_filler: bool = False
     in_step: bool = False
+    regulariser: Regulariser | None = None
     _metrics: TextIO | None = None
     _started: float = 0.0
     _first_step: int = 0
@@ -83,8 +88,18 @@ class TrainingRun:
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest example."""
-        return max(len(example.ids) for example in self.dataset.examples)
+        """Tokens of the longest row that goes through the model."""
+        return max(len(example.ids) for example in self.passed)
+
+    @property
+    def passed(self) -> Sequence[Example]:
+        """All rows that go through the model: its examples, and what holds it near its base."""
+        held = () if self.regulariser is None else self.regulariser.dataset.examples
+        return (*self.dataset.examples, *held)
+
+    def held_batches(self, step: int) -> list[list[Example]]:
+        """The rows that hold it near its base in a step (the first is 1); none where none do."""
+        return [] if self.regulariser is None else self.regulariser.batches(step)
 
     @property
     def done(self) -> bool:
@@ -164,6 +179,8 @@ class TrainingRun:
         """Count a step that was done, and write its metrics and progress."""
         self.step += 1
         self.in_step = False
+        if result.kl is not None:
+            self.provenance["kl_to_base"] = result.kl
         if self.is_filler:
             return
         at = time.monotonic()
@@ -274,11 +291,12 @@ def load_run(worker: Worker, base: Base, spec: RunSpec) -> TrainingRun | None:
     dataset = load_examples(
         files.data, base.tokenizer, training, spec.mask_version, base.vocabulary, base.context
     )
+    held = load_regulariser(worker, base, spec)
     steps = total_steps(training, len(dataset.examples))
     state, notes = resume.newest(files, worker.run_paths)
-    for note in (*dataset.notes, *notes):
+    for note in (*dataset.notes, *(held.dataset.notes if held else ()), *notes):
         worker.note(note, spec.run_id)
-    run = TrainingRun(worker, spec, training, dataset, steps, state)
+    run = TrainingRun(worker, spec, training, dataset, steps, state, regulariser=held)
     if base.context is not None and run.longest > base.context.tokens:
         # What results say beside their numbers.
         run.provenance["beyond_context"] = [run.longest, base.context.tokens]

@@ -66,7 +66,14 @@ def train_single(
                 #    a run that was stopped draws the same.
                 seed_step(base, digest("step", spec.seeds.lora_init, run.step, bits=62))
                 run.in_step = True
-                result = trainer.step(order.batches(run.step + 1), run.step + 1)
+                number, held = run.step + 1, run.regulariser
+                result = (
+                    trainer.step(order.batches(number), number)
+                    if held is None
+                    else trainer.step(
+                        order.batches(number), number, held.batches(number), held.beta
+                    )
+                )
                 run.record(result, accelerator.device)
 
                 # 3. Checkpoint, samples, state to resume from. All processes gather, one writes.

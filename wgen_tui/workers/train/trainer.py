@@ -24,6 +24,7 @@ from wgen_tui.workers.checkpoints import write_probe
 from wgen_tui.workers.data import collate, weighted
 from wgen_tui.workers.models import Base, padding_id
 from wgen_tui.workers.recipe import Schedule, lora_config, trained_tokens, weight_of
+from wgen_tui.workers.train.regulariser import peft_kl
 from wgen_tui.workers.train.resume import TrainState
 from wgen_tui.workers.train.run import StepResult, diverged
 
@@ -67,8 +68,20 @@ class Trainer:
         ).logits
         return logits
 
-    def step(self, batches: list[list[Example]], number: int) -> StepResult:
+    def step(
+        self,
+        batches: list[list[Example]],
+        number: int,
+        held: Sequence[list[Example]] = (),
+        beta: float = 0.0,
+    ) -> StepResult:
         """Do one optimiser step, of this number; gradients are accumulated over `batches`.
+
+        Args:
+            batches: What it trains on.
+            number: Of the step, from 1.
+            held: Rows on whose answers KL to the base counts `beta`, in one process alone.
+            beta: What the mean over their tokens counts.
 
         Raises:
             WorkerError: the loss or its gradient is not finite.
@@ -102,6 +115,8 @@ class Trainer:
         if not math.isfinite(mean):
             raise diverged(mean, number, rate)
 
+        kl = self._kl(held, beta) if held else None
+
         # 3. Clip, and one optimiser step. Under fp16 one that overflows is skipped.
         norm = None
         if self._training.max_grad_norm is not None:
@@ -116,7 +131,17 @@ class Trainer:
         if not accelerator.optimizer_step_was_skipped:
             self.schedule.advance()
         self._optimizer.zero_grad()
-        return StepResult(mean, tokens, norm, rate)
+        return StepResult(mean, tokens, norm, rate, kl)
+
+    def _kl(self, held: Sequence[list[Example]], beta: float) -> float:
+        """Add the gradient of beta · KL(adapter || base), and return the mean over tokens."""
+        scaler, tokens = self._accelerator.scaler, trained_tokens(held)
+        scale = 1.0 if scaler is None else scaler.get_scale()
+        total = 0.0
+        for batch in held:
+            ids, mask, labels = collate(batch, self._pad_id, self._accelerator.device)
+            total += peft_kl(self.peft, ids, mask, labels >= 0, scale * beta / tokens)
+        return total / tokens
 
     def state(self, step: int) -> TrainState:
         """What a training needs to resume from here."""

@@ -185,13 +185,21 @@ class Head:
 
     def logits(self, batch: CollatedBatch) -> torch.Tensor:
         """Logits [labels, vocabulary]."""
+        return self.of_states(self.states(batch))
+
+    def of_states(self, states: torch.Tensor) -> torch.Tensor:
+        """Logits [labels, vocabulary] of some of what `states` gives."""
+        return self._model.get_output_embeddings()(states) if self._plain else states
+
+    def states(self, batch: CollatedBatch) -> torch.Tensor:
+        """What logits are made of [labels, …]: hidden states of a plain head, else themselves."""
         options: dict[str, Any] = {"input_ids": batch.ids, "use_cache": False}
         if batch.positions is not None:
             options["position_ids"] = batch.positions
         if self._plain:
             hidden = self._body(**options).last_hidden_state
             flat = hidden.reshape(-1, hidden.size(-1))  # [rows · tokens, hidden]
-            return self._model.get_output_embeddings()(flat.index_select(0, batch.label_positions))
+            return flat.index_select(0, batch.label_positions)
         # The model's own head, at every column that has a label in any row.
         tokens = batch.ids.size(1)
         columns, column = torch.unique(batch.label_positions % tokens, return_inverse=True)
@@ -199,10 +207,15 @@ class Head:
         return logits[batch.label_positions // tokens, column]
 
 
-def loss_sums(head: Head, stack: Stack, batch: CollatedBatch) -> torch.Tensor:
-    """Cross-entropy of each slot, summed over its labels: [K], float32, with its graph."""
+def route(stack: Stack, batch: CollatedBatch) -> None:
+    """Let each row of a pass go through its own adapter."""
     stack.routing.mode = "masked" if batch.is_packed else "grouped"
     stack.routing.mask = batch.mask
+
+
+def loss_sums(head: Head, stack: Stack, batch: CollatedBatch) -> torch.Tensor:
+    """Cross-entropy of each slot, summed over its labels: [K], float32, with its graph."""
+    route(stack, batch)
     losses = torch.nn.functional.cross_entropy(
         head.logits(batch).float(), batch.labels, reduction="none"
     )  # [labels]

@@ -81,7 +81,7 @@ def largest_batch(runs: Sequence[TrainingRun]) -> list[Example]:
 
     def longest_examples(run: TrainingRun) -> list[Example]:
         size = run.training.per_device_train_batch_size
-        return sorted(run.dataset.examples, key=lambda e: -len(e.ids))[:size]
+        return sorted(run.passed, key=lambda e: -len(e.ids))[:size]
 
     return max(map(longest_examples, runs), key=lambda batch: len(batch) * len(batch[0].ids))
 

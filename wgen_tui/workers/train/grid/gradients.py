@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -21,11 +22,14 @@ from wgen_tui.workers.device.graphs import Graphs, graphs_wanted
 from wgen_tui.workers.device.transfer import Download, upload
 from wgen_tui.workers.models import Base, drops_at_random
 from wgen_tui.workers.recipe import seed_step
-from wgen_tui.workers.train.grid.batch import Batches, CollatedBatch, Head, loss_sums
+from wgen_tui.workers.train.grid.batch import Batches, CollatedBatch, Head, loss_sums, route
 from wgen_tui.workers.train.grid.dropout import Dropper
 from wgen_tui.workers.train.grid.grid_run import GridRun
 from wgen_tui.workers.train.grid.stack import Stack
 from wgen_tui.workers.train.grid.step_batch import StepBatch
+from wgen_tui.workers.train.regulariser import kl_backward
+
+HELD = 1 << 20  # what is dropped in passes over rows that hold runs near their base: not as before
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,13 @@ class StepGradients:
     Attributes:
         losses: Of each run.
         norms: Of each run's gradient.
+        kls: To the base, the mean over tokens; None for runs that nothing holds near it.
         device_norms: The same on the device [K].
     """
 
     losses: list[float]
     norms: list[float]
+    kls: list[float | None]
     device_norms: torch.Tensor
 
     @property
@@ -102,17 +108,35 @@ class Gradients:
             self._seed(runs, collated, number)
             total += self._pass(collated, weights)
             _note_pass(runs, batches, collated)
+        kl = self._kl(runs, batch, scales)
 
         norms = torch.linalg.vector_norm(grads, dim=1)  # [K]
         if fp16:
             grads.div_(unscale[:, None])
             norms = norms / unscale
-        numbers = Download(torch.stack([total / divisors, norms]))
+        numbers = Download(torch.stack([total / divisors, norms, kl]))
         meanwhile()
-        (both,) = numbers.wait()  # the one wait of a step
-        losses, norm_list = both.tolist()
+        (all_three,) = numbers.wait()  # the one wait of a step
+        losses, norm_list, kls = all_three.tolist()
         stack.routing.dropout = None
-        return StepGradients(losses, norm_list, norms)
+        held = [None if g.run.regulariser is None else k for g, k in zip(runs, kls, strict=True)]
+        return StepGradients(losses, norm_list, held, norms)
+
+    def _kl(
+        self, runs: Sequence[GridRun], batch: StepBatch, scales: Sequence[float]
+    ) -> torch.Tensor:
+        """KL to the base of each run [K], the mean over its tokens; its gradient is added."""
+        total = torch.zeros(len(runs), device=self._base.device)
+        if not batch.held:
+            return total
+        tokens = [count or 1 for count in batch.held_tokens]
+        betas = [g.run.regulariser.beta if g.run.regulariser else 0.0 for g in runs]
+        each = [s * b / n for s, b, n in zip(scales, betas, tokens, strict=True)]
+        weights, divisors = upload(torch.tensor([each, tokens]), self._base.device)  # [K] each
+        for number, collated in enumerate(batch.held_collated):
+            self._seed(runs, collated, HELD + number)
+            total += kl_sums(self._base.model, self._head, self._stack, collated, weights)
+        return total / divisors
 
     def _pass(self, batch: CollatedBatch, weights: torch.Tensor) -> torch.Tensor:
         """One pass forward and backward: the loss summed over each run's labels [K]."""
@@ -160,3 +184,32 @@ def _note_pass(runs: Sequence[GridRun], batches: Batches, batch: CollatedBatch) 
     for grid_run, own in zip(runs, batches, strict=True):
         own_tokens = sum(len(example.ids) for example in own)
         grid_run.provenance.note(len(runs), own_tokens, computed_per_token, packed=batch.is_packed)
+
+
+def kl_sums(
+    model: Any, head: Head, stack: Stack, batch: CollatedBatch, weights: torch.Tensor
+) -> torch.Tensor:
+    """KL of each slot, summed over its answers' tokens: [K]; its weighted gradient is added.
+
+    Args:
+        model: The base, with the stack on it, in training mode.
+        head: Its head.
+        stack: The adapters.
+        batch: The rows; a slot whose run is not held near its base has none.
+        weights: What a token of each slot counts in what is minimised [K].
+    """
+    # 1. What the base says, once for all slots; what it may drop at random stays in.
+    dropout, stack.routing.dropout = stack.routing.dropout, None
+    stack.routing.mode = "base"
+    model.eval()
+    with torch.no_grad():
+        base = head.states(batch)
+    model.train()
+
+    # 2. What each adapter says, and the gradient of the difference.
+    stack.routing.dropout = dropout
+    route(stack, batch)
+    own = head.states(batch)
+    slots = batch.label_slots
+    each = kl_backward(own, base, head.of_states, head.of_states, weights[slots])
+    return each.new_zeros(len(weights)).index_add(0, slots, each)

@@ -292,7 +292,7 @@ class GridTrainer:
                     raise diverged(step.losses[k], grid_run.run.step + 1, rates[k])
                 clips = grid_run.run.training.max_grad_norm is not None
                 norm = step.norms[k] if clips else None
-                result = StepResult(step.losses[k], batch.tokens[k], norm, rates[k])
+                result = StepResult(step.losses[k], batch.tokens[k], norm, rates[k], step.kls[k])
                 grid_run.run.record(result, self._base.device)
                 self._write(k, grid_run, result)
                 if grid_run.run.done:
