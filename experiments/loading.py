@@ -19,6 +19,7 @@ from experiments.readers.published_list import list_published
 from experiments.readers.question_rows import spread_questions
 from experiments.readers.spread_arms import spread_arms
 from experiments.readers.spread_contexts import spread_contexts
+from experiments.readers.spread_training import spread_training
 from experiments.readers.translation import translate
 from experiments.schema import NAME, Definition
 from experiments.seen_files import SeenFiles
@@ -82,6 +83,7 @@ def load_told(folder: Path, files: SeenFiles | None = None) -> Loaded:
     spread_arms(value, sources)
     spread_contexts(value, sources)
     list_published(value, sources)
+    spread_training(value, sources)
     if isinstance(value.get("chat_template"), str):
         value["chat_template"] = _template(value["chat_template"], sources)
     if isinstance(value.get("accelerate"), dict) and "config_file" in value["accelerate"]:

@@ -21,6 +21,7 @@ from experiments.schema.published import PublishedFigure
 from experiments.schema.questions import Question
 from experiments.schema.sampling import SamplingConfig
 from experiments.schema.training_for import Training
+from experiments.schema.training_sweep import TrainingSweep
 
 
 class Source(Model):
@@ -55,6 +56,11 @@ class Definition(Model):
     )
     seeds: Seeds
     training: Training
+    sweep: TrainingSweep | None = Field(
+        default=None,
+        description="every arm with each of these values of training's keys",
+        exclude_if=lambda sweep: sweep is None,
+    )
     accelerate: AccelerateConfig = AccelerateConfig()
     backend: Backend = Backend()
     sampling: SamplingConfig = SamplingConfig()

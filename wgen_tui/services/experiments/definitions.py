@@ -158,6 +158,7 @@ def _identical_arms(definition: Definition) -> list[str]:
     names_by_content: dict[tuple[str, str], list[str]] = {}
     for name, arm in definition.arms.items():
         said = arm.model_dump_json(include={"data", "context", "in_context", "regularise"})
+        said += definition.training.of(definition.models[0], name).model_dump_json()
         names_by_content.setdefault((said, arm.role), []).append(name)
     return [
         f"{' and '.join(names)} have the same data, context and role"

@@ -154,7 +154,7 @@ def make_plan(
     every = {
         name: load_examples(home, slug_or_path, definition, name, arm) for name, arm in arms.items()
     }
-    warnings = _data_warnings(every)
+    warnings = _data_warnings(definition, every)
     examples = {name: item for name, item in every.items() if item.arm.in_context is None}
     chosen_by = {seeds.data_order} if seeds.data_order is not None else set(seeds.values)
     shown = {
@@ -275,14 +275,16 @@ def _select_seeds(definition: Definition, text: str | None) -> Seeds:
     return definition.seeds.model_copy(update={"values": values})
 
 
-def _data_warnings(examples: dict[str, Examples]) -> list[str]:
+def _data_warnings(definition: Definition, examples: dict[str, Examples]) -> list[str]:
     """Arms that would train on the same examples, keys not read, and what the texts say."""
-    first: dict[tuple[str, Regularise | None], str] = {}
+    first: dict[tuple[str, Regularise | None, str], str] = {}
     warnings = []
     for name, item in examples.items():
         if item.arm.in_context is not None:
             continue
-        other = first.setdefault((item.sha256, item.arm.regularise), name)
+        trained = definition.training.of(definition.models[0], name)
+        same = (item.sha256, item.arm.regularise, trained.model_dump_json())
+        other = first.setdefault(same, name)
         if other != name:
             warnings.append(f"arms {other} and {name} train on the same {len(item)} examples")
     warnings += _told_of(examples)

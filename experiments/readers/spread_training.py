@@ -1,0 +1,166 @@
+"""Training that is swept: `sweep:` puts an arm for each value in the place of every arm.
+
+Promises: what reads a definition sees plain arms, and entries of `training.for` that say in what
+each is trained otherwise; contrasts and published figures follow their arms, value for value; a
+problem in a value is told where it was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from experiments.errors import DefinitionError, Problem
+from experiments.schema.training_sweep import PARTS, TrainingSweep, sweepable
+from experiments.sources import Sources
+from experiments.suggest import did_you_mean
+from experiments.yaml_source import KeyPath
+
+SECTION: KeyPath = ("sweep",)
+Entry = dict[str, Any]
+Ends = list[tuple[str, Entry]]
+
+
+def spread_training(value: Entry, sources: Sources) -> None:
+    """Spread the arms; a section of another shape is left to the schema.
+
+    Args:
+        value: The definition as it was read; its arms, training and contrasts are replaced.
+        sources: Learns where what is made was written.
+
+    Raises:
+        DefinitionError: it names a key or an arm that there is not.
+    """
+    try:
+        sweep = TrainingSweep.model_validate(value.get("sweep"))
+    except ValidationError:
+        return
+    arms, training = value.get("arms"), value.get("training")
+    if not isinstance(arms, dict) or not isinstance(training, dict):
+        return
+    if problems := [*_unknown(sweep, arms, sources)]:
+        raise DefinitionError(*problems)
+    chosen = sweep.arms or tuple(arms)
+    ends = list(sweep.each())
+    value["arms"] = _spread_arms(arms, chosen, ends, sources)
+    value["training"] = _spread_entries(training, chosen, ends, sources)
+    _follow(value, chosen, [end for end, _ in ends], sources)
+
+
+def _unknown(sweep: TrainingSweep, arms: Entry, sources: Sources) -> Iterator[Problem]:
+    for name in sweep.arms or ():
+        if name not in arms:
+            hint = did_you_mean(name, list(arms))
+            yield sources.problem((*SECTION, "arms"), f"There is no arm {name!r}.", hint)
+    for key, values in sweep.keys.items():
+        of_keys = isinstance(values, dict) and all(isinstance(v, dict) for v in values.values())
+        if key not in sweepable() and not of_keys:
+            why = f"{key!r} is no key of training that may differ between arms."
+            hint = did_you_mean(key, sweepable())
+            yield sources.problem((*SECTION, "keys", key), why, hint)
+
+
+def _spread_arms(arms: Entry, chosen: tuple[str, ...], ends: Ends, sources: Sources) -> Entry:
+    spread: Entry = {}
+    for name, arm in arms.items():
+        if name not in chosen or not isinstance(arm, dict):
+            spread[name] = arm
+            continue
+        document, path = sources.place(("arms", name))
+        for end, changes in ends:
+            full = f"{name}-{end}"
+            if full in arms or full in spread:
+                why = f"There is an arm {full!r} already."
+                raise DefinitionError(sources.problem(SECTION, why, "Rename it."))
+            told = ", ".join(f"{key} {_told(value)}" for key, value in changes.items())
+            spread[full] = {**arm, "description": f"{arm.get('description') or name}; {told}"}
+            if parent := _parent(arm.get("start_from"), chosen, end):
+                spread[full]["start_from"] = parent
+            sources.elsewhere["arms", full] = (document, path)
+    return spread
+
+
+def _told(value: Any) -> str:
+    """A value for people; of several keys each as `lora.r 4`."""
+    if not isinstance(value, dict):
+        return str(value)
+    inner = [
+        f"{key}.{name} {one}"
+        for key, part in value.items()
+        for name, one in (part.items() if isinstance(part, dict) else ())
+    ]
+    inner += [f"{key} {one}" for key, one in value.items() if not isinstance(one, dict)]
+    return f"({', '.join(inner)})"
+
+
+def _parent(given: Any, chosen: tuple[str, ...], end: str) -> str:
+    """The arm that one starts from, where that is swept too: the one of the same values."""
+    name, at, step = given.partition("@") if isinstance(given, str) else ("", "", "")
+    return f"{name}-{end}{at}{step}" if name in chosen else ""
+
+
+def _spread_entries(
+    training: Entry, chosen: tuple[str, ...], ends: Ends, sources: Sources
+) -> Entry:
+    """Training with what differs for each arm behind what it says already."""
+    given = training.get("for") or []
+    if not isinstance(given, list):
+        return training
+    spread = {name: [f"{name}-{end}" for end, _ in ends] for name in chosen}
+    entries: list[Any] = [_of_spread(entry, spread) for entry in given]
+    for end, changes in ends:
+        place = ("training", "for", len(entries))
+        entry: Entry = {"arms": [f"{name}-{end}" for name in chosen]}
+        for key, value in changes.items():
+            part, dot, inner = key.partition(".")
+            more = value if isinstance(value, dict) else {part: {inner: value} if dot else value}
+            for name, one in more.items():
+                keys = one if name in PARTS and isinstance(one, dict) else None
+                entry[name] = {**entry.get(name, {}), **one} if keys is not None else one
+                for leaf in keys or ("",):
+                    where = (*place, name, *([leaf] if leaf else []))
+                    sources.elsewhere[where] = (sources.main, (*SECTION, "keys", key))
+        sources.elsewhere[place] = (sources.main, SECTION)
+        entries.append(entry)
+    return {**training, "for": entries}
+
+
+def _of_spread(entry: Any, spread: dict[str, list[str]]) -> Any:
+    """An entry that names a swept arm, for each of what that became."""
+    if not isinstance(entry, dict) or "arms" not in entry:
+        return entry
+    named = entry["arms"] if isinstance(entry["arms"], list) else [entry["arms"]]
+    return {**entry, "arms": [full for name in named for full in spread.get(name, [name])]}
+
+
+def _follow(value: Entry, chosen: tuple[str, ...], ends: list[str], sources: Sources) -> None:
+    """Contrasts, and figures of others, of what the arms became."""
+    plan = value.get("analysis")
+    if isinstance(plan, dict) and isinstance(plan.get("contrasts"), list):
+        path: KeyPath = ("analysis", "contrasts")
+        listed = _spread_list(plan["contrasts"], ("arm", "control"), path, chosen, ends, sources)
+        value["analysis"] = {**plan, "contrasts": listed}
+    if isinstance(value.get("published"), list):
+        figures = _spread_list(value["published"], ("arm",), ("published",), chosen, ends, sources)
+        value["published"] = figures
+
+
+def _spread_list(
+    items: list[Any],
+    keys: tuple[str, ...],
+    path: KeyPath,
+    chosen: tuple[str, ...],
+    ends: list[str],
+    sources: Sources,
+) -> list[Any]:
+    """Each item that names a swept arm once for each of its values, with where it stands."""
+    listed: list[Any] = []
+    places = [sources.place((*path, index)) for index in range(len(items))]
+    for item, place in zip(items, places, strict=True):
+        named = [k for k in keys if isinstance(item, dict) and item.get(k) in chosen]
+        for end in ends if named else [""]:
+            sources.elsewhere[*path, len(listed)] = place
+            listed.append({**item, **{k: f"{item[k]}-{end}" for k in named}} if named else item)
+    return listed
