@@ -36,6 +36,7 @@ class SampleRow:
     """One line of a list of samples.
 
     Attributes:
+        disputed: The judges whose models gave different labels; `labels` has the newest of these.
         tags: What people tagged it, in order; a bookmark is one of them.
         notes: Person -> what they wrote beside it.
     """
@@ -57,6 +58,7 @@ class SampleRow:
     broken: bool | None = None
     labels: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, float] = field(default_factory=dict)
+    disputed: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -130,12 +132,15 @@ def page(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleRow]:
     rows = con.execute(f"select {COLUMNS} from samples where {here}").fetchall()
     labels: dict[int, dict[str, str]] = {}
     numbers: dict[int, dict[str, float]] = {}
+    disputed: dict[int, dict[str, None]] = {}
     for sample_id, judge, label, number in con.execute(
         f"select sample_id, judge, label, number from grades where {BY_JUDGES} "
         f"and {here} order by judge, created_at"
     ).fetchall():
         if label is not None:
-            labels.setdefault(sample_id, {})[judge] = label
+            if labels.setdefault(sample_id, {}).get(judge, label) != label:
+                disputed.setdefault(sample_id, {})[judge] = None
+            labels[sample_id][judge] = label
         elif number is not None:
             numbers.setdefault(sample_id, {})[judge] = number
     tags = notes.tags_of(con, here)
@@ -146,6 +151,7 @@ def page(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleRow]:
             broken=_is_broken(labels.get(row[0], {}).get("broken")),
             labels=labels.get(row[0], {}),
             numbers=numbers.get(row[0], {}),
+            disputed=list(disputed.get(row[0], {})),
             tags=tags.get(row[0], []),
             notes=written.get(row[0], {}),
         )
@@ -156,6 +162,16 @@ def page(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleRow]:
 
 def _is_broken(label: str | None) -> bool | None:
     return None if label is None else label == "broken"
+
+
+def tokens(
+    con: duckdb.DuckDBPyConnection, sample_id: int
+) -> tuple[str, list[int], list[float]] | None:
+    """Run, drawn tokens and their log-probabilities; None where they were not asked for."""
+    rows = con.execute(
+        f"select run_id, token_ids, logprobs from tokens where sample_id = {sample_id:d}"
+    ).fetchall()
+    return rows[0] if rows and rows[0][1] and rows[0][2] else None
 
 
 def detail(con: duckdb.DuckDBPyConnection, sample_id: int) -> SampleDetail | None:

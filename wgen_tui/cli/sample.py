@@ -185,7 +185,7 @@ def search(
 def show(home: Home, sample_id: int, as_json: bool) -> None:
     """Show one sample: its whole prompt, completion, parameters and grades."""
     from wgen_tui.services.data import samples
-    from wgen_tui.ui.state.samples import transcript_text, verdict_text
+    from wgen_tui.ui.state.answers.verdicts import transcript_text, verdict_text
 
     sample = samples.detail(home, sample_id)
     if as_json:

@@ -30,6 +30,7 @@ __all__ = [
     "queue",
     "results",
     "runs",
+    "sample_tokens",
     "samples",
     "sql",
     "status",
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.grading import report as grade_report
     from wgen_tui.services.grading import session as grading
     from wgen_tui.services.machine import gpus
+    from wgen_tui.services.models import sample_tokens
     from wgen_tui.services.planning import commit, plan, preview
     from wgen_tui.services.results import behind, provenance, results
     from wgen_tui.services.runs import queue, runs
@@ -73,6 +75,7 @@ else:
         "queue": "runs.queue",
         "results": "results.results",
         "runs": "runs.runs",
+        "sample_tokens": "models.sample_tokens",
         "samples": "data.samples",
         "sql": "data.sql",
         "status": "control.status",

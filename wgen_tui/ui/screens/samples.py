@@ -16,7 +16,7 @@ from textual.widgets import Static
 from store.cancel import Cancel
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import services
-from wgen_tui.ui.screens.sample_notes import SampleNotesScreen
+from wgen_tui.ui.screens.sample_detail import SampleDetailScreen
 from wgen_tui.ui.state import samples as state
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
@@ -25,7 +25,7 @@ from wgen_tui.ui.widgets.table import PAGE, VirtualTable
 
 if TYPE_CHECKING:
     from store.samples.listing import Listing
-    from store.samples.rows import SampleDetail, SampleRow
+    from store.samples.rows import SampleRow
 
 POLL_EVERY = 3.0
 FIRST = 3 * PAGE  # samples that are listed before a search is counted
@@ -53,7 +53,7 @@ class Counted(NamedTuple):
     samples: int | None
 
 
-class SamplesScreen(SampleNotesScreen):
+class SamplesScreen(SampleDetailScreen):
     """Filter line, table, detail."""
 
     SCOPE = "samples"
@@ -79,7 +79,7 @@ class SamplesScreen(SampleNotesScreen):
             yield panel(TextPane(id="detail"), "sample")
 
     def on_mount(self) -> None:
-        self._detail_timer = self.set_timer(DETAIL_DELAY, self._load_detail, pause=True)
+        self._detail_timer = self.set_timer(DETAIL_DELAY, self.load_detail, pause=True)
         self.set_interval(POLL_EVERY, self._poll)
 
     def on_screen_resume(self) -> None:
@@ -240,22 +240,7 @@ class SamplesScreen(SampleNotesScreen):
 
     def on_virtual_table_moved(self) -> None:
         self._detail_timer.stop()
-        self._detail_timer = self.set_timer(DETAIL_DELAY, self._load_detail)
-
-    def _load_detail(self) -> None:
-        row: SampleRow | None = self._table.current
-        if row is None or (self._detail and self._detail.row == row):
-            return
-        self._read_detail(row.sample_id)
-
-    @loads("detail", then="_show_detail")
-    def _read_detail(self, sample_id: int) -> SampleDetail:
-        return services.samples.detail(self.home, sample_id)
-
-    def _show_detail(self, detail: SampleDetail) -> None:
-        before, self._detail = self._detail, detail
-        same = before is not None and before.row.sample_id == detail.row.sample_id
-        self.query_one("#detail", TextPane).show(state.detail(detail), keep_place=same)
+        self._detail_timer = self.set_timer(DETAIL_DELAY, self.load_detail)
 
     def on_virtual_table_selected(self) -> None:
         self.query_one("#detail", TextPane).focus()

@@ -12,11 +12,12 @@ from rich.text import Text
 
 from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
+from wgen_tui.ui.state.answers.verdicts import transcript_text, verdicts
 from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, Cell, Column, Span
 
 if TYPE_CHECKING:
     from store.samples.facets import Facets
-    from store.samples.rows import GradeInfo, SampleDetail, SampleRow, Transcript
+    from store.samples.rows import SampleDetail, SampleRow
 
 COLUMNS = (
     Column("arm", 15),
@@ -31,7 +32,7 @@ COLUMNS = (
 )
 BOOKMARK, BOOKMARKED, NOTED = "bookmark", "◈", "¶"
 SHOWN = 400
-LIKELIEST = 5  # numbers or labels of a verdict by probability that are shown
+DISPUTED = "≠"  # behind a label that another model of the judge did not give
 
 
 def cells(row: SampleRow) -> list[Cell]:
@@ -66,7 +67,11 @@ def signs(row: SampleRow) -> list[str]:
 
 def grade(row: SampleRow) -> Cell:
     """The labels in one cell; a broken answer is marked first."""
-    given = (label for judge, label in row.labels.items() if judge != "broken")
+    given = (
+        f"{label}{DISPUTED if judge in row.disputed else ''}"
+        for judge, label in row.labels.items()
+        if judge != "broken"
+    )
     labels = list(dict.fromkeys(given))  # judges that agree say it once
     labels += [f"{judge}={number:.3g}" for judge, number in row.numbers.items()]
     if row.broken:
@@ -74,8 +79,13 @@ def grade(row: SampleRow) -> Cell:
     return Cell(one_line(" ".join(labels), 40), "" if labels else DIM)
 
 
-def detail(sample: SampleDetail) -> Text:
-    """The prompt, the completion, its sampling parameters and every grade."""
+def detail(sample: SampleDetail, completion: Text | None = None) -> Text:
+    """The prompt, the completion, its sampling parameters and every grade.
+
+    Args:
+        sample: The sample.
+        completion: What stands in the completion's place.
+    """
     row = sample.row
     text = Text()
     variant = "" if row.variant == "none" else f" · variant {row.variant}"
@@ -94,18 +104,12 @@ def detail(sample: SampleDetail) -> Text:
         text.append("\nreasoning, which is no part of the completion\n", DIM)
         text.append(f"{printable(sample.reasoning)}\n")
     text.append("\ncompletion\n", DIM)
-    text.append(f"{printable(row.completion)}\n" if row.completion else "(empty)\n", BOLD)
+    if completion is not None:
+        text.append_text(completion)
+    else:
+        text.append(f"{printable(row.completion)}\n" if row.completion else "(empty)\n", BOLD)
     text.append("\ngrades\n", DIM)
-    for item in sample.grades:
-        verdict = verdict_text(item)
-        text.append(printable(f"{item.judge} {verdict}"), BAD if item.label == "broken" else BOLD)
-        text.append(printable(f" by {item.grader}"))
-        if item.explanation:
-            text.append(printable(f": {item.explanation}"))
-        signals = " ".join(f"{name}={_signal(value)}" for name, value in item.signals.items())
-        text.append(printable(f"\n  {signals}\n") if signals else "\n", DIM)
-    if not sample.grades:
-        text.append("none yet\n")
+    text.append_text(verdicts(sample.grades))
     for item in sample.grades:
         if item.transcript is not None:
             text.append(printable(f"\nasked of {item.judge} ({item.grader})\n"), DIM)
@@ -115,39 +119,6 @@ def detail(sample: SampleDetail) -> Text:
     text.append("\nprompt as the model read it\n", DIM)
     text.append(printable(sample.prompt_text) or "through the template of its server")
     return text
-
-
-def verdict_text(grade: GradeInfo) -> str:
-    """A verdict in a word; why there is none, where that is known."""
-    if grade.label is not None:
-        return grade.label
-    if grade.number is not None:
-        return show.number(grade.number)
-    cause = grade.signals.get("cause")
-    return "none" if cause is None else f"none ({cause})"
-
-
-def transcript_text(asked: Transcript) -> str:
-    """What a judge was shown, what it replied, and what that took."""
-    lines = [f"{turn['role']}: {turn['content']}" for turn in asked.messages]
-    if asked.reply is not None:
-        lines.append(f"reply: {asked.reply or '(empty)'}")
-    if asked.probabilities:
-        likeliest = sorted(asked.probabilities.items(), key=lambda item: -item[1])
-        said = " ".join(f"{name}: {share:.1%}" for name, share in likeliest[:LIKELIEST])
-        more = len(likeliest) - LIKELIEST
-        lines.append(f"read: {said}" + (f" and {more} more" if more > 0 else ""))
-    if asked.mass is not None:
-        lines.append(f"these have {asked.mass:.1%} of its probability")
-    took = f"{show.count(asked.prompt_tokens)} tokens in, {show.count(asked.tokens)} out"
-    cost = "" if asked.cost is None else f", cost {asked.cost:.4g}"
-    who = " · ".join(name for name in (asked.answered_as, asked.engine) if name)
-    lines.append(f"{took}{cost}" + (f" · {who}" if who else ""))
-    return "\n".join(lines) + "\n"
-
-
-def _signal(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _sampling_lines(sample: SampleDetail) -> str:
