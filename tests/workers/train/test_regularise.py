@@ -19,10 +19,10 @@ from tests.builders.training_home import TrainingHome, chats, difference
 from wgen_tui.protocol.hashes import digest
 from wgen_tui.protocol.record import write_record
 from wgen_tui.protocol.runs import RegulariseSpec
+from wgen_tui.workers.arms import regulariser
 from wgen_tui.workers.models import load_base
 from wgen_tui.workers.recipe import lora_config
 from wgen_tui.workers.runtime import Cancelled, Worker
-from wgen_tui.workers.train import regulariser
 from wgen_tui.workers.train.run import load_run
 from wgen_tui.workers.train.single import train_single
 

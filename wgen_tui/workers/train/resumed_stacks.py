@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from wgen_tui.run_files.manifests import is_trained
 from wgen_tui.run_files.steps import total_steps
+from wgen_tui.workers.arms.regulariser import load_regulariser
 from wgen_tui.workers.data import load_examples
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.train import resume
-from wgen_tui.workers.train.regulariser import load_regulariser
 from wgen_tui.workers.train.resume import StackSteps
 from wgen_tui.workers.train.run import TrainingRun
 

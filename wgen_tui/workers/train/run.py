@@ -25,13 +25,13 @@ from wgen_tui.protocol.runs import MetricRow, RunSpec
 from wgen_tui.run_files.manifests import is_trained
 from wgen_tui.run_files.steps import steps_per_epoch, total_steps
 from wgen_tui.training_data.mask import Example
+from wgen_tui.workers.arms.regulariser import Regulariser, load_regulariser
 from wgen_tui.workers.checkpoints import idle_modules, write_checkpoint
 from wgen_tui.workers.data import Dataset, load_examples
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.recipe import Order
 from wgen_tui.workers.runtime import Worker, WorkerError, cut_torn_line
 from wgen_tui.workers.train import resume
-from wgen_tui.workers.train.regulariser import Regulariser, load_regulariser
 from wgen_tui.workers.train.resume import TrainState
 
 SAVE_SECONDS = 60.0  # between two states to resume from

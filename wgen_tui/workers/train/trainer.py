@@ -20,11 +20,11 @@ from peft import PeftConfig, get_peft_model
 from experiments.schema import TrainingConfig
 from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.adapters import unload
+from wgen_tui.workers.arms.regulariser import peft_kl
 from wgen_tui.workers.checkpoints import write_probe
 from wgen_tui.workers.data import collate, weighted
 from wgen_tui.workers.models import Base, padding_id
 from wgen_tui.workers.recipe import Schedule, lora_config, trained_tokens, weight_of
-from wgen_tui.workers.train.regulariser import peft_kl
 from wgen_tui.workers.train.resume import TrainState
 from wgen_tui.workers.train.run import StepResult, diverged
 

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from wgen_tui.protocol.hashes import digest
+from wgen_tui.workers.arms.regulariser import kl_backward
 from wgen_tui.workers.device.graphs import Graphs, graphs_wanted
 from wgen_tui.workers.device.transfer import Download, upload
 from wgen_tui.workers.models import Base, drops_at_random
@@ -27,7 +28,6 @@ from wgen_tui.workers.train.grid.dropout import Dropper
 from wgen_tui.workers.train.grid.grid_run import GridRun
 from wgen_tui.workers.train.grid.stack import Stack
 from wgen_tui.workers.train.grid.step_batch import StepBatch
-from wgen_tui.workers.train.regulariser import kl_backward
 
 HELD = 1 << 20  # what is dropped in passes over rows that hold runs near their base: not as before
 
