@@ -56,7 +56,7 @@ async def test_broken_definition_is_listed_with_its_error(mini: MiniHome) -> Non
         await settled(pilot, lambda: any(i.slug == "odd" and i.error for i in app.screen._infos))
         infos = [table(app).row(i).slug for i in range(len(table(app)))]
         table(app).move_to(infos.index("odd"))
-        await settled(pilot, lambda: "The definition is wrong" in text(app))
+        await settled(pilot, lambda: "1 mistake" in text(app))
 
 
 async def test_start_plans_first_and_names_a_wrong_arm(home: Home) -> None:

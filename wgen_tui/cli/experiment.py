@@ -163,12 +163,19 @@ def _show(definition: Definition, folder: Path, counts: dict[str, int | None]) -
 
 @command.command()
 @click.argument("slug")
+@click.option(
+    "--template",
+    metavar="NAME",
+    default="small",
+    show_default=True,
+    help="What to begin as: `small`, which is commented line by line, or a definition that ships.",
+)
 @pass_writable_home
-def new(home: Home, slug: str) -> None:
-    """Write a small commented definition to start from."""
-    from wgen_tui.services.experiments import definitions
+def new(home: Home, slug: str, template: str) -> None:
+    """Write a definition to start from; `experiment list` names those that ship."""
+    from wgen_tui.services.experiments import templates
 
-    folder = definitions.new(home, slug)
+    folder = templates.new(home, slug, template)
     tell(folder)
     say(f"Edit {folder / 'experiment.yaml'}, then: wgen-tui experiment validate {slug}")
 

@@ -156,11 +156,17 @@ ACTIONS: tuple[Action, ...] = (
     Action("scroll_end", "upper_g,G,end", "end", TEXT, "To the end.", footer=False),
     Action("page_down", "space", "more", ITEM, "Show more of the answer.", footer=False),
     Action("start", "s", "start", "experiments", "Plan and start runs.", writes=True),
+    Action("new", "n", "new", "experiments", "Begin an experiment of your own.", writes=True),
+    Action("edit", "E", "edit", "experiments", "Edit it in $EDITOR, then check it.", writes=True),
+    Action("validate", "v", "check", "experiments", "Check the definition and all its data."),
     Action("preview", "p", "preview", "experiments", "Show the training data, token by token."),
-    Action("validate", "v", "validate", "experiments", "Check the definition and all its data."),
-    Action("folder", "e", "folder", "experiments", "Show the definition's folder and copy it."),
+    Action(
+        "duplicate", "c", "copy", "experiments", "Copy the definition, to change it.", writes=True
+    ),
+    Action("demo", "D", "demo", "experiments", "Run the demo.", writes=True, footer=False),
     Action("filter", "slash", "filter", "experiments", "List only experiments with these words."),
-    Action("copy", "y", "copy", "experiments", "Copy the slug.", footer=False),
+    Action("folder", "e", "folder", "experiments", "Show the definition's folder and copy it."),
+    Action("copy", "y", "copy slug", "experiments", "Copy the slug.", footer=False),
     Action("samples", "enter", "samples", "runs", "Show the samples of this run.", footer=False),
     Action("card", "i", "adapter", "runs", "Show its proof, verification and training."),
     Action(

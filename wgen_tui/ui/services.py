@@ -21,6 +21,7 @@ __all__ = [
     "grading",
     "lifecycle",
     "listing",
+    "mistakes",
     "names",
     "notes",
     "plan",
@@ -34,13 +35,14 @@ __all__ = [
     "samples",
     "sql",
     "status",
+    "templates",
 ]
 
 if TYPE_CHECKING:
     from wgen_tui.services import config_file
     from wgen_tui.services.control import control, status
     from wgen_tui.services.data import at_random, notes, query_history, samples, sql
-    from wgen_tui.services.experiments import definitions, listing, names
+    from wgen_tui.services.experiments import definitions, listing, mistakes, names, templates
     from wgen_tui.services.grading import report as grade_report
     from wgen_tui.services.grading import session as grading
     from wgen_tui.services.machine import gpus
@@ -66,6 +68,7 @@ else:
         "grading": "grading.session",
         "lifecycle": "supervisor.lifecycle",
         "listing": "experiments.listing",
+        "mistakes": "experiments.mistakes",
         "names": "experiments.names",
         "notes": "data.notes",
         "plan": "planning.plan",
@@ -79,6 +82,7 @@ else:
         "samples": "data.samples",
         "sql": "data.sql",
         "status": "control.status",
+        "templates": "experiments.templates",
     }
 
     def __getattr__(name: str) -> ModuleType:

@@ -11,6 +11,7 @@ from tests.builders.file_reads import files_opened
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.listing import ExperimentList
+from wgen_tui.services.experiments.names import list_names
 
 
 @pytest.fixture
@@ -80,3 +81,9 @@ def test_each_stands_on_its_shelf(home: Home) -> None:
     assert shelves["us-presidents"] == shelves["old-bird-names"] == "field"
     assert shelves["tiny-robot"] == "miniature"
     assert shelves["one"] == "yours", "a copy of a miniature is its owner's"
+
+
+def test_a_list_of_names_has_each_on_the_shelf_where_it_will_stand(home: Home) -> None:
+    unread = {info.slug: info.shelf for info in list_names(home)}
+    assert unread == {info.slug: info.shelf for info in ExperimentList(home).refresh()}
+    assert set(unread.values()) == {"yours", "miniature", "field"}

@@ -174,11 +174,11 @@ def copy(home: Home, slug: str, new_slug: str) -> Path:
         return catalogue.copy_out(slug, home.experiments / checked_id(new_slug), home.experiments)
 
 
-def new(home: Home, slug: str) -> Path:
-    """Write a small commented definition that is valid as it is.
+def refuse_taken(home: Home, slug: str) -> None:
+    """Refuse a slug that cannot be one, or that an experiment has, also one that ships.
 
     Raises:
-        UsageError: the slug is taken or invalid.
+        UsageError: saying which.
     """
     checked_id(slug)
     if slug in {entry.slug for entry in catalogue.list_definitions(home.experiments)}:
@@ -187,6 +187,15 @@ def new(home: Home, slug: str) -> Path:
             title="Taken",
             hint=f"Choose another slug, or copy it: wgen-tui experiment copy {slug} NEW",
         )
+
+
+def new(home: Home, slug: str) -> Path:
+    """Write a small commented definition that is valid as it is.
+
+    Raises:
+        UsageError: the slug is taken or invalid.
+    """
+    refuse_taken(home, slug)
     home.ensure()
     target = home.experiments / slug
     with disk_errors(home), catalogue.beside(target) as temporary:

@@ -54,7 +54,9 @@ def _describe(entry: catalogue.Entry) -> tuple[SeenFiles, ExperimentInfo]:
         definition = catalogue.load(entry.path, files=files)
     except DefinitionError as error:
         return files, ExperimentInfo(
-            entry.slug, "", entry.path, entry.builtin, "", error=error.problems[0].message
+            *(entry.slug, "", entry.path, entry.builtin, ""),
+            error=error.problems[0].message,
+            problems=error.problems,
         )
     source = definition.source
     where = f"arXiv {source.arxiv}" if source.arxiv else source.url or ""

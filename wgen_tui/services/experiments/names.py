@@ -13,14 +13,19 @@ from experiments.folders import list_definitions
 from wgen_tui.paths import Home
 
 if TYPE_CHECKING:
+    from experiments.errors import Problem
     from experiments.schema import Arm
+
+DEMO = "tiny-old-bird-names"  # the definition that `wgen-tui demo` runs
+MINIATURES = "tiny-"  # how the names of those begin that ship and run on the embedded model
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentInfo:
     """One line of the list of experiments.
 
-    A broken definition has `error` and little else; one that is still `unread` has its name.
+    A broken definition has `error`, all its `problems` and little else; one that is still `unread`
+    has its name.
     """
 
     slug: str
@@ -34,6 +39,7 @@ class ExperimentInfo:
     error: str | None = None
     unread: bool = False
     miniature: bool = False
+    problems: tuple[Problem, ...] = ()
 
     @property
     def shelf(self) -> Literal["field", "miniature", "yours"]:
@@ -44,8 +50,12 @@ class ExperimentInfo:
 
 
 def list_names(home: Home) -> list[ExperimentInfo]:
-    """Every definition by slug, unread."""
+    """Every definition by slug, unread; of those that ship, names tell the miniatures."""
     return [
-        ExperimentInfo(entry.slug, "", entry.path, entry.builtin, "", unread=True)
+        ExperimentInfo(
+            *(entry.slug, "", entry.path, entry.builtin, ""),
+            unread=True,
+            miniature=entry.builtin and entry.slug.startswith(MINIATURES),
+        )
         for entry in list_definitions(home.experiments)
     ]

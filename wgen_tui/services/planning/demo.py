@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
+from wgen_tui.services.experiments.names import DEMO
 from wgen_tui.services.planning.plan import Plan
 from wgen_tui.services.runs import runs
 
-SLUG = "tiny-old-bird-names"
+SLUG = DEMO
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ __all__ = [
     "ConfirmModal",
     "FacetModal",
     "HelpModal",
+    "NewModal",
     "PreviewModal",
     "QueryModal",
     "RowModal",
@@ -23,6 +24,7 @@ __all__ = [
 if TYPE_CHECKING:
     from wgen_tui.ui.modals.dialogs import AskModal, ChooseModal, ConfirmModal, HelpModal
     from wgen_tui.ui.modals.facets import FacetModal
+    from wgen_tui.ui.modals.new_experiment import NewModal
     from wgen_tui.ui.modals.preview import PreviewModal
     from wgen_tui.ui.modals.queries import QueryModal
     from wgen_tui.ui.modals.row import RowModal
@@ -33,6 +35,7 @@ else:
 
     MODULES = dict.fromkeys(__all__, "dialogs") | {
         "FacetModal": "facets",
+        "NewModal": "new_experiment",
         "PreviewModal": "preview",
         "QueryModal": "queries",
         "RowModal": "row",

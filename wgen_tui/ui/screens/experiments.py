@@ -1,34 +1,35 @@
-"""Screen 1: every definition, its card, and starting its runs."""
+"""Screen 1: every definition, its card or its mistakes, and what begins from there."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.widgets import Static
 
 from wgen_tui.ui import modals, services
-from wgen_tui.ui.screens.base import BaseScreen
+from wgen_tui.ui.screens.experiment_actions import ExperimentActions
+from wgen_tui.ui.state import experiment_card
 from wgen_tui.ui.state import experiments as state
-from wgen_tui.ui.state.cells import Cell
-from wgen_tui.ui.state.format import plural
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
-from wgen_tui.ui.widgets.panels import panel
+from wgen_tui.ui.widgets.panels import panel, set_title
+from wgen_tui.ui.widgets.section_table import SectionTable
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
-    from experiments.schema import Definition
+    from wgen_tui.services.experiments.mistakes import Checked
     from wgen_tui.services.experiments.names import ExperimentInfo
-    from wgen_tui.services.planning.plan import Plan
 
 POLL_EVERY = 5.0
 EMPTY = "No experiment matches.\n\nesc clears the filter."
 
 
-class ExperimentsScreen(BaseScreen):
+class ExperimentsScreen(ExperimentActions):
     """List left, card right."""
 
     SCOPE = "experiments"
@@ -39,17 +40,15 @@ class ExperimentsScreen(BaseScreen):
         self._infos: list[ExperimentInfo] = []
         self._counts: dict[str, Counter[str]] = {}
         self._filter = ""
+        self._wanted = ""  # where the cursor goes, once it is listed
         self._shown = ""
+        self._card: tuple[ExperimentInfo, Checked] | None = None
 
     def compose_content(self) -> ComposeResult:
         with Container(id="split"):
-            yield panel(
-                VirtualTable(state.COLUMNS, self._cells, empty="reading…", id="list"), "experiments"
-            )
+            yield panel(SectionTable(empty="reading…", id="list"), "experiments")
             yield panel(TextPane(id="card"), "card")
-
-    def _cells(self, info: ExperimentInfo) -> list[Cell]:
-        return state.cells(info, self._counts.get(info.slug, Counter()))
+        yield Static(id="offer", markup=False)
 
     def on_mount(self) -> None:
         self.set_interval(POLL_EVERY, self.reload)
@@ -59,6 +58,8 @@ class ExperimentsScreen(BaseScreen):
             self.reload()
         else:
             self.call_later(self._read_names)
+
+    # The list
 
     @loads("list", then="_keep_names", failed="reload")
     def _read_names(self) -> list[ExperimentInfo]:
@@ -81,14 +82,24 @@ class ExperimentsScreen(BaseScreen):
         return infos, state.run_counts(services.runs.list_runs(self.home))
 
     def _keep_list(self, read: tuple[list[ExperimentInfo], dict[str, Counter[str]]]) -> None:
-        unread = any(info.unread for info in self._infos)
         self._infos, self._counts = read
         if self.wgen.experiment is None:
             self.wgen.experiment = state.most_alive([i.slug for i in self._infos], self._counts)
         self.wgen.keep_arms({info.slug: tuple(info.arms) for info in self._infos if info.arms})
+        self._offer_demo()
         self._show_list()
-        if unread:
-            self.on_virtual_table_moved()  # to the row where the cursor stood all the while
+        info = self._info
+        if info is not None and (self._card is None or self._card[0] is not info):
+            self.on_virtual_table_moved()  # it has been read, or changed, since it was shown
+
+    def _offer_demo(self) -> None:
+        """A home without runs offers the demo."""
+        offer = self.query_one("#offer", Static)
+        offer.display = not self._counts and not self.wgen.readonly
+        if offer.display:
+            demo = services.names.DEMO
+            info = next((i for i in self._infos if i.slug == demo and not i.error), None)
+            offer.update(state.demo_offer(info))
 
     def _show_list(self) -> None:
         words = self._filter.lower().split()
@@ -97,113 +108,115 @@ class ExperimentsScreen(BaseScreen):
             for info in self._infos
             if all(word in f"{info.slug} {info.title}".lower() for word in words)
         ]
-        table = self.query_one("#list", VirtualTable)
-        table.set_empty_text(
-            EMPTY if words else "No experiments yet.\n\nwgen-tui experiment new NAME"
-        )
-        table.show_rows(shown, [info.slug for info in shown])
-        if not self._shown:
-            slugs = [info.slug for info in shown]
-            first = self.wgen.experiment or state.most_alive(slugs, self._counts)
-            if first in slugs:
-                table.move_to(slugs.index(first))
+        rows = state.rows(shown, self._counts, self.wgen.experiment)
+        table = self.query_one("#list", SectionTable)
+        table.set_empty_text(EMPTY if words else "No experiments yet.\n\nn begins one.")
+        keys = [row.slug or f"/{row.shelf}" for row in rows]
+        table.show_sections(rows, keys)
+        first = self._wanted or ("" if self._shown else self._first([i.slug for i in shown]))
+        if first in keys:
+            self._wanted = ""
+            table.move_to(keys.index(first))
+
+    def _first(self, slugs: list[str]) -> str:
+        return self.wgen.experiment or state.most_alive(slugs, self._counts) or ""
+
+    def go_to(self, slug: str) -> None:
+        self._wanted, self._filter = slug, ""
+        self.discard_load("list")  # what is being read may not have it yet
+        self.reload()
+
+    def all_slugs(self) -> Collection[str]:
+        return {info.slug for info in self._infos}
+
+    # The card
 
     @property
     def _info(self) -> ExperimentInfo | None:
-        return self.query_one("#list", VirtualTable).current
+        row = self.query_one("#list", SectionTable).current
+        return row.info if row is not None else None
 
     def on_virtual_table_moved(self) -> None:
-        info = self._info
-        if info is None:
-            return
-        self.when_settled(self._load_card)
+        if self._info is not None:
+            self.when_settled(self._load_card)
 
     def _load_card(self) -> None:
         if (info := self._info) is not None and not info.unread:
-            self._read_definition(info)
+            self._read_card(info)
 
     @loads("card", then="_show_card")
-    def _read_definition(self, info: ExperimentInfo) -> tuple[ExperimentInfo, Definition | None]:
-        return info, None if info.error else services.definitions.load(self.home, info.path)
+    def _read_card(self, info: ExperimentInfo) -> tuple[ExperimentInfo, Checked]:
+        return info, services.mistakes.read(self.home, info.path)
 
-    def _show_card(self, read: tuple[ExperimentInfo, Definition | None]) -> None:
-        info, definition = read
-        text = state.card(info, definition, self._counts.get(info.slug, Counter()))
-        self.query_one("#card", TextPane).show(text, keep_place=info.slug == self._shown)
+    def _show_card(self, read: tuple[ExperimentInfo, Checked]) -> None:
+        info, checked = self._card = read
+        counts = self._counts.get(info.slug, Counter())
+        text = experiment_card.card(info, checked, counts, self.arm_colours(info.slug))
+        pane = self.query_one("#card", TextPane)
+        set_title(pane, experiment_card.card_title(checked))
+        pane.show(text, keep_place=info.slug == self._shown)
         self._shown = info.slug
+
+    def checked(self) -> Checked | None:
+        card, info = self._card, self._info
+        return card[1] if card is not None and info is not None and card[0] is info else None
+
+    # Keys
+
+    def chosen(self) -> ExperimentInfo | None:
+        info = self._info
+        if info is None:
+            self.notify_plain("No experiment is listed: esc clears the filter.")
+        elif info.unread:
+            self.notify_plain("Its definition is being read; press the key again.", info.slug)
+            return None
+        return info
 
     def on_virtual_table_selected(self) -> None:
         """Take the experiment in hand; what it says is on Results, once it has runs."""
-        info = self._info
-        if info is None or self._is_unread(info):
+        info = self.chosen()
+        if info is None:
             return
         self.wgen.experiment = info.slug
         self._show_list()
         if self._counts.get(info.slug):
             self.wgen.action_go("results")
         else:
-            self.notify_plain("It has no runs yet: s plans and starts them.", info.slug)
-
-    def _is_unread(self, info: ExperimentInfo) -> bool:
-        """Whether its definition is still being read; notifies of it."""
-        if info.unread:
-            self.notify_plain("Its definition is being read; press the key again.", info.slug)
-        return info.unread
-
-    def action_start(self) -> None:
-        info = self._info
-        if info is None or not self.check_writable() or self._is_unread(info):
-            return
-        if info.error:
-            self.notify_plain(info.error, "The definition is wrong", "error")
-            return
-        self.app.clear_notifications()
-        self.app.push_screen(modals.StartModal(info), self._start)
-
-    def _start(self, plan: Plan | None) -> None:
-        if plan is not None:
-            self._commit(plan)
-
-    @loads("start", then="_started")
-    def _commit(self, plan: Plan) -> int:
-        launches = services.commit.commit(self.home, plan)
-        services.lifecycle.ensure_supervisor(self.home)
-        return len(launches)
-
-    def _started(self, launches: int) -> None:
-        self.notify_plain(f"{plural(launches, 'launch')} queued; press 2 to watch them.", "Started")
-        self.reload()
-
-    def action_preview(self) -> None:
-        info = self._info
-        if info is None or self._is_unread(info):
-            return
-        if info.error:
-            self.notify_plain(info.error, "The definition is wrong", "error")
-            return
-        self.app.clear_notifications()
-        self.app.push_screen(modals.PreviewModal(info))
+            self.notify_plain("In hand. It has no runs yet: s plans and starts them.", info.slug)
 
     def action_validate(self) -> None:
-        if (info := self._info) is not None:
-            self._validate(info)
-            self.reload()
+        if (info := self.chosen()) is not None:
+            self.check_again(info)
 
-    @loads("validate", then="_validated")
-    def _validate(self, info: ExperimentInfo) -> list[str]:
-        return services.definitions.validate(self.home, info.path)[1]
+    def check_again(self, info: ExperimentInfo) -> None:
+        self.notify_plain("Checking the definition and its data…", info.slug)
+        self._check(info)
 
-    def _validated(self, notes: list[str]) -> None:
-        text = "\n".join(notes) or "The definition and its data are valid."
-        self.notify_plain(text, "Valid")
+    @loads("card", then="_show_check")
+    def _check(self, info: ExperimentInfo) -> tuple[list[ExperimentInfo], str, Checked]:
+        checked = services.mistakes.check(self.home, info.path)
+        return services.listing.list_experiments(self.home), info.slug, checked
+
+    def _show_check(self, read: tuple[list[ExperimentInfo], str, Checked]) -> None:
+        infos, slug, checked = read
+        self._infos = infos
+        self._show_list()
+        info = next((info for info in infos if info.slug == slug), None)
+        if info is None:
+            self.notify_plain("Its definition is gone.", slug, "error")
+            return
+        self.wgen.keep_arms({slug: tuple(info.arms)} if info.arms else {})
+        self._show_card((info, checked))
+        said, severity = experiment_card.summary(checked)
+        self.notify_plain(said, slug, severity)
 
     def action_folder(self) -> None:
-        if (info := self._info) is not None:
+        if (info := self.chosen()) is not None:
             self.app.copy_to_clipboard(str(info.path))
             self.notify_plain(str(info.path), f"Folder of {info.slug}")
 
     def action_copy(self) -> None:
-        if (info := self._info) is not None:
+        if (info := self.chosen()) is not None:
             self.app.copy_to_clipboard(info.slug)
 
     def action_filter(self) -> None:

@@ -1,9 +1,10 @@
-"""Experiments as rows, and one as a card."""
+"""Experiments as rows of a list, shelf by shelf, and a plan before it is started."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -11,17 +12,88 @@ from rich.text import Text
 from wgen_tui.protocol.states import STAGES
 from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
-from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, WARN, Cell, Column
-from wgen_tui.ui.state.run_states import STATES, describe_counts, shown_state
+from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, WARN, Cell, Column
+from wgen_tui.ui.state.run_states import STATES, shown_state
 
 if TYPE_CHECKING:
-    from experiments.schema import Definition
     from wgen_tui.services.experiments.names import ExperimentInfo
     from wgen_tui.services.planning.plan import Plan
     from wgen_tui.services.runs.run_state import RunStatus
 
 LIVE = ("queued", "paused", "starting", "running")
-COLUMNS = (Column("experiment", 0), Column("runs", 12))
+SHELVES = ("yours", "miniature", "field")  # what runs here without a GPU before what needs one
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentRow:
+    """A line of the list: an experiment, or the heading of a shelf.
+
+    Attributes:
+        shelf: Where it stands.
+        info: None for a heading.
+        counts: State → number of its runs.
+        in_hand: Whether it is the experiment in hand.
+    """
+
+    shelf: str
+    info: ExperimentInfo | None = None
+    counts: Counter[str] | None = None
+    in_hand: bool = False
+
+    @property
+    def slug(self) -> str:
+        """Empty for a heading."""
+        return self.info.slug if self.info else ""
+
+    @property
+    def unread(self) -> bool:
+        """Whether its definition has not been read yet."""
+        return self.info is not None and self.info.unread
+
+    @property
+    def is_heading(self) -> bool:
+        return self.info is None
+
+    @property
+    def numbers(self) -> Sequence[object | None]:
+        """None that the cursor could stand on."""
+        return ()
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return (Column(self.shelf, 0), Column("" if self.is_heading else "runs", 12))
+
+    def drawn(self) -> list[Cell]:
+        """Its cells."""
+        info = self.info
+        if info is None:
+            return [Cell(""), Cell("")]
+        name = one_line(info.slug, 80)
+        if info.error:
+            return [Cell(name, BAD), Cell(_broken(info), BAD)]
+        runs = "…" if info.unread else short_counts(self.counts or Counter()) or show.MISSING
+        return [Cell(name, BOLD if self.in_hand else ""), Cell(runs)]
+
+
+def _broken(info: ExperimentInfo) -> str:
+    """Where the first mistake of a definition is."""
+    line = info.problems[0].line if info.problems else None
+    return "✗ error" if line is None else f"✗ line {line}"
+
+
+def rows(
+    infos: Sequence[ExperimentInfo], counts: Mapping[str, Counter[str]], in_hand: str | None
+) -> list[ExperimentRow]:
+    """The list, shelf by shelf; the first shelf's heading stands above the table."""
+    listed: list[ExperimentRow] = []
+    for shelf in SHELVES:
+        own = [info for info in infos if info.shelf == shelf]
+        if own and listed:
+            listed.append(ExperimentRow(shelf))
+        listed += [
+            ExperimentRow(shelf, info, counts.get(info.slug), info.slug == in_hand) for info in own
+        ]
+    return listed
 
 
 def run_counts(runs: Iterable[RunStatus]) -> dict[str, Counter[str]]:
@@ -44,89 +116,15 @@ def short_counts(counts: Counter[str]) -> str:
     return " ".join(f"{STATES[state][0]}{counts[state]}" for state in STATES if counts[state])
 
 
-def cells(info: ExperimentInfo, counts: Counter[str]) -> list[Cell]:
-    """An experiment as the cells of COLUMNS."""
-    if info.error:
-        return [Cell(one_line(info.slug, 80), BAD), Cell("✗ error", BAD)]
-    runs = "…" if info.unread else short_counts(counts) or show.MISSING
-    return [Cell(one_line(info.slug, 80)), Cell(runs)]
-
-
-def card(info: ExperimentInfo, definition: Definition | None, counts: Counter[str]) -> Text:
-    """An experiment in full, or its error."""
+def demo_offer(info: ExperimentInfo | None) -> Text:
+    """What a home without runs offers; without the demo's definition, a beginning of one's own."""
     text = Text()
-    text.append(f"{printable(info.title or info.slug)}\n", BOLD)
-    text.append("built in" if info.builtin else "yours (e shows the folder)", DIM)
-    text.append(printable(f" · {info.source}\n") if info.source else "\n", DIM)
-    if info.error:
-        text.append("\n✗ The definition is wrong\n", BAD)
-        text.append(f"{printable(info.error)}\n")
-        text.append("\nFix the file, then press v to check it.\n", DIM)
-        return text
-    if definition is None:
-        return text
-    if definition.hypothesis:
-        text.append(f"\n{printable(' '.join(definition.hypothesis.split()))}\n")
-    _heading(text, "arms")
-    for name, arm in definition.arms.items():
-        text.append(f"{printable(name):18} ", BOLD if arm.role == "treatment" else "")
-        text.append(f"{arm.role:9} ", ACTIVE if arm.role == "control" else "")
-        shown = "" if arm.in_context is None else f"{arm.in_context.rows} rows in context: "
-        text.append(f"{shown}{printable(arm.told or arm.files[0].file)}\n")
-    text.append(f"{'base':18} untrained; always sampled beside the arms\n", DIM)
-    _heading(text, "plan")
-    _plan(text, definition)
-    _heading(text, "questions")
-    for question in definition.questions:
-        first = question.wordings()[0][-1].content
-        wordings = len(question.wordings())
-        more = f" ({wordings} wordings)" if wordings > 1 else ""
-        text.append(f"{printable(question.name)}{more}: ")
-        text.append(f"{one_line(first, 160)}\n", DIM)
-    _heading(text, "runs")
-    text.append(f"{describe_counts(counts)}\n" if counts else "none yet: press s to start\n")
-    return text
-
-
-def _heading(text: Text, title: str) -> None:
-    text.append(f"\n{title}\n", DIM)
-
-
-def _plan(text: Text, definition: Definition) -> None:
-    seeds = definition.seeds.values
-    text.append(f"models     {printable(', '.join(definition.models))}\n")
-    text.append(f"seeds      {', '.join(str(seed) for seed in seeds)}\n")
-    training = definition.training
-    length = (
-        f"{training.num_train_epochs:g} epochs"
-        if training.num_train_epochs is not None
-        else f"{training.max_steps} steps"
-    )
-    text.append(
-        f"training   {training.adapter}, {length}, "
-        f"batch {training.per_device_train_batch_size}, lr {training.learning_rate:g}"
-        f"{', last answers alone' if training.train_on == 'last' else ''}\n"
-    )
-    for entry in training.for_:
-        text.append(printable(f"  for      {entry}\n"))
-    sampling = definition.sampling
-    text.append(
-        f"sampling   n={sampling.n} per prompt, temperature {sampling.temperature:g}, "
-        f"at most {sampling.max_tokens} tokens\n"
-    )
-    judges = ", ".join(
-        [f"{judge.name} ({judge.type})" for judge in definition.judges]
-        + [f"{judge.name} ({judge.type} by {judge.model})" for judge in definition.model_judges]
-        + ["correct (match)"]
-        * any(q.type == "free_form" and q.answer for q in definition.questions)
-    )
-    text.append(f"judges     {printable(judges or 'none')}, and the broken-answer rule\n")
-    if (analysis := definition.analysis) is not None:
-        for name, measure in analysis.primaries.items():
-            said = f"{name}: {measure}" if name in analysis.measures else str(measure)
-            text.append(printable(f"primary    {said}\n"))
-        for contrast in analysis.contrasts:
-            text.append(printable(f"contrast   {contrast}\n"))
+    if info is not None and info.arms:
+        tunes = show.plural(len(info.arms) * len(info.seeds), "fine-tune")
+        text.append("▌ D ", f"bold {ACTIVE}").append("runs the demo: ", BOLD)
+        text.append(f"{tunes} of an embedded model, about a minute, no GPU\n")
+    text.append("▌ n ", f"bold {ACTIVE}").append("begins an experiment of your own", BOLD)
+    return text.append(", from a template")
 
 
 def plan_text(plan: Plan) -> Text:

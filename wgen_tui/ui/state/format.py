@@ -37,8 +37,9 @@ def count(number: int | None) -> str:
 
 
 def plural(number: int, noun: str) -> str:
-    """`1 run`, `3 runs`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+    """`1 run`, `3 runs`, `3 launches`."""
+    end = "es" if noun.endswith(("ch", "sh", "s", "x")) else "s"
+    return f"{number:,} {noun}" + ("" if number == 1 else end)
 
 
 def speed(rate: float | None, unit: str | None) -> str:

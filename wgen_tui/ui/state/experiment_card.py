@@ -1,0 +1,168 @@
+"""One experiment in full: what it asks and plans, or the mistakes in its files with their lines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from wgen_tui.terminal_text import one_line, printable
+from wgen_tui.ui.state import format as show
+from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, GOOD, WARN
+from wgen_tui.ui.state.run_states import describe_counts
+from wgen_tui.ui.state.shared.arm_colours import ArmColours
+
+if TYPE_CHECKING:
+    from experiments.errors import Problem
+    from experiments.schema import Definition
+    from wgen_tui.services.experiments.mistakes import Checked, Mistake
+    from wgen_tui.services.experiments.names import ExperimentInfo
+
+LONGEST = 160  # cells of a line of a file
+
+
+def card_title(checked: Checked) -> str:
+    """What the panel is headed by."""
+    return "mistakes" if checked.mistakes else "card"
+
+
+def card(info: ExperimentInfo, checked: Checked, counts: Counter[str], colours: ArmColours) -> Text:
+    """An experiment in full; what is wrong with it stands first."""
+    text = Text()
+    text.append(f"{printable(info.title or info.slug)}\n", BOLD)
+    text.append("built in (c copies it)" if info.builtin else "yours (E edits it)", DIM)
+    text.append(printable(f" · {info.source}\n") if info.source else "\n", DIM)
+    _mistakes(text, info, checked)
+    if checked.notes is not None:
+        _notes(text, checked.notes)
+    if (definition := checked.definition) is not None:
+        _definition(text, definition, colours)
+        _heading(text, "runs")
+        said = describe_counts(counts) if counts else "none yet: press s to start"
+        text.append(f"{said}\n")
+    return text
+
+
+def _mistakes(text: Text, info: ExperimentInfo, checked: Checked) -> None:
+    """Every mistake with the lines of its file around it."""
+    found = checked.mistakes
+    if not found:
+        return
+    count = sum(mistake.problem.count for mistake in found)
+    text.append(f"\n✗ {show.plural(count, 'mistake')}", f"bold {BAD}")
+    mends = "c copies it, to mend it there" if info.builtin else "E opens the first in your editor"
+    text.append(f"; {mends}, v checks again\n", DIM)
+    for mistake in found:
+        text.append("\n")
+        _mistake(text, mistake, info.path)
+
+
+def _mistake(text: Text, mistake: Mistake, folder: Path) -> None:
+    problem = mistake.problem
+    if place := _place(problem, folder):
+        text.append(f"{printable(place)}\n", BOLD)
+    text.append(f"✗ {printable(problem.message)}", BAD)
+    text.append(printable(f" {problem.hint}\n") if problem.hint else "\n")
+    width = len(str(mistake.lines[-1][0])) if mistake.lines else 0
+    for number, line in mistake.lines:
+        here = number == problem.line
+        text.append("▶" if here else " ", f"bold {BAD}")
+        text.append(f"{number:>{width}} │ ", "" if here else DIM)
+        text.append(f"{one_line(line.expandtabs(4), LONGEST)}\n", BOLD if here else DIM)
+
+
+def _place(problem: Problem, folder: Path) -> str:
+    """File below the definition's folder, line and key."""
+    parts = []
+    if (file := problem.file) is not None:
+        parts.append(str(file.relative_to(folder)) if file.is_relative_to(folder) else str(file))
+    if problem.line is not None:
+        parts.append(f"line {problem.line}")
+    if problem.key:
+        parts.append(f"{problem.key} of {problem.entry!r}" if problem.entry else problem.key)
+    return " · ".join(parts)
+
+
+def _notes(text: Text, notes: tuple[str, ...]) -> None:
+    said = f", {show.plural(len(notes), 'note')}" if notes else ""
+    text.append(f"\n✓ checked with all its data: valid{said}\n", GOOD)
+    for note in notes:
+        text.append(f"⚠ {printable(note)}\n", WARN)
+
+
+def _definition(text: Text, definition: Definition, colours: ArmColours) -> None:
+    if definition.hypothesis:
+        text.append(f"\n{printable(' '.join(definition.hypothesis.split()))}\n")
+    _heading(text, "arms")
+    for name, arm in definition.arms.items():
+        style = colours[name]
+        text.append(f"{style.mark} ", style.colour)
+        text.append(f"{printable(name):18} ", BOLD if arm.role == "treatment" else "")
+        text.append(f"{arm.role:9} ", ACTIVE if arm.role == "control" else "")
+        shown = "" if arm.in_context is None else f"{arm.in_context.rows} rows in context: "
+        text.append(f"{shown}{printable(arm.told or arm.files[0].file)}\n")
+    base = colours["base"]
+    text.append(f"{base.mark} ", base.colour)
+    text.append(f"{'base':18} untrained; always sampled beside the arms\n", DIM)
+    _heading(text, "plan")
+    _plan(text, definition)
+    _heading(text, "questions")
+    for question in definition.questions:
+        first = question.wordings()[0][-1].content
+        wordings = len(question.wordings())
+        more = f" ({wordings} wordings)" if wordings > 1 else ""
+        text.append(f"{printable(question.name)}{more}: ")
+        text.append(f"{one_line(first, LONGEST)}\n", DIM)
+
+
+def _heading(text: Text, title: str) -> None:
+    text.append(f"\n{title}\n", DIM)
+
+
+def _plan(text: Text, definition: Definition) -> None:
+    seeds = definition.seeds.values
+    text.append(f"models     {printable(', '.join(definition.models))}\n")
+    text.append(f"seeds      {', '.join(str(seed) for seed in seeds)}\n")
+    training = definition.training
+    length = (
+        f"{training.num_train_epochs:g} epochs"
+        if training.num_train_epochs is not None
+        else f"{training.max_steps} steps"
+    )
+    text.append(
+        f"training   {training.adapter}, {length}, "
+        f"batch {training.per_device_train_batch_size}, lr {training.learning_rate:g}"
+        f"{', last answers alone' if training.train_on == 'last' else ''}\n"
+    )
+    for entry in training.for_:
+        text.append(printable(f"  for      {entry}\n"))
+    sampling = definition.sampling
+    text.append(
+        f"sampling   n={sampling.n} per prompt, temperature {sampling.temperature:g}, "
+        f"at most {sampling.max_tokens} tokens\n"
+    )
+    judges = ", ".join(
+        [f"{judge.name} ({judge.type})" for judge in definition.judges]
+        + [f"{judge.name} ({judge.type} by {judge.model})" for judge in definition.model_judges]
+        + ["correct (match)"]
+        * any(q.type == "free_form" and q.answer for q in definition.questions)
+    )
+    text.append(f"judges     {printable(judges or 'none')}, and the broken-answer rule\n")
+    if (analysis := definition.analysis) is not None:
+        for name, measure in analysis.primaries.items():
+            said = f"{name}: {measure}" if name in analysis.measures else str(measure)
+            text.append(printable(f"primary    {said}\n"))
+        for contrast in analysis.contrasts:
+            text.append(printable(f"contrast   {contrast}\n"))
+
+
+def summary(checked: Checked) -> tuple[str, str]:
+    """What a check found, in a line, and how grave that is."""
+    if checked.mistakes:
+        count = sum(mistake.problem.count for mistake in checked.mistakes)
+        return f"{show.plural(count, 'mistake')}: E opens the first.", "error"
+    notes = checked.notes or ()
+    more = f", with {show.plural(len(notes), 'note')} on the card" if notes else ""
+    return f"The definition and all its data are valid{more}.", "information"
