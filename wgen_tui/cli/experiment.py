@@ -173,7 +173,7 @@ def _show(definition: Definition, folder: Path, counts: dict[str, int | None]) -
 @pass_writable_home
 def new(home: Home, slug: str, template: str) -> None:
     """Write a definition to start from; `experiment list` names those that ship."""
-    from wgen_tui.services.experiments import templates
+    from wgen_tui.services.experiments.authoring import templates
 
     folder = templates.new(home, slug, template)
     tell(folder)

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from wgen_tui.services import config_file
     from wgen_tui.services.control import control, status
     from wgen_tui.services.data import at_random, notes, query_history, samples, sql
-    from wgen_tui.services.experiments import definitions, listing, mistakes, names, templates
+    from wgen_tui.services.experiments import definitions, listing, names
+    from wgen_tui.services.experiments.authoring import mistakes, templates
     from wgen_tui.services.grading import report as grade_report
     from wgen_tui.services.grading import session as grading
     from wgen_tui.services.machine import gpus
@@ -68,7 +69,7 @@ else:
         "grading": "grading.session",
         "lifecycle": "supervisor.lifecycle",
         "listing": "experiments.listing",
-        "mistakes": "experiments.mistakes",
+        "mistakes": "experiments.authoring.mistakes",
         "names": "experiments.names",
         "notes": "data.notes",
         "plan": "planning.plan",
@@ -82,7 +83,7 @@ else:
         "samples": "data.samples",
         "sql": "data.sql",
         "status": "control.status",
-        "templates": "experiments.templates",
+        "templates": "experiments.authoring.templates",
     }
 
     def __getattr__(name: str) -> ModuleType:

@@ -9,7 +9,7 @@ import pytest
 from experiments.folders import FILE
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.services.experiments import mistakes, templates
+from wgen_tui.services.experiments.authoring import mistakes, templates
 from wgen_tui.services.experiments.listing import list_experiments
 
 

@@ -21,7 +21,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
 
 if TYPE_CHECKING:
-    from wgen_tui.services.experiments.templates import Template
+    from wgen_tui.services.experiments.authoring.templates import Template
 
 
 class NewModal(ModalScreen["tuple[str, str] | None"]):

@@ -22,9 +22,9 @@ from wgen_tui.ui.state.format import plural
 from wgen_tui.ui.threads import loads
 
 if TYPE_CHECKING:
-    from wgen_tui.services.experiments.mistakes import Checked
+    from wgen_tui.services.experiments.authoring.mistakes import Checked
+    from wgen_tui.services.experiments.authoring.templates import Template
     from wgen_tui.services.experiments.names import ExperimentInfo
-    from wgen_tui.services.experiments.templates import Template
     from wgen_tui.services.planning.plan import Plan
 
 FILE = "experiment.yaml"

@@ -22,7 +22,7 @@ from wgen_tui.ui.widgets.section_table import SectionTable
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
-    from wgen_tui.services.experiments.mistakes import Checked
+    from wgen_tui.services.experiments.authoring.mistakes import Checked
     from wgen_tui.services.experiments.names import ExperimentInfo
 
 POLL_EVERY = 5.0

@@ -17,7 +17,7 @@ from wgen_tui.ui.state.shared.arm_colours import ArmColours
 if TYPE_CHECKING:
     from experiments.errors import Problem
     from experiments.schema import Definition
-    from wgen_tui.services.experiments.mistakes import Checked, Mistake
+    from wgen_tui.services.experiments.authoring.mistakes import Checked, Mistake
     from wgen_tui.services.experiments.names import ExperimentInfo
 
 LONGEST = 160  # cells of a line of a file

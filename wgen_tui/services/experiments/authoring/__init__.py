@@ -1,0 +1,1 @@
+"""Definitions as people write them: what they begin as, and what is wrong with them."""
