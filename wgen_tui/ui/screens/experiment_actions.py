@@ -196,8 +196,8 @@ class ExperimentActions(BaseScreen):
 
 def _place(info: ExperimentInfo, checked: Checked | None) -> tuple[Path, int | None]:
     """The file and line of the first mistake that has a place; else the definition's file."""
-    found = checked.mistakes if checked is not None else ()
-    for problem in (*(mistake.problem for mistake in found), *info.problems):
+    mistakes = checked.mistakes if checked is not None else ()
+    for problem in (*(mistake.problem for mistake in mistakes), *info.problems):
         if problem.file is not None and problem.file.suffix and problem.file != info.path:
             return problem.file, problem.line
     return info.path / FILE, None

@@ -47,14 +47,14 @@ def card(info: ExperimentInfo, checked: Checked, counts: Counter[str], colours: 
 
 def _mistakes(text: Text, info: ExperimentInfo, checked: Checked) -> None:
     """Every mistake with the lines of its file around it."""
-    found = checked.mistakes
-    if not found:
+    mistakes = checked.mistakes
+    if not mistakes:
         return
-    count = sum(mistake.problem.count for mistake in found)
+    count = sum(mistake.problem.count for mistake in mistakes)
     text.append(f"\n✗ {show.plural(count, 'mistake')}", f"bold {BAD}")
     mends = "c copies it, to mend it there" if info.builtin else "E opens the first in your editor"
     text.append(f"; {mends}, v checks again\n", DIM)
-    for mistake in found:
+    for mistake in mistakes:
         text.append("\n")
         _mistake(text, mistake, info.path)
 

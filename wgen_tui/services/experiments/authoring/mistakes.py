@@ -67,8 +67,7 @@ def check(home: Home, folder: Path) -> Checked:
     try:
         definition, notes = definitions.validate(home, folder)
     except UsageError as error:
-        found = _mistakes(error)
-        return Checked(read(home, folder).definition, found)
+        return Checked(read(home, folder).definition, _mistakes(error))
     return Checked(definition, notes=tuple(notes))
 
 
@@ -90,10 +89,10 @@ def _around(problem: Problem) -> tuple[tuple[int, str], ...]:
     first = max(problem.line - AROUND, 1)
     try:
         with open_plain(problem.file) as stream:
-            found = list(islice(stream, first - 1, problem.line + AROUND))
+            lines = list(islice(stream, first - 1, problem.line + AROUND))
     except OSError:
         return ()  # it has gone since: the mistake itself still says where
     return tuple(
         (first + number, line[:LONGEST].decode("utf-8", "replace").rstrip("\r\n"))
-        for number, line in enumerate(found)
+        for number, line in enumerate(lines)
     )
