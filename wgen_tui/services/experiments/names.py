@@ -42,6 +42,11 @@ class ExperimentInfo:
     problems: tuple[Problem, ...] = ()
 
     @property
+    def is_demo(self) -> bool:
+        """Whether it is what `wgen-tui demo` runs."""
+        return self.slug == DEMO
+
+    @property
     def shelf(self) -> Literal["field", "miniature", "yours"]:
         """Where it stands: of the field for real models, of the tiny world, or the user's own."""
         if not self.builtin:

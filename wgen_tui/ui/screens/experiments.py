@@ -97,8 +97,7 @@ class ExperimentsScreen(ExperimentActions):
         offer = self.query_one("#offer", Static)
         offer.display = not self._counts and not self.wgen.readonly
         if offer.display:
-            demo = services.names.DEMO
-            info = next((i for i in self._infos if i.slug == demo and not i.error), None)
+            info = next((i for i in self._infos if i.is_demo and not i.error), None)
             offer.update(state.demo_offer(info))
 
     def _show_list(self) -> None:
