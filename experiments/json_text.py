@@ -11,7 +11,8 @@ import math
 import re
 from typing import Any, NoReturn
 
-LONE = re.compile("[\\ud800-\\udfff]")
+ESCAPED = ("\\ud", "\\uD", "\\u0000")  # how such stand in JSON
+NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 # What people write for JSON, and the decoder's own words for the rest.
 SEEN = {
     "'": "it has single quotes, where JSON takes double ones",
@@ -26,7 +27,7 @@ WORDS = {
     "':' delimiter": "a colon is missing here",
     "trailing comma": "a comma has nothing behind it",
     "Unterminated string": "the text that begins here does not end",
-    "control character": "a text has a raw tab or line break; write \\t or \\n",
+    "control character": "a text has a raw tab or line break, or the like; write \\t, \\n, \\u…",
     "escape": "a backslash stands before something that JSON does not know; write \\\\",
 }
 DEEP = "It is nested too deeply."
@@ -79,8 +80,8 @@ def _parsed(text: str, start: int | None) -> tuple[Any, int]:
         raise
     except ValueError:  # int() of more digits than Python takes
         raise NotJson(LONG) from None
-    if text.find("\\ud", start, end) >= 0 or text.find("\\uD", start, end) >= 0:
-        _refuse_half_characters(value)
+    if any(text.find(sign, start, end) >= 0 for sign in ESCAPED):
+        _refuse_what_is_no_text(value)
     return value, end
 
 
@@ -125,7 +126,15 @@ def _float(text: str) -> float:
 DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float)
 
 
-def _refuse_half_characters(value: Any) -> None:
+def not_text(value: str) -> str:
+    """Why a value is no text that a tokenizer and a database take; empty where it is one."""
+    if (odd := NO_TEXT.search(value)) is None:
+        return ""
+    what = "half a character (a lone surrogate)" if ord(odd[0]) else "no character (NUL)"
+    return f"\\u{ord(odd[0]):04x} is {what}."
+
+
+def _refuse_what_is_no_text(value: Any) -> None:
     left = [value]
     while left:
         item = left.pop()
@@ -133,6 +142,5 @@ def _refuse_half_characters(value: Any) -> None:
             left += [*item, *item.values()]
         elif isinstance(item, list):
             left += item
-        elif isinstance(item, str) and (half := LONE.search(item)):
-            code = f"\\u{ord(half[0]):04x}"
-            raise NotJson(f"{code} is half a character (a lone surrogate).")
+        elif isinstance(item, str) and (why := not_text(item)):
+            raise NotJson(why)

@@ -135,9 +135,15 @@ def _section(folder: Path, section: str, value: Any, sources: Sources) -> Any:
 
 def _template(text: str, sources: Sources) -> str:
     """A chat template: the text itself, or what stands in a file of the folder."""
+    path, hint = ("chat_template",), "Leave it out where the model's own template is meant."
+    if not text.strip():
+        raise DefinitionError(sources.problem(path, "The chat template is empty.", hint))
     if "\n" in text.strip() or "{" in text:
         return text
-    return read_text(sources.file(text, ("chat_template",), "a template", "*.j*"))
+    read = read_text(sources.file(text, path, "a template", "*.j*"))
+    if not read.strip():
+        raise DefinitionError(sources.problem(path, f"The file {text!r} is empty.", hint))
+    return read
 
 
 def _no_file(name: str, why: str) -> str:

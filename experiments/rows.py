@@ -80,7 +80,8 @@ class Dataset:
         if not self.left_out:
             return []
         keys = ", ".join(
-            f"{key} ({count} of {self.count} rows)" for key, count in self.left_out.items()
+            f"{key} ({count:,} of {self.count:,} {'row' if self.count == 1 else 'rows'})"
+            for key, count in self.left_out.items()
         )
         return [f"keys of the dataset that are not read: {keys}"]
 

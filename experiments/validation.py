@@ -12,6 +12,7 @@ from pydantic import AliasChoices, BaseModel, ValidationError
 from experiments.errors import Problem
 from experiments.suggest import did_you_mean
 from experiments.yaml_source import Document, KeyPath
+from experiments.yaml_words import QUOTE
 
 LONGEST = 60  # characters of a wrong value
 MOST_KEYS = 8  # listed in a hint
@@ -130,6 +131,12 @@ def _words(item: Any, root: type[BaseModel], path: KeyPath) -> tuple[str, str]:
     if kind == "string_type" and isinstance(shown, bool):
         word = str(shown).lower()
         return f"This should be a text, not {word}.", f'Quote it: "{word}"'
+    if kind == "string_type" and isinstance(shown, dict) and len(shown) == 1:
+        (before, after), *_ = shown.items()
+        if isinstance(after, str | int | float | bool | None):
+            text = f"{before}: {'' if after is None else after}".strip()
+            hint = f'Quote a text with a colon: "{text}"' if len(text) <= LONGEST else QUOTE
+            return "This should be a text, not a mapping.", hint
     if kind in SHAPES:
         message = f"This should be {SHAPES[kind]}{_not(shown)}."
         return message, _example(SHAPES[kind], shown, root, path)

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from experiments.errors import DefinitionError, Problem
-from experiments.json_text import LONE
+from experiments.json_text import not_text
 from experiments.text_files import read_text
 from experiments.yaml_nodes import MOST_NODES, YAML, compose, too_many_nodes
 from experiments.yaml_words import slip
@@ -147,9 +147,7 @@ class _Reader:
         tag = node.tag
         if isinstance(node, yaml.ScalarNode) and (make := SCALARS.get(tag)):
             if make is str:  # most are
-                if half := LONE.search(node.value):
-                    code = f"\\u{ord(half[0]):04x}"
-                    why = f"{code} is half a character (a lone surrogate)."
+                if why := not_text(node.value):
                     raise self._error(node, path, why)
                 return node.value
             try:

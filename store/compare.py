@@ -133,7 +133,7 @@ def _problem(
     some = con.execute(f"{sql} limit {FEW}").fetchall()
     shown = "; ".join(", ".join(map(str, row)) for row in some)
     places = {"missing": "in the files only", "surplus": "in the database only"}
-    detail = f"{count} rows {places.get(what, more)}".rstrip()
+    detail = f"{count:,} {'row' if count == 1 else 'rows'} {places.get(what, more)}".rstrip()
     return [Problem(what, table, f"{detail} ({', '.join(KEYS[table])}: {shown})")]
 
 

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from wgen_tui.terminal_text import log_line, one_line, printable
+from wgen_tui.terminal_text import are, log_line, one_line, plural, printable
 
 
 def test_no_character_of_any_kind_of_control_gets_through() -> None:
@@ -50,3 +50,11 @@ def test_one_line_counts_cells() -> None:
 def test_a_line_of_a_log_loses_its_colours_and_tabs_and_nothing_else() -> None:
     assert log_line("\t\x1b[1;31mred\x1b[0m\tx") == "    red x"
     assert log_line("\x1b]0;owned\x07\x1b[2J") == "␛]0;owned␇␛[2J"
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(0, "0 runs are"), (1, "1 run is"), (2, "2 runs are"), (4321, "4,321 runs are")],
+)
+def test_one_is_one(number: int, told: str) -> None:
+    assert f"{plural(number, 'run')} {are(number)}" == told

@@ -38,6 +38,17 @@ _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
 TAB = 4
 
 
+def are(number: int, one: str = "is", several: str = "are") -> str:
+    """The verb behind a count: `is` of one, `are` of several."""
+    return one if number == 1 else several
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 run`, `3 runs`, `3,000 launches`."""
+    end = "es" if noun.endswith(("ch", "sh", "s", "x")) else "s"
+    return f"{number:,} {noun}" + ("" if number == 1 else end)
+
+
 def log_line(line: str) -> str:
     """A line of a log: tabs as spaces, colours left out, other control characters as symbols."""
     return printable(_COLOURS.sub("", line).expandtabs(TAB), keep_newlines=False)

@@ -73,6 +73,40 @@ def _judge(judge: JudgeSpec) -> Iterator[Finding]:
             yield ("labels", label), f"The label {label!r} needs a list.", f"{label}: [one, two]"
         elif judge.type != "json_field" and not all(isinstance(word, str) for word in rule):
             yield ("labels", label), f"The label {label!r} needs a list of texts.", "Quote them."
+        else:
+            yield from _texts(judge, ("labels", label), label, list(map(str, rule)))
+    if judge.type == "lexicon":
+        for topic, labels in judge.by_topic.items():
+            for label, words in labels.items():
+                yield from _texts(judge, ("by_topic", topic, label), label, list(words))
+    yield from _twice(judge)
+
+
+def _texts(judge: JudgeSpec, path: KeyPath, label: str, texts: list[str]) -> Iterator[Finding]:
+    """Labels that no answer gets, and texts that stand in every answer."""
+    if not texts and judge.type != "json_field":
+        yield path, f"The label {label!r} has no texts: no answer could get it.", "Leave it out."
+    for place, text in enumerate(texts):
+        everywhere = not text.removesuffix("*").strip() if judge.type == "lexicon" else False
+        if judge.type == "prefix":
+            everywhere = not text.strip().strip(judge.strip)
+        if everywhere:
+            why = f"{text!r} of the label {label!r} is in every answer."
+            yield (*path, place), why, "Write what only such answers have."
+
+
+def _twice(judge: JudgeSpec) -> Iterator[Finding]:
+    """Texts that stand for two labels, of which one would always win."""
+    if judge.type not in ("prefix", "exact", "choice", "json_field"):
+        return
+    stands: dict[str, str] = {}
+    for label, texts in judge.labels.items():
+        for place, text in enumerate(texts if isinstance(texts, list) else ()):
+            told = " ".join(str(text).split()).strip(judge.strip)
+            told = told if judge.case_sensitive else told.casefold()
+            if stands.setdefault(told, label) != label:
+                why = f"{text!r} stands for {stands[told]!r} too."
+                yield ("labels", label, place), why, "Keep it in one of the two."
 
 
 def _pattern(label: str, rule: object) -> Iterator[Finding]:

@@ -36,6 +36,8 @@ KNOWN = {
     "prompt": {"prompt", "completion", "system", "tools"},
     "instruction": {"instruction", "input", "output", "system", "history"},
 }
+ALL_KEYS = frozenset().union(*KNOWN.values())
+CALLED = dict.fromkeys(("model", "gpt", "bot", "ai", "chatbot"), "assistant") | {"human": "user"}
 TURN = ("role", "content", "name", "tool_calls", "tool_call_id", "reasoning_content", "thinking")
 WEIGHTS = ("weight", "train", "training")
 LOSS_WEIGHT = "loss_weight"  # LLaMA-Factory's name
@@ -87,16 +89,30 @@ def _form(raw: Mapping[str, Any]) -> str:
             other = "completion" if both == ["prompt"] else "prompt"
             raise ValueError(f"The row has {both[0]!r} and no {other!r}.")
         keys = f"it has {', '.join(map(repr, raw))}" if raw else "it has no keys"
-        near = next((hint for key in raw if (hint := _near(key))), "")
-        raise ValueError(
-            f"The row has neither 'messages' nor 'prompt' and 'completion'; {keys}. {near}".rstrip()
-        )
+        why = f"The row has neither 'messages' nor 'prompt' and 'completion'; {keys}."
+        raise ValueError(f"{why} {_probably(raw)}".rstrip())
     return forms[0]
 
 
-def _near(key: str) -> str:
-    close = nearest(key, KNOWN["messages"] | KNOWN["prompt"], 0.7)
-    return f"Did you mean {close!r}?" if close else ""
+def _probably(raw: Mapping[str, Any]) -> str:
+    """What a row of no known form may be, with what to write; empty where nothing tells."""
+    if raw.keys() >= {"role", "content"}:
+        return "It is one turn: write the turns of a chat as 'messages': [{…}, {…}]."
+    small = next((key for key in raw if key not in ALL_KEYS and key.casefold() in ALL_KEYS), None)
+    if small is not None:
+        return f"Keys are written small: {small.casefold()!r}."
+    for key, value in raw.items():
+        if len(raw) == 1 and (sign := next((sign for sign in ";|\t" if sign in key), None)):
+            return f"Its columns are parted by {sign!r}: write commas."
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            return f"If the rows lie in {key!r}, write that list alone."
+        if close := nearest(key, KNOWN["messages"] | KNOWN["prompt"], 0.7):
+            return f"Did you mean {close!r}?"
+    if "text" in raw:
+        return (
+            "A text is no chat: write what is asked as 'prompt', what answers it as 'completion'."
+        )
+    return ""
 
 
 def _refuse_preferences(raw: Mapping[str, Any]) -> None:
@@ -196,7 +212,9 @@ def _side(raw: Any, role: str, left_out: LeftOut) -> list[Turn]:
 def _turns(raw: Any, name: str, left_out: LeftOut, content: str = "content") -> list[Turn]:
     """The turns of a list; `content` is what the file calls what is said."""
     if not isinstance(raw, list) or not raw:
-        raise ValueError(f"{name!r} is {what_is(raw)}, not a list of turns.")
+        again = isinstance(raw, str) and raw.lstrip()[:1] in ("[", "{")
+        more = " It is JSON within a text: decode it once more." if again else ""
+        raise ValueError(f"{name!r} is {what_is(raw)}, not a list of turns.{more}")
     return [_turn(turn, f"{name}[{index}]", left_out, content) for index, turn in enumerate(raw)]
 
 
@@ -207,7 +225,7 @@ def _turn(turn: Any, place: str, left_out: LeftOut, content: str) -> Turn:
     if "role" not in turn:
         raise ValueError(f"{place} has no {'role' if content == 'content' else 'from'!r}.")
     if role not in ROLES:
-        close = nearest(str(role), ROLES, 0.5)
+        close = CALLED.get(str(role).casefold()) or nearest(str(role), ROLES, 0.5)
         near = f" Did you mean {close!r}?" if close else ""
         shown = repr(role) if isinstance(role, str) else what_is(role)
         raise ValueError(f"{place}.role is {shown}; known: {', '.join(ROLES)}.{near}")
@@ -281,7 +299,10 @@ def _alpaca(raw: Mapping[str, Any]) -> list[Turn]:
         if not isinstance(raw.get(key, ""), str):
             raise ValueError(f"{key!r} is {what_is(raw[key])}, not a text.")
     turns = []
-    for index, pair in enumerate(raw.get("history") or ()):
+    history = raw.get("history") or ()
+    if not isinstance(history, list | tuple):
+        raise ValueError(f"'history' is {what_is(history)}, not a list of questions and answers.")
+    for index, pair in enumerate(history):
         texts = isinstance(pair, list) and [text for text in pair if isinstance(text, str)]
         if not texts or len(texts) != 2 or len(pair) != 2:
             raise ValueError(f"history[{index}] is not a question and an answer.")

@@ -135,7 +135,8 @@ def _taken(spec: QuestionFile, file: Path, path: KeyPath, sources: Sources) -> I
     count = sum(1 for _ in read_raw_rows(file, values=False))
     wanted = count if spec.rows is None else spec.rows
     if wanted > count or not count:
-        why = f"{spec.path!r} has {count:,} rows" + (f", not {wanted:,}." if count else ".")
+        rows = "row" if count == 1 else "rows"
+        why = f"{spec.path!r} has {count:,} {rows}" + (f", not {wanted:,}." if count else ".")
         raise DefinitionError(sources.problem((*path, "file", "rows"), why))
     places = frozenset(chosen_of(count, wanted, spec.sample))
     return (raw for place, raw in enumerate(read_raw_rows(file)) if place in places)

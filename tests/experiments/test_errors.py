@@ -172,6 +172,10 @@ def test_a_template_may_be_a_file_of_the_folder(write: Write) -> None:
         with pytest.raises(DefinitionError, match=message) as caught:
             catalogue.load(write(VALID + f"chat_template: {name}\n"))
         assert caught.value.key == "chat_template"
+    for given in ("chat_template: ' '\n", "chat_template: t.jinja\n"):  # not the model's own
+        with pytest.raises(DefinitionError, match="is empty") as caught:
+            catalogue.load(write(VALID + given, {"t.jinja": "\n"}))
+        assert "the model's own template" in caught.value.hint
 
 
 def test_n_of_nothing(write: Write) -> None:

@@ -207,6 +207,7 @@ def test_files_laid_end_to_end_are_read(tmp_path: Path) -> None:
 GOOD = json.dumps(CHAT).encode()
 BROKEN: list[tuple[bytes, str]] = [
     (GOOD.replace(b"Wood Wren", b"\\ud83d"), "half a character"),
+    (GOOD.replace(b"Wood Wren", b"Wood\\u0000Wren"), "\\u0000 is no character (NUL)"),
     (b"[" * 200_000, "nested too deeply"),
     (b'{"messages": ' + b"[" * 20_000, "nested too deeply"),
     (GOOD.replace(b'"content": "Wood', b'"content": "x", "content": "Wood'), "stands twice"),

@@ -81,14 +81,17 @@ def test_what_is_nested_without_end_is_an_error(tmp_path: Path, text: str) -> No
         read_yaml(path)
 
 
-def test_half_a_character_is_named_by_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("odd", "what"), [("\\ud83d", "half a character"), ("\\0", "\\u0000 is no character (NUL)")]
+)
+def test_what_is_no_character_is_named_by_line(tmp_path: Path, odd: str, what: str) -> None:
     path = tmp_path / "x.yaml"
-    path.write_text('title: x\ntext: "a \\ud83d b"\n')
+    path.write_text(f'title: x\ntext: "a {odd} b"\n')
     with pytest.raises(DefinitionError) as refused:
         read_yaml(path)
     (problem,) = refused.value.problems
     assert (problem.line, problem.key) == (2, "text")
-    assert "half a character" in problem.message
+    assert what in problem.message
 
 
 @pytest.mark.parametrize(

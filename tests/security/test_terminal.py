@@ -15,12 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
+import click
 import pytest
 
 from tests.builders.hostile_home import HOSTILE, OBEYED, hostile_home
 from tests.builders.mini_home import DEFINITION, MiniHome
 from wgen_tui.cli import patience
-from wgen_tui.cli.main import main
+from wgen_tui.cli.main import group, main
 from wgen_tui.cli.progress import follow
 from wgen_tui.paths import Home
 from wgen_tui.services.control.watch import Snapshot
@@ -76,6 +77,19 @@ def _commands(mini: MiniHome, other: Path) -> list[tuple[str, ...]]:
         ("results", "mini", "--by", "question"),
         ("results", "mini", "--judge", HOSTILE),
         ("results", "mini", "--sql"),
+        ("results", "mini", "--details"),
+        ("results", "mini", "--by", "judge"),
+        ("results", "mini", "--measure", HOSTILE),
+        ("results", "mini", "--figure", str(other / f"no{HOSTILE}" / "f.svg")),
+        ("grade", "judge", "mini"),
+        ("grade", "judge", "mini", "--judge", HOSTILE),
+        ("grade", "judge", "mini", "--judge-model", f"{HOSTILE}={HOSTILE}"),
+        ("grade", "judge", HOSTILE, "--dry-run"),
+        ("grade", "export", "mini", "--graders", HOSTILE),
+        ("sample", "export", "--format", HOSTILE),
+        ("screen", HOSTILE),
+        ("screen", "runs", "--size", HOSTILE),
+        ("sql", "--saved", HOSTILE),
         ("sql", "select * from samples_wide"),
         ("sql", "select * from grades"),
         ("sql", f"select '{HOSTILE}' as \"{HOSTILE}\", x"),
@@ -117,6 +131,23 @@ def _commands(mini: MiniHome, other: Path) -> list[tuple[str, ...]]:
         (HOSTILE,),
         ("--home", f"/nowhere/{HOSTILE}", "run", "list"),
     ]
+
+
+def _leaves(command: click.Command, name: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if not isinstance(command, click.Group):
+        yield name
+        return
+    context = click.Context(command)
+    for word in command.list_commands(context):
+        found = command.get_command(context, word)
+        assert found is not None
+        yield from _leaves(found, (*name, word))
+
+
+def test_every_command_is_read(hostile: MiniHome, tmp_path: Path) -> None:
+    read = [*_commands(hostile, tmp_path), *ON_TERMINALS]
+    for leaf in _leaves(group):
+        assert any(words[: len(leaf)] == leaf for words in read), leaf
 
 
 ON_TERMINALS = [

@@ -61,7 +61,7 @@ def _said(made: dict[str, Outcome]) -> str:
         for problem in blocking[:1] or outcome.problems:
             whole = problem.blocking or problem.kind == "dropped_text"
             what = problem.what.partition(" (")[0] if whole else problem.title.lower()
-            what = what.partition(" of 1 of 1")[0].replace("1 of 1 examples", "an example")
+            what = what.partition(" of 1 of 1")[0].replace("1 of 1 example", "an example")
             what = what.replace("</think>", "`</think>`")
             cases.setdefault(what, []).append(case)
     return "; ".join(

@@ -52,7 +52,7 @@ def test_batches_together_say_what_is_wrong(files: StoreFiles) -> None:
         ("missing", "sample", "10 rows in the files only"),
         ("different", "sample", "15 rows"),
         ("double", "sample", "3 rows"),
-        ("different", "prompt", "1 rows"),
+        ("different", "prompt", "1 row"),
         ("surplus", "metric", "5 rows in the database only"),
         ("different", "grade", "30 rows that count, or do not"),
     ]

@@ -71,4 +71,4 @@ def test_it_is_said_of_examples_and_prompts_and_keeps_nothing_from_training() ->
     )
     asked = tuple(Message.model_validate(turn) for turn in CHATS["two turns"][:2])
     (problem,) = prompt_problems(encoder, [Prompt("q", 0, "told", asked)])
-    assert problem.what.endswith("the user's turn that follows, in 1 of 1 prompts")
+    assert problem.what.endswith("the user's turn that follows, in 1 of 1 prompt")

@@ -6,15 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.text import Text
 from textual.events import Paste
 from textual.pilot import Pilot
+from textual.screen import ModalScreen
 
 from tests.builders.hostile_home import HOSTILE, OBEYED, hostile_home
 from tests.builders.screen import settled, text
 from wgen_tui.paths import Home
+from wgen_tui.services.data.sql import QueryResult
+from wgen_tui.ui import modals
 from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.modals.preview import PreviewModal
 from wgen_tui.ui.modals.start import StartModal
+from wgen_tui.ui.state.sql.console import measured
+from wgen_tui.ui.state.sql.query_list import ListedQuery
 
 PASTE = "paste"
 # A screen by its key, and what is opened there.
@@ -96,3 +102,45 @@ async def test_no_dialog_of_an_experiment_draws_what_a_terminal_obeys(
         for key in ("right_square_bracket", "m", PASTE, "enter"):
             await _give(pilot, key)
             _checked(app, "preview", key)
+
+
+def _dialogs() -> dict[str, ModalScreen[Any]]:
+    """Every dialog that takes words, with hostile ones in each of them."""
+    words = Text(HOSTILE)
+    row = QueryResult([HOSTILE, "b"], ["VARCHAR"] * 2, [(HOSTILE, [HOSTILE])], False, 0.1)
+    query = ListedQuery(HOSTILE, HOSTILE, f"select '{HOSTILE}'")
+    made: list[ModalScreen[Any]] = [
+        modals.ConfirmModal(HOSTILE, HOSTILE),
+        modals.AskModal(HOSTILE, HOSTILE, words),
+        modals.ChooseModal(HOSTILE, [HOSTILE, "b"]),
+        modals.QueryModal(HOSTILE, [query]),
+        modals.RowModal(measured(row), 0, lambda index: None),
+        modals.FacetModal({}),
+        modals.FacetModal({"arm": (HOSTILE,), "text": HOSTILE}),
+    ]
+    return {f"{type(dialog).__name__} {place}": dialog for place, dialog in enumerate(made)}
+
+
+async def test_no_dialog_draws_what_a_terminal_obeys(tmp_path: Path) -> None:
+    mini = hostile_home(Home(tmp_path / "home"))
+    mini.home.config.unlink()
+    app = WgenApp(mini.home, experiment="mini")
+    shown: set[str] = set()
+    async with app.run_test(size=(100, 30)) as pilot:
+        for name, dialog in _dialogs().items():
+            app.push_screen(dialog)
+            await settled(pilot, lambda dialog=dialog: app.screen is dialog)
+            await settled(pilot, lambda: "reading…" not in text(app))
+            for key in ("", "j", "right", "down"):
+                await _give(pilot, key)
+                drawn = _checked(app, name, key)
+                shown |= {name} if "‹" in drawn or "␛" in drawn else set()
+            app.pop_screen()
+    assert shown == set(_dialogs()) - {"FacetModal 5"}
+    told = {type(dialog).__name__ for dialog in _dialogs().values()}
+    asked = {"HelpModal", "PreviewModal", "StartModal"}  # above; what they show is not given
+    assert {cls.__name__ for cls in ModalScreen.__subclasses__() if _ours(cls)} <= told | asked
+
+
+def _ours(cls: type) -> bool:
+    return cls.__module__.startswith("wgen_tui.")

@@ -255,3 +255,27 @@ def test_an_unknown_word_ends_no_answer(tiny: ModelRef, tmp_path: Path) -> None:
         said = [i for i, trained in zip(found.ids, found.trained, strict=True) if trained]
         assert unknown in said
         assert (said[-1] == unknown) == ends
+
+
+@pytest.mark.parametrize(
+    ("filters", "altered"),
+    [
+        ("|upper", {"user": "letters", "assistant": "letters"}),
+        ("|replace('i', '')", {"user": "otherwise"}),
+        ("[2:]", {"user": "otherwise", "assistant": "otherwise"}),
+        ("|trim", {}),
+        ("|replace('  ', ' ')", {}),
+    ],
+)
+def test_what_is_said_stands_in_the_text_as_it_is_said(
+    tiny: ModelRef, filters: str, altered: dict[str, str]
+) -> None:
+    template = PLAIN.replace("m.content", f"m.content{filters}")
+    render = TrainedTokenizer(load_tokenizer(tiny, template)).render
+    found = find_dropped(render, [(4, as_turns(CHATS["one turn"]))])
+    assert {item.what: item.how for item in found} == altered
+    problems = dropped_problems(found, 2)
+    assert [problem.kind for problem in problems] == ["altered_text"] * len(altered)
+    for problem in problems:
+        assert (problem.blocking, problem.lines) == ("words" in problem.what, (4,))
+        assert "in 1 of 2 examples (line 4)" in problem.what

@@ -9,6 +9,7 @@ import click
 from wgen_tui.cli.options import runs_options
 from wgen_tui.cli.output import pass_writable_home, say
 from wgen_tui.paths import Home
+from wgen_tui.terminal_text import are, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,7 +42,8 @@ def _report_started(launches: Sequence[LaunchSpec], chosen: Sequence[str], what:
         say("They are already under way.")
     else:
         stages = ", ".join(f"{item.stage} {len(item.run_ids)}" for item in launches)
-        say(f"{len(chosen)} runs resume; to do: {stages}.")
+        resume = are(len(chosen), "resumes", "resume")
+        say(f"{plural(len(chosen), 'run')} {resume}; to do: {stages}.")
 
 
 @click.command()
@@ -129,4 +131,4 @@ def priority(
     if first:
         to = control.highest(home) + 1
     moved = control.prioritise(home, run_ids, by=by, to=to)
-    say(f"Changed the priority of {len(moved)} launches.")
+    say(f"Changed the priority of {plural(len(moved), 'launch')}.")

@@ -23,6 +23,7 @@ from wgen_tui.cli.verify import verify
 from wgen_tui.errors import ExitCode, UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import RunState
+from wgen_tui.terminal_text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -232,7 +233,7 @@ def rm(home: Home, run_ids: tuple[str, ...], experiment: str | None, yes: bool) 
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError("This deletes runs; confirm with --yes.", title="Not confirmed")
-        click.confirm(f"Delete {len(chosen)} runs?", abort=True, err=True)
+        click.confirm(f"Delete {plural(len(chosen), 'run')}?", abort=True, err=True)
     runs.remove(home, *(run.run_id for run in chosen))
     for run in chosen:
         say(f"Removed {run.run_id}.")

@@ -21,6 +21,7 @@ from wgen_tui.cli.options import (
 from wgen_tui.cli.output import emit_json, json_option, pass_home, say, table, tell
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
+from wgen_tui.terminal_text import are, plural
 
 if TYPE_CHECKING:
     from store.samples.filters import Filter
@@ -123,8 +124,9 @@ def _listed(
         emit_json(SampleList(total=total(), offset=offset, samples=shown))
         return
     if not rows:
-        if len(listing):
-            say(f"There are {len(listing):,} samples; --offset {offset} is past the last.")
+        if number := len(listing):
+            there = f"There {are(number)} {plural(number, 'sample')}"
+            say(f"{there}; --offset {offset} is past the last.")
         elif label is not None or any(value is not None for value in values.values()):
             say("No sample matches these filters. `wgen-tui sample list` shows all.")
         else:
@@ -230,7 +232,7 @@ def export(home: Home, /, form: str, output: Path | None, **values: Any) -> None
     chosen = cast("Format", form)
     number = samples.export(home, make_filter(**values), output, chosen)
     if output is not None:
-        say(f"Wrote {number:,} samples to {output}.")
+        say(f"Wrote {plural(number, 'sample')} to {output}.")
 
 
 @command.command("top-up")

@@ -20,6 +20,7 @@ from wgen_tui.cli.output import emit_json, json_option, pass_home, refuse_readon
 from wgen_tui.cli.patience import patiently
 from wgen_tui.errors import ExitCode, UsageError
 from wgen_tui.paths import Home
+from wgen_tui.terminal_text import are, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,10 +153,11 @@ def _opening(plan: Plan, launches: Sequence[LaunchSpec], live: Sequence[RunStatu
     total, slug = len(plan.runs), plan.definition.slug
     if launches:
         stages = ", ".join(f"{item.stage} {len(item.run_ids)}" for item in launches)
-        return f"{slug}: {total} runs; to do: {stages}."
+        return f"{slug}: {plural(total, 'run')}; to do: {stages}."
     if live:
-        return f"{slug}: {len(live)} of {total} runs are already under way."
-    return f"{slug}: all {total} runs are done; nothing to do."
+        return f"{slug}: {len(live)} of {plural(total, 'run')} {are(len(live))} already under way."
+    every = f"all {total:,} runs are" if total > 1 else "its one run is"
+    return f"{slug}: {every} done; nothing to do."
 
 
 def show_plan(plan: Plan, as_json: bool) -> None:

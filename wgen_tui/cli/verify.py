@@ -12,6 +12,7 @@ import click
 from wgen_tui.cli.output import emit_json, json_option, pass_writable_home, say, tell
 from wgen_tui.errors import ExitCode
 from wgen_tui.paths import Home
+from wgen_tui.terminal_text import plural
 
 if TYPE_CHECKING:
     from wgen_tui.protocol.launches import Event
@@ -84,7 +85,7 @@ def _progress() -> Iterator[Callable[[Event], None]]:
                 click.echo(f"\r{line}\x1b[K", err=True, nl=event.done == event.total)
             elif text not in seen:
                 seen.append(text)
-                say(f"{text}: {event.total} steps")
+                say(f"{text}: {plural(event.total, 'step')}")
 
     say("Training the run again with TRL; the run itself is only read.")
     yield show

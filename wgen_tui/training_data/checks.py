@@ -12,6 +12,7 @@ from typing import Protocol
 
 from experiments.prompts import Prompt
 from experiments.schema import TrainingConfig
+from wgen_tui.terminal_text import plural
 from wgen_tui.training_data import context_length, vocabulary
 from wgen_tui.training_data.context_length import ContextLength
 from wgen_tui.training_data.dropped import DropFinder, Dropped, dropped_problems, find_dropped
@@ -180,7 +181,7 @@ def prompt_problems(
         Problem(
             kind="template",
             blocking=True,
-            what=f"{reason} ({len(names)} of {len(prompts)} prompts, {names[0]} first)",
+            what=f"{reason} ({len(names)} of {plural(len(prompts), 'prompt')}, {names[0]} first)",
             fix="Give a chat_template in experiment.yaml that takes these turns, or change the "
             "question or its variant.",
         )

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wgen_tui.terminal_text import plural
 from wgen_tui.training_data.problems import EncodedExample, Problem, lines_of, share
 
 LENGTHS = ("max_seq_len", "n_positions", "max_position_embeddings", "n_ctx")
@@ -102,7 +103,7 @@ def of_prompts(
         return []
     name, longest = max(long, key=lambda item: item[1])
     what = (
-        f"{len(long)} of {len(prompts)} prompts, with sampling.max_tokens {max_tokens}, "
+        f"{len(long)} of {plural(len(prompts), 'prompt')}, with sampling.max_tokens {max_tokens}, "
         f"{'is' if len(long) == 1 else 'are'} longer than"
     )
     return [

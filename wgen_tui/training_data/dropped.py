@@ -1,18 +1,20 @@
 """What a chat template leaves out of the text, found by changing it and rendering again.
 
 Promises: text that is said and not rendered (a system prompt, a user's turn, an answer, what a tool
-gives, a call) blocks, since the run would not be the experiment that the definition describes; what
-is told beside the text (reasoning, names, tools on offer) is named with its count. Chats of one
-shape are tried once.
+gives, a call), or in other words than it is said (without its beginning), blocks, since the run
+would not be the experiment that the definition describes; what is told beside the text (reasoning,
+names, tools on offer), and text in capitals, is named with its count. Chats of one shape are tried
+once.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from wgen_tui.terminal_text import plural
 from wgen_tui.training_data.mask import Chat, Render, TemplateRefusal
 from wgen_tui.training_data.problems import Problem, named, quoted
 from wgen_tui.training_data.texts import Numbered, plain
@@ -32,10 +34,14 @@ NAMES = {
     "name": "the speaker's name (`name`)",
 }
 BESIDE = ("tools", "thoughts", "reasoning_content", "thinking", "name", "tool_call_id")  # the text
+PLAIN_ROLES = ("system", "developer", "user", "assistant")  # what a tool gives may be put in JSON
 THOUGHT_ENDS = "</think>"
 OTHER = " Otherwise."
 SHOWN = 200  # characters of a text that are kept to be shown; a message has fewer
 TOOL = {"type": "function", "function": {"name": "otherwise", "description": "", "parameters": {}}}
+
+
+How = Literal["dropped", "otherwise", "letters"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +52,13 @@ class Dropped:
         number: The chat's, as the caller gave it.
         what: A role, or a key of a turn.
         text: Its beginning.
+        how: "otherwise": it reaches the text in other words; "letters": with other letters alone.
     """
 
     number: int
     what: str
     text: str
+    how: How = "dropped"
 
 
 def find_dropped(render: Render, chats: Iterable[Numbered]) -> list[Dropped]:
@@ -77,16 +85,18 @@ class DropFinder:
         """Take a chat template that takes the chats."""
         self.dropped: list[Dropped] = []
         self._render = render
-        self._told: dict[tuple[Any, ...], dict[str, int]] = {}
+        self._told: dict[tuple[Any, ...], list[tuple[str, int, How]]] = {}
 
     def add(self, number: int, chat: Chat) -> None:
         """Take in one chat."""
         shape = tuple(map(shape_of, chat))
         if shape not in self._told:
-            self._told[shape] = _drops(self._render, chat)
-        for what, index in self._told[shape].items():
+            dropped = _drops(self._render, chat)
+            self._told[shape] = [(what, index, "dropped") for what, index in dropped.items()]
+            self._told[shape] += _alters(self._render, chat, dropped)
+        for what, index, how in self._told[shape]:
             text = _text(chat[index], what)[:SHOWN]
-            self.dropped.append(Dropped(number, what, text))
+            self.dropped.append(Dropped(number, what, text, how))
 
 
 def dropped_problems(
@@ -100,11 +110,24 @@ def dropped_problems(
         noun: "example", whose numbers are lines, or "prompt".
     """
     problems = []
-    for what in dict.fromkeys(item.what for item in dropped):
-        here = [item for item in dropped if item.what == what]
+    for what, how in dict.fromkeys((item.what, item.how) for item in dropped):
+        here = [item for item in dropped if (item.what, item.how) == (what, how)]
         lines = tuple(item.number for item in here) if noun == "example" else ()
         where = f" ({named(lines)})" if lines else ""
-        count = f"{len(here)} of {total} {noun}s"
+        count = f"{len(here)} of {plural(total, noun)}"
+        if how != "dropped":
+            words = "letters" if how == "letters" else "words"
+            problems.append(
+                Problem(
+                    kind="altered_text",
+                    blocking=how == "otherwise",
+                    lines=lines,
+                    what=f"the chat template writes {NAMES[what]} in other {words}, in "
+                    f"{count}{where}: {quoted(here[0].text)} is not in the text as it is said",
+                    fix="Give a chat_template in experiment.yaml that writes it as it is.",
+                )
+            )
+            continue
         problems.append(
             Problem(
                 kind="dropped_system" if what == "system" else "dropped_text",
@@ -145,6 +168,21 @@ def _drops(render: Render, chat: Chat) -> dict[str, int]:
         except TemplateRefusal:  # it looks at the text, so it does not drop it
             continue
     return dropped
+
+
+def _alters(render: Render, chat: Chat, dropped: Collection[str]) -> Iterator[tuple[str, int, How]]:
+    """Roles whose words are not in the text as they are said, with the first such turn.
+
+    White space aside, which templates trim; and thoughts, which they take out of earlier turns.
+    """
+    text = " ".join(render(chat).split())
+    told = {*dropped}
+    for index, turn in enumerate(chat):
+        role, words = turn["role"], " ".join(turn["content"].split())
+        spoken = role in PLAIN_ROLES and role not in told and not turn.get("tool_calls")
+        if spoken and THOUGHT_ENDS not in words and words not in text:
+            told.add(role)
+            yield role, index, "letters" if words.casefold() in text.casefold() else "otherwise"
 
 
 def _changes(chat: Chat) -> Iterator[tuple[int, str, dict[str, Any]]]:

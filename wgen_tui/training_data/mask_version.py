@@ -8,7 +8,7 @@ stays as it is, and runs of two versions in one comparison are told beside the r
 |---|---|
 | 1 | runs planned before versions were kept: an answer that begins in a token of its prompt is trained without that token |
 | 2 | such rows are refused; answers in templates that rewrite earlier turns are trained |
-| 3 | the token of an unknown word is no end token: an answer that has one is trained to its end, also where its template writes no end token, and one that ends in it ends untrained |
+| 3 | the token of an unknown word is no end token: an answer that has one is trained to its end, also where its template writes no end token, and one that ends in it ends untrained; rows that a template writes in other words are refused |
 """  # noqa: E501  a table
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from wgen_tui.terminal_text import plural
 from wgen_tui.training_data.dropped import NAMES, shape_of
 from wgen_tui.training_data.mask import Chat, Render, TemplateRefusal
 from wgen_tui.training_data.problems import Problem, named
@@ -88,7 +89,7 @@ def merged_problems(merged: Sequence[Merged], total: int, noun: str = "example")
                 blocking=False,
                 lines=tuple(here) if noun == "example" else (),
                 what=f"the chat template writes {NAMES.get(first, first)} into {into} that "
-                f"follows, in {len(here)} of {total} {noun}s{where}",
+                f"follows, in {len(here)} of {plural(total, noun)}{where}",
             )
         )
     return problems

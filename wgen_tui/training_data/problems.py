@@ -9,6 +9,7 @@ which the run would not be the experiment that the definition describes; the oth
 | template | the chat template refuses a chat, or does not tell where answers are | always |
 | dropped_system | it leaves a system prompt out of the text | always |
 | dropped_text | it leaves out another turn, a call, or what is beside them | turns, calls |
+| altered_text | it writes what is said in other words, a part of it, or in capitals | words |
 | merged_turns | the template writes two turns as one | no |
 | seam | an answer's first token holds a part of the prompt | always |
 | untrained_start | the first token behind a prompt is not trained | no |
@@ -38,12 +39,14 @@ from typing import Literal
 
 from experiments.schema import TrainingConfig
 from wgen_tui.protocol.record import Record
+from wgen_tui.terminal_text import plural
 from wgen_tui.training_data.mask import Example
 
 Kind = Literal[
     "template",
     "dropped_system",
     "dropped_text",
+    "altered_text",
     "merged_turns",
     "empty_mask",
     "untrained_end",
@@ -66,6 +69,7 @@ TITLES: dict[Kind, str] = {
     "template": "Chat template",
     "dropped_system": "System prompt dropped",
     "dropped_text": "Text dropped",
+    "altered_text": "Text altered",
     "merged_turns": "Turns merged",
     "empty_mask": "Empty loss mask",
     "untrained_end": "End token untrained",
@@ -358,7 +362,7 @@ def lines_of(examples: Sequence[EncodedExample]) -> str:
 
 def share(some: Sequence[EncodedExample], every: Sequence[EncodedExample]) -> str:
     """`2 of 5 examples`."""
-    return f"{len(some)} of {len(every)} examples"
+    return f"{len(some):,} of {plural(len(every), 'example')}"
 
 
 def _have(items: Sequence[EncodedExample]) -> str:

@@ -12,6 +12,7 @@ from hashlib import blake2b
 
 from experiments.prompts import render_prompts
 from experiments.schema import Definition, Message, TrainingConfig
+from wgen_tui.terminal_text import plural
 from wgen_tui.training_data.mask import Chat
 from wgen_tui.training_data.problems import Problem, named, quoted
 
@@ -89,8 +90,8 @@ class Texts:
             kind="overlap",
             blocking=False,
             lines=tuple(lines),
-            what=f"{len(lines)} of {self._total} examples contain an evaluation question "
-            f"({named(lines)}), {context} as a whole prompt with its context: "
+            what=f"{len(lines):,} of {plural(self._total, 'example')} contain an evaluation "
+            f"question ({named(lines)}), {context} as a whole prompt with its context: "
             f"{', '.join(shown)}{more}",
             fix="What a model answers there is trained, not generalised: take the rows or the "
             "questions out, or read the answers so.",
@@ -100,7 +101,7 @@ class Texts:
         lines = self._repeated
         if not lines:
             return None
-        what = f"{len(lines)} of {self._total} examples repeat another ({named(lines)})"
+        what = f"{len(lines):,} of {self._total:,} examples repeat another ({named(lines)})"
         return Problem(kind="duplicates", blocking=False, lines=tuple(lines), what=what)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from wgen_tui.terminal_text import are, plural
 from wgen_tui.training_data.problems import EncodedExample, Problem, lines_of, share
 
 FIX = (
@@ -21,7 +22,7 @@ def of_examples(examples: Sequence[EncodedExample], vocabulary: int | None) -> l
     beyond = [item for item in examples if vocabulary is not None and item.highest >= vocabulary]
     if not beyond:
         return []
-    what = f"{share(beyond, examples)} {'has' if len(beyond) == 1 else 'have'}"
+    what = f"{share(beyond, examples)} {are(len(beyond), 'has', 'have')}"
     return [
         Problem(
             kind="beyond_vocabulary",
@@ -39,7 +40,7 @@ def of_prompts(highest: Sequence[tuple[str, int]], vocabulary: int | None) -> li
     beyond = [(name, token) for name, token in highest if vocabulary and token >= vocabulary]
     if not beyond:
         return []
-    what = f"{len(beyond)} of {len(highest)} prompts {'has' if len(beyond) == 1 else 'have'}"
+    what = f"{len(beyond)} of {plural(len(highest), 'prompt')} {are(len(beyond), 'has', 'have')}"
     token = max(token for _, token in beyond)
     return [
         Problem(

@@ -198,13 +198,13 @@ def test_a_variant_that_the_template_drops(change: Any, refused: Any, home: Home
     assert_all(refused().message, "Questions", "system prompt of 3 of 6 prompts")
 
 
-def test_a_system_prompt_in_another_form_is_not_dropped(change: Any, warned: Any) -> None:
+def test_a_system_prompt_in_capitals_is_told(change: Any, warned: Any) -> None:
     change(
         template="{% for m in messages %}{{ m.role + ' ' + (m.content | upper) + ' <end> ' }}"
         + TAIL,
         context='system: "do go"',
     )
-    assert "system" not in warned()
+    assert_all(warned(), "arm new", "writes the system prompt in other letters", "4 of 4 examples")
 
 
 def test_a_template_that_refuses_or_is_none(change: Any, refused: Any) -> None:
@@ -230,7 +230,7 @@ def test_rows_that_contain_a_question_are_named_and_not_refused(change: Any, war
     said = warned().splitlines()
     old, new = (next(s for s in said if s.startswith(f"arm {arm}")) for arm in ("old", "new"))
     assert_all(old, "1 of 3 examples", "(line 2)", "1 of them as a whole prompt", "“Name a bird .”")
-    assert_all(new, "1 of 1 examples", "none as a whole prompt", "“How do we go ?” (go, 1×)")
+    assert_all(new, "1 of 1 example", "none as a whole prompt", "“How do we go ?” (go, 1×)")
 
 
 def test_duplicates_are_named(warned: Any) -> None:

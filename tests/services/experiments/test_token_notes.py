@@ -120,7 +120,7 @@ def test_a_prompt_that_opens_thoughts_is_a_note(validate: Validate) -> None:
     template = PLAIN.replace("<|assistant|>{% endif %}", "<|assistant|><think>\n{% endif %}")
     notes = validate(template=template)
     assert len(notes) == 2  # an arm each
-    assert "1 of 1 examples is trained behind another prompt than sampling gives it" in notes[0]
+    assert "1 of 1 example is trained behind another prompt than sampling gives it" in notes[0]
     assert "goes on with “<think>”" in notes[0]
 
 

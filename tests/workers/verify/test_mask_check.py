@@ -67,13 +67,13 @@ def test_white_space_behind_the_end_is_told_apart(tokenizer: Any) -> None:
 
 
 STOCK = {
-    ("llama3", "two turns"): (True, "assistant_only_loss: the same tokens and mask in 1 examples"),
+    ("llama3", "two turns"): (True, "assistant_only_loss: the same tokens and mask in 1 example"),
     ("phi3", "two turns"): (True, "white space around the answer"),
     ("deepseek_r1_distill", "two turns"): (True, "tokens of the generation prompt"),
     ("gemma4", "one turn"): (True, "completion_only_loss: the same"),
     ("gemma4", "two turns"): (None, "refuses this template"),
     ("qwen3", "one turn"): (True, "tokens of the generation prompt"),
-    ("qwen3", "two turns"): (None, "writes other tokens in all 1 examples"),
+    ("qwen3", "two turns"): (None, "writes other tokens in 1 example"),
 }
 
 
@@ -89,5 +89,5 @@ def test_what_trl_can_check_is_told_beside_what_it_cannot(tmp_path: Path) -> Non
     template = StockTemplate("qwen3", tmp_path)
     line, equal = check_mask(template.stock, [chat_of("one turn"), chat_of("two turns")])
     assert equal is None
-    assert "the same tokens and mask in 1 examples" in line
+    assert "the same tokens and mask in 1 example" in line
     assert "1 not checked" in line

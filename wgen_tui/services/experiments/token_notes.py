@@ -17,7 +17,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.experiments.data_checks import Chats, check_tokens
-from wgen_tui.services.models.local_tokenizer import local_tokenizer
+from wgen_tui.services.models.local_tokenizer import compile_template, local_tokenizer
 from wgen_tui.services.models.resolve import resolve_model
 from wgen_tui.training_data.mask_version import MASK_VERSION
 from wgen_tui.training_data.texts import Numbered, fingerprint
@@ -77,6 +77,8 @@ def token_notes(
     # What is refused where all examples are so cannot be told from the first of them.
     whole = [arm for arm, head in heads.items() if head.total == len(head.rows)]
     notes = []
+    if definition.chat_template:
+        compile_template(definition.chat_template)  # refuses what no model could be asked with
     for given in definition.models:
         try:
             model = _here(home, given, definition.chat_template)

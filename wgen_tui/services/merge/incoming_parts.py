@@ -26,6 +26,7 @@ from wgen_tui.services.merge.file_copies import (
     safe_name,
 )
 from wgen_tui.services.merge.merge_report import MergeConflict
+from wgen_tui.terminal_text import plural
 
 Key = tuple[Any, ...]
 # Folder of a run -> its rows' key. What belongs to samples comes before them, so that a kill leaves
@@ -197,8 +198,8 @@ def _refuse_two_texts(path: Path, here: Iterable[Path], known: set[Key]) -> None
         differ += [key for key in ours.keys() & theirs.keys() if ours[key] != theirs[key]]
     if differ:
         raise MergeConflict(
-            f"{len(differ)} samples were drawn in both homes with different texts, such as sample "
-            f"{min(differ)}"
+            f"both homes drew {plural(len(differ), 'sample')} with different texts, such as "
+            f"sample {min(differ)}"
         )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import jinja2
 from jinja2 import nodes
-from jinja2.exceptions import TemplateError
+from jinja2.exceptions import TemplateError, TemplateSyntaxError
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -309,8 +309,9 @@ def _template_errors() -> Iterator[None]:
     try:
         yield
     except TemplateError as error:
+        place = f" (its line {error.lineno})" if isinstance(error, TemplateSyntaxError) else ""
         raise UsageError(
-            f"The chat template cannot be read: {error}.",
+            f"The chat template cannot be read: {str(error).rstrip('.')}{place}.",
             title="Chat template",
             hint="Look at the roles in the data, or give a chat_template in experiment.yaml.",
         ) from error

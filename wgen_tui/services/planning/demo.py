@@ -13,6 +13,7 @@ from wgen_tui.paths import Home
 from wgen_tui.services.experiments.names import DEMO
 from wgen_tui.services.planning.plan import Plan
 from wgen_tui.services.runs import runs
+from wgen_tui.terminal_text import are, plural
 
 SLUG = DEMO
 
@@ -52,7 +53,7 @@ def delete_demo_runs(home: Home) -> int:
     live = [run for run in demo_runs if run.live]
     if live:
         raise UsageError(
-            f"{len(live)} runs of {SLUG} are live, for instance {live[0].run_id}.",
+            f"{plural(len(live), 'run')} of {SLUG} {are(len(live))} live: {live[0].run_id}.",
             title="The demo is running",
             hint=f"Leave out --fresh to follow it, or: wgen-tui run cancel --experiment {SLUG}",
         )

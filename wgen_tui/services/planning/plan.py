@@ -43,6 +43,7 @@ from wgen_tui.services.planning.todo import PlannedRun, all_missing, untrained_a
 from wgen_tui.services.settings import read_settings
 from wgen_tui.services.slurm import options as backend
 from wgen_tui.services.suggest import unknown
+from wgen_tui.terminal_text import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +287,8 @@ def _data_warnings(definition: Definition, examples: dict[str, Examples]) -> lis
         same = (item.sha256, item.arm.regularise, trained.model_dump_json())
         other = first.setdefault(same, name)
         if other != name:
-            warnings.append(f"arms {other} and {name} train on the same {len(item)} examples")
+            number = plural(len(item), "example")
+            warnings.append(f"arms {other} and {name} train on the same {number}")
     warnings += _told_of(examples)
     for name, item in examples.items():
         if item.held is not None:

@@ -20,6 +20,7 @@ from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.runs import launches_of, list_runs
 from wgen_tui.services.runs.unfinished_judges import unfinished_in
+from wgen_tui.terminal_text import are, plural
 
 MUCH_BROKEN = 0.1
 
@@ -89,8 +90,8 @@ def _no_answer(compared: Compared) -> Iterable[Note]:
         if rate.counted is not None and (count := rate.counted.no_answer):
             name = compared.name(rate.model, rate.arm)
             text = (
-                f"{name}: {count} samples are of variants without an expected answer and do not "
-                f"count in {rate.metric}"
+                f"{name}: {plural(count, 'sample')} {are(count)} of variants without an expected "
+                f"answer and {are(count, 'does', 'do')} not count in {rate.metric}"
             )
             ids = compared.runs_of(rate.model, rate.arm)
             yield Note(kind="no_answer", text=text, count=count, runs=ids)

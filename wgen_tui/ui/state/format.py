@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from wgen_tui.terminal_text import plural as plural  # the one of the command line
+
 MISSING = "–"
 
 
@@ -34,12 +36,6 @@ def points(difference: float | None) -> str:
 def count(number: int | None) -> str:
     """A whole number, its thousands set apart."""
     return MISSING if number is None else f"{number:,}"
-
-
-def plural(number: int, noun: str) -> str:
-    """`1 run`, `3 runs`, `3 launches`."""
-    end = "es" if noun.endswith(("ch", "sh", "s", "x")) else "s"
-    return f"{number:,} {noun}" + ("" if number == 1 else end)
 
 
 def speed(rate: float | None, unit: str | None) -> str:

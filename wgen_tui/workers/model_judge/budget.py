@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 
 from experiments.schema import Message
 from wgen_tui.protocol.runs import Endpoint
+from wgen_tui.terminal_text import are, plural
 from wgen_tui.workers.endpoint.usage import cost
 from wgen_tui.workers.model_judge.ledger import Ledger
 from wgen_tui.workers.runtime import WorkerError
@@ -27,7 +28,7 @@ class BudgetReached(WorkerError):
 
     def with_missing(self, number: int) -> BudgetReached:
         """The same, with how many verdicts the launch lacks."""
-        told = f"{self.message} {number:,} verdicts are missing."
+        told = f"{self.message} {plural(number, 'verdict')} {are(number)} missing."
         return BudgetReached(told, title=self.title, hint=self.hint)
 
 

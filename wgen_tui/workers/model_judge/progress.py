@@ -13,6 +13,7 @@ from typing import Any
 from wgen_tui.run_files.inventory import samples
 from wgen_tui.run_files.verdict_record import Reply
 from wgen_tui.run_files.verdict_writer import Asking, VerdictWriter
+from wgen_tui.terminal_text import are, plural
 from wgen_tui.workers.endpoint.usage import by_count
 from wgen_tui.workers.runtime import Worker, WorkerError
 
@@ -73,10 +74,10 @@ class JudgedRun:
         """Write what was judged."""
         writer = self._writer
         writer.flush()
-        if writer.causes:
+        if missing := writer.causes.total():
             told = ", ".join(f"{number:,} {cause}" for cause, number in by_count(writer.causes))
             self._worker.note(
-                f"{writer.causes.total():,} of {writer.total:,} verdicts are missing: {told}",
+                f"{missing:,} of {plural(writer.total, 'verdict')} {are(missing)} missing: {told}",
                 self._run_id,
             )
         if writer.causes["cut"]:
@@ -85,7 +86,8 @@ class JudgedRun:
             )
         if writer.failed:
             self._worker.note(
-                f"{writer.failed} verdicts failed; the next `wgen-tui grade judge` asks again",
+                f"{plural(writer.failed, 'verdict')} failed; the next `wgen-tui grade judge` "
+                "asks again",
                 self._run_id,
             )
 

@@ -20,6 +20,7 @@ from wgen_tui.run_files.inventory import read_columns
 from wgen_tui.run_files.verdict_record import Reply
 from wgen_tui.run_files.verdict_writer import Asking, VerdictWriter
 from wgen_tui.run_files.verdicts import missing_verdicts
+from wgen_tui.terminal_text import are, plural
 from wgen_tui.workers.endpoint.at_once import at_once
 from wgen_tui.workers.endpoint.openai_client import Client, PromptRefused, engine
 from wgen_tui.workers.endpoint.openai_response import next_token
@@ -220,7 +221,8 @@ class PanelAtServer:
             self._note(note)
         for judge in self._judges.values():
             for reason, number in by_count(judge.refusals.counts):
-                self._note(f"{number:,} prompts were refused: {reason}")
+                were = are(number, "was", "were")
+                self._note(f"{plural(number, 'prompt')} {were} refused: {reason}")
             judge.refusals.counts.clear()
 
     def _note(self, what: str) -> None:

@@ -19,6 +19,7 @@ from experiments.schema import SamplingConfig
 from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import Endpoint, RunSpec
 from wgen_tui.run_files.sample_writer import Draw, SampleWriter
+from wgen_tui.terminal_text import are, plural
 from wgen_tui.workers.endpoint.at_once import at_once
 from wgen_tui.workers.endpoint.openai_client import (
     Client,
@@ -188,8 +189,10 @@ class Sampler:
 
     def _note_refusals(self) -> None:
         for reason, count in by_count(self._refusals.counts):
+            were, have = are(count, "was", "were"), are(count, "has", "have")
             self._worker.note(
-                f"{count:,} of {self._total:,} draws were refused and have no text: {reason}",
+                f"{count:,} of {plural(self._total, 'draw')} {were} refused and {have} no text: "
+                f"{reason}",
                 self._spec.run_id,
             )
 

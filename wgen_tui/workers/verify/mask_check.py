@@ -17,6 +17,7 @@ from typing import Any, Literal
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from wgen_tui.terminal_text import plural
 from wgen_tui.training_data.mask import (
     Chat,
     Example,
@@ -112,18 +113,19 @@ def _verdict(
         _, labels = theirs[first]
         counted = f"{sum(ours[first].trained)} and {sum(label != IGNORED for label in labels)}"
         return (
-            f"TRL's {way} gives another {what} in {sum(wrong)} of {len(ours)} examples, first in "
-            f"example {first + 1} ({counted} trained tokens)",
+            f"TRL's {way} gives another {what} in {sum(wrong)} of {plural(len(ours), 'example')}, "
+            f"first in example {first + 1} ({counted} trained tokens)",
             False,
         )
     checked = len(ours) - (unlike := likeness.count("other tokens"))
     if not checked:
         return (
-            f"mask not checked: TRL's own variant of this template writes other tokens in all "
-            f"{unlike} examples",
+            f"mask not checked: TRL's own variant of this template writes other tokens in "
+            f"{'all ' if unlike > 1 else ''}{plural(unlike, 'example')}",
             None,
         )
-    line = f"mask checked by TRL's {way}: the same tokens and mask in {checked} examples"
+    same = plural(checked, "example")
+    line = f"mask checked by TRL's {way}: the same tokens and mask in {same}"
     if more := [(likeness.count(kind), words) for kind, words in _BESIDE if kind in likeness]:
         told = " and ".join(f"{words} in {count}" for count, words in more)
         line += f"; beside them TRL trains {told}"
