@@ -25,6 +25,7 @@ from experiments.checking.published import published_findings
 from experiments.checking.rules import judge_name_findings, rubric_findings, rule_findings
 from experiments.checking.slots import slot_findings
 from experiments.checking.training import training_findings
+from experiments.checking.two_stages import two_stage_findings
 from experiments.errors import DefinitionError
 from experiments.panel import named_by
 from experiments.prompts import variant_names
@@ -61,6 +62,7 @@ def check(definition: Definition, folder: Path) -> list[Finding]:
         *_alphas(definition),
         *training_findings(definition),
         *dose_findings(definition),
+        *two_stage_findings(definition),
         *arm_and_variant_findings(definition),
         *slot_findings(definition),
     ]

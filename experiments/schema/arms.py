@@ -63,6 +63,11 @@ class Arm(Model):
         description="what stays as with all rows where fewer are taken; epochs where absent",
         exclude_if=lambda held: held is None,
     )
+    start_from: str | None = Field(
+        default=None,
+        description="the arm, or arm@step, whose adapter is trained further",
+        exclude_if=lambda parent: parent is None,
+    )
     regularise: Regularise | None = Field(
         default=None,
         description="hold the adapter near its base",
@@ -94,13 +99,33 @@ class Arm(Model):
             raise ValueError("an arm needs a file of chats")
         return tuple({"file": item} if isinstance(item, str) else item for item in data)
 
+    @field_validator("start_from")
+    @classmethod
+    def _arm_and_step(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[^@\s]+(@[1-9][0-9]*)?", value):
+            raise ValueError(f"{value!r} is no arm or arm@step, such as old or old@40")
+        return value
+
+    @property
+    def parent(self) -> str:
+        """The arm whose adapter it goes on with; empty where it begins anew."""
+        return (self.start_from or "").partition("@")[0]
+
+    @property
+    def parent_step(self) -> int | None:
+        """The step of that adapter; None: its last."""
+        step = (self.start_from or "").partition("@")[2]
+        return int(step) if step else None
+
     @property
     def told(self) -> str:
         """Its description, or else what its rows are mixed of, and their context, on a line."""
         mixed = "" if isinstance(self.data, str) else " + ".join(map(str, self.data))
         dose = f"hold: {self.hold}" if self.hold is not None else ""
         near = "" if self.regularise is None else str(self.regularise)
-        return "; ".join(filter(None, (self.description or mixed, dose, str(self.context), near)))
+        after = f"goes on from {self.start_from}" if self.start_from is not None else ""
+        said = (self.description or mixed, after, dose, str(self.context), near)
+        return "; ".join(filter(None, said))
 
     @property
     def files(self) -> tuple[DataFile, ...]:

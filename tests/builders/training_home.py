@@ -25,7 +25,7 @@ from experiments.tiny_world import weights_path
 from tests.builders.home import write_launch, write_run
 from wgen_tui.paths import Home, RunPaths
 from wgen_tui.protocol.record import now
-from wgen_tui.protocol.runs import ModelRef
+from wgen_tui.protocol.runs import ModelRef, Parent
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.train.stage import train
 
@@ -101,6 +101,7 @@ class TrainingHome:
         seed: int = 0,
         rows: int = 10,
         own_rows: list[dict[str, Any]] | None = None,
+        parent: Parent | None = None,
         **training: Any,
     ) -> RunPaths:
         """Write a run; `training` goes over small defaults, `own_rows` stand for random chats."""
@@ -118,6 +119,7 @@ class TrainingHome:
             experiment="field",
             data_rows=len(written),
             created_at=now(),
+            parent=parent,
         )
         self.runs.append(run_id)
         return paths

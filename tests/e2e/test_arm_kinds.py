@@ -36,14 +36,17 @@ arms:
     values: [0.25, 0.5]
     hold: steps
   few: {{data: {{file: rows.jsonl, rows: 4}}}}
+  second: {{data: rows.jsonl, start_from: few}}
+  third: {{data: {{file: rows.jsonl, rows: 6}}, start_from: second@16}}
 seeds: 0
 training:
   lora: {{r: 2, lora_alpha: 4}}
   num_train_epochs: 1
   learning_rate: 1.0e-2
   train_on: last
+  checkpoints: {{fractions: [0.5, 1]}}
   for:
-    - {{arms: [few], lora: {{r: 4, lora_alpha: 8}}, num_train_epochs: 2}}
+    - {{arms: [few, second, third], lora: {{r: 4, lora_alpha: 8}}, num_train_epochs: 2}}
 sampling: {{n: 2, max_tokens: 4}}
 questions:
   - {{name: go, paraphrases: ["How do we go ?"]}}
@@ -105,18 +108,45 @@ def test_a_held_dose_takes_as_many_steps_as_all_rows(done: tuple[Home, Plan, Res
     field = TrainingHome(home, Path())
     by_arm = specs(plan)
     steps = {arm: field.manifest(by_arm[arm].run_id)["step"] for arm in by_arm if arm != "base"}
-    assert steps == {"all": 16, "dose-0.25": 16, "dose-0.5": 16, "few": 8}
-    assert set(plan.notes) == {
+    assert {arm: steps[arm] for arm in ("all", "dose-0.25", "dose-0.5", "few")} == {
+        "all": 16,
+        "dose-0.25": 16,
+        "dose-0.5": 16,
+        "few": 8,
+    }
+    assert set(plan.notes) >= {
         "arm dose-0.25: hold: steps: 4 rows for 16 steps, 4 epochs",
         "arm dose-0.5: hold: steps: 8 rows for 16 steps, 2 epochs",
         "arm few: hold: epochs: 4 rows for 8 steps, 2 epochs",
-        "arm few: training.for: lora.r 4, lora.lora_alpha 8, num_train_epochs 2",
+        "arms few, second, third: training.for: lora.r 4, lora.lora_alpha 8, num_train_epochs 2",
+        "arm second: start_from: goes on with arm few's adapter at its last step",
+        "arm third: start_from: goes on with arm second's adapter at its step 16",
     }
     (curve,) = results.value_curves
     assert (curve.arm, curve.variant) == ("dose", "share of rows, steps equal")
     assert [point.value for point in curve.points] == ["0.25", "0.5"]
     notes = [note.text for note in results.notes if note.kind == "doses"]
     assert any("dose-0.25: 4 rows for 16 steps, 4 epochs; dose-0.5" in text for text in notes)
+
+
+def test_stages_of_training_are_launched_one_after_the_other(
+    done: tuple[Home, Plan, Results],
+) -> None:
+    home, plan, _ = done
+    by_arm = specs(plan)
+    assert by_arm["second"].parent is not None
+    assert by_arm["third"].parent is not None
+    assert (by_arm["second"].parent.run_id, by_arm["second"].parent.step) == (
+        by_arm["few"].run_id,
+        None,
+    )
+    assert (by_arm["third"].parent.run_id, by_arm["third"].parent.step) == (
+        by_arm["second"].run_id,
+        16,
+    )
+    manifest = TrainingHome(home, Path()).manifest(by_arm["third"].run_id)
+    assert manifest["provenance"]["start_from"]["step"] == 16
+    assert make_plan(home, "kinds").empty
 
 
 def test_a_grid_of_mixed_kinds_is_its_runs_alone(

@@ -12,7 +12,7 @@ from experiments.schema import Definition
 from tests.experiments.conftest import VALID, Write
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions
-from wgen_tui.services.experiments.arm_kinds import arm_notes
+from wgen_tui.services.experiments.arms.arm_kinds import arm_notes
 from wgen_tui.services.planning.plan import make_plan
 
 MODEL = "tiny-world"

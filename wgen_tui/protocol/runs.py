@@ -144,6 +144,30 @@ class RegulariseSpec(Record):
     rows: int
 
 
+class Parent(Record):
+    """The checkpoint of another run that a training goes on from.
+
+    Attributes:
+        run_id: The run.
+        arm: Its arm.
+        step: Of the checkpoint; None: the final one.
+    """
+
+    run_id: str
+    arm: str
+    step: int | None = None
+
+    @property
+    def key(self) -> list[str | int | None]:
+        """What of it is in the id of a run."""
+        return ["start from", self.run_id, self.step]
+
+    def __str__(self) -> str:
+        """For people: `step 40 of names-old-s0-3733491a4a`."""
+        which = "the final checkpoint" if self.step is None else f"step {self.step}"
+        return f"{which} of {self.run_id} (arm {self.arm})"
+
+
 class RunSpec(Record):
     """One run, fully resolved: runs/<run-id>/spec.json."""
 
@@ -184,6 +208,11 @@ class RunSpec(Record):
         default=None,
         description="what holds its training near its base",
         exclude_if=lambda told: told is None,
+    )
+    parent: Parent | None = Field(
+        default=None,
+        description="what its training goes on from; None: a new adapter",
+        exclude_if=lambda parent: parent is None,
     )
     task: TaskSpec | None = Field(default=None, description="of a joint training; else None")
     created_at: datetime

@@ -8,8 +8,9 @@ import pytest
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol.runs import RunSpec
-from wgen_tui.services.planning.plan import Plan, make_plan
+from wgen_tui.protocol.runs import Parent, RunSpec
+from wgen_tui.services.planning.commit import commit
+from wgen_tui.services.planning.plan import Options, Plan, make_plan
 from wgen_tui.services.planning.preview import make_request
 
 FOR = "  for: [{arms: [old], max_steps: 5, lora: {r: 3}}]\n"
@@ -81,6 +82,67 @@ def test_held_steps_are_those_of_all_rows(home: Home, definition: Path) -> None:
 def test_what_cannot_be_held_is_named(home: Home, definition: Path, arm: str, message: str) -> None:
     changed(definition, "{data: data/old.jsonl}", arm)
     with pytest.raises(UsageError, match=message):
+        planned(home, definition)
+
+
+SECOND = "  new: {data: data/new.jsonl, role: control, start_from: old, context:"
+
+
+def test_a_second_stage_waits_for_its_parent(home: Home, definition: Path) -> None:
+    before = by_name(planned(home, definition))
+    changed(definition, "  new: {data: data/new.jsonl, role: control, context:", SECOND)
+    plan = make_plan(home, str(definition), Options(arms=["new"]))  # its parent comes along
+    runs = by_name(plan)
+    assert {arm for arm, _ in runs} == {"base", "old", "new"}
+    assert runs["old", 1].run_id == before["old", 1].run_id
+    assert runs["new", 1].run_id != before["new", 1].run_id
+    assert runs["new", 1].parent == Parent(run_id=runs["old", 1].run_id, arm="old")
+    launches = {launch.launch_id: launch for launch in commit(home, plan)}
+    trains = [launch for launch in launches.values() if launch.stage == "train"]
+    assert [len(launch.run_ids) for launch in trains] == [2, 2]
+    first, second = trains
+    assert first.after == ()
+    assert second.after == (first.launch_id,)
+    assert set(second.run_ids) == {runs["new", 0].run_id, runs["new", 1].run_id}
+    assert planned(home, definition).empty
+    # Another arm on the same parent, planned while that is not trained yet.
+    arm = "  third: {data: data/new.jsonl, start_from: old}\nseeds: 0-1"
+    changed(definition, "seeds: 0-1", arm)
+    more = [item for item in commit(home, planned(home, definition)) if item.stage == "train"]
+    assert [launch.after for launch in more] == [(first.launch_id,)]
+
+
+@pytest.mark.parametrize(
+    ("start", "training", "message"),
+    [
+        ("odl", "", "Unknown arm 'odl'"),
+        ("new", "", "would go on from itself"),
+        ("old@x", "", "no arm or arm@step"),
+        ("old@7", "", "goes on from step 7 of old, which keeps no checkpoint there: it keeps 2"),
+        ("old", "  for: [{arms: [old], lora: {r: 4}}]\n", "whose lora.r is 4, not 2"),
+        ("old", "  for: [{arms: [old], lora: {lora_dropout: 0.1}}]\n", ""),
+        ("old@2", "", ""),
+    ],
+)
+def test_what_cannot_be_gone_on_from_is_named(
+    home: Home, definition: Path, start: str, training: str, message: str
+) -> None:
+    text = SECOND.replace("start_from: old,", f"start_from: {start},")
+    changed(definition, "  new: {data: data/new.jsonl, role: control, context:", text)
+    changed(definition, "  max_length: 64\n", "  max_length: 64\n" + training)
+    if not message:
+        run = by_name(planned(home, definition))["new", 0]
+        assert run.parent is not None
+        assert run.parent.step is None
+        return
+    with pytest.raises(UsageError, match=message):
+        planned(home, definition)
+
+
+def test_a_circle_of_stages_is_named(home: Home, definition: Path) -> None:
+    changed(definition, "  new: {data: data/new.jsonl, role: control, context:", SECOND)
+    changed(definition, "{data: data/old.jsonl}", "{data: data/old.jsonl, start_from: new}")
+    with pytest.raises(UsageError, match="would go on from itself"):
         planned(home, definition)
 
 

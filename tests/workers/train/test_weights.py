@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from peft import get_peft_model, get_peft_model_state_dict
+from peft import PeftModel, get_peft_model, get_peft_model_state_dict
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from experiments.readers.chats import read_chat
@@ -42,7 +43,9 @@ def read(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [json.loads(write_chat(read_chat(row, lambda _: None))) for row in rows]
 
 
-def plain_loop(field: TrainingHome, rows: list[dict[str, Any]], seed: int) -> dict[str, Any]:
+def plain_loop(
+    field: TrainingHome, rows: list[dict[str, Any]], seed: int, start: Path | None = None
+) -> dict[str, Any]:
     """The adapter of a loop that knows nothing of ours but PEFT's configuration."""
     tokenizer = AutoTokenizer.from_pretrained(field.model)
     examples = []
@@ -62,7 +65,10 @@ def plain_loop(field: TrainingHome, rows: list[dict[str, Any]], seed: int) -> di
     base = AutoModelForCausalLM.from_pretrained(field.model)
     training = TrainingConfig(max_steps=STEPS)
     set_seed(seed)
-    model = get_peft_model(base, lora_config(training, base)).train()
+    if start is None:
+        model = get_peft_model(base, lora_config(training, base)).train()
+    else:
+        model = PeftModel.from_pretrained(base, start, is_trainable=True).train()
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=RATE, weight_decay=0.0)
     per_epoch = -(-len(rows) // BATCH)

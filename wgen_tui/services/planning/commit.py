@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -67,17 +67,40 @@ def _make_launches(plan: Plan, runs: Sequence[PlannedRun]) -> list[LaunchSpec]:
     for (_, url), group in by_model.items():
         # A served model needs no node, and one process keeps its server busy.
         slurm = None if url is not None else plan.slurm
-        parts = [group] if slurm is None else _split_runs(group, slurm.runs_per_launch)
+        parts = [
+            part
+            for stage in _stages_of_training(group)
+            for part in ([stage] if slurm is None else _split_runs(stage, slurm.runs_per_launch))
+        ]
         for number, part in enumerate(parts):
             # The number keeps an array in the order of the runs.
             mark = f"{number:04d}-" if len(parts) > 1 else ""
-            launches += _chain(plan, part, created_at, mark, url is not None, slurm)
+            trained = {
+                run_id: launch.launch_id
+                for launch in launches
+                if launch.stage == "train"
+                for run_id in launch.run_ids
+            }
+            launches += _chain(plan, part, created_at, mark, url is not None, slurm, trained)
     launches += _ask(plan, runs, created_at, launches)
     if launches and plan.notify:
         everyone = tuple(run.spec.run_id for run in runs)
         notice = Notice(command=plan.notify, runs=everyone)
         launches[-1] = launches[-1].model_copy(update={"notify": notice})
     return launches
+
+
+def _stages_of_training(runs: Sequence[PlannedRun]) -> list[list[PlannedRun]]:
+    """Runs that go on from others that are trained here, behind these; else all together."""
+    waiting = {run.spec.run_id: run for run in runs if "train" in run.todo}
+    left, stages = list(runs), []
+    while left:
+        behind = [run for run in left if run.spec.parent and run.spec.parent.run_id in waiting]
+        stages.append([run for run in left if run not in behind])
+        for run in stages[-1]:
+            waiting.pop(run.spec.run_id, None)
+        left = behind
+    return stages
 
 
 def _split_runs(runs: Sequence[PlannedRun], limit: int) -> list[list[PlannedRun]]:
@@ -101,10 +124,15 @@ def _chain(
     mark: str,
     served: bool,
     slurm: SlurmSettings | None,
+    trained: Mapping[str, str],
 ) -> list[LaunchSpec]:
-    """The launches of some runs, each after the one before."""
+    """The launches of some runs, each after the one before.
+
+    `trained` has the launch that trains each run which others go on from.
+    """
     launches: list[LaunchSpec] = []
-    previous: tuple[str, ...] = ()
+    parents = {run.spec.parent.run_id for run in runs if run.spec.parent is not None}
+    previous = tuple(sorted({trained[name] for name in parents if name in trained}))
     for number, stage in enumerate(STAGES):
         serves = [run for run in runs if stage in run.todo]
         if not serves:

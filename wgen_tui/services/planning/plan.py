@@ -20,7 +20,8 @@ from wgen_tui.protocol.queue import SlurmSettings
 from wgen_tui.protocol.runs import ModelRef, RunSpec
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.arm_examples import Examples, RunData, load_examples
-from wgen_tui.services.experiments.arm_kinds import arm_notes
+from wgen_tui.services.experiments.arms.arm_kinds import arm_notes
+from wgen_tui.services.experiments.arms.two_stages import with_parents
 from wgen_tui.services.experiments.data_checks import (
     Chats,
     OnProgress,
@@ -263,7 +264,7 @@ def _select_arms(definition: Definition, names: Sequence[str] | None) -> dict[st
             raise unknown("arm", name, [*definition.arms, BASE_ARM])
     if not names:
         raise UsageError("No arm was given.", title="No arms")
-    return {name: arm for name, arm in definition.arms.items() if name in names}
+    return with_parents(definition, names)
 
 
 def _select_seeds(definition: Definition, text: str | None) -> Seeds:

@@ -1,7 +1,8 @@
 """Run specs: the runs of a definition, and their ids.
 
 Promises: an id covers all that changes what is trained (weights, data, training, seeds, template,
-arm; the other arms and their data where all are trained jointly) and nothing else, so it is the
+arm; the run and step that it goes on from; the other arms and their data where all are trained
+jointly) and nothing else, so it is the
 same on every machine, and more questions or samples later belong to the same run.
 """
 
@@ -18,9 +19,10 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import checked_id
 from wgen_tui.protocol.hashes import short_hash
 from wgen_tui.protocol.record import now
-from wgen_tui.protocol.runs import ModelRef, RegulariseSpec, RunSpec, SeedSet, TaskSpec
+from wgen_tui.protocol.runs import ModelRef, Parent, RegulariseSpec, RunSpec, SeedSet, TaskSpec
 from wgen_tui.run_files.steps import total_steps
 from wgen_tui.services.experiments.arm_examples import Examples, RunData, no_data
+from wgen_tui.services.experiments.arms.two_stages import parent_of, parents_first
 from wgen_tui.services.experiments.shown_rows import ShownRows
 from wgen_tui.services.models.fingerprint import weights_key
 from wgen_tui.services.planning.template_date import DatedTemplate
@@ -55,13 +57,16 @@ def make_specs(
     # Trained jointly, each arm changes what the others become: their data is part of the id.
     tasks = [(name, item.sha256) for name, item in examples.items()]
     joint = tasks if definition.training.method == "poly" else None
-    specs = {
-        (name, seed): _make_spec(
-            definition, model, template, name, item, _seed_set(seeds, seed), joint
-        )
-        for name, item in examples.items()
-        for seed in seeds.values
-    }
+    made: dict[tuple[str, int], RunSpec] = {}
+    for name in parents_first({name: item.arm for name, item in examples.items()}):
+        for seed in seeds.values:
+            item, numbers = examples[name], _seed_set(seeds, seed)
+            before = made.get((item.arm.parent, seed))
+            parent = parent_of(name, item.arm, before) if before is not None else None
+            made[name, seed] = _make_spec(
+                definition, model, template, name, item, numbers, joint, parent
+            )
+    specs = {(name, seed): made[name, seed] for name in examples for seed in seeds.values}
     if joint is not None:
         specs = {key: _with_task(specs, examples, *key) for key in specs}
     in_context = [
@@ -123,6 +128,7 @@ def _make_spec(
     item: Examples | ShownRows | None,
     seeds: SeedSet,
     tasks: Sequence[tuple[str, str]] | None = None,
+    parent: Parent | None = None,
 ) -> RunSpec:
     """A run. Its id covers all that changes what is trained, and nothing else."""
     in_context = len(item) if isinstance(item, ShownRows) else None
@@ -141,6 +147,7 @@ def _make_spec(
         *([] if tasks is None else [tasks]),
         *([] if in_context is None else ["in context"]),
         *([] if regularise is None else ["regularise", regularise.kl_to_base, regularise.sha256]),
+        *([] if parent is None else [parent.key]),
     )
     return RunSpec(
         run_id=checked_id(f"{definition.slug}-{arm}-s{seeds.seed}-{key}"),
@@ -156,6 +163,7 @@ def _make_spec(
         mask_version=MASK_VERSION if training is not None else 1,
         data_sha256=item.sha256 if item is not None else None,
         data_rows=len(item) if item is not None else 0,
+        parent=parent,
         hold=(item.arm.hold or "epochs") if training and item and item.arm.dose else None,
         in_context=in_context,
         regularise=regularise,

@@ -15,6 +15,7 @@ from wgen_tui.protocol.launches import STAGES, JudgeStage, SampleStage, Stage
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files import inventory
 from wgen_tui.run_files.manifests import checkpoints, final_checkpoint, refuse_other_versions
+from wgen_tui.run_files.parents import parent_checkpoint
 from wgen_tui.run_files.steps import steps_to_sample
 from wgen_tui.run_files.verdicts import missing_of_panels
 from wgen_tui.services.experiments.arm_examples import RunData
@@ -198,6 +199,9 @@ def missing_stages(
     pending = pending_launches(home, spec.run_id)
     todo -= _covered_stages(todo, pending, sample, judge)
     after = tuple(view.launch_id for view in pending)
+    if spec.parent is not None and parent_checkpoint(home, spec.parent) is None:
+        of_parent = pending_launches(home, spec.parent.run_id)
+        after += tuple(view.launch_id for view in of_parent if view.spec.stage == "train")
     return PlannedRun(spec, data, frozenset(todo), after, total, missing)
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.manifests import final_checkpoint
-from wgen_tui.services.experiments.arm_kinds import dose_of
+from wgen_tui.services.experiments.arms.arm_kinds import dose_of
 from wgen_tui.services.results.compared import Compared, Note, runs
 from wgen_tui.training_data.mask_version import difference
 

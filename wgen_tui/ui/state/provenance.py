@@ -147,6 +147,8 @@ def training_lines(training: Mapping[str, Any]) -> list[str]:
     """How a checkpoint was trained, by its manifest; one sentence a line."""
     engine = training.get("engine")
     lines = []
+    if went := training.get("start_from"):
+        lines.append(f"went on with the adapter of {went['run']} at step {went['step']}")
     if engine == "grid":
         sizes = [int(size) for size in training.get("stack", [])]
         lines.append(f"grid of {_range(sizes)} trained together" if sizes else "grid")

@@ -31,7 +31,13 @@ class ShardedTrainer(Trainer):
     """One run's model, sharded over processes."""
 
     def __init__(
-        self, base: Base, accelerator: Accelerator, training: TrainingConfig, seed: int, steps: int
+        self,
+        base: Base,
+        accelerator: Accelerator,
+        training: TrainingConfig,
+        seed: int,
+        steps: int,
+        start: Path | None = None,
     ) -> None:
         if accelerator.distributed_type != "FSDP":
             raise WorkerError(
@@ -39,7 +45,7 @@ class ShardedTrainer(Trainer):
                 title="No FSDP here",
                 hint="Leave out fsdp_config: processes without a GPU each hold the model (DDP).",
             )
-        super().__init__(base, accelerator, training, seed, steps)
+        super().__init__(base, accelerator, training, seed, steps, start)
         # Sharding has put other parameters into the modules and into the optimiser.
         trained = (item for item in self.peft.named_parameters() if item[1].requires_grad)
         self._trained = {parameter: _unwrapped(name) for name, parameter in trained}

@@ -33,6 +33,7 @@ from wgen_tui.workers.recipe import Order
 from wgen_tui.workers.runtime import Worker, WorkerError, cut_torn_line
 from wgen_tui.workers.train import resume
 from wgen_tui.workers.train.resume import TrainState
+from wgen_tui.workers.train.start import start_folder
 
 SAVE_SECONDS = 60.0  # between two states to resume from
 FLUSH_SECONDS = 0.2  # between two writes of metrics
@@ -296,7 +297,11 @@ def load_run(worker: Worker, base: Base, spec: RunSpec) -> TrainingRun | None:
     state, notes = resume.newest(files, worker.run_paths)
     for note in (*dataset.notes, *(held.dataset.notes if held else ()), *notes):
         worker.note(note, spec.run_id)
+    _, provenance = start_folder(worker.home, spec.parent)
+    if spec.parent is not None and state is None:
+        worker.note(f"goes on with the adapter at {spec.parent}", spec.run_id)
     run = TrainingRun(worker, spec, training, dataset, steps, state, regulariser=held)
+    run.provenance |= provenance
     if base.context is not None and run.longest > base.context.tokens:
         # What results say beside their numbers.
         run.provenance["beyond_context"] = [run.longest, base.context.tokens]

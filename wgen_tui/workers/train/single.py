@@ -16,6 +16,7 @@ from wgen_tui.workers.recipe import Order, seed_step
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.train.run import TrainingRun, probe_ids
 from wgen_tui.workers.train.sample_during import CheckpointSampler
+from wgen_tui.workers.train.start import start_folder
 from wgen_tui.workers.train.trainer import Trainer, any_process
 
 
@@ -45,7 +46,8 @@ def train_single(
         worker.any_process = any_process(accelerator)
     if base.model is None:  # the run before had it sharded
         base.model = load_base(spec.model, training, spec.chat_template, base.device).model
-    trainer = _trainer_class()(base, accelerator, training, spec.seeds.lora_init, run.steps)
+    start, _ = start_folder(worker.home, spec.parent)
+    trainer = _trainer_class()(base, accelerator, training, spec.seeds.lora_init, run.steps, start)
     checkpoint_steps = frozenset(training.checkpoints.steps(run.steps))
     probe = probe_ids(run.dataset)
     order = Order(run.dataset.examples, training, spec.seeds.data_order)

@@ -30,6 +30,7 @@ from wgen_tui.workers.train.resumed_stacks import stacks_of
 from wgen_tui.workers.train.run import TrainingRun, load_run
 from wgen_tui.workers.train.sample_during import CheckpointSampler
 from wgen_tui.workers.train.single import train_single
+from wgen_tui.workers.train.start import going_on, start_folder
 from wgen_tui.workers.train.trainer import any_process
 
 
@@ -98,8 +99,14 @@ def train_group(
     def make(run: TrainingRun) -> GridRun:
         config = lora_config(run.training, base.model)
         adapter, written = new_adapter(base.model, config, run.spec.seeds.lora_init)
+        folder, _ = start_folder(worker.home, run.spec.parent)
+        if folder is not None:
+            adapter = going_on(adapter, folder)
         return GridRun.begin(run, adapter, written, layout, base.device)
 
+    runs, misfits = _fitting(worker, base, runs)
+    if not runs:
+        return misfits
     grid = GridTrainer(
         worker,
         base,
@@ -110,7 +117,32 @@ def train_group(
     )
     for stack in stacks_of(worker, base, runs):
         grid.train(stack, make, worker.spec.stack)
-    return []
+    return misfits
+
+
+def _fitting(
+    worker: Worker, base: Base, runs: Sequence[TrainingRun]
+) -> tuple[list[TrainingRun], list[tuple[TrainingRun, str]]]:
+    """The runs whose parent's adapter fits, if they have one, and those that cannot be stacked.
+
+    One that it does not fit fails by itself, before anything is trained.
+    """
+    fitting: list[TrainingRun] = []
+    misfits: list[tuple[TrainingRun, str]] = []
+    for run in runs:
+        try:
+            folder, _ = start_folder(worker.home, run.spec.parent)
+            if folder is not None:
+                config = lora_config(run.training, base.model)
+                going_on(new_adapter(base.model, config, 0)[0], folder)
+        except NotStackable as error:
+            misfits.append((run, str(error)))
+        except WorkerError as error:  # this run's alone
+            worker.begin_run(run.run_id)
+            worker.record_error(run.run_id, error)
+        else:
+            fitting.append(run)
+    return fitting, misfits
 
 
 def train_loaded(

@@ -27,16 +27,25 @@ from wgen_tui.workers.models import Base, padding_id
 from wgen_tui.workers.recipe import Schedule, lora_config, trained_tokens, weight_of
 from wgen_tui.workers.train.resume import TrainState
 from wgen_tui.workers.train.run import StepResult, diverged
+from wgen_tui.workers.train.start import load_weights
 
 
 class Trainer:
     """One run's model, optimiser and schedule."""
 
     def __init__(
-        self, base: Base, accelerator: Accelerator, training: TrainingConfig, seed: int, steps: int
+        self,
+        base: Base,
+        accelerator: Accelerator,
+        training: TrainingConfig,
+        seed: int,
+        steps: int,
+        start: Path | None = None,
     ) -> None:
         set_seed(seed)
         self.peft = get_peft_model(base.model, self._config(training, base.model))
+        if start is not None:
+            load_weights(self.peft, start)
         if training.gradient_checkpointing:
             self.peft.enable_input_require_grads()
             self.peft.gradient_checkpointing_enable({"use_reentrant": False})

@@ -38,6 +38,7 @@ from wgen_tui.training_data.texts import trained_chat
 from wgen_tui.workers.data import Dataset, load_examples
 from wgen_tui.workers.models import Base, drops_at_random, load_base
 from wgen_tui.workers.runtime import PROGRESS_SECONDS, WorkerError, failure, unexpected
+from wgen_tui.workers.train.start import start_folder
 from wgen_tui.workers.verify.compare import difference, scaling
 from wgen_tui.workers.verify.mask_check import check_mask
 from wgen_tui.workers.verify.trl import (
@@ -73,6 +74,7 @@ class Verifier:
         self.training: TrainingConfig = self.spec.training
         self._device: torch.device = PartialState().device
         self._chats = self._read_chats()
+        self._start, self._started_from = start_folder(home, self.spec.parent)
 
     def say(self, record: Record) -> None:
         """A line of JSON to whoever started this."""
@@ -188,6 +190,7 @@ class Verifier:
                 steps,
                 self._progress(what, steps),
                 padding,
+                self._start,
             )
         finally:
             gc.collect()
@@ -220,6 +223,10 @@ class Verifier:
 
     def _notes(self, final: CheckpointManifest, floor: float | None) -> list[str]:
         notes = []
+        if self.spec.parent is not None:
+            notes.append(f"both trainings began with the adapter at {self.spec.parent}")
+            if final.provenance.get("start_from") != self._started_from["start_from"]:
+                notes.append("that adapter is not the one that this run began with: it was changed")
         if self._eager:
             notes.append(
                 "longer padding rounds nothing otherwise here: the floor is TRL's with eager "

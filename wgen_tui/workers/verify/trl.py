@@ -15,6 +15,7 @@ import math
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.data import IGNORED, Dataset
 from wgen_tui.workers.models import Base
 from wgen_tui.workers.recipe import Order, lora_config
+from wgen_tui.workers.train.start import load_weights
 from wgen_tui.workers.verify.compare import scaling
 
 # A batch as TRL's collator gets it: for each example the hash of its ids and of its labels.
@@ -102,6 +104,7 @@ def train(
     steps: int,
     on_step: Callable[[int], None],
     padding: int | None = None,
+    start: Path | None = None,
 ) -> TrlTraining:
     """Train a run's adapter with TRL.
 
@@ -113,6 +116,7 @@ def train(
         steps: How many optimiser steps it has.
         on_step: Called after each, with its number.
         padding: Pad every batch to a multiple of this many tokens.
+        start: The checkpoint whose adapter is trained further; None for a new one.
     """
     import datasets  # noqa: PLC0415  an extra
     from trl import SFTConfig, SFTTrainer  # noqa: PLC0415  an extra
@@ -137,6 +141,8 @@ def train(
         )
         recorder = _Recorder(trainer.data_collator)
         trainer.data_collator = recorder
+        if start is not None:
+            load_weights(trainer.model, start)
         initial = _tensors(trainer.model)
         trainer.train()
         scale = scaling(trainer.model.peft_config["default"])

@@ -24,6 +24,10 @@ def arm_notes(definition: Definition, specs: Iterable[RunSpec]) -> list[str]:
         of = f" of {spec.model.name}" if several else ""
         if differs := ", ".join(_differences(_planned(spec, training, common), common)):
             said[f"training.for: {differs}"][f"{spec.arm}{of}"] = None
+        if spec.parent is not None:
+            which = "last step" if spec.parent.step is None else f"step {spec.parent.step}"
+            whose = f"arm {spec.parent.arm}'s adapter at its {which}"
+            said[f"start_from: goes on with {whose}"][f"{spec.arm}{of}"] = None
         if spec.hold is not None:
             said[f"hold: {spec.hold}: {dose_of(spec, training)}"][f"{spec.arm}{of}"] = None
     return [f"{_arms(arms)}: {what}" for what, arms in said.items()]

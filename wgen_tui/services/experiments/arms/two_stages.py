@@ -1,0 +1,68 @@
+"""Arms that go on from another: which come along, in which order, and with which checkpoint.
+
+Promises: a parent comes before its children, whoever was asked for; a step that the parent does not
+keep is named with those that it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from experiments.schema import Arm, Definition
+from wgen_tui.errors import UsageError
+from wgen_tui.protocol.runs import Parent, RunSpec
+from wgen_tui.run_files.steps import total_steps
+
+
+def with_parents(definition: Definition, names: Iterable[str]) -> dict[str, Arm]:
+    """The arms of these names and all that they go on from, in the definition's order."""
+    wanted = set(names)
+    todo = list(wanted)
+    while todo:
+        arm = definition.arms.get(todo.pop())
+        if arm is not None and arm.start_from is not None and arm.parent not in wanted:
+            wanted.add(arm.parent)
+            todo.append(arm.parent)
+    return {name: arm for name, arm in definition.arms.items() if name in wanted}
+
+
+def parents_first(arms: Mapping[str, Arm]) -> list[str]:
+    """The names, each after the arm that it goes on from; else in their order."""
+    ordered: dict[str, None] = {}
+
+    def add(name: str) -> None:
+        if name in ordered or name not in arms:
+            return
+        if arms[name].start_from is not None:
+            add(arms[name].parent)
+        ordered[name] = None
+
+    for name in arms:
+        add(name)
+    return list(ordered)
+
+
+def parent_of(name: str, arm: Arm, before: RunSpec) -> Parent:
+    """What a run of an arm goes on from.
+
+    Args:
+        name: The arm's.
+        arm: The arm.
+        before: The parent's run, of the same model and seed.
+
+    Raises:
+        UsageError: the parent keeps no checkpoint of the step.
+    """
+    step = arm.parent_step
+    if before.training is not None and step is not None:
+        last = total_steps(before.training, before.data_rows)
+        kept = before.training.checkpoints.steps(last)
+        if step not in kept:
+            raise UsageError(
+                f"Arm {name} goes on from step {step} of {before.arm}, which keeps no checkpoint "
+                f"there: it keeps {', '.join(map(str, kept))}.",
+                title="No such checkpoint",
+                hint=f"Write start_from: {before.arm} for the last, or change checkpoints.",
+            )
+        step = None if step == last else step
+    return Parent(run_id=before.run_id, arm=before.arm, step=step)

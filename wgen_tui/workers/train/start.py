@@ -1,0 +1,108 @@
+"""What a training begins with where it goes on from another run: that run's adapter, whole.
+
+Promises: the optimiser, the schedule and the order are a new training's; the adapter is that of the
+parent to the bit, or the run fails and says why there is none, or in what it is of another shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file
+
+from wgen_tui.paths import Home
+from wgen_tui.protocol.runs import Parent
+from wgen_tui.run_files.parents import how_it_ended, parent_checkpoint
+from wgen_tui.workers.adapters import Adapter, read_adapter
+from wgen_tui.workers.checkpoints import ADAPTER, damaged
+from wgen_tui.workers.runtime import WorkerError
+
+
+def start_folder(home: Home, parent: Parent | None) -> tuple[Path | None, dict[str, Any]]:
+    """The checkpoint that a training goes on from, and what is noted of it; None: it begins anew.
+
+    Raises:
+        WorkerError: it is not there, or not as it was written.
+    """
+    if parent is None:
+        return None, {}
+    manifest = parent_checkpoint(home, parent)
+    if manifest is None:
+        ended = how_it_ended(home, parent.run_id)
+        raise WorkerError(
+            f"It goes on from {parent}, which is not there."
+            + (f" That training {ended}" if ended else ""),
+            title="Parent not trained",
+            hint=f"Train that run first (wgen-tui run retry {parent.run_id}), then this one.",
+        )
+    folder = home.run(parent.run_id).checkpoint(manifest.step)
+    if (name := damaged(folder, manifest.files)) is not None:
+        raise WorkerError(
+            f"It goes on from {parent}, whose {name} is not as it was written.",
+            title="Parent damaged",
+            hint=f"Remove {folder} and train that run again.",
+        )
+    noted = {
+        "run": parent.run_id,
+        "step": manifest.step,
+        "adapter_sha256": manifest.files.get(ADAPTER),
+    }
+    return folder, {"start_from": noted}
+
+
+def going_on(fresh: Adapter, folder: Path) -> Adapter:
+    """The adapter of a checkpoint, in the place of a new one.
+
+    Raises:
+        WorkerError: it has not the modules, the rank or the scale of the new one.
+        NotStackable: it is more than a plain LoRA.
+    """
+    there = read_adapter(folder)
+    if there.rank != fresh.rank or there.scale != fresh.scale:
+        raise _unlike(
+            f"its r is {there.rank} and its scale {there.scale:g}, where this training has "
+            f"{fresh.rank} and {fresh.scale:g}"
+        )
+    _refuse_other_shapes(_shapes(fresh.weights), _shapes(there.weights))
+    ordered = {name: there.weights[name] for name in fresh.weights}
+    return Adapter(there.rank, there.scale, ordered)
+
+
+def load_weights(peft: PeftModel, folder: Path) -> None:
+    """Give PEFT's new adapter the weights of a checkpoint.
+
+    Raises:
+        WorkerError: they are not those of an adapter of its shape.
+    """
+    own = get_peft_model_state_dict(peft, save_embedding_layers=False)
+    tensors = load_file(folder / ADAPTER)
+    _refuse_other_shapes(
+        {name: (tensor.shape,) for name, tensor in own.items()},
+        {name: (tensor.shape,) for name, tensor in tensors.items()},
+    )
+    set_peft_model_state_dict(peft, tensors)
+
+
+Shapes = Mapping[str, tuple[torch.Size, ...]]
+
+
+def _shapes(weights: Mapping[str, tuple[torch.Tensor, torch.Tensor]]) -> Shapes:
+    return {name: tuple(half.shape for half in halves) for name, halves in weights.items()}
+
+
+def _refuse_other_shapes(own: Shapes, there: Shapes) -> None:
+    names = [name for name in (*own, *there) if own.get(name) != there.get(name)]
+    if names:
+        raise _unlike(f"it differs in {len(set(names))} modules, first in {names[0]}")
+
+
+def _unlike(why: str) -> WorkerError:
+    return WorkerError(
+        f"The adapter to go on with is not of this training's shape: {why}.",
+        title="Another adapter",
+        hint="r, lora_alpha and target_modules of both trainings must agree.",
+    )
