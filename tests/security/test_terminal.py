@@ -144,10 +144,11 @@ def _leaves(command: click.Command, name: tuple[str, ...] = ()) -> Iterator[tupl
         yield from _leaves(found, (*name, word))
 
 
-def test_every_command_is_read(hostile: MiniHome, tmp_path: Path) -> None:
-    read = [*_commands(hostile, tmp_path), *ON_TERMINALS]
+def _others(listed: list[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """Commands that nobody listed: each is asked for hostile words, and for an experiment."""
     for leaf in _leaves(group):
-        assert any(words[: len(leaf)] == leaf for words in read), leaf
+        if not any(words[: len(leaf)] == leaf for words in listed):
+            yield from ((*leaf, HOSTILE), (*leaf, "mini"))
 
 
 ON_TERMINALS = [
@@ -174,6 +175,7 @@ def test_no_command_sends_what_a_terminal_obeys(
     (other.home.journal / "grades-\x1b[2J\u202e.jsonl").symlink_to("nowhere")
     sink = _Terminal if kind == "terminal" else io.StringIO
     commands = _commands(hostile, other.home.root)
+    commands += _others([*commands, *ON_TERMINALS])
     for words in [*commands, *(ON_TERMINALS if kind == "terminal" else [])]:
         out, err = sink(), sink()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
