@@ -56,6 +56,10 @@ class Groups:
         """All samples."""
         return self._starts[-1]
 
+    def values(self, name: str) -> list[Any]:
+        """The values of one column, each once."""
+        return self._values[GROUP.index(name)]
+
     def of(self, first: int, stop: int) -> list[tuple[Group, int, int]]:
         """The groups that hold these places, with the first and the end of those within each."""
         left = bisect_right(self._starts, first) - 1
@@ -92,6 +96,10 @@ class Listing:
 
     def __len__(self) -> int:
         return self._total
+
+    def values(self, name: str) -> list[Any]:
+        """What its samples have in a column of GROUP, each once; empty while it is not counted."""
+        return [] if self._groups is None else self._groups.values(name)
 
     def ids(self, con: duckdb.DuckDBPyConnection, first: int, count: int) -> list[int]:
         """The ids of up to `count` samples from place `first` on."""

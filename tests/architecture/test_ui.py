@@ -18,6 +18,7 @@ IN_THREADS_ALREADY = {
     "screens/sample_notes.py: _note",
     "screens/sample_notes.py: _tag",
     "screens/sample_notes.py: _toggle",
+    "screens/sample_views.py: _arms_of",
     "screens/samples.py: _count_samples",
 }
 

@@ -23,7 +23,8 @@ def ready(app: WgenApp, name: str) -> bool:
     if name == "runs":
         return screen._shown != "" and "cpu" in screen.query_one("#status").content
     if name == "samples":
-        return screen._detail is not None and screen._facets is not None
+        read = screen._detail is not None and screen._facets is not None
+        return read and not screen.loading_any
     if name == "grade":
         return screen._item is not None
     if name == "results":

@@ -205,6 +205,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("bookmark", "b", "bookmark", "samples", "Bookmark it, or the marked ones.", writes=True),
     Action("tags", "t", "tags", "samples", "Tag it, or the marked ones.", writes=True),
     Action("note", "n", "note", "samples", "Write a note beside it.", writes=True),
+    Action("views", "V", "views", "samples", "Saved views: list, save or take one away."),
+    Action("columns", "C", "columns", "samples", "Choose the columns.", footer=False),
     Action("logprobs", "p", "log p", "samples", "Tokens' log-probabilities: shades, numbers."),
     Action("random", "R", "at random", "samples", "List 20 at random; others the next time."),
     Action("compare", "equals_sign", "compare", "samples", "Compare the arms at this question."),

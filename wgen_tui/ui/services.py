@@ -33,6 +33,7 @@ __all__ = [
     "runs",
     "sample_tokens",
     "samples",
+    "saved_views",
     "sql",
     "status",
     "templates",
@@ -41,7 +42,7 @@ __all__ = [
 if TYPE_CHECKING:
     from wgen_tui.services import config_file
     from wgen_tui.services.control import control, status
-    from wgen_tui.services.data import at_random, notes, query_history, samples, sql
+    from wgen_tui.services.data import at_random, notes, query_history, samples, saved_views, sql
     from wgen_tui.services.experiments import definitions, listing, names
     from wgen_tui.services.experiments.authoring import mistakes, templates
     from wgen_tui.services.grading import report as grade_report
@@ -81,6 +82,7 @@ else:
         "runs": "runs.runs",
         "sample_tokens": "models.sample_tokens",
         "samples": "data.samples",
+        "saved_views": "data.saved_views",
         "sql": "data.sql",
         "status": "control.status",
         "templates": "experiments.authoring.templates",

@@ -7,17 +7,15 @@ listed is on disk (journal) before it is shown; a home that may not be written r
 from __future__ import annotations
 
 import getpass
-import os
-import time
 from datetime import datetime
 from typing import NamedTuple
 
 from store.samples import listing, memory
 from store.samples.filters import Filter
 from wgen_tui.paths import Home
-from wgen_tui.plain_files import append_plain, parse, read_plain
 from wgen_tui.protocol.record import Record, now
 from wgen_tui.services.data.database import reading
+from wgen_tui.services.data.journal import Journal, lines
 
 
 class ReadAtRandom(Record):
@@ -53,7 +51,7 @@ def draw(home: Home, criteria: Filter, among: str, count: int, *, remember: bool
     """The next samples of a slice at random, for the person who is logged in.
 
     Raises:
-        OSError: it cannot be written down.
+        UsageError: it cannot be written down.
     """
     reader = getpass.getuser()
     last = _last(home, among, reader)
@@ -73,32 +71,15 @@ def draw(home: Home, criteria: Filter, among: str, count: int, *, remember: bool
             samples=before + len(rows),
             read_at=now(),
         )
-        _append(home, record)
+        Journal(home, "read", reader, "What was read").append(record)
     return Drawn(tuple(sample_id for _, sample_id in rows), before, again)
-
-
-def _append(home: Home, record: ReadAtRandom) -> None:
-    home.journal.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with append_plain(home.journal / f"read-{time.strftime('%Y%m%d')}-{os.getpid()}.jsonl") as out:
-        out.write(record.model_dump_json().encode() + b"\n")
-        out.flush()
-        os.fsync(out.fileno())
 
 
 def _last(home: Home, among: str, reader: str) -> ReadAtRandom | None:
     """What this person read last of a slice."""
     newest: ReadAtRandom | None = None
-    for path in home.journal.glob("read-*.jsonl"):
-        try:
-            lines = read_plain(path).split(b"\n")
-        except OSError:
-            continue  # doctor names it
-        for line in lines:
-            try:
-                record = ReadAtRandom.model_validate(parse(line))
-            except ValueError:
-                continue  # torn by a power cut
-            same = (record.among, record.reader) == (among, reader)
-            if same and (newest is None or record.read_at >= newest.read_at):
-                newest = record
+    for record in lines(home, "read", ReadAtRandom):
+        same = (record.among, record.reader) == (among, reader)
+        if same and (newest is None or record.read_at >= newest.read_at):
+            newest = record
     return newest

@@ -8,17 +8,35 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.plain_files import append_plain
+from wgen_tui.plain_files import append_plain, parse, read_plain
 from wgen_tui.protocol.record import Record
 
 
 def file_name(person: str) -> str:
     """A person's name as part of a file's."""
     return "".join(c if c.isalnum() else "_" for c in person.removeprefix("human:"))
+
+
+Kind = TypeVar("Kind", bound=Record)
+
+
+def lines(home: Home, kind: str, of: type[Kind]) -> Iterator[Kind]:
+    """The lines of one kind, of all files; a torn one, or one of another shape, is passed over."""
+    for path in sorted(home.journal.glob(f"{kind}-*.jsonl")):
+        try:
+            written = read_plain(path).split(b"\n")
+        except OSError:
+            continue  # doctor names it
+        for line in written:
+            try:
+                yield of.model_validate(parse(line))
+            except ValueError:
+                continue  # torn by a power cut
 
 
 class Journal:

@@ -13,9 +13,9 @@ from datetime import datetime
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.plain_files import append_plain, parse, read_plain
+from wgen_tui.plain_files import append_plain
 from wgen_tui.protocol.record import Record, now
-from wgen_tui.services.data.journal import file_name
+from wgen_tui.services.data.journal import file_name, lines
 
 
 class Unblinding(Record):
@@ -55,19 +55,11 @@ def unblind(home: Home, experiment: str, rubric: str, grader: str) -> datetime:
 
 def unblinded_at(home: Home, experiment: str, rubric: str, grader: str) -> datetime | None:
     """When a grader first saw whose answers were graded; None while they are blind."""
-    moments = []
-    for path in home.journal.glob("unblinded-*.jsonl"):
-        try:
-            lines = read_plain(path).split(b"\n")
-        except OSError:
-            continue  # doctor names it
-        for line in lines:
-            try:
-                record = Unblinding.model_validate(parse(line))
-            except ValueError:
-                continue  # torn by a power cut
-            if (record.experiment, record.rubric, record.grader) == (experiment, rubric, grader):
-                moments.append(record.unblinded_at)
+    moments = [
+        record.unblinded_at
+        for record in lines(home, "unblinded", Unblinding)
+        if (record.experiment, record.rubric, record.grader) == (experiment, rubric, grader)
+    ]
     return min(moments, default=None)
 
 

@@ -15,20 +15,29 @@ __all__ = [
     "FacetModal",
     "HelpModal",
     "NewModal",
+    "PickModal",
     "PreviewModal",
     "QueryModal",
     "RowModal",
     "StartModal",
+    "ViewsModal",
 ]
 
 if TYPE_CHECKING:
-    from wgen_tui.ui.modals.dialogs import AskModal, ChooseModal, ConfirmModal, HelpModal
+    from wgen_tui.ui.modals.dialogs import (
+        AskModal,
+        ChooseModal,
+        ConfirmModal,
+        HelpModal,
+        PickModal,
+    )
     from wgen_tui.ui.modals.facets import FacetModal
     from wgen_tui.ui.modals.new_experiment import NewModal
     from wgen_tui.ui.modals.preview import PreviewModal
     from wgen_tui.ui.modals.queries import QueryModal
     from wgen_tui.ui.modals.row import RowModal
     from wgen_tui.ui.modals.start import StartModal
+    from wgen_tui.ui.modals.views import ViewsModal
 else:
     # In this branch alone: a type checker that saw `__getattr__` would let any name pass.
     from importlib import import_module
@@ -40,6 +49,7 @@ else:
         "QueryModal": "queries",
         "RowModal": "row",
         "StartModal": "start",
+        "ViewsModal": "views",
     }
 
     def __getattr__(name: str) -> type:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -131,6 +131,55 @@ class ChooseModal(ModalScreen[int | None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_index)
+
+    def action_move(self, direction: str) -> None:
+        options = self.query_one(OptionList)
+        options.action_cursor_down() if direction == "down" else options.action_cursor_up()
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+
+class PickModal(ModalScreen[tuple[str, ...] | None]):
+    """Some of several; returns those that are chosen, none for what is so by itself."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "cancel", "cancel"),
+        Binding("space", "pick", "choose", priority=True),
+        Binding("enter", "apply", "apply", priority=True),
+        Binding("backspace", "clear", "default"),
+        Binding("j", "move('down')", "down", show=False),
+        Binding("k", "move('up')", "up", show=False),
+    ]
+
+    def __init__(self, title: str, names: Sequence[str], chosen: Collection[str]) -> None:
+        super().__init__()
+        self._title = title
+        self._names = list(names)
+        self._picked = set(chosen)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog wide"):
+            yield Static(Text(self._title, "bold"))
+            yield OptionList(*(Option(self._line(name)) for name in self._names))
+            keys = "space chooses · enter shows them · backspace the default · esc cancels"
+            yield Static(Text(keys, "dim"))
+
+    def _line(self, name: str) -> Text:
+        return Text(f"[{'x' if name in self._picked else ' '}] {printable(name)}")
+
+    def action_pick(self) -> None:
+        options = self.query_one(OptionList)
+        if options.highlighted is not None:
+            name = self._names[options.highlighted]
+            self._picked ^= {name}
+            options.replace_option_prompt_at_index(options.highlighted, self._line(name))
+
+    def action_apply(self) -> None:
+        self.dismiss(tuple(name for name in self._names if name in self._picked))
+
+    def action_clear(self) -> None:
+        self.dismiss(())
 
     def action_move(self, direction: str) -> None:
         options = self.query_one(OptionList)

@@ -16,8 +16,8 @@ from textual.widgets import Static
 from store.cancel import Cancel
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import services
-from wgen_tui.ui.screens.sample_detail import SampleDetailScreen
-from wgen_tui.ui.state import samples as state
+from wgen_tui.ui.screens.sample_views import SampleViewsScreen
+from wgen_tui.ui.state.answers import sample_columns
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.panels import panel
@@ -53,7 +53,7 @@ class Counted(NamedTuple):
     samples: int | None
 
 
-class SamplesScreen(SampleDetailScreen):
+class SamplesScreen(SampleViewsScreen):
     """Filter line, table, detail."""
 
     SCOPE = "samples"
@@ -74,7 +74,10 @@ class SamplesScreen(SampleDetailScreen):
         yield from self.compose_filter()
         with Container(id="split"):
             yield panel(
-                VirtualTable(state.COLUMNS, state.cells, empty="reading…", id="list"), "samples"
+                VirtualTable(
+                    *sample_columns.columns((), (), self._colours), empty="reading…", id="list"
+                ),
+                "samples",
             )
             yield panel(TextPane(id="detail"), "sample")
 
@@ -123,6 +126,7 @@ class SamplesScreen(SampleDetailScreen):
     def _show_rest(self, listing: Listing) -> None:
         """The list behind its beginning: nothing that is shown moves."""
         self._listing, self._total = listing, len(listing)
+        self.fit_columns(listing)
         self._table.extend_ids(range(len(listing)))
         self._show_filter()
         self.count_values(dict(self._fields))
@@ -131,6 +135,7 @@ class SamplesScreen(SampleDetailScreen):
         self._listing, self._stored = listing, None
         self._total, self._new, self._detail = len(listing), 0, None
         table = self._table
+        self.fit_columns(listing)
         table.set_empty_text(NO_MATCH if self._fields else EMPTY)
         table.show_ids(range(len(listing)))
         if self.return_to:

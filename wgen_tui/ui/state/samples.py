@@ -13,41 +13,15 @@ from rich.text import Text
 from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.answers.verdicts import transcript_text, verdicts
-from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, Cell, Column, Span
+from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, Cell, Span
 
 if TYPE_CHECKING:
     from store.samples.facets import Facets
     from store.samples.rows import SampleDetail, SampleRow
 
-COLUMNS = (
-    Column("arm", 15),
-    Column("seed", 4, "right"),
-    Column("step", 6, "right", hide_below=110),
-    Column("question", 13),
-    Column("p", 2, "right", hide_below=140),
-    Column("variant", 10, hide_below=110),
-    Column("draw", 4, "right", hide_below=140),
-    Column("grade", 14),
-    Column("completion", 0),
-)
 BOOKMARK, BOOKMARKED, NOTED = "bookmark", "◈", "¶"
 SHOWN = 400
 DISPUTED = "≠"  # behind a label that another model of the judge did not give
-
-
-def cells(row: SampleRow) -> list[Cell]:
-    """A sample as the cells of COLUMNS."""
-    return [
-        Cell(one_line(row.arm, 16)),
-        Cell(str(row.seed)),
-        Cell(str(row.step)),
-        Cell(one_line(row.question, 40)),
-        Cell(str(row.paraphrase)),
-        Cell("" if row.variant == "none" else one_line(row.variant, 10)),
-        Cell(str(row.draw)),
-        grade(row),
-        said(row),
-    ]
 
 
 def said(row: SampleRow) -> Cell:
