@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 from rich.text import Text
+from textual.pilot import Pilot
 
 from store.samples.rows import SampleRow
 from store.samples.side_by_side import Column
 from tests.builders.mini_home import ESCAPES, MiniHome
-from tests.builders.screen import settled, table, text
+from tests.builders.screen import Snapshot, settled, table, text
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.state.answers import answer_columns, side_by_side
@@ -143,3 +144,66 @@ async def test_columns_are_arms_seeds_checkpoints_or_variants(home: Home, mini: 
         await pilot.press("v")
         await settled(pilot, lambda: "only draws that flip" in text(app))
         assert all(side.answers for side in app.screen._board.sides)
+
+
+def test_draw_by_draw_each_stands_beside_its_likes() -> None:
+    rows = [row("new", 0, "By train.", "new"), row("new", 2, "By horse.", "old")]
+    columns = [column("old", "treatment", OLD), column("new", "control", rows)]
+    board = side_by_side.board(columns, "arm", None, paired=True)
+    assert [[a.text for a in side.answers] for side in board.sides] == [
+        ["By horse.", "By horse.", "By train."],
+        ["By train.", "", "By horse."],
+    ]
+    assert [a.draws for a in board.sides[1].answers] == [1, 0, 1]
+    flips = side_by_side.board(columns, "arm", None, paired=True, flips_only=True)
+    assert [[a.place for a in side.answers] for side in flips.sides] == [["s0·0", "s0·2"]] * 2
+    place = Place.first(2)
+    place.move(board, columns=1, answers=2)
+    assert place.answers == [2, 2], "the cursor stands at one draw"
+    lines = answer_columns.drawn(board, place, 60, 12).plain.splitlines()[3:]
+    assert [line[:29].split() for line in lines[:5:2]] == [
+        ["●", "By", "horse.", *part] for part in ([], [])
+    ] + [["○", "By", "train."]]
+    assert "–" in lines[2]
+    marked = answer_columns.drawn(board, place, 60, 12)
+    said = [marked.plain[s.start : s.end] for s in marked.spans if s.style == answer_columns.MARKED]
+    assert said == ["horse", "train"], "compared with the control's same draw, not with all it says"
+
+
+async def test_the_same_draw_in_each_arm_and_only_those_that_flip(home: Home) -> None:
+    app = WgenApp(home, screen="samples")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot, lambda: table(app).current is not None)
+        await pilot.press("equals_sign")
+        await settled(pilot, lambda: app.screen.SCOPE == "compare" and app.screen._board)
+        await pilot.press("d", "v")
+        await settled(pilot, lambda: "draw by draw · only draws that flip" in text(app))
+        await settled(pilot, lambda: "s1·2" in text(app))
+        assert {len(side.answers) for side in app.screen._board.sides} == {6}
+        await pilot.press("l", "j", "enter")  # the second draw of new
+        await settled(pilot, lambda: app.screen.SCOPE == "samples" and len(table(app)) == 1)
+        await settled(pilot, lambda: table(app).current is not None)
+        assert (table(app).current.arm, table(app).current.seed, table(app).current.draw) == (
+            "new",
+            0,
+            1,
+        )
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.mark.parametrize("keys", [(), ("d", "v")], ids=["folded", "draws"])
+def test_comparison(
+    home: Home, snap_compare: Snapshot, size: tuple[int, int], keys: tuple[str, ...]
+) -> None:
+    app = WgenApp(home, screen="samples")
+
+    async def before(pilot: Pilot[None]) -> None:
+        await settled(pilot, lambda: table(app).current is not None)
+        await settled(pilot, lambda: not app.screen.loading_any)
+        await pilot.press("equals_sign")
+        await settled(pilot, lambda: app.screen.SCOPE == "compare" and app.screen._board)
+        await pilot.press(*keys)
+        await settled(pilot, lambda: not app.screen.loading_any)
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=before)

@@ -216,6 +216,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("answer(-1)", "k,up", "up", "compare", "Previous answer of the column.", footer=False),
     Action("samples", "enter", "its draws", "compare", "List all draws that say this."),
     Action("flips", "v", "only flips", "compare", "Only draws whose label differs in a column."),
+    Action("draws", "d", "draw by draw", "compare", "Each draw beside its likes, or folded."),
     Action("question(1)", "right_square_bracket", "question", "compare", "The next question."),
     Action(
         "question(-1)",

@@ -123,6 +123,7 @@ class CompareScreen(BaseScreen):
         self._questions: list[str] = []
         self._asked = ""
         self._flips = False
+        self._paired = False
         self._board: side_by_side.Board | None = None
         self._place = Place.first(0)
 
@@ -201,7 +202,11 @@ class CompareScreen(BaseScreen):
 
     def _arrange(self) -> None:
         self._board = side_by_side.board(
-            self._columns, self._by, self._primary, flips_only=self._flips
+            self._columns,
+            self._by,
+            self._primary,
+            flips_only=self._flips,
+            paired=self._paired,
         )
         self._place.move(self._board)
         self._draw()
@@ -217,7 +222,8 @@ class CompareScreen(BaseScreen):
             return
         answers = self.query_one("#answers", Answers)
         size = answers.size
-        answers.show(answer_columns.drawn(board, self._place, size.width, size.height))
+        colours = self.arm_colours(question.experiment)
+        answers.show(answer_columns.drawn(board, self._place, size.width, size.height, colours))
         self.query_one("#question", Static).update(self._title(board, question))
         here = self._place.of(board)
         shown, _ = answer_columns.shown_sides(board, self._place, size.width)
@@ -238,6 +244,8 @@ class CompareScreen(BaseScreen):
             text.append(f" · {one_line(question.arm, 20)}")
         if board.measure is not None:
             text.append(f" · {one_line(board.measure.label, 20)} by {board.measure.judge}")
+        if self._paired:
+            text.append(" · draw by draw", "bold")
         if self._flips:
             text.append(" · only draws that flip", "bold")
         if question.question in self._questions:
@@ -269,6 +277,14 @@ class CompareScreen(BaseScreen):
 
     def action_flips(self) -> None:
         self._flips = not self._flips
+        self._arrange_anew()
+
+    def action_draws(self) -> None:
+        """Each draw beside the same draw of the same seed in the other columns, or folded again."""
+        self._paired = not self._paired
+        self._arrange_anew()
+
+    def _arrange_anew(self) -> None:
         if self._board is not None:
             self._place = replace(Place.first(len(self._columns)), side=self._place.side)
             self._arrange()
@@ -286,6 +302,13 @@ class CompareScreen(BaseScreen):
             self.notify_plain("There is no answer under the cursor.", "Samples")
             return
         side, answer = here
+        if self._paired:
+            ids = tuple(row.sample_id for row in answer.rows)
+            if not ids:
+                self.notify_plain(f"{side.title} has no such draw.", "Samples")
+                return
+            self.wgen.show_samples({"ids": ids}, f"a draw of {side.title}")
+            return
         fields = filters.with_values(self._question.fields(self._by), self._by, [side.value])
         steps = sorted({row.step for row in answer.rows})
         fields = filters.with_values(fields, "step", steps)

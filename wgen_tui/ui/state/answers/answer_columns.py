@@ -7,6 +7,7 @@ characters too; the answer under the cursor is in view; how many columns do not 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
@@ -23,9 +24,13 @@ from wgen_tui.ui.state.answers.side_by_side import (
 from wgen_tui.ui.state.cells import fitted
 from wgen_tui.ui.state.plots import progress
 
+if TYPE_CHECKING:
+    from wgen_tui.ui.state.shared.arm_colours import ArmColours, ArmStyle
+
 NARROWEST = 18  # cells of a column
 WIDEST = 44
 LINES = 3  # of an answer
+PAIRED_LINES = 2  # of a draw beside its likes: as many in every column
 HEAD = 3  # lines above the answers
 MARKED = "bold underline"
 
@@ -66,6 +71,8 @@ class Place:
         self.side = min(max(self.side + columns, 0), len(board.sides) - 1)
         last = max(len(board.sides[self.side].answers) - 1, 0)
         self.answers[self.side] = min(max(self.answers[self.side] + answers, 0), last)
+        if board.paired:  # the same draw in every column
+            self.answers = [self.answers[self.side]] * len(board.sides)
 
 
 def shown_sides(board: Board, place: Place, width: int) -> tuple[range, int]:
@@ -77,10 +84,13 @@ def shown_sides(board: Board, place: Place, width: int) -> tuple[range, int]:
     return range(place.left, min(place.left + fit, len(board.sides))), size
 
 
-def drawn(board: Board, place: Place, width: int, height: int) -> Text:
-    """The columns, `height` lines of them."""
+def drawn(
+    board: Board, place: Place, width: int, height: int, colours: ArmColours | None = None
+) -> Text:
+    """The columns, `height` lines of them; arms in these colours."""
     indices, size = shown_sides(board, place, width)
-    columns = [_column(board, place, index, size, height) for index in indices]
+    styles = colours if board.by == "arm" else None
+    columns = [_column(board, place, index, size, height, styles) for index in indices]
     text = Text(no_wrap=True, overflow="crop")
     for y in range(height):
         for number, column in enumerate(columns):
@@ -91,10 +101,13 @@ def drawn(board: Board, place: Place, width: int, height: int) -> Text:
     return text
 
 
-def _column(board: Board, place: Place, index: int, size: int, height: int) -> list[Text]:
+def _column(
+    board: Board, place: Place, index: int, size: int, height: int, colours: ArmColours | None
+) -> list[Text]:
     side = board.sides[index]
     here = index == place.side
-    lines = _head(side, size, here)
+    style = None if colours is None else colours.known(str(side.value))
+    lines = _head(side, size, here, style)
     body, starts = _body(board, side, size, place.answers[index] if here else None)
     space = max(height - HEAD, 1)
     place.tops[index] = _top(place.tops[index], starts, place.answers[index], len(body), space)
@@ -122,13 +135,17 @@ def _top(top: int, starts: list[int], answer: int, length: int, space: int) -> i
     return max(min(top, max(length - space, 0)), 0)
 
 
-def _head(side: Side, size: int, here: bool) -> list[Text]:
+def _head(side: Side, size: int, here: bool, style: ArmStyle | None) -> list[Text]:
     share = "–" if side.share is None else f"{side.share:.{0 if size < 26 else 1}%}"
     title = one_line(side.title, 60)
+    if style is not None:
+        title = f"{style.mark} {title}"
     space = max(size - cell_len(share) - 2, 1)
     name = fitted(title, space) if cell_len(title) > space else title
     gap = " " * max(size - cell_len(name) - cell_len(share) - 1, 1)
     first = Text(f"{'▌' if here else ' '}{name}{gap}{share}"[:size], "bold" if here else "")
+    if style is not None:
+        first.stylize(style.colour, 1, 1 + len(name))
     n = f" n {side.draws:,}" + (f", {side.left_out:,} unread" if side.left_out else "")
     bar = size - cell_len(n) - 1
     drawn_bar = " " + progress(round(100 * side.share), 100, bar) if side.share is not None else ""
@@ -153,20 +170,25 @@ def _body(board: Board, side: Side, size: int, cursor: int | None) -> tuple[list
 
 
 def _answer(board: Board, side: Side, answer: Answer, size: int) -> list[Text]:
-    number = str(answer.draws) if answer.draws > 1 else ""
-    parts = wrapped(answer.text, size - 2, LINES)
+    most = PAIRED_LINES if board.paired else LINES
+    number = answer.place if board.paired else str(answer.draws) if answer.draws > 1 else ""
+    absent = board.paired and not answer.rows
+    parts = ["–"] if absent else wrapped(answer.text, size - 2, most)
     if number and cell_len(parts[-1]) + cell_len(number) + 1 > size - 2:
-        if len(parts) < LINES:
+        if len(parts) < most:
             parts.append("")
         else:
             parts[-1] = fitted(parts[-1], size - 3 - cell_len(number)).rstrip()
+    if board.paired:
+        parts += [""] * (most - len(parts))
+    mark = " " if absent else answer.mark
     lines = []
     for y, part in enumerate(parts):
-        line = Text(f"{answer.mark} " if y == 0 else "  ", _style(answer))
-        line.append_text(_marked(part, board, side))
+        line = Text(f"{mark} " if y == 0 else "  ", _style(answer))
+        line.append_text(_marked(part, board, side, answer))
         if number and y == len(parts) - 1:
             line.append(" " * max(size - 2 - cell_len(part) - cell_len(number), 1))
-            line.append(number, "bold")
+            line.append(number, "dim" if board.paired else "bold")
         line.append(" " * max(size - cell_len(line.plain), 0))
         lines.append(line)
     return lines
@@ -176,12 +198,13 @@ def _style(answer: Answer) -> str:
     return {BROKEN: "red", HIT: "bold"}.get(answer.mark, "")
 
 
-def _marked(line: str, board: Board, side: Side) -> Text:
-    """A line whose words stand in no answer of the reference are marked."""
+def _marked(line: str, board: Board, side: Side, answer: Answer) -> Text:
+    """A line whose words stand in no answer of the reference, or not in its draw, are marked."""
     text = Text(line, "")
-    if board.known and not side.reference:
+    known = board.known if answer.known is None else answer.known
+    if known and not side.reference:
         for match in WORD.finditer(line):
-            if match[0].casefold() not in board.known:
+            if match[0].casefold() not in known:
                 text.stylize(MARKED, *match.span())
     return text
 
@@ -214,6 +237,8 @@ def said_in_full(side: Side, answer: Answer, columns_left_out: int) -> Text:
     """The answer under the cursor, whole, and who says it."""
     seeds = " ".join(f"{seed} ({n})" for seed, n in sorted(answer.seeds.items()))
     one = answer.draws == 1
+    if not answer.draws:
+        return Text(f"{one_line(side.title, 40)} has no such draw.", "dim")
     who = f"{one_line(side.title, 40)}: {answer.draws} draw{'' if one else 's'} say{'s' * one} this"
     label = f" · {one_line(answer.label, 30)}" if answer.label else ""
     text = Text(f"{who} · seeds {seeds}{label}", "bold")

@@ -36,6 +36,7 @@ class Answer:
         mark: ● the label that is counted, ○ another, ? none or unclear, ✗ broken.
         label: What most of its draws were labelled.
         seeds: Seed -> how many of the draws.
+        known: Draw by draw, the words of the reference's same draw; else those of the board count.
     """
 
     text: str
@@ -43,11 +44,17 @@ class Answer:
     mark: str = UNKNOWN
     label: str = ""
     seeds: dict[int, int] = field(default_factory=dict)
+    known: frozenset[str] | None = None
 
     @property
     def draws(self) -> int:
-        """How many say it."""
+        """How many say it; none where this column lacks a draw that another has."""
         return len(self.rows)
+
+    @property
+    def place(self) -> str:
+        """Which draw of which seed, where it is one."""
+        return f"s{self.rows[0].seed}·{self.rows[0].draw}" if len(self.rows) == 1 else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +85,14 @@ class Board:
 
     Attributes:
         known: The words of the reference's answers; others are marked.
+        paired: Whether each line is one draw, the same of every column.
     """
 
     by: By
     measure: Measure | None
     sides: list[Side]
     known: frozenset[str] = frozenset()
+    paired: bool = False
 
 
 def measure_of(
@@ -118,12 +127,32 @@ def share_of(column: Column, measure: Measure | None) -> float | None:
 
 
 def board(
-    columns: Sequence[Column], by: By, wanted: Measure | None, *, flips_only: bool = False
+    columns: Sequence[Column],
+    by: By,
+    wanted: Measure | None,
+    *,
+    flips_only: bool = False,
+    paired: bool = False,
 ) -> Board:
-    """What is shown of these columns; of the draws that flip alone, if so wished."""
+    """What is shown of these columns.
+
+    Args:
+        columns: What was read.
+        by: What they are.
+        wanted: What the plan counts.
+        flips_only: Only the draws that flip.
+        paired: Each draw beside its likes, none folded.
+    """
     references = reference_values(columns, by)
     measure = measure_of(columns, references, wanted)
     kept = flipping(columns, by, measure) if flips_only else None
+    if paired:
+        listed = _paired(columns, by, measure, references, kept)
+    else:
+        listed = [
+            folded((r for r in c.rows if kept is None or _key(r, by) in kept), measure)
+            for c in columns
+        ]
     sides = [
         Side(
             title=f"{by} {column.value}" if by in ("seed", "step") else str(column.value),
@@ -132,11 +161,9 @@ def board(
             draws=column.draws,
             left_out=column.left_out,
             reference=column.value in references,
-            answers=folded(
-                (row for row in column.rows if kept is None or _key(row, by) in kept), measure
-            ),
+            answers=answers,
         )
-        for column in columns
+        for column, answers in zip(columns, listed, strict=True)
     ]
     known = (
         word
@@ -145,7 +172,7 @@ def board(
         for row in column.rows
         for word in words(row.completion)
     )
-    return Board(by, measure, sides, frozenset(known))
+    return Board(by, measure, sides, frozenset(known), paired)
 
 
 def reference_values(columns: Sequence[Column], by: By) -> set[str | int]:
@@ -175,6 +202,32 @@ def folded(rows: Iterable[SampleRow], measure: Measure | None) -> list[Answer]:
         answer.label = _commonest(_label(row, measure) for row in answer.rows)
         answer.mark = _mark(answer, measure)
     return sorted(answers.values(), key=lambda answer: (-answer.draws, answer.text))
+
+
+def _paired(
+    columns: Sequence[Column],
+    by: By,
+    measure: Measure | None,
+    references: set[str | int],
+    kept: set[Key] | None,
+) -> list[list[Answer]]:
+    """For each column an answer at every draw that any of them has, in the same order."""
+    rows = [{_key(row, by): row for row in column.rows} for column in columns]
+    every = {key for own in rows for key in own if kept is None or key in kept}
+    order = sorted(every, key=lambda key: [(part is None, str(type(part)), part) for part in key])
+    of_reference = [
+        own for column, own in zip(columns, rows, strict=True) if column.value in references
+    ]
+    listed: list[list[Answer]] = [[] for _ in columns]
+    for key in order:
+        known = frozenset(
+            word for own in of_reference if key in own for word in words(own[key].completion)
+        )
+        for answers, own in zip(listed, rows, strict=True):
+            one = folded([own[key]] if key in own else [], measure)
+            answers.append(one[0] if one else Answer(""))
+            answers[-1].known = known
+    return listed
 
 
 def _commonest(labels: Iterable[str]) -> str:
