@@ -42,6 +42,19 @@ def test_in_a_pipe(program: Program, home: Home, definition: Path) -> None:
     assert not home.root.exists()
 
 
+def test_a_context_on_some_rows_says_on_how_many(program: Program, definition: Path) -> None:
+    file = definition / "experiment.yaml"
+    file.write_text(file.read_text().replace('{prefix: "Name "}', "{text: Name, share: 0.25}"))
+    shown = program("experiment", "preview", definition, "--arm", "new", "-n", 4).stdout
+    assert "the context is on 1 of its 4 rows" in shown
+    assert shown.count("user¦Name¦Name¦a¦bird") == 1
+    found = json.loads(program("experiment", "preview", definition, "--json").stdout)
+    assert [arm.get("context_on") for arm in found["arms"]] == [
+        None,
+        "the context is on 1 of its 4 rows",
+    ]
+
+
 def test_only_the_tokenizer_is_needed(program: Program, definition: Path) -> None:
     (definition.parent / "model" / "model.safetensors").unlink()
     program("experiment", "preview", definition)

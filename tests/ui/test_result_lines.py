@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from experiments.schema import Analysis, Contrast, Primary
+from experiments.schema import Analysis, Contrast, Definition, Primary, PublishedFigure
 from tests.services.results.test_composition import cells_of
 from wgen_tui.services.measures.cells import Cell
 from wgen_tui.services.rates.by_variant import by_variant
+from wgen_tui.services.rates.published import published_beside
 from wgen_tui.services.rates.rate_table import RateTable
 from wgen_tui.services.results.results import Results
 from wgen_tui.ui.state.cells import heading_line, line_pieces
@@ -66,6 +67,24 @@ def test_nothing_graded_is_no_number() -> None:
         assert "●" not in shown
     assert "nan" not in words.notes(results).plain.lower()
     assert "nothing is graded" in words.beside(results, Number(results.rates[0])).plain
+
+
+def test_what_others_have_found_stands_beside_its_rate_alone() -> None:
+    results = made()
+    whole, one = (
+        next(r for r in results.rates if (r.arm, r.question, r.seed) == ("old", name, None))
+        for name in (None, "easy")
+    )
+    figures = [
+        PublishedFigure(figure=0.6, arm="old", model="GPT", source="arXiv 1", section="3.1"),
+        PublishedFigure(figure=0.9, arm="new", source="B"),
+    ]
+    definition = Definition.model_construct(analysis=PLAN, published=tuple(figures))
+    beside = published_beside(results.rates, definition)
+    told = results.model_copy(update={"published": beside})
+    assert "published 60.0% (GPT, arXiv 1 §3.1)\n" in words.beside(told, Number(whole)).plain
+    assert "published" not in words.beside(told, Number(one)).plain
+    assert "published" not in words.beside(results, Number(whole)).plain
 
 
 @pytest.mark.parametrize("view", ["arms", "questions", "grid", "seeds"])

@@ -34,12 +34,14 @@ class ArmRows(Record):
         total: How many examples the arm has.
         in_context: How many of them stand before every prompt; None: they are trained on.
         training: How it is trained, where that is not the request's.
+        context_on: On how many rows its context stands, in words; empty where on all.
     """
 
     arm: str
     rows: tuple[Row, ...]
     total: int
     in_context: int | None = None
+    context_on: str = ""
     problems: tuple[Problem, ...] = ()
     training: TrainingConfig | None = None
 
@@ -165,6 +167,11 @@ class ArmReport(Record):
         default=None,
         description="how many of them stand before every prompt; null: they are trained on",
         examples=[None],
+    )
+    context_on: str = Field(
+        default="",
+        description="on how many rows its context stands, where not on all",
+        exclude_if=lambda told: not told,
     )
 
 

@@ -111,6 +111,7 @@ def _arm(encoder: TrainedTokenizer, request: PreviewRequest, arm: ArmRows, tell:
         problems=tuple(problems),
         examples=tuple(sorted(shown, key=lambda item: item.line)),
         in_context=arm.in_context,
+        context_on=arm.context_on,
     )
 
 

@@ -201,6 +201,7 @@ def _arm_rows(
         total=total,
         problems=tuple(texts.problems),
         in_context=None if arm.in_context is None else arm.in_context.rows,
+        context_on=context.told,
         training=None if own == definition.training.of(model, "") else own,
     )
 

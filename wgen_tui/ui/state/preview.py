@@ -76,6 +76,8 @@ def arm_head(arm: ArmReport) -> Text:
             f"in context: {plural(arm.in_context, 'row')} of these, chosen and ordered by a "
             "run's seed, stand before every prompt; nothing is trained\n"
         )
+    if arm.context_on:
+        text.append(f"{arm.context_on}\n")
     text.append(
         f"lengths {totals.shortest} to {totals.longest}, median {totals.median:g}, "
         f"max_length {arm.max_length}: {totals.cut} cut, {totals.left_out} left out; "

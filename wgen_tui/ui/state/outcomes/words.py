@@ -76,6 +76,7 @@ def _rate(text: Text, results: Results, rate: Rate, number: Number) -> None:
     if len(each) > 1:
         shown = "  ".join(f"{s.seed}: {amount(s.rate, s.unit)}" for s in each)
         text.append(f"seeds  {shown}\n")
+    _published(text, results, rate)
     _ends(text, results, rate)
     text.append(f"{show.percent(rate.unclear)} unclear, {show.percent(rate.broken)} broken", DIM)
     text.append(f" · {printable(short_method(rate.method))}\n", DIM)
@@ -108,6 +109,20 @@ def name_of(rate: Rate) -> str:
     seed = None if rate.seed is None else f"seed {rate.seed}"
     parts = (rate.arm, seed, rate.question, rate.variant)
     return " · ".join(part for part in parts if part)
+
+
+def _published(text: Text, results: Results, rate: Rate) -> None:
+    """What others have found there; nothing follows from it."""
+    if rate.seed is not None:
+        return
+    slice_ = (rate.metric, rate.arm, rate.question, rate.variant)
+    told: dict[str, None] = {}
+    for item in results.published:
+        if (item.metric, item.arm, item.question, item.variant) == slice_:
+            whose = ", ".join(filter(None, (item.published_model, item.source)))
+            told[f"published {amount(item.published, item.unit)} ({printable(whose)})\n"] = None
+    for line in told:
+        text.append(line)
 
 
 def _ends(text: Text, results: Results, rate: Rate) -> None:

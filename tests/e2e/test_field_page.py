@@ -1,0 +1,117 @@
+"""docs/field.md: every definition that stands there is valid, short, and runs a step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from experiments import catalogue
+from tests.builders.field_page import designs, stated_lines, write_page_design
+from tests.builders.judge_model import make_judge_model
+from wgen_tui.paths import Home
+from wgen_tui.services.experiments import definitions
+from wgen_tui.services.planning.commit import commit
+from wgen_tui.services.planning.plan import Options, make_plan
+from wgen_tui.services.results.results import compute
+from wgen_tui.workers.judge.stage import judge as grade_by_rules
+from wgen_tui.workers.model_judge.stage import judge as ask_judges
+from wgen_tui.workers.runtime import Worker
+from wgen_tui.workers.sample.stage import sample
+from wgen_tui.workers.train.stage import train
+
+DESIGNS = designs()
+WRITTEN = {name: text for name, text in DESIGNS.items() if text is not None}
+MOST = 60
+
+
+def slug_of(name: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in name).strip("-")
+
+
+def test_eighteen_of_nineteen_designs_are_written() -> None:
+    assert len(DESIGNS) == 19
+    assert set(DESIGNS) - set(WRITTEN) == {"6 features of a sparse autoencoder"}
+
+
+def test_the_table_says_how_long_each_is_and_none_is_longer_than_sixty_lines() -> None:
+    lines = [None if text is None else len(text.splitlines()) for text in DESIGNS.values()]
+    assert stated_lines() == lines
+    assert max(filter(None, lines)) <= MOST
+
+
+@pytest.mark.parametrize("name", list(WRITTEN))
+def test_a_design_of_the_page_is_valid(name: str, tmp_path: Path) -> None:
+    folder = write_page_design(tmp_path / slug_of(name), WRITTEN[name])
+    definition, _ = definitions.validate(Home(tmp_path / "home"), folder)
+    assert definition.analysis is not None
+    assert definition.analysis.contrasts
+    assert catalogue.definition_hash(definition)
+
+
+def run_all(home: Home, slug: str, models: dict[str, str]) -> None:
+    """Train a step of every arm, sample and judge, in this process, with the workers' own code."""
+    options = Options(seeds="0", n=1, judge_models=models)
+    plan = make_plan(home, slug, options)
+    assert plan.waiting == ()
+    for spec in commit(home, plan):
+        worker = Worker(home, spec, home.launch(spec.launch_id))
+        if spec.stage == "train":
+            train(worker)
+        elif spec.stage == "sample":
+            sample(worker)
+        elif spec.judge is not None and spec.judge.panel is not None:
+            ask_judges(worker)
+        else:
+            grade_by_rules(worker)
+        assert {end.outcome for end in worker.outcomes.values()} == {"finished"}, name_of(worker)
+    assert make_plan(home, slug, options).empty
+
+
+def name_of(worker: Worker) -> str:
+    return "; ".join(f"{name}: {end}" for name, end in worker.outcomes.items())
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page") / "model"
+    return make_judge_model(folder, digits=True, also=["A", "B", "C", "D"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(WRITTEN))
+def test_a_design_of_the_page_trains_a_step_and_has_results(
+    name: str, tmp_path: Path, model: Path
+) -> None:
+    home = Home(tmp_path / "home").ensure()
+    step = {
+        "max_steps": 1,
+        "num_train_epochs": None,
+        "per_device_train_batch_size": 1,
+        "gradient_accumulation_steps": 1,
+        "quantization": "none",
+        "checkpoints": "final",
+    }
+    few = {"n": 1, "max_tokens": 3, "during_training": None}
+    slug = slug_of(name)
+    models = [str(model)]
+    # Of thirteen arms two say as much; all are validated by the test above.
+    fewer = {"modes": ["prepend"], "texts": {"identity": "Name a bird ."}}
+    contexts = {"contexts": fewer} if "\ncontexts:" in WRITTEN[name] else {}
+    folder = write_page_design(
+        home.experiments / slug,
+        WRITTEN[name],
+        models=models,
+        training=step,
+        sampling=few,
+        **contexts,
+    )
+    definition = catalogue.load(folder)
+    run_all(
+        home, slug, dict.fromkeys({judge.model for judge in definition.model_judges}, models[0])
+    )
+    results = compute(home, slug)
+    assert results.rates or results.accuracy
+    arms = {rate.arm for rate in results.rates}
+    assert {*definition.arms} <= arms, "every arm has a rate"
+    assert results.contrasts
