@@ -97,16 +97,22 @@ def test_the_first_frame_waits_for_no_heavy_import() -> None:
     assert not (TORCH | HEAVY | {"pydantic", "yaml", "psutil"}) & loaded
 
 
+FIRST_STATE = (
+    *("cells", "experiment_card", "experiments", "format", "run_states"),
+    *("headlines", "figures", "axis"),
+)
+
+
 def test_the_first_frame_waits_for_no_dialog_and_no_other_screen() -> None:
     code = "from wgen_tui.ui.app import load_screen\nload_screen('experiments')"
     loaded = modules_after(code, of="wgen_tui")
     screens = {name for name in loaded if name.startswith("wgen_tui.ui.screens.")}
-    own = {"base", "experiments", "experiment_actions"}
+    own = {"base", "experiments", "experiment_actions", "experiment_headlines"}
     assert screens == {f"wgen_tui.ui.screens.{name}" for name in own}
     assert not {name for name in loaded if name.startswith("wgen_tui.ui.modals.")}
     state = {name.rpartition(".")[2] for name in loaded if name.startswith("wgen_tui.ui.state.")}
     shared = {"shared", "app_bar", "arm_colours"}
-    assert state == {"cells", "experiment_card", "experiments", "format", "run_states"} | shared
+    assert state == {*FIRST_STATE, *shared}
 
 
 def test_help_is_light() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 __all__ = [
+    "arm_starts",
     "at_random",
     "behind",
     "commit",
@@ -19,6 +20,7 @@ __all__ = [
     "gpus",
     "grade_report",
     "grading",
+    "headline",
     "lifecycle",
     "listing",
     "mistakes",
@@ -44,13 +46,14 @@ if TYPE_CHECKING:
     from wgen_tui.services.control import control, status
     from wgen_tui.services.data import at_random, notes, query_history, samples, saved_views, sql
     from wgen_tui.services.experiments import definitions, listing, names
-    from wgen_tui.services.experiments.authoring import mistakes, templates
+    from wgen_tui.services.experiments.authoring import arm_starts, mistakes, templates
     from wgen_tui.services.grading import report as grade_report
     from wgen_tui.services.grading import session as grading
     from wgen_tui.services.machine import gpus
     from wgen_tui.services.models import sample_tokens
     from wgen_tui.services.planning import commit, plan, preview
     from wgen_tui.services.results import behind, provenance, results
+    from wgen_tui.services.results.kept import headline
     from wgen_tui.services.runs import queue, runs
     from wgen_tui.services.supervisor import lifecycle
 else:
@@ -59,6 +62,7 @@ else:
     from types import ModuleType
 
     MODULES = {
+        "arm_starts": "experiments.authoring.arm_starts",
         "at_random": "data.at_random",
         "behind": "results.behind",
         "commit": "planning.commit",
@@ -68,6 +72,7 @@ else:
         "grade_report": "grading.report",
         "gpus": "machine.gpus",
         "grading": "grading.session",
+        "headline": "results.kept.headline",
         "lifecycle": "supervisor.lifecycle",
         "listing": "experiments.listing",
         "mistakes": "experiments.authoring.mistakes",

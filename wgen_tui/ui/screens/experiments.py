@@ -12,7 +12,7 @@ from textual.containers import Container
 from textual.widgets import Static
 
 from wgen_tui.ui import modals, services
-from wgen_tui.ui.screens.experiment_actions import ExperimentActions
+from wgen_tui.ui.screens.experiment_headlines import ExperimentHeadlines
 from wgen_tui.ui.state import experiment_card
 from wgen_tui.ui.state import experiments as state
 from wgen_tui.ui.threads import loads
@@ -22,6 +22,8 @@ from wgen_tui.ui.widgets.section_table import SectionTable
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
+    from experiments.schema import Definition
+    from wgen_tui.services.experiments.authoring.arm_starts import ArmStart
     from wgen_tui.services.experiments.authoring.mistakes import Checked
     from wgen_tui.services.experiments.names import ExperimentInfo
 
@@ -29,7 +31,7 @@ POLL_EVERY = 5.0
 EMPTY = "No experiment matches.\n\nesc clears the filter."
 
 
-class ExperimentsScreen(ExperimentActions):
+class ExperimentsScreen(ExperimentHeadlines):
     """List left, card right."""
 
     SCOPE = "experiments"
@@ -38,11 +40,11 @@ class ExperimentsScreen(ExperimentActions):
     def __init__(self) -> None:
         super().__init__()
         self._infos: list[ExperimentInfo] = []
-        self._counts: dict[str, Counter[str]] = {}
         self._filter = ""
         self._wanted = ""  # where the cursor goes, once it is listed
         self._shown = ""
         self._card: tuple[ExperimentInfo, Checked] | None = None
+        self._starts: dict[str, ArmStart] | None = None
 
     def compose_content(self) -> ComposeResult:
         with Container(id="split"):
@@ -91,6 +93,7 @@ class ExperimentsScreen(ExperimentActions):
         info = self._info
         if info is not None and (self._card is None or self._card[0] is not info):
             self.on_virtual_table_moved()  # it has been read, or changed, since it was shown
+        self.want_headlines()
 
     def _offer_demo(self) -> None:
         """A home without runs offers the demo."""
@@ -107,7 +110,7 @@ class ExperimentsScreen(ExperimentActions):
             for info in self._infos
             if all(word in f"{info.slug} {info.title}".lower() for word in words)
         ]
-        rows = state.rows(shown, self._counts, self.wgen.experiment)
+        rows = state.rows(shown, self._counts, self.wgen.experiment, self._headlines)
         table = self.query_one("#list", SectionTable)
         table.set_empty_text(EMPTY if words else "No experiments yet.\n\nn begins one.")
         keys = [row.slug or f"/{row.shelf}" for row in rows]
@@ -124,6 +127,16 @@ class ExperimentsScreen(ExperimentActions):
         self._wanted, self._filter = slug, ""
         self.discard_load("list")  # what is being read may not have it yet
         self.reload()
+
+    def in_view(self) -> list[ExperimentInfo]:
+        table = self.query_one("#list", SectionTable)
+        rows = (table.row(index) for index in table.in_view)
+        return [row.info for row in rows if row is not None and row.info is not None]
+
+    def headline_changed(self, slug: str) -> None:
+        self._show_list()
+        if slug == self._shown and self._card is not None:
+            self._draw_card()
 
     def all_slugs(self) -> Collection[str]:
         return {info.slug for info in self._infos}
@@ -142,15 +155,39 @@ class ExperimentsScreen(ExperimentActions):
     def _load_card(self) -> None:
         if (info := self._info) is not None and not info.unread:
             self._read_card(info)
+        self.want_headlines()  # others may have come into view
 
     @loads("card", then="_show_card")
     def _read_card(self, info: ExperimentInfo) -> tuple[ExperimentInfo, Checked]:
         return info, services.mistakes.read(self.home, info.path)
 
     def _show_card(self, read: tuple[ExperimentInfo, Checked]) -> None:
-        info, checked = self._card = read
-        counts = self._counts.get(info.slug, Counter())
-        text = experiment_card.card(info, checked, counts, self.arm_colours(info.slug))
+        self._card, self._starts = read, None
+        self._draw_card()
+        info, checked = read
+        if checked.definition is not None:
+            self._read_starts(info, checked.definition)
+
+    @loads("starts", then="_keep_starts")
+    def _read_starts(
+        self, info: ExperimentInfo, definition: Definition
+    ) -> tuple[ExperimentInfo, dict[str, ArmStart]]:
+        return info, services.arm_starts.arm_starts(self.home, info.path, definition)
+
+    def _keep_starts(self, read: tuple[ExperimentInfo, dict[str, ArmStart]]) -> None:
+        info, starts = read
+        if self._card is not None and self._card[0] is info:
+            self._starts = starts
+            self._draw_card()
+
+    def _draw_card(self) -> None:
+        assert self._card is not None
+        info, checked = self._card
+        text = experiment_card.card(
+            *(info, checked, self._counts.get(info.slug, Counter()), self.arm_colours(info.slug)),
+            starts=self._starts,
+            result=self._sentences.get(info.slug),
+        )
         pane = self.query_one("#card", TextPane)
         set_title(pane, experiment_card.card_title(checked))
         pane.show(text, keep_place=info.slug == self._shown)

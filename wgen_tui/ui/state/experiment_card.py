@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,12 @@ from wgen_tui.ui.state.shared.arm_colours import ArmColours
 if TYPE_CHECKING:
     from experiments.errors import Problem
     from experiments.schema import Definition
+    from wgen_tui.services.experiments.authoring.arm_starts import ArmStart
     from wgen_tui.services.experiments.authoring.mistakes import Checked, Mistake
     from wgen_tui.services.experiments.names import ExperimentInfo
 
 LONGEST = 160  # cells of a line of a file
+FIRST = 60  # cells of an arm's first answer
 
 
 def card_title(checked: Checked) -> str:
@@ -28,8 +31,25 @@ def card_title(checked: Checked) -> str:
     return "mistakes" if checked.mistakes else "card"
 
 
-def card(info: ExperimentInfo, checked: Checked, counts: Counter[str], colours: ArmColours) -> Text:
-    """An experiment in full; what is wrong with it stands first."""
+def card(
+    info: ExperimentInfo,
+    checked: Checked,
+    counts: Counter[str],
+    colours: ArmColours,
+    *,
+    starts: Mapping[str, ArmStart] | None = None,
+    result: Text | None = None,
+) -> Text:
+    """An experiment in full; what is wrong with it stands first.
+
+    Args:
+        info: Its line in the list.
+        checked: What its files say.
+        counts: State → number of its runs.
+        colours: Of its arms.
+        starts: How the data of each arm begin; None while they are read.
+        result: Its newest headline; None while there is none.
+    """
     text = Text()
     text.append(f"{printable(info.title or info.slug)}\n", BOLD)
     text.append("built in (c copies it)" if info.builtin else "yours (E edits it)", DIM)
@@ -38,7 +58,10 @@ def card(info: ExperimentInfo, checked: Checked, counts: Counter[str], colours: 
     if checked.notes is not None:
         _notes(text, checked.notes)
     if (definition := checked.definition) is not None:
-        _definition(text, definition, colours)
+        if counts:
+            text.append("\nresult  ", DIM)
+            text.append_text(result or Text("–")).append("\n")
+        _definition(text, definition, colours, starts)
         _heading(text, "runs")
         said = describe_counts(counts) if counts else "none yet: press s to start"
         text.append(f"{said}\n")
@@ -92,20 +115,26 @@ def _notes(text: Text, notes: tuple[str, ...]) -> None:
         text.append(f"⚠ {printable(note)}\n", WARN)
 
 
-def _definition(text: Text, definition: Definition, colours: ArmColours) -> None:
+def _definition(
+    text: Text,
+    definition: Definition,
+    colours: ArmColours,
+    starts: Mapping[str, ArmStart] | None,
+) -> None:
     if definition.hypothesis:
         text.append(f"\n{printable(' '.join(definition.hypothesis.split()))}\n")
     _heading(text, "arms")
     for name, arm in definition.arms.items():
         style = colours[name]
         text.append(f"{style.mark} ", style.colour)
-        text.append(f"{printable(name):18} ", BOLD if arm.role == "treatment" else "")
+        text.append(f"{printable(name):16} ", BOLD if arm.role == "treatment" else "")
         text.append(f"{arm.role:9} ", ACTIVE if arm.role == "control" else "")
+        text.append(_start(None if starts is None else starts.get(name)))
         shown = "" if arm.in_context is None else f"{arm.in_context.rows} rows in context: "
-        text.append(f"{shown}{printable(arm.told or arm.files[0].file)}\n")
+        text.append(f"  {shown}{printable(arm.told or arm.files[0].file)}\n", DIM)
     base = colours["base"]
     text.append(f"{base.mark} ", base.colour)
-    text.append(f"{'base':18} untrained; always sampled beside the arms\n", DIM)
+    text.append(f"{'base':16} untrained; always sampled\n", DIM)
     _heading(text, "plan")
     _plan(text, definition)
     _heading(text, "questions")
@@ -115,6 +144,16 @@ def _definition(text: Text, definition: Definition, colours: ArmColours) -> None
         more = f" ({wordings} wordings)" if wordings > 1 else ""
         text.append(f"{printable(question.name)}{more}: ")
         text.append(f"{one_line(first, LONGEST)}\n", DIM)
+
+
+def _start(start: ArmStart | None) -> str:
+    """How the data of an arm begin, on a line."""
+    if start is None:
+        return f"{'…':>7} rows\n"
+    if start.rows is None:
+        return "  its data are wrong: v\n"
+    word = "row " if start.rows == 1 else "rows"
+    return f"{start.rows:>7,} {word}  “{one_line(start.first, FIRST)}”\n"
 
 
 def _heading(text: Text, title: str) -> None:

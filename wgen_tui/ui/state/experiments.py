@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from wgen_tui.services.runs.run_state import RunStatus
 
 LIVE = ("queued", "paused", "starting", "running")
+AXIS = "  -100 0 +100"  # over the mark and the bars of differences in points
+N_FROM = 66  # cells from which on n has a column
 SHELVES = ("yours", "miniature", "field")  # what runs here without a GPU before what needs one
 
 
@@ -33,12 +35,14 @@ class ExperimentRow:
         info: None for a heading.
         counts: State → number of its runs.
         in_hand: Whether it is the experiment in hand.
+        headline: The cells of its newest headline: bar, number, n.
     """
 
     shelf: str
     info: ExperimentInfo | None = None
     counts: Counter[str] | None = None
     in_hand: bool = False
+    headline: tuple[Cell, ...] = ()
 
     @property
     def slug(self) -> str:
@@ -61,18 +65,24 @@ class ExperimentRow:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        return (Column(self.shelf, 0), Column("" if self.is_heading else "runs", 12))
+        if self.is_heading:
+            return (Column(self.shelf, 0),)
+        return (
+            *(Column(self.shelf, 0), Column("runs", 9), Column(AXIS, len(AXIS))),
+            *(Column("points", 7, "right"), Column("n", 9, "right", hide_below=N_FROM)),
+        )
 
     def drawn(self) -> list[Cell]:
         """Its cells."""
         info = self.info
         if info is None:
-            return [Cell(""), Cell("")]
+            return []
+        shown = self.headline or (Cell(""), Cell(""), Cell(""))
         name = one_line(info.slug, 80)
         if info.error:
-            return [Cell(name, BAD), Cell(_broken(info), BAD)]
+            return [Cell(name, BAD), Cell(_broken(info), BAD), *shown]
         runs = "…" if info.unread else short_counts(self.counts or Counter()) or show.MISSING
-        return [Cell(name, BOLD if self.in_hand else ""), Cell(runs)]
+        return [Cell(name, BOLD if self.in_hand else ""), Cell(runs), *shown]
 
 
 def _broken(info: ExperimentInfo) -> str:
@@ -82,7 +92,10 @@ def _broken(info: ExperimentInfo) -> str:
 
 
 def rows(
-    infos: Sequence[ExperimentInfo], counts: Mapping[str, Counter[str]], in_hand: str | None
+    infos: Sequence[ExperimentInfo],
+    counts: Mapping[str, Counter[str]],
+    in_hand: str | None,
+    headlines: Mapping[str, tuple[Cell, ...]],
 ) -> list[ExperimentRow]:
     """The list, shelf by shelf; the first shelf's heading stands above the table."""
     listed: list[ExperimentRow] = []
@@ -91,7 +104,11 @@ def rows(
         if own and listed:
             listed.append(ExperimentRow(shelf))
         listed += [
-            ExperimentRow(shelf, info, counts.get(info.slug), info.slug == in_hand) for info in own
+            ExperimentRow(
+                *(shelf, info, counts.get(info.slug), info.slug == in_hand),
+                headline=headlines.get(info.slug, ()),
+            )
+            for info in own
         ]
     return listed
 

@@ -211,6 +211,11 @@ class VirtualTable(RowKeys, can_focus=True):
         if len(self):
             self.post_message(self.Moved(self))
 
+    @property
+    def in_view(self) -> range:
+        """Which rows are on the screen."""
+        return self._visible()
+
     # Asking for rows
 
     def _visible(self) -> range:

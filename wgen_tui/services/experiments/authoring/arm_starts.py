@@ -1,0 +1,67 @@
+"""How the data of each arm begin: how many rows, and what the first one teaches.
+
+Promises: read once for files that have not changed; of what cannot be read it says so, and no more
+(`experiment validate` has the line).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.seen_files import Stamp, stamp
+from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
+from wgen_tui.services.experiments import definitions
+
+if TYPE_CHECKING:
+    from experiments.rows import Row
+    from experiments.schema import Arm, Definition
+
+MOST_KEPT = 500  # arms
+
+
+@dataclass(frozen=True, slots=True)
+class ArmStart:
+    """How an arm's data begin.
+
+    Attributes:
+        rows: How many; None where they cannot be read.
+        first: The answer in the first row.
+    """
+
+    rows: int | None
+    first: str = ""
+
+
+_kept: dict[tuple[Path, str, str, tuple[Stamp | None, ...]], ArmStart] = {}
+
+
+def arm_starts(home: Home, folder: Path, definition: Definition) -> dict[str, ArmStart]:
+    """How the data of every arm begin."""
+    starts = {}
+    for name, arm in definition.arms.items():
+        stamps = tuple(stamp(folder / item.file) for item in arm.files)
+        key = folder, name, arm.model_dump_json(), stamps
+        if key not in _kept:
+            if len(_kept) >= MOST_KEPT:
+                _kept.clear()
+            _kept[key] = _start(home, folder, name, arm)
+        starts[name] = _kept[key]
+    return starts
+
+
+def _start(home: Home, folder: Path, name: str, arm: Arm) -> ArmStart:
+    rows: list[Row] = []
+    try:
+        definitions.rows(home, folder, name, arm, rows.append, enough=lambda: bool(rows))
+        return ArmStart(definitions.row_count(home, folder, name, arm), _answer(rows[0]))
+    except UsageError:
+        return ArmStart(None)
+
+
+def _answer(row: Row) -> str:
+    """What a row teaches: its last answer."""
+    answers = [turn.content for turn in row.messages if turn.role == "assistant"]
+    return (answers or [row.messages[-1].content])[-1]
