@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 import click
 
 from wgen_tui.cli.options import (
     detach_option,
     dry_run_option,
+    form_of,
     judge_model_option,
+    output_option,
     split_names,
 )
 from wgen_tui.cli.output import (
@@ -136,7 +138,7 @@ def judge(
     show_default=True,
     help="Whose grades.",
 )
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: stdout.")
+@output_option
 @json_option
 @pass_home
 def export(
@@ -152,7 +154,10 @@ def export(
     from wgen_tui.services.grading.grade_files import export_grades
     from wgen_tui.terminal_text import standard_output
 
-    text = export_grades(home, experiment, rubric, "json" if as_json else "csv", graders)
+    form = form_of(output, "json" if as_json else None, "csv")
+    if form not in ("csv", "json"):
+        raise UsageError("Grades are written as CSV or JSON.", title="Which format?")
+    text = export_grades(home, experiment, rubric, cast("Literal['csv', 'json']", form), graders)
     if output is None:
         standard_output().write(text)
         return

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from wgen_tui.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,6 +34,50 @@ judge_model_option = click.option(
     metavar="NAME=MODEL",
     help="Which model a judge's model stands for; repeatable.",
 )
+
+
+ENDINGS = {".csv": "csv", ".json": "json", ".parquet": "parquet"}
+
+
+def _destination(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
+    """Where to; `-` is stdout, as elsewhere."""
+    if value is not None and str(value) == ".":  # what an empty name becomes
+        raise click.BadParameter("a file has a name.")
+    return None if value is not None and str(value) == "-" else value
+
+
+output_option = click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_destination,
+    help="Default: stdout.",
+)
+
+
+def form_of(output: Path | None, form: str | None, usual: str) -> str:
+    """The format: what `--format` says, else what the file's name ends in, else the usual one.
+
+    Raises:
+        UsageError: the two disagree, or the name ends in something that is not written here.
+    """
+    # A FIFO is named anyhow. Path.exists raises where a name is too long.
+    if output is None or (os.path.exists(output) and not output.is_file()):  # noqa: PTH110
+        return form or usual
+    ending = output.suffix.lower()
+    named = ENDINGS.get(ending)
+    if form is None and ending and named is None:
+        raise UsageError(
+            f"{output.name} does not say which format.",
+            title="Which format?",
+            hint=f"End it in {', '.join(ENDINGS)}, or give --format.",
+        )
+    if form is not None and named not in (None, form):
+        raise UsageError(
+            f"{output.name} ends in {ending}, and --format is {form}.",
+            title="Which format?",
+            hint="Let them say the same.",
+        )
+    return form or named or usual
 
 
 def runs_options(which: str) -> Callable[[F], F]:

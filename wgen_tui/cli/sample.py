@@ -14,6 +14,8 @@ from wgen_tui.cli.options import (
     checkpoints_option,
     detach_option,
     dry_run_option,
+    form_of,
+    output_option,
     page_options,
     split_names,
     trust_option,
@@ -220,16 +222,15 @@ def show(home: Home, sample_id: int, as_json: bool) -> None:
     "--format",
     "form",
     type=click.Choice(["csv", "json", "parquet"]),
-    default="csv",
-    show_default=True,
+    help="Default: as the file's name ends, else csv.",
 )
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: stdout.")
+@output_option
 @pass_home
-def export(home: Home, /, form: str, output: Path | None, **values: Any) -> None:
+def export(home: Home, /, form: str | None, output: Path | None, **values: Any) -> None:
     """Write samples with their labels to a file or to stdout."""
     from wgen_tui.services.data import samples
 
-    chosen = cast("Format", form)
+    chosen = cast("Format", form_of(output, form, "csv"))
     number = samples.export(home, make_filter(**values), output, chosen)
     if output is not None:
         say(f"Wrote {plural(number, 'sample')} to {output}.")

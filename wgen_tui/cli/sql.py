@@ -8,6 +8,7 @@ from typing import cast
 
 import click
 
+from wgen_tui.cli.options import form_of, output_option
 from wgen_tui.cli.output import emit_json, json_option, pass_home, say, table
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -29,7 +30,7 @@ from wgen_tui.paths import Home
     default="table",
     show_default=True,
 )
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: stdout.")
+@output_option
 @click.option(
     "--limit", type=click.IntRange(1), default=200, show_default=True, help="Most rows of a table."
 )
@@ -57,8 +58,9 @@ def command(
         _schema(home, as_json)
         return
     text = _text(query, file, saved)
-    if output is not None and form == "table":
-        form = _form_of(output)
+    if output is not None:
+        asked = "json" if as_json else None if form == "table" else form
+        form = form_of(output, asked, "csv")
     if as_json or form != "table":
         chosen = cast("sql.Format", "json" if as_json else form)
         number = sql.export(home, text, output, chosen)
@@ -97,18 +99,6 @@ def _saved(name: str) -> str:
     if name not in queries:
         raise unknown("saved query", name, queries)
     return queries[name]
-
-
-def _form_of(output: Path) -> str:
-    """The format that a file's name asks for."""
-    form = output.suffix.lstrip(".")
-    if form not in ("csv", "json", "parquet"):
-        raise UsageError(
-            f"{output.name} does not say which format.",
-            title="Which format?",
-            hint="Give --format csv, json or parquet.",
-        )
-    return form
 
 
 def _schema(home: Home, as_json: bool) -> None:

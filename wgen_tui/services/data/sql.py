@@ -6,7 +6,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -195,7 +195,8 @@ def whole_file(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise _unwritable(given, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where it could not be made it cannot be removed
+            temporary.unlink(missing_ok=True)
 
 
 def _is_special(target: Path) -> bool:
