@@ -13,7 +13,7 @@ IN_THREADS_ALREADY = {
     "modals/start.py: parse_options",
     "screens/compare.py: _primary_of",
     "screens/result_actions.py: _behind",
-    "screens/runs.py: _read_files",
+    "screens/run_parts/run_details.py: _read_files",
     "screens/sample_notes.py: _ids",
     "screens/sample_notes.py: _note",
     "screens/sample_notes.py: _tag",

@@ -12,7 +12,7 @@ from wgen_tui.ui.app import WgenApp
 
 
 @pytest.mark.parametrize(
-    ("screen", "shown"), [("experiments", "Old names"), ("runs", "worker.log")]
+    ("screen", "shown"), [("experiments", "Old names"), ("runs", "graded all")]
 )
 async def test_what_has_not_changed_is_not_read_again(
     home: Home, machine: Machine, screen: str, shown: str

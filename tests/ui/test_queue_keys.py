@@ -33,6 +33,7 @@ from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.modals.dialogs import ConfirmModal
 from wgen_tui.ui.state import runs
 from wgen_tui.ui.state import status as status_line
+from wgen_tui.ui.state.run_views import rows
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -121,7 +122,7 @@ async def test_p_pauses_what_waits_and_goes_on(three: Three) -> None:
     home, (first, *_), (launch, _) = three[0].home, three[1], three[2]
     app = WgenApp(home, screen="runs")
     async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 4)
+        await settled(pilot, lambda: len(table(app)) == 5)
         pick(app, first)
         await pilot.press("p")
         await settled(pilot, lambda: "‖ paused" in text(app) and "‖ 1 paused" in text(app))
@@ -130,7 +131,7 @@ async def test_p_pauses_what_waits_and_goes_on(three: Three) -> None:
         await settled(pilot, lambda: "p resumes it from its last complete state" in text(app))
         assert "wgen-tui run resume" not in text(app)
         await pilot.press("slash", *"paused", "enter")
-        await settled(pilot, lambda: len(table(app)) == 1)
+        await settled(pilot, lambda: len(table(app)) == 2)
         await pilot.press("escape", "p")
         await settled(pilot, lambda: "1 run resumes from its last complete state." in messages(app))
         await settled(pilot, lambda: "○ 3 queued" in text(app) and "‖" not in text(app))
@@ -142,7 +143,7 @@ async def test_p_lets_what_runs_save_its_state_first(three: Three) -> None:
     files.at_work(launch)
     app = WgenApp(files.home, screen="runs")
     async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 4)
+        await settled(pilot, lambda: len(table(app)) == 5)
         for run in runs:
             table(app).marked.add(run)
         await pilot.press("p")
@@ -154,9 +155,9 @@ async def test_p_lets_what_runs_save_its_state_first(three: Three) -> None:
 async def test_p_r_and_priorities_say_what_does_not_fit(three: Three) -> None:
     app = WgenApp(three[0].home, screen="runs")
     async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 4)
-        rows = [table(app).row(i) for i in range(4)]
-        table(app).move_to([row.state for row in rows].index("finished"))
+        await settled(pilot, lambda: len(table(app)) == 5)
+        listed = [table(app).row(i) for i in range(1, 5)]
+        table(app).move_to(1 + [row.state for row in listed].index("finished"))
         for key, words in (
             ("p", "can be paused"),
             ("r", "can be retried"),
@@ -172,12 +173,14 @@ async def test_a_lost_run_says_why_and_r_goes_on(three: Three, size: tuple[int, 
     files.lose(launch)
     app = WgenApp(files.home, screen="runs")
     async with app.run_test(size=size) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 4)
+        await settled(pilot, lambda: len(table(app)) == 5)
         pick(app, first)
         await settled(pilot, lambda: "r retries it from its last complete state" in text(app))
-        flat = " ".join(text(app).split())
-        assert "CUDA: the driver went away" in flat
-        assert "for what it says" in flat.replace(" │ ", " "), "the cause is wrapped, not cut"
+        facts = app.screen.query_one("#facts")
+        said = facts.content.plain
+        assert "CUDA: the driver went away" in said
+        assert "for what it says" in said
+        assert facts.size.height >= len(said) // facts.size.width, "the cause is wrapped, not cut"
         table(app).marked |= {first, second}
         await pilot.press("r")
         await settled(pilot, lambda: any("2 runs resume" in note for note in messages(app)))
@@ -189,7 +192,7 @@ async def test_priorities_are_of_launches_and_shown(three: Three) -> None:
     files, runs, (launch, other) = three
     app = WgenApp(files.home, screen="runs")
     async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 4)
+        await settled(pilot, lambda: len(table(app)) == 5)
         assert "prio" not in text(app)
         pick(app, runs[0])
         await settled(pilot, lambda: "launch 1 of 2 in the queue" in text(app))
@@ -211,7 +214,7 @@ async def test_capital_p_stops_the_whole_queue(three: Three) -> None:
     home = three[0].home
     app = WgenApp(home, screen="runs")
     async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 4)
+        await settled(pilot, lambda: len(table(app)) == 5)
         await pilot.press("P")
         await settled(pilot, lambda: "‖ queue paused; P resumes it" in text(app))
         assert queue.paused(home) is not None
@@ -226,7 +229,7 @@ async def test_keys_are_refused_under_readonly(three: Three) -> None:
     files, runs, (launch, _) = three
     app = WgenApp(files.home, readonly=True, screen="runs")
     async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 4)
+        await settled(pilot, lambda: len(table(app)) == 5)
         pick(app, runs[0])
         assert "p pause" not in text(app)
         for key in ("p", "r", "plus", "minus", "t", "P"):
@@ -272,7 +275,7 @@ async def test_cancelling_asks_and_names_the_key_that_goes_on(three: Three) -> N
     files, runs, _ = three
     app = WgenApp(files.home, screen="runs")
     async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 4)
+        await settled(pilot, lambda: len(table(app)) == 5)
         pick(app, runs[2])
         await pilot.press("c")
         await settled(pilot, lambda: isinstance(app.screen, ConfirmModal))
@@ -362,8 +365,8 @@ def test_places_count_launches_that_wait_in_their_order() -> None:
 
 
 def test_attempts_and_what_is_left_are_named() -> None:
-    again = run_status(state="running", attempt=2, why="", eta_seconds=90.0)
-    assert runs.cells(again)[-1].text == "attempt 2"
+    again = run_status(state="running", launch_id="x", attempt=2, why="", eta_seconds=90.0)
+    assert rows.why_of(again) == "attempt 2"
     assert "attempt 2" in runs.facts(again).plain
     shorter = run_status(state="running", eta_seconds=30.0)
     assert runs.summary([again, shorter]) == "2 runs: ▶ 2 running · 1m30s left in this stage"
@@ -388,9 +391,10 @@ def test_snapshot(
     app = WgenApp(files.home, screen="runs", machine=machine)
 
     async def before(pilot: Pilot[None]) -> None:
-        await settled(pilot, lambda: len(table(app)) == 4 and "cpu" in text(app))
+        await settled(pilot, lambda: len(table(app)) == 5 and "cpu" in text(app))
         pick(app, names[0])
         await settled(pilot, lambda: "r retries it" in text(app))
+        await settled(pilot, lambda: app.screen._picture and not app.screen.loading_any)
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=size, run_before=before)

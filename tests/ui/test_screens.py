@@ -79,11 +79,11 @@ async def test_start_plans_first_and_names_a_wrong_arm(home: Home) -> None:
 async def test_runs_detail_filter_and_samples_of_a_run(home: Home) -> None:
     app = WgenApp(home, screen="runs")
     async with app.run_test(size=(120, 40)) as pilot:
-        await settled(pilot, lambda: "worker.log" in text(app))
+        await settled(pilot, lambda: "graded all" in text(app))
         assert "5 finished" in text(app)
         assert "graded all" in text(app), "colours of a log are left out"
         await pilot.press("slash", *"new seed=1", "enter")
-        await settled(pilot, lambda: len(table(app)) == 1)
+        await settled(pilot, lambda: len(table(app)) == 2)
         await pilot.press("enter")
         await settled(pilot, lambda: app.screen.SCOPE == "samples" and len(table(app)) == 6)
 
@@ -91,17 +91,17 @@ async def test_runs_detail_filter_and_samples_of_a_run(home: Home) -> None:
 async def test_new_runs_appear_and_removal_asks(home: Home, mini: MiniHome) -> None:
     app = WgenApp(home, screen="runs")
     async with app.run_test(size=(120, 40)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 5)
+        await settled(pilot, lambda: len(table(app)) == 6)
         failed = mini.run("old", 7)
         mini.launch([failed], "failed", "no room")
-        await settled(pilot, lambda: len(table(app)) == 6)
-        keys = [table(app).key_at(i) for i in range(6)]
+        await settled(pilot, lambda: len(table(app)) == 7)
+        keys = [table(app).key_at(i) for i in range(7)]
         table(app).move_to(keys.index(failed))
         await settled(pilot, lambda: "no room" in text(app))
         await pilot.press("x")
         await settled(pilot, lambda: isinstance(app.screen, ConfirmModal))
         await pilot.press("n", "x", "y")
-        await settled(pilot, lambda: len(table(app)) == 5)
+        await settled(pilot, lambda: len(table(app)) == 6)
         assert not home.run(failed).root.exists()
 
 
@@ -216,7 +216,7 @@ async def test_readonly_grading_is_off(home: Home) -> None:
 async def test_help_lists_the_keys_of_the_screen(home: Home) -> None:
     app = WgenApp(home, screen="runs")
     async with app.run_test(size=(100, 40)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 5)
+        await settled(pilot, lambda: len(table(app)) == 6)
         await pilot.press("question_mark")
         await settled(pilot, lambda: isinstance(app.screen, HelpModal))
         await settled(pilot, lambda: "Delete the run and its files." in text(app))
@@ -227,7 +227,7 @@ async def test_help_lists_the_keys_of_the_screen(home: Home) -> None:
 async def test_an_older_answer_never_replaces_a_newer_one(home: Home) -> None:
     app = WgenApp(home, screen="runs")
     async with app.run_test() as pilot:
-        await settled(pilot, lambda: len(table(app)) == 5)
+        await settled(pilot, lambda: len(table(app)) == 6)
         got = []
         for answer in ("first", "second"):
             app.screen.load("probe", lambda answer=answer: answer, got.append)
@@ -292,8 +292,8 @@ async def test_a_click_moves_the_cursor_and_a_second_opens(home: Home) -> None:
 async def test_log_is_read_downwards_and_shows_its_end(home: Home) -> None:
     app = WgenApp(home, screen="runs")
     async with app.run_test(size=(120, 40)) as pilot:
-        await settled(pilot, lambda: "worker.log" in text(app))
-        run = app.screen._run
+        await settled(pilot, lambda: "graded all" in text(app))
+        run = app.screen.row
         log = app.home.launch(run.launch_id).log
         log.write_text("".join(f"line {n}.\n" for n in range(100)))
         await settled(pilot, lambda: "line 99." in text(app))

@@ -21,7 +21,8 @@ def ready(app: WgenApp, name: str) -> bool:
     if name == "experiments":
         return screen._shown == "mini"
     if name == "runs":
-        return screen._shown != "" and "cpu" in screen.query_one("#status").content
+        shown = screen._shown != "" and screen._seen and screen._picture
+        return shown and not screen.busy("curves") and "cpu" in screen.query_one("#status").content
     if name == "samples":
         read = screen._detail is not None and screen._facets is not None
         return read and not screen.loading_any

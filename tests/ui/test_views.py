@@ -52,41 +52,43 @@ def known(mini: MiniHome) -> Home:
 
 
 def pick(app: WgenApp, arm: str, seed: int) -> None:
-    rows = [table(app).row(i) for i in range(len(table(app)))]
-    table(app).move_to([(r.arm, r.seed) for r in rows].index((arm, seed)))
+    rows = [table(app).row(i) for i in range(1, len(table(app)))]  # behind their heading
+    table(app).move_to(1 + [(r.arm, r.seed) for r in rows].index((arm, seed)))
 
 
 async def test_a_run_says_how_it_came_about(known: Home) -> None:
     app = WgenApp(known, screen="runs")
     async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 5)
+        await settled(pilot, lambda: len(table(app)) == 6)
         pick(app, "old", 0)
         await settled(pilot, lambda: "i: adapter ✓ proven · ✓ verified" in text(app))
         await pilot.press("i")
         await settled(pilot, lambda: "relative difference 0.0006 · floor of rounding" in text(app))
-        assert "worker.log" not in text(app)
+        assert "[adapter]" in text(app)
         await pilot.press("G")
         await settled(pilot, lambda: "memory: no estimate, peak unknown" in text(app))
         await pilot.press(*"kkkk")
         await settled(pilot, lambda: "1.0 M parameters on cpu in fp32" in text(app))
         await pilot.press("i")
-        await settled(pilot, lambda: "worker.log" in text(app))
+        await settled(pilot, lambda: "[loss]" in text(app))
         assert table(app).has_focus
         pick(app, "old", 1)
         await settled(pilot, lambda: "○ not verified" in text(app))
         await pilot.press("i")
-        run = app.screen._run.run_id
+        run = app.screen.row.run_id
         await settled(pilot, lambda: f"wgen-tui run verify {run.rpartition('-')[2]}" in text(app))
         await pilot.press("escape")
-        await settled(pilot, lambda: "worker.log" in text(app))
+        await settled(pilot, lambda: "[loss]" in text(app))
 
 
-async def test_a_wide_screen_shows_the_card_beside_the_log(known: Home) -> None:
+async def test_a_wide_screen_shows_the_card_beside_the_curves(known: Home) -> None:
     app = WgenApp(known, screen="runs")
     async with app.run_test(size=(120, 40)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 5)
+        await settled(pilot, lambda: len(table(app)) == 6)
         pick(app, "new", 1)
-        await settled(pilot, lambda: "✗ refuted" in text(app) and "worker.log" in text(app))
+        await settled(pilot, lambda: "[log]" in text(app))
+        await pilot.press("v")
+        await settled(pilot, lambda: "✗ refuted" in text(app) and "┤" in text(app))
         assert "Its logits are not those." in text(app)
         assert "in doubt" in text(app)
         assert "grid of 2 to 4 trained together" in text(app)
@@ -161,12 +163,13 @@ def test_snapshot(
 
     async def before(pilot: Pilot[None]) -> None:
         if view == "card":
-            await settled(pilot, lambda: len(table(app)) == 5)
+            await settled(pilot, lambda: len(table(app)) == 6)
             pick(app, "old", 0)
-            await settled(pilot, lambda: "✓ verified" in text(app))
+            await settled(pilot, lambda: "✓ proven" in text(app) or size[0] > 100)
             await pilot.press("i")
             await settled(pilot, lambda: "relative difference" in text(app))
-            await settled(pilot, lambda: "cpu" in text(app))
+            await settled(pilot, lambda: "cpu" in text(app) and app.screen._seen)
+            await settled(pilot, lambda: app.screen._picture and not app.screen.loading_any)
         else:
             await settled(pilot, lambda: "[arms]" in text(app))
             await pilot.press(*(["V"] if view == "read-outs" else ["V", "V"]))

@@ -87,6 +87,7 @@ KEY_NAMES = {
     "less_than_sign": "<",
     "greater_than_sign": ">",
     "equals_sign": "=",
+    "asterisk": "*",
 }
 
 
@@ -168,21 +169,46 @@ ACTIONS: tuple[Action, ...] = (
     Action("folder", "e", "folder", "experiments", "Show the definition's folder and copy it."),
     Action("copy", "y", "copy slug", "experiments", "Copy the slug.", footer=False),
     Action("samples", "enter", "samples", "runs", "Show the samples of this run.", footer=False),
+    Action("view(1)", "v", "view", "runs", "Curves, log, adapter, rates over steps, difference."),
     Action("card", "i", "adapter", "runs", "Show its proof, verification and training."),
     Action(
         "pause", "p", "pause", "runs", "Pause or resume the run, or the marked ones.", writes=True
     ),
     Action("retry", "r", "retry", "runs", "Retry a failed, lost or cancelled run.", writes=True),
     Action("cancel", "c", "cancel", "runs", "Cancel the run, or the marked ones.", writes=True),
-    Action("remove", "x", "remove", "runs", "Delete the run and its files.", writes=True),
     Action("filter", "slash", "filter", "runs", "List only runs with these words."),
+    Action("difference", "d", "difference", "runs", "Which settings of two marked runs differ."),
+    Action("measure(1)", "right_square_bracket", "measure", "runs", "Draw the next measure."),
+    Action(
+        "measure(-1)",
+        "left_square_bracket",
+        "measure before",
+        "runs",
+        "Draw the measure before: loss, learning rate, gradient norm.",
+        footer=False,
+    ),
+    Action("log_scale", "l", "log scale", "runs", "A logarithmic axis, or a linear one."),
+    Action("smooth", "a", "smooth", "runs", "Smooth the curves, or show every step."),
+    Action("search", "f", "search the log", "runs", "Search the log; there, / does it too."),
+    Action("match(1)", "n", "next match", "runs", "The next match in the log.", panels=("log",)),
+    Action("match(-1)", "N", "match before", "runs", "The match before it.", footer=False),
+    Action(
+        "mark_group",
+        "asterisk",
+        "mark group",
+        "runs",
+        "Mark all runs of this experiment, or unmark them.",
+        footer=False,
+    ),
+    Action("remove", "x", "remove", "runs", "Delete the run and its files.", writes=True),
     Action("queue", "P", "queue", "runs", "Pause or resume the whole queue.", writes=True),
     Action("sooner(1)", "plus", "sooner", "runs", "Raise the priority of its launch.", writes=True),
     Action(
         "sooner(-1)", "minus", "later", "runs", "Lower the priority of its launch.", writes=True
     ),
     Action("first", "t", "first", "runs", "Move its launch to the head of the queue.", writes=True),
-    Action("copy", "y", "copy", "runs", "Copy the run's id.", footer=False),
+    Action("view(-1)", "V", "view before", "runs", "The view before.", footer=False),
+    Action("copy", "y", "copy", "runs", "Copy the run's id, or those of the marked.", footer=False),
     Action("filter", "slash", "filter", "samples", "List only samples that match."),
     Action("facets", "f", "facets", "samples", "Choose a filter from what there is, with counts."),
     Action(

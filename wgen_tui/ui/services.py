@@ -16,7 +16,9 @@ __all__ = [
     "commit",
     "config_file",
     "control",
+    "courses",
     "definitions",
+    "glimpses",
     "gpus",
     "grade_report",
     "grading",
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.results import behind, provenance, results
     from wgen_tui.services.results.kept import headline
     from wgen_tui.services.runs import queue, runs
+    from wgen_tui.services.runs.measured import courses, glimpses
     from wgen_tui.services.supervisor import lifecycle
 else:
     # In this branch alone: a type checker that saw `__getattr__` would let any name pass.
@@ -68,7 +71,9 @@ else:
         "commit": "planning.commit",
         "config_file": "config_file",
         "control": "control.control",
+        "courses": "runs.measured.courses",
         "definitions": "experiments.definitions",
+        "glimpses": "runs.measured.glimpses",
         "grade_report": "grading.report",
         "gpus": "machine.gpus",
         "grading": "grading.session",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders.home import T0
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.control.watch import watch
@@ -54,10 +56,44 @@ def test_a_live_launch_is_starting_until_it_is_ready(
     status = get_run(home, run)
     assert brief(status) == ("running", "train")
     assert (status.step, status.steps, status.loss) == (3, 10, 1.5)
-    assert status.eta_seconds == 3.5
+    assert status.eta_seconds is None, "nothing has been measured yet"
+    assert status.why == "", "what the model is, is no reason"
     waiting = get_run(home, other)
     assert brief(waiting) == ("queued", "train")
     assert "turn" in waiting.why
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "seconds", "left"),
+    [
+        (3, 10, 9, None),  # ten seconds say something, nine do not
+        (3, 10, 10, 3.5),
+        (4, 100, 60, None),  # neither 5 % nor 20 units
+        (5, 100, 60, 47.5),
+        (19, 5_000, 60, None),
+        (20, 5_000, 60, 2_490.0),
+        (10, 10, 60, 0.0),
+    ],
+)
+def test_what_is_left_is_estimated_once_something_was_measured(
+    home: Home,
+    files: LaunchFiles,
+    hold: Hold,
+    done: int,
+    total: int,
+    seconds: int,
+    left: float | None,
+) -> None:
+    run = files.run()
+    train, _, _ = files.chain([run])
+    hold(home.launch(train).log)
+    files.started(train)
+    files.event(train, "ready")
+    files.event(train, "run_started", run_id=run)
+    at = T0 + timedelta(seconds=seconds)
+    progress = {"unit": "steps", "done": done, "total": total, "rate": 2.0}
+    files.event(train, "progress", run_id=run, at=at, **progress)
+    assert get_run(home, run).eta_seconds == left
 
 
 def test_a_worker_started_by_hand_counts_by_its_own_lock(

@@ -33,6 +33,9 @@ from wgen_tui.services.slurm.job_state import describe, is_live
 RETRYABLE: frozenset[RunState] = frozenset({"failed", "lost", "cancelled"})  # may be tried again
 SHOWN_ROWS = 16  # lines of the data that are named in a sentence
 SILENT = 60.0  # seconds without an event of a worker, after which lists say so
+# What a stage must have done before anything is estimated from it: a share or a number of its
+# units, and in any case some seconds. The first units are the slowest (a model warms up).
+ETA_SHARE, ETA_UNITS, ETA_SECONDS = 0.05, 20, 10.0
 
 
 class RunStatus(BaseModel):
@@ -165,7 +168,7 @@ def status_of(
         unit=last.unit if last else None,
         rate=last.rate if last else None,
         loss=loss,
-        eta_seconds=_eta(last.done, last.total, last.rate) if last else None,
+        eta_seconds=_eta(last, seen.started_at) if last and seen else None,
         why=why,
         aside=_aside(view, state, last) or _unfinished(own, view, state, run_id),
         started_at=min(starts, default=None),
@@ -266,7 +269,7 @@ def _in_launch(
             return "running", "is being cancelled"
         seen = view.events.progress.get(run_id)
         if seen and seen.started_at:
-            return "running", view.held or view.events.ready_message
+            return "running", view.held  # what the model is, the run's card says
         return "queued", "waits for its turn"
     return _waiting(view, every, waits)
 
@@ -345,9 +348,13 @@ def _training(
     return (done.step, done.steps, done.loss) if done else (None, None, None)
 
 
-def _eta(done: int | None, total: int | None, rate: float | None) -> float | None:
-    """Seconds left in this stage of this run."""
+def _eta(last: Event, started_at: datetime | None) -> float | None:
+    """Seconds left in this stage of this run; None while there is too little to say so from."""
+    done, total, rate = last.done, last.total, last.rate
     if done is None or total is None or not rate:
+        return None
+    since = (last.at - started_at).total_seconds() if started_at else 0.0
+    if since < ETA_SECONDS or done < min(ETA_SHARE * total, ETA_UNITS):
         return None
     return max(0.0, (total - done) / rate)
 

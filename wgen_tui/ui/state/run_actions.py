@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wgen_tui.ui.state.format import plural
+from wgen_tui.ui.state.run_states import describe_counts
+from wgen_tui.ui.state.runs import count_states
 
 if TYPE_CHECKING:
     from wgen_tui.services.runs.run_state import RunStatus
@@ -14,7 +16,6 @@ NOT_LIVE = "Only queued, starting and running runs can be paused; r retries ende
 NOT_ENDED = "Only failed, lost and cancelled runs can be retried."
 NOT_QUEUED = "Ended runs have no priority."
 NOT_CANCELLABLE = "Only queued, starting and running runs can be cancelled."
-CANCEL_CONSEQUENCE = "Files stay on disk; r resumes from them."
 REMOVE_CONSEQUENCE = "This deletes checkpoints and samples; grades by people stay."
 UNDER_WAY = "These runs are under way already."
 QUEUE_PAUSED = "The queue is paused: nothing new starts, running work continues. P resumes it."
@@ -46,6 +47,22 @@ def paused(runs: Sequence[RunStatus]) -> str:
     if at_work < len(runs):
         they = f"{at_work} at work {'saves its' if at_work == 1 else 'save their'}"
     return f"{text}; {they} state first."
+
+
+def cancel_consequence(live: Sequence[RunStatus]) -> str:
+    """What cancelling these loses, by the states that they have."""
+    at_work = sum(run.state in ("starting", "running") for run in live)
+    lost = "What was done since the last saved state is lost. " if at_work else ""
+    return f"{describe_counts(count_states(live))}.\n{lost}Files stay on disk; r resumes from them."
+
+
+def why_not_removed(chosen: Sequence[RunStatus]) -> str:
+    """Why these cannot be deleted now; empty where they can."""
+    live = sum(run.live for run in chosen)
+    if not live:
+        return ""
+    verb = "is" if live == 1 else "are"
+    return f"{live} of {plural(len(chosen), 'run')} {verb} still live: c cancels first."
 
 
 def confirmation(run_ids: Sequence[str], consequence: str) -> str:

@@ -1,4 +1,4 @@
-"""Runs as rows: state in glyph and word, progress, reason."""
+"""Runs in words: all of them on a line, and one of them in a few."""
 
 from __future__ import annotations
 
@@ -8,77 +8,15 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from wgen_tui.terminal_text import one_line, printable
+from wgen_tui.terminal_text import printable
 from wgen_tui.ui.state import format as show
-from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, Cell, Column
-from wgen_tui.ui.state.plots import chart, progress
+from wgen_tui.ui.state.cells import BAD, BOLD, DIM
 from wgen_tui.ui.state.run_states import STATES, describe_counts, shown_state
 from wgen_tui.ui.state.status import memory
 
 if TYPE_CHECKING:
-    from wgen_tui.protocol.runs import MetricRow
     from wgen_tui.services.runs.run_state import RunStatus
-
-BAR = 10
-PAUSED = "paused by you; p resumes it"
-COLUMNS = (
-    Column("state", 11),
-    Column("arm", 18),
-    Column("seed", 4, "right"),
-    Column("stage", 6),
-    Column("progress", BAR + 5),
-    Column("rate", 14, "right", hide_below=92),
-    Column("eta", 6, "right", hide_below=76),
-    Column("loss", 6, "right"),
-    Column("model", 16, hide_below=150),
-    Column("experiment", 22, hide_below=130),
-    Column("why", 0, hide_below=92),
-)
-# Only where a priority differs from the usual one.
-WITH_PRIORITY = (COLUMNS[0], Column("prio", 4, "right", hide_below=77), *COLUMNS[1:])
-
-
-def columns(runs: Iterable[RunStatus]) -> tuple[Column, ...]:
-    """What the list shows of these runs."""
-    return WITH_PRIORITY if any(run.priority for run in runs if run.live) else COLUMNS
-
-
-def cells_with_priority(run: RunStatus) -> list[Cell]:
-    """A run as the cells of WITH_PRIORITY."""
-    state, *rest = cells(run)
-    shown = f"{run.priority:+d}" if run.priority and run.live else ""
-    return [state, Cell(shown, BOLD), *rest]
-
-
-def cells(run: RunStatus) -> list[Cell]:
-    """A run as the cells of COLUMNS."""
-    glyph, style = STATES[shown_state(run)]
-    share = ""
-    if run.total and run.done is not None:
-        share = f"{progress(run.done, run.total, BAR)} {100 * run.done // run.total:3d}%"
-    return [
-        Cell(f"{glyph} {shown_state(run)}", style),
-        Cell(run.arm, BOLD if run.role == "treatment" else ""),
-        Cell(str(run.seed)),
-        Cell(run.stage or show.MISSING),
-        Cell(share),
-        Cell(show.speed(run.rate, run.unit) if run.rate is not None else ""),
-        Cell(show.duration(run.eta_seconds) if run.eta_seconds is not None else ""),
-        Cell(show.number(run.loss) if run.loss is not None else ""),
-        Cell(one_line(run.model, 16)),
-        Cell(run.experiment),
-        Cell(one_line(_why(run), 200), BAD if run.state in ("failed", "lost") else DIM),
-    ]
-
-
-def _why(run: RunStatus) -> str:
-    """The reason in the list: short, without shell commands."""
-    why = PAUSED if run.paused else run.why
-    if run.state == "lost":
-        why = why.partition(" died: ")[2] or why  # the cause; which launch, the detail says
-    if run.live and run.attempt > 1 and "(attempt" not in why:
-        return f"attempt {run.attempt}" + (f": {why}" if why else "")
-    return why
+    from wgen_tui.ui.state.run_views.groups import Group
 
 
 def count_states(runs: Iterable[RunStatus]) -> Counter[str]:
@@ -139,20 +77,20 @@ def facts(
     """
     text = Text()
     glyph, style = STATES[shown_state(run)]
-    text.append(f"{run.run_id}\n", BOLD)
-    text.append(f"{glyph} {shown_state(run)}", style)
+    text.append(f"{run.run_id}", BOLD)
+    text.append(f"  {glyph} {shown_state(run)}", style)
     if run.stage:
         text.append(f" · {run.stage}")
     if run.total and run.done is not None:
         text.append(f" · {run.done:,} of {run.total:,} {run.unit or ''}".rstrip())
     if run.started_at and run.ended_at:
         text.append(f" · took {show.duration((run.ended_at - run.started_at).total_seconds())}")
-    for part in _in_the_queue(run, place or {}):
-        text.append(f" · {part}")
     text.append("\n")
+    if parts := _in_the_queue(run, place or {}):
+        text.append(" · ".join(parts) + "\n")
     if run.aside:
         text.append(f"{printable(run.aside)}\n", DIM)
-    why = PAUSED if run.paused else run.why
+    why = "paused by you" if run.paused else run.why
     if why:
         text.append(f"{printable(why)}\n", BAD if run.state in ("failed", "lost") else DIM)
     if run.failed_where:
@@ -177,10 +115,25 @@ def _in_the_queue(run: RunStatus, place: Mapping[str, int]) -> list[str]:
 
 
 def _key_hint(run: RunStatus) -> str:
-    """The key that resumes it."""
+    """The key that goes on with it."""
     if run.paused:
         return "p resumes it from its last complete state"
+    if run.unplanned:
+        return "1, then s on its experiment, plans what does it"
+    if run.state == "queued" and "queue is paused" in run.why:
+        return "P resumes the queue"
     return "r retries it from its last complete state" if run.retryable else ""
+
+
+def group_facts(group: Group) -> Text:
+    """The lines above the curves while the cursor stands on a group."""
+    text = Text()
+    text.append(f"{printable(group.key.experiment)}", BOLD)
+    text.append(f" · {printable(group.key.model)}\n{describe_counts(count_states(group.runs))}\n")
+    for run in group.runs:
+        if run.state in ("failed", "lost"):
+            text.append(f"✗ {printable(run.arm)} s{run.seed}: {printable(run.why)}\n", BAD)
+    return text.append("enter folds or unfolds it; other keys are for all its runs\n", DIM)
 
 
 def launch_facts(run: RunStatus) -> Text:
@@ -201,25 +154,4 @@ def launch_facts(run: RunStatus) -> Text:
     expected = f"estimate {memory(run.memory_mb)}" if run.memory_mb else "no estimate"
     taken = memory(run.peak_memory_mb) if run.peak_memory_mb else "unknown"
     text.append(f"memory: {expected}, peak {taken}\n")
-    return text
-
-
-def loss_chart(metrics: Sequence[MetricRow], width: int, height: int) -> Text:
-    """The training loss over the steps as columns, with first, last and lowest in words.
-
-    The columns begin a little below the lowest loss: what is to be seen is how it falls.
-    """
-    if not metrics:
-        return Text("no training steps yet\n", DIM)
-    values = [row.loss for row in metrics]
-    last = metrics[-1]
-    text = Text()
-    text.append(
-        f"loss {show.number(values[0])} → {show.number(values[-1])}, "
-        f"lowest {show.number(min(values))} · step {last.step}/{last.steps} "
-        f"· lr {last.learning_rate:.2g}\n"
-    )
-    floor = 0.9 * min(values)
-    for line in chart([value - floor for value in values], max(width, 10), height):
-        text.append(f"{line}\n", ACTIVE)
     return text

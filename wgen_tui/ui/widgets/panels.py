@@ -101,6 +101,8 @@ def panel(widget: W, title: str = "") -> W:
 
 
 def set_title(widget: Widget, title: str) -> None:
-    """Write a panel's title, in plain text."""
+    """Write a panel's title, in plain text; the same title again draws nothing."""
     shown = f" {printable(title, keep_newlines=False)} "
-    widget.border_title = Content(shown).markup if title else None
+    markup = Content(shown).markup if title else None
+    if widget.border_title != markup:
+        widget.border_title = markup

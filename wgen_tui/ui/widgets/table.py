@@ -255,10 +255,17 @@ class VirtualTable(RowKeys, can_focus=True):
         return [self._line(index, width) for index in self._visible()] if width > 0 else []
 
     def _gutter(self, index: int) -> Segment:
-        mark = "•" if self.key_at(index) in self.marked else " "
+        mark = "•" if self._is_marked(index) else " "
         if index != self.cursor:
             return Segment(" " + mark)
         return Segment("▶" + mark, Style(bold=True) if self.has_focus else Style(dim=True))
+
+    def _is_marked(self, index: int) -> bool:
+        return self.key_at(index) in self.marked
+
+    def _heading(self, width: int) -> str:
+        """The titles of the columns."""
+        return heading_line(self._columns, width)
 
     @property
     def lit(self) -> bool:
@@ -277,7 +284,7 @@ class VirtualTable(RowKeys, can_focus=True):
         base = self.rich_style
         inner = max(width - GUTTER, 1)
         if y == 0:
-            titles = " " * GUTTER + heading_line(self._columns, inner)
+            titles = " " * GUTTER + self._heading(inner)
             heading = Strip([Segment(titles, base + Style(dim=True))])
             return heading.adjust_cell_length(width, base)
         index = int(self.scroll_offset.y) + y - 1

@@ -126,7 +126,8 @@ class RunActions(BaseScreen):
                 self._cancel(run_ids)
 
         question = f"Cancel {plural(len(run_ids), 'run')}?"
-        text = run_actions.confirmation(run_ids, run_actions.CANCEL_CONSEQUENCE)
+        live = [run for run in self.chosen_runs() if run.live]
+        text = run_actions.confirmation(run_ids, run_actions.cancel_consequence(live))
         self.app.push_screen(modals.ConfirmModal(question, text), answered)
 
     @loads("cancel", then="_changed")
@@ -136,9 +137,12 @@ class RunActions(BaseScreen):
         return f"Cancelling {plural(len(run_ids), 'run')}."
 
     def action_remove(self) -> None:
-        run_ids = [run.run_id for run in self.chosen_runs()]
-        if not run_ids or not self.check_writable():
+        if not self.check_writable() or not (chosen := self.chosen_runs()):
             return
+        if why := run_actions.why_not_removed(chosen):
+            self.notify_plain(why, "Delete")
+            return
+        run_ids = [run.run_id for run in chosen]
 
         def answered(yes: bool | None) -> None:
             if yes:
@@ -150,6 +154,5 @@ class RunActions(BaseScreen):
 
     @loads("remove", then="_changed")
     def _remove(self, run_ids: list[str]) -> str:
-        for run_id in run_ids:
-            services.runs.remove(self.home, run_id)
+        services.runs.remove(self.home, *run_ids)  # all of them, or none
         return f"Deleted {plural(len(run_ids), 'run')}."

@@ -1,0 +1,78 @@
+"""Curves in braille: the right width whatever comes, no peak lost, gaps without a number."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from rich.cells import cell_len
+
+from wgen_tui.ui.state.figures.braille import Line, drawn, framed
+
+
+def text(lines: list[Line], width: int, height: int, *, log: bool = False) -> list[str]:
+    frame = framed(lines, log=log)
+    rows = drawn(lines, frame, width, height) if frame is not None else []
+    return ["".join(part for part, _ in row) for row in rows]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_every_line_is_as_wide_as_asked(seed: int) -> None:
+    chance = random.Random(seed)
+    odd = (math.nan, math.inf, -math.inf, 0.0, -1e30, 1e-30, 1e30, 5.0)
+    values = [
+        [
+            chance.choice(odd) if chance.random() < 0.2 else chance.gauss(0, 10)
+            for _ in range(length)
+        ]
+        for length in (chance.randrange(60) for _ in range(chance.randint(1, 5)))
+    ]
+    width, height = chance.randint(24, 130), chance.randint(4, 40)
+    lines = [Line("a", "", list(enumerate(series, 1))) for series in values]
+    for log in (False, True):
+        shown = text(lines, width, height, log=log)
+        assert {cell_len(row) for row in shown} <= {width}
+        assert len(shown) in (0, height)
+
+
+def test_axes_have_numbers_and_lines_their_letters() -> None:
+    falling = [(step, 4.0 - 3.0 * step / 100) for step in range(101)]
+    rows = text([Line("a", "", falling), Line("b", "", [(0, 1.0), (100, 1.0)])], 60, 12)
+    assert rows[0].startswith("   4┤") and rows[9].startswith("   1┤")
+    assert rows[9].endswith("a") and rows[8].endswith("b"), "two end at one height"
+    assert rows[11].split() == ["0", "20", "40", "60", "80", "100"]
+
+
+def test_a_peak_of_one_step_in_many_is_seen() -> None:
+    level = [(float(step), 9.0 if step == 50_000 else 1.0) for step in range(100_000)]
+    rows = text([Line("a", "", level)], 60, 12)
+    column = {row.index(sign) for row in rows[1:9] for sign in row if "⠀" < sign <= "⣿"}
+    assert len(column) <= 2 and rows[0].strip("9┤ ") != ""
+
+
+def test_what_is_no_number_leaves_a_gap() -> None:
+    values = [(step, math.nan if 40 <= step < 60 else 1.0 + step % 2) for step in range(100)]
+    rows = text([Line("a", "", values)], 110, 6)
+    assert all(row[60:62].strip() == "" for row in rows[:4])
+    assert any(row[20:22].strip() for row in rows[:4])
+
+
+def test_a_log_axis_has_no_place_for_zero() -> None:
+    line = Line("a", "", [(1, 100.0), (2, 0.0), (3, 1.0)])
+    rows = text([line], 40, 7, log=True)
+    assert [row.split("┤")[0].strip() for row in rows if "┤" in row] == ["100", "10", "1"]
+    assert framed([Line("a", "", [(1, 0.0)])], log=True) is None
+
+
+def test_the_first_line_lies_on_top() -> None:
+    one, other = (Line(name, name, [(0, 1.0), (9, 2.0)]) for name in ("red", "blue"))
+    frame = framed([one, other])
+    assert frame is not None
+    styles = {style for row in drawn([one, other], frame, 40, 8) for _, style in row}
+    assert "red" in styles and "blue" not in styles
+
+
+@pytest.mark.parametrize("size", [(23, 10), (40, 3)])
+def test_without_room_there_is_nothing(size: tuple[int, int]) -> None:
+    assert text([Line("a", "", [(0, 1.0), (1, 2.0)])], *size) == []

@@ -1,0 +1,1 @@
+"""What trainings measured of themselves: whole courses, and glimpses of many."""

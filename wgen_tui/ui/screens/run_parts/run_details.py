@@ -1,0 +1,280 @@
+"""The panes below the list on Runs: facts and log and adapter of a run, and its pictures.
+
+Promises: all of it is read in threads, and only what is shown; what has not changed is neither read
+nor drawn again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.widgets import Static
+
+from wgen_tui.terminal_text import log_line
+from wgen_tui.ui import modals, services
+from wgen_tui.ui.screens.run_parts.run_pictures import VIEWS, RunPictures
+from wgen_tui.ui.state import provenance
+from wgen_tui.ui.state import runs as state
+from wgen_tui.ui.state.cells import DIM
+from wgen_tui.ui.state.run_views import log_search
+from wgen_tui.ui.state.run_views.groups import Group
+from wgen_tui.ui.threads import loads
+from wgen_tui.ui.widgets.pane import TextPane
+from wgen_tui.ui.widgets.panels import panel, set_title
+
+if TYPE_CHECKING:
+    from experiments.seen_files import SeenFiles
+    from wgen_tui.services.results.provenance import Archive, Provenance
+    from wgen_tui.services.runs.run_state import RunStatus
+
+LOG_LINES = 60
+SEARCHED = 2_000  # lines of a log that a search goes through
+GROUP_LOG = "This is a group: put the cursor on one of its runs."
+
+
+class RunDetail(NamedTuple):
+    """What is shown of the run under the cursor, and what was read for it."""
+
+    files: SeenFiles
+    run: RunStatus
+    lines: int  # of the log, at most
+    log: list[str]
+    provenance: Provenance | None
+
+    def is_of(self, run: RunStatus, lines: int) -> bool:
+        """Whether it is what would be read of this run now."""
+        old = self.run
+        same = (old.run_id, old.launch_id, old.state) == (run.run_id, run.launch_id, run.state)
+        return same and self.lines == lines and self.files.unchanged()
+
+
+class RunDetails(RunPictures):
+    """The panes below the list; the subclass says which runs they are of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._archive: Archive | None = None
+        self._detail: RunDetail | None = None
+        self._log: list[str] = []
+        self._wanted = ""
+        self._match = 0
+        self._goes_to_match = False
+        self._card = Text()
+        self._facts = Text()
+        self._shown = ""  # the run whose detail is shown
+
+    def all_runs(self) -> Sequence[RunStatus]:
+        """All runs, as last read."""
+        raise NotImplementedError
+
+    # Layout
+
+    def compose_details(self) -> ComposeResult:
+        """The panes."""
+        self.add_class("-curves")
+        with Container(id="detail"):
+            with Vertical(id="work"):
+                yield Static("", id="facts", markup=False)
+                yield panel(TextPane(id="curves"), "loss")
+            yield panel(TextPane(id="log"), "log")
+            yield panel(TextPane(id="card"), "adapter")
+            yield panel(TextPane(id="more"), "rates")
+
+    def show_view(self, view: str) -> None:
+        """Show one of VIEWS; on a wide screen beside the curves."""
+        for name in VIEWS:
+            self.set_class(name == view, f"-{name}")
+        self._view = view
+        self.show_titles()
+        self.load_details()
+
+    def show_titles(self) -> None:
+        wide = self.has_class("-wide")
+        marked = len(self._drawn_of)
+        drawn = self._shape.words + (f", {marked} runs" if marked > 1 else "")
+        log = self._log_title()
+        present = "log" if wide and self._view == "curves" else self._view
+        names = {"curves": drawn, "log": f"log {log}".strip()}
+        line = "  ".join(
+            f"[{names.get(name, name)}]" if name == present else name
+            for name in VIEWS
+            if not (wide and name == "curves")
+        )
+        set_title(self.query_one("#curves"), drawn if wide else line)
+        for pane in ("#log", "#card", "#more"):
+            set_title(self.query_one(pane), line)
+
+    def _log_title(self) -> str:
+        return log_search.title(self._wanted, self._matches, self._match, len(self._log))
+
+    @property
+    def _matches(self) -> list[log_search.Match]:
+        return log_search.matches(self._log, self._wanted)
+
+    @property
+    def shows_log(self) -> bool:
+        """Whether the log is to be seen."""
+        return self._view == "log" or (self.has_class("-wide") and self._view == "curves")
+
+    # Reading
+
+    def load_details(self) -> None:
+        """Read what is shown of the runs that are chosen, in threads."""
+        row = self.row
+        if row is None or isinstance(row, Group):
+            self.discard_load("detail")
+            self._show_group(row)
+        elif not (row.run_id == self._shown and self.busy("detail")):
+            lines = SEARCHED if self._wanted else LOG_LINES
+            self._read_detail(row, lines)
+        self.load_pictures()
+
+    @loads("detail", then="_show_detail")
+    def _read_detail(self, run: RunStatus, lines: int) -> RunDetail:
+        with self._reading:
+            old = self._detail
+            if old is None or not old.is_of(run, lines):
+                self._detail = self._read_files(run, lines)
+                return self._detail
+            return old._replace(run=run)
+
+    def _read_files(self, run: RunStatus, lines: int) -> RunDetail:
+        if self._archive is None:
+            self._archive = services.provenance.Archive(self.home)
+        return RunDetail(
+            services.runs.detail_files(self.home, run.run_id),
+            run,
+            lines,
+            services.runs.tail(self.home, run.run_id, lines),
+            self._archive.provenance(run.run_id),
+        )
+
+    def _show_detail(self, detail: RunDetail) -> None:
+        run = detail.run
+        if self.row is None or isinstance(self.row, Group):
+            return
+        text = state.facts(run, state.places(self.all_runs()), readonly=self.wgen.readonly)
+        ended_well = run.state == "finished" and detail.provenance is not None
+        if ended_well and detail.provenance is not None and not self.has_class("-wide"):
+            text.append("i: ", DIM).append(provenance.short(detail.provenance))
+        self._show_facts(text)
+        other_run = run.run_id != self._shown
+        self._shown = run.run_id
+        self._log = [log_line(line) for line in detail.log]
+        self._show_log(from_top=other_run)
+        card = provenance.card(detail.provenance) if detail.provenance is not None else Text()
+        self._show_card(card.append(state.launch_facts(run)), from_top=other_run)
+
+    def _show_group(self, row: Group | None) -> None:
+        self._show_facts(Text() if row is None else state.group_facts(row))
+        self._log, self._shown = [], ""
+        words = Text("" if row is None else GROUP_LOG, DIM)
+        self.query_one("#log", TextPane).show(words)
+        self._show_card(words, from_top=True)
+        self.show_titles()
+
+    def _show_facts(self, text: Text) -> None:
+        text.rstrip()
+        if text != self._facts:  # a slow line carries only what is new
+            lines = [len(facts.plain.splitlines()) for facts in (text, self._facts)]
+            self._facts = text
+            self.query_one("#facts", Static).update(text)
+            if lines[0] != lines[1]:
+                self.call_after_refresh(self.load_pictures)  # the curves have another height
+
+    def _show_card(self, text: Text, *, from_top: bool) -> None:
+        if from_top or text != self._card:
+            self._card = text
+            self.query_one("#card", TextPane).show(text, keep_place=not from_top)
+
+    # The log
+
+    def _show_log(self, *, from_top: bool) -> None:
+        pane = self.query_one("#log", TextPane)
+        hits = self._matches
+        self._match = min(self._match, max(len(hits) - 1, 0))
+        if not self._log:
+            pane.show(Text("no worker.log yet", DIM))
+        elif hits:
+            pane.show(log_search.marked(self._log, hits, self._match), keep_place=not from_top)
+        else:
+            if from_top:
+                pane.show(Text())
+            pane.show_end(Text("\n".join(self._log)))
+        self.show_titles()
+        if self._goes_to_match:
+            self._goes_to_match = False
+            self.call_after_refresh(self._scroll_to_match)
+
+    def action_search(self) -> None:
+        """Search the log."""
+        hint = Text(f"Through its last {SEARCHED:,} lines; n and N go on; empty ends it.", "dim")
+
+        def answered(text: str | None) -> None:
+            if text is None:
+                return
+            self._wanted, self._match = text.strip(), 0
+            if not self.shows_log:
+                self.show_view("log")
+            self.query_one("#log").focus()
+            self._goes_to_match = True  # once more of the log has been read
+            self.load_details()
+
+        self.app.push_screen(modals.AskModal("Search the log", self._wanted, hint), answered)
+
+    def action_match(self, by: int) -> None:
+        """The next match in the log."""
+        hits = self._matches
+        if not self._wanted or not hits:
+            words = f'Nothing in this log has "{self._wanted}".' if self._wanted else ""
+            self.notify_plain(words or "f searches the log first.", "Search")
+            return
+        self._match = (self._match + by) % len(hits)
+        self._show_log(from_top=False)
+        self._scroll_to_match()
+
+    def _scroll_to_match(self) -> None:
+        hits = self._matches
+        if not hits:
+            return
+        pane = self.query_one("#log", TextPane)
+        width = max(pane.scrollable_content_region.width - 1, 1)
+        y = log_search.lines_before(self._log, hits[self._match].line, width)
+        pane.scroll_to(y=max(y - pane.size.height // 2, 0), animate=False, force=True)
+
+    # Going from one to another
+
+    def action_view(self, by: int) -> None:
+        """The next of the views, or the one before."""
+        offered = [name for name in VIEWS if not (self.has_class("-wide") and name == "curves")]
+        present = "log" if "curves" not in offered and self._view == "curves" else self._view
+        self.show_view(offered[(offered.index(present) + by) % len(offered)])
+
+    def action_card(self) -> None:
+        """Focus the adapter's card, or leave it."""
+        card = self.query_one("#card", TextPane)
+        if card.has_focus:
+            self.action_back()
+        else:
+            self.show_view("adapter")
+            card.focus()
+
+    def action_back(self) -> None:
+        if self._wanted and self.query_one("#log").has_focus:
+            self._wanted = ""
+            self.query_one("#log").scroll_end(animate=False)
+            self.load_details()
+            return
+        if self._view == "curves":
+            super().action_back()
+        else:
+            self.show_view("curves")
+            self.query_one("#list").focus()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.call_after_refresh(self.load_details)

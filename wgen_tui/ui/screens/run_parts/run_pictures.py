@@ -1,0 +1,205 @@
+"""The pictures on Runs: curves of the chosen runs, rates over steps, what sets two runs apart.
+
+Promises: read and drawn in threads; what was drawn stands until a course, a shape or a size is
+another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.text import Text
+
+from wgen_tui.errors import UsageError
+from wgen_tui.terminal_text import printable
+from wgen_tui.ui import services
+from wgen_tui.ui.screens.base import BaseScreen
+from wgen_tui.ui.state.cells import DIM
+from wgen_tui.ui.state.outcomes import courses as steps
+from wgen_tui.ui.state.outcomes import views as outcome_views
+from wgen_tui.ui.state.run_views import curves, differences
+from wgen_tui.ui.state.run_views.groups import Group
+from wgen_tui.ui.threads import loads
+from wgen_tui.ui.widgets.pane import TextPane
+
+if TYPE_CHECKING:
+    from wgen_tui.services.results.results import Results, Stamp
+    from wgen_tui.services.runs.measured.courses import Course, Courses
+    from wgen_tui.services.runs.run_state import RunStatus
+
+VIEWS = ("curves", "log", "adapter", "rates", "difference")
+READ = 2 * len(curves.LETTERS)  # runs of those chosen that are read: base and others have no course
+TWO = "Mark two runs with space: d shows which of their settings differ."
+NO_RATES = (
+    "Nothing was sampled at several steps.\n\n"
+    "`sampling: {during_training: …}` in the definition samples while it trains."
+)
+
+
+class Drawn(NamedTuple):
+    """A picture of curves, and what it was drawn from."""
+
+    run_ids: tuple[str, ...]
+    shape: curves.Shape
+    size: tuple[int, int]
+    courses: list[Course | None]
+    text: Text
+
+    def is_of(self, other: Drawn) -> bool:
+        """Whether it would be drawn the same; a course that grew is another object."""
+        same = self[:3] == other[:3] and len(self.courses) == len(other.courses)
+        return same and all(a is b for a, b in zip(self.courses, other.courses, strict=True))
+
+
+class RunPictures(BaseScreen):
+    """The panes that draw; the subclass says of which runs, and which view is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._courses: Courses | None = None
+        self._reading = Lock()  # a thread that reads of other runs may not have ended
+        self._picture: Drawn | None = None
+        self._results: tuple[str, Stamp, Results | str] | None = None
+        self._view = VIEWS[0]
+        self._shape = curves.Shape()
+        self._drawn_of: tuple[str, ...] = ()  # the runs whose curves are shown
+
+    # What the subclass has
+
+    @property
+    def row(self) -> Group | RunStatus | None:
+        """What the cursor stands on."""
+        raise NotImplementedError
+
+    def chosen_runs(self) -> list[RunStatus]:
+        """The marked runs, else what the cursor stands on."""
+        raise NotImplementedError
+
+    def show_view(self, view: str) -> None:
+        """Show one of VIEWS."""
+        raise NotImplementedError
+
+    def show_titles(self) -> None:
+        """Name the views, and what is drawn."""
+        raise NotImplementedError
+
+    def load_pictures(self) -> None:
+        """Read and draw what is to be seen of the chosen runs, in threads."""
+        row = self.row
+        if self._view == "curves" or self.has_class("-wide"):
+            self._load_curves()
+        if self._view == "rates" and row is not None and not self.busy("rates"):
+            self._read_rates(row.key.experiment if isinstance(row, Group) else row.experiment)
+        elif self._view == "difference" and not self.busy("difference"):
+            self._load_difference()
+
+    def _load_curves(self) -> None:
+        size = self._curves_size()
+        if min(size) > 0 and not self.busy("curves"):
+            self._read_curves(self.chosen_runs(), self._shape, size)
+
+    def _curves_size(self) -> tuple[int, int]:
+        pane = self.query_one("#curves")
+        # The column of a scrollbar stays free, so that none comes and goes.
+        return pane.size.width - 1, pane.size.height
+
+    # Curves
+
+    @loads("curves", then="_show_curves")
+    def _read_curves(
+        self, chosen: Sequence[RunStatus], shape: curves.Shape, size: tuple[int, int]
+    ) -> Drawn:
+        with self._reading:
+            if self._courses is None:
+                self._courses = services.courses.Courses(self.home)
+            read = [curves.Curve(run, self._courses.read(run.run_id)) for run in chosen[:READ]]
+            run_ids = tuple(run.run_id for run in chosen)
+            new = Drawn(run_ids, shape, size, [curve.course for curve in read], Text())
+            if self._picture is None or not self._picture.is_of(new):
+                colours = {run.experiment: self.arm_colours(run.experiment) for run in chosen}
+                text = curves.picture(read, shape, size, colours, unread=len(chosen) - len(read))
+                self._picture = new._replace(text=text)
+            return self._picture
+
+    def _show_curves(self, drawn: Drawn) -> None:
+        other = drawn.run_ids != self._drawn_of
+        self._drawn_of = drawn.run_ids
+        self.query_one("#curves", TextPane).show(drawn.text, keep_place=not other)
+        self.show_titles()
+        if drawn.size != self._curves_size():
+            self._load_curves()  # what stands above took or left lines meanwhile
+
+    def action_measure(self, by: int) -> None:
+        """The next measure: loss, learning rate, gradient norm."""
+        number = (self._shape.measure + by) % len(curves.MEASURES)
+        self._reshape(self._shape._replace(measure=number))
+
+    def action_log_scale(self) -> None:
+        """A logarithmic axis, or a linear one again."""
+        self._reshape(self._shape._replace(log=not self._shape.log))
+
+    def action_smooth(self) -> None:
+        """Smooth the curves, or show every step again."""
+        self._reshape(self._shape._replace(smooth=not self._shape.smooth))
+
+    def _reshape(self, shape: curves.Shape) -> None:
+        self._shape = shape
+        self.discard_load("curves")
+        if self._view != "curves" and not self.has_class("-wide"):
+            self.show_view("curves")
+        else:
+            self._load_curves()
+
+    # Rates over steps, and the difference of two runs
+
+    @loads("rates", then="_show_rates")
+    def _read_rates(self, experiment: str) -> tuple[str, Results | str]:
+        stamp = services.results.stamp(self.home, experiment)
+        if self._results is None or self._results[:2] != (experiment, stamp):
+            try:
+                read: Results | str = services.results.compute(self.home, experiment)
+            except UsageError as error:
+                read = str(error)
+            self._results = (experiment, stamp, read)
+        return experiment, self._results[2]
+
+    def _show_rates(self, computed: tuple[str, Results | str]) -> None:
+        if self._view != "rates":
+            return
+        experiment, read = computed
+        pane = self.query_one("#more", TextPane)
+        lines = None if isinstance(read, str) else steps.steps_lines(read)
+        if isinstance(read, str) or lines is None:
+            pane.show(Text(read if isinstance(read, str) else NO_RATES, DIM))
+            return
+        size = pane.scrollable_content_region.size
+        colours = self.arm_colours(experiment)
+        text = outcome_views.chart_text(lines, size.width - 1, max(size.height - 2, 6), colours)
+        text.append(f"\n{printable(experiment)}: {printable(lines.title)}\n", DIM)
+        pane.show(text.append(steps.steps_notes(read)), keep_place=True)
+
+    def _load_difference(self) -> None:
+        chosen = self.chosen_runs()
+        if len(chosen) == 2:
+            width = self.query_one("#more").scrollable_content_region.size.width
+            self._read_difference([run.run_id for run in chosen], width - 1)
+        else:
+            self.query_one("#more", TextPane).show(Text(f"{TWO} {len(chosen)} chosen.", DIM))
+
+    @loads("difference", then="_show_difference")
+    def _read_difference(self, run_ids: list[str], width: int) -> Text:
+        one, other = (services.runs.get_spec(self.home, run_id) for run_id in run_ids)
+        return differences.described(one, other, width)
+
+    def _show_difference(self, text: Text) -> None:
+        if self._view == "difference":
+            self.query_one("#more", TextPane).show(text, keep_place=True)
+
+    def action_difference(self) -> None:
+        """Which settings of the two marked runs differ."""
+        if len(chosen := self.chosen_runs()) != 2:
+            self.notify_plain(f"{TWO} {len(chosen)} chosen.", "Difference")
+            return
+        self.show_view("difference")

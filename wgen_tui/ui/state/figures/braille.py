@@ -1,0 +1,236 @@
+"""Lines in braille dots, two by four in a cell, with numbers on both axes.
+
+Promises: every line is exactly as wide as asked for; however many points a line has, what is drawn
+of it in one column of dots goes from its lowest to its highest point there, so that no peak is
+lost; what is not a number leaves a gap. In the last column each line has its letter, at the height
+of its end or as near to that as there is room: it tells lines apart without colour.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from wgen_tui.ui.state.figures.axis import is_number, place
+
+Piece = tuple[str, str]  # text, style
+Dot = tuple[int, int]
+LEAST = (24, 4)  # cells and lines of a chart that says anything
+BLANK = 0x2800
+BITS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # by column and row of a cell's dots
+BETWEEN = 9  # cells at least from one number of the axis along to the next
+
+
+class Line(NamedTuple):
+    """One line.
+
+    Attributes:
+        letter: What stands at its end.
+        style: Of its dots.
+        points: By their place along, ascending.
+    """
+
+    letter: str
+    style: str
+    points: Sequence[tuple[float, float]]
+
+
+class Frame(NamedTuple):
+    """What the axes go over.
+
+    Attributes:
+        log: Whether the axis up is logarithmic; what is not above zero leaves a gap then.
+    """
+
+    along: tuple[float, float]
+    up: tuple[float, float]
+    log: bool = False
+
+
+def framed(lines: Iterable[Line], *, log: bool = False) -> Frame | None:
+    """The frame that all these lines fit into; None where there is nothing to draw."""
+    kept = [(x, y) for line in lines for x, y in line.points if _drawable(y, log)]
+    if not kept:
+        return None
+    values = [y for _, y in kept]
+    low, high = min(values), max(values)
+    if low == high:  # a level line stands in the middle
+        half = abs(low or 1.0) / 2
+        low, high = (low / 2, high * 2) if log else (low - half, high + half)
+    places = [x for x, _ in kept]
+    return Frame((min(places), max(places)), (low, high), log)
+
+
+def drawn(lines: Sequence[Line], frame: Frame, width: int, height: int) -> list[list[Piece]]:
+    """The lines with their axes; the first one lies on top. Nothing where there is no room.
+
+    Args:
+        lines: What is drawn.
+        frame: What the axes go over.
+        width: Cells.
+        height: Lines, with the axis along and its numbers.
+    """
+    if width < LEAST[0] or height < LEAST[1]:
+        return []
+    up = height - 2
+    names = {row: _number(value) for row, value in _ticks_up(frame, up)}
+    gutter = max(map(len, names.values()))
+    across = width - gutter - 2  # the last column is for letters
+    grid = _Grid(across, up)
+    for line in reversed(lines):
+        grid.draw(line, frame)
+    shown = []
+    for row, cells in enumerate(grid.rows()):
+        name = names.get(row, "")
+        shown.append([(f"{name:>{gutter}}{'┤' if name else '│'}", "dim"), *cells])
+    ticks = _ticks_along(frame.along, across)
+    axis = "".join("┬" if x in ticks else "─" for x in range(across))
+    return [
+        *shown,
+        [(" " * gutter + f"└{axis} ", "dim")],
+        [(" " * (gutter + 1) + _numbers(ticks, across) + " ", "dim")],
+    ]
+
+
+class _Grid:
+    """Cells of dots, each with the style of what was drawn last, and a column of letters."""
+
+    def __init__(self, across: int, up: int) -> None:
+        self._dots = [[0] * across for _ in range(up)]
+        self._styles = [[""] * across for _ in range(up)]
+        self._ends: list[tuple[Line, int]] = []
+        self._size = (2 * across, 4 * up)
+
+    def draw(self, line: Line, frame: Frame) -> None:
+        """Draw a line over those that were drawn before."""
+        dots = list(_dots(line.points, frame, self._size))
+        for run in dots:
+            for x, y in _connected(run):
+                row, column = y // 4, x // 2
+                self._dots[row][column] |= BITS[x % 2][y % 4]
+                self._styles[row][column] = line.style
+        if dots:
+            self._ends.append((line, dots[-1][-1][1] // 4))
+
+    def _letters(self) -> dict[int, Piece]:
+        """Row → a line's letter: the first line's at its end, others as near as there is space."""
+        letters: dict[int, Piece] = {}
+        for line, end in reversed(self._ends):
+            free = [row for row in range(len(self._dots)) if row not in letters]
+            if free:
+                row = min(free, key=lambda row: (abs(row - end), row))
+                letters[row] = (line.letter, f"bold {line.style}".strip())
+        return letters
+
+    def rows(self) -> Iterator[list[Piece]]:
+        """Each row's cells, in pieces of one style."""
+        letters = self._letters()
+        for row, (dots, styles) in enumerate(zip(self._dots, self._styles, strict=True)):
+            pieces: list[Piece] = []
+            for bits, style in zip(dots, styles, strict=True):
+                sign = chr(BLANK + bits) if bits else " "
+                if pieces and (pieces[-1][1] == style or not bits):
+                    pieces[-1] = (pieces[-1][0] + sign, pieces[-1][1])
+                else:
+                    pieces.append((sign, style))
+            yield [*pieces, letters.get(row, (" ", ""))]
+
+
+def _drawable(value: float, log: bool) -> bool:
+    return is_number(value) and (value > 0 or not log)
+
+
+def _dots(
+    points: Sequence[tuple[float, float]], frame: Frame, size: tuple[int, int]
+) -> Iterator[list[Dot]]:
+    """Where the points stand, in runs without a gap; of one column first, ends and last."""
+    run: list[Dot] = []
+    for x, y in points:
+        if not _drawable(y, frame.log):
+            if run:
+                yield _thinned(run)
+            run = []
+            continue
+        run.append((place(x, frame.along, size[0]), size[1] - 1 - _up(y, frame, size[1])))
+    if run:
+        yield _thinned(run)
+
+
+def _up(value: float, frame: Frame, dots: int) -> int:
+    if not frame.log:
+        return place(value, frame.up, dots)
+    low, high = frame.up
+    return place(math.log(value), (math.log(low), math.log(high)), dots)
+
+
+def _thinned(run: Sequence[Dot]) -> list[Dot]:
+    """At most four dots for each column, which span what all of them span."""
+    kept: list[Dot] = []
+    column: list[Dot] = []
+    for dot in [*run, (-1, 0)]:
+        if column and dot[0] != column[0][0]:
+            low, high = min(column, key=lambda dot: dot[1]), max(column, key=lambda dot: dot[1])
+            kept += (column[0], low, high, column[-1])
+            column = []
+        column.append(dot)
+    return kept
+
+
+def _connected(run: Sequence[Dot]) -> Iterator[Dot]:
+    yield run[0]
+    for (x0, y0), (x1, y1) in pairwise(run):
+        steps = max(abs(x1 - x0), abs(y1 - y0))
+        for step in range(1, steps + 1):
+            yield x0 + round(step * (x1 - x0) / steps), y0 + round(step * (y1 - y0) / steps)
+
+
+def _ticks_up(frame: Frame, up: int) -> list[tuple[int, float]]:
+    """Rows of the axis up that have a number: both ends and, with room, what lies between."""
+    low, high = frame.up
+    if up < 3:
+        return [(0, high), (up - 1, low)] if up > 1 else [(0, high)]
+    inner = [up // 2] if up < 9 else [up // 4, up // 2, 3 * up // 4]
+    rows = [0, *inner, up - 1]
+    shares = [1 - row / (up - 1) for row in rows]
+    if frame.log:
+        return [(row, low * (high / low) ** share) for row, share in zip(rows, shares, strict=True)]
+    return [(row, low + (high - low) * share) for row, share in zip(rows, shares, strict=True)]
+
+
+def _number(value: float) -> str:
+    """A value of the axis in at most seven cells: all that may be needed to tell two apart."""
+    if value == 0:
+        return "0"
+    if 0.001 <= abs(value) < 10_000:
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e")
+
+
+def _ticks_along(along: tuple[float, float], across: int) -> dict[int, str]:
+    """Cells of the axis along with a round number, and the last one with its own."""
+    low, high = along
+    last = {across - 1: f"{high:,.0f}"}
+    if high <= low:
+        return last
+    least = max((high - low) * BETWEEN / across, 1.0)  # steps are whole
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(power * times for times in (1, 2, 5, 10) if power * times >= least)
+    ticks = {}
+    value = math.ceil(low / step) * step
+    while value < high:
+        ticks[place(value, along, across)] = f"{value:,.0f}"
+        value += step
+    return ticks | last
+
+
+def _numbers(ticks: dict[int, str], across: int) -> str:
+    """Numbers under their ticks, where there is room; the last one always stands."""
+    *others, (_, last) = sorted(ticks.items())
+    line, free = "", across - len(last) - 1
+    for x, name in others:
+        start = max(x - len(name) // 2, 0)
+        if (not line or start > len(line)) and start + len(name) <= free:
+            line = line.ljust(start) + name
+    return (line.ljust(across - len(last)) + last)[:across].ljust(across)
