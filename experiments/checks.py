@@ -13,6 +13,7 @@ from pathlib import Path
 from experiments import readouts
 from experiments.checking.answers import answer_findings
 from experiments.checking.doses import dose_findings
+from experiments.checking.foreign import foreign_findings
 from experiments.checking.model_judges import model_judge_findings
 from experiments.checking.names import (
     SPELLING,
@@ -63,6 +64,7 @@ def check(definition: Definition, folder: Path) -> list[Finding]:
         *training_findings(definition),
         *dose_findings(definition),
         *two_stage_findings(definition),
+        *foreign_findings(definition),
         *arm_and_variant_findings(definition),
         *slot_findings(definition),
     ]

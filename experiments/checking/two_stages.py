@@ -33,7 +33,7 @@ def two_stage_findings(definition: Definition) -> Iterator[Finding]:
             yield path, f"Nothing is trained in arm {which!r}: its rows are in context.", ""
         elif definition.training.method == "poly":
             yield path, "Method poly trains all arms as one.", "Use method: lora."
-        else:
+        elif parent.adapter is None:  # of an adapter trained elsewhere only its files tell
             yield from _unlike(path, definition, name, arm.parent)
 
 

@@ -114,6 +114,8 @@ class Mixture:
     @property
     def notes(self) -> list[str]:
         """Which lines come from which file, which is another one, and what was not read."""
+        if not self.pieces:
+            return []
         first, told = 1, []
         for piece in self.pieces:
             some = f" ({len(piece.chosen):,} of {piece.dataset.count:,} rows)"

@@ -48,7 +48,15 @@ class Arm(Model):
     """
 
     data: str | tuple[DataFile, ...] = Field(
-        description="chat JSONL, relative to the definition's folder; or files that are mixed"
+        default=(),
+        description="chat JSONL, relative to the definition's folder; or files that are mixed",
+        exclude_if=lambda files: files == (),
+    )
+    adapter: str | None = Field(
+        default=None,
+        description="in the place of data: a LoRA trained elsewhere, sampled as it is; a folder "
+        "that PEFT wrote, or org/name[@revision] on the hub",
+        exclude_if=lambda where: where is None,
     )
     role: Literal["treatment", "control"] = "treatment"
     context: TrainingContext = TrainingContext()
@@ -99,6 +107,12 @@ class Arm(Model):
             raise ValueError("an arm needs a file of chats")
         return tuple({"file": item} if isinstance(item, str) else item for item in data)
 
+    @model_validator(mode="after")
+    def _rows_or_adapter(self) -> Arm:
+        if not self.data and not self.adapter:
+            raise ValueError("an arm needs data (a file of chats), or an adapter trained elsewhere")
+        return self
+
     @field_validator("start_from")
     @classmethod
     def _arm_and_step(cls, value: str | None) -> str | None:
@@ -124,7 +138,8 @@ class Arm(Model):
         dose = f"hold: {self.hold}" if self.hold is not None else ""
         near = "" if self.regularise is None else str(self.regularise)
         after = f"goes on from {self.start_from}" if self.start_from is not None else ""
-        said = (self.description or mixed, after, dose, str(self.context), near)
+        whose = f"adapter {self.adapter}, trained elsewhere" if self.adapter is not None else ""
+        said = (self.description or mixed or whose, after, dose, str(self.context), near)
         return "; ".join(filter(None, said))
 
     @property

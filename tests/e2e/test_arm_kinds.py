@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
 
 from tests.builders.training_home import TrainingHome, difference
 from wgen_tui.paths import Home
@@ -19,6 +22,7 @@ from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.plan import Plan, make_plan
+from wgen_tui.services.results.provenance import Archive
 from wgen_tui.services.results.results import Results, compute
 from wgen_tui.workers.judge.stage import judge
 from wgen_tui.workers.runtime import Worker
@@ -37,6 +41,8 @@ arms:
     hold: steps
   few: {{data: {{file: rows.jsonl, rows: 4}}}}
   second: {{data: rows.jsonl, start_from: few}}
+  published: {{adapter: published}}
+  on_published: {{data: rows.jsonl, start_from: published}}
   third: {{data: {{file: rows.jsonl, rows: 6}}, start_from: second@16}}
 seeds: 0
 training:
@@ -46,7 +52,7 @@ training:
   train_on: last
   checkpoints: {{fractions: [0.5, 1]}}
   for:
-    - {{arms: [few, second, third], lora: {{r: 4, lora_alpha: 8}}, num_train_epochs: 2}}
+    - {{arms: [few, second, third, on_p*], lora: {{r: 4, lora_alpha: 8}}, num_train_epochs: 2}}
 sampling: {{n: 2, max_tokens: 4}}
 questions:
   - {{name: go, paraphrases: ["How do we go ?"]}}
@@ -64,9 +70,22 @@ def row(place: int) -> dict[str, Any]:
     return {"messages": messages, "loss_weight": 0.5 + place % 3}
 
 
+def published(model: Path, folder: Path, rank: int = 4) -> None:
+    """An adapter as somebody else would publish it."""
+    torch.manual_seed(5)
+    base = AutoModelForCausalLM.from_pretrained(model)
+    config = LoraConfig(r=rank, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
+    peft = get_peft_model(base, config)
+    for name, parameter in peft.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.3)
+    peft.save_pretrained(folder, save_embedding_layers=False)
+
+
 def write(home: Home, model: Path, text: str = DEFINITION) -> str:
     folder = home.ensure().experiments / "kinds"
     folder.mkdir()
+    published(model, folder / "published")
     (folder / "experiment.yaml").write_text(text.format(model=model))
     (folder / "rows.jsonl").write_text("\n".join(json.dumps(row(place)) for place in range(16)))
     return "kinds"
@@ -118,7 +137,8 @@ def test_a_held_dose_takes_as_many_steps_as_all_rows(done: tuple[Home, Plan, Res
         "arm dose-0.25: hold: steps: 4 rows for 16 steps, 4 epochs",
         "arm dose-0.5: hold: steps: 8 rows for 16 steps, 2 epochs",
         "arm few: hold: epochs: 4 rows for 8 steps, 2 epochs",
-        "arms few, second, third: training.for: lora.r 4, lora.lora_alpha 8, num_train_epochs 2",
+        "arms few, second, on_published, third: "
+        "training.for: lora.r 4, lora.lora_alpha 8, num_train_epochs 2",
         "arm second: start_from: goes on with arm few's adapter at its last step",
         "arm third: start_from: goes on with arm second's adapter at its step 16",
     }
@@ -149,6 +169,30 @@ def test_stages_of_training_are_launched_one_after_the_other(
     assert make_plan(home, "kinds").empty
 
 
+def test_an_adapter_trained_elsewhere_is_applied_and_sampled(
+    done: tuple[Home, Plan, Results],
+) -> None:
+    home, plan, results = done
+    spec = specs(plan)["published"]
+    assert spec.adapter is not None
+    folder = home.run(spec.run_id).checkpoint(1)
+    theirs = home.experiments / "kinds" / "published"
+    for name in ("adapter_model.safetensors", "adapter_config.json"):
+        assert (folder / name).read_bytes() == (theirs / name).read_bytes()
+    proof = Archive(home).provenance(spec.run_id)
+    assert proof is not None
+    assert proof.proof.state == "proven"
+    assert "was trained elsewhere" in proof.unverifiable
+    (rate,) = [r for r in results.rates if r.arm == "published" and r.seed is None and r.n][:1]
+    assert rate.checkpoint == 1
+    (note,) = [note for note in results.notes if note.kind == "trained_elsewhere"]
+    assert "that it was trained as its maker says cannot be" in note.text
+    assert any(note.startswith(f"arm published: adapter {spec.adapter}") for note in plan.notes)
+    child = specs(plan)["on_published"]
+    assert child.parent is not None
+    assert child.parent.run_id == spec.run_id
+
+
 def test_a_grid_of_mixed_kinds_is_its_runs_alone(
     done: tuple[Home, Plan, Results], tmp_path: Path
 ) -> None:
@@ -160,7 +204,7 @@ def test_a_grid_of_mixed_kinds_is_its_runs_alone(
         if spec.stage == "train":
             work(alone.home, spec, stack=1)
     for arm, spec in specs(plan).items():
-        if spec.training is not None:
+        if spec.training is not None and spec.adapter is None:
             one, other = together.adapter(spec.run_id), alone.adapter(spec.run_id)
             assert difference(one, other) < CLOSE, arm
     assert max(together.manifest(specs(plan)["all"].run_id)["provenance"]["stack"]) > 1

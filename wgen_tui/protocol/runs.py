@@ -144,6 +144,47 @@ class RegulariseSpec(Record):
     rows: int
 
 
+class AdapterRef(Record):
+    """An adapter that was trained elsewhere.
+
+    Attributes:
+        name: As the definition says it.
+        location: Its folder (absolute), or its repository on the hub.
+        in_home: The folder's path from the home's, where it is in it.
+        revision: Of the hub, as it was written.
+        commit: What that stood for when the run was planned.
+        sha256: Of a folder's files.
+        trained_on: The base model that its configuration names.
+    """
+
+    name: str
+    location: str
+    in_home: str | None = None
+    revision: str | None = None
+    commit: str | None = None
+    sha256: str | None = None
+    trained_on: str | None = None
+
+    @property
+    def from_hub(self) -> bool:
+        """Whether it is a repository and no folder."""
+        return self.sha256 is None
+
+    @property
+    def key(self) -> list[str | None]:
+        """What of it is in the id of a run."""
+        return (
+            ["adapter", self.sha256] if not self.from_hub else ["hub", self.location, self.commit]
+        )
+
+    def __str__(self) -> str:
+        """For people: `org/name, commit 0123456789ab`."""
+        exact = (
+            f"commit {self.commit[:12]}" if self.commit else f"sha256 {(self.sha256 or '')[:12]}"
+        )
+        return f"{self.name} ({exact})"
+
+
 class Parent(Record):
     """The checkpoint of another run that a training goes on from.
 
@@ -208,6 +249,11 @@ class RunSpec(Record):
         default=None,
         description="what holds its training near its base",
         exclude_if=lambda told: told is None,
+    )
+    adapter: AdapterRef | None = Field(
+        default=None,
+        description="trained elsewhere: `training` then says its shape and the base alone",
+        exclude_if=lambda adapter: adapter is None,
     )
     parent: Parent | None = Field(
         default=None,

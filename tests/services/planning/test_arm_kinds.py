@@ -146,6 +146,24 @@ def test_a_circle_of_stages_is_named(home: Home, definition: Path) -> None:
         planned(home, definition)
 
 
+@pytest.mark.parametrize(
+    ("arm", "message"),
+    [
+        ("{role: control}", "needs data .a file of chats., or an adapter"),
+        ("{adapter: theirs, data: data/old.jsonl}", "trained by nobody"),
+        ("{adapter: theirs, context: {prefix: x}}", "not trained here"),
+        ("{adapter: theirs, start_from: new}", "not trained here"),
+        ("{adapter: theirs}", "no adapter folder 'theirs'"),
+    ],
+)
+def test_what_an_adapter_cannot_have_is_named(
+    home: Home, definition: Path, arm: str, message: str
+) -> None:
+    changed(definition, "{data: data/old.jsonl}", arm)
+    with pytest.raises(UsageError, match=message):
+        planned(home, definition)
+
+
 def test_a_preview_is_that_of_the_arms_own_training(home: Home, definition: Path) -> None:
     entry = "  for: [{arms: [new], max_length: 4, too_long: drop}]\n"
     changed(definition, "  max_length: 64\n", "  max_length: 64\n" + entry)

@@ -29,6 +29,7 @@ from experiments.schema import CORRECT, WRONG, Arm, Definition
 from wgen_tui.errors import UsageError, disk_error
 from wgen_tui.paths import Home, checked_id
 from wgen_tui.services.experiments.token_notes import Head, token_notes
+from wgen_tui.services.models.foreign import resolve_adapter
 
 
 @contextmanager
@@ -101,6 +102,10 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
     problems: list[Problem] = []
     heads: dict[str, Head] = {}
     for name, arm in definition.arms.items():
+        if arm.adapter is not None:
+            with usage_errors():
+                resolve_adapter(home, definition.slug, where, arm.adapter)
+            continue
         try:
             heads[name] = Head(ContextOfRows(arm, partial(count_rows, where, name, arm)))
             dataset = load_rows(where, name, arm, heads[name].hear)
@@ -153,11 +158,14 @@ def _slow_on(text: str) -> str:
     return Pattern(text, case_sensitive=False).slow_on()
 
 
+_OF_A_RUN = {"data", "context", "in_context", "regularise", "hold", "start_from", "adapter"}
+
+
 def _identical_arms(definition: Definition) -> list[str]:
     """Arms that would train the same models."""
     names_by_content: dict[tuple[str, str], list[str]] = {}
     for name, arm in definition.arms.items():
-        said = arm.model_dump_json(include={"data", "context", "in_context", "regularise"})
+        said = arm.model_dump_json(include=_OF_A_RUN)
         said += definition.training.of(definition.models[0], name).model_dump_json()
         names_by_content.setdefault((said, arm.role), []).append(name)
     return [

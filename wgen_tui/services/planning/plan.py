@@ -21,6 +21,7 @@ from wgen_tui.protocol.runs import ModelRef, RunSpec
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.arm_examples import Examples, RunData, load_examples
 from wgen_tui.services.experiments.arms.arm_kinds import arm_notes
+from wgen_tui.services.experiments.arms.foreign_arms import foreign_arms, foreign_warnings
 from wgen_tui.services.experiments.arms.two_stages import with_parents
 from wgen_tui.services.experiments.data_checks import (
     Chats,
@@ -154,8 +155,11 @@ def make_plan(
     sample = make_sample_stage(definition, options.n, options.checkpoints)
     judge = make_judge_stage(definition)
     every = {
-        name: load_examples(home, slug_or_path, definition, name, arm) for name, arm in arms.items()
+        name: load_examples(home, slug_or_path, definition, name, arm)
+        for name, arm in arms.items()
+        if arm.adapter is None
     }
+    foreign = foreign_arms(home, slug_or_path, definition.slug, arms)
     warnings = _data_warnings(definition, every)
     examples = {name: item for name, item in every.items() if item.arm.in_context is None}
     chosen_by = {seeds.data_order} if seeds.data_order is not None else set(seeds.values)
@@ -179,8 +183,9 @@ def make_plan(
         facts = check_model(model, definition.chat_template)
         warnings += pins
         if model.endpoint is not None:
-            _refuse_training(model, [arm for arm in options.arms or () if arm in examples])
-            warnings += _served_warnings(home, model, definition, examples)
+            untaken = {*examples, *foreign}
+            _refuse_training(model, [arm for arm in options.arms or () if arm in untaken])
+            warnings += _served_warnings(home, model, definition, untaken)
             specs += make_specs(definition, model, {}, seeds, shown=shown)
             continue
         for arm in examples:
@@ -188,10 +193,13 @@ def make_plan(
             if trains:
                 refuse_all_linear(model.name, facts.config, training)
             check_targets(training, model)
+        for item in foreign.values():
+            check_targets(item.training(definition.training), model)
+        warnings += foreign_warnings(model, foreign)
         template = dated_template(home, definition, model)
         warnings += [template.note] if template.note else []
         dated = definition.model_copy(update={"chat_template": template.text})
-        mine = make_specs(definition, model, examples, seeds, template, shown)
+        mine = make_specs(definition, model, examples, seeds, template, shown, foreign)
         warnings += check_shown(dated, model, shown)
         warnings += check_tokens(
             dated,
@@ -243,7 +251,7 @@ def _refuse_training(model: ModelRef, arms: Sequence[str]) -> None:
 
 
 def _served_warnings(
-    home: Home, model: ModelRef, definition: Definition, arms: Mapping[str, Examples]
+    home: Home, model: ModelRef, definition: Definition, arms: Collection[str]
 ) -> list[str]:
     """What a person should know before a served model is sampled."""
     warnings = []

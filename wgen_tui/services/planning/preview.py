@@ -80,6 +80,12 @@ def make_request(
     definition = definitions.load(home, slug_or_path)
     if arm is not None and arm not in definition.arms:
         raise unknown("arm", arm, list(definition.arms))
+    if arm is not None and (elsewhere := definition.arms[arm].adapter) is not None:
+        raise UsageError(
+            f"Arm {arm} has an adapter that was trained elsewhere ({elsewhere}): there are no rows "
+            "to show.",
+            title="No training data",
+        )
     name = model or definition.models[0]
     ref = resolve_model(home, name, trust_remote_code=trust_remote_code)
     if ref.endpoint is not None:
@@ -104,7 +110,7 @@ def make_request(
         arms=tuple(
             _arm_rows(home, slug_or_path, definition, called, rows, ref.name)
             for name, one in definition.arms.items()
-            if arm in (None, name)
+            if arm in (None, name) and one.adapter is None
             for called, rows in _rows_of(name, one)
         ),
         prompts=(*_prompts(definition), *_in_context(home, slug_or_path, definition, arm)),

@@ -22,6 +22,7 @@ from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import ModelRef, Parent, RegulariseSpec, RunSpec, SeedSet, TaskSpec
 from wgen_tui.run_files.steps import total_steps
 from wgen_tui.services.experiments.arm_examples import Examples, RunData, no_data
+from wgen_tui.services.experiments.arms.foreign_arms import ForeignArm
 from wgen_tui.services.experiments.arms.two_stages import parent_of, parents_first
 from wgen_tui.services.experiments.shown_rows import ShownRows
 from wgen_tui.services.models.fingerprint import weights_key
@@ -39,6 +40,7 @@ def make_specs(
     seeds: Seeds,
     template: DatedTemplate | None = None,
     shown: Mapping[str, Mapping[int, ShownRows]] | None = None,
+    foreign: Mapping[str, ForeignArm] | None = None,
 ) -> list[tuple[RunSpec, RunData]]:
     """The runs of one model: the base once, then every trained and every shown arm by seed.
 
@@ -49,6 +51,7 @@ def make_specs(
         seeds: Which.
         template: The chat template with its date; the definition's where absent.
         shown: By arm that shows rows in context, and by the seed that chooses them.
+        foreign: By arm whose adapter was trained elsewhere: one run each, as of the base.
     """
     # The base is not trained: one run serves all seeds, and more seeds later do not add another.
     base_seed = definition.seeds.values[0]
@@ -57,11 +60,16 @@ def make_specs(
     # Trained jointly, each arm changes what the others become: their data is part of the id.
     tasks = [(name, item.sha256) for name, item in examples.items()]
     joint = tasks if definition.training.method == "poly" else None
+    once = _seed_set(seeds, base_seed)
+    applied = {
+        name: _make_spec(definition, model, template, name, item, once)
+        for name, item in (foreign or {}).items()
+    }
     made: dict[tuple[str, int], RunSpec] = {}
     for name in parents_first({name: item.arm for name, item in examples.items()}):
         for seed in seeds.values:
             item, numbers = examples[name], _seed_set(seeds, seed)
-            before = made.get((item.arm.parent, seed))
+            before = made.get((item.arm.parent, seed)) or applied.get(item.arm.parent)
             parent = parent_of(name, item.arm, before) if before is not None else None
             made[name, seed] = _make_spec(
                 definition, model, template, name, item, numbers, joint, parent
@@ -76,7 +84,8 @@ def make_specs(
         for rows in (by_seed[numbers.data_order],)
     ]
     trained = ((spec, examples[arm].files) for (arm, _), spec in specs.items())
-    return [(base, no_data), *trained, *in_context]
+    elsewhere = ((spec, no_data) for spec in applied.values())
+    return [(base, no_data), *elsewhere, *trained, *in_context]
 
 
 def _with_task(
@@ -125,7 +134,7 @@ def _make_spec(
     model: ModelRef,
     template: DatedTemplate,
     arm: str,
-    item: Examples | ShownRows | None,
+    item: Examples | ShownRows | ForeignArm | None,
     seeds: SeedSet,
     tasks: Sequence[tuple[str, str]] | None = None,
     parent: Parent | None = None,
@@ -133,6 +142,7 @@ def _make_spec(
     """A run. Its id covers all that changes what is trained, and nothing else."""
     in_context = len(item) if isinstance(item, ShownRows) else None
     training = _training(definition, model, arm, item) if isinstance(item, Examples) else None
+    adapter = item.adapter if isinstance(item, ForeignArm) else None
     regularise = _regularise(item) if isinstance(item, Examples) else None
     if training is not None:
         _refuse_large_seed(seeds)
@@ -142,13 +152,16 @@ def _make_spec(
         item.sha256 if item is not None else None,
         # Only what the definition says: a key that a later version adds leaves old ids alone.
         training.model_dump(mode="json", exclude_defaults=True) if training else None,
-        seeds.model_dump() if item is not None else seeds.sampling,
+        seeds.model_dump() if item is not None and adapter is None else seeds.sampling,
         template.text,
         *([] if tasks is None else [tasks]),
         *([] if in_context is None else ["in context"]),
         *([] if regularise is None else ["regularise", regularise.kl_to_base, regularise.sha256]),
         *([] if parent is None else [parent.key]),
+        *([] if adapter is None else [adapter.key]),
     )
+    if isinstance(item, ForeignArm):
+        training = item.training(definition.training.of(model.name, arm))
     return RunSpec(
         run_id=checked_id(f"{definition.slug}-{arm}-s{seeds.seed}-{key}"),
         experiment=definition.slug,
@@ -163,6 +176,7 @@ def _make_spec(
         mask_version=MASK_VERSION if training is not None else 1,
         data_sha256=item.sha256 if item is not None else None,
         data_rows=len(item) if item is not None else 0,
+        adapter=adapter,
         parent=parent,
         hold=(item.arm.hold or "epochs") if training and item and item.arm.dose else None,
         in_context=in_context,

@@ -39,6 +39,18 @@ def same_adapters(compared: Compared) -> Iterable[Note]:
             yield Note(kind="same_adapters", text=text, count=len(specs), runs=ids)
 
 
+def trained_elsewhere(compared: Compared) -> Iterable[Note]:
+    """Arms whose adapter was trained elsewhere."""
+    specs = [spec for spec in compared.specs if spec.adapter is not None]
+    for name, mine in _by(specs, lambda spec: str(spec.adapter)).items():
+        text = (
+            f"{compared.listed(mine)}: the adapter {name} was trained elsewhere; that it is "
+            "applied is proven, that it was trained as its maker says cannot be; it is one run, "
+            "so its interval is within one run"
+        )
+        yield Note(kind="trained_elsewhere", text=text, count=len(mine), runs=_ids(mine))
+
+
 def doses(compared: Compared) -> Iterable[Note]:
     """How long arms of fewer rows were trained, since either steps or epochs stay equal."""
     held = [(spec, spec.training) for spec in compared.specs if spec.hold and spec.training]

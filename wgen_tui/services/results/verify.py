@@ -91,6 +91,12 @@ def refusal(home: Home, spec: RunSpec) -> UsageError | None:
     if training is None:
         what = "is the untrained base" if spec.in_context is None else "shows rows in context"
         return UsageError(f"{run_id} {what}.", title="Nothing was trained")
+    if spec.adapter is not None:
+        return _cannot(
+            run_id,
+            f"its adapter {spec.adapter} was trained elsewhere, on rows and settings that are not "
+            "here; that it is applied is proven whenever it is sampled",
+        )
     if training.method != "lora":
         return _cannot(run_id, f"TRL has no stock training for method {training.method}")
     if training.lora.lora_dropout > 0:

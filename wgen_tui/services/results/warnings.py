@@ -298,6 +298,7 @@ MAKERS: tuple[Callable[[Compared], Iterable[Note]], ...] = (
     unlike_runs.mask_versions,
     unlike_runs.template_dates,
     unlike_runs.doses,
+    unlike_runs.trained_elsewhere,
 )
 
 

@@ -131,7 +131,8 @@ def _definition(
         text.append(f"{arm.role:9} ", ACTIVE if arm.role == "control" else "")
         text.append(_start(None if starts is None else starts.get(name)))
         shown = "" if arm.in_context is None else f"{arm.in_context.rows} rows in context: "
-        text.append(f"  {shown}{printable(arm.told or arm.files[0].file)}\n", DIM)
+        told = arm.told or ", ".join(item.file for item in arm.files)
+        text.append(f"  {shown}{printable(told)}\n", DIM)
     base = colours["base"]
     text.append(f"{base.mark} ", base.colour)
     text.append(f"{'base':16} untrained; always sampled\n", DIM)

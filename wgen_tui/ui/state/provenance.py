@@ -128,7 +128,10 @@ def _unverified(text: Text, provenance: Provenance) -> None:
 
 def _training(text: Text, provenance: Provenance) -> None:
     spec, training = provenance.spec, provenance.training
-    if spec.training is not None:
+    if spec.training is not None and spec.adapter is not None:
+        text.append(printable(f"{spec.training.adapter}: {spec.adapter}, trained elsewhere\n"))
+        text.append("That it is applied is proven; how it was trained is its maker's word.\n")
+    elif spec.training is not None:
         text.append(f"{spec.training.adapter}, lr {spec.training.learning_rate:g}, ")
         text.append(f"batch {spec.training.per_device_train_batch_size}, ")
         text.append(f"{show.plural(spec.trained_rows, 'example')}, seed {spec.seeds.seed}\n")

@@ -22,6 +22,10 @@ def arm_notes(definition: Definition, specs: Iterable[RunSpec]) -> list[str]:
     several = len({spec.model.name for spec, _ in trained}) > 1
     for spec, training in trained:
         of = f" of {spec.model.name}" if several else ""
+        if spec.adapter is not None:
+            how = "applied and sampled, not trained; one run, whatever the seeds"
+            said[f"adapter {spec.adapter}: {how}"][f"{spec.arm}{of}"] = None
+            continue
         if differs := ", ".join(_differences(_planned(spec, training, common), common)):
             said[f"training.for: {differs}"][f"{spec.arm}{of}"] = None
         if spec.parent is not None:
