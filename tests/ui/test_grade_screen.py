@@ -86,6 +86,23 @@ async def test_a_name_that_another_session_has_is_asked_about(home: Home) -> Non
     again.close()
 
 
+async def test_who_began_first_is_told_of_the_other_too(home: Home) -> None:
+    app = WgenApp(home, screen="grade", experiment="mini")
+    async with app.run_test(size=(120, 30)) as pilot:
+        await settled(pilot, lambda: app.screen._item is not None)
+        assert "two sessions" not in text(app)
+        other = session(home, "mini", None, "ada")
+        third = session(home, "mini", None, "ada")
+        assert other.name_is_shared
+        assert other.others_now()
+        await settled(pilot, lambda: "two sessions · blind" in text(app))
+        assert "Another session grades as ada too." in messages(app)
+        other.close()
+        await pilot.pause()
+        third.close()
+        await settled(pilot, lambda: "two sessions" not in text(app))
+
+
 async def test_unblinding_is_asked_written_and_shows_the_agreement_in_three_keys(
     home: Home,
 ) -> None:

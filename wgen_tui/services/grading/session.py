@@ -137,6 +137,10 @@ class GradingSession:
         """Whether another session graded under this name when this one began."""
         return self._name.shared
 
+    def others_now(self) -> bool:
+        """Whether another session grades under this name now."""
+        return self._name.others()
+
     def close(self) -> None:
         """Let another session have the name; what was graded is on disk."""
         self._name.release()

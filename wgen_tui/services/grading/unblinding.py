@@ -10,6 +10,7 @@ import fcntl
 import os
 import time
 from datetime import datetime
+from pathlib import Path
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -66,25 +67,54 @@ def unblinded_at(home: Home, experiment: str, rubric: str, grader: str) -> datet
 class NameLock:
     """Held as long as a session grades under a name.
 
+    The first session has one lock, all that come after share another, so each can tell of others.
+
     Attributes:
         shared: Whether another session held it when this one began.
     """
 
     def __init__(self, home: Home, grader: str) -> None:
-        self.shared = False
+        self._path = home.journal / f"{file_name(grader)}.lock"
+        self._others = home.journal / f"{file_name(grader)}.others.lock"
         self._handle: int | None = None
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        self.shared = False
         try:
             home.journal.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._handle = os.open(home.journal / f"{file_name(grader)}.lock", flags, 0o600)
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.shared = True
+            self._handle = _locked(self._path, fcntl.LOCK_EX)
+            if self._handle is None:
+                self.shared = True
+                self._handle = _locked(self._others, fcntl.LOCK_SH)
         except OSError:
             return  # grades are appended all the same, each session to a file of its own
+
+    def others(self) -> bool:
+        """Whether another session grades under this name now."""
+        path = self._path if self.shared else self._others
+        try:
+            handle = _locked(path, fcntl.LOCK_EX)
+        except OSError:
+            return False
+        if handle is not None:
+            os.close(handle)
+        return handle is None
 
     def release(self) -> None:
         """Let another session have the name."""
         handle, self._handle = self._handle, None
         if handle is not None:
             os.close(handle)
+
+
+def _locked(path: Path, how: int) -> int | None:
+    """A handle that holds a lock; None where another session holds it."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    handle = os.open(path, flags, 0o600)
+    try:
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    except OSError:
+        os.close(handle)
+        raise
+    return handle

@@ -285,7 +285,9 @@ class CompareScreen(BaseScreen):
         self._arrange_anew()
 
     def _arrange_anew(self) -> None:
-        if self._board is not None:
+        if self._board is None:
+            self.notify_plain(NOTHING.partition("\n")[0], "Compare")
+        else:
             self._place = replace(Place.first(len(self._columns)), side=self._place.side)
             self._arrange()
 

@@ -37,6 +37,7 @@ READONLY = "Grading is off under --readonly.\n\nQuit with q and open wgen-tui wi
 NO_RUBRIC = "No experiment has a rubric.\n\nAdd one to experiment.yaml under rubrics."
 NO_NAME = "Grades are kept under a name: press ctrl+o, and give one."
 NOT_READ = "The answer goes on: space shows more, a key grades at its end."
+OTHERS_EVERY = 3.0  # seconds between two looks for a session of the same name
 ROOT = "root"
 NEVER_BLIND_AGAIN = (
     "It shows arms. Your grades from here on are marked as not blind,\n"
@@ -78,6 +79,7 @@ class GradeScreen(BaseScreen):
         self._lines = 0  # that the item takes
         self._seen_to_end = False
         self._grader: str | None = None  # the name that was given, if it was asked
+        self._others = False  # whether another session grades under the name
 
     def compose_content(self) -> ComposeResult:
         yield Static("", id="progress", classes="line", markup=False)
@@ -92,6 +94,25 @@ class GradeScreen(BaseScreen):
     def on_mount(self) -> None:
         self.query_one("#rubric").display = False
         self.watch(self.query_one("#item", ItemPane), "scroll_y", self._note_place)
+        self.set_interval(OTHERS_EVERY, self._poll_others)
+
+    def _poll_others(self) -> None:
+        if self.is_current and self._session is not None and not self.busy("others"):
+            self._read_others(self._session)
+
+    @loads("others", then="_show_others")
+    def _read_others(self, session: GradingSession) -> tuple[GradingSession, bool]:
+        return session, session.others_now()
+
+    def _show_others(self, seen: tuple[GradingSession, bool]) -> None:
+        session, others = seen
+        if session is not self._session or others == self._others:
+            return
+        self._others = others
+        name = printable(session.grader.removeprefix("human:"))
+        if others:
+            self.notify_plain(f"Another session grades as {name} too.", "Two sessions", "warning")
+        self._draw()
 
     def on_screen_resume(self) -> None:
         if self.wgen.readonly:
@@ -132,6 +153,7 @@ class GradeScreen(BaseScreen):
         if self._session is not None:
             self._session.close()
         self._session, self._item, self._durations, self._given = None, None, [], []
+        self._others = False
         self._show_text("reading…")
         self._open_session(experiment, rubric, self._grader, shared)
 
@@ -218,7 +240,8 @@ class GradeScreen(BaseScreen):
         graded, total = session.progress()
         each = sum(self._durations) / len(self._durations) if self._durations else None
         at = session.unblinded_at
-        blindness = "blind" if at is None else f"not blind since {at:%Y-%m-%d %H:%M}"
+        blindness = "two sessions · " if self._others else ""
+        blindness += "blind" if at is None else f"not blind since {at:%Y-%m-%d %H:%M}"
         line = state.progress_line(
             session.experiment, session.grader, graded, total, each, blindness
         )
