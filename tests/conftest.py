@@ -37,6 +37,8 @@ SLOWEST_FIRST = (
     "e2e/test_main_job.py",
     "reliability/test_held.py",
     "ui/test_screens.py",
+    "ui/test_every_key.py",
+    "e2e/test_ssh.py",
     "workers/test_preview.py",
     "services/merge/test_interrupted.py",
     "ui/test_preview.py",

@@ -13,8 +13,10 @@ import pytest
 
 from tests.builders.screen import messages, settled, table
 from tests.builders.tmux import Tmux
+from tests.builders.waiting import until
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import WgenApp
+from wgen_tui.ui.themes import shows_utf8
 from wgen_tui.ui.widgets.clipboard import FILE, copy, osc52
 from wgen_tui.ui.widgets.clipboard import LIMIT as LONGEST
 
@@ -85,3 +87,22 @@ async def test_readonly_writes_no_file_and_says_so(home: Home) -> None:
         await settled(pilot, lambda: any("--readonly" in said for said in messages(app)))
         assert not home.exports.exists()
         assert app.clipboard.startswith("user: What of bird?")
+
+
+@needs_tmux
+@pytest.mark.parametrize(("locale", "shows"), [("C", False), ("C.UTF-8", True)])
+def test_without_a_locale_tmux_is_asked_what_its_client_shows(
+    tmux: Tmux, locale: str, shows: bool
+) -> None:
+    tmux("new-session", "-d", "-s", "work", "cat")
+    where = tmux("display-message", "-p", "-t", "work", "#{socket_path},#{pid},#{session_id}")
+    desk = Tmux()
+    attach = f"tmux -L {tmux.name} attach -t work"
+    desk("new-session", "-d", f"env -u TMUX LC_ALL={locale} {attach}")
+    try:
+        until(lambda: tmux("list-clients"), "nobody attaches")
+        told = {"PATH": os.environ["PATH"], "TMUX": where.strip().replace(",$", ",")}
+        assert shows_utf8(told) is shows
+        assert shows_utf8(told | {"LANG": "en_US.UTF-8"})
+    finally:
+        desk("kill-server")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rich.cells import cell_len
 
@@ -14,6 +16,7 @@ from wgen_tui.services.rates.rate_table import RateTable
 from wgen_tui.services.results.results import Results
 from wgen_tui.ui.state.cells import heading_line, line_pieces
 from wgen_tui.ui.state.outcomes import views, words
+from wgen_tui.ui.state.outcomes.arm_order import in_order
 from wgen_tui.ui.state.outcomes.pictures import figure_of
 from wgen_tui.ui.state.outcomes.rows import Number
 from wgen_tui.ui.state.shared.arm_colours import ArmColours
@@ -146,3 +149,26 @@ def key_values(key: object, seed: int) -> list[object]:
 def test_sentences_that_say_the_same_are_one() -> None:
     said = ["a: one seed", "b: one seed", "old · m: one seed", "samples: 3", "a note: as it is"]
     assert words.together(said) == ["a, b, old · m: one seed", "samples: 3", "a note: as it is"]
+
+
+def test_rates_and_differences_have_one_order_of_arms_the_definitions() -> None:
+    plan = PLAN.model_copy(
+        update={"contrasts": tuple(Contrast(arm="old", control=c) for c in ("zebra", "ant"))}
+    )
+    cells = {}
+    for arm in ("ant", "old", "zebra"):
+        role = "treatment" if arm == "old" else "control"
+        for key, cell in cells_of(arm, [EVEN], SHARES).items():
+            cells[replace(key, role=role)] = cell
+    table = RateTable(cells, plan, "t")
+    made = Results(
+        experiment="x", rates=table.rates(()), contrasts=table.contrasts(()), warnings=[], sql=""
+    )
+    assert [c.control for c in made.contrasts] == ["zebra", "ant"]
+    for given in (["old", "zebra", "ant"], ["ant", "old", "zebra"], []):
+        ordered = in_order(made, given)
+        arms = [arm for _, arm in views.arms_in_order(ordered)]
+        assert arms[0] == "old", "the treated first"
+        assert [c.control for c in ordered.contrasts] == arms[1:]
+    assert [c.control for c in in_order(made, ["zebra", "ant"]).contrasts] == ["zebra", "ant"]
+    assert [r.arm for r in in_order(made, ["zebra", "ant"]).rates if r.seed is None][1] == "zebra"

@@ -6,6 +6,7 @@ each gets a colour that can be read on the theme's background, for every theme.
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
 
 from rich.cells import cell_len
@@ -16,6 +17,7 @@ from textual.filter import LineFilter
 from textual.theme import Theme
 
 RGB = tuple[int, int, int]
+PATIENCE = 2.0  # seconds for an answer of tmux
 
 DARK = Theme(
     name="wgen-dark",
@@ -127,9 +129,21 @@ def _unknown(sign: str) -> str:
 def shows_utf8(environment: Mapping[str, str]) -> bool:
     """Whether the client's locale says that its terminal shows UTF-8; unsaid, it does.
 
-    The first of these variables that is set decides, as it does for tmux and ssh.
+    The first of these variables that is set decides, as it does for tmux and ssh. Where none is,
+    tmux is asked: it draws what its client does not show as underscores.
     """
     for name in ("LC_ALL", "LC_CTYPE", "LANG"):
         if value := environment.get(name):
             return "utf-8" in value.lower() or "utf8" in value.lower()
-    return True
+    return not environment.get("TMUX") or _client_of_tmux_shows_utf8(environment)
+
+
+def _client_of_tmux_shows_utf8(environment: Mapping[str, str]) -> bool:
+    ask = ["tmux", "display-message", "-p", "#{client_utf8}"]
+    try:
+        done = subprocess.run(
+            ask, env=dict(environment), capture_output=True, timeout=PATIENCE, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return True
+    return done.stdout.strip() != b"0"

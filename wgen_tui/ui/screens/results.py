@@ -13,11 +13,12 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
-from wgen_tui.errors import UsageError
+from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import services
 from wgen_tui.ui.screens.result_actions import ResultActions
 from wgen_tui.ui.state.outcomes import views, words
+from wgen_tui.ui.state.outcomes.arm_order import in_order
 from wgen_tui.ui.state.outcomes.explained import explained
 from wgen_tui.ui.state.outcomes.rows import Number, Row
 from wgen_tui.ui.threads import loads
@@ -41,11 +42,13 @@ class Computed(NamedTuple):
 
     Attributes:
         stamp: Of the data when they were computed.
+        arms: Of the definition, in its order; empty where it cannot be read.
     """
 
     experiment: str
     stamp: Stamp
     results: Results | UsageError
+    arms: tuple[str, ...] = ()
 
 
 class ResultsScreen(ResultActions):
@@ -142,11 +145,17 @@ class ResultsScreen(ResultActions):
             results = services.results.compute(self.home, experiment)
         except UsageError as error:  # no samples yet: said in the table, not as an error
             return Computed(experiment, stamp, error)
-        return Computed(experiment, stamp, results)
+        try:
+            arms = tuple(services.definitions.load(self.home, experiment).arms)
+        except WgenError:  # the samples outlive their definition
+            arms = ()
+        return Computed(experiment, stamp, in_order(results, arms), arms)
 
     def _computed(self, computed: Computed) -> None:
         self._stamp = computed.stamp
         experiment, results = computed.experiment, computed.results
+        if computed.arms:
+            self.wgen.keep_arms({experiment: computed.arms})
         if isinstance(results, UsageError):
             self.results = None
             self._set_title(f"{experiment}: no results")
