@@ -19,8 +19,8 @@ def in_order(results: Results, arms: Sequence[str]) -> Results:
         arms: The definition's; others follow in the order that they have.
     """
     role_of = {rate.arm: rate.role for rate in results.rates}
-    found = dict.fromkeys([*arms, *(rate.arm for rate in results.rates)])
-    ranked = sorted(found, key=lambda arm: ROLES.index(role_of.get(arm, "base")))
+    every = dict.fromkeys([*arms, *(rate.arm for rate in results.rates)])
+    ranked = sorted(every, key=lambda arm: ROLES.index(role_of.get(arm, "base")))
     place = {arm: number for number, arm in enumerate(ranked)}
     heads = list(dict.fromkeys((rate.metric, rate.model) for rate in results.rates))
     heads += [head for c in results.contrasts if (head := (c.metric, c.model)) not in heads]
