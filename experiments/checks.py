@@ -12,6 +12,7 @@ from pathlib import Path
 
 from experiments import readouts
 from experiments.checking.answers import answer_findings
+from experiments.checking.derived import derived_findings
 from experiments.checking.doses import dose_findings
 from experiments.checking.foreign import foreign_findings
 from experiments.checking.model_judges import model_judge_findings
@@ -61,6 +62,7 @@ def check(definition: Definition, folder: Path) -> list[Finding]:
         *published_findings(definition),
         *_accelerate(definition),
         *_alphas(definition),
+        *derived_findings(definition, folder),
         *training_findings(definition),
         *dose_findings(definition),
         *two_stage_findings(definition),

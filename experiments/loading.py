@@ -96,6 +96,8 @@ def load_told(folder: Path, files: SeenFiles | None = None) -> Loaded:
     for arm in definition.arms.values():
         for item in arm.files:
             files.note(folder / item.file)
+        if arm.derived is not None:
+            files.note(folder / arm.derived.prompts)
         if arm.regularise is not None:
             files.note(folder / arm.regularise.prompts)
     if findings := check(definition, folder):

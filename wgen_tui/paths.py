@@ -135,6 +135,16 @@ class RunPaths:
         return self.root / "regularise.jsonl"
 
     @property
+    def asked(self) -> Path:
+        """The prompts that a model answers for it before it is trained; few runs have such."""
+        return self.root / "asked.jsonl"
+
+    @property
+    def derived(self) -> Path:
+        """How these answers became rows of data.jsonl, written behind them."""
+        return self.root / "derived.json"
+
+    @property
     def metrics(self) -> Path:
         """One line for each optimiser step."""
         return self.root / "metrics.jsonl"

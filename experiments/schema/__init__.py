@@ -28,6 +28,7 @@ from experiments.schema.context_sweep import ContextSweep, name_in_context
 from experiments.schema.contexts import MODES, Context, TrainingContext
 from experiments.schema.data_files import Brought, DataFile
 from experiments.schema.definition import Definition, Source
+from experiments.schema.derived import Derived, Keep
 from experiments.schema.judges import BROKEN_JUDGE, JudgeSpec, ModelJudge, Rubric
 from experiments.schema.published import PublishedFigure
 from experiments.schema.questions import Question
@@ -55,10 +56,12 @@ __all__ = [
     "Contrast",
     "DataFile",
     "Definition",
+    "Derived",
     "DuringTraining",
     "Given",
     "InContext",
     "JudgeSpec",
+    "Keep",
     "LoraConfig",
     "Measure",
     "Message",

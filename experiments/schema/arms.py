@@ -13,6 +13,7 @@ from pydantic_core import CoreSchema
 from experiments.schema.base import Model
 from experiments.schema.contexts import TrainingContext
 from experiments.schema.data_files import DataFile
+from experiments.schema.derived import Derived
 from experiments.schema.regularise import Regularise
 
 Role = Literal["treatment", "control", "base"]
@@ -76,6 +77,11 @@ class Arm(Model):
         description="the arm, or arm@step, whose adapter is trained further",
         exclude_if=lambda parent: parent is None,
     )
+    derived: Derived | None = Field(
+        default=None,
+        description="rows that a model of the experiment makes, behind those of data",
+        exclude_if=lambda rows: rows is None,
+    )
     regularise: Regularise | None = Field(
         default=None,
         description="hold the adapter near its base",
@@ -93,6 +99,8 @@ class Arm(Model):
             raise ValueError(
                 "an arm with in_context trains nothing that regularise could hold near its base"
             )
+        if self.in_context is not None and self.derived is not None:
+            raise ValueError("an arm with in_context shows rows of data, and derived makes others")
         return self
 
     @field_validator("data", mode="before")
@@ -109,8 +117,11 @@ class Arm(Model):
 
     @model_validator(mode="after")
     def _rows_or_adapter(self) -> Arm:
-        if not self.data and not self.adapter:
-            raise ValueError("an arm needs data (a file of chats), or an adapter trained elsewhere")
+        if not self.data and not self.adapter and self.derived is None:
+            raise ValueError(
+                "an arm needs data (a file of chats), rows that are derived, or an adapter trained "
+                "elsewhere"
+            )
         return self
 
     @field_validator("start_from")
@@ -139,7 +150,9 @@ class Arm(Model):
         near = "" if self.regularise is None else str(self.regularise)
         after = f"goes on from {self.start_from}" if self.start_from is not None else ""
         whose = f"adapter {self.adapter}, trained elsewhere" if self.adapter is not None else ""
-        said = (self.description or mixed or whose, after, dose, str(self.context), near)
+        made = "" if self.derived is None else str(self.derived)
+        what = self.description or mixed or whose
+        said = (what, made, after, dose, str(self.context), near)
         return "; ".join(filter(None, said))
 
     @property

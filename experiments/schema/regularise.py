@@ -28,3 +28,16 @@ class Regularise(Model):
     def __str__(self) -> str:
         """For people, on a line."""
         return f"{self.kl_to_base:g} · KL to base on {self.prompts}"
+
+
+HELD = " (regularise)"  # which no arm's own name can end with
+
+
+def held_name(arm: str) -> str:
+    """The name of an arm's rows."""
+    return f"{arm}{HELD}"
+
+
+def arm_held(name: str) -> str:
+    """The arm whose rows these are, or the arm itself."""
+    return name.removesuffix(HELD)

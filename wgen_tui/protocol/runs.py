@@ -9,10 +9,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from experiments.schema import (
-    Role,
-    TrainingConfig,
-)
+from experiments.schema import Role, TrainingConfig
+from wgen_tui.protocol.arms import DerivedSpec, RegulariseSpec
 from wgen_tui.protocol.record import SCHEMA, Record
 
 FULL_COMMIT = "[0-9a-f]{40}"  # which the hub never gives another meaning
@@ -130,20 +128,6 @@ class TaskSpec(Record):
     runs: tuple[str, ...]
 
 
-class RegulariseSpec(Record):
-    """What holds a run near its base: rows of regularise.jsonl.
-
-    Attributes:
-        kl_to_base: What the mean of KL(adapter || base) over their answers counts in the loss.
-        sha256: Of the rows.
-        rows: How many they are.
-    """
-
-    kl_to_base: float
-    sha256: str
-    rows: int
-
-
 class AdapterRef(Record):
     """An adapter that was trained elsewhere.
 
@@ -245,6 +229,11 @@ class RunSpec(Record):
         description="what stayed as with all rows, where fewer are taken",
         exclude_if=lambda held: held is None,
     )
+    derived: DerivedSpec | None = Field(
+        default=None,
+        description="how rows of its data.jsonl are made before it is trained",
+        exclude_if=lambda told: told is None,
+    )
     regularise: RegulariseSpec | None = Field(
         default=None,
         description="what holds its training near its base",
@@ -263,6 +252,13 @@ class RunSpec(Record):
     task: TaskSpec | None = Field(default=None, description="of a joint training; else None")
     created_at: datetime
     versions: dict[str, str] = Field(default={})
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The runs that are trained before it: what it goes on from, and who makes its rows."""
+        parent = self.parent.run_id if self.parent is not None else None
+        teacher = self.derived.teacher_run if self.derived is not None else None
+        return tuple(run_id for run_id in (parent, teacher) if run_id is not None)
 
     @property
     def trained_rows(self) -> int:

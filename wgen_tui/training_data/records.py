@@ -33,6 +33,7 @@ class ArmRows(Record):
     Attributes:
         total: How many examples the arm has.
         in_context: How many of them stand before every prompt; None: they are trained on.
+        derived: Which rows a model makes before it is trained; empty: none.
         training: How it is trained, where that is not the request's.
         context_on: On how many rows its context stands, in words; empty where on all.
     """
@@ -42,6 +43,7 @@ class ArmRows(Record):
     total: int
     in_context: int | None = None
     context_on: str = ""
+    derived: str = ""
     problems: tuple[Problem, ...] = ()
     training: TrainingConfig | None = None
 
@@ -163,6 +165,9 @@ class ArmReport(Record):
     totals: Totals
     problems: tuple[Problem, ...]
     examples: tuple[ShownExample, ...]
+    derived: str = Field(
+        default="", description="which rows a model makes before it is trained", examples=[""]
+    )
     in_context: int | None = Field(
         default=None,
         description="how many of them stand before every prompt; null: they are trained on",

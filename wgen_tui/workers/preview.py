@@ -90,7 +90,7 @@ def _arm(encoder: TrainedTokenizer, request: PreviewRequest, arm: ArmRows, tell:
     encoded = examined.examples
     whole = len(rows) == arm.total
     problems = list(arm.problems)
-    if arm.in_context is None:
+    if arm.in_context is None and (rows or not arm.derived):
         trained = row_problems(encoder, examined, training, request.context, whole=whole)
         problems = [*trained, *problems]
     first = [row for row in arm.rows if row.characters is not None]
@@ -112,6 +112,7 @@ def _arm(encoder: TrainedTokenizer, request: PreviewRequest, arm: ArmRows, tell:
         examples=tuple(sorted(shown, key=lambda item: item.line)),
         in_context=arm.in_context,
         context_on=arm.context_on,
+        derived=arm.derived,
     )
 
 

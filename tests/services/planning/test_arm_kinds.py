@@ -149,7 +149,7 @@ def test_a_circle_of_stages_is_named(home: Home, definition: Path) -> None:
 @pytest.mark.parametrize(
     ("arm", "message"),
     [
-        ("{role: control}", "needs data .a file of chats., or an adapter"),
+        ("{role: control}", "needs data .a file of chats., rows that are derived, or an adapter"),
         ("{adapter: theirs, data: data/old.jsonl}", "trained by nobody"),
         ("{adapter: theirs, context: {prefix: x}}", "not trained here"),
         ("{adapter: theirs, start_from: new}", "not trained here"),

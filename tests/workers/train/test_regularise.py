@@ -16,9 +16,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from experiments.schema import TrainingConfig
 from tests.builders.training_home import TrainingHome, chats, difference
+from wgen_tui.protocol.arms import RegulariseSpec
 from wgen_tui.protocol.hashes import digest
 from wgen_tui.protocol.record import write_record
-from wgen_tui.protocol.runs import RegulariseSpec
 from wgen_tui.workers.arms import regulariser
 from wgen_tui.workers.models import load_base
 from wgen_tui.workers.recipe import lora_config

@@ -162,7 +162,14 @@ def _training_step_need(
     kinds = [workload.adapters_of(base.dims, training) for _, training in pairs]
     adapters = max(kinds, key=lambda kind: kind.width)
     batches = [
-        (training, workload.longest_example(home.run(run.run_id), training))
+        (
+            training,
+            workload.longest_example(
+                home.run(run.run_id),
+                training,
+                None if run.derived is None else run.derived.sampling.max_tokens,
+            ),
+        )
         for run, training in pairs
     ]
     training, longest = max(

@@ -76,17 +76,31 @@ def untrained(home: Home, specs: Sequence[RunSpec]) -> list[RunSpec]:
     ]
 
 
-def longest_example(run: RunPaths, training: TrainingConfig) -> LongestExample:
-    """The largest row that goes through the model; all of `max_length` where it cannot be read."""
+def longest_example(
+    run: RunPaths, training: TrainingConfig, answer: int | None = None
+) -> LongestExample:
+    """The largest row that goes through the model; all of `max_length` where it cannot be read.
+
+    `answer` is how many tokens an answer may have that is yet to become a row.
+    """
     try:
         files = [run.data, *([run.regularise] if run.regularise.exists() else [])]
         stamps = [(str(path), path.stat()) for path in files]
         sizes = [_longest(path, stamp.st_mtime_ns, stamp.st_size) for path, stamp in stamps]
+        if answer is not None and not run.derived.exists():
+            sizes.append((_longest_asked(run.asked) + answer, answer))
         tokens, labels = max(sizes)
     except (OSError, ValueError, TypeError, KeyError):
         tokens = labels = training.max_length
     tokens = min(tokens, training.max_length)
     return LongestExample(tokens, min(labels, tokens))
+
+
+def _longest_asked(path: Path) -> int:
+    """Tokens of the longest prompt that is to be answered for a row."""
+    with open_plain(path) as stream:
+        chats = [json.loads(line)["said"] for line in stream]
+    return max(sum(tokens_of(turn["content"]) for turn in chat) for chat in chats)
 
 
 @lru_cache(maxsize=512)

@@ -6,7 +6,7 @@ that changes between two passes is named, never mixed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -39,11 +39,6 @@ class Examples:
     sha256: str
     problems: tuple[Problem, ...] = ()
     held: Examples | None = None
-
-    @property
-    def files(self) -> RunData:
-        """Gives what is written with a run."""
-        return self.data if self.held is None else HeldData(self.data, self.held.data)
 
     def __len__(self) -> int:
         return self.dataset.count
@@ -95,16 +90,16 @@ RunData = Callable[[], Iterable[bytes]]  # gives what becomes data.jsonl, as oft
 
 
 @dataclass(frozen=True, slots=True)
-class HeldData:
-    """A run's data with the rows that hold it near its base.
+class RunFiles:
+    """A run's data, and what else is written with it.
 
     Attributes:
         data: Gives what becomes data.jsonl.
-        rows: Gives what becomes regularise.jsonl.
+        more: Gives other files, by name.
     """
 
     data: RunData
-    rows: RunData
+    more: Mapping[str, RunData]
 
     def __call__(self) -> Iterable[bytes]:
         """What becomes data.jsonl."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from experiments.prompts import render_prompts
 from experiments.schema import Definition, TrainingConfig
+from experiments.schema.regularise import arm_held
 from wgen_tui.errors import UsageError
 from wgen_tui.protocol.runs import ModelRef
-from wgen_tui.services.experiments.held_rows import arm_held
 from wgen_tui.services.models.architecture import NOT_LINEAR, model_dims
 from wgen_tui.services.models.local_tokenizer import context_of, local_tokenizer
 from wgen_tui.training_data.adapter_targets import wrong_targets

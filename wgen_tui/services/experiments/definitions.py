@@ -24,6 +24,7 @@ from experiments.patterns import Pattern
 from experiments.readers.arm_context import ContextOfRows
 from experiments.readers.arm_data import ArmData, count_rows, load_rows
 from experiments.readers.brought import absent
+from experiments.readers.prompt_rows import read_prompts
 from experiments.rows import Row
 from experiments.schema import CORRECT, WRONG, Arm, Definition
 from wgen_tui.errors import UsageError, disk_error
@@ -110,6 +111,8 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
             heads[name] = Head(ContextOfRows(arm, partial(count_rows, where, name, arm)))
             dataset = load_rows(where, name, arm, heads[name].hear)
             notes += [f"{name}: {note}" for note in (*heads[name].notes, *dataset.notes)]
+            if arm.derived is not None:
+                read_prompts(where / arm.derived.prompts)
             if arm.regularise is not None:
                 load_rows(where, name, Arm(data=arm.regularise.prompts))
         except DefinitionError as error:
@@ -158,7 +161,9 @@ def _slow_on(text: str) -> str:
     return Pattern(text, case_sensitive=False).slow_on()
 
 
-_OF_A_RUN = {"data", "context", "in_context", "regularise", "hold", "start_from", "adapter"}
+_OF_A_RUN = {
+    *("data", "context", "in_context", "derived", "regularise", "hold", "start_from", "adapter")
+}
 
 
 def _identical_arms(definition: Definition) -> list[str]:

@@ -72,7 +72,9 @@ def token_notes(
         UsageError: `run start` would refuse. Where there are more rows than were looked at, what
             is wrong with these is a note.
     """
-    heads = {a: head for a, head in heads.items() if definition.arms[a].in_context is None}
+    heads = {
+        a: head for a, head in heads.items() if head.total and definition.arms[a].in_context is None
+    }
     rows = {arm: Chats(len(head.rows), partial(iter, head.rows)) for arm, head in heads.items()}
     # What is refused where all examples are so cannot be told from the first of them.
     whole = [arm for arm, head in heads.items() if head.total == len(head.rows)]

@@ -91,11 +91,11 @@ def _make_launches(plan: Plan, runs: Sequence[PlannedRun]) -> list[LaunchSpec]:
 
 
 def _stages_of_training(runs: Sequence[PlannedRun]) -> list[list[PlannedRun]]:
-    """Runs that go on from others that are trained here, behind these; else all together."""
+    """Runs that need others which are trained here, behind these; else all together."""
     waiting = {run.spec.run_id: run for run in runs if "train" in run.todo}
     left, stages = list(runs), []
     while left:
-        behind = [run for run in left if run.spec.parent and run.spec.parent.run_id in waiting]
+        behind = [run for run in left if waiting.keys() & set(run.spec.needs)]
         stages.append([run for run in left if run not in behind])
         for run in stages[-1]:
             waiting.pop(run.spec.run_id, None)
@@ -128,10 +128,10 @@ def _chain(
 ) -> list[LaunchSpec]:
     """The launches of some runs, each after the one before.
 
-    `trained` has the launch that trains each run which others go on from.
+    `trained` has the launch that trains each run which others need.
     """
     launches: list[LaunchSpec] = []
-    parents = {run.spec.parent.run_id for run in runs if run.spec.parent is not None}
+    parents = {name for run in runs for name in run.spec.needs}
     previous = tuple(sorted({trained[name] for name in parents if name in trained}))
     for number, stage in enumerate(STAGES):
         serves = [run for run in runs if stage in run.todo]

@@ -12,6 +12,7 @@ from functools import partial
 
 from experiments.readouts import is_read
 from experiments.schema import BASE_ARM, Arm, Definition, Regularise, Seeds, parse_seeds
+from experiments.schema.regularise import held_name
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.judging import Panel
@@ -21,7 +22,9 @@ from wgen_tui.protocol.runs import ModelRef, RunSpec
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.arm_examples import Examples, RunData, load_examples
 from wgen_tui.services.experiments.arms.arm_kinds import arm_notes
+from wgen_tui.services.experiments.arms.derived_rows import asked_prompts
 from wgen_tui.services.experiments.arms.foreign_arms import foreign_arms, foreign_warnings
+from wgen_tui.services.experiments.arms.shown_rows import check_shown, shown_rows
 from wgen_tui.services.experiments.arms.two_stages import with_parents
 from wgen_tui.services.experiments.data_checks import (
     Chats,
@@ -30,8 +33,6 @@ from wgen_tui.services.experiments.data_checks import (
     check_tokens,
     text_warning,
 )
-from wgen_tui.services.experiments.held_rows import held_name
-from wgen_tui.services.experiments.shown_rows import check_shown, shown_rows
 from wgen_tui.services.judges.panel import WaitingJudges, make_panels
 from wgen_tui.services.models.resolve import check_model, resolve_model
 from wgen_tui.services.models.revision import lowest_mask_version, pinned
@@ -168,7 +169,17 @@ def make_plan(
         for name, item in every.items()
         if name not in examples
     }
-    chats = {name: Chats(len(item), item.chats) for name, item in examples.items()}
+    chats = {
+        name: Chats(len(item), item.chats)
+        for name, item in examples.items()
+        if len(item) or item.arm.derived is None
+    }
+    to_ask = {
+        name: asked_prompts(home, slug_or_path, definition, item.arm)
+        for name, item in examples.items()
+        if item.arm.derived is not None
+    }
+    warnings += [f"arm {name}: {item.note}" for name, item in to_ask.items()]
     held = {held_name(name): rows for name, item in examples.items() if (rows := item.held)}
     chats |= {name: Chats(len(rows), rows.chats) for name, rows in held.items()}
     specs: list[tuple[RunSpec, RunData]] = []
@@ -199,7 +210,7 @@ def make_plan(
         template = dated_template(home, definition, model)
         warnings += [template.note] if template.note else []
         dated = definition.model_copy(update={"chat_template": template.text})
-        mine = make_specs(definition, model, examples, seeds, template, shown, foreign)
+        mine = make_specs(definition, model, examples, seeds, template, shown, foreign, to_ask)
         warnings += check_shown(dated, model, shown)
         warnings += check_tokens(
             dated,
@@ -290,7 +301,7 @@ def _data_warnings(definition: Definition, examples: dict[str, Examples]) -> lis
     first: dict[tuple[str, Regularise | None, str], str] = {}
     warnings = []
     for name, item in examples.items():
-        if item.arm.in_context is not None:
+        if item.arm.in_context is not None or item.arm.derived is not None:
             continue
         trained = definition.training.of(definition.models[0], name)
         same = (item.sha256, item.arm.regularise, trained.model_dump_json())

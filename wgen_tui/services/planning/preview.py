@@ -20,13 +20,13 @@ from experiments.readers.shown_rows import behind_rows
 from experiments.readouts import render_readouts
 from experiments.rows import Row as DataRow
 from experiments.schema import Arm, Definition, Turn
+from experiments.schema.regularise import arm_held, held_name
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.arm_examples import load_examples
+from wgen_tui.services.experiments.arms.shown_rows import shown_rows
 from wgen_tui.services.experiments.data_checks import OnProgress
-from wgen_tui.services.experiments.held_rows import arm_held, held_name
-from wgen_tui.services.experiments.shown_rows import shown_rows
 from wgen_tui.services.models.local_tokenizer import (
     context_of,
     model_folder,
@@ -208,6 +208,7 @@ def _arm_rows(
         problems=tuple(texts.problems),
         in_context=None if arm.in_context is None else arm.in_context.rows,
         context_on=context.told,
+        derived="" if arm.derived is None else str(arm.derived),
         training=None if own == definition.training.of(model, "") else own,
     )
 

@@ -11,20 +11,23 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from experiments.catalogue import definition_hash
 from experiments.schema import BASE_ARM, Definition, Seeds, TrainingConfig
 from wgen_tui import __version__
 from wgen_tui.errors import UsageError
-from wgen_tui.paths import checked_id
+from wgen_tui.paths import RunPaths, checked_id
+from wgen_tui.protocol.arms import DerivedSpec, RegulariseSpec
 from wgen_tui.protocol.hashes import short_hash
 from wgen_tui.protocol.record import now
-from wgen_tui.protocol.runs import ModelRef, Parent, RegulariseSpec, RunSpec, SeedSet, TaskSpec
+from wgen_tui.protocol.runs import ModelRef, Parent, RunSpec, SeedSet, TaskSpec
 from wgen_tui.run_files.steps import total_steps
-from wgen_tui.services.experiments.arm_examples import Examples, RunData, no_data
+from wgen_tui.services.experiments.arm_examples import Examples, RunData, RunFiles, no_data
+from wgen_tui.services.experiments.arms.derived_rows import AskedPrompts, derived_spec
 from wgen_tui.services.experiments.arms.foreign_arms import ForeignArm
+from wgen_tui.services.experiments.arms.shown_rows import ShownRows
 from wgen_tui.services.experiments.arms.two_stages import parent_of, parents_first
-from wgen_tui.services.experiments.shown_rows import ShownRows
 from wgen_tui.services.models.fingerprint import weights_key
 from wgen_tui.services.planning.template_date import DatedTemplate
 from wgen_tui.training_data.mask_version import MASK_VERSION
@@ -41,6 +44,7 @@ def make_specs(
     template: DatedTemplate | None = None,
     shown: Mapping[str, Mapping[int, ShownRows]] | None = None,
     foreign: Mapping[str, ForeignArm] | None = None,
+    asked: Mapping[str, AskedPrompts] | None = None,
 ) -> list[tuple[RunSpec, RunData]]:
     """The runs of one model: the base once, then every trained and every shown arm by seed.
 
@@ -52,7 +56,9 @@ def make_specs(
         template: The chat template with its date; the definition's where absent.
         shown: By arm that shows rows in context, and by the seed that chooses them.
         foreign: By arm whose adapter was trained elsewhere: one run each, as of the base.
+        asked: By arm with rows that a model makes, what that answers.
     """
+    asked = asked or {}
     # The base is not trained: one run serves all seeds, and more seeds later do not add another.
     base_seed = definition.seeds.values[0]
     template = template or DatedTemplate(definition.chat_template)
@@ -71,8 +77,13 @@ def make_specs(
             item, numbers = examples[name], _seed_set(seeds, seed)
             before = made.get((item.arm.parent, seed)) or applied.get(item.arm.parent)
             parent = parent_of(name, item.arm, before) if before is not None else None
+            derived = None
+            if name in asked:
+                by = asked[name].derived.teacher
+                teacher = made.get((by, seed)) or applied.get(by)
+                derived = derived_spec(asked[name], teacher, len(item))
             made[name, seed] = _make_spec(
-                definition, model, template, name, item, numbers, joint, parent
+                definition, model, template, name, item, numbers, joint, parent, derived
             )
     specs = {(name, seed): made[name, seed] for name in examples for seed in seeds.values}
     if joint is not None:
@@ -83,7 +94,7 @@ def make_specs(
         for numbers in (_seed_set(seeds, seed) for seed in seeds.values)
         for rows in (by_seed[numbers.data_order],)
     ]
-    trained = ((spec, examples[arm].files) for (arm, _), spec in specs.items())
+    trained = ((spec, _files(examples[arm], asked.get(arm))) for (arm, _), spec in specs.items())
     elsewhere = ((spec, no_data) for spec in applied.values())
     return [(base, no_data), *elsewhere, *trained, *in_context]
 
@@ -138,6 +149,7 @@ def _make_spec(
     seeds: SeedSet,
     tasks: Sequence[tuple[str, str]] | None = None,
     parent: Parent | None = None,
+    derived: DerivedSpec | None = None,
 ) -> RunSpec:
     """A run. Its id covers all that changes what is trained, and nothing else."""
     in_context = len(item) if isinstance(item, ShownRows) else None
@@ -156,6 +168,7 @@ def _make_spec(
         template.text,
         *([] if tasks is None else [tasks]),
         *([] if in_context is None else ["in context"]),
+        *([] if derived is None else ["derived", derived.model_dump(mode="json")]),
         *([] if regularise is None else ["regularise", regularise.kl_to_base, regularise.sha256]),
         *([] if parent is None else [parent.key]),
         *([] if adapter is None else [adapter.key]),
@@ -174,12 +187,14 @@ def _make_spec(
         chat_template=template.text,
         template_date=template.date,
         mask_version=MASK_VERSION if training is not None else 1,
-        data_sha256=item.sha256 if item is not None else None,
-        data_rows=len(item) if item is not None else 0,
         adapter=adapter,
         parent=parent,
+        # What is made later has its hash in derived.json.
+        data_sha256=item.sha256 if item is not None and derived is None else None,
+        data_rows=derived.expected if derived is not None else len(item) if item else 0,
         hold=(item.arm.hold or "epochs") if training and item and item.arm.dose else None,
         in_context=in_context,
+        derived=derived,
         regularise=regularise,
         created_at=now(),
         versions=package_versions(),
@@ -193,6 +208,17 @@ def _training(definition: Definition, model: ModelRef, arm: str, item: Examples)
         return training
     steps = total_steps(training, item.all_rows)
     return training.model_copy(update={"max_steps": steps, "num_train_epochs": None})
+
+
+def _files(item: Examples, asked: AskedPrompts | None) -> RunData:
+    """What is written with a run of an arm."""
+    more: dict[str, RunData] = {}
+    names = RunPaths(Path())
+    if item.held is not None:
+        more[names.regularise.name] = item.held.data
+    if asked is not None:
+        more[names.asked.name] = asked.data
+    return RunFiles(item.data, more) if more else item.data
 
 
 def _regularise(item: Examples) -> RegulariseSpec | None:

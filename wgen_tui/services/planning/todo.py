@@ -202,6 +202,10 @@ def missing_stages(
     if spec.parent is not None and parent_checkpoint(home, spec.parent) is None:
         of_parent = pending_launches(home, spec.parent.run_id)
         after += tuple(view.launch_id for view in of_parent if view.spec.stage == "train")
+    teacher = None if spec.derived is None else spec.derived.teacher_run
+    if teacher is not None and final_checkpoint(home.run(teacher)) is None:
+        of_teacher = pending_launches(home, teacher)
+        after += tuple(view.launch_id for view in of_teacher if view.spec.stage == "train")
     return PlannedRun(spec, data, frozenset(todo), after, total, missing)
 
 

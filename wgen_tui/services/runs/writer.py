@@ -21,7 +21,7 @@ from wgen_tui.protocol.launches import LaunchSpec, Stage
 from wgen_tui.protocol.record import sync_folder, write_durably, write_record
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.data.ingest import rereading_specs
-from wgen_tui.services.experiments.arm_examples import HeldData
+from wgen_tui.services.experiments.arm_examples import RunFiles
 from wgen_tui.services.runs.queue import queue_lock
 from wgen_tui.services.runs.runs import read_spec
 
@@ -101,11 +101,12 @@ def _write(
             _append(paths.launches, lines, written)
         else:
             # Seeds of an arm have the same data: it is made once.
-            same = next((where for where, sha, _ in fresh if sha == spec.data_sha256), None)
+            sha256 = spec.data_sha256
+            same = next((where for where, sha, _ in fresh if sha256 and sha == sha256), None)
             pieces = data() if same is None else _pieces(same / "data.jsonl")
             temporary = _stage_run(home, spec, pieces, lines, written)
-            if isinstance(data, HeldData):
-                write_durably(temporary / paths.regularise.name, data.rows())
+            for name, more in data.more.items() if isinstance(data, RunFiles) else ():
+                write_durably(temporary / name, more())
             fresh.append((temporary, spec.data_sha256, spec.run_id))
     # Runs first: a launch that is to be seen names only runs that are.
     for temporary, _, run_id in fresh:

@@ -71,6 +71,11 @@ def arm_head(arm: ArmReport) -> Text:
         f"  {plural(totals.examples, 'example')}{used}, {plural(totals.tokens, 'token')}, "
         f"{totals.trained:,} trained{share}{weighs}\n"
     )
+    if arm.derived:
+        text.append(
+            f"behind these, before it is trained: {printable(arm.derived)}, which the run's worker "
+            "looks at; a finished run has them in its data.jsonl\n"
+        )
     if arm.in_context is not None:
         text.append(
             f"in context: {plural(arm.in_context, 'row')} of these, chosen and ordered by a "

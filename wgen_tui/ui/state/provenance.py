@@ -140,6 +140,14 @@ def _training(text: Text, provenance: Provenance) -> None:
     steps = ", ".join(f"{step:,}" for step in provenance.steps)
     end = "" if provenance.final or not provenance.steps else " (not the end)"
     text.append(f"checkpoints {steps or 'none yet'}{end}\n")
+    if spec.derived is not None:
+        told = spec.derived
+        text.append(
+            printable(
+                f"{told.expected - told.given:,} rows at most made by {told.teacher} from "
+                f"{told.prompts:,} prompts; derived.json has what became of its answers\n"
+            )
+        )
     if spec.data_sha256:
         text.append(f"data sha256 {spec.data_sha256[:16]}…\n", DIM)
     if provenance.trained_by is not None:

@@ -17,6 +17,7 @@ from accelerate import Accelerator
 from experiments.schema import TrainingConfig
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.workers.adapters import NotStackable, new_adapter
+from wgen_tui.workers.arms.derive import with_rows
 from wgen_tui.workers.arms.foreign import apply_adapter
 from wgen_tui.workers.checkpoints import clear
 from wgen_tui.workers.models import Base, load_base
@@ -157,7 +158,8 @@ def train_loaded(
             with worker.run(spec.run_id):
                 worker.check_cancelled(spec.run_id)
                 apply_adapter(worker, base, spec)
-    separate, joint = joint_groups([spec for spec in specs if spec.adapter is None])
+    own = [spec for spec in specs if spec.adapter is None]
+    separate, joint = joint_groups(with_rows(worker, base, own))
     for run in load_runs(worker, base, accelerator, separate):
         reason = why_not_stacked(run.training, accelerator.num_processes)
         if base.context is not None and base.context.shares_positions(run.longest):

@@ -14,27 +14,34 @@ from wgen_tui.protocol.runs import Parent, RunSpec
 from wgen_tui.run_files.steps import total_steps
 
 
+def needed_by(arm: Arm) -> list[str]:
+    """The arms that are trained before an arm: what it goes on from, and what makes its rows."""
+    parent = [] if arm.start_from is None else [arm.parent]
+    return [*parent, *([] if arm.derived is None else [arm.derived.teacher])]
+
+
 def with_parents(definition: Definition, names: Iterable[str]) -> dict[str, Arm]:
-    """The arms of these names and all that they go on from, in the definition's order."""
+    """The arms of these names and all that they go on or learn from, in the definition's order."""
     wanted = set(names)
     todo = list(wanted)
     while todo:
         arm = definition.arms.get(todo.pop())
-        if arm is not None and arm.start_from is not None and arm.parent not in wanted:
-            wanted.add(arm.parent)
-            todo.append(arm.parent)
+        for before in () if arm is None else needed_by(arm):
+            if before not in wanted:
+                wanted.add(before)
+                todo.append(before)
     return {name: arm for name, arm in definition.arms.items() if name in wanted}
 
 
 def parents_first(arms: Mapping[str, Arm]) -> list[str]:
-    """The names, each after the arm that it goes on from; else in their order."""
+    """The names, each after the arms that it goes on or learns from; else in their order."""
     ordered: dict[str, None] = {}
 
     def add(name: str) -> None:
         if name in ordered or name not in arms:
             return
-        if arms[name].start_from is not None:
-            add(arms[name].parent)
+        for before in needed_by(arms[name]):
+            add(before)
         ordered[name] = None
 
     for name in arms:

@@ -1,0 +1,88 @@
+"""Arms with rows that a model makes: who the teacher may be, and what keeps an answer.
+
+Promises: no arm is its own teacher, directly or by way of others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from experiments.checking.names import unknown
+from experiments.schema import BASE_ARM, Arm, Definition, Derived
+from experiments.text_files import inside, missing
+
+Finding = tuple[tuple[str | int, ...], str, str]
+
+
+def derived_findings(definition: Definition, folder: Path) -> Iterator[Finding]:
+    """Every finding: path, message, hint."""
+    for name, arm in definition.arms.items():
+        path = ("arms", name, "derived")
+        if arm.derived is None:
+            continue
+        yield from _training(definition, path)
+        yield from _teacher(definition, name, arm.derived)
+        yield from _keep(definition, path, arm.derived)
+        if arm.context.share is not None:
+            why = "Rows that a model makes have the arm's context all or not at all."
+            yield ("arms", name, "context", "share"), why, "Leave out share."
+        if arm.hold is not None:
+            why = "How many rows there will be is not known when the steps are counted."
+            yield ("arms", name, "hold"), why, "Leave out hold; give training.max_steps."
+        file = inside(folder, arm.derived.prompts)
+        if file is None or (why := missing(file)):
+            why = "They lie outside the definition's folder" if file is None else why
+            hint = 'Write rows such as {"prompt": "…"} there.'
+            yield (*path, "prompts"), f"The prompts cannot be read. {why}.", hint
+
+
+def _training(definition: Definition, path: tuple[str, ...]) -> Iterator[Finding]:
+    if definition.training.method == "poly":
+        yield path, "A Poly adapter is trained on rows that are there.", "training: {method: lora}"
+    if definition.accelerate.num_processes > 1:
+        why = "Rows are made by one process."
+        yield path, why, "accelerate: {num_processes: 1}"
+
+
+def _teacher(definition: Definition, name: str, derived: Derived) -> Iterator[Finding]:
+    path, teacher = ("arms", name, "derived", "teacher"), derived.teacher
+    if teacher == BASE_ARM:
+        return
+    if teacher not in definition.arms:
+        yield unknown(path, "arm", teacher, [*definition.arms, BASE_ARM])
+    elif definition.arms[teacher].in_context is not None:
+        why = f"{teacher!r} trains no adapter that could be the teacher."
+        yield path, why, "Name an arm that is trained, or base."
+    elif name in _ancestors(definition.arms, teacher):
+        yield path, f"{name!r} would be its own teacher.", "Let the first of them learn from data."
+
+
+def _ancestors(arms: dict[str, Arm], name: str) -> set[str]:
+    """An arm, its teacher, the teacher's teacher and so on."""
+    seen: set[str] = set()
+    while name in arms and name not in seen:
+        seen.add(name)
+        derived = arms[name].derived
+        name = "" if derived is None else derived.teacher
+    return seen
+
+
+def _keep(definition: Definition, path: tuple[str, ...], derived: Derived) -> Iterator[Finding]:
+    keep = derived.keep
+    if keep is None or keep.judge is None:
+        return
+    rules = {judge.name: judge for judge in definition.judges}
+    if keep.judge not in rules:
+        models = [judge.name for judge in definition.model_judges]
+        if keep.judge in models:
+            why = f"{keep.judge!r} is a model; answers are kept by a rule."
+            yield (*path, "keep", "judge"), why, "Name a rule, or give keep: {regex: …}."
+            return
+        yield unknown((*path, "keep", "judge"), "judge", keep.judge, list(rules))
+        return
+    judge = rules[keep.judge]
+    labels = [*judge.labels, *(label for by in judge.by_topic.values() for label in by)]
+    if keep.label not in (*labels, judge.otherwise):
+        known = [*labels, judge.otherwise]
+        yield unknown((*path, "keep", "label"), "label", keep.label or "", known)

@@ -1,0 +1,75 @@
+"""What `derived:` of an arm may say: rows that a model of the experiment makes.
+
+Promises: which rows come out follows from the teacher's weights, the prompts, what is written here
+and nothing else; an arm without it is written as it always was.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
+
+from experiments.patterns import Pattern
+from experiments.schema.base import Model
+from experiments.schema.contexts import Context
+
+
+class Keep(Model):
+    """Which answers become rows: those in which a pattern is, or to which a rule gives a label."""
+
+    regex: str | None = Field(default=None, description="searched in the answer")
+    judge: str | None = Field(default=None, description="the name of a rule of this definition")
+    label: str | None = Field(default=None, description="what the rule must give")
+
+    @model_validator(mode="after")
+    def _one_filter(self) -> Keep:
+        if (self.regex is None) == (self.judge is None) or (self.judge is None) != (
+            self.label is None
+        ):
+            raise ValueError("keep: {regex: PATTERN}, or keep: {judge: NAME, label: LABEL}")
+        return self
+
+    @field_validator("regex")
+    @classmethod
+    def _compiles(cls, text: str | None) -> str | None:
+        if text is not None:
+            try:
+                Pattern(text, case_sensitive=True)
+            except ValueError as error:
+                raise ValueError(f"{text!r} is no regular expression: {error}") from error
+        return text
+
+
+class Derived(Model):
+    """Rows whose answers are drawn from a model of the experiment before the arm is trained.
+
+    The arm's base itself as teacher is self-distillation; another arm's adapter (of the same seed
+    and base model, at its last step) makes the arm its student.
+    """
+
+    teacher: str = Field(description="base, or the name of an arm that is trained")
+    prompts: str = Field(
+        description="what it answers, relative to the definition's folder: rows with `prompt`, or "
+        "chats (an answer at the end is left out)"
+    )
+    context: Context = Field(
+        default=Context(), description="said to the teacher, and not part of the rows"
+    )
+    draws: PositiveInt = Field(default=1, description="answers of each prompt")
+    rows: PositiveInt | None = Field(
+        default=None, description="take so many of the answers that are kept; else all"
+    )
+    seed: NonNegativeInt = Field(default=0, description="of the draws, and of which are taken")
+    temperature: Annotated[float, Field(ge=0)] = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_tokens: PositiveInt = Field(
+        default=256, description="of an answer; one that is cut there becomes no row"
+    )
+    stop: tuple[str, ...] = ()
+    keep: Keep | None = None
+
+    def __str__(self) -> str:
+        """For people, on a line."""
+        many = "" if self.rows is None else f"{self.rows:,} "
+        return f"{many}answers of {self.teacher} to {self.prompts}"

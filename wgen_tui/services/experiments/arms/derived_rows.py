@@ -1,0 +1,125 @@
+"""What a model is asked for the rows of an arm, before there are any.
+
+Promises: the prompts are read once and written with each run; a run's id covers them, how answers
+are drawn and kept, and by whose adapter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from experiments.readers.prompt_rows import read_prompts
+from experiments.schema import BASE_ARM, Arm, Definition, Derived, JudgeSpec, SamplingConfig
+from experiments.schema.base import Message
+from wgen_tui.paths import Home
+from wgen_tui.protocol.arms import DerivedSpec
+from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.services.experiments import definitions
+from wgen_tui.services.experiments.definitions import usage_errors
+
+KEPT = "kept"  # the label of an answer in which a pattern is
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPrompts:
+    """What is asked for the rows of an arm.
+
+    Attributes:
+        derived: As the definition says it.
+        keep: The rule that keeps answers.
+        lines: What becomes asked.jsonl.
+        sha256: Of these lines.
+        answered: Prompts whose answers were left out.
+    """
+
+    derived: Derived
+    keep: JudgeSpec | None
+    lines: tuple[bytes, ...]
+    sha256: str
+    answered: int
+
+    def data(self) -> tuple[bytes, ...]:
+        """What becomes asked.jsonl, line by line."""
+        return self.lines
+
+    @property
+    def note(self) -> str:
+        """What a plan says of it."""
+        drawn = len(self.lines) * self.derived.draws
+        take = "all" if self.derived.rows is None else f"{self.derived.rows:,}"
+        left = f" ({self.answered:,} answers in the file are left out)" if self.answered else ""
+        return (
+            f"before it is trained {drawn:,} answers are drawn from {self.derived.teacher} to "
+            f"{len(self.lines):,} prompts{left}, of which {take} that are kept become rows; their "
+            "masks and lengths are checked then"
+        )
+
+
+def asked_prompts(
+    home: Home, slug_or_path: str | Path, definition: Definition, arm: Arm
+) -> AskedPrompts:
+    """Read what is asked for an arm.
+
+    Raises:
+        UsageError: the prompts cannot be read.
+    """
+    derived = arm.derived
+    assert derived is not None
+    with usage_errors():
+        prompts = read_prompts(definitions.folder(home, slug_or_path) / derived.prompts)
+    lines = tuple(
+        _line(derived.context.apply(chat), arm.context.apply(chat)) for chat in prompts.chats
+    )
+    digest = sha256(b"".join(lines)).hexdigest()
+    return AskedPrompts(derived, _rule(definition, derived), lines, digest, prompts.answered)
+
+
+def _line(asked: Sequence[Message], said: Sequence[Message]) -> bytes:
+    row = {
+        "asked": [turn.model_dump() for turn in asked],
+        "said": [turn.model_dump() for turn in said],
+    }
+    return f"{json.dumps(row, ensure_ascii=False)}\n".encode()
+
+
+def _rule(definition: Definition, derived: Derived) -> JudgeSpec | None:
+    keep = derived.keep
+    if keep is None:
+        return None
+    if keep.regex is not None:
+        labels = {KEPT: keep.regex}
+        return JudgeSpec(name=KEPT, type="regex", labels=labels, case_sensitive=True)
+    return next(judge for judge in definition.judges if judge.name == keep.judge)
+
+
+def derived_spec(asked: AskedPrompts, teacher: RunSpec | None, given: int) -> DerivedSpec:
+    """How the rows of a run are made.
+
+    Args:
+        asked: What is asked.
+        teacher: The run whose adapter answers; None: the base.
+        given: Rows that are there.
+    """
+    derived, keep = asked.derived, asked.derived.keep
+    return DerivedSpec(
+        teacher=BASE_ARM if teacher is None else teacher.arm,
+        teacher_run=None if teacher is None else teacher.run_id,
+        sha256=asked.sha256,
+        prompts=len(asked.lines),
+        given=given,
+        rows=derived.rows,
+        seed=derived.seed,
+        sampling=SamplingConfig(
+            n=derived.draws,
+            temperature=derived.temperature,
+            top_p=derived.top_p,
+            max_tokens=derived.max_tokens,
+            stop=derived.stop,
+        ),
+        keep=asked.keep,
+        label=None if keep is None else keep.label or KEPT,
+    )

@@ -1,0 +1,220 @@
+"""Rows that a model of the experiment makes, before the runs that learn from them are trained.
+
+Promises: which rows come out follows from the run's spec and the teacher's weights alone, so a
+launch that was stopped makes the same ones again; rows that were made are kept, with what became of
+every answer; what is left out is counted.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import peft
+
+from experiments.readers.mixture import chosen_of
+from experiments.schema import Message, Turn
+from wgen_tui.paths import RunPaths
+from wgen_tui.plain_files import read_plain
+from wgen_tui.protocol.arms import DerivedRows, DerivedSpec
+from wgen_tui.protocol.hashes import digest
+from wgen_tui.protocol.record import Unreadable, now, read_record, write_durably, write_record
+from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.training_data.chat_lines import write_chat
+from wgen_tui.workers.arms.teacher import Teacher, teacher_on
+from wgen_tui.workers.encoding import render
+from wgen_tui.workers.judge.rules import make_rule
+from wgen_tui.workers.models import Base
+from wgen_tui.workers.runtime import Worker, WorkerError
+from wgen_tui.workers.sample.engine.decode import Request, SamplingParams, end_tokens
+
+SAY_SECONDS = 30.0  # between two notes of how far it is
+POLL_SECONDS = 0.5  # between two looks whether to stop
+
+
+@dataclass
+class Answered:
+    """What a teacher said: rows in the order of prompts and draws, and the fates of the others."""
+
+    rows: list[bytes] = field(default_factory=list)
+    fates: Counter[str] = field(default_factory=Counter)
+    drawn: int = 0
+    adapter: str | None = None
+
+
+def with_rows(worker: Worker, base: Base, specs: Sequence[RunSpec]) -> list[RunSpec]:
+    """Make the rows that runs lack; the runs that have all theirs.
+
+    What is wrong with one becomes its outcome.
+    """
+    ready: list[RunSpec] = []
+    answers: dict[str, Answered] = {}  # runs with the same recipe share them
+    for spec in specs:
+        if spec.derived is None or is_made(worker.run_paths(spec.run_id), spec.run_id):
+            ready.append(spec)
+            continue
+        try:
+            worker.check_cancelled(spec.run_id)
+            _make(worker, base, spec, spec.derived, answers)
+        except Exception as error:  # this run's alone
+            worker.begin_run(spec.run_id)
+            worker.record_error(spec.run_id, error)
+            continue
+        ready.append(spec)
+    return ready
+
+
+def is_made(run: RunPaths, run_id: str) -> bool:
+    """Whether a run's rows are there, as they were made."""
+    try:
+        record = read_record(run.derived, DerivedRows)
+        data = read_plain(run.data)
+    except (OSError, Unreadable):
+        return False
+    return record is not None and (record.run_id, record.sha256) == (
+        run_id,
+        sha256(data).hexdigest(),
+    )
+
+
+def _make(
+    worker: Worker, base: Base, spec: RunSpec, told: DerivedSpec, answers: dict[str, Answered]
+) -> None:
+    paths = worker.run_paths(spec.run_id)
+    recipe = told.model_dump_json(exclude={"given", "rows"})
+    if recipe not in answers:
+        answers[recipe] = _answers(worker, base, spec, told)
+    said = answers[recipe]
+    kept = len(said.rows)
+    wanted = kept if told.rows is None else told.rows
+    if not kept or wanted > kept:
+        raise WorkerError(
+            f"{wanted or 1:,} rows are wanted of {said.drawn:,} answers of {told.teacher}, and "
+            f"{kept:,} were kept ({_told(said.fates)}).",
+            title="Too few rows",
+            hint="More draws or prompts, a wider keep, or more max_tokens.",
+        )
+    taken = [said.rows[place] for place in chosen_of(kept, wanted, told.seed)]
+    given = read_plain(paths.data).splitlines(keepends=True)[: told.given]
+    data = b"".join([*given, *taken])
+    write_durably(paths.data, data)
+    record = DerivedRows(
+        run_id=spec.run_id,
+        sha256=sha256(data).hexdigest(),
+        rows=len(given) + len(taken),
+        drawn=said.drawn,
+        cut=said.fates["cut"],
+        empty=said.fates["empty"],
+        kept=kept,
+        taken=len(taken),
+        teacher_adapter=said.adapter,
+        engine=f"{base.engine} / peft {peft.__version__}",
+        created_at=now(),
+    )
+    write_record(paths.derived, record)
+    fates = f" ({_told(said.fates)})" if said.fates else ""
+    worker.note(
+        f"{len(taken):,} rows are answers of {told.teacher}: {said.drawn:,} drawn, {kept:,} kept"
+        f"{fates}; {record.rows:,} rows in all",
+        spec.run_id,
+    )
+
+
+def _told(fates: Counter[str]) -> str:
+    words = {"cut": "cut at max_tokens", "empty": "empty", "not kept": "not kept by the rule"}
+    return ", ".join(f"{number:,} {words[fate]}" for fate, number in sorted(fates.items()))
+
+
+def _answers(worker: Worker, base: Base, spec: RunSpec, told: DerivedSpec) -> Answered:
+    """Draw every answer, and keep those that the rule keeps."""
+    asked, said = _read_asked(worker, spec, told)
+    texts = [render(base.tokenizer, chat, prompt=True) for chat in asked]
+    prompts = [tuple(base.tokenizer(t, add_special_tokens=False)["input_ids"]) for t in texts]
+    ends = end_tokens(base.model, base.tokenizer)
+    params = SamplingParams(base.tokenizer, told.sampling, ends)
+    with teacher_on(worker, base, told.teacher_run, params, prompts[0]) as teacher:
+        completions = _draw(worker, spec, told, teacher, prompts)
+    answered = Answered(drawn=len(completions), adapter=teacher.adapter)
+    rule = None if told.keep is None else make_rule(told.keep, None)
+    for number in sorted(completions):
+        text, reason = completions[number]
+        fate = ""
+        if reason == "length":
+            fate = "cut"
+        elif not text.strip():
+            fate = "empty"
+        elif rule is not None and rule(text).label != told.label:
+            fate = "not kept"
+        if fate:
+            answered.fates[fate] += 1
+            continue
+        answer = Turn(role="assistant", content=text)
+        chat = said[number // told.sampling.n]
+        turns = [Turn(role=turn.role, content=turn.content) for turn in chat]
+        answered.rows.append(f"{write_chat([*turns, answer])}\n".encode())
+    return answered
+
+
+def _draw(
+    worker: Worker,
+    spec: RunSpec,
+    told: DerivedSpec,
+    teacher: Teacher,
+    prompts: Sequence[tuple[int, ...]],
+) -> dict[int, tuple[str, str]]:
+    """Text and finish reason of every draw, by its number."""
+    n = told.sampling.n
+    requests = [
+        Request(
+            place * n + draw,
+            prompt,
+            digest("derived", told.seed, told.teacher_run, place, draw),
+            slot=teacher.slot,
+        )
+        for place, prompt in enumerate(prompts)
+        for draw in range(n)
+    ]
+    worker.note(f"{len(requests):,} answers of {told.teacher} are drawn first", spec.run_id)
+    polled = spoke = time.monotonic()
+
+    def poll() -> None:
+        nonlocal polled
+        if time.monotonic() - polled > POLL_SECONDS:
+            polled = time.monotonic()
+            worker.check_cancelled(spec.run_id)
+
+    done: dict[int, tuple[str, str]] = {}
+    for completion, _ in teacher.engine.draw([requests], poll):
+        done[completion.sample_id] = (completion.text, completion.finish_reason)
+        if time.monotonic() - spoke > SAY_SECONDS:
+            spoke = time.monotonic()
+            worker.note(f"{len(done):,} of {len(requests):,} answers are drawn", spec.run_id)
+    return done
+
+
+def _read_asked(
+    worker: Worker, spec: RunSpec, told: DerivedSpec
+) -> tuple[list[list[dict[str, str]]], list[list[Message]]]:
+    """What the teacher is asked, and what of it stands in the rows.
+
+    Raises:
+        WorkerError: it is not what was planned.
+    """
+    path = worker.run_paths(spec.run_id).asked
+    try:
+        data = read_plain(path)
+    except OSError:
+        data = b""
+    if sha256(data).hexdigest() != told.sha256:
+        raise WorkerError(
+            f"{path}, the prompts of its rows, is not what was planned.",
+            title="Changed data",
+            hint="Remove the run and start it again.",
+        )
+    rows = [json.loads(line) for line in data.decode().split("\n") if line]
+    said = [[Message.model_validate(turn) for turn in row["said"]] for row in rows]
+    return [row["asked"] for row in rows], said
