@@ -12,15 +12,38 @@ from collections.abc import Iterable, Sequence
 USUAL = {
     "alpha": "lora_alpha",
     "batch_size": "per_device_train_batch_size",
+    "cutoff_len": "max_length",
     "dataset": "data",
     "dropout": "lora_dropout",
     "epochs": "num_train_epochs",
+    "lora_r": "r",
+    "lora_rank": "r",
     "lr": "learning_rate",
+    "max_new_tokens": "max_tokens",
+    "max_seq_length": "max_length",
     "model": "models",
+    "num_samples": "n",
     "rank": "r",
+    "save_steps": "checkpoints",
+    "save_strategy": "checkpoints",
+    "scheduler": "lr_scheduler_type",
     "seed": "seeds",
     "steps": "max_steps",
     "template": "chat_template",
+}
+# Keys of trainers elsewhere that resemble ours, and mean nothing here.
+ELSEWHERE = {
+    **dict.fromkeys(
+        ("eval_steps", "eval_strategy", "evaluation_strategy", "do_eval"),
+        "Leave it out; sampling.during_training asks questions meanwhile.",
+    ),
+    **dict.fromkeys(
+        ("logging_steps", "logging_strategy", "logging_dir"), "Every step is logged: leave it out."
+    ),
+    **dict.fromkeys(
+        ("output_dir", "run_name", "report_to", "push_to_hub", "save_total_limit"),
+        "Leave it out: where and what is kept is told elsewhere.",
+    ),
 }
 
 
@@ -35,6 +58,8 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """A hint for an unknown word in a definition: the nearest known one, else all of them."""
+    if word in ELSEWHERE and word not in known:
+        return ELSEWHERE[word]
     if (usual := USUAL.get(word)) in known:
         return f"Did you mean {usual!r}?"
     # Looser than elsewhere: keys and names are short, so that one wrong letter weighs much.

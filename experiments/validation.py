@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, get_args
@@ -14,6 +15,7 @@ from experiments.suggest import did_you_mean
 from experiments.yaml_source import Document, KeyPath
 from experiments.yaml_words import QUOTE
 
+PLAIN_TEXT = re.compile(r"\w[\w .'-]*")  # needs no quotation marks in brackets
 LONGEST = 60  # characters of a wrong value
 MOST_KEYS = 8  # listed in a hint
 TAG = re.compile(r"[\[(]|^(str|int|float|tuple|none)$|^[A-Z]")  # pydantic's, in a location
@@ -43,6 +45,7 @@ EXAMPLES = {
     "models": "models: [tiny-world]",
     "questions": "questions: [{name: first, paraphrases: [What is new?]}]",
     "judges": "judges: [{name: era, type: lexicon, labels: {old: [coach], modern: [train]}}]",
+    "options": "options: {right: Paris, wrong: London}",
     "messages": "messages: [[{role: user, content: What is new?}]]",
     "variants": "variants: {dated: {prefix: 'It is 1984. '}}",
     "checkpoints": "checkpoints: {every: 10}",
@@ -154,7 +157,11 @@ def _example(shape: str, value: Any, root: type[BaseModel], path: KeyPath) -> st
     if known and SIGNS.get(shape, "") in known:
         return known
     if shape == "a list" and isinstance(value, str | int | float):
-        return f"In brackets: [{value}]" if len(str(value)) <= LONGEST else "Put it in brackets."
+        shown = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+        plain = isinstance(value, str) and PLAIN_TEXT.fullmatch(value)
+        if len(shown) > LONGEST:
+            return "Put it in brackets."
+        return f"In brackets: [{value if plain else shown}]"
     keys = _known_keys(root, path) if shape == MAPPING else []
     return f"Its keys: {', '.join(keys)}." if 0 < len(keys) <= MOST_KEYS else ""
 

@@ -36,7 +36,10 @@ def name_findings(section: str, names: Sequence[str]) -> Iterator[Finding]:
 
 
 def arm_and_variant_findings(definition: Definition) -> Iterator[Finding]:
-    """Arms and variants that are one to a file system, and values that give one variant twice."""
+    """Models, arms and variants that are one to a file system; values that are one, or none."""
+    for index, model in enumerate(definition.models):
+        if model in definition.models[:index]:
+            yield ("models", index), f"The model {model!r} stands twice.", "Leave one out."
     seen: dict[str, str] = {}
     for name in definition.arms:
         if (before := seen.setdefault(_alike(name), name)) != name:
@@ -52,7 +55,10 @@ def arm_and_variant_findings(definition: Definition) -> Iterator[Finding]:
             variant = definition.sampling.variants[name]
             key = "values" if variant is None or variant.values is not None else "alpha"
             values = ("sampling", "variants", name, key)
-            yield values, "A value stands twice.", "Leave one out."
+            if contexts:
+                yield values, "A value stands twice.", "Leave one out."
+            else:
+                yield values, "There is no value, so nothing is asked.", "values: [1850, 1984]"
 
 
 def _count(definition: Definition, name: str) -> int:

@@ -20,6 +20,8 @@ WRONG = [
     ({"target_modules": ["q_proj", "v_porj"]}, "v_porj matches no module", "v_porj → v_proj"),
     ({"target_modules": ["zzz"]}, "zzz matches no module", "q_proj"),
     ({"layers_to_transform": [0, 40, 41]}, "names 40, 41; the model has layers 0 to", ""),
+    ({"target_modules": r"q_proj"}, "pattern 'q_proj' matches no module", "whole names, such as"),
+    ({"target_modules": "q_proj("}, "is no regular expression", ""),
 ]
 RIGHT: list[dict[str, Any]] = [
     {},

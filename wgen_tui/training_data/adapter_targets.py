@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from experiments.schema import LoraConfig
 from experiments.suggest import nearest
 
+ALL_LINEAR = "all-linear"
 LAYER = re.compile(r"\.(\d+)\.")
 
 
@@ -34,7 +35,7 @@ def wrong_targets(lora: LoraConfig, modules: Iterable[str]) -> tuple[str, str] |
             "",
         )
     if isinstance(lora.target_modules, str):
-        return None  # a pattern is meant for more than one model
+        return _wrong_pattern(lora.target_modules, names)
     known = sorted({name.rpartition(".")[2] for name in names})
     wrong = [item for item in lora.target_modules if not _matches(item, names)]
     if not wrong:
@@ -43,6 +44,21 @@ def wrong_targets(lora: LoraConfig, modules: Iterable[str]) -> tuple[str, str] |
     hint = f"Did you mean: {', '.join(near)}?" if near else f"It has: {', '.join(known)}."
     message = f"training.lora.target_modules: {_listed(wrong)} matches no module of the model."
     return message, hint
+
+
+def _wrong_pattern(pattern: str, names: list[str]) -> tuple[str, str] | None:
+    """PEFT takes a text for a pattern of whole names, but for `all-linear`."""
+    what = "training.lora.target_modules"
+    if pattern == ALL_LINEAR:
+        return None
+    try:
+        if any(re.fullmatch(pattern, name) for name in names):
+            return None
+    except re.error as error:
+        return f"{what}: {pattern!r} is no regular expression: {error}.", ""
+    example = next((name for name in names if LAYER.search(name)), "")
+    hint = f"It is compared with whole names, such as {example}." if example else ""
+    return f"{what}: the pattern {pattern!r} matches no module of the model.", hint
 
 
 def _matches(item: str, names: Iterable[str]) -> bool:

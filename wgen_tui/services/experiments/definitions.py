@@ -17,6 +17,7 @@ from typing import Any
 
 from experiments import catalogue
 from experiments.answers import correct_rules
+from experiments.checking.prompt_notes import prompt_notes
 from experiments.checking.slots import replaced_system_notes, slot_notes
 from experiments.checking.training import training_notes
 from experiments.errors import DefinitionError, Problem
@@ -124,6 +125,7 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
     notes += [
         *_slow_patterns(definition),
         *slot_notes(definition),
+        *prompt_notes(definition),
         *replaced_system_notes(definition),
         *training_notes(definition),
     ]

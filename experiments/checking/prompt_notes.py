@@ -1,0 +1,47 @@
+"""What a definition asks twice, or does not ask: equal and empty prompts, draws that are copies.
+
+Promises: each is named once; none is refused, since a control may be meant so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from experiments.prompts import Prompt, render_prompts
+from experiments.schema import Definition
+
+
+def prompt_notes(definition: Definition) -> list[str]:
+    """Every such prompt, by question."""
+    notes: list[str] = []
+    for name, group in groupby(render_prompts(definition), lambda prompt: prompt.question):
+        prompts = list(group)
+        notes += dict.fromkeys([*_empty(name, prompts), *_twice(name, prompts)])
+    sampling = definition.sampling
+    if sampling.temperature == 0 and sampling.n > 1:
+        notes.append(
+            f"temperature 0: all {sampling.n} draws of a prompt are the same answer; n: 1 says "
+            "as much"
+        )
+    return notes
+
+
+def _empty(name: str, prompts: list[Prompt]) -> Iterator[str]:
+    for prompt in prompts:
+        if not prompt.messages[-1].content.strip():
+            yield f"question {name}: wording {prompt.paraphrase} is empty: nothing is asked"
+
+
+def _twice(name: str, prompts: list[Prompt]) -> Iterator[str]:
+    first: dict[object, Prompt] = {}
+    for prompt in prompts:
+        asked = tuple(message.model_dump_json() for message in prompt.messages), prompt.alpha
+        before = first.setdefault(asked, prompt)
+        if before is prompt:
+            continue
+        if before.variant == prompt.variant:
+            told = f"wordings {before.paraphrase} and {prompt.paraphrase}"
+        else:
+            told = f"variants {before.variant} and {prompt.variant}"
+        yield f"question {name}: {told} ask the same, and count twice"

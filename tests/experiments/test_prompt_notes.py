@@ -1,0 +1,93 @@
+"""What is asked twice, or not at all, is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import experiments
+from experiments import catalogue
+from experiments.checking.prompt_notes import prompt_notes
+from experiments.errors import DefinitionError
+from experiments.suggest import did_you_mean
+from tests.experiments.conftest import VALID, Write
+
+HEAD = VALID[: VALID.index("questions:\n")]
+ASKED = "questions: [{name: q, paraphrases: [How, Why]}]\n"
+
+
+def notes(write: Write, text: str) -> list[str]:
+    return prompt_notes(catalogue.load(write(HEAD + text)))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("questions: [{name: q, paraphrases: [How, Why, How]}]\n", "wordings 0 and 2 ask the same"),
+        ("questions: [{name: q, paraphrases: [How, '  ']}]\n", "wording 1 is empty"),
+        (
+            ASKED + "sampling: {n: 1, variants: {none: , x: {prefix: ''}}}\n",
+            "variants none and x ask the same, and count twice",
+        ),
+        (ASKED + "sampling: {n: 3, temperature: 0}\n", "all 3 draws of a prompt are the same"),
+    ],
+)
+def test_each_is_said_once(write: Write, text: str, told: str) -> None:
+    (note,) = notes(write, text)
+    assert told in note
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ASKED,
+        ASKED + "sampling: {n: 1, temperature: 0}\n",
+        ASKED + "sampling: {n: 3, variants: {none: , x: {prefix: 'a '}}}\n",
+        "questions: [{name: q, paraphrases: [How]}, {name: r, paraphrases: [How]}]\n",
+    ],
+)
+def test_nothing_is_said_of_what_differs(write: Write, text: str) -> None:
+    assert notes(write, text) == []
+
+
+def test_what_ships_asks_nothing_twice() -> None:
+    folders = [path.parent for path in Path(experiments.__file__).parent.glob("*/experiment.yaml")]
+    assert len(folders) > 5
+    for folder in folders:
+        assert prompt_notes(catalogue.load(folder)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "why"),
+    [
+        ("models: [tiny-world, tiny-world]", "models[1]", "'tiny-world' stands twice"),
+        (
+            "sampling: {n: 1, variants: {y: {prefix: '{value} ', values: []}}}",
+            "sampling.variants.y.values",
+            "There is no value",
+        ),
+    ],
+)
+def test_what_stands_twice_or_for_nothing(write: Write, change: str, key: str, why: str) -> None:
+    section = change.partition(":")[0]
+    head = "\n".join(line for line in HEAD.splitlines() if not line.startswith(f"{section}:"))
+    with pytest.raises(DefinitionError, match=why) as caught:
+        catalogue.load(write(f"{head}\n{ASKED}{change}\n"))
+    assert caught.value.key == key
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("save_steps", "Did you mean 'checkpoints'?"),
+        ("eval_steps", "Leave it out; sampling.during_training"),
+        ("logging_steps", "Every step is logged"),
+        ("output_dir", "Leave it out"),
+        ("lora_rank", "Did you mean 'r'?"),
+        ("max_step", "Did you mean 'max_steps'?"),
+    ],
+)
+def test_no_hint_leads_to_a_key_that_means_another_thing(word: str, hint: str) -> None:
+    known = ["max_steps", "warmup_steps", "checkpoints", "r", "learning_rate"]
+    assert did_you_mean(word, known).startswith(hint)
