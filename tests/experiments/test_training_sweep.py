@@ -75,6 +75,13 @@ def test_what_training_says_for_an_arm_stays_and_the_sweep_goes_over_it(write: W
     assert read.training.of(MODEL, "new-r-4").warmup_steps == 0
 
 
+def test_an_arm_that_goes_on_from_a_swept_one_goes_on_from_that_of_its_value(write: Write) -> None:
+    second = "  second: {data: data/old.jsonl, start_from: old@2}\n"
+    read = catalogue.load(write(VALID.replace("  new:", f"{second}  new:") + RANKS))
+    parents = {name: arm.start_from for name, arm in read.arms.items() if "second" in name}
+    assert parents == {"second-r-4": "old-r-4@2", "second-r-16": "old-r-16@2"}
+
+
 def test_figures_of_others_follow_their_arms(write: Write) -> None:
     figures = (
         "published:\n  - {arm: old, figure: 1, source: A}\n  - {arm: base, figure: 0, source: A}\n"
