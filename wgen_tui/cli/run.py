@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from wgen_tui.cli.finished_runs.upsample import upsample
+from wgen_tui.cli.finished_runs.verify import verify
 from wgen_tui.cli.options import runs_options
 from wgen_tui.cli.output import (
     emit_json,
@@ -19,7 +21,6 @@ from wgen_tui.cli.output import (
 )
 from wgen_tui.cli.queue import pause, priority, resume, retry, select_runs
 from wgen_tui.cli.start import start
-from wgen_tui.cli.verify import verify
 from wgen_tui.errors import ExitCode, UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import RunState
@@ -41,6 +42,7 @@ def command() -> None:
 
 command.add_command(start)
 command.add_command(verify)
+command.add_command(upsample)
 command.add_command(pause)
 command.add_command(resume)
 command.add_command(retry)

@@ -1,0 +1,1 @@
+"""A run's rows in two clusters, by an early checkpoint: the worker of `run upsample`."""
