@@ -29,6 +29,7 @@ from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.sample.stage import sample
 from wgen_tui.workers.train.stage import train
 
+pytestmark = pytest.mark.slow
 CLOSE = 1e-4
 DEFINITION = """
 title: Kinds of arms

@@ -124,6 +124,13 @@ def show(home: Home, run_id: str, as_json: bool) -> None:
         emit_json(RunDetail(**dict(status), **facts, spec=spec.model_dump(mode="json")))
         return
     training = spec.training.model_dump(mode="json") if spec.training else {}
+    if spec.adapter is not None:  # which it was trained with, nobody here knows
+        training = {key: training[key] for key in ("lora", "precision", "quantization")}
+    kind = {
+        "adapter": f"{spec.adapter}, trained elsewhere" if spec.adapter else None,
+        "goes on from": spec.parent,
+        "hold": spec.hold,
+    }
     shown = {
         **{k: v for k, v in status.model_dump(by_alias=True).items() if v not in (None, "")},
         **({"failed at": status.failed_where} if status.failed_where else {}),
@@ -132,6 +139,7 @@ def show(home: Home, run_id: str, as_json: bool) -> None:
         **({"commit": spec.model.commit or UNPINNED} if spec.model.from_hub else {}),
         "checkpoints": ", ".join(map(str, facts["checkpoints"])),
         "launches": ", ".join(facts["launches"]),
+        **{key: str(told) for key, told in kind.items() if told is not None},
         "examples": spec.data_rows,
         "seeds": ", ".join(f"{k} {v}" for k, v in spec.seeds.model_dump().items()),
         **{f"training.{k}": v for k, v in training.items()},

@@ -27,6 +27,6 @@ def how_it_ended(home: Home, run_id: str) -> str:
         done = read_done(home.launch(name).done)
         outcome = done.runs.get(run_id) if done is not None else None
         if outcome is not None and outcome.outcome != "finished":
-            said = " ".join(part for part in (outcome.title, outcome.message) if part)
-            return f"{outcome.outcome}: {said}" if said else outcome.outcome
+            said = (outcome.outcome, outcome.title, outcome.message)
+            return ": ".join(part for part in said if part)
     return ""

@@ -98,7 +98,7 @@ def test_a_parent_that_failed_says_so(make_field: Callable[..., TrainingHome]) -
     outcome = refused(field, "second")
     assert outcome.title == "Parent not trained"
     assert "the final checkpoint of first (arm a), which is not there" in outcome.message
-    assert "That training failed: Training diverged The loss or its gradient" in outcome.message
+    assert "That training failed: Training diverged: The loss or its gradient" in outcome.message
 
 
 def test_an_adapter_of_another_shape_is_refused(make_field: Callable[..., TrainingHome]) -> None:

@@ -298,13 +298,14 @@ def _select_seeds(definition: Definition, text: str | None) -> Seeds:
 
 def _data_warnings(definition: Definition, examples: dict[str, Examples]) -> list[str]:
     """Arms that would train on the same examples, keys not read, and what the texts say."""
-    first: dict[tuple[str, Regularise | None, str], str] = {}
+    first: dict[tuple[str, Regularise | None, str | None, str], str] = {}
     warnings = []
     for name, item in examples.items():
         if item.arm.in_context is not None or item.arm.derived is not None:
             continue
         trained = definition.training.of(definition.models[0], name)
-        same = (item.sha256, item.arm.regularise, trained.model_dump_json())
+        arm = item.arm
+        same = (item.sha256, arm.regularise, arm.start_from, trained.model_dump_json())
         other = first.setdefault(same, name)
         if other != name:
             number = plural(len(item), "example")
