@@ -58,6 +58,7 @@ BY_VARIANT = re.compile(
     r"\n\S+ in +n  .*\n(?:.+\n)*?The mean is over .*\n|\nThe mean over variants is over .*\n"
 )
 
+LATER_COLUMNS = ("numbers", "tags", "notes")  # of samples_wide
 LATER_KEYS = {"show": "graded_by", "validate": "judges"}  # of JSON: who grades
 
 
@@ -111,7 +112,9 @@ def normal(said: str, words: list[str], home: Path) -> str:
         waits = r'("state": "queued",[^{}]*?"waited_seconds": )[0-9.e+]+'
         said = re.sub(waits, r"\1NOW", said)
     if words[0] == "sample" and "--json" in words:  # keys that came later, with nothing in them
-        said = re.sub(r',\s*"(?:numbers|transcript|reasoning)": (?:\{\}|null|"")', "", said)
+        said = re.sub(
+            r',\s*"(?:numbers|transcript|reasoning|tags|notes)": (?:\{\}|\[\]|null|"")', "", said
+        )
     if words[:2] == ["sql", "--schema"]:  # a view that there was not, and who grades since
         said = _schema_of_then(said, is_json="--json" in words)
     if words[:2] == ["run", "show"]:  # where a run failed
@@ -127,23 +130,25 @@ def normal(said: str, words: list[str], home: Path) -> str:
     if words[0] == "results":  # each arm in each variant, beside its mean
         said = BY_VARIANT.sub("", said)
     if "samples_wide" in " ".join(words) or words[:2] == ["sample", "export"]:
-        said = _without_numbers(said)
+        said = _without_later(said)
     if words[0] == "sql" or words[1] == "export":  # the map is gathered in no certain order
         said = LABELS.sub(_in_order, said)
     return said
 
 
-def _without_numbers(said: str) -> str:
-    """Without the last column of `samples_wide`, which there was not: the numbers of judges."""
+def _without_later(said: str) -> str:
+    """Without the last columns of `samples_wide`, which there were not; nothing stands in them."""
     if said.startswith('{"schema": 1, "columns": ['):
         table = json.loads(said)
-        assert table["columns"].pop() == "numbers" and table["types"].pop()
-        assert {row.pop() for row in table["rows"]} == {None}
+        for name in reversed(LATER_COLUMNS):
+            assert table["columns"].pop() == name and table["types"].pop()
+            assert {row.pop() for row in table["rows"]} == {None}
         head = json.dumps({key: value for key, value in table.items() if key != "rows"})
         rows = ",\n".join(map(json.dumps, table["rows"]))
         return f'{head[:-1]}, "rows": [\n{rows}\n]}}\n'
     head, *rows = csv.reader(io.StringIO(said, newline=""))
-    assert head.pop() == "numbers" and {row.pop() for row in rows} == {""}
+    for name in reversed(LATER_COLUMNS):
+        assert head.pop() == name and {row.pop() for row in rows} == {""}
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([head, *rows])
     return text.getvalue()
@@ -155,18 +160,19 @@ def _schema_of_then(said: str, *, is_json: bool) -> str:
     )
     said = said.replace("; of a judge that is a model judge@model; in order", "")
     said = said.replace("rules and judges that are models gave, and their numbers.", "rules gave.")
-    later = ("verdicts", "number_means", "reasoning")
+    later = ("verdicts", "number_means", "reasoning", "tags", "notes")
     if not is_json:
         lines = said.splitlines(keepends=True)
-        numbers = re.compile(r"samples_wide +numbers ")
+        columns = re.compile(rf"samples_wide +({'|'.join(LATER_COLUMNS)}) ")
         return "".join(
-            line for line in lines if not line.startswith(later) and not numbers.match(line)
+            line for line in lines if not line.startswith(later) and not columns.match(line)
         )
     schema = json.loads(said)
     schema["views"] = [view for view in schema["views"] if view["name"] not in later]
     for view in schema["views"]:
         if view["name"] == "samples_wide":
-            assert view["columns"].pop()["name"] == "numbers"
+            for name in reversed(LATER_COLUMNS):
+                assert view["columns"].pop()["name"] == name
     return json.dumps(schema, indent=2) + "\n"
 
 
