@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -67,6 +68,10 @@ async def test_start_plans_first_and_names_a_wrong_arm(home: Home) -> None:
         await pilot.press("s")
         await settled(pilot, lambda: isinstance(app.screen, StartModal))
         await settled(pilot, lambda: "samples" in text(app) and "to do" in text(app))
+        shown = text(app)
+        assert "time       not known: nothing like it has run here" in shown
+        assert re.search(r"memory     at most [\d,]+ MB of", shown)
+        assert re.search(r"disk       at most [\d,]+ MB", shown)
         await pilot.press("tab", *"oldd", "enter")
         await settled(pilot, lambda: "✗" in text(app))
         assert "old" in text(app)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
+from tests.builders.mini_home import DEFINITION, MiniHome
 from tests.builders.screen import Machine, Snapshot, settled
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import WgenApp
@@ -19,7 +20,7 @@ def ready(app: WgenApp, name: str) -> bool:
     if getattr(screen, "SCOPE", "") != name:
         return False
     if name == "experiments":
-        return screen._shown == "mini"
+        return "mini" in screen._headlines and screen._starts is not None
     if name == "runs":
         shown = screen._shown != "" and screen._seen and screen._picture
         return shown and not screen.busy("curves") and "cpu" in screen.query_one("#status").content
@@ -73,6 +74,32 @@ def test_help(home: Home, snap_compare: Snapshot, size: tuple[int, int], machine
     async def before(pilot: Pilot[None]) -> None:
         await settled(pilot, lambda: ready(app, "runs"))
         await pilot.press("question_mark")
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+def test_first_start(mini: MiniHome, snap_compare: Snapshot, size: tuple[int, int]) -> None:
+    app = WgenApp(mini.home)
+
+    async def before(pilot: Pilot[None]) -> None:
+        await settled(pilot, lambda: getattr(app.screen, "_starts", None) is not None)
+        app.screen._apply_filter("in miniature")  # so that those of the field may change
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+def test_mistakes(home: Home, snap_compare: Snapshot, size: tuple[int, int]) -> None:
+    text = DEFINITION.replace("role: control", "role: contrl").replace("seeds:", "seedz:")
+    MiniHome(home).definition("mini-spoilt", text)
+    app = WgenApp(home, experiment="mini-spoilt")
+
+    async def before(pilot: Pilot[None]) -> None:
+        await settled(pilot, lambda: getattr(app.screen, "_shown", "") == "mini-spoilt")
+        app.screen._apply_filter("mini-spoilt")
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=size, run_before=before)

@@ -29,6 +29,7 @@ __all__ = [
     "names",
     "notes",
     "plan",
+    "plan_outlook",
     "preview",
     "provenance",
     "query_history",
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from wgen_tui.services import config_file
     from wgen_tui.services.control import control, status
     from wgen_tui.services.data import at_random, notes, query_history, samples, saved_views, sql
+    from wgen_tui.services.estimate import plan_outlook
     from wgen_tui.services.experiments import definitions, listing, names
     from wgen_tui.services.experiments.authoring import arm_starts, mistakes, templates
     from wgen_tui.services.grading import report as grade_report
@@ -84,6 +86,7 @@ else:
         "names": "experiments.names",
         "notes": "data.notes",
         "plan": "planning.plan",
+        "plan_outlook": "estimate.plan_outlook",
         "preview": "planning.preview",
         "provenance": "results.provenance",
         "query_history": "data.query_history",

@@ -17,6 +17,7 @@ from wgen_tui.run_files.verdicts import missing_verdicts
 from wgen_tui.services.estimate import workload
 from wgen_tui.services.estimate.judging import ANSWER_TOKENS, panel_need, verdict_bytes
 from wgen_tui.services.estimate.memory import Limits, MemoryNeed, memory_needs
+from wgen_tui.services.estimate.workload import LongestExample
 from wgen_tui.services.machine.gpus import gb
 from wgen_tui.services.models.architecture import model_dims
 from wgen_tui.services.runs.process import has_gpu
@@ -77,6 +78,8 @@ def estimate(
     stack: int | None = None,
     rows: int | None = None,
     from_scratch: bool = False,
+    planned: Mapping[str, RunSpec] | None = None,
+    longest: Mapping[str, LongestExample] | None = None,
 ) -> Estimate:
     """What a launch will take.
 
@@ -89,16 +92,21 @@ def estimate(
         stack: Most adapters together (queue.json); None: as the launch says.
         rows: Most draws together; None: as the launch says.
         from_scratch: As if nothing of it were done yet.
+        planned: Its runs by id, where they are only planned: none is read from the home.
+        longest: The largest example of each of these.
     """
     gpu = has_gpu() if on_gpu is None else on_gpu
-    specs = workload.read_runs(home, spec)
+    if planned is None:
+        specs = workload.read_runs(home, spec)
+    else:
+        specs = [planned[run_id] for run_id in spec.run_ids]
     disk = _disk_mb(home, spec, specs)
     panel = None if spec.judge is None else spec.judge.panel
     if (spec.stage == "judge" and panel is None) or spec.served:
         return Estimate(0, 0, disk, on_gpu=False)
     requested = stack or spec.stack, rows or spec.rows
     limits = Limits(
-        gpu, None if free_mb is None else free_mb * MB, *requested, from_scratch=from_scratch
+        gpu, None if free_mb is None else free_mb * MB, *requested, from_scratch, longest or {}
     )
     if panel is None:
         base_needs = memory_needs(home, spec, specs, limits)

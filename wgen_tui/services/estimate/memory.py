@@ -7,7 +7,7 @@ Promises: chooses as the workers do (`workers.train.grid.fit`, `workers.sample.e
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from experiments.schema import TrainingConfig
@@ -26,6 +26,7 @@ from wgen_tui.protocol.limits import (
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.estimate import formulas, workload
 from wgen_tui.services.estimate.formulas import ForwardBatch
+from wgen_tui.services.estimate.workload import LongestExample
 from wgen_tui.services.models.architecture import ModelDims, model_dims
 
 # What the allocator keeps for activations beyond what is asked of it, by whether it is torch's on a
@@ -45,6 +46,7 @@ class Limits:
         free: Bytes that a worker may find free; None for no limit.
         stack: Most adapters together, as asked for; `rows`: most draws.
         from_scratch: Runs that are trained count as well.
+        longest: Of runs that are not on disk yet, the largest example.
     """
 
     on_gpu: bool
@@ -52,6 +54,7 @@ class Limits:
     stack: int | None = None
     rows: int | None = None
     from_scratch: bool = False
+    longest: Mapping[str, LongestExample] = field(default_factory=dict)
 
     def fits(self, share: float, taken: int, each: int) -> int:
         """How many of these a worker would think to fit beside what it has loaded; at least one."""
@@ -164,7 +167,8 @@ def _training_step_need(
     batches = [
         (
             training,
-            workload.longest_example(
+            limits.longest.get(run.run_id)
+            or workload.longest_example(
                 home.run(run.run_id),
                 training,
                 None if run.derived is None else run.derived.sampling.max_tokens,

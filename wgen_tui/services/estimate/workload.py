@@ -7,7 +7,7 @@ gone or unreadable count for nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -106,13 +106,18 @@ def _longest_asked(path: Path) -> int:
 @lru_cache(maxsize=512)
 def _longest(path: str, _stamp: int, _size: int) -> tuple[int, int]:
     """Tokens of the longest chat of a file, and those of the assistant in it."""
-    most = (1, 1)
     with open_plain(Path(path)) as stream:
-        for line in stream:
-            turns = json.loads(line)["messages"]
-            sizes = [tokens_of(_said(turn)) for turn in turns]
-            own = [n for n, turn in zip(sizes, turns, strict=True) if turn["role"] == "assistant"]
-            most = max(most, (sum(sizes), sum(own)))
+        return longest_line(stream)
+
+
+def longest_line(lines: Iterable[bytes]) -> tuple[int, int]:
+    """Tokens of the longest chat of a data.jsonl, and those of the assistant in it."""
+    most = (1, 1)
+    for line in lines:
+        turns = json.loads(line)["messages"]
+        sizes = [tokens_of(_said(turn)) for turn in turns]
+        own = [n for n, turn in zip(sizes, turns, strict=True) if turn["role"] == "assistant"]
+        most = max(most, (sum(sizes), sum(own)))
     return most
 
 

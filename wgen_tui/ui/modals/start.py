@@ -21,6 +21,7 @@ from wgen_tui.ui.state.experiments import plan_text
 from wgen_tui.ui.threads import ThreadedScreen, loads
 
 if TYPE_CHECKING:
+    from wgen_tui.services.estimate.plan_outlook import PlanOutlook
     from wgen_tui.services.experiments.names import ExperimentInfo
     from wgen_tui.services.planning.plan import Options, Plan
 
@@ -81,20 +82,23 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
         self._make_plan(values)
 
     @loads("plan", then="_planned")
-    def _make_plan(self, values: dict[str, str]) -> Plan | UsageError:
+    def _make_plan(self, values: dict[str, str]) -> tuple[Plan, PlanOutlook] | UsageError:
         try:
-            return services.plan.make_plan(self.home, self._info.slug, parse_options(values))
+            plan = services.plan.make_plan(self.home, self._info.slug, parse_options(values))
         except UsageError as error:
             return error
+        launches = services.commit.launches_for(plan)
+        free_mb = max((gpu.free_mb for gpu in services.gpus.probe()), default=None)
+        return plan, services.plan_outlook.outlook(self.home, plan.runs, launches, free_mb)
 
-    def _planned(self, plan: Plan | UsageError) -> None:
-        if isinstance(plan, UsageError):
-            text = Text(f"✗ {plan.title}\n", "bold red")
-            text.append(printable(str(plan)), "default")
+    def _planned(self, planned: tuple[Plan, PlanOutlook] | UsageError) -> None:
+        if isinstance(planned, UsageError):
+            text = Text(f"✗ {planned.title}\n", "bold red")
+            text.append(printable(str(planned)), "default")
             self._show(text)
             return
-        self._plan = plan
-        self._show(plan_text(plan))
+        self._plan = planned[0]
+        self._show(plan_text(*planned))
 
     def _show(self, text: Text) -> None:
         self.query_one("#plan Static", Static).update(text)

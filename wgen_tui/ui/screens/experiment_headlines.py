@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.results.kept.headline import Headline
     from wgen_tui.ui.state.cells import Cell
 
-REST = 0.3  # seconds before one is read, in which a person may want something else
+REST = 0.2  # seconds before one is read, in which a person may want something else
 SHARE = 10  # runs at work change it: it is read again after so many times what reading it took
 
 
@@ -55,7 +55,11 @@ class ExperimentHeadlines(ExperimentActions):
     def _rested(self) -> None:
         self._resting = False
         info = self._next()
-        if info is not None and self.is_current and not self.loading_any:
+        if info is None or not self.is_current:
+            return
+        if self.loading_any:
+            self.want_headlines()
+        else:
             self._read_headline(info, tuple(sorted(self._counts[info.slug].items())))
 
     def _next(self) -> ExperimentInfo | None:

@@ -59,7 +59,7 @@ def card(
         _notes(text, checked.notes)
     if (definition := checked.definition) is not None:
         if counts:
-            text.append("\nresult  ", DIM)
+            text.append("result  ", DIM)
             text.append_text(result or Text("–")).append("\n")
         _definition(text, definition, colours, starts)
         _heading(text, "runs")

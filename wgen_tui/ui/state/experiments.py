@@ -16,6 +16,7 @@ from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, WARN, Cell, Column
 from wgen_tui.ui.state.run_states import STATES, shown_state
 
 if TYPE_CHECKING:
+    from wgen_tui.services.estimate.plan_outlook import PlanOutlook
     from wgen_tui.services.experiments.names import ExperimentInfo
     from wgen_tui.services.planning.plan import Plan
     from wgen_tui.services.runs.run_state import RunStatus
@@ -144,8 +145,8 @@ def demo_offer(info: ExperimentInfo | None) -> Text:
     return text.append(", from a template")
 
 
-def plan_text(plan: Plan) -> Text:
-    """What starting the plan would do, in a few lines."""
+def plan_text(plan: Plan, outlook: PlanOutlook) -> Text:
+    """What starting the plan would do, and take, in a few lines."""
     text = Text()
     runs = plan.runs
     trained = [run for run in runs if run.spec.training is not None]
@@ -172,6 +173,8 @@ def plan_text(plan: Plan) -> Text:
     )
     if todo:
         text.append(f"to do      {doing}\n")
+    if not plan.empty:
+        _takes(text, outlook, plan.disk_mb)
     else:
         text.append("Everything is done already: nothing to start.\n", BOLD)
     for note in plan.notes:
@@ -179,6 +182,21 @@ def plan_text(plan: Plan) -> Text:
     for warning in plan.warnings:
         text.append(f"⚠ {printable(warning)}\n", WARN)
     return text
+
+
+def _takes(text: Text, outlook: PlanOutlook, disk_mb: int) -> None:
+    """Time, memory and disk."""
+    text.append("time       ")
+    if outlook.seconds is None:
+        text.append("not known: nothing like it has run here\n")
+    else:
+        text.append(f"about {show.duration(outlook.seconds)}", BOLD)
+        text.append(", as launches with this model took here")
+        text.append(f"; without {', '.join(outlook.untimed)}\n" if outlook.untimed else "\n")
+    of = "of a GPU" if outlook.on_gpu else "of this machine"
+    most = f"at most {outlook.memory_mb:,} MB {of}" if outlook.memory_mb else "not known"
+    text.append(f"memory     {most}\n")
+    text.append(f"disk       at most {disk_mb:,} MB\n")
 
 
 def _by_arm(arms: Iterable[str]) -> str:
