@@ -98,7 +98,8 @@ def _longest(
         training = run.spec.training
         if run.spec.run_id not in wanted or training is None:
             continue
-        if run.spec.task is not None or run.spec.derived is not None:
+        others = run.spec.task or run.spec.derived or run.spec.regularise
+        if others is not None:
             continue  # rows of several arms, or not made yet: the estimate counts them
         key = run.spec.data_sha256 or run.spec.run_id
         if key not in by_data:
