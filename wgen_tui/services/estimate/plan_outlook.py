@@ -25,7 +25,7 @@ from wgen_tui.services.runs.process import has_gpu
 if TYPE_CHECKING:
     from wgen_tui.services.planning.todo import PlannedRun
 
-LOOKED_AT = 60  # launches, newest first
+MOST_LAUNCHES = 60  # launches, newest first
 ENOUGH = 3  # of a kind
 WORDS = {"train": "training", "sample": "sampling", "judge": "judges that are models"}
 
@@ -167,7 +167,7 @@ def _past(home: Home) -> Iterator[LaunchSpec]:
         names = [entry.name for entry in os.scandir(home.launches)]
     except (FileNotFoundError, NotADirectoryError):
         return
-    for name in sorted(filter(ID_PATTERN.fullmatch, names), reverse=True)[:LOOKED_AT]:
+    for name in sorted(filter(ID_PATTERN.fullmatch, names), reverse=True)[:MOST_LAUNCHES]:
         try:
             spec = read_record(home.launch(name).spec, LaunchSpec)
         except Unreadable:
