@@ -145,7 +145,8 @@ class Arm(Model):
     @property
     def told(self) -> str:
         """Its description, or else what its rows are mixed of, and their context, on a line."""
-        mixed = "" if isinstance(self.data, str) else " + ".join(map(str, self.data))
+        plain = isinstance(self.data, str) and self.start_from is None
+        mixed = "" if plain else " + ".join(map(str, self.files))
         dose = f"hold: {self.hold}" if self.hold is not None else ""
         near = "" if self.regularise is None else str(self.regularise)
         after = f"goes on from {self.start_from}" if self.start_from is not None else ""

@@ -14,6 +14,8 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.services.control import control
+from wgen_tui.services.planning.commit import commit
+from wgen_tui.services.planning.plan import Options, make_plan
 from wgen_tui.services.runs import queue
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.runs import get_run, launches_of
@@ -106,6 +108,32 @@ def test_retrying_begins_where_it_ended(quiet: Home, files: LaunchFiles) -> None
     assert [item.stage for item in made] == ["sample", "judge"]
     assert made[0].run_ids == (run,)
     assert get_run(quiet, run).state == "queued"
+
+
+def test_what_a_run_goes_on_from_is_tried_again_before_it(
+    quiet: Home, definition: Path, files: LaunchFiles
+) -> None:
+    file = definition / "experiment.yaml"
+    child = "new: {data: data/new.jsonl, start_from: old,"
+    file.write_text(file.read_text().replace("new: {data: data/new.jsonl,", child))
+    options = Options(arms=["new"], seeds="0")
+    planned = commit(quiet, make_plan(quiet, str(definition), options))
+    first, second = (launch for launch in planned if launch.stage == "train")
+    (parent,), (run,) = first.run_ids, second.run_ids
+    files.started(first.launch_id)
+    files.done(first.launch_id, {parent: "failed"}, outcome="failed")
+    assert get_run(quiet, run).state == "failed"
+    assert f"the train launch {first.launch_id} ended failed" in get_run(quiet, run).why
+    made = [launch for launch in control.retry(quiet, [run]) if launch.stage == "train"]
+    assert [launch.run_ids for launch in made] == [(parent,), (run,)]
+    assert [launch.after for launch in made] == [(), (made[0].launch_id,)]
+    assert get_run(quiet, run).why == "waits for train"
+    # The parent is under way: what is tried again now waits for that.
+    control_of = quiet.launch(made[1].launch_id).control
+    files.told(made[1].launch_id, f"cancel-{run}")
+    assert control_of.exists()
+    again = [launch for launch in control.retry(quiet, [run]) if launch.stage == "train"]
+    assert [(launch.run_ids, launch.after) for launch in again] == [((run,), (made[0].launch_id,))]
 
 
 def test_the_queue_is_in_order_of_priority_then_age(quiet: Home, files: LaunchFiles) -> None:

@@ -2,24 +2,25 @@
 
 Promises: the definition is not read again, so a run resumes exactly as it was started; what is done
 is not done twice, since workers skip it; what is under way is left alone; runs that are trained as
-one go on as one.
+one go on as one; what a run goes on from and has failed comes before it, and it waits for that.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import STAGES, JudgeStage, LaunchSpec
 from wgen_tui.protocol.record import now
+from wgen_tui.run_files.parents import parent_checkpoint
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
 from wgen_tui.services.runs.queue import signal_run
 from wgen_tui.services.runs.run_state import is_pending_for
-from wgen_tui.services.runs.runs import launches_of, read_spec
+from wgen_tui.services.runs.runs import get_run, launches_of, read_spec
 from wgen_tui.services.runs.writer import add_launches
 from wgen_tui.services.supervisor.notify import mark_given
 
@@ -37,14 +38,18 @@ def restart_runs(home: Home, run_ids: Sequence[str]) -> tuple[LaunchSpec, ...]:
     """
     launches = Launches(home)
     chains: dict[Chain, list[str]] = defaultdict(list)
-    for run_id in _with_joint_runs(home, run_ids):
+    for run_id in _with_others(home, run_ids):
         if chain := _unfinished(home, launches, run_id):
             chains[chain].append(run_id)
     copies: list[LaunchSpec] = []
     moved: list[LaunchView] = []
+    trained: dict[str, str] = {}  # the launch that trains a run anew
     for chain, members in chains.items():
         views = [launches.refresh(chain)[name] for name in chain]
-        copies += _copies(views, members)
+        copies += _copies(views, members, _parents_launches(home, launches, members, trained))
+        for copy in copies:
+            if copy.stage == "train":
+                trained |= dict.fromkeys(copy.run_ids, copy.launch_id)
         moved += [view for view in views if view.spec.notify is not None]
     add_launches(home, copies)
     for chain, members in chains.items():
@@ -55,17 +60,45 @@ def restart_runs(home: Home, run_ids: Sequence[str]) -> tuple[LaunchSpec, ...]:
     return tuple(copies)
 
 
-def _with_joint_runs(home: Home, run_ids: Iterable[str]) -> list[str]:
-    """The runs, and those that are trained as one with them."""
-    with_joint: dict[str, None] = {}
+def _with_others(home: Home, run_ids: Iterable[str]) -> list[str]:
+    """The runs, those that are trained as one with them, and before each what it goes on from."""
+    every: dict[str, None] = {}
     for run_id in run_ids:
         spec = read_spec(home, run_id)
         if spec is None:
             raise UsageError(f"{home.run(run_id).spec} cannot be read.", title="Unreadable run")
-        with_joint[run_id] = None
+        if (parent := _untrained_parent(home, run_id)) and get_run(home, parent).retryable:
+            every.update(dict.fromkeys(_with_others(home, [parent])))
+        every[run_id] = None
         if spec.task is not None:
-            with_joint.update(dict.fromkeys(spec.task.runs))
-    return list(with_joint)
+            every.update(dict.fromkeys(spec.task.runs))
+    return list(every)
+
+
+def _untrained_parent(home: Home, run_id: str) -> str:
+    """The run that one goes on from, if that is there and has no such checkpoint; else empty."""
+    spec = read_spec(home, run_id)
+    parent = spec.parent if spec is not None else None
+    if parent is None or parent_checkpoint(home, parent) is not None:
+        return ""
+    return parent.run_id if read_spec(home, parent.run_id) is not None else ""
+
+
+def _parents_launches(
+    home: Home, launches: Launches, run_ids: Iterable[str], trained: Mapping[str, str]
+) -> Chain:
+    """The launches that train what runs go on from: new ones, or such as are pending."""
+    waits: dict[str, None] = {}
+    for parent in dict.fromkeys(_untrained_parent(home, run_id) for run_id in run_ids):
+        if parent in trained:
+            waits[trained[parent]] = None
+        elif parent:
+            own = launches.refresh(launches_of(home, parent))
+            every = launches.with_predecessors(own)
+            for view in own.values():
+                if view.spec.stage == "train" and is_pending_for(view, parent, every):
+                    waits[view.launch_id] = None
+    return tuple(waits)
 
 
 def _unfinished(home: Home, launches: Launches, run_id: str) -> Chain:
@@ -108,12 +141,11 @@ def _paid_from(old: LaunchSpec) -> JudgeStage | None:
     return stage.model_copy(update={"panel": stage.panel.model_copy(update=counted)})
 
 
-def _copies(views: Sequence[LaunchView], run_ids: Sequence[str]) -> list[LaunchSpec]:
-    """Copies of the launches, for these runs alone."""
+def _copies(views: Sequence[LaunchView], run_ids: Sequence[str], before: Chain) -> list[LaunchSpec]:
+    """Copies of the launches, for these runs alone; the first waits for those `before`."""
     copies: list[LaunchSpec] = []
     created_at = now()
     stamp = f"{created_at:%Y%m%d-%H%M%S}"
-    before: tuple[str, ...] = ()
     for view in views:
         old = view.spec
         number = STAGES.index(old.stage)

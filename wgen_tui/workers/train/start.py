@@ -37,7 +37,7 @@ def start_folder(home: Home, parent: Parent | None) -> tuple[Path | None, dict[s
             f"It goes on from {parent}, which is not there."
             + (f" That training {ended}" if ended else ""),
             title="Parent not trained",
-            hint=f"Train that run first (wgen-tui run retry {parent.run_id}), then this one.",
+            hint="`wgen-tui run retry` of this run tries that one again before it.",
         )
     folder = home.run(parent.run_id).checkpoint(manifest.step)
     if (name := damaged(folder, manifest.files)) is not None:
