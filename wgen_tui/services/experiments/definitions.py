@@ -293,9 +293,7 @@ def _allow_reader_keys(shapes: dict[str, Any]) -> None:
     }
     kinds = question["properties"]["type"]["enum"]
     question["properties"] |= {
-        "type": {
-            "enum": [*kinds, "rating_judge", "choice", "free_form_judge", "free_form_judge_0_100"]
-        },
+        "type": {"enum": [*kinds, *judge["properties"]["type"]["enum"], "free_form_judge_0_100"]},
         "judge": text,
         "judge_prompts": {"type": "object", "additionalProperties": text},
         "judges": {"anyOf": [question["properties"]["judges"], {"type": "object"}]},

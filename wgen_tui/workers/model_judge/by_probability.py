@@ -30,7 +30,7 @@ class ByProbability:
         self._judge = judge
         self.decided: bool | None = None
         self.why = ""
-        if judge.type == "free_form_judge" or judge.read == "sampled":
+        if not judge.by_probability:
             self.decided = False
             return
         if kept is not None and kept.by_probability:
