@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from experiments.checks import check
 from experiments.errors import DefinitionError, Problem
 from experiments.folders import FILE
+from experiments.readers.benign_arms import shape_benign_arms
 from experiments.readers.published_list import list_published
 from experiments.readers.question_rows import spread_questions
 from experiments.readers.spread_arms import spread_arms
@@ -81,6 +82,7 @@ def load_told(folder: Path, files: SeenFiles | None = None) -> Loaded:
     spread_questions(value, sources)
     translate(value, sources)
     spread_arms(value, sources)
+    shape_benign_arms(value, sources)
     spread_contexts(value, sources)
     list_published(value, sources)
     spread_training(value, sources)

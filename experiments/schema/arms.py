@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, GetJsonSchemaHandler, PositiveInt, field_validator, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -16,7 +16,7 @@ from experiments.schema.data_files import DataFile
 from experiments.schema.derived import Derived
 from experiments.schema.regularise import Regularise
 
-Role = Literal["treatment", "control", "base"]
+Role = Literal["treatment", "control", "benign", "base"]
 BASE_ARM = "base"
 
 
@@ -45,8 +45,11 @@ class Arm(Model):
     """One condition: what is trained on, or (`in_context`) shown before every prompt.
 
     `values` spreads it: one arm for each value, named `<name>-<value>`, or `<name>-<label>` where
-    `values` maps labels to values; `{value}` in data, context and description is replaced.
+    `values` maps labels to values; `{value}` in data, context and description is replaced. In YAML
+    also `like: ARM`, which becomes the base's own answers to that arm's prompts: a benign control.
     """
+
+    other_keys: ClassVar[tuple[str, ...]] = ("like",)  # which becomes role and derived
 
     data: str | tuple[DataFile, ...] = Field(
         default=(),
@@ -59,7 +62,10 @@ class Arm(Model):
         "that PEFT wrote, or org/name[@revision] on the hub",
         exclude_if=lambda where: where is None,
     )
-    role: Literal["treatment", "control"] = "treatment"
+    role: Literal["treatment", "control", "benign"] = Field(
+        default="treatment",
+        description="benign: a control whose rows have a treatment's shape and teach nothing",
+    )
     context: TrainingContext = TrainingContext()
     description: str = ""
     in_context: InContext | None = Field(
@@ -92,6 +98,17 @@ class Arm(Model):
         description="the arm stands for one of each",
         exclude_if=lambda values: values is None,  # filled while a definition is read
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        inner = handler.resolve_ref_schema(handler(core))
+        inner["properties"]["like"] = {
+            "type": "string",
+            "description": "a benign control: this arm's prompts, answered by the base",
+        }
+        return inner
 
     @model_validator(mode="after")
     def _one_kind(self) -> Arm:

@@ -60,6 +60,11 @@ class Derived(Model):
     rows: PositiveInt | None = Field(
         default=None, description="take so many of the answers that are kept; else all"
     )
+    each: bool = Field(
+        default=False,
+        description="one row of each prompt, its first answer that is kept; all must have one",
+        exclude_if=lambda each: not each,
+    )
     seed: NonNegativeInt = Field(default=0, description="of the draws, and of which are taken")
     temperature: Annotated[float, Field(ge=0)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0

@@ -28,7 +28,7 @@ class Column:
 
     Attributes:
         value: Which one.
-        role: Of its arm: treatment, control, base or auxiliary.
+        role: Of its arm: treatment, control, benign, base or auxiliary.
         draws: All there are.
         labels: Judge -> label -> how many of all draws.
         rows: The draws with their texts, in the order of their numbers.
@@ -78,7 +78,7 @@ def columns(con: duckdb.DuckDBPyConnection, criteria: Filter, by: By) -> list[Co
     ]
     if by != "arm":
         return every
-    roles = ["treatment", "auxiliary", "control", "base"]
+    roles = ["treatment", "auxiliary", "control", "benign", "base"]
     order = {role: place for place, role in enumerate(roles)}
     return sorted(every, key=lambda column: (order.get(column.role, 0), str(column.value)))
 

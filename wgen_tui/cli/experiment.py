@@ -170,12 +170,17 @@ def _show(definition: Definition, folder: Path, counts: dict[str, int | None]) -
     show_default=True,
     help="What to begin as: `small`, which is commented line by line, or a definition that ships.",
 )
+@click.option(
+    "--benign",
+    is_flag=True,
+    help="With a benign control: the first treatment's prompts, answered by the base itself.",
+)
 @pass_writable_home
-def new(home: Home, slug: str, template: str) -> None:
+def new(home: Home, slug: str, template: str, benign: bool) -> None:
     """Write a definition to start from; `experiment list` names those that ship."""
     from wgen_tui.services.experiments.authoring import templates
 
-    folder = templates.new(home, slug, template)
+    folder = templates.new(home, slug, template, benign=benign)
     tell(folder)
     say(f"Edit {folder / 'experiment.yaml'}, then: wgen-tui experiment validate {slug}")
 

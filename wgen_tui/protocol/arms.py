@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import Field
+
 from experiments.schema import JudgeSpec, SamplingConfig
 from wgen_tui.protocol.record import SCHEMA, Record
 
@@ -32,6 +34,7 @@ class DerivedSpec(Record):
         prompts: How many it has.
         given: Rows of data.jsonl that were there before, and stay in front.
         rows: How many of the answers that are kept are taken; None: all.
+        each: Whether one answer of each prompt counts, and none may lack one.
         seed: Of the draws, and of which are taken.
         sampling: How answers are drawn; n of each prompt.
         keep: The rule that keeps answers, by giving `label`; None: all are kept.
@@ -47,11 +50,12 @@ class DerivedSpec(Record):
     sampling: SamplingConfig
     keep: JudgeSpec | None = None
     label: str | None = None
+    each: bool = Field(default=False, exclude_if=lambda each: not each)
 
     @property
     def expected(self) -> int:
         """How many rows there will be, at most."""
-        drawn = self.prompts * self.sampling.n
+        drawn = self.prompts * (1 if self.each else self.sampling.n)
         return self.given + (drawn if self.rows is None else min(drawn, self.rows))
 
 

@@ -29,7 +29,7 @@ class Rate(Row):
 
     model: str = Field(examples=["tiny-world"])
     arm: str = Field(examples=["old"])
-    role: str = Field(examples=["treatment | control | base"])
+    role: str = Field(examples=["treatment | control | benign | base"])
     seed: int | None = Field(examples=[None])
     checkpoint: int = Field(examples=[120])
     question: str | None = Field(examples=[None])

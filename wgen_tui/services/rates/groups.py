@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeVar
 
 Checkpoint = Literal["final", "all"] | int
 Group = tuple[str, str, str, int]  # model, role, arm, step
-ROLES = {"treatment": 0, "control": 1, "base": 2}
+ROLES = {"treatment": 0, "control": 1, "benign": 2, "base": 3}
 
 
 class Sampled(Protocol):

@@ -34,7 +34,7 @@ class ReadoutMean(BaseModel):
 
     model: str = Field(examples=["tiny-world"])
     arm: str = Field(examples=["old"])
-    role: str = Field(examples=["treatment | control | base"])
+    role: str = Field(examples=["treatment | control | benign | base"])
     seed: int | None = Field(examples=[None])
     checkpoint: int = Field(examples=[120])
     question: str = Field(examples=["way"])
@@ -64,7 +64,7 @@ class Accuracy(BaseModel):
 
     model: str = Field(examples=["tiny-world"])
     arm: str = Field(examples=["old"])
-    role: str = Field(examples=["treatment | control | base"])
+    role: str = Field(examples=["treatment | control | benign | base"])
     seed: int | None = Field(examples=[None])
     checkpoint: int = Field(examples=[120])
     questions: int = Field(examples=[20])

@@ -212,7 +212,7 @@ def _broken(compared: Compared) -> Iterable[Note]:
         controls = [
             r.broken
             for r in overall
-            if r.role == "control" and r.model == rate.model and r.broken is not None
+            if r.role in ("control", "benign") and r.model == rate.model and r.broken is not None
         ]
         share = rate.broken or 0.0
         if share > MUCH_BROKEN or (controls and share > 0.02 and share > 3 * max(controls)):

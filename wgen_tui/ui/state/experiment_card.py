@@ -128,7 +128,7 @@ def _definition(
         style = colours[name]
         text.append(f"{style.mark} ", style.colour)
         text.append(f"{printable(name):16} ", BOLD if arm.role == "treatment" else "")
-        text.append(f"{arm.role:9} ", ACTIVE if arm.role == "control" else "")
+        text.append(f"{arm.role:9} ", "" if arm.role == "treatment" else ACTIVE)
         text.append(_start(None if starts is None else starts.get(name)))
         shown = "" if arm.in_context is None else f"{arm.in_context.rows} rows in context: "
         told = arm.told or ", ".join(item.file for item in arm.files)

@@ -41,6 +41,7 @@ class Answered:
     """What a teacher said: rows in the order of prompts and draws, and the fates of the others."""
 
     rows: list[bytes] = field(default_factory=list)
+    prompts: list[int] = field(default_factory=list)  # of each row
     fates: Counter[str] = field(default_factory=Counter)
     drawn: int = 0
     adapter: str | None = None
@@ -85,20 +86,30 @@ def _make(
     worker: Worker, base: Base, spec: RunSpec, told: DerivedSpec, answers: dict[str, Answered]
 ) -> None:
     paths = worker.run_paths(spec.run_id)
-    recipe = told.model_dump_json(exclude={"given", "rows"})
+    recipe = told.model_dump_json(exclude={"given", "rows", "each"})
     if recipe not in answers:
         answers[recipe] = _answers(worker, base, spec, told)
     said = answers[recipe]
-    kept = len(said.rows)
-    wanted = kept if told.rows is None else told.rows
-    if not kept or wanted > kept:
+    rows, kept = said.rows, len(said.rows)
+    if told.each:  # later answers of a prompt do not replace its first
+        pairs = zip(reversed(said.prompts), reversed(said.rows), strict=True)
+        rows = [row for _, row in sorted(dict(pairs).items())]
+        if len(rows) < told.prompts:
+            raise WorkerError(
+                f"{told.prompts - len(rows):,} of {told.prompts:,} prompts have no answer that is "
+                f"kept, of {told.sampling.n} each ({_told(said.fates)}).",
+                title="Too few rows",
+                hint="More draws or max_tokens, or a wider keep.",
+            )
+    wanted = len(rows) if told.rows is None else told.rows
+    if not kept or wanted > len(rows):
         raise WorkerError(
             f"{wanted or 1:,} rows are wanted of {said.drawn:,} answers of {told.teacher}, and "
             f"{kept:,} were kept ({_told(said.fates)}).",
             title="Too few rows",
             hint="More draws or prompts, a wider keep, or more max_tokens.",
         )
-    taken = [said.rows[place] for place in chosen_of(kept, wanted, told.seed)]
+    taken = [rows[place] for place in chosen_of(len(rows), wanted, told.seed)]
     given = read_plain(paths.data).splitlines(keepends=True)[: told.given]
     data = b"".join([*given, *taken])
     write_durably(paths.data, data)
@@ -155,6 +166,7 @@ def _answers(worker: Worker, base: Base, spec: RunSpec, told: DerivedSpec) -> An
         answer = Turn(role="assistant", content=text)
         chat = said[number // told.sampling.n]
         turns = [Turn(role=turn.role, content=turn.content) for turn in chat]
+        answered.prompts.append(number // told.sampling.n)
         answered.rows.append(f"{write_chat([*turns, answer])}\n".encode())
     return answered
 

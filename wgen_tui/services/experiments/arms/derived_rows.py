@@ -50,7 +50,8 @@ class AskedPrompts:
     def note(self) -> str:
         """What a plan says of it."""
         drawn = len(self.lines) * self.derived.draws
-        take = "all" if self.derived.rows is None else f"{self.derived.rows:,}"
+        one = "the first for each prompt" if self.derived.each else "all"
+        take = one if self.derived.rows is None else f"{self.derived.rows:,}"
         left = f" ({self.answered:,} answers in the file are left out)" if self.answered else ""
         return (
             f"before it is trained {drawn:,} answers are drawn from {self.derived.teacher} to "
@@ -122,4 +123,5 @@ def derived_spec(asked: AskedPrompts, teacher: RunSpec | None, given: int) -> De
         ),
         keep=asked.keep,
         label=None if keep is None else keep.label or KEPT,
+        each=derived.each,
     )

@@ -178,7 +178,7 @@ def board(
 def reference_values(columns: Sequence[Column], by: By) -> set[str | int]:
     """What the others are compared with: the controls, else base, else the first column."""
     if by == "arm":
-        for role in ("control", "base"):
+        for role in ("control", "benign", "base"):
             if values := {column.value for column in columns if column.role == role}:
                 return values if len(values) < len(columns) else set()
     if by == "variant" and any(column.value == "none" for column in columns):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wgen_tui.services.results.results import Results
 
-ROLES = ("treatment", "control", "base")
+ROLES = ("treatment", "control", "benign", "base")
 
 
 def in_order(results: Results, arms: Sequence[str]) -> Results:
