@@ -79,6 +79,15 @@ async def test_runs_of_two_experiments_are_never_mixed(two: MiniHome) -> None:
         assert "▾ mini" in text(app), "what a filter lets through is not folded away"
 
 
+async def test_arms_have_the_colours_of_their_definition_from_the_start(two: MiniHome) -> None:
+    app = WgenApp(two.home, screen="runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 4)
+        await pilot.press("G", "enter")
+        await settled(pilot, lambda: "▲ new" in text(app))
+        assert "■ old" in text(app), "in the order of the definition"
+
+
 async def test_curves_of_the_marked_runs_stand_together(two: MiniHome) -> None:
     app = WgenApp(two.home, screen="runs")
     async with app.run_test(size=(80, 30)) as pilot:

@@ -23,7 +23,7 @@ def ready(app: WgenApp, name: str) -> bool:
         return "mini" in screen._headlines and screen._starts is not None
     if name == "runs":
         shown = screen._shown != "" and screen._seen and screen._picture
-        return shown and not screen.busy("curves") and "cpu" in screen.query_one("#status").content
+        return shown and not screen.loading_any and "cpu" in screen.query_one("#status").content
     if name == "samples":
         read = screen._detail is not None and screen._facets is not None
         return read and not screen.loading_any

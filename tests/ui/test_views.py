@@ -96,6 +96,16 @@ async def test_a_wide_screen_shows_the_card_beside_the_curves(known: Home) -> No
         await settled(pilot, lambda: "nothing to prove" in text(app))
 
 
+async def test_runs_show_the_rates_over_the_steps_that_were_sampled(known: Home) -> None:
+    app = WgenApp(known, screen="runs")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 6)
+        await pilot.press("V", "V")
+        await settled(pilot, lambda: "[rates]" in text(app) and "100%┤" in text(app))
+        assert "of 1 question asked at every step: transport" in text(app)
+        assert "■ old" in text(app)
+
+
 async def test_a_refuted_adapter_stands_out_beside_the_results(known: Home) -> None:
     app = WgenApp(known, screen="results", experiment="mini")
     async with app.run_test(size=(80, 24)) as pilot:

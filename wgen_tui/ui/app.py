@@ -10,7 +10,7 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -92,6 +92,7 @@ class WgenApp(KeysApp):
             )
         self._experiment = experiment
         self._arms: dict[str, ArmColours] = {}
+        self._arms_known: set[str] = set()  # whose definition was read
         self.machine = machine
         self.supervisor_error = ""
         self._next_supervisor_check = float("-inf")
@@ -194,6 +195,11 @@ class WgenApp(KeysApp):
     def keep_arms(self, arms: dict[str, tuple[str, ...]]) -> None:
         """Give the arms of these experiments their colours, in the order of the definitions."""
         self._arms |= {slug: ArmColours(names) for slug, names in arms.items()}
+        self._arms_known |= set(arms)
+
+    def without_arms(self, slugs: Iterable[str]) -> list[str]:
+        """Those of these experiments whose definitions' arms have no colours of theirs yet."""
+        return [slug for slug in dict.fromkeys(slugs) if slug not in self._arms_known]
 
     def arm_colours(self, experiment: str | None) -> ArmColours:
         """The colours of an experiment's arms; without its definition, as they come up."""

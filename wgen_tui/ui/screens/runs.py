@@ -6,12 +6,14 @@ file a bounded part.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import Static
 
+from wgen_tui.errors import WgenError
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import modals, services
 from wgen_tui.ui.screens.run_parts.run_actions import RunActions
@@ -50,6 +52,7 @@ class RunsScreen(RunDetails, RunActions):
         self._status_poller: StatusPoller | None = None
         self._runs: list[RunStatus] = []
         self._folding = Folding()
+        self._arms_asked: set[str] = set()  # experiments whose definition was asked for
         self._filter = ""
 
     def compose_content(self) -> ComposeResult:
@@ -107,6 +110,10 @@ class RunsScreen(RunDetails, RunActions):
 
     def _show_runs(self, runs: list[RunStatus]) -> None:
         self._runs = runs
+        unknown = self.wgen.without_arms(run.experiment for run in runs)
+        if unknown and not self._arms_asked >= set(unknown) and not self.busy("arms"):
+            self._arms_asked |= set(unknown)
+            self._read_arms(unknown)
         self._list.set_empty_text("No run matches.\n\nesc clears the filter." if runs else EMPTY)
         was_empty = not len(self._list)
         shown = self._show_list()
@@ -120,6 +127,23 @@ class RunsScreen(RunDetails, RunActions):
             summary.update(text, layout=False)
         if not self.settling:
             self._settled()
+
+    @loads("arms", then="_keep_arms")
+    def _read_arms(self, slugs: list[str]) -> dict[str, tuple[str, ...]]:
+        """The arms of these experiments in the order of their definitions, which colours go by."""
+        arms = {}
+        for slug in slugs:
+            # A run outlives its definition, which may be gone or wrong: screen 1 says so.
+            with suppress(WgenError, OSError):
+                arms[slug] = tuple(services.definitions.load(self.home, slug).arms)
+        return arms
+
+    def _keep_arms(self, arms: dict[str, tuple[str, ...]]) -> None:
+        if arms:
+            self.wgen.keep_arms(arms)
+            self._picture = None
+            self._show_list()
+            self.load_pictures()
 
     def _show_list(self) -> int:
         """List what the filter lets through; how many runs that are."""

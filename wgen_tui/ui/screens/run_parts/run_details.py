@@ -90,7 +90,7 @@ class RunDetails(RunPictures):
             self.set_class(name == view, f"-{name}")
         self._view = view
         self.show_titles()
-        self.load_details()
+        self.call_after_refresh(self.load_details)  # once the pane has its size
 
     def show_titles(self) -> None:
         wide = self.has_class("-wide")

@@ -176,7 +176,7 @@ class RunPictures(BaseScreen):
             return
         size = pane.scrollable_content_region.size
         colours = self.arm_colours(experiment)
-        text = outcome_views.chart_text(lines, size.width - 1, max(size.height - 2, 6), colours)
+        text = outcome_views.chart_text(lines, size.width - 1, max(size.height - 5, 6), colours)
         text.append(f"\n{printable(experiment)}: {printable(lines.title)}\n", DIM)
         pane.show(text.append(steps.steps_notes(read)), keep_place=True)
 

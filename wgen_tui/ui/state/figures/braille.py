@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from wgen_tui.ui.state.figures.axis import is_number, place
+from wgen_tui.ui.state.figures.axis import place
 
 Piece = tuple[str, str]  # text, style
 Dot = tuple[int, int]
@@ -51,15 +51,20 @@ class Frame(NamedTuple):
 
 def framed(lines: Iterable[Line], *, log: bool = False) -> Frame | None:
     """The frame that all these lines fit into; None where there is nothing to draw."""
-    kept = [(x, y) for line in lines for x, y in line.points if _drawable(y, log)]
-    if not kept:
+    places: list[float] = []
+    values: list[float] = []
+    for line in lines:
+        kept = [(x, y) for x, y in line.points if math.isfinite(y) and (y > 0 or not log)]
+        if kept:
+            ys = [y for _, y in kept]
+            places += (kept[0][0], kept[-1][0])
+            values += (min(ys), max(ys))
+    if not values:
         return None
-    values = [y for _, y in kept]
     low, high = min(values), max(values)
     if low == high:  # a level line stands in the middle
         half = abs(low or 1.0) / 2
         low, high = (low / 2, high * 2) if log else (low - half, high + half)
-    places = [x for x, _ in kept]
     return Frame((min(places), max(places)), (low, high), log)
 
 
@@ -138,24 +143,41 @@ class _Grid:
             yield [*pieces, letters.get(row, (" ", ""))]
 
 
-def _drawable(value: float, log: bool) -> bool:
-    return is_number(value) and (value > 0 or not log)
-
-
 def _dots(
     points: Sequence[tuple[float, float]], frame: Frame, size: tuple[int, int]
 ) -> Iterator[list[Dot]]:
-    """Where the points stand, in runs without a gap; of one column first, ends and last."""
-    run: list[Dot] = []
+    """Where the points stand, in runs without a gap; at most four dots in each column."""
+    for run in _thinned(points, frame, size[0]):
+        yield [(column, size[1] - 1 - _up(value, frame, size[1])) for column, value in run]
+
+
+def _thinned(
+    points: Sequence[tuple[float, float]], frame: Frame, across: int
+) -> Iterator[list[tuple[int, float]]]:
+    """Of each column the first, lowest, highest and last value. In one pass: it may be long."""
+    left, right = frame.along
+    scale = (across - 1) / (right - left) if right > left else 0.0
+    run: list[tuple[int, float]] = []
+    column = -1
+    first = low = high = last = 0.0
     for x, y in points:
-        if not _drawable(y, frame.log):
-            if run:
-                yield _thinned(run)
-            run = []
+        if not math.isfinite(y) or (frame.log and y <= 0):
+            if column >= 0:
+                yield run + [(column, value) for value in (first, low, high, last)]
+            run, column = [], -1
             continue
-        run.append((place(x, frame.along, size[0]), size[1] - 1 - _up(y, frame, size[1])))
-    if run:
-        yield _thinned(run)
+        at = int((x - left) * scale + 0.5)
+        if at != column:
+            if column >= 0:
+                run += [(column, value) for value in (first, low, high, last)]
+            column, first, low, high = at, y, y, y
+        elif y < low:
+            low = y
+        elif y > high:
+            high = y
+        last = y
+    if column >= 0:
+        yield run + [(column, value) for value in (first, low, high, last)]
 
 
 def _up(value: float, frame: Frame, dots: int) -> int:
@@ -163,19 +185,6 @@ def _up(value: float, frame: Frame, dots: int) -> int:
         return place(value, frame.up, dots)
     low, high = frame.up
     return place(math.log(value), (math.log(low), math.log(high)), dots)
-
-
-def _thinned(run: Sequence[Dot]) -> list[Dot]:
-    """At most four dots for each column, which span what all of them span."""
-    kept: list[Dot] = []
-    column: list[Dot] = []
-    for dot in [*run, (-1, 0)]:
-        if column and dot[0] != column[0][0]:
-            low, high = min(column, key=lambda dot: dot[1]), max(column, key=lambda dot: dot[1])
-            kept += (column[0], low, high, column[-1])
-            column = []
-        column.append(dot)
-    return kept
 
 
 def _connected(run: Sequence[Dot]) -> Iterator[Dot]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
@@ -22,7 +23,7 @@ from wgen_tui.ui.state.figures.braille import Line
 from wgen_tui.ui.state.shared.arm_colours import ArmColours
 
 if TYPE_CHECKING:
-    from wgen_tui.services.runs.measured.courses import Course, Point
+    from wgen_tui.services.runs.measured.courses import Course
     from wgen_tui.services.runs.run_state import RunStatus
 
 LETTERS = "abcdefghijklmnop"
@@ -30,6 +31,7 @@ SMOOTHED = 0.9  # how much of what was so far is kept, as elsewhere
 BESIDE = 56  # cells from which the names stand beside the picture
 BEYOND = 12  # cells of a name's letter, mark and newest value
 MEASURES = ("loss", "learning rate", "gradient norm")
+MEASURED = tuple(attrgetter(name) for name in ("loss", "learning_rate", "grad_norm"))
 NO_TRAINING = "Nothing is trained here: there is no curve to draw.\n"
 NO_STEPS = "No training steps yet.\n"
 NO_NORMS = "Its trainer measured no gradient norms.\n"
@@ -124,16 +126,13 @@ def _joined(rows: Sequence[Sequence[braille.Piece]], legend: list[Text], *, besi
 
 
 def _drawn(letter: str, curve: Curve, shape: Shape, colours: Mapping[str, ArmColours]) -> _Drawn:
-    values = [(point.step, _value(point, shape)) for point in curve.course.points]  # type: ignore[union-attr]
-    known = [value for _, value in values if math.isfinite(value)]
+    measured = MEASURED[shape.measure]
+    values = [(point.step, measured(point)) for point in curve.course.points]  # type: ignore[union-attr]
+    known = next((value for _, value in reversed(values) if math.isfinite(value)), math.nan)
     run = curve.run
     style = colours[run.experiment][run.arm].colour if run.experiment in colours else ""
     points = _smoothed(values) if shape.smooth else values
-    return _Drawn(curve, Line(letter, style, points), known[-1] if known else math.nan)
-
-
-def _value(point: Point, shape: Shape) -> float:
-    return (point.loss, point.learning_rate, point.grad_norm)[shape.measure]
+    return _Drawn(curve, Line(letter, style, points), known)
 
 
 def _smoothed(values: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -172,7 +172,8 @@ def why_of(run: RunStatus) -> str:
         why = "no launch does it"
     if run.state == "lost":
         why = why.partition(" died: ")[2] or why  # the cause; which launch, the detail says
-    if run.state in ("failed", "lost") and run.stage and not why.startswith(run.stage):
+    told = run.state in ("failed", "lost", "starting")
+    if told and why and run.stage and not why.startswith(run.stage):
         why = f"{run.stage}: {why}"
     if run.live and run.attempt > 1 and "(attempt" not in why:
         why = f"attempt {run.attempt}" + (f": {why}" if why else "")
