@@ -29,6 +29,7 @@ from wgen_tui.cli.output import (
 )
 from wgen_tui.errors import ExitCode, UsageError
 from wgen_tui.paths import Home
+from wgen_tui.terminal_text import plural
 
 if TYPE_CHECKING:
     from wgen_tui.services.grading.grade_files import Graders
@@ -169,18 +170,29 @@ def export(
 @command.command("import")
 @click.argument("experiment")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--grader", metavar="NAME", default="", help="Whose verdicts, if the file does not say."
+)
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="JUDGE",
+    help="A column (in a log, a score) that is a judge's; repeatable.",
+)
 @pass_writable_home
-def import_(home: Home, experiment: str, file: Path) -> None:
-    """Import grades from a CSV, JSON or JSON lines file.
+def import_(home: Home, experiment: str, file: Path, grader: str, columns: tuple[str, ...]) -> None:
+    """Import grades: CSV, JSON, JSON lines, or a log of Inspect.
 
     A line has sample_id, and a label, a number or both; judge, grader, explanation and seconds may
-    follow. People's grades are by a rubric of the experiment. Verdicts that were made elsewhere
-    stand under their true grader's name, as in model:gpt-4.1, by a judge of any name.
+    follow. In a table with a column for each judge, as llmcomp's, --column names these. People's
+    grades are by a rubric of the experiment. Verdicts that were made elsewhere stand under their
+    true grader's name, as in model:gpt-4.1, by a judge of any name.
     """
     from wgen_tui.services.grading.grade_files import import_grades
 
-    number = import_grades(home, experiment, file)
-    say(f"Imported {number} new grades.")
+    number = import_grades(home, experiment, file, grader, columns)
+    say(f"Imported {plural(number, 'new grade')}.")
 
 
 @command.command()

@@ -64,3 +64,9 @@ def test_history_stays_small(home: Home, monkeypatch: pytest.MonkeyPatch) -> Non
     assert json.loads(lines[-1]) == {"sql": "select 39"}
     assert query_history.add(home, "select " + "1" * 5000)[0].startswith("select 1111")
     assert len(home.query_history.read_text()) < 500
+
+
+def test_a_query_with_a_line_separator_stays_one_query(home: Home) -> None:
+    odd = "select 'a\u2028b\x85'"
+    query_history.add(home, odd)
+    assert query_history.read(home)[0] == odd

@@ -21,7 +21,7 @@ TRIMMED_AT = 2 * KEPT * LONGEST
 def read(home: Home) -> list[str]:
     """The last queries, each once, the newest first."""
     try:
-        lines = read_plain(home.query_history).decode("utf-8", "replace").splitlines()
+        lines = read_plain(home.query_history).decode("utf-8", "replace").split("\n")
     except OSError:
         return []
     texts: dict[str, None] = {}

@@ -10,9 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,6 +25,7 @@ from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import GradeRow
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.experiments import definitions
+from wgen_tui.services.grading.import_lines import ImportedLine, read_import
 from wgen_tui.services.grading.session import (
     grader_name,
     journal_of,
@@ -104,7 +103,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def import_grades(home: Home, experiment: str, path: Path) -> int:
+def import_grades(
+    home: Home, experiment: str, path: Path, grader: str = "", columns: Sequence[str] = ()
+) -> int:
     """Import grades from a CSV or JSON file with `sample_id`, a label or a number, and `grader`.
 
     All of them or none: every line is checked first. A `number` stands beside a label or, where the
@@ -112,13 +113,20 @@ def import_grades(home: Home, experiment: str, path: Path) -> int:
     elsewhere stands under its true grader's name (`model:gpt-4.1`), by a judge of any name, and its
     labels need no key.
 
+    Args:
+        home: Where the samples are.
+        experiment: Whose.
+        path: The file; a log of Inspect (`.eval`) too, whose samples have our ids.
+        grader: Whose verdicts they are, where the file does not say.
+        columns: Columns of which each has the verdicts of the judge that it is called.
+
     Returns:
         How many were new.
 
     Raises:
         UsageError: naming each line that is wrong.
     """
-    lines = _read_import(path)
+    lines = read_import(path, grader, columns)
     definition = definitions.load(home, experiment)
     if not definition.rubrics and not all(_made_elsewhere(line.grader) for line in lines):
         rubrics(home, experiment)  # says that there is none, and how one is written
@@ -159,7 +167,7 @@ def _made_elsewhere(grader: str) -> bool:
     return bool(colon and name) and kind not in ("human", "rule") and kind.isidentifier()
 
 
-def _grade_row(line: _Line, definition: Definition, runs: Mapping[int, str]) -> GradeRow:
+def _grade_row(line: ImportedLine, definition: Definition, runs: Mapping[int, str]) -> GradeRow:
     """A line as it is written.
 
     Raises:
@@ -195,7 +203,7 @@ def _grade_row(line: _Line, definition: Definition, runs: Mapping[int, str]) -> 
     )
 
 
-def _rubric_of(line: _Line, listed: Sequence[Rubric]) -> Rubric:
+def _rubric_of(line: ImportedLine, listed: Sequence[Rubric]) -> Rubric:
     """The rubric of a person's grade.
 
     Raises:
@@ -213,7 +221,7 @@ def _rubric_of(line: _Line, listed: Sequence[Rubric]) -> Rubric:
     return rubric
 
 
-def _refuse_other_labels(line: _Line, definition: Definition) -> None:
+def _refuse_other_labels(line: ImportedLine, definition: Definition) -> None:
     """A verdict by a judge of the definition is one that this judge can give.
 
     Raises:
@@ -233,92 +241,6 @@ def _refuse_other_labels(line: _Line, definition: Definition) -> None:
 def _refuse_beyond(number: float, scale: tuple[int, int] | None) -> None:
     if scale is not None and not scale[0] <= number <= scale[1]:
         raise ValueError(f"{number:g} is not between {scale[0]} and {scale[1]}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A line of a file to import; `label` and `number` are not both None."""
-
-    number_in_file: int
-    sample_id: int
-    judge: str
-    grader: str
-    label: str | None
-    number: float | None
-    explanation: str
-    seconds: float | None
-
-
-def _read_import(path: Path) -> list[_Line]:
-    """The lines of a CSV, of an export in JSON, or of JSON lines."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}.", title="No file") from error
-    if not text.lstrip().startswith("{"):
-        listed = list(enumerate(csv.DictReader(io.StringIO(text)), start=2))
-        return [_import_row(path, line, row) for line, row in listed]
-    try:
-        rows = json.loads(text)["grades"]
-    except (ValueError, KeyError, TypeError):
-        rows = _json_lines(path, text)
-    return [_import_row(path, line, row) for line, row in enumerate(rows, start=1)]
-
-
-def _json_lines(path: Path, text: str) -> list[Any]:
-    try:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
-    except ValueError as error:
-        raise UsageError(
-            f"{path} is neither an export of grades nor JSON lines: {error}.", title="Bad file"
-        ) from error
-
-
-def _import_row(path: Path, line: int, row: Any) -> _Line:
-    """One line: a sample with a label, a number or both.
-
-    Raises:
-        UsageError: it is none, with its line.
-    """
-    try:
-        if not isinstance(row, dict):
-            raise ValueError("it has no keys")
-        label, number = row.get("label"), _number(row, "number")
-        if label in (None, "") and number is None:
-            raise ValueError("there is neither a label nor a number")
-        sample = str(row.get("sample_id") or "")
-        if not sample.lstrip("-").isdecimal():
-            raise ValueError(f"the sample_id is {sample!r}" if sample else "there is no sample_id")
-        return _Line(
-            line,
-            int(sample),
-            str(row.get("judge") or ""),
-            str(row.get("grader") or ""),
-            str(label) if label not in (None, "") else None,
-            number,
-            str(row.get("explanation") or ""),
-            _number(row, "seconds"),
-        )
-    except ValueError as error:
-        raise UsageError(
-            f"{path}, line {line}: {error}.",
-            title="Bad file",
-            hint="A line needs sample_id, and a label, a number or both; judge, grader, "
-            "explanation, seconds may follow.",
-        ) from error
-
-
-def _number(row: dict[str, Any], key: str) -> float | None:
-    given = row.get(key)
-    if given in (None, ""):
-        return None
-    try:
-        number = float(given)
-    except (TypeError, ValueError):
-        raise ValueError(f"{key} is {given!r}, which is no number") from None
-    if not isfinite(number):
-        raise ValueError(f"the {key} {given} is not finite")
-    return number
 
 
 def agreement(
