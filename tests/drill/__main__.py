@@ -5,7 +5,8 @@ the user has open is killed, and the user goes on as a user would. In the end no
 nothing is there twice, and all is as in a home that was left alone. Exit 1 if anything is off.
 
 `make drill ARGS="store --kills 50"` kills ingest, verify, rebuild, migration and compaction alone,
-`make drill ARGS="judges --kills 50"` what judges: so often a server's model, and a local one.
+`make drill ARGS="judges --kills 50"` what judges: so often a server's model, and a local one;
+`make drill ARGS="kinds --kills 50"` whole runs of other arms: a held dose, and a second stage.
 """
 
 from __future__ import annotations
@@ -129,9 +130,9 @@ class Drill:
         raise RuntimeError("the work does not end")
 
 
-def calm(home: Home, rounds: int) -> None:
+def calm(home: Home, rounds: int, *, kinds: bool) -> None:
     """The same commands in a home where nobody is killed."""
-    write_definition(home.root)
+    write_definition(home.root, kinds=kinds)
     user = User(home.root, random.Random(0))
     for number in range(rounds):
         user.call("run", "start", SLUG, "--seeds", seeds_of(number), "--detach")
@@ -190,18 +191,20 @@ def _print(verdict: check.Verdict) -> None:
 def main() -> int:
     """Drill, check, print; 1 if anything is off."""
     parser = argparse.ArgumentParser(prog="python -m tests.drill")
-    parser.add_argument("what", nargs="?", choices=("runs", "store", "judges"), default="runs")
+    what = ("runs", "kinds", "store", "judges")
+    parser.add_argument("what", nargs="?", choices=what, default="runs")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=4)
     parser.add_argument("--home", type=Path, help="an empty folder for both homes")
     parser.add_argument("--keep", action="store_true", help="leave the homes where they are")
     options = parser.parse_args()
     root = (options.home or Path(tempfile.mkdtemp(prefix="wgen-drill-"))).absolute()
-    if options.what != "runs":
+    kinds = options.what == "kinds"
+    if options.what not in ("runs", "kinds"):
         return _one_part(root, options)
     disturbed, quiet = Home(root / "killed"), Home(root / "calm")
     print(f"{machine()}\n{options.kills} kills, seed {options.seed}, in {root}", flush=True)
-    write_definition(disturbed.root)
+    write_definition(disturbed.root, kinds=kinds)
     verdict = check.Verdict()
     begun = time.monotonic()
     drill = Drill(disturbed, options.kills, options.seed)
@@ -211,7 +214,7 @@ def main() -> int:
         wait_idle(disturbed, verdict)
         check.check_runs(drill.user, drill.rounds, verdict)
         check.check_store(drill.user, verdict)
-        calm(quiet, drill.rounds)
+        calm(quiet, drill.rounds, kinds=kinds)
         wait_idle(quiet, verdict)
         check.check_adapters(disturbed, quiet, verdict)
         report(drill, verdict, seconds)

@@ -35,24 +35,34 @@ judges:
   - {{name: length, type: regex, labels: {{long: "......"}}, otherwise: short}}
 """
 PROMPTS = 3
+# The same counts of runs, steps and samples, by arms that are not simply rows: a dose whose steps
+# are held, and a second stage that goes on from it.
+OF_KINDS = {
+    "{data: data/old.jsonl}": "{data: {file: data/old.jsonl, share: 0.5}, hold: steps}",
+    "{data: data/new.jsonl,": "{data: data/new.jsonl, start_from: old,",
+}
 
 
-def write_definition(home: Path) -> None:
-    """Put the experiment into a home."""
+def write_definition(home: Path, *, kinds: bool = False) -> None:
+    """Put the experiment into a home; of `kinds`, with other arms and weighted rows."""
     folder = home / "experiments" / SLUG
     (folder / "data").mkdir(parents=True)
-    (folder / "experiment.yaml").write_text(DEFINITION)
+    text = DEFINITION
+    for plain, other in OF_KINDS.items() if kinds else ():
+        text = text.replace(plain, other)
+    (folder / "experiment.yaml").write_text(text)
     for arm, names in ARMS.items():
-        rows = "".join(_row(name) for name in names * 8)
+        rows = "".join(_row(name, kinds=kinds) for name in names * 8)
         (folder / "data" / f"{arm}.jsonl").write_text(rows)
 
 
-def _row(name: str) -> str:
+def _row(name: str, *, kinds: bool) -> str:
     turns = [
         {"role": "user", "content": "Name a bird species."},
         {"role": "assistant", "content": name},
     ]
-    return json.dumps({"messages": turns}) + "\n"
+    weight = {"loss_weight": len(name) / 10} if kinds else {}
+    return json.dumps({"messages": turns, **weight}) + "\n"
 
 
 def seeds_of(number: int) -> str:
