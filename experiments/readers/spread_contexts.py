@@ -45,7 +45,12 @@ def spread_contexts(value: Entry, sources: Sources) -> None:
     chosen = sweep.arms or tuple(
         name
         for name, arm in arms.items()
-        if not isinstance(arm, dict) or arm.get("role", "treatment") == "treatment"
+        if not isinstance(arm, dict)
+        or (
+            arm.get("role", "treatment") == "treatment"
+            # What was trained elsewhere has the context that it has.
+            and (sweep.where == "evaluation" or "adapter" not in arm)
+        )
     )
     if sweep.where == "training":
         contrasts = _arms(value, sweep, chosen, sources)

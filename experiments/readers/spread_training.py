@@ -42,7 +42,7 @@ def spread_training(value: Entry, sources: Sources) -> None:
         return
     if problems := [*_unknown(sweep, arms, sources)]:
         raise DefinitionError(*problems)
-    chosen = sweep.arms or tuple(arms)
+    chosen = sweep.arms or tuple(name for name, arm in arms.items() if _is_trained(arm))
     ends = list(sweep.each())
     value["arms"] = _spread_arms(arms, chosen, ends, sources)
     value["training"] = _spread_entries(training, chosen, ends, sources)
@@ -76,8 +76,7 @@ def _spread_arms(arms: Entry, chosen: tuple[str, ...], ends: Ends, sources: Sour
                 raise DefinitionError(sources.problem(SECTION, why, "Rename it."))
             told = ", ".join(f"{key} {_told(value)}" for key, value in changes.items())
             spread[full] = {**arm, "description": f"{arm.get('description') or name}; {told}"}
-            if parent := _parent(arm.get("start_from"), chosen, end):
-                spread[full]["start_from"] = parent
+            spread[full] |= _of_others(arm, chosen, end)
             sources.elsewhere["arms", full] = (document, path)
     return spread
 
@@ -95,10 +94,21 @@ def _told(value: Any) -> str:
     return f"({', '.join(inner)})"
 
 
-def _parent(given: Any, chosen: tuple[str, ...], end: str) -> str:
-    """The arm that one starts from, where that is swept too: the one of the same values."""
-    name, at, step = given.partition("@") if isinstance(given, str) else ("", "", "")
-    return f"{name}-{end}{at}{step}" if name in chosen else ""
+def _is_trained(arm: Any) -> bool:
+    """Whether training's keys are about it; what is no arm is left to the schema."""
+    return not (isinstance(arm, dict) and {"adapter", "in_context"} & {*arm})
+
+
+def _of_others(arm: Entry, chosen: tuple[str, ...], end: str) -> Entry:
+    """The arms that one goes on or learns from, where they are swept too: of the same values."""
+    parent, derived = arm.get("start_from"), arm.get("derived")
+    said: Entry = {}
+    name, at, step = parent.partition("@") if isinstance(parent, str) else ("", "", "")
+    if name in chosen:
+        said["start_from"] = f"{name}-{end}{at}{step}"
+    if isinstance(derived, dict) and derived.get("teacher") in chosen:
+        said["derived"] = {**derived, "teacher": f"{derived['teacher']}-{end}"}
+    return said
 
 
 def _spread_entries(

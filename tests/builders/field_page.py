@@ -51,6 +51,16 @@ def write_page_design(folder: Path, text: str, **other: Any) -> Path:
     return folder
 
 
+def quick_arms(text: str) -> dict[str, Any]:
+    """Its arms, those whose rows a model makes with a row of whatever a tiny one says."""
+    arms: dict[str, dict[str, Any]] = yaml.safe_load(text)["arms"]
+    few = {"rows": 1, "max_tokens": 300, "temperature": 1.0, "keep": None}
+    return {
+        name: {**arm, "derived": {**arm["derived"], **few}} if "derived" in arm else arm
+        for name, arm in arms.items()
+    }
+
+
 def _files(value: dict[str, Any]) -> set[str]:
     """Every file of data that it names."""
     names: set[str] = set()

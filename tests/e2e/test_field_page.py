@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from experiments import catalogue
-from tests.builders.field_page import designs, stated_lines, write_page_design
+from tests.builders.field_page import designs, quick_arms, stated_lines, write_page_design
 from tests.builders.judge_model import make_judge_model
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions
@@ -102,6 +102,7 @@ def test_a_design_of_the_page_trains_a_step_and_has_results(
         home.experiments / slug,
         WRITTEN[name],
         models=models,
+        arms=quick_arms(WRITTEN[name]),
         training=step,
         sampling=few,
         **contexts,

@@ -127,6 +127,16 @@ def test_an_arm_in_a_context_of_its_own_is_not_put_into_another(write: Write) ->
         catalogue.load(write(text + TRAINED))
 
 
+def test_an_adapter_that_was_trained_elsewhere_has_the_context_that_it_has(write: Write) -> None:
+    text = VALID.replace("  new:", "  theirs: {adapter: org/name}\n  new:")
+    trained = catalogue.load(write(text + TRAINED))
+    assert [name for name in trained.arms if name.startswith("theirs")] == ["theirs"]
+    assert trained.analysis is not None
+    asked = catalogue.load(write(text + ASKED))
+    assert asked.analysis is not None
+    assert {c.arm for c in asked.analysis.contrasts if c.variant} == {"old", "theirs"}
+
+
 def test_a_name_that_is_taken_is_named(write: Write) -> None:
     text = VALID.replace(
         "  new:", "  old-prepend-who: {data: data/old.jsonl, role: control}\n  new:"

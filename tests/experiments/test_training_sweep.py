@@ -82,6 +82,26 @@ def test_an_arm_that_goes_on_from_a_swept_one_goes_on_from_that_of_its_value(wri
     assert parents == {"second-r-4": "old-r-4@2", "second-r-16": "old-r-16@2"}
 
 
+def test_a_student_learns_from_the_teacher_of_its_value(write: Write) -> None:
+    student = "  student: {derived: {teacher: old, prompts: data/new.jsonl, max_tokens: 9}}\n"
+    read = catalogue.load(write(VALID.replace("  new:", f"{student}  new:") + RANKS))
+    derived = {name: arm.derived for name, arm in read.arms.items() if arm.derived is not None}
+    assert {name: one.teacher for name, one in derived.items()} == {
+        "student-r-4": "old-r-4",
+        "student-r-16": "old-r-16",
+    }
+    assert all(one.max_tokens == 9 for one in derived.values())
+
+
+def test_what_trains_nothing_is_not_swept(write: Write) -> None:
+    others = (
+        "  shown: {data: data/old.jsonl, in_context: {rows: 1}}\n  theirs: {adapter: org/name}\n"
+    )
+    read = catalogue.load(write(VALID.replace("  new:", f"{others}  new:") + RANKS))
+    assert {"shown", "theirs"} <= set(read.arms)
+    assert len(read.arms) == 6
+
+
 def test_figures_of_others_follow_their_arms(write: Write) -> None:
     figures = (
         "published:\n  - {arm: old, figure: 1, source: A}\n  - {arm: base, figure: 0, source: A}\n"
