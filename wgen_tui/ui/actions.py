@@ -211,6 +211,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy", "y", "copy", "runs", "Copy the run's id, or those of the marked.", footer=False),
     Action("filter", "slash", "filter", "samples", "List only samples that match."),
     Action("facets", "f", "facets", "samples", "Choose a filter from what there is, with counts."),
+    Action("compare", "equals_sign", "compare", "samples", "Compare the arms at this question."),
     Action(
         "question(-1)",
         "left_square_bracket",
@@ -222,20 +223,19 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "question(1)", "right_square_bracket", "question", "samples", "List only the next question."
     ),
-    Action("reload", "r", "reload", "samples", "List again, with the new samples."),
     Action("clear", "backspace", "clear", "samples", "List all samples.", footer=False),
+    Action("bookmark", "b", "bookmark", "samples", "Bookmark it, or the marked ones.", writes=True),
+    Action("tags", "t", "tags", "samples", "Tag it, or the marked ones.", writes=True),
     Action("copy", "y", "copy", "samples", "Copy the sample, or the marked ones."),
     Action(
         "export", "X", "export", "samples", "Export all listed, or the marked ones.", writes=True
     ),
-    Action("bookmark", "b", "bookmark", "samples", "Bookmark it, or the marked ones.", writes=True),
-    Action("tags", "t", "tags", "samples", "Tag it, or the marked ones.", writes=True),
     Action("note", "n", "note", "samples", "Write a note beside it.", writes=True),
     Action("views", "V", "views", "samples", "Saved views: list, save or take one away."),
     Action("columns", "C", "columns", "samples", "Choose the columns.", footer=False),
     Action("logprobs", "p", "log p", "samples", "Tokens' log-probabilities: shades, numbers."),
     Action("random", "R", "at random", "samples", "List 20 at random; others the next time."),
-    Action("compare", "equals_sign", "compare", "samples", "Compare the arms at this question."),
+    Action("reload", "r", "reload", "samples", "List again, with the new samples."),
     Action("side(1)", "l,right", "next column", "compare", "Next column.", footer=False),
     Action("side(-1)", "h,left", "column", "compare", "Previous column."),
     Action("answer(1)", "j,down", "answer", "compare", "Next answer of the column.", footer=False),

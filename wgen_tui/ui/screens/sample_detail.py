@@ -6,12 +6,13 @@ shown.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from wgen_tui.ui import services
 from wgen_tui.ui.screens.sample_notes import SampleNotesScreen
 from wgen_tui.ui.state import samples as state
-from wgen_tui.ui.state.answers import tokens
+from wgen_tui.ui.state.answers import matches, tokens
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
 
@@ -40,6 +41,11 @@ class SampleDetailScreen(SampleNotesScreen):
         super().__init__()
         self._mode: tokens.Mode = ""
 
+    @property
+    def patterns(self) -> list[re.Pattern[str]]:
+        """What the filter asks the completion for."""
+        return matches.patterns_of(self._fields.get("text"))
+
     def load_detail(self, *, again: bool = False) -> None:
         """Read the sample under the cursor, unless it is shown as it is."""
         row: SampleRow | None = self._table.current
@@ -57,7 +63,7 @@ class SampleDetailScreen(SampleNotesScreen):
         before, self._detail = self._detail, read.sample
         same = before is not None and before.row.sample_id == read.sample.row.sample_id
         said = None if read.tokens is None else tokens.shown(read.tokens, self._mode)
-        text = state.detail(read.sample, said)
+        text = state.detail(read.sample, said, self.patterns)
         self.query_one("#detail", TextPane).show(text, keep_place=same)
 
     def action_logprobs(self) -> None:

@@ -43,15 +43,16 @@ class SampleViewsScreen(SampleDetailScreen):
 
     def show_columns(self) -> None:
         """Show the columns that were chosen, and those that tell the samples apart."""
-        columns, cells = sample_columns.columns(self._columns, self._several, self._colours)
+        columns, cells = sample_columns.columns(
+            self._columns, self._several, self._colours, self.patterns
+        )
         self._table.set_columns(columns, cells)
 
     def fit_columns(self, listing: Listing) -> None:
         """Name experiment and model where the list has several, and colour their arms."""
-        if listing.counted and not listing.values("experiment") and len(listing):
-            return  # a short list of a search: as before
         names = ("experiment", "model")
-        self._several = tuple(name for name in names if len(listing.values(name)) > 1)
+        if listing.values("experiment") or not len(listing):  # else it is the beginning of a search
+            self._several = tuple(name for name in names if len(listing.values(name)) > 1)
         self.show_columns()
         unknown = [slug for slug in listing.values("experiment") if slug not in self._with_arms]
         if unknown:

@@ -6,12 +6,15 @@ Promises: whatever a model wrote passes through `terminal_text.printable` here.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
+from wgen_tui.ui.state.answers import matches
 from wgen_tui.ui.state.answers.verdicts import transcript_text, verdicts
 from wgen_tui.ui.state.cells import ACTIVE, BAD, BOLD, DIM, Cell, Span
 
@@ -24,12 +27,13 @@ SHOWN = 400
 DISPUTED = "≠"  # behind a label that another model of the judge did not give
 
 
-def said(row: SampleRow) -> Cell:
-    """The completion, behind what people said of it."""
+def said(row: SampleRow, patterns: Sequence[re.Pattern[str]] = ()) -> Cell:
+    """The completion, behind what people said of it; what was looked for is marked."""
     tags = [one_line(text, 40) for text in signs(row)]
     before = "".join(f"{text} " for text in tags)
     spans = (Span(0, len(before) - 1, f"{BOLD} {ACTIVE}"),) if before else ()
-    return Cell(before + one_line(row.completion[:SHOWN], SHOWN), spans=spans)
+    text = before + one_line(row.completion[:SHOWN], SHOWN)
+    return Cell(text, spans=(*spans, *matches.spans(text, patterns, len(before))))
 
 
 def signs(row: SampleRow) -> list[str]:
@@ -53,12 +57,17 @@ def grade(row: SampleRow) -> Cell:
     return Cell(one_line(" ".join(labels), 40), "" if labels else DIM)
 
 
-def detail(sample: SampleDetail, completion: Text | None = None) -> Text:
+def detail(
+    sample: SampleDetail,
+    completion: Text | None = None,
+    patterns: Sequence[re.Pattern[str]] = (),
+) -> Text:
     """The prompt, the completion, its sampling parameters and every grade.
 
     Args:
         sample: The sample.
         completion: What stands in the completion's place.
+        patterns: What is marked in the completion.
     """
     row = sample.row
     text = Text()
@@ -81,7 +90,10 @@ def detail(sample: SampleDetail, completion: Text | None = None) -> Text:
     if completion is not None:
         text.append_text(completion)
     else:
-        text.append(f"{printable(row.completion)}\n" if row.completion else "(empty)\n", BOLD)
+        own = Text(f"{printable(row.completion)}\n" if row.completion else "(empty)\n", BOLD)
+        for first, end, style in matches.spans(own.plain, patterns):
+            own.stylize(f"{style} {ACTIVE}", first, end)
+        text.append_text(own)
     text.append("\ngrades\n", DIM)
     text.append_text(verdicts(sample.grades))
     for item in sample.grades:

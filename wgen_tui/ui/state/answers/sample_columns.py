@@ -6,6 +6,7 @@ names theirs; the completion is always there, and last.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -52,7 +53,10 @@ DEFAULT = ("arm", "seed", "step", "question", "p", "variant", "draw", "grade", L
 
 
 def columns(
-    chosen: Sequence[str], several: Sequence[str], colours: Colours
+    chosen: Sequence[str],
+    several: Sequence[str],
+    colours: Colours,
+    patterns: Sequence[re.Pattern[str]] = (),
 ) -> tuple[tuple[Column, ...], Cells]:
     """Columns, and a row's cells.
 
@@ -60,17 +64,21 @@ def columns(
         chosen: Headings; none for the default.
         several: Of `experiment` and `model`, those of which more than one is listed.
         colours: The styles of an experiment's arms.
+        patterns: What is marked in the completions.
     """
     names = [name for name in OFFERED if name in (chosen or DEFAULT) or name in (*several, LAST)]
     own = [OFFERED[name][0] for name in names]
     if chosen:
         own = [replace(column, hide_below=0) for column in own]
 
+    own_cells: dict[str, Callable[[SampleRow], Cell]] = {
+        **{name: OFFERED[name][1] for name in names},
+        "arm": lambda row: arm(row, colours(row.experiment)),
+        LAST: lambda row: said(row, patterns),
+    }
+
     def cells(row: SampleRow) -> list[Cell]:
-        return [
-            arm(row, colours(row.experiment)) if name == "arm" else OFFERED[name][1](row)
-            for name in names
-        ]
+        return [own_cells[name](row) for name in names]
 
     return tuple(own), cells
 
