@@ -1,4 +1,4 @@
-"""How many keys the main tasks of Samples, Compare and Grade take; docs/ui.md says the same."""
+"""How many keys the main tasks take; docs/ui.md says the same."""
 
 from __future__ import annotations
 
@@ -34,6 +34,29 @@ def promised(task: str) -> int:
     """What docs/ui.md says of a task."""
     line = next(line for line in DOCS.read_text().splitlines() if line.startswith(f"| {task}"))
     return int(re.split(r"\s*\|\s*", line)[2])
+
+
+async def test_from_a_rate_to_its_samples(home: Home) -> None:
+    app = WgenApp(home, screen="results", experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: app.screen.results is not None and len(table(app)) == 6)
+        counted = Counted(pilot)
+        await counted.press("enter")
+        await settled(pilot, lambda: app.screen.SCOPE == "samples" and len(table(app)) == 12)
+        assert counted.keys == promised("from a rate to its samples") == 1
+
+
+async def test_twenty_grades(home: Home) -> None:
+    app = WgenApp(home, screen="grade", experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: app.screen._item is not None)
+        counted = Counted(pilot)
+        for number in range(1, 21):
+            await counted.press("o")
+            await settled(
+                pilot, lambda n=number: f"{n} of 30" in text(app) and not app.screen._busy
+            )
+        assert counted.keys == promised("grade twenty") == 20
 
 
 async def test_two_words_in_one_arm(home: Home) -> None:
