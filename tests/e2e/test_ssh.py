@@ -70,7 +70,7 @@ def test_a_days_work_over_ssh(person: Person) -> None:
     person.press("/")
     person.until("Filter experiments")
     person.press(EXPERIMENT, "Enter")
-    person.until(f"▶ {EXPERIMENT}", "names of the same list", without="Filter experiments")
+    person.until(f"▶ {EXPERIMENT}", "Old bird names, in miniature", without="Filter experiments")
     person.press("s")
     person.until("Start tiny-old-bird-names", "samples")
     for field in ("old_birds modern_audubon", "0", "3"):

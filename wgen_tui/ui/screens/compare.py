@@ -258,18 +258,28 @@ class CompareScreen(BaseScreen):
     # Keys
 
     def action_side(self, step: int) -> None:
-        if self._board is not None:
-            self._place.move(self._board, columns=step)
-            self._draw()
+        self._move(columns=step)
 
     def action_answer(self, step: int) -> None:
-        if self._board is not None:
-            self._place.move(self._board, answers=step)
-            self._draw()
+        self._move(answers=step)
+
+    def _move(self, columns: int = 0, answers: int = 0) -> None:
+        if self._board is None:
+            self.notify_plain(NOTHING.partition("\n")[0], "Compare")
+            return
+        before = (self._place.side, list(self._place.answers))
+        self._place.move(self._board, columns, answers)
+        if before == (self._place.side, list(self._place.answers)):
+            what = "column" if columns else "answer"
+            self.notify_plain(f"There is no other {what} on this side.")
+        self._draw()
 
     def action_question(self, step: int) -> None:
         if self._question is None or not self._questions:
             self.notify_plain(NOTHING.partition("\n")[0], "Compare")
+            return
+        if len(self._questions) == 1:
+            self.notify_plain("It is the only question.", "Compare")
             return
         at = self._questions.index(self._question.question)
         name = self._questions[(at + step) % len(self._questions)]
@@ -292,7 +302,9 @@ class CompareScreen(BaseScreen):
             self._arrange()
 
     def action_columns(self) -> None:
-        if self._question is not None:
+        if self._question is None:
+            self.notify_plain(NOTHING.partition("\n")[0], "Compare")
+        else:
             by = WAYS[(WAYS.index(self._by) + 1) % len(WAYS)]
             self.notify_plain(f"{WORDS[by].capitalize()} side by side.", "Compare")
             self._read(self._question, by)

@@ -75,6 +75,8 @@ class GradedScreen(BaseScreen):
     def action_copy(self) -> None:
         if self._report is not None:
             self.app.copy_to_clipboard(state.report_text(self._report).plain)
+        else:
+            self.notify_plain("There is no report yet.", "Copy")
 
     def action_back(self) -> None:
         self.wgen.action_go("grade")
