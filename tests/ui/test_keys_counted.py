@@ -46,19 +46,6 @@ async def test_from_a_rate_to_its_samples(home: Home) -> None:
         assert counted.keys == promised("from a rate to its samples") == 1
 
 
-async def test_twenty_grades(home: Home) -> None:
-    app = WgenApp(home, screen="grade", experiment="mini")
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot, lambda: app.screen._item is not None)
-        counted = Counted(pilot)
-        for number in range(1, 21):
-            await counted.press("o")
-            await settled(
-                pilot, lambda n=number: f"{n} of 30" in text(app) and not app.screen._busy
-            )
-        assert counted.keys == promised("grade twenty") == 20
-
-
 async def test_two_words_in_one_arm(home: Home) -> None:
     app = WgenApp(home, experiment="mini")
     async with app.run_test(size=(80, 24)) as pilot:
