@@ -11,7 +11,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 # Called by a threaded method; and a handle without a query, of a module that is loaded by then.
 IN_THREADS_ALREADY = {
     "modals/start.py: parse_options",
-    "screens/compare.py: _primary_of",
+    "screens/compare.py: _definition",
     "screens/result_actions.py: _behind",
     "screens/run_parts/run_details.py: _read_files",
     "screens/sample_notes.py: _ids",

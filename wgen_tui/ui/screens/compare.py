@@ -24,10 +24,12 @@ from wgen_tui.ui.state import filters
 from wgen_tui.ui.state.answers import answer_columns, side_by_side
 from wgen_tui.ui.state.answers.answer_columns import Place
 from wgen_tui.ui.state.answers.side_by_side import Measure
+from wgen_tui.ui.state.outcomes.arm_order import places
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
 
 if TYPE_CHECKING:
+    from experiments.schema import Definition
     from store.samples.rows import SampleRow
     from store.samples.side_by_side import By, Column
 
@@ -168,29 +170,27 @@ class CompareScreen(BaseScreen):
         samples = services.samples
         columns = samples.side_by_side(self.home, samples.filter_of(question.fields(by)), by)
         facets = samples.facets(self.home, samples.filter_of({"experiment": question.experiment}))
+        definition = self._definition(question.experiment)
+        if by == "arm" and definition is not None:
+            place = places({str(c.value): c.role for c in columns}, tuple(definition.arms))
+            columns.sort(key=lambda column: place[str(column.value)])
         first = next((row for column in columns for row in column.rows), None)
         asked = "" if first is None else _asked(samples.detail(self.home, first.sample_id).messages)
         return Said(
             question,
             by,
             columns,
-            self._primary_of(question.experiment),
+            _primary_of(definition),
             sorted(str(value) for value, _ in facets.questions),
             asked,
         )
 
-    def _primary_of(self, experiment: str) -> Measure | None:
-        """The measure that the definition plans, if it can be read."""
+    def _definition(self, experiment: str) -> Definition | None:
+        """The definition, if it can be read."""
         try:
-            plan = services.definitions.load(self.home, experiment).analysis
+            return services.definitions.load(self.home, experiment)
         except WgenError:  # the samples outlive their definition
             return None
-        if plan is None:
-            return None
-        _, measure = plan.headline
-        if measure.judge is None or measure.label is None:
-            return None
-        return Measure(measure.judge, measure.label)
 
     def _loaded(self, read: Said) -> None:
         fresh = (read.question, read.by) != (self._question, self._by) or self._board is None
@@ -337,6 +337,17 @@ class CompareScreen(BaseScreen):
 
     def action_back(self) -> None:
         self.wgen.action_go("samples")
+
+
+def _primary_of(definition: Definition | None) -> Measure | None:
+    """The measure that the definition plans."""
+    plan = None if definition is None else definition.analysis
+    if plan is None:
+        return None
+    _, measure = plan.headline
+    if measure.judge is None or measure.label is None:
+        return None
+    return Measure(measure.judge, measure.label)
 
 
 def _asked(messages: list[dict[str, str]]) -> str:
