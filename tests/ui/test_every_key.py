@@ -47,10 +47,11 @@ async def back_to(pilot: Pilot[Any], screen: BaseScreen, panel: Widget) -> None:
     if screen.query(".-zoomed"):
         screen.action_zoom()
     panel.focus()
+    await ready(pilot)  # what the key before has begun may still say something
     app.clear_notifications()
     for line in screen.query(MessageLine):
         line.clear()
-    await ready(pilot)
+    await pilot.pause()
 
 
 async def acts(pilot: Pilot[Any], key: str) -> bool:
