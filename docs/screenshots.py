@@ -19,13 +19,15 @@ from wgen_tui.services.planning.demo import SLUG
 
 SIZE = (120, 36)
 FILTER = "arm=old_birds question=travel"
+QUESTION = "question=travel"
 # File -> screen, and the keys that bring it to what is shown.
 PICTURES: dict[str, tuple[str, list[str]]] = {
     "results": ("results", []),
     "questions": ("results", ["v"]),
-    "experiments": ("experiments", []),
+    "experiments": ("experiments", ["j", "k", "j", "k"]),
     "runs": ("runs", ["G"]),
     "samples": ("samples", ["/", *FILTER, "enter", "j", "j"]),
+    "compare": ("samples", ["/", *QUESTION, "enter", "=", "l", "j"]),
 }
 
 

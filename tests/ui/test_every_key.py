@@ -102,7 +102,7 @@ async def test_each_acts_or_says_why_not_and_touches_no_disk(
                     continue
                 held.during = f"{name} #{panel.id} {key}"
                 if not await acts(pilot, key):
-                    silent.append(held.during)
+                    silent.append(f"{held.during}\n{text(app)}")
                 held.during = ""
-    assert not silent
+    assert not silent, "\n".join(silent)
     assert not held.asked, "\n".join(held.asked)

@@ -235,6 +235,7 @@ class SqlScreen(QueryActions, ExportActions):
             self.notify_plain(f"{plural(len(outcome.shown.rows), 'row')}.", "Ran")
         elif outcome.error is not None:
             buffer.mistake = Mistake.of(outcome.error, buffer.text, outcome.start)
+            self.notify_plain("It failed; why stands below the query.", "Ran")
         if buffer is self._queries.current:
             self._show_query()
 
