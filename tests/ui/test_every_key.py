@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from tests.builders.held_disk import HeldDisk
-from tests.builders.screen import Machine, settled, strips
+from tests.builders.screen import Machine, settled, strips, text
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import SCREENS, WgenApp
 from wgen_tui.ui.screens.base import BaseScreen
