@@ -87,7 +87,7 @@ def _add_benign(home: Home, folder: Path) -> None:
         raise UsageError(
             "No treatment of this template has rows of a single file whose prompts could be asked.",
             title="No shape",
-            hint="Leave out --benign; docs/datasets.md has derived rows of other kinds.",
+            hint="Leave out --benign; docs/arms.md has derived rows of other kinds.",
         )
     line = f"  {BENIGN}: {{like: {name}}}   # its prompts, answered by the base itself\n"
     path.write_text(ARMS.sub(lambda match: match[0] + line, text, count=1), encoding="utf-8")
