@@ -32,6 +32,7 @@ from experiments.yaml_source import Document, KeyPath, read_yaml
 
 SECTIONS = ("questions", "judges", "model_judges", "rubrics")
 TOP: KeyPath = ()
+TABLES = (".jsonl", ".csv", ".tsv")
 
 
 @dataclass(frozen=True)
@@ -180,8 +181,11 @@ def _items(document: Document, section: str, offset: int, sources: Sources) -> l
     if isinstance(value, dict) and set(value) == {section}:
         value, prefix = value[section], (section,)
     if not isinstance(value, list):
-        why = f"The file is not a list of {section}."
-        raise DefinitionError(document.problem((), why, EXAMPLES.get(section, "")))
+        why, hint = f"The file is not a list of {section}.", EXAMPLES.get(section, "")
+        if section == "questions" and document.file.suffix in TABLES:
+            of_table = f"{{name: q, file: {{path: {document.file.name}, text: question}}}}"
+            hint = f"A table becomes questions by an entry: questions: [{of_table}]"
+        raise DefinitionError(document.problem((), why, hint))
     for index in range(len(value)):
         sources.elsewhere[section, offset + index] = (document, (*prefix, index))
     return value

@@ -45,7 +45,8 @@ def question(
     result = named(entry)
     kind = result.pop("type", "free_form")
     if kind in NOT_ASKED:
-        raise NotUnderstood(f"Questions of type {kind!r} are not asked by this version.", "type")
+        hint = "type: next_token, which reads how probable each number is as the first token"
+        raise NotUnderstood(f"Questions of type {kind!r} are not asked here.", "type", hint)
     if kind not in ("free_form", *READ, *MODEL_TYPES, ZERO_TO_100):
         hint = did_you_mean(str(kind), ["free_form", *READ])
         raise NotUnderstood(f"Unknown question type {kind!r}.", "type", hint)

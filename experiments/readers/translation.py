@@ -7,6 +7,7 @@ problem found is named, not only the first.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from experiments.errors import DefinitionError, Problem
@@ -18,6 +19,7 @@ from experiments.text_files import read_text
 from experiments.yaml_source import Document, KeyPath
 
 PROMPT_FILES = "**/*.txt"
+SHOWN = 80  # characters of what to write
 Place = tuple[Document, KeyPath]
 
 
@@ -76,7 +78,10 @@ def _questions(
     for index, entry in enumerate(entries):
         path: KeyPath = ("questions", index)
         if not isinstance(entry, dict):
-            problems.append(sources.problem(path, "A question is a mapping with a name."))
+            hint = f"{{name: first, paraphrases: [{json.dumps(entry, ensure_ascii=False)}]}}"
+            shown = hint if isinstance(entry, str) and len(hint) < SHOWN else ""
+            why = "A question is a mapping with a name."
+            problems.append(sources.problem(path, why, shown))
             continue
         document, inner = places[index]
         try:

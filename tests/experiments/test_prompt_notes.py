@@ -91,3 +91,20 @@ def test_what_stands_twice_or_for_nothing(write: Write, change: str, key: str, w
 def test_no_hint_leads_to_a_key_that_means_another_thing(word: str, hint: str) -> None:
     known = ["max_steps", "warmup_steps", "checkpoints", "r", "learning_rate"]
     assert did_you_mean(word, known).startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "hint"),
+    [
+        ("q.yaml", "- How do people travel?\n", 'paraphrases: ["How do people travel?"]'),
+        ("q.yaml", "- {id: r, type: rating, paraphrases: [Rate it]}\n", "type: next_token"),
+        ("q.csv", "question,answer\nWho?,x\n", "file: {path: q.csv, text: question}"),
+        ("q.jsonl", '{"question": "Who?"}\n', "file: {path: q.jsonl, text: question}"),
+    ],
+)
+def test_a_question_file_of_another_shape_is_told_the_way(
+    write: Write, name: str, text: str, hint: str
+) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        catalogue.load(write(f"{HEAD}questions: {name}\n", {name: text}))
+    assert hint in caught.value.problems[0].hint
