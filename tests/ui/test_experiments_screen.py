@@ -22,6 +22,7 @@ from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.modals.dialogs import AskModal
 from wgen_tui.ui.modals.new_experiment import NewModal
 
+ON_A_CARD = ("(c copies it)", "(E edits it)", "v checks again")
 DISK = ("open", "os.scandir", "os.listdir")
 BROKEN = DEFINITION.replace("role: control", "role: contrl")
 EDITOR = """#!{python}
@@ -53,7 +54,19 @@ async def ready(app: WgenApp, pilot: Pilot[Any], slug: str) -> None:
     """Wait until the card of this experiment is shown."""
     await settled(pilot, lambda: app.screen._shown == slug and app.screen.checked())
     await pilot.pause()
-    await settled(pilot, lambda: "(c copies it)" in text(app) or "(E edits it)" in text(app))
+    await settled(pilot, lambda: any(word in text(app) for word in ON_A_CARD))
+
+
+async def test_at_80x24_a_mistake_its_line_and_those_around_are_in_sight(mini: MiniHome) -> None:
+    mini.definition("odd", BROKEN.replace("seeds: 0-1", f"seeds: 0-1  # {'long ' * 40}"))
+    app = WgenApp(mini.home, experiment="odd")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(app, pilot, "odd")
+        assert "runs the demo" not in text(app), "who has a definition of their own has begun"
+        lines = text(app).splitlines()
+        here = next(place for place, line in enumerate(lines) if "▶ 8 │" in line)
+        numbers = [line.split("│")[0].strip(" ▶") for line in lines[here - 2 : here + 3]]
+        assert numbers == ["6", "7", "8", "9", "10"], "a long line takes no second"
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)])

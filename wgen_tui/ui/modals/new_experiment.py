@@ -18,10 +18,13 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from wgen_tui.errors import UsageError
-from wgen_tui.terminal_text import printable
+from wgen_tui.terminal_text import one_line, printable
 
 if TYPE_CHECKING:
     from wgen_tui.services.experiments.authoring.templates import Template
+
+LARGEST = 100  # cells of a wide dialog
+AROUND = 14  # cells of its borders, those of the list, and the paddings of both
 
 
 class NewModal(ModalScreen["tuple[str, str] | None"]):
@@ -46,14 +49,15 @@ class NewModal(ModalScreen["tuple[str, str] | None"]):
 
     def compose(self) -> ComposeResult:
         width = max(len(item.name) for item in self._templates)
+        cells = min(LARGEST, self.app.size.width * 9 // 10) - AROUND
         with Vertical(classes="dialog wide"):
             yield Static(Text("New experiment", "bold"))
-            yield Input(placeholder="its name: letters, digits, . _ -")
+            yield Input(placeholder="its name: letters, digits, . _ -", compact=True)
             problem = Static(id="problem", markup=False)
             problem.display = False
             yield problem
             yield Static(Text("begins as", "dim"))
-            yield OptionList(*(Option(_line(item, width)) for item in self._templates))
+            yield OptionList(*(Option(_line(item, width, cells)) for item in self._templates))
             yield Static(Text("↑ ↓ what it begins as · enter writes it · esc cancels", "dim"))
 
     def on_mount(self) -> None:
@@ -90,7 +94,8 @@ class NewModal(ModalScreen["tuple[str, str] | None"]):
         self.dismiss(None)
 
 
-def _line(template: Template, width: int) -> Text:
-    text = Text(no_wrap=True, overflow="ellipsis")
+def _line(template: Template, width: int, cells: int) -> Text:
+    """A template on one line, its title cut to what is left of it."""
+    text = Text(no_wrap=True)
     text.append(f"{printable(template.name):{width}}  ", "bold")
-    return text.append(printable(template.title, keep_newlines=False), "dim")
+    return text.append(one_line(template.title, max(cells - width - 2, 0)), "dim")

@@ -96,9 +96,10 @@ class ExperimentsScreen(ExperimentHeadlines):
         self.want_headlines()
 
     def _offer_demo(self) -> None:
-        """A home without runs offers the demo."""
+        """A home without runs and definitions of its own offers the demo."""
         offer = self.query_one("#offer", Static)
-        offer.display = not self._counts and not self.wgen.readonly
+        own = any(not info.builtin for info in self._infos)
+        offer.display = not (self._counts or own or self.wgen.readonly)
         if offer.display:
             info = next((i for i in self._infos if i.is_demo and not i.error), None)
             offer.update(state.demo_offer(info))
@@ -183,15 +184,20 @@ class ExperimentsScreen(ExperimentHeadlines):
     def _draw_card(self) -> None:
         assert self._card is not None
         info, checked = self._card
+        pane = self.query_one("#card", TextPane)
         text = experiment_card.card(
             *(info, checked, self._counts.get(info.slug, Counter()), self.arm_colours(info.slug)),
+            pane.size.width - 1,  # a scrollbar may come
             starts=self._starts,
             result=self._sentences.get(info.slug),
         )
-        pane = self.query_one("#card", TextPane)
         set_title(pane, experiment_card.card_title(checked))
         pane.show(text, keep_place=info.slug == self._shown)
         self._shown = info.slug
+
+    def on_resize(self) -> None:
+        if self._card is not None:
+            self.call_after_refresh(self._draw_card)
 
     def checked(self) -> Checked | None:
         card, info = self._card, self._info

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from wgen_tui.services.experiments.authoring.mistakes import Checked, Mistake
     from wgen_tui.services.experiments.names import ExperimentInfo
 
-LONGEST = 160  # cells of a line of a file
-FIRST = 60  # cells of an arm's first answer
+LONGEST = 160  # cells of a question
+BEFORE_FIRST = 46  # cells of an arm's line, but for its first answer
 
 
 def card_title(checked: Checked) -> str:
@@ -36,6 +36,7 @@ def card(
     checked: Checked,
     counts: Counter[str],
     colours: ArmColours,
+    width: int,
     *,
     starts: Mapping[str, ArmStart] | None = None,
     result: Text | None = None,
@@ -47,53 +48,58 @@ def card(
         checked: What its files say.
         counts: State → number of its runs.
         colours: Of its arms.
+        width: Cells of a line; lines of files and first answers are cut to it.
         starts: How the data of each arm begin; None while they are read.
         result: Its newest headline; None while there is none.
     """
     text = Text()
+    _mistakes(text, info, checked, width)
+    if checked.mistakes and checked.definition is None:
+        return text
     text.append(f"{printable(info.title or info.slug)}\n", BOLD)
     text.append("built in (c copies it)" if info.builtin else "yours (E edits it)", DIM)
     text.append(printable(f" · {info.source}\n") if info.source else "\n", DIM)
-    _mistakes(text, info, checked)
     if checked.notes is not None:
         _notes(text, checked.notes)
     if (definition := checked.definition) is not None:
         if counts:
             text.append("result  ", DIM)
             text.append_text(result or Text("–")).append("\n")
-        _definition(text, definition, colours, starts)
+        _definition(text, definition, colours, starts, width)
         _heading(text, "runs")
         said = describe_counts(counts) if counts else "none yet: press s to start"
         text.append(f"{said}\n")
     return text
 
 
-def _mistakes(text: Text, info: ExperimentInfo, checked: Checked) -> None:
+def _mistakes(text: Text, info: ExperimentInfo, checked: Checked, width: int) -> None:
     """Every mistake with the lines of its file around it."""
     mistakes = checked.mistakes
     if not mistakes:
         return
     count = sum(mistake.problem.count for mistake in mistakes)
-    text.append(f"\n✗ {show.plural(count, 'mistake')}", f"bold {BAD}")
+    text.append(f"✗ {show.plural(count, 'mistake')}", f"bold {BAD}")
     mends = "c copies it, to mend it there" if info.builtin else "E opens the first in your editor"
     text.append(f"; {mends}, v checks again\n", DIM)
     for mistake in mistakes:
+        _mistake(text, mistake, info.path, width)
         text.append("\n")
-        _mistake(text, mistake, info.path)
 
 
-def _mistake(text: Text, mistake: Mistake, folder: Path) -> None:
+def _mistake(text: Text, mistake: Mistake, folder: Path, width: int) -> None:
     problem = mistake.problem
     if place := _place(problem, folder):
         text.append(f"{printable(place)}\n", BOLD)
     text.append(f"✗ {printable(problem.message)}", BAD)
     text.append(printable(f" {problem.hint}\n") if problem.hint else "\n")
-    width = len(str(mistake.lines[-1][0])) if mistake.lines else 0
+    digits = len(str(mistake.lines[-1][0])) if mistake.lines else 0
     for number, line in mistake.lines:
         here = number == problem.line
         text.append("▶" if here else " ", f"bold {BAD}")
-        text.append(f"{number:>{width}} │ ", "" if here else DIM)
-        text.append(f"{one_line(line.expandtabs(4), LONGEST)}\n", BOLD if here else DIM)
+        text.append(f"{number:>{digits}} │ ", "" if here else DIM)
+        text.append(
+            f"{one_line(line.expandtabs(4), max(width - digits - 4, 1))}\n", BOLD if here else DIM
+        )
 
 
 def _place(problem: Problem, folder: Path) -> str:
@@ -120,6 +126,7 @@ def _definition(
     definition: Definition,
     colours: ArmColours,
     starts: Mapping[str, ArmStart] | None,
+    width: int,
 ) -> None:
     if definition.hypothesis:
         text.append(f"\n{printable(' '.join(definition.hypothesis.split()))}\n")
@@ -129,7 +136,7 @@ def _definition(
         text.append(f"{style.mark} ", style.colour)
         text.append(f"{printable(name):16} ", BOLD if arm.role == "treatment" else "")
         text.append(f"{arm.role:9} ", "" if arm.role == "treatment" else ACTIVE)
-        text.append(_start(None if starts is None else starts.get(name)))
+        text.append(_start(starts.get(name) if starts else None, width))
         shown = "" if arm.in_context is None else f"{arm.in_context.rows} rows in context: "
         told = arm.told or ", ".join(item.file for item in arm.files)
         text.append(f"  {shown}{printable(told)}\n", DIM)
@@ -147,14 +154,14 @@ def _definition(
         text.append(f"{one_line(first, LONGEST)}\n", DIM)
 
 
-def _start(start: ArmStart | None) -> str:
+def _start(start: ArmStart | None, width: int) -> str:
     """How the data of an arm begin, on a line."""
     if start is None:
         return f"{'…':>7} rows\n"
     if start.rows is None:
         return "  its data are wrong: v\n"
     word = "row " if start.rows == 1 else "rows"
-    return f"{start.rows:>7,} {word}  “{one_line(start.first, FIRST)}”\n"
+    return f"{start.rows:>7,} {word}  “{one_line(start.first, max(width - BEFORE_FIRST, 8))}”\n"
 
 
 def _heading(text: Text, title: str) -> None:
