@@ -83,6 +83,7 @@ def old_database(files: StoreFiles) -> None:
         con.execute("alter table grade drop column counts")
         con.execute("drop table verdict")
         con.execute("drop table sample_reasoning")
+        con.execute("drop table note")
         con.execute("update schema_version set version = 2, views = 'older'")
 
 
