@@ -50,9 +50,11 @@ def facets(con: duckdb.DuckDBPyConnection, criteria: Filter) -> Facets:
         f"where {BY_JUDGES} and label is not null {among} group by all order by all",
         values,
     ).fetchall()
-    tags = con.execute(
-        f"select tag, count(*) from tags where true {among} group by all order by all", values
-    ).fetchall()
+    tags: Facet = []
+    if con.execute("select 1 from note limit 1").fetchall():  # else in vain
+        tags = con.execute(
+            f"select tag, count(*) from tags where true {among} group by all order by all", values
+        ).fetchall()
     experiments, models, arms, seeds, steps, questions, variants = (
         sorted(counts.items()) for counts in sums
     )
