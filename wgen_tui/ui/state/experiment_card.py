@@ -160,6 +160,8 @@ def _start(start: ArmStart | None, width: int) -> str:
         return f"{'…':>7} rows\n"
     if start.rows is None:
         return "  its data are wrong: v\n"
+    if not start.rows:
+        return "  no rows of its own\n"
     word = "row " if start.rows == 1 else "rows"
     return f"{start.rows:>7,} {word}  “{one_line(start.first, max(width - BEFORE_FIRST, 8))}”\n"
 

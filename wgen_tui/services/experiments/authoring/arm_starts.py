@@ -27,7 +27,7 @@ class ArmStart:
     """How an arm's data begin.
 
     Attributes:
-        rows: How many; None where they cannot be read.
+        rows: How many; None where they cannot be read, 0 of an arm that has none of its own.
         first: The answer in the first row.
     """
 
@@ -54,6 +54,8 @@ def arm_starts(home: Home, folder: Path, definition: Definition) -> dict[str, Ar
 
 def _start(home: Home, folder: Path, name: str, arm: Arm) -> ArmStart:
     rows: list[Row] = []
+    if not arm.files:  # a model makes its rows, or somebody else has trained it
+        return ArmStart(0)
     try:
         definitions.rows(home, folder, name, arm, rows.append, enough=lambda: bool(rows))
         return ArmStart(definitions.row_count(home, folder, name, arm), _answer(rows[0]))
