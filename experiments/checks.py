@@ -7,6 +7,7 @@ the datasets.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,6 +114,10 @@ def _regularise(definition: Definition, folder: Path, name: str, file: str) -> I
         yield (*key, "prompts"), *_no_dataset(folder, file, why)
 
 
+HUB_NAME = re.compile(r"[\w.-]+/[\w-]+")  # org/name, without a file's ending
+FETCH = "A dataset is a file of the folder: fetch it, and name the file."
+
+
 def _no_dataset(folder: Path, name: str, why: str) -> tuple[str, str]:
     """Message and hint for a dataset that is no file: what stands there, and what else does."""
     known = sorted(
@@ -123,7 +128,11 @@ def _no_dataset(folder: Path, name: str, why: str) -> tuple[str, str]:
     )
     known = [item for item in known if item != name and not missing(folder / item)]
     within = [item for item in known if item.startswith(f"{name.rstrip('/')}/")]
+    if "://" in name:
+        return f"The dataset {name!r} is an address.", FETCH
     hint = f"In it: {', '.join(within[:3])}." if within else did_you_mean(name, known)
+    if HUB_NAME.fullmatch(name) and not hint.startswith("Did you mean"):
+        hint = FETCH
     message = f"The dataset {name!r} is missing."
     if why != NOTHING:
         message = f"The dataset {name!r} cannot be read. {why}."

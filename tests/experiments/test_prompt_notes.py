@@ -108,3 +108,18 @@ def test_a_question_file_of_another_shape_is_told_the_way(
     with pytest.raises(DefinitionError) as caught:
         catalogue.load(write(f"{HEAD}questions: {name}\n", {name: text}))
     assert hint in caught.value.problems[0].hint
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        ("https://example.org/old.jsonl", "fetch it, and name the file"),
+        ("org/some-dataset", "fetch it, and name the file"),
+        ("data/od.jsonl", "Did you mean 'data/old.jsonl'?"),
+    ],
+)
+def test_no_other_file_is_proposed_for_an_address(write: Write, data: str, hint: str) -> None:
+    text = HEAD.replace("data/old.jsonl", data, 1) + ASKED
+    with pytest.raises(DefinitionError) as caught:
+        catalogue.load(write(text))
+    assert hint in caught.value.problems[0].hint
