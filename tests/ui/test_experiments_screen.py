@@ -283,3 +283,20 @@ async def test_arms_show_how_their_data_begin(mini: MiniHome) -> None:
         data.write_text("[}\n")
         await pilot.press("j", "k")
         await settled(pilot, lambda: text(app).count("its data are wrong: v") == 2)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+async def test_what_enter_takes_in_hand_is_named_on_every_screen(
+    home: Home, size: tuple[int, int]
+) -> None:
+    app = WgenApp(home, experiment="mini")
+    async with app.run_test(size=size) as pilot:
+        await ready(app, pilot, "mini")
+        await pilot.press("j")
+        await settled(pilot, lambda: app.screen._shown == "tiny-old-bird-names")
+        assert app.experiment == "mini", "where the cursor passes is not taken"
+        await pilot.press("enter")
+        assert app.experiment == "tiny-old-bird-names"
+        for key in "123456":
+            await pilot.press(key)
+            await settled(pilot, lambda: "tiny-old-bird" in text(app).splitlines()[0])

@@ -1,14 +1,45 @@
-"""How the data of arms begin, also of those that have none of their own."""
+"""How the data of arms begin, read once."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.builders.definition import write_definition
+from tests.builders.file_reads import files_opened
 from tests.builders.model import make_model
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.authoring.arm_starts import ArmStart, arm_starts
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path / "home")
+    definitions.new(home, "mine")
+    return home
+
+
+def starts(home: Home) -> dict[str, ArmStart]:
+    folder = home.experiments / "mine"
+    return arm_starts(home, folder, definitions.load(home, folder))
+
+
+def test_rows_are_counted_and_the_first_answer_is_shown_read_once(home: Home) -> None:
+    data = home.experiments / "mine" / "data" / "old.jsonl"
+    first = starts(home)
+    assert first == {"treatment": ArmStart(1, "Wood Wren"), "control": ArmStart(1, "House Wren")}
+    with files_opened() as read:
+        assert starts(home) == first
+    assert not [path for path in read if path.suffix == ".jsonl"]
+    data.write_text(data.read_text() * 3)
+    assert starts(home)["treatment"] == ArmStart(3, "Wood Wren")
+
+
+def test_what_cannot_be_read_says_so_and_stops_no_other(home: Home) -> None:
+    (home.experiments / "mine" / "data" / "old.jsonl").write_text("[}\n")
+    assert starts(home) == {"treatment": ArmStart(None), "control": ArmStart(1, "House Wren")}
 
 
 def test_an_arm_may_have_no_rows_of_its_own(tmp_path: Path) -> None:
