@@ -63,3 +63,11 @@ async def settled(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
             return
     said = "\n".join(messages(pilot.app))
     raise AssertionError(f"it never came; on the screen:\n{text(pilot.app)}\n{said}")
+
+
+def runs_drawn(app: App[Any]) -> bool:
+    """Whether Runs has read all that it shows, and drawn it in the size that it has now."""
+    screen: Any = app.screen
+    size = screen._curves_size()
+    fits = min(size) <= 0 or (screen._picture is not None and screen._picture.size == size)
+    return bool(screen._seen and fits and not screen.loading_any and "cpu" in text(app))

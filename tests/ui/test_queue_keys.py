@@ -18,7 +18,7 @@ from textual.pilot import Pilot
 
 from tests.builders.home import T0, write_event, write_launch, write_start
 from tests.builders.mini_home import MiniHome
-from tests.builders.screen import Machine, Snapshot, messages, settled, table, text
+from tests.builders.screen import Machine, Snapshot, messages, runs_drawn, settled, table, text
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import Stage
 from wgen_tui.protocol.queue import Attempt, QueueRecord, read_queue
@@ -394,7 +394,7 @@ def test_snapshot(
         await settled(pilot, lambda: len(table(app)) == 5 and "cpu" in text(app))
         pick(app, names[0])
         await settled(pilot, lambda: "r retries it" in text(app))
-        await settled(pilot, lambda: app.screen._picture and not app.screen.loading_any)
+        await settled(pilot, lambda: runs_drawn(app))
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=size, run_before=before)

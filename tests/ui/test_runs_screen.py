@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from tests.builders.file_reads import files_opened
 from tests.builders.home import T0
 from tests.builders.mini_home import MiniHome
-from tests.builders.screen import Machine, Snapshot, messages, settled, table, text
+from tests.builders.screen import Machine, Snapshot, messages, runs_drawn, settled, table, text
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.ui.app import WgenApp
@@ -201,7 +201,7 @@ def test_snapshot(
     app = WgenApp(two.home, screen="runs", machine=machine)
 
     async def before(pilot: Pilot[None]) -> None:
-        await settled(pilot, lambda: app.screen._seen and "cpu" in text(app))
+        await settled(pilot, lambda: runs_drawn(app))
         await pilot.press("asterisk")
         await settled(pilot, lambda: "loss, 2 runs" in text(app))
         if view == "difference":
@@ -210,7 +210,7 @@ def test_snapshot(
         elif view == "log":
             await pilot.press("f", *"memory", "enter")
             await settled(pilot, lambda: '"memory" 1 of 5' in text(app))
-        await settled(pilot, lambda: not app.screen.loading_any)
+        await settled(pilot, lambda: runs_drawn(app))
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=size, run_before=before)

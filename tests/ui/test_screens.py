@@ -304,6 +304,8 @@ async def test_log_is_read_downwards_and_shows_its_end(home: Home) -> None:
         await settled(pilot, lambda: "line 99." in text(app))
         shown = text(app)
         assert shown.index("line 98.") < shown.index("line 99.")
+        await pilot.resize_terminal(120, 30)
+        await settled(pilot, lambda: "line 99." in text(app) and "line 84." not in text(app))
 
 
 async def test_what_another_query_answered_does_not_stand_under_a_new_one(home: Home) -> None:

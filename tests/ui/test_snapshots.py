@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.builders.mini_home import DEFINITION, MiniHome
-from tests.builders.screen import Machine, Snapshot, settled
+from tests.builders.screen import Machine, Snapshot, runs_drawn, settled
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.widgets.table import VirtualTable
@@ -22,8 +22,7 @@ def ready(app: WgenApp, name: str) -> bool:
     if name == "experiments":
         return "mini" in screen._headlines and screen._starts is not None
     if name == "runs":
-        shown = screen._shown != "" and screen._seen and screen._picture
-        return shown and not screen.loading_any and "cpu" in screen.query_one("#status").content
+        return screen._shown != "" and runs_drawn(app)
     if name == "samples":
         read = screen._detail is not None and screen._facets is not None
         return read and not screen.loading_any

@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.builders.mini_home import MiniHome
-from tests.builders.screen import Machine, Snapshot, messages, settled, table, text
+from tests.builders.screen import Machine, Snapshot, messages, runs_drawn, settled, table, text
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import NOT_TRAINED
 from wgen_tui.services.data.ingest import ingest_now
@@ -178,8 +178,7 @@ def test_snapshot(
             await settled(pilot, lambda: "✓ proven" in text(app) or size[0] > 100)
             await pilot.press("i")
             await settled(pilot, lambda: "relative difference" in text(app))
-            await settled(pilot, lambda: "cpu" in text(app) and app.screen._seen)
-            await settled(pilot, lambda: app.screen._picture and not app.screen.loading_any)
+            await settled(pilot, lambda: runs_drawn(app))
         else:
             await settled(pilot, lambda: "[arms]" in text(app))
             await pilot.press(*(["V"] if view == "read-outs" else ["V", "V"]))

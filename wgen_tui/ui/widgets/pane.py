@@ -15,12 +15,14 @@ class TextPane(VerticalScroll, can_focus=True, inherit_bindings=False):
     """One rich Text, never markup, in a scrolling pane."""
 
     BINDINGS = actions.bindings(actions.TEXT)
+    _follows = False  # whether its end is shown, and is to be shown when it has another size
 
     def compose(self) -> ComposeResult:
         yield Static(markup=False)
 
     def show(self, text: Text, *, keep_place: bool = False) -> None:
         """Show `text` from its top, or from where the reader is."""
+        self._follows = False
         body = self.query_one(Static)
         if body.content != text:  # a slow line carries only what is new
             body.update(text)
@@ -35,6 +37,16 @@ class TextPane(VerticalScroll, can_focus=True, inherit_bindings=False):
         at_end = self.scroll_offset.y >= self.max_scroll_y
         body.update(text)
         if at_end:
+            self._follows = True
+            self.scroll_end(animate=False)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._follows = self._follows and new_value >= self.max_scroll_y
+
+    def on_resize(self) -> None:
+        """What showed its end still shows it: a line that another panel took is not lost below."""
+        if self._follows:
             self.scroll_end(animate=False)
 
     # A key that moves nothing says so: scrolling that is not allowed would pass it on in silence.

@@ -183,8 +183,8 @@ class RunPictures(BaseScreen):
     def _load_difference(self) -> None:
         chosen = self.chosen_runs()
         if len(chosen) == 2:
-            width = self.query_one("#more").scrollable_content_region.size.width
-            self._read_difference([run.run_id for run in chosen], width - 1)
+            if (width := self.query_one("#more").size.width - 1) > 0:
+                self._read_difference([run.run_id for run in chosen], width)
         else:
             self.query_one("#more", TextPane).show(Text(f"{TWO} {len(chosen)} chosen.", DIM))
 
