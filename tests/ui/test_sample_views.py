@@ -89,7 +89,7 @@ async def test_samples_of_several_experiments_say_whose_they_are(
         await settled(pilot, lambda: len(table(app)) == 36)
         assert "experiment" in text(app).splitlines()[3]
         await pilot.press("G")
-        await settled(pilot, lambda: "other" in text(app))
+        await settled(pilot, lambda: "other · old · seed 0" in text(app))
         await pilot.press("slash", *"experiment=other", "enter")
         await settled(pilot, lambda: len(table(app)) == 6)
         assert "experiment " not in text(app).splitlines()[3]

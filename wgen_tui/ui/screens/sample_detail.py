@@ -40,6 +40,7 @@ class SampleDetailScreen(SampleNotesScreen):
     def __init__(self) -> None:
         super().__init__()
         self._mode: tokens.Mode = ""
+        self.several: tuple[str, ...] = ()  # of experiment and model, those the list has several of
 
     @property
     def patterns(self) -> list[re.Pattern[str]]:
@@ -63,7 +64,7 @@ class SampleDetailScreen(SampleNotesScreen):
         before, self._detail = self._detail, read.sample
         same = before is not None and before.row.sample_id == read.sample.row.sample_id
         said = None if read.tokens is None else tokens.shown(read.tokens, self._mode)
-        text = state.detail(read.sample, said, self.patterns)
+        text = state.detail(read.sample, said, self.patterns, self.several)
         self.query_one("#detail", TextPane).show(text, keep_place=same)
 
     def action_logprobs(self) -> None:

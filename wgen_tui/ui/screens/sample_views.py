@@ -35,7 +35,6 @@ class SampleViewsScreen(SampleDetailScreen):
     def __init__(self) -> None:
         super().__init__()
         self._columns: tuple[str, ...] = ()  # that were chosen
-        self._several: tuple[str, ...] = ()  # of experiment and model
         self._with_arms: set[str] = set()  # experiments whose definition was asked for its arms
 
     def _colours(self, experiment: str) -> ArmColours | None:
@@ -44,7 +43,7 @@ class SampleViewsScreen(SampleDetailScreen):
     def show_columns(self) -> None:
         """Show the columns that were chosen, and those that tell the samples apart."""
         columns, cells = sample_columns.columns(
-            self._columns, self._several, self._colours, self.patterns
+            self._columns, self.several, self._colours, self.patterns
         )
         self._table.set_columns(columns, cells)
 
@@ -52,7 +51,7 @@ class SampleViewsScreen(SampleDetailScreen):
         """Name experiment and model where the list has several, and colour their arms."""
         names = ("experiment", "model")
         if listing.values("experiment") or not len(listing):  # else it is the beginning of a search
-            self._several = tuple(name for name in names if len(listing.values(name)) > 1)
+            self.several = tuple(name for name in names if len(listing.values(name)) > 1)
         self.show_columns()
         unknown = [slug for slug in listing.values("experiment") if slug not in self._with_arms]
         if unknown:

@@ -61,6 +61,7 @@ def detail(
     sample: SampleDetail,
     completion: Text | None = None,
     patterns: Sequence[re.Pattern[str]] = (),
+    several: Sequence[str] = (),
 ) -> Text:
     """The prompt, the completion, its sampling parameters and every grade.
 
@@ -68,11 +69,15 @@ def detail(
         sample: The sample.
         completion: What stands in the completion's place.
         patterns: What is marked in the completion.
+        several: Of `experiment` and `model`, those of which others are listed beside it.
     """
     row = sample.row
     text = Text()
     variant = "" if row.variant == "none" else f" · variant {row.variant}"
-    text.append(printable(f"{row.arm} · seed {row.seed} · step {row.step} · {row.question}"), BOLD)
+    whose = "".join(f"{getattr(row, name)} · " for name in several)
+    text.append(
+        printable(f"{whose}{row.arm} · seed {row.seed} · step {row.step} · {row.question}"), BOLD
+    )
     text.append(printable(f" · paraphrase {row.paraphrase}{variant} · draw {row.draw}\n"))
     if row.tags:
         shown = [f"{BOOKMARKED} {t}" if t == BOOKMARK else f"#{t}" for t in row.tags]
