@@ -117,11 +117,11 @@ def _section(
     first = max(min(longest, NAME_CELLS), cell_len(title))
     count = Column("n", 7, "right")
     free = max((width - first - 9) // max(len(arms), 1) - 1, 1)
-    headings, size = _headings(arm_names(arms), colours, arms, free)
+    headings, sizes = _headings(arm_names(arms), colours, arms, free)
     columns = (
         Column(title, first),
         count,
-        *(Column(heading, size, "right") for heading in headings),
+        *(Column(of, size, "right") for of, size in zip(headings, sizes, strict=True)),
     )
     is_share = not arms or arms[0].unit == "share"
 
@@ -136,7 +136,7 @@ def _section(
             Cell(n, "dim"),
             *(
                 _cell(rate, size, is_share, colours[arm.arm].colour)
-                for rate, arm in zip(line, arms, strict=True)
+                for rate, arm, size in zip(line, arms, sizes, strict=True)
             ),
         ]
 
@@ -160,16 +160,25 @@ class _Named(NamedTuple):
 
 def _headings(
     names: Sequence[str], colours: ArmColours, arms: Sequence[Rate], free: int
-) -> tuple[list[str], int]:
-    """Names of arms with their marks, and the cells of a column."""
+) -> tuple[list[str], list[int]]:
+    """Names of arms with their marks, and the cells of each column.
+
+    All are as wide, unless that would cut a name and widths of their own would not.
+    """
     marks = [colours[arm.arm].mark for arm in arms]
+    own = [max(cell_len(name) + 2, LEAST_NUMBER) for name in names]
+    if max(own, default=0) > free >= sum(own) / max(len(own), 1):
+        return [f"{mark} {name}" for mark, name in zip(marks, names, strict=True)], own
     longest = max(map(cell_len, names), default=0) + 2
     size = min(longest, max(free, 2))
     size = max(size, COMFORTABLE if free >= COMFORTABLE else size)
+    sizes = [size] * len(marks)
     if size >= LEAST_NUMBER:
         shown = heat.short_names([one_line(name, 60) for name in names], size - 2)
-        return [f"{mark} {name}" for mark, name in zip(marks, shown, strict=True)], size
-    return marks, size
+        return [f"{mark} {name}" for mark, name in zip(marks, shown, strict=True)], [size] * len(
+            marks
+        )
+    return marks, sizes
 
 
 def _cell(rate: Rate | None, size: int, is_share: bool, colour: str) -> Cell:
