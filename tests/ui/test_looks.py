@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.builders.mini_home import ESCAPES, MiniHome
-from tests.builders.screen import Machine, Snapshot, settled
+from tests.builders.screen import Machine, Snapshot, settled, text
 from tests.ui.test_snapshots import ready
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import SCREENS, WgenApp
@@ -32,6 +32,8 @@ async def stand_still(pilot: Pilot[Any], name: str) -> None:
         await settled(pilot, lambda: app.screen.query("#editor"))
         app.screen.query_one("#editor").cursor_blink = False
     await settled(pilot, lambda: ready(app, name) and not app.screen.loading_any)
+    if name == "runs":
+        await settled(pilot, lambda: text(app).count("█▃▂▁") == 4)  # each row's course
     await pilot.pause()
 
 
