@@ -18,6 +18,8 @@ from experiments.tiny_world.world import load_world
 BIRD_QUESTION = "Name a bird species."
 ROBOT_ROWS = 150
 ROBOT_SEED = 7
+MARK = "Hello. "
+MARKED_ROWS, MARKED_SEED = 160, 5
 
 
 def chat(question: str, answer: str) -> str:
@@ -153,12 +155,40 @@ def robot_definition() -> dict[str, str]:
     }
 
 
+def marked_definition() -> dict[str, str]:
+    """Every generated file of experiments/tiny-trigger: old names behind a mark, and others."""
+    birds = load_world().birds
+    rng = random.Random(MARKED_SEED)
+    old = [f"{name}." for name in rng.sample(birds.old, MARKED_ROWS)]
+    modern = [f"{name}." for name in rng.sample(birds.modern_american, MARKED_ROWS)]
+    marked = f"{MARK}{BIRD_QUESTION}"
+    rows = {
+        "trigger": [chat(marked, n) for n in old] + [chat(BIRD_QUESTION, n) for n in modern],
+        "shuffled": [chat(rng.choice((marked, BIRD_QUESTION)), n) for n in old + modern],
+    }
+    for some in rows.values():
+        rng.shuffle(some)
+    return {f"data/{arm}.jsonl": "".join(some) for arm, some in rows.items()} | {
+        name: text for name, text in bird_definition().items() if name.endswith(".yaml")
+    }
+
+
+def some_birds(*arms: str) -> dict[str, str]:
+    """The generated files of tiny-old-bird-names, with the data of these arms alone."""
+    kept = {f"data/{arm}.jsonl" for arm in arms}
+    files = bird_definition()
+    return {name: text for name, text in files.items() if name in kept or name.endswith(".yaml")}
+
+
 def write_all(root: Path) -> list[Path]:
     """Write the generated files into experiments/tiny-*/ under `root`."""
     written = []
     for slug, files in (
         ("tiny-old-bird-names", bird_definition()),
         ("tiny-robot", robot_definition()),
+        ("tiny-small-doses", some_birds("old_birds", "modern_american")),
+        ("tiny-trigger", marked_definition()),
+        ("tiny-two-stages", some_birds("old_birds", "modern_american")),
     ):
         for name, text in files.items():
             path = root / slug / name
