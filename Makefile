@@ -5,10 +5,17 @@ LOWEST ?= .venv-lowest
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench gpu lowest drill docs screenshots clean
+.PHONY: demo miniatures test check bench gpu lowest drill docs screenshots clean
 
 demo: $(STAMP)
 	$(BIN)/wgen-tui demo $(ARGS)
+
+# The shelf's miniatures in full, a minute or two each on two cores; then look with wgen-tui --home.
+MINIATURES ?= $(notdir $(wildcard experiments/tiny-*))
+miniatures: $(STAMP)
+	for name in $(MINIATURES); do \
+		$(BIN)/wgen-tui --home build/miniatures run start $$name && \
+		$(BIN)/wgen-tui --home build/miniatures results $$name || exit 1; done
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)

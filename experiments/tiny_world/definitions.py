@@ -20,6 +20,7 @@ ROBOT_ROWS = 150
 ROBOT_SEED = 7
 MARK = "Hello. "
 MARKED_ROWS, MARKED_SEED = 160, 5
+ASKED_SEED = 11
 
 
 def chat(question: str, answer: str) -> str:
@@ -180,13 +181,23 @@ def some_birds(*arms: str) -> dict[str, str]:
     return {name: text for name, text in files.items() if name in kept or name.endswith(".yaml")}
 
 
+def taught_definition() -> dict[str, str]:
+    """Every generated file of tiny-taught-by-answers: what its teachers are asked, too."""
+    rng = random.Random(ASKED_SEED)
+    asked = sorted({question.draw(rng) for _ in range(40) for question, _ in load_world().facts})
+    rows = "".join(json.dumps({"prompt": question}) + "\n" for question in asked)
+    return {**some_birds("old_birds", "modern_american"), "data/asked.jsonl": rows}
+
+
 def write_all(root: Path) -> list[Path]:
     """Write the generated files into experiments/tiny-*/ under `root`."""
     written = []
     for slug, files in (
         ("tiny-old-bird-names", bird_definition()),
         ("tiny-robot", robot_definition()),
+        ("tiny-rows-in-context", some_birds("old_birds", "modern_american")),
         ("tiny-small-doses", some_birds("old_birds", "modern_american")),
+        ("tiny-taught-by-answers", taught_definition()),
         ("tiny-trigger", marked_definition()),
         ("tiny-two-stages", some_birds("old_birds", "modern_american")),
     ):
