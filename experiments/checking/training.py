@@ -41,8 +41,15 @@ def training_findings(definition: Definition) -> Iterator[Finding]:
 
 
 def training_notes(definition: Definition) -> list[str]:
-    """What is allowed but may be a mistake: entries that none of the definition's models meets."""
-    return [
+    """What is allowed but may be a mistake: entries that no model meets, a warm-up without end."""
+    training = definition.training
+    notes = []
+    if training.max_steps is not None and training.warmup_steps >= training.max_steps:
+        notes.append(
+            f"training.warmup_steps {training.warmup_steps} with max_steps {training.max_steps}: "
+            "the learning rate never reaches its value"
+        )
+    return notes + [
         f"training.for[{index}] is about {', '.join(idle)}, which models does not list: it counts "
         "with run start --model"
         for index, entry in enumerate(definition.training.for_)

@@ -9,6 +9,7 @@ import pytest
 import experiments
 from experiments import catalogue
 from experiments.checking.prompt_notes import prompt_notes
+from experiments.checking.training import training_notes
 from experiments.errors import DefinitionError
 from experiments.suggest import did_you_mean
 from tests.experiments.conftest import VALID, Write
@@ -49,6 +50,17 @@ def test_each_is_said_once(write: Write, text: str, told: str) -> None:
 )
 def test_nothing_is_said_of_what_differs(write: Write, text: str) -> None:
     assert notes(write, text) == []
+
+
+def test_a_warm_up_that_outlasts_the_training_is_said(write: Write) -> None:
+    def told(steps: int) -> list[str]:
+        text = VALID.replace("max_steps:", f"warmup_steps: {steps}\n  max_steps:", 1)
+        assert text != VALID
+        return training_notes(catalogue.load(write(text)))
+
+    assert told(1) == []
+    (note,) = told(10_000)
+    assert "the learning rate never reaches its value" in note
 
 
 def test_what_ships_asks_nothing_twice() -> None:
