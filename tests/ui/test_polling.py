@@ -20,6 +20,8 @@ async def test_what_has_not_changed_is_not_read_again(
     app = WgenApp(home, screen=screen, experiment="mini", machine=machine)
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot, lambda: shown in text(app) and not app.screen._busy)
+        # What is begun once the first screen is there, such as a supervisor, reads launches once.
+        await settled(pilot, lambda: app._next_supervisor_check > 0 and not list(app.workers))
         polls = app.screen._tickets["list"]
         await settled(pilot, lambda: app.screen._tickets["list"] > polls and not app.screen._busy)
         with files_opened() as opened:
