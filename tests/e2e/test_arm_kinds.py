@@ -24,6 +24,7 @@ from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.plan import Plan, make_plan
 from wgen_tui.services.results.provenance import Archive
 from wgen_tui.services.results.results import Results, compute
+from wgen_tui.ui.state.provenance import card
 from wgen_tui.workers.judge.stage import judge
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.sample.stage import sample
@@ -184,6 +185,10 @@ def test_an_adapter_trained_elsewhere_is_applied_and_sampled(
     assert proof is not None
     assert proof.proof.state == "proven"
     assert "was trained elsewhere" in proof.unverifiable
+    assert "how it was trained is its maker's word" in card(proof).plain
+    started = Archive(home).provenance(specs(plan)["on_published"].run_id)
+    assert started is not None
+    assert f"went on with the adapter of {spec.run_id} at step 1" in card(started).plain
     (rate,) = [r for r in results.rates if r.arm == "published" and r.seed is None and r.n][:1]
     assert rate.checkpoint == 1
     (note,) = [note for note in results.notes if note.kind == "trained_elsewhere"]
