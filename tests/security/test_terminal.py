@@ -221,6 +221,6 @@ def test_what_a_bar_is_about_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     err = _Terminal()
     with contextlib.redirect_stderr(err):
-        patience._bar(f"Checking {HOSTILE}", [1, 2], _Once())
+        patience._bar(f"Checking {HOSTILE}", "examples", [1, 2], _Once())
     assert "Checking" in err.getvalue()
     assert not _obeyed_beside_ours(err.getvalue())
