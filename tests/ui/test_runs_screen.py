@@ -16,7 +16,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.modals.dialogs import AskModal, ConfirmModal
-from wgen_tui.ui.state.run_views.groups import Group
+from wgen_tui.ui.state.run_views.groups import Group, GroupKey
 
 SIZES = [(80, 24), (120, 40)]
 LINES = [
@@ -164,7 +164,8 @@ async def test_what_loses_something_asks_and_says_what(two: MiniHome) -> None:
         await settled(pilot, lambda: app.screen.row is not None)
         two.run("old", 9)
         await settled(pilot, lambda: "○1" in text(app) or "1 queued" in text(app))
-        await pilot.press("slash", *"mini", "enter", "g")
+        keys = [table(app).key_at(index) for index in range(len(table(app)))]
+        table(app).move_to(keys.index(GroupKey("mini", "tiny-world")))
         await settled(pilot, lambda: isinstance(app.screen.row, Group))
         await pilot.press("x")
         await settled(pilot, lambda: any("still live" in note for note in messages(app)))
