@@ -28,26 +28,29 @@ class Person:
 
     def __init__(self, line: list[str], program: str) -> None:
         self.box = Tmux()
-        self._desk = Tmux()
+        self._desks: list[Tmux] = []
         self._line = line
         self._program = program
-        self.press, self.until = self._desk.press, self._desk.until
-        self.press_and_see = self._desk.press_and_see
 
     def connect(self, width: int, height: int) -> None:
         """Log in from a terminal of this size, to what was left there."""
         work = f"tmux -L {self.box.name} -f /dev/null new-session -A -s work"
         remote = f"{work} {shlex.quote(self._program)}"
         size = ("-x", str(width), "-y", str(height))
-        self._desk("new-session", "-d", *size, shlex.join([*self._line, remote]))
+        desk = Tmux()  # one that ends with its only window takes no other meanwhile
+        self._desks.append(desk)
+        self.press, self.until = desk.press, desk.until
+        self.press_and_see = desk.press_and_see
+        desk("new-session", "-d", *size, shlex.join([*self._line, remote]))
 
     def lose_the_line(self) -> None:
         """The connection dies as when a laptop is shut."""
-        os.kill(int(self._desk("list-panes", "-F", "#{pane_pid}")), signal.SIGKILL)
+        os.kill(int(self._desks[-1]("list-panes", "-F", "#{pane_pid}")), signal.SIGKILL)
         until(lambda: not self.box("list-clients"), "nobody is connected")
 
     def leave(self) -> None:
-        self._desk("kill-server")
+        for desk in self._desks:
+            desk("kill-server")
         self.box("kill-server")
 
 
