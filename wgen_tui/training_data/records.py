@@ -175,8 +175,8 @@ class ArmReport(Record):
     )
     context_on: str = Field(
         default="",
-        description="on how many rows its context stands, where not on all",
-        exclude_if=lambda told: not told,
+        description="on how many rows its context stands; empty where on all",
+        examples=[""],
     )
 
 
