@@ -22,7 +22,8 @@ from store.cancel import Cancel
 from store.connect import READ_PATIENCE, read
 from store.layout import StoreFiles
 from store.migrate import view_comments
-from store.sql.mistakes import QueryError, in_words
+from store.sql.mistakes import TOO_MUCH, QueryError, in_words
+from store.sql.process_memory import bounded
 from store.sql.reading import check_reads
 
 if TYPE_CHECKING:
@@ -144,16 +145,20 @@ def console(
         StoreBusy: another program holds the database.
         Cancelled: it was cancelled.
         KeyboardInterrupt: by Ctrl+C.
+        QueryError: what it reads is larger than the memory that a query may take.
     """
     cancel = cancel or Cancel()
-    with read(files, patience) as con, cancel.watching(con):
+    with bounded(), read(files, patience) as con, cancel.watching(con):
         comment_views(con)
         con.execute(f"set memory_limit = '{MEMORY}'")
         con.execute("set temp_directory = ''")
         con.execute("set errors_as_json = true")  # they say where the mistake is
         con.execute("set enable_external_access = false")
         con.execute("set lock_configuration = true")
-        yield Console(con, cancel)
+        try:
+            yield Console(con, cancel)
+        except MemoryError as error:  # a value that DuckDB had room for, and nobody else has
+            raise QueryError(TOO_MUCH) from error
 
 
 def comment_views(con: duckdb.DuckDBPyConnection) -> None:

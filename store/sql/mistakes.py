@@ -19,6 +19,7 @@ import duckdb
 from store.cancel import Cancelled
 
 DID_YOU_MEAN = re.compile(r"\nDid you mean .*")
+TOO_MUCH = "The query takes more memory than one may: select less, or fewer columns at a time."
 EXCERPT = 72  # characters of a line that are shown
 TABLE = "table"
 FUNCTION = "function"
@@ -77,6 +78,12 @@ def in_words(query: str = "") -> Iterator[None]:
         yield
     except duckdb.InterruptException as error:
         raise Cancelled("The query was cancelled.") from error
+    except MemoryError as error:
+        raise QueryError(TOO_MUCH) from error
+    except duckdb.OutOfMemoryException as error:
+        raise QueryError(
+            f"{TOO_MUCH} ({_taken_apart(str(error), query).what.splitlines()[0]})"
+        ) from error
     except duckdb.Error as error:
         raise _taken_apart(str(error), query) from error
 

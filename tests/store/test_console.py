@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 import threading
 from pathlib import Path
 
@@ -181,3 +182,15 @@ def test_views_say_what_they_are(files: StoreFiles) -> None:
 
 def test_the_page_about_sql_is_up_to_date() -> None:
     assert main(["--check"]) == 0, f"{TARGET}: run `make docs`"
+
+
+def test_a_value_of_gigabytes_ends_with_a_message(files: StoreFiles) -> None:
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    with (
+        console(files) as con,
+        pytest.raises(QueryError, match="takes more memory than one may"),
+    ):
+        list(con.run("select repeat('x', 3000000000)").rows())
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
+    with console(files) as con:
+        assert list(con.run("select 1").rows()) == [(1,)]
