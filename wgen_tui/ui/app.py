@@ -23,6 +23,7 @@ from wgen_tui.paths import Home
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import actions, modals, services
 from wgen_tui.ui.allocator import share_memory
+from wgen_tui.ui.hangup import end_with_the_terminal
 from wgen_tui.ui.keys_app import KeysApp
 from wgen_tui.ui.painting import Painter
 from wgen_tui.ui.screens.base import BaseScreen
@@ -301,6 +302,7 @@ def run_app(
     # Whoever started us with SIGHUP ignored (nohup) did not mean screens without a terminal: they
     # would outlive it, reading its end again and again.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    end_with_the_terminal()
     share_memory()
     app = WgenApp(home, readonly=readonly, screen=screen, experiment=experiment)
     code = app.run()
