@@ -10,6 +10,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from tests.builders.waiting import LIMIT
 
+WHOLE_EVERY = 10.0  # seconds
 QUIET = 0.35  # seconds without a byte, after which a screen has settled
 SYNC = (b"\x1b[?2026$p", b"\x1b[?2026;2$y")  # what is asked, and what most terminals answer
 
@@ -54,11 +56,27 @@ class Terminal:
         raise AssertionError("the screen never settles")
 
     def until(self, text: str) -> None:
-        """Read until a text has been painted."""
-        data, end = b"", time.monotonic() + LIMIT
+        """Read until a text has been painted.
+
+        Of what changes only the cells that differ are sent: a text may come in pieces, around
+        letters that stood there before. So the whole screen is asked for now and then.
+        """
+        data, end, whole = b"", time.monotonic() + LIMIT, time.monotonic() + WHOLE_EVERY
         while text.encode() not in data:
             assert time.monotonic() < end, data.decode(errors="replace")
+            if time.monotonic() > whole:
+                whole = time.monotonic() + WHOLE_EVERY
+                self._paint_all()
             data += self.read(0.05)
+
+    def _paint_all(self) -> None:
+        """Have it painted anew, as after a change of size."""
+        size = fcntl.ioctl(self._handle, termios.TIOCGWINSZ, bytes(8))
+        rows, *rest = struct.unpack("HHHH", size)
+        for number in (rows - 1, rows):
+            fcntl.ioctl(self._handle, termios.TIOCSWINSZ, struct.pack("HHHH", number, *rest))
+            self.process.send_signal(signal.SIGWINCH)
+            self.settle()
 
     def press(self, keys: str, pause: float = 0.0) -> bytes:
         """Type; what comes within `pause` seconds."""
@@ -80,7 +98,8 @@ def terminal(
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env=os.environ | look,
+        # Not those of another terminal: what reads lines in this process may have set them.
+        env={k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")} | look,
         start_new_session=True,
     )
     os.close(theirs)

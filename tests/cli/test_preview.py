@@ -49,8 +49,8 @@ def test_a_context_on_some_rows_says_on_how_many(program: Program, definition: P
     assert "the context is on 1 of its 4 rows" in shown
     assert shown.count("user¦Name¦Name¦a¦bird") == 1
     found = json.loads(program("experiment", "preview", definition, "--json").stdout)
-    assert [arm.get("context_on") for arm in found["arms"]] == [
-        None,
+    assert [arm["context_on"] for arm in found["arms"]] == [
+        "",
         "the context is on 1 of its 4 rows",
     ]
 

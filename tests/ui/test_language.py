@@ -108,6 +108,7 @@ async def test_a_message_stays_until_the_next_key_and_is_no_toast(home: Home) ->
 async def test_zoom_gives_a_panel_the_screen_and_puts_all_back(home: Home) -> None:
     app = WgenApp(home, experiment="mini")
     async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: "+100.0 points" in text(app))  # what comes last
         await settled(pilot, lambda: app.screen._shown and not app.screen.loading_any)
         before = text(app)
         await pilot.press("z")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from tests.builders.screen import Machine, Snapshot, settled
 from wgen_tui.paths import Home
@@ -53,6 +54,9 @@ def test_sql(
         await pilot.press("f5")
         await settled(pilot, lambda: app.screen._under_way is None)
         await pilot.press(*keys.split())
+        await pilot.pause()
+        for words in app.screen.query(Input):
+            words.cursor_blink = False
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=size, run_before=before)

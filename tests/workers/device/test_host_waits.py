@@ -38,7 +38,7 @@ OF_TRANSFORMERS = {
 OF_TRAINING = {
     f"{WAIT} cpu": 1,
     f"{WAIT} numpy": 1,
-    "wgen_tui/workers/train/grid/batch.py:logits _unique2": 1,
+    "wgen_tui/workers/train/grid/batch.py:states _unique2": 1,
 }
 # Tokens and their log-probabilities, in one wait; with top_p, whether the likeliest 64 are
 # enough, then 512.
@@ -107,7 +107,8 @@ def test_a_training_step_waits_at_named_places_however_many_adapters(
         by_stack[adapters] = steps[2]
     passes = 2
     named = {
-        place: count * (passes if "logits" in place else 1) for place, count in OF_TRAINING.items()
+        place: count * (passes if "_unique2" in place else 1)
+        for place, count in OF_TRAINING.items()
     }
     assert unnamed(by_stack[1], named) == {}
     assert by_stack[1] == by_stack[4]
