@@ -6,6 +6,8 @@ this far (pasted into an input, say) become dots of the same width, so that noth
 
 from __future__ import annotations
 
+from functools import cache
+
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
@@ -13,7 +15,11 @@ from textual.filter import LineFilter
 
 from wgen_tui.terminal_text import OBEYED
 
-DOTS = {code: "·" * cell_len(chr(code)) for code in OBEYED}
+
+@cache
+def dots() -> dict[int, str]:
+    """Thousands, which the first frame does not wait for: hardly a line has one."""
+    return {code: "·" * cell_len(chr(code)) for code in OBEYED}
 
 
 class VisibleText(LineFilter):
@@ -24,6 +30,6 @@ class VisibleText(LineFilter):
         if all(segment.text.isprintable() for segment in segments):
             return segments
         return [
-            Segment(segment.text.translate(DOTS), segment.style, segment.control)
+            Segment(segment.text.translate(dots()), segment.style, segment.control)
             for segment in segments
         ]

@@ -98,6 +98,7 @@ class VirtualTable(RowKeys, can_focus=True):
         self._columns_changed = False
         self._moved_at = float("-inf")
         self._lighting: Timer | None = None
+        self._base: Style | None = None
         self.cursor = 0
         self.marked: set[Any] = set()
 
@@ -279,9 +280,14 @@ class VirtualTable(RowKeys, can_focus=True):
             return Style(reverse=True) if self.has_focus else Style(underline=True)
         return Style(bgcolor=self.get_component_rich_style("table--cursor").bgcolor)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """All of a paint's lines have one style, which takes longer to find than a line."""
+        self._base = self.rich_style
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         width = self._width
-        base = self.rich_style
+        base = self.rich_style if self._base is None else self._base
         inner = max(width - GUTTER, 1)
         if y == 0:
             titles = " " * GUTTER + self._heading(inner)
