@@ -196,7 +196,7 @@ async def test_grading_names_the_grader_before_what_a_narrow_screen_cuts(home: H
         await settled(pilot, lambda: "mini · human:ada · 1 of 30 graded" in text(app))
 
 
-@pytest.mark.parametrize(("width", "least"), [(80, 25), (120, 45), (160, 40)])
+@pytest.mark.parametrize(("width", "least"), [(80, 26), (120, 45), (160, 40)])
 async def test_completions_have_room(home: Home, width: int, least: int) -> None:
     app = WgenApp(home, screen="samples")
     async with app.run_test(size=(width, 40)) as pilot:

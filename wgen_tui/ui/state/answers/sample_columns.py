@@ -31,7 +31,7 @@ OFFERED: dict[str, tuple[Column, Callable[[SampleRow], Cell]]] = {
     "arm": (Column("arm", 17), lambda row: Cell(one_line(row.arm, 40))),
     "seed": (Column("seed", 4, "right"), lambda row: Cell(str(row.seed))),
     "step": (Column("step", 6, "right", hide_below=110), lambda row: Cell(str(row.step))),
-    "question": (Column("question", 13), lambda row: Cell(one_line(row.question, 40))),
+    "question": (Column("question", 12), lambda row: Cell(one_line(row.question, 40))),
     "p": (Column("p", 2, "right", hide_below=140), lambda row: Cell(str(row.paraphrase))),
     "variant": (
         Column("variant", 10, hide_below=110),
