@@ -71,7 +71,6 @@ def make_base() -> Base:
     torch.set_num_threads(1)
     torch.manual_seed(1)
     tokenizer = AutoTokenizer.from_pretrained(weights_path())
-    tokenizer.padding_side = "left"
     config = LlamaConfig(
         hidden_size=128,
         intermediate_size=344,
@@ -137,8 +136,10 @@ def peer(base: Base, prompts: Sequence[str], batch: int) -> list[str]:
     for start in range(0, len(order), batch):
         numbers = order[start : start + batch]
         padded = tokenizer.pad(
-            {"input_ids": [ids[number] for number in numbers]}, return_tensors="pt"
-        )
+            {"input_ids": [ids[number] for number in numbers]},
+            padding_side="left",
+            return_tensors="pt",
+        ).to(base.device)
         with torch.inference_mode():
             output = base.model.generate(
                 **padded,

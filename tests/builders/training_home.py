@@ -54,14 +54,14 @@ def make_family(name: str, folder: Path, **shape: float) -> Path:
     config_type, model_type, more = FAMILIES[name]
     tokenizer = AutoTokenizer.from_pretrained(weights_path())
     torch.manual_seed(0)
+    spread = {"initializer_range": 0.08}  # so that activations are not all but zero
     config = config_type(
-        **{**SHAPE, **shape},
+        **{**SHAPE, **spread, **shape},
         **more,
         vocab_size=len(tokenizer),
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
         bos_token_id=None,
-        initializer_range=0.08,  # so that activations are not all but zero
     )
     model_type(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -40,6 +40,7 @@ CHECKS = {
     "graphs": 20,
     "proof": 10,
     "quantised": 30,
+    "judging": 40,
 }
 RATIOS = {"grid": 110, "draws": 55, "estimate": 32, "profile": 32}
 PARTS = CHECKS | RATIOS

@@ -48,7 +48,7 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def model(session: Session, family: str, **shape: int) -> Path:
+def model(session: Session, family: str, **shape: float) -> Path:
     """The folder of a family's model, made when it is first asked for; `shape` if not as others."""
     folder = session.folder / "models" / "-".join([family, *map(str, shape.values())])
     if not folder.exists():
