@@ -150,7 +150,8 @@ class ExperimentsScreen(ExperimentHeadlines):
         return row.info if row is not None else None
 
     def on_virtual_table_moved(self) -> None:
-        if self._info is not None:
+        if (info := self._info) is not None:
+            self.query_one("#card", TextPane).turn_to(info.slug)
             self.when_settled(self._load_card)
 
     def _load_card(self) -> None:

@@ -23,6 +23,7 @@ from wgen_tui.ui.state.run_views.groups import Folding, Group, first_of, listed
 from wgen_tui.ui.state.run_views.rows import Drawing
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.line_table import LineTable
+from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.panels import panel, set_title
 from wgen_tui.ui.widgets.status_strip import StatusStrip
 
@@ -191,6 +192,8 @@ class RunsScreen(RunDetails, RunActions):
         return row
 
     def on_virtual_table_moved(self) -> None:
+        for pane in self.query(TextPane):
+            pane.turn_to(self._list.key_at(self._list.cursor))
         self.when_settled(self._settled)
 
     def on_virtual_table_marked(self) -> None:

@@ -246,6 +246,8 @@ class SamplesScreen(SampleViewsScreen):
     def on_virtual_table_moved(self) -> None:
         self._detail_timer.stop()
         self._detail_timer = self.set_timer(DETAIL_DELAY, self.load_detail)
+        table = self._table
+        self.query_one("#detail", TextPane).turn_to((table.generation, table.cursor))
 
     def on_virtual_table_selected(self) -> None:
         self.query_one("#detail", TextPane).focus()

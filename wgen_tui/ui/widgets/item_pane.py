@@ -14,6 +14,7 @@ class ItemPane(TextPane):
     """The text, and the keys that judge it."""
 
     BINDINGS = actions.bindings(actions.ITEM)
+    _awaits = False  # each item begins at its top
 
     class Graded(Message):
         def __init__(self, label: str) -> None:

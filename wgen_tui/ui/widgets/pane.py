@@ -1,4 +1,8 @@
-"""A scrolling text that j, k, g and G move through."""
+"""A scrolling text that j, k, g and G move through.
+
+Promises: who asked for its end has the end, also of what comes or grows after the key, until they
+scroll up or turn to something else.
+"""
 
 from __future__ import annotations
 
@@ -15,39 +19,63 @@ class TextPane(VerticalScroll, can_focus=True, inherit_bindings=False):
     """One rich Text, never markup, in a scrolling pane."""
 
     BINDINGS = actions.bindings(actions.TEXT)
-    _follows = False  # whether its end is shown, and is to be shown when it has another size
+    _follows = False  # whether its end is shown, and is to be shown when there is more of it
+    _awaits = True  # whether what was turned to has yet to be shown
+    _turned_to: object = None
 
     def compose(self) -> ComposeResult:
         yield Static(markup=False)
 
+    def turn_to(self, what: object) -> None:
+        """Something else is being read: it begins at its top, unless G comes before it does."""
+        if what != self._turned_to:
+            self._turned_to, self._awaits, self._follows = what, True, False
+
     def show(self, text: Text, *, keep_place: bool = False) -> None:
-        """Show `text` from its top, or from where the reader is."""
-        self._follows = False
+        """Show `text` from its top, or from where the reader is; its end, if that was asked for."""
+        self._follows = self._follows and (keep_place or self._awaits)
+        self._put(text)
+        if not keep_place and not self._follows:
+            self.scroll_home(animate=False, immediate=True)
+
+    def show_end(self, text: Text, *, anew: bool = False) -> None:
+        """Show the end of `text`, unless the reader has gone up to read.
+
+        Args:
+            text: What is shown.
+            anew: It is another text, which the reader has not seen.
+        """
+        if self.query_one(Static).content != text:  # asked every second
+            self._follows = self._follows or anew or self.scroll_offset.y >= self.max_scroll_y
+            self._put(text)
+
+    def _put(self, text: Text) -> None:
+        self._awaits = False
         body = self.query_one(Static)
         if body.content != text:  # a slow line carries only what is new
             body.update(text)
-        if not keep_place:
-            self.scroll_home(animate=False)
+        self._keep_end()
 
-    def show_end(self, text: Text) -> None:
-        """Show the end of `text`, unless the reader has gone up to read."""
-        body = self.query_one(Static)
-        if body.content == text:
-            return  # asked every second: a slow line carries only what is new
-        at_end = self.scroll_offset.y >= self.max_scroll_y
-        body.update(text)
-        if at_end:
-            self._follows = True
-            self.scroll_end(animate=False)
+    def _keep_end(self) -> None:
+        """Go to the end once the text has its lines, unless the reader has gone up meanwhile."""
+        if self._follows:
+            self.call_after_refresh(self._go_to_end)
+
+    def _go_to_end(self) -> None:
+        if self._follows:
+            self.scroll_end(animate=False, immediate=True)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         self._follows = self._follows and new_value >= self.max_scroll_y
 
+    def watch_virtual_size(self) -> None:
+        """There is more of the text, or less: a scrollbar that came has broken lines anew."""
+        self._keep_end()
+
     def on_resize(self) -> None:
         """What showed its end still shows it: a line that another panel took is not lost below."""
-        if self._follows:
-            self.scroll_end(animate=False)
+        self._keep_end()
 
     # A key that moves nothing says so: scrolling that is not allowed would pass it on in silence.
 
@@ -77,9 +105,11 @@ class TextPane(VerticalScroll, can_focus=True, inherit_bindings=False):
             super().action_page_up()
 
     def action_scroll_home(self) -> None:
+        self._follows = False
         if self._scrolls(False):
             super().action_scroll_home()
 
     def action_scroll_end(self) -> None:
+        self._follows = True
         if self._scrolls(True):
-            super().action_scroll_end()
+            self._go_to_end()

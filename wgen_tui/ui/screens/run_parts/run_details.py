@@ -202,9 +202,7 @@ class RunDetails(RunPictures):
         elif hits:
             pane.show(log_search.marked(self._log, hits, self._match), keep_place=not from_top)
         else:
-            if from_top:
-                pane.show(Text())
-            pane.show_end(Text("\n".join(self._log)))
+            pane.show_end(Text("\n".join(self._log)), anew=from_top)
         self.show_titles()
         if self._goes_to_match:
             self._goes_to_match = False
