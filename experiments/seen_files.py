@@ -31,6 +31,11 @@ class SeenFiles:
         """Remember a file; call this before reading it, so that no change is missed."""
         self._stamps.setdefault(path, stamp(path))
 
+    @property
+    def noted(self) -> tuple[tuple[str, Stamp | None], ...]:
+        """The files, each with what stat said of it then."""
+        return tuple((str(path), before) for path, before in self._stamps.items())
+
     def unchanged(self) -> bool:
         """Whether every file is what it was when it was noted."""
         return all(stamp(path) == before for path, before in self._stamps.items())

@@ -312,6 +312,11 @@ class Home:
         return self.root / "query-history.jsonl"
 
     @property
+    def headlines(self) -> Path:
+        """What came out of each experiment, in a line; derived, and made again when it is gone."""
+        return self.root / "headlines.jsonl"
+
+    @property
     def config(self) -> Path:
         """Endpoints, policies for GPUs, disk and queue, notifications."""
         return self.root / "config.toml"

@@ -17,6 +17,7 @@ from experiments.folders import FILE
 from tests.builders.mini_home import DEFINITION, MiniHome
 from tests.builders.screen import messages, settled, table, text
 from wgen_tui.paths import Home
+from wgen_tui.services.results.kept import headlines_file
 from wgen_tui.services.runs.runs import list_runs
 from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.modals.dialogs import AskModal
@@ -268,6 +269,15 @@ async def test_a_row_has_the_newest_headline_and_no_key_asks_for_one(
         mini.draw(mini.run("old", 3), lambda q, d: "By train")
         await settled(pilot, lambda: app.screen._tickets["headline"] > tickets["headline"])
         await settled(pilot, lambda: "+66.7 points [" in text(app))
+    headlines_file._seen.clear()  # what the next process finds
+    again = WgenApp(home, experiment="mini")
+    async with again.run_test(size=(120, 40)) as pilot:
+        await settled(pilot, lambda: "+66.7 points [" in text(again))
+        assert "headline" not in again.screen._tickets, "shown without computing it"
+        await pilot.press("6")
+        (home.journal / "grades-ada-x.jsonl").write_text("\n")
+        await pilot.press("1")
+        await settled(pilot, lambda: "headline" in again.screen._tickets)
 
 
 async def test_arms_show_how_their_data_begin(mini: MiniHome) -> None:

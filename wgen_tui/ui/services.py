@@ -23,6 +23,7 @@ __all__ = [
     "grade_report",
     "grading",
     "headline",
+    "headlines_file",
     "lifecycle",
     "listing",
     "mistakes",
@@ -40,6 +41,7 @@ __all__ = [
     "samples",
     "saved_views",
     "sql",
+    "stamps",
     "status",
     "templates",
 ]
@@ -57,7 +59,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.models import sample_tokens
     from wgen_tui.services.planning import commit, plan, preview
     from wgen_tui.services.results import behind, provenance, results
-    from wgen_tui.services.results.kept import headline
+    from wgen_tui.services.results.kept import headline, headlines_file, stamps
     from wgen_tui.services.runs import queue, runs
     from wgen_tui.services.runs.measured import courses, glimpses
     from wgen_tui.services.supervisor import lifecycle
@@ -80,6 +82,7 @@ else:
         "gpus": "machine.gpus",
         "grading": "grading.session",
         "headline": "results.kept.headline",
+        "headlines_file": "results.kept.headlines_file",
         "lifecycle": "supervisor.lifecycle",
         "listing": "experiments.listing",
         "mistakes": "experiments.authoring.mistakes",
@@ -97,6 +100,7 @@ else:
         "samples": "data.samples",
         "saved_views": "data.saved_views",
         "sql": "data.sql",
+        "stamps": "results.kept.stamps",
         "status": "control.status",
         "templates": "experiments.authoring.templates",
     }

@@ -16,7 +16,8 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import files_of
 from wgen_tui.services.data.database import reading as reading_of
-from wgen_tui.services.results.results import compute, stamp
+from wgen_tui.services.results.kept.stamps import stamp
+from wgen_tui.services.results.results import compute
 
 RUNS = [store_home.StoredRun("old", seed) for seed in (0, 1)]
 

@@ -56,6 +56,7 @@ class ExperimentsScreen(ExperimentHeadlines):
         self.set_interval(POLL_EVERY, self.reload)
 
     def on_screen_resume(self) -> None:
+        self.compare_again()
         if self._infos:
             self.reload()
         else:
@@ -134,9 +135,9 @@ class ExperimentsScreen(ExperimentHeadlines):
         rows = (table.row(index) for index in table.in_view)
         return [row.info for row in rows if row is not None and row.info is not None]
 
-    def headline_changed(self, slug: str) -> None:
+    def headlines_changed(self, slugs: Collection[str]) -> None:
         self._show_list()
-        if slug == self._shown and self._card is not None:
+        if self._shown in slugs and self._card is not None:
             self._draw_card()
 
     def all_slugs(self) -> Collection[str]:

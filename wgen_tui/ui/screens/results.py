@@ -27,7 +27,8 @@ from wgen_tui.ui.widgets.panels import panel, set_title
 from wgen_tui.ui.widgets.section_table import SectionTable
 
 if TYPE_CHECKING:
-    from wgen_tui.services.results.results import Results, Stamp
+    from wgen_tui.services.results.kept.stamps import Stamp
+    from wgen_tui.services.results.results import Results
 
 POLL_EVERY = 3.0
 BESIDE = 140  # columns from which the questions of an arm stand beside the arms
@@ -112,7 +113,7 @@ class ResultsScreen(ResultActions):
 
     @loads("stamp", then="_stamp_read")
     def _read_stamp(self, experiment: str) -> tuple[str, Stamp]:
-        return experiment, services.results.stamp(self.home, experiment)
+        return experiment, services.stamps.stamp(self.home, experiment)
 
     def _stamp_read(self, read: tuple[str, Stamp]) -> None:
         experiment, stamp = read
@@ -140,7 +141,7 @@ class ResultsScreen(ResultActions):
 
     @loads("compute", then="_computed", failed="_compute_failed")
     def _compute(self, experiment: str) -> Computed:
-        stamp = services.results.stamp(self.home, experiment)
+        stamp = services.stamps.stamp(self.home, experiment)
         try:
             results = services.results.compute(self.home, experiment)
         except UsageError as error:  # no samples yet: said in the table, not as an error

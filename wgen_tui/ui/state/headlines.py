@@ -18,7 +18,7 @@ from wgen_tui.ui.state.figures.axis import DIFFERENCES, Estimate
 from wgen_tui.ui.state.shared.arm_colours import ArmStyle
 
 if TYPE_CHECKING:
-    from wgen_tui.services.results.kept.headline import Headline
+    from wgen_tui.services.results.kept.headlines_file import Headline
 
 BAR = 11  # cells: one for 20 points
 

@@ -1,71 +1,69 @@
 """The headline of an experiment, for a list: its first planned difference, or its first rate.
 
-Promises: computed once for what is on disk; asking again costs the stat of its runs' folders. From
-any thread, one after the other; an experiment without results has None.
+Promises: computed once for what is on disk, and kept for the next program (`headlines_file.py`).
+From any thread, one after the other; an experiment without results has None.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from experiments.folders import FILE
-from experiments.seen_files import stamp as file_stamp
+from experiments import catalogue
+from experiments.errors import DefinitionError
+from experiments.seen_files import SeenFiles
 from wgen_tui.errors import BusyError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments.names import ExperimentInfo
 from wgen_tui.services.results import results
+from wgen_tui.services.results.kept import headlines_file
+from wgen_tui.services.results.kept.headlines_file import WAY, Headline, Made
 
 if TYPE_CHECKING:
     from wgen_tui.services.measures.rate_rows import ContrastResult, Rate
 
-
-@dataclass(frozen=True, slots=True)
-class Headline:
-    """What a list says of an experiment.
-
-    Attributes:
-        name: What is compared, or the arm.
-        arm: Whose it is.
-        metric: Of what.
-        value: A difference or a rate, with its interval where it has one.
-        is_difference: Which of the two.
-        unit: `share` or `mean`.
-    """
-
-    name: str
-    arm: str
-    metric: str
-    value: float
-    low: float | None
-    high: float | None
-    n: int
-    is_difference: bool
-    unit: str
-
-
-Stamp = tuple[results.Stamp, object]
-_kept: dict[tuple[Path, str], tuple[Stamp, Headline | None]] = {}
 _lock = Lock()
 
 
 def headline(home: Home, info: ExperimentInfo) -> Headline | None:
-    """The newest headline of an experiment; None while it has none."""
+    """The newest headline of an experiment; None while it has none.
+
+    Raises:
+        BusyError: another program holds the database.
+    """
     with _lock:
-        now = results.stamp(home, info.slug), file_stamp(info.path / FILE)
-        kept = _kept.get((home.root, info.slug))
-        if kept is not None and kept[0] == now:
-            return kept[1]
+        known = headlines_file.current(home, [(info.slug, info.path)])
+        if info.slug in known:
+            return known[info.slug]
+        data, files = headlines_file.data_of(home, info.slug), _files(home, info)
         try:
             made = _first(results.compute(home, info.slug, by=()))
         except BusyError:
-            return kept[1] if kept is not None else None
+            raise
         except WgenError:
             made = None  # Results says why: a list has no place for it
-        _kept[home.root, info.slug] = now, made
+        headlines_file.keep(
+            home,
+            Made(
+                way=WAY,
+                experiment=info.slug,
+                folder=str(info.path),
+                data=data,
+                files=files.noted,
+                headline=made,
+            ),
+        )
         return made
+
+
+def _files(home: Home, info: ExperimentInfo) -> SeenFiles:
+    """What the definition is read from."""
+    files = SeenFiles()
+    try:
+        catalogue.load(info.path, home.experiments, files)
+    except DefinitionError:
+        return files  # those of the mistake are among them
+    return files
 
 
 def _first(computed: results.Results) -> Headline | None:

@@ -25,7 +25,8 @@ from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
 
 if TYPE_CHECKING:
-    from wgen_tui.services.results.results import Results, Stamp
+    from wgen_tui.services.results.kept.stamps import Stamp
+    from wgen_tui.services.results.results import Results
     from wgen_tui.services.runs.measured.courses import Course, Courses
     from wgen_tui.services.runs.run_state import RunStatus
 
@@ -156,7 +157,7 @@ class RunPictures(BaseScreen):
 
     @loads("rates", then="_show_rates")
     def _read_rates(self, experiment: str) -> tuple[str, Results | str]:
-        stamp = services.results.stamp(self.home, experiment)
+        stamp = services.stamps.stamp(self.home, experiment)
         if self._results is None or self._results[:2] != (experiment, stamp):
             try:
                 read: Results | str = services.results.compute(self.home, experiment)
