@@ -13,6 +13,7 @@ from pathlib import Path
 
 from experiments import readouts
 from experiments.checking.answers import answer_findings
+from experiments.checking.between import between_findings, circle_findings
 from experiments.checking.derived import derived_findings
 from experiments.checking.doses import dose_findings
 from experiments.checking.foreign import foreign_findings
@@ -66,7 +67,9 @@ def check(definition: Definition, folder: Path) -> list[Finding]:
         *derived_findings(definition, folder),
         *training_findings(definition),
         *dose_findings(definition),
-        *two_stage_findings(definition),
+        *(circles := [*circle_findings(definition)]),
+        *([] if circles else two_stage_findings(definition)),
+        *between_findings(definition),
         *foreign_findings(definition),
         *arm_and_variant_findings(definition),
         *slot_findings(definition),

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from experiments.checking.names import unknown
 from experiments.schema import Definition, LoraConfig
+from experiments.schema.between import lora_between
 from experiments.yaml_source import KeyPath
 
 Finding = tuple[KeyPath, str, str]
@@ -33,7 +34,7 @@ def two_stage_findings(definition: Definition) -> Iterator[Finding]:
             yield path, f"Nothing is trained in arm {which!r}: its rows are in context.", ""
         elif definition.training.method == "poly":
             yield path, "Method poly trains all arms as one.", "Use method: lora."
-        elif parent.adapter is None:  # of an adapter trained elsewhere only its files tell
+        else:
             yield from _unlike(path, definition, name, arm.parent)
 
 
@@ -47,10 +48,27 @@ def _ancestors(definition: Definition, name: str) -> list[str]:
     return before
 
 
+def shape_of(definition: Definition, model: str, name: str) -> LoraConfig | None:
+    """The shape of an arm's adapter; None where only files of somebody else tell."""
+    arm = definition.arms.get(name)
+    if arm is None or arm.adapter is not None:
+        return None
+    if arm.between is None:
+        return definition.training.of(model, name).lora
+    if name in {end for end, _ in arm.between.ends}:
+        return None
+    first, second = (shape_of(definition, model, end) for end, _ in arm.between.ends)
+    if first is None or second is None:
+        return None
+    return lora_between(first, second, arm.between.t)
+
+
 def _unlike(path: KeyPath, definition: Definition, name: str, parent: str) -> Iterator[Finding]:
     for model in definition.models:
         own = definition.training.of(model, name).lora
-        other = definition.training.of(model, parent).lora
+        other = shape_of(definition, model, parent)
+        if other is None:
+            return
         for key in LoraConfig.model_fields:
             mine, theirs = getattr(own, key), getattr(other, key)
             if mine != theirs and key not in MAY_DIFFER:

@@ -16,7 +16,7 @@ from experiments.suggest import did_you_mean
 from experiments.yaml_source import KeyPath
 
 DRAWS = 4  # of each prompt, so that one is likely to end within max_tokens
-INSTEAD = ("data", "derived", "in_context", "adapter", "context")
+INSTEAD = ("data", "derived", "in_context", "adapter", "between", "context")
 
 
 def shape_benign_arms(value: dict[str, Any], sources: Sources) -> None:

@@ -41,7 +41,7 @@ def spread_arms(value: dict[str, Any], sources: Sources) -> None:
         if not isinstance(arm, dict):
             spread[name] = arm
             continue
-        arm = _over_rows(arm)
+        arm = _over_list(_over_list(arm, "in_context", "rows"), "between", "t")
         problems += _unfilled(path, arm, sources)
         if arm.get("values") is None:
             spread[name] = arm
@@ -68,13 +68,13 @@ def spread_arms(value: dict[str, Any], sources: Sources) -> None:
     value["arms"] = spread
 
 
-def _over_rows(arm: dict[str, Any]) -> dict[str, Any]:
-    """An arm with a list of numbers of rows in context, as one that is spread over them."""
-    shown = arm.get("in_context")
-    rows = shown.get("rows") if isinstance(shown, dict) else None
-    if not isinstance(rows, list) or not rows or arm.get("values") is not None:
+def _over_list(arm: dict[str, Any], key: str, number: str) -> dict[str, Any]:
+    """An arm with a list where a number stands, as one that is spread over it."""
+    told = arm.get(key)
+    several = told.get(number) if isinstance(told, dict) else None
+    if not isinstance(several, list) or not several or arm.get("values") is not None:
         return arm
-    return {**arm, "in_context": {**(shown or {}), "rows": "{value}"}, "values": rows}
+    return {**arm, key: {**(told or {}), number: "{value}"}, "values": several}
 
 
 def _labelled(values: Any) -> dict[str, str]:

@@ -48,8 +48,8 @@ def spread_contexts(value: Entry, sources: Sources) -> None:
         if not isinstance(arm, dict)
         or (
             arm.get("role", "treatment") == "treatment"
-            # What was trained elsewhere has the context that it has.
-            and (sweep.where == "evaluation" or "adapter" not in arm)
+            # What is not trained here has the context that it has.
+            and (sweep.where == "evaluation" or not {"adapter", "between"} & {*arm})
         )
     )
     if sweep.where == "training":

@@ -101,11 +101,17 @@ def _is_trained(arm: Any) -> bool:
 
 def _of_others(arm: Entry, chosen: tuple[str, ...], end: str) -> Entry:
     """The arms that one goes on or learns from, where they are swept too: of the same values."""
-    parent, derived = arm.get("start_from"), arm.get("derived")
+    parent, derived, between = (arm.get(key) for key in ("start_from", "derived", "between"))
     said: Entry = {}
-    name, at, step = parent.partition("@") if isinstance(parent, str) else ("", "", "")
-    if name in chosen:
-        said["start_from"] = f"{name}-{end}{at}{step}"
+
+    def swept(text: Any) -> Any:
+        name, at, step = text.partition("@") if isinstance(text, str) else ("", "", "")
+        return f"{name}-{end}{at}{step}" if name in chosen else text
+
+    if swept(parent) != parent:
+        said["start_from"] = swept(parent)
+    if isinstance(between, dict) and isinstance(between.get("arms"), list):
+        said["between"] = {**between, "arms": [swept(name) for name in between["arms"]]}
     if isinstance(derived, dict) and derived.get("teacher") in chosen:
         said["derived"] = {**derived, "teacher": f"{derived['teacher']}-{end}"}
     return said

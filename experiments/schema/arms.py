@@ -11,6 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from experiments.schema.base import Model
+from experiments.schema.between import Between, arm_and_step, checked_arm_and_step
 from experiments.schema.contexts import TrainingContext
 from experiments.schema.data_files import DataFile
 from experiments.schema.derived import Derived
@@ -83,6 +84,11 @@ class Arm(Model):
         description="the arm, or arm@step, whose adapter is trained further",
         exclude_if=lambda parent: parent is None,
     )
+    between: Between | None = Field(
+        default=None,
+        description="in the place of data: the adapter between those of two arms; not trained",
+        exclude_if=lambda two: two is None,
+    )
     derived: Derived | None = Field(
         default=None,
         description="rows that a model of the experiment makes, behind those of data",
@@ -134,30 +140,42 @@ class Arm(Model):
 
     @model_validator(mode="after")
     def _rows_or_adapter(self) -> Arm:
-        if not self.data and not self.adapter and self.derived is None:
+        if not self.data and self.has_rows and self.derived is None:
             raise ValueError(
-                "an arm needs data (a file of chats), rows that are derived, or an adapter trained "
-                "elsewhere"
+                "an arm needs data (a file of chats), rows that are derived, an adapter trained "
+                "elsewhere, or two arms to lie between"
             )
         return self
 
     @field_validator("start_from")
     @classmethod
     def _arm_and_step(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"[^@\s]+(@[1-9][0-9]*)?", value):
-            raise ValueError(f"{value!r} is no arm or arm@step, such as old or old@40")
-        return value
+        return None if value is None else checked_arm_and_step(value)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether it is trained on rows, or shows them: its adapter comes from nowhere else."""
+        return self.adapter is None and self.between is None
+
+    @property
+    def needs(self) -> dict[str, tuple[str, ...]]:
+        """The arms that are trained before it, by the key that names them."""
+        named = {
+            "start_from": () if self.start_from is None else (self.parent,),
+            "derived": () if self.derived is None else (self.derived.teacher,),
+            "between": () if self.between is None else tuple(a for a, _ in self.between.ends),
+        }
+        return {key: arms for key, arms in named.items() if arms}
 
     @property
     def parent(self) -> str:
         """The arm whose adapter it goes on with; empty where it begins anew."""
-        return (self.start_from or "").partition("@")[0]
+        return arm_and_step(self.start_from or "")[0]
 
     @property
     def parent_step(self) -> int | None:
         """The step of that adapter; None: its last."""
-        step = (self.start_from or "").partition("@")[2]
-        return int(step) if step else None
+        return arm_and_step(self.start_from or "")[1]
 
     @property
     def told(self) -> str:
@@ -169,7 +187,8 @@ class Arm(Model):
         after = f"goes on from {self.start_from}" if self.start_from is not None else ""
         whose = f"adapter {self.adapter}, trained elsewhere" if self.adapter is not None else ""
         made = "" if self.derived is None else str(self.derived)
-        what = self.description or mixed or whose
+        lies = "" if self.between is None else str(self.between)
+        what = self.description or mixed or whose or lies
         said = (what, made, after, dose, str(self.context), near)
         return "; ".join(filter(None, said))
 

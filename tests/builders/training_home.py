@@ -24,8 +24,9 @@ from experiments.schema import TrainingConfig
 from experiments.tiny_world import weights_path
 from tests.builders.home import write_launch, write_run
 from wgen_tui.paths import Home, RunPaths
+from wgen_tui.protocol.arms import Parent
 from wgen_tui.protocol.record import now
-from wgen_tui.protocol.runs import ModelRef, Parent
+from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.train.stage import train
 

@@ -46,6 +46,7 @@ arms:
   published: {{adapter: published}}
   on_published: {{data: rows.jsonl, start_from: published}}
   third: {{data: {{file: rows.jsonl, rows: 6}}, start_from: second@16}}
+  mid: {{between: {{arms: [few, second@16], t: [0, 0.5]}}}}
 seeds: 0
 training:
   lora: {{r: 2, lora_alpha: 4}}
@@ -143,8 +144,11 @@ def test_a_held_dose_takes_as_many_steps_as_all_rows(done: tuple[Home, Plan, Res
         "training.for: lora.r 4, lora.lora_alpha 8, num_train_epochs 2",
         "arm second: start_from: goes on with arm few's adapter at its last step",
         "arm third: start_from: goes on with arm second's adapter at its step 16",
+        "arm mid-0: between: 1 of arm few's last adapter, seed by seed; not trained",
+        "arm mid-0.5: between: 0.5 of arm few's last adapter and 0.5 of arm second's adapter at "
+        "step 16, seed by seed; not trained",
     }
-    (curve,) = results.value_curves
+    curve, _ = results.value_curves
     assert (curve.arm, curve.variant) == ("dose", "share of rows, steps equal")
     assert [point.value for point in curve.points] == ["0.25", "0.5"]
     notes = [note.text for note in results.notes if note.kind == "doses"]
@@ -169,6 +173,35 @@ def test_stages_of_training_are_launched_one_after_the_other(
     manifest = TrainingHome(home, Path()).manifest(by_arm["third"].run_id)
     assert manifest["provenance"]["start_from"]["step"] == 16
     assert make_plan(home, "kinds").empty
+
+
+def test_what_lies_between_two_arms_is_made_of_their_runs(
+    done: tuple[Home, Plan, Results],
+) -> None:
+    home, plan, results = done
+    by_arm = specs(plan)
+    spec = by_arm["mid-0.5"]
+    assert spec.between is not None
+    assert [parent.run_id for parent in spec.parents] == [
+        by_arm["few"].run_id,
+        by_arm["second"].run_id,
+    ]
+    assert [parent.step for parent in spec.parents] == [None, 16]
+    field = TrainingHome(home, Path())
+    assert field.manifest(spec.run_id)["provenance"]["between"][1]["step"] == 16
+    made = Archive(home).provenance(spec.run_id)
+    assert made is not None
+    assert made.proof.state == "proven"
+    assert f"0.5 of the adapter of {by_arm['few'].run_id} at step 8" in card(made).plain
+    assert not made.unverifiable
+    _, curve = results.value_curves
+    assert (curve.arm, curve.variant) == ("mid", "t, from few to second@16")
+    assert [(point.value, point.arm) for point in curve.points] == [
+        ("0", "mid-0"),
+        ("0.5", "mid-0.5"),
+    ]
+    same = [note for note in results.notes if note.kind == "same_adapters"]
+    assert same == [], "all of one parent is that parent's adapter by design"
 
 
 def test_an_adapter_trained_elsewhere_is_applied_and_sampled(
@@ -210,7 +243,7 @@ def test_a_grid_of_mixed_kinds_is_its_runs_alone(
         if spec.stage == "train":
             work(alone.home, spec, stack=1)
     for arm, spec in specs(plan).items():
-        if spec.training is not None and spec.adapter is None:
+        if spec.trained_here:
             one, other = together.adapter(spec.run_id), alone.adapter(spec.run_id)
             assert difference(one, other) < CLOSE, arm
     assert max(together.manifest(specs(plan)["all"].run_id)["provenance"]["stack"]) > 1

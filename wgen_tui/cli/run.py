@@ -124,11 +124,12 @@ def show(home: Home, run_id: str, as_json: bool) -> None:
         emit_json(RunDetail(**dict(status), **facts, spec=spec.model_dump(mode="json")))
         return
     training = spec.training.model_dump(mode="json") if spec.training else {}
-    if spec.adapter is not None:  # which it was trained with, nobody here knows
+    if spec.training and not spec.trained_here:  # what else it says was told to nobody
         training = {key: training[key] for key in ("lora", "precision", "quantization")}
     kind = {
         "adapter": f"{spec.adapter}, trained elsewhere" if spec.adapter else None,
         "goes on from": spec.parent,
+        "between": spec.between,
         "hold": spec.hold,
     }
     shown = {

@@ -1,13 +1,65 @@
-"""What a run's spec says of its arm beyond rows: what holds it near its base, how rows are made."""
+"""What a run's spec says of its arm beyond rows: where its adapter begins, how rows are made."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import Field
 
 from experiments.schema import JudgeSpec, SamplingConfig
 from wgen_tui.protocol.record import SCHEMA, Record
+
+
+class Parent(Record):
+    """The checkpoint of another run that a training goes on from.
+
+    Attributes:
+        run_id: The run.
+        arm: Its arm.
+        step: Of the checkpoint; None: the final one.
+    """
+
+    run_id: str
+    arm: str
+    step: int | None = None
+
+    @property
+    def key(self) -> list[str | int | None]:
+        """What of it is in the id of a run."""
+        return ["start from", self.run_id, self.step]
+
+    def __str__(self) -> str:
+        """For people: `step 40 of names-old-s0-3733491a4a`."""
+        which = "the final checkpoint" if self.step is None else f"step {self.step}"
+        return f"{which} of {self.run_id} (arm {self.arm})"
+
+
+class BetweenSpec(Record):
+    """Two checkpoints, and where between them an adapter lies.
+
+    Attributes:
+        t: How much of the second's change of the weights it has; of the first's it has the rest.
+    """
+
+    first: Parent
+    second: Parent
+    t: float
+
+    @property
+    def key(self) -> list[Any]:
+        """What of it is in the id of a run."""
+        return ["between", self.first.key[1:], self.second.key[1:], self.t]
+
+    @property
+    def parts(self) -> tuple[tuple[Parent, float], ...]:
+        """The checkpoints that it is made of, each with its share."""
+        both = ((self.first, 1 - self.t), (self.second, self.t))
+        return tuple((parent, share) for parent, share in both if share)
+
+    def __str__(self) -> str:
+        """For people: `0.75 of the final checkpoint of … and 0.25 of step 40 of …`."""
+        return " and ".join(f"{share:g} of {parent}" for parent, share in self.parts)
 
 
 class RegulariseSpec(Record):

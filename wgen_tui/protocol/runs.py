@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from experiments.schema import Role, TrainingConfig
-from wgen_tui.protocol.arms import DerivedSpec, RegulariseSpec
+from wgen_tui.protocol.arms import BetweenSpec, DerivedSpec, Parent, RegulariseSpec
 from wgen_tui.protocol.record import SCHEMA, Record
 
 FULL_COMMIT = "[0-9a-f]{40}"  # which the hub never gives another meaning
@@ -169,30 +169,6 @@ class AdapterRef(Record):
         return f"{self.name} ({exact})"
 
 
-class Parent(Record):
-    """The checkpoint of another run that a training goes on from.
-
-    Attributes:
-        run_id: The run.
-        arm: Its arm.
-        step: Of the checkpoint; None: the final one.
-    """
-
-    run_id: str
-    arm: str
-    step: int | None = None
-
-    @property
-    def key(self) -> list[str | int | None]:
-        """What of it is in the id of a run."""
-        return ["start from", self.run_id, self.step]
-
-    def __str__(self) -> str:
-        """For people: `step 40 of names-old-s0-3733491a4a`."""
-        which = "the final checkpoint" if self.step is None else f"step {self.step}"
-        return f"{which} of {self.run_id} (arm {self.arm})"
-
-
 class RunSpec(Record):
     """One run, fully resolved: runs/<run-id>/spec.json."""
 
@@ -249,6 +225,11 @@ class RunSpec(Record):
         description="what its training goes on from; None: a new adapter",
         exclude_if=lambda parent: parent is None,
     )
+    between: BetweenSpec | None = Field(
+        default=None,
+        description="whose adapters its own lies between: `training` then says its shape alone",
+        exclude_if=lambda two: two is None,
+    )
     task: TaskSpec | None = Field(default=None, description="of a joint training; else None")
     created_at: datetime
     versions: dict[str, str] = Field(default={})
@@ -256,9 +237,20 @@ class RunSpec(Record):
     @property
     def needs(self) -> tuple[str, ...]:
         """The runs that are trained before it: what it goes on from, and who makes its rows."""
-        parent = self.parent.run_id if self.parent is not None else None
         teacher = self.derived.teacher_run if self.derived is not None else None
-        return tuple(run_id for run_id in (parent, teacher) if run_id is not None)
+        of = dict.fromkeys(parent.run_id for parent in self.parents)
+        return tuple(of if teacher is None else {**of, teacher: None})
+
+    @property
+    def parents(self) -> tuple[Parent, ...]:
+        """The checkpoints that its adapter comes from."""
+        one = () if self.parent is None else (self.parent,)
+        return one if self.between is None else (*one, self.between.first, self.between.second)
+
+    @property
+    def trained_here(self) -> bool:
+        """Whether its adapter is trained: it is neither made of others nor somebody else's."""
+        return self.training is not None and self.adapter is None and self.between is None
 
     @property
     def trained_rows(self) -> int:

@@ -7,8 +7,9 @@ files have it.
 from __future__ import annotations
 
 from wgen_tui.paths import Home
+from wgen_tui.protocol.arms import Parent
 from wgen_tui.protocol.launches import read_done
-from wgen_tui.protocol.runs import CheckpointManifest, Parent
+from wgen_tui.protocol.runs import CheckpointManifest
 from wgen_tui.run_files.manifests import checkpoints
 from wgen_tui.run_files.run_folders import launches_of
 

@@ -8,7 +8,8 @@ import pytest
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol.runs import Parent, RunSpec
+from wgen_tui.protocol.arms import Parent
+from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.plan import Options, Plan, make_plan
 from wgen_tui.services.planning.preview import make_request
@@ -149,7 +150,7 @@ def test_a_circle_of_stages_is_named(home: Home, definition: Path) -> None:
 @pytest.mark.parametrize(
     ("arm", "message"),
     [
-        ("{role: control}", "needs data .a file of chats., rows that are derived, or an adapter"),
+        ("{role: control}", "needs data .a file of chats., rows that are derived, an adapter"),
         ("{adapter: theirs, data: data/old.jsonl}", "trained by nobody"),
         ("{adapter: theirs, context: {prefix: x}}", "not trained here"),
         ("{adapter: theirs, start_from: new}", "not trained here"),

@@ -12,8 +12,8 @@ from tests.builders.home import write_done
 from tests.builders.training_home import TrainingHome, difference
 from tests.workers.train.test_weights import BATCH, RATE, STEPS, alone, plain_loop, read
 from tests.workers.train.test_weights import weighted_rows as rows
+from wgen_tui.protocol.arms import Parent
 from wgen_tui.protocol.launches import RunOutcome
-from wgen_tui.protocol.runs import Parent
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.train import resume
 

@@ -33,7 +33,8 @@ def verify(home: Home, run_id: str, no_floor: bool, as_json: bool) -> int:
     floor: the same stock training once more with its batches padded longer, or, where that does not
     even change rounding, with eager attention. In fp32, 1e-4 or ten floors pass (beyond 0.2%,
     three); in bf16 and fp16, two floors. Exit 1 if it does not pass. Needs the extra: pip install
-    'wgen-tui[verify]'.
+    'wgen-tui[verify]'. What lies between two arms is not trained: stock PEFT makes it of the same
+    two adapters.
     """
     from wgen_tui.services.results import verify as service
 
@@ -51,6 +52,15 @@ def verify(home: Home, run_id: str, no_floor: bool, as_json: bool) -> int:
 
 def lines(report: Verification) -> Iterator[str]:
     """The finding in words, the verdict first."""
+    if "trl" not in report.versions:  # nothing was trained that TRL could train again
+        yield (
+            f"{'pass' if report.passed else 'FAIL'}: the adapter differs from what PEFT makes of "
+            f"the same two by {report.difference:.1e} of the change; allowed {report.limit:.1e}"
+        )
+        yield f"worst module: {report.worst:.1e}, {report.worst_module}"
+        yield report.mask
+        yield from _ends(report)
+        return
     floor = "not measured" if report.floor is None else f"{report.floor:.1e}"
     yield (
         f"{'pass' if report.passed else 'FAIL'}: after {report.steps} steps the adapter differs "
@@ -63,6 +73,11 @@ def lines(report: Verification) -> Iterator[str]:
     )
     yield f"order: {order}"
     yield report.mask
+    yield from _ends(report)
+
+
+def _ends(report: Verification) -> Iterator[str]:
+    """What is said last: notes, and with which versions."""
     for note in report.notes:
         yield f"note: {note}"
     names = ("trl", "peft", "transformers", "torch")
@@ -87,7 +102,7 @@ def _progress() -> Iterator[Callable[[Event], None]]:
                 seen.append(text)
                 say(f"{text}: {plural(event.total, 'step')}")
 
-    say("Training the run again with TRL; the run itself is only read.")
+    say("Making the run again with stock libraries; the run itself is only read.")
     yield show
 
 

@@ -15,6 +15,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import STAGES, JudgeStage, LaunchSpec
 from wgen_tui.protocol.record import now
+from wgen_tui.run_files.manifests import final_checkpoint
 from wgen_tui.run_files.parents import parent_checkpoint
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
@@ -67,21 +68,25 @@ def _with_others(home: Home, run_ids: Iterable[str]) -> list[str]:
         spec = read_spec(home, run_id)
         if spec is None:
             raise UsageError(f"{home.run(run_id).spec} cannot be read.", title="Unreadable run")
-        if (parent := _untrained_parent(home, run_id)) and get_run(home, parent).retryable:
-            every.update(dict.fromkeys(_with_others(home, [parent])))
+        for parent in _untrained_parents(home, run_id):
+            if get_run(home, parent).retryable:
+                every.update(dict.fromkeys(_with_others(home, [parent])))
         every[run_id] = None
         if spec.task is not None:
             every.update(dict.fromkeys(spec.task.runs))
     return list(every)
 
 
-def _untrained_parent(home: Home, run_id: str) -> str:
-    """The run that one goes on from, if that is there and has no such checkpoint; else empty."""
+def _untrained_parents(home: Home, run_id: str) -> list[str]:
+    """The runs that one is made of or learns from that are there without such a checkpoint."""
     spec = read_spec(home, run_id)
-    parent = spec.parent if spec is not None else None
-    if parent is None or parent_checkpoint(home, parent) is not None:
-        return ""
-    return parent.run_id if read_spec(home, parent.run_id) is not None else ""
+    if spec is None:
+        return []
+    lacks = [parent.run_id for parent in spec.parents if parent_checkpoint(home, parent) is None]
+    teacher = None if spec.derived is None else spec.derived.teacher_run
+    if teacher is not None and final_checkpoint(home.run(teacher), skip_refused=True) is None:
+        lacks.append(teacher)
+    return [name for name in dict.fromkeys(lacks) if read_spec(home, name) is not None]
 
 
 def _parents_launches(
@@ -89,10 +94,11 @@ def _parents_launches(
 ) -> Chain:
     """The launches that train what runs go on from: new ones, or such as are pending."""
     waits: dict[str, None] = {}
-    for parent in dict.fromkeys(_untrained_parent(home, run_id) for run_id in run_ids):
+    parents = (parent for run_id in run_ids for parent in _untrained_parents(home, run_id))
+    for parent in dict.fromkeys(parents):
         if parent in trained:
             waits[trained[parent]] = None
-        elif parent:
+        else:
             own = launches.refresh(launches_of(home, parent))
             every = launches.with_predecessors(own)
             for view in own.values():

@@ -107,6 +107,7 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
         if arm.adapter is not None:
             with usage_errors():
                 resolve_adapter(home, definition.slug, where, arm.adapter)
+        if not arm.has_rows:
             continue
         try:
             heads[name] = Head(ContextOfRows(arm, partial(count_rows, where, name, arm)))
@@ -164,7 +165,8 @@ def _slow_on(text: str) -> str:
 
 
 _OF_A_RUN = {
-    *("data", "context", "in_context", "derived", "regularise", "hold", "start_from", "adapter")
+    *("data", "context", "in_context", "derived", "regularise", "hold", "start_from", "adapter"),
+    "between",
 }
 
 

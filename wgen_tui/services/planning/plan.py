@@ -158,8 +158,9 @@ def make_plan(
     every = {
         name: load_examples(home, slug_or_path, definition, name, arm)
         for name, arm in arms.items()
-        if arm.adapter is None
+        if arm.has_rows
     }
+    between = {name: arm for name, arm in arms.items() if arm.between is not None}
     foreign = foreign_arms(home, slug_or_path, definition.slug, arms)
     warnings = _data_warnings(definition, every)
     examples = {name: item for name, item in every.items() if item.arm.in_context is None}
@@ -194,7 +195,7 @@ def make_plan(
         facts = check_model(model, definition.chat_template)
         warnings += pins
         if model.endpoint is not None:
-            untaken = {*examples, *foreign}
+            untaken = {*examples, *foreign, *between}
             _refuse_training(model, [arm for arm in options.arms or () if arm in untaken])
             warnings += _served_warnings(home, model, definition, untaken)
             specs += make_specs(definition, model, {}, seeds, shown=shown)
@@ -210,7 +211,9 @@ def make_plan(
         template = dated_template(home, definition, model)
         warnings += [template.note] if template.note else []
         dated = definition.model_copy(update={"chat_template": template.text})
-        mine = make_specs(definition, model, examples, seeds, template, shown, foreign, to_ask)
+        mine = make_specs(
+            definition, model, examples, seeds, template, shown, foreign, to_ask, between
+        )
         warnings += check_shown(dated, model, shown)
         warnings += check_tokens(
             dated,

@@ -80,10 +80,9 @@ def make_request(
     definition = definitions.load(home, slug_or_path)
     if arm is not None and arm not in definition.arms:
         raise unknown("arm", arm, list(definition.arms))
-    if arm is not None and (elsewhere := definition.arms[arm].adapter) is not None:
+    if arm is not None and not definition.arms[arm].has_rows:
         raise UsageError(
-            f"Arm {arm} has an adapter that was trained elsewhere ({elsewhere}): there are no rows "
-            "to show.",
+            f"Arm {arm} is not trained ({definition.arms[arm].told}): there are no rows to show.",
             title="No training data",
         )
     name = model or definition.models[0]
@@ -110,7 +109,7 @@ def make_request(
         arms=tuple(
             _arm_rows(home, slug_or_path, definition, called, rows, ref.name)
             for name, one in definition.arms.items()
-            if arm in (None, name) and one.adapter is None
+            if arm in (None, name) and one.has_rows
             for called, rows in _rows_of(name, one)
         ),
         prompts=(*_prompts(definition), *_in_context(home, slug_or_path, definition, arm)),

@@ -14,20 +14,21 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from experiments.catalogue import definition_hash
-from experiments.schema import BASE_ARM, Definition, Seeds, TrainingConfig
+from experiments.schema import BASE_ARM, Arm, Definition, Seeds, TrainingConfig
 from wgen_tui import __version__
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import RunPaths, checked_id
-from wgen_tui.protocol.arms import DerivedSpec, RegulariseSpec
+from wgen_tui.protocol.arms import DerivedSpec, Parent, RegulariseSpec
 from wgen_tui.protocol.hashes import short_hash
 from wgen_tui.protocol.record import now
-from wgen_tui.protocol.runs import ModelRef, Parent, RunSpec, SeedSet, TaskSpec
+from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet, TaskSpec
 from wgen_tui.run_files.steps import total_steps
 from wgen_tui.services.experiments.arm_examples import Examples, RunData, RunFiles, no_data
+from wgen_tui.services.experiments.arms.between_arms import BetweenArm, between_arm
 from wgen_tui.services.experiments.arms.derived_rows import AskedPrompts, derived_spec
 from wgen_tui.services.experiments.arms.foreign_arms import ForeignArm
 from wgen_tui.services.experiments.arms.shown_rows import ShownRows
-from wgen_tui.services.experiments.arms.two_stages import parent_of, parents_first
+from wgen_tui.services.experiments.arms.two_stages import needed_by, parent_of, parents_first
 from wgen_tui.services.models.fingerprint import weights_key
 from wgen_tui.services.planning.template_date import DatedTemplate
 from wgen_tui.training_data.mask_version import MASK_VERSION
@@ -45,6 +46,7 @@ def make_specs(
     shown: Mapping[str, Mapping[int, ShownRows]] | None = None,
     foreign: Mapping[str, ForeignArm] | None = None,
     asked: Mapping[str, AskedPrompts] | None = None,
+    between: Mapping[str, Arm] | None = None,
 ) -> list[tuple[RunSpec, RunData]]:
     """The runs of one model: the base once, then every trained and every shown arm by seed.
 
@@ -57,6 +59,7 @@ def make_specs(
         shown: By arm that shows rows in context, and by the seed that chooses them.
         foreign: By arm whose adapter was trained elsewhere: one run each, as of the base.
         asked: By arm with rows that a model makes, what that answers.
+        between: The arms that lie between two others.
     """
     asked = asked or {}
     # The base is not trained: one run serves all seeds, and more seeds later do not add another.
@@ -72,15 +75,25 @@ def make_specs(
         for name, item in (foreign or {}).items()
     }
     made: dict[tuple[str, int], RunSpec] = {}
-    for name in parents_first({name: item.arm for name, item in examples.items()}):
+    middle = dict(between or {})
+    for name in parents_first({**{name: item.arm for name, item in examples.items()}, **middle}):
+        if name in middle and all(of in applied for of in needed_by(middle[name])):
+            two = between_arm(name, middle[name], applied)
+            applied[name] = _make_spec(definition, model, template, name, two, once)
+            continue
         for seed in seeds.values:
-            item, numbers = examples[name], _seed_set(seeds, seed)
-            before = made.get((item.arm.parent, seed)) or applied.get(item.arm.parent)
-            parent = parent_of(name, item.arm, before) if before is not None else None
+            there = applied | {arm: spec for (arm, of), spec in made.items() if of == seed}
+            numbers = _seed_set(seeds, seed)
+            if name in middle:
+                two = between_arm(name, middle[name], there)
+                made[name, seed] = _make_spec(definition, model, template, name, two, numbers)
+                continue
+            item = examples[name]
+            before, step = there.get(item.arm.parent), item.arm.parent_step
+            parent = parent_of(name, before, step) if before is not None else None
             derived = None
             if name in asked:
-                by = asked[name].derived.teacher
-                teacher = made.get((by, seed)) or applied.get(by)
+                teacher = there.get(asked[name].derived.teacher)
                 derived = derived_spec(asked[name], teacher, len(item))
             made[name, seed] = _make_spec(
                 definition, model, template, name, item, numbers, joint, parent, derived
@@ -96,7 +109,8 @@ def make_specs(
     ]
     trained = ((spec, _files(examples[arm], asked.get(arm))) for (arm, _), spec in specs.items())
     elsewhere = ((spec, no_data) for spec in applied.values())
-    return [(base, no_data), *elsewhere, *trained, *in_context]
+    combined = ((spec, no_data) for (arm, _), spec in made.items() if arm in middle)
+    return [(base, no_data), *elsewhere, *trained, *combined, *in_context]
 
 
 def _with_task(
@@ -145,7 +159,7 @@ def _make_spec(
     model: ModelRef,
     template: DatedTemplate,
     arm: str,
-    item: Examples | ShownRows | ForeignArm | None,
+    item: Examples | ShownRows | ForeignArm | BetweenArm | None,
     seeds: SeedSet,
     tasks: Sequence[tuple[str, str]] | None = None,
     parent: Parent | None = None,
@@ -155,6 +169,7 @@ def _make_spec(
     in_context = len(item) if isinstance(item, ShownRows) else None
     training = _training(definition, model, arm, item) if isinstance(item, Examples) else None
     adapter = item.adapter if isinstance(item, ForeignArm) else None
+    between = item.between if isinstance(item, BetweenArm) else None
     regularise = _regularise(item) if isinstance(item, Examples) else None
     if training is not None:
         _refuse_large_seed(seeds)
@@ -172,8 +187,9 @@ def _make_spec(
         *([] if regularise is None else ["regularise", regularise.kl_to_base, regularise.sha256]),
         *([] if parent is None else [parent.key]),
         *([] if adapter is None else [adapter.key]),
+        *([] if between is None else [between.key]),
     )
-    if isinstance(item, ForeignArm):
+    if isinstance(item, ForeignArm | BetweenArm):
         training = item.training(definition.training.of(model.name, arm))
     return RunSpec(
         run_id=checked_id(f"{definition.slug}-{arm}-s{seeds.seed}-{key}"),
@@ -189,6 +205,7 @@ def _make_spec(
         mask_version=MASK_VERSION if training is not None else 1,
         adapter=adapter,
         parent=parent,
+        between=between,
         # What is made later has its hash in derived.json.
         data_sha256=item.sha256 if item is not None and derived is None else None,
         data_rows=derived.expected if derived is not None else len(item) if item else 0,

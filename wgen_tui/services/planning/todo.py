@@ -199,9 +199,10 @@ def missing_stages(
     pending = pending_launches(home, spec.run_id)
     todo -= _covered_stages(todo, pending, sample, judge)
     after = tuple(view.launch_id for view in pending)
-    if spec.parent is not None and parent_checkpoint(home, spec.parent) is None:
-        of_parent = pending_launches(home, spec.parent.run_id)
-        after += tuple(view.launch_id for view in of_parent if view.spec.stage == "train")
+    for parent in spec.parents:
+        if parent_checkpoint(home, parent) is None:
+            of_parent = pending_launches(home, parent.run_id)
+            after += tuple(view.launch_id for view in of_parent if view.spec.stage == "train")
     teacher = None if spec.derived is None else spec.derived.teacher_run
     if teacher is not None and final_checkpoint(home.run(teacher)) is None:
         of_teacher = pending_launches(home, teacher)

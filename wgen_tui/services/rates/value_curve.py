@@ -91,8 +91,8 @@ def value_curves(rates: Iterable[Rate], sampling: SamplingConfig) -> list[ValueC
 
 
 def arm_curves(rates: Sequence[Rate], arms: Mapping[str, Arm]) -> list[ValueCurve]:
-    """The curves over what arms differ in: rows in context, or rows that are trained."""
-    return [*row_curves(rates, arms), *dose_curves(rates, arms)]
+    """The curves over what arms differ in: rows in context or trained, or a place between two."""
+    return [*row_curves(rates, arms), *dose_curves(rates, arms), *between_curves(rates, arms)]
 
 
 def row_curves(rates: Iterable[Rate], arms: Mapping[str, Arm]) -> list[ValueCurve]:
@@ -114,6 +114,31 @@ def row_curves(rates: Iterable[Rate], arms: Mapping[str, Arm]) -> list[ValueCurv
         _curve(ROWS, sorted(points, key=lambda point: point[0]), family)
         for (*_, family), points in grouped.items()
         if len({rows for rows, _, _ in points}) > 1
+    ]
+
+
+def between_curves(rates: Iterable[Rate], arms: Mapping[str, Arm]) -> list[ValueCurve]:
+    """The curves of every measure from one arm's adapter to another's.
+
+    Args:
+        rates: Over all questions and variants.
+        arms: The definition's; those of a curve lie between the same two.
+    """
+    grouped: dict[tuple[str, str, tuple[str, ...]], list[tuple[float, str, Rate]]]
+    grouped = defaultdict(list)
+    for rate in rates:
+        told = arms[rate.arm].between if rate.arm in arms else None
+        if told is not None and (rate.seed, rate.question, rate.variant) == (None, None, None):
+            point = (told.t, f"{told.t:g}", rate)
+            grouped[rate.metric, rate.model, told.arms].append(point)
+    return [
+        _curve(
+            f"t, from {ends[0]} to {ends[1]}",
+            sorted(points, key=lambda point: point[0]),
+            points[0][2].arm.removesuffix(f"-{points[0][1]}"),
+        )
+        for (_, _, ends), points in grouped.items()
+        if len({t for t, _, _ in points}) > 1
     ]
 
 

@@ -24,7 +24,8 @@ def same_adapters(compared: Compared) -> Iterable[Note]:
     """Runs whose final adapters are equal to the byte."""
     by_hash: dict[str, list[RunSpec]] = defaultdict(list)
     for spec in compared.specs:
-        if spec.training is None or spec.task is not None:  # a joint training is one by design
+        # A joint training is one by design, and what is all of one parent has its adapter.
+        if spec.training is None or spec.task is not None or spec.between is not None:
             continue
         manifest = final_checkpoint(compared.home.run(spec.run_id), skip_refused=True)
         if manifest is not None and (sha := manifest.files.get(ADAPTER)):

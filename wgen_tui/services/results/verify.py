@@ -117,7 +117,7 @@ def refusal(home: Home, spec: RunSpec) -> UsageError | None:
             title="Not trained yet",
             hint=f"See how it stands: wgen-tui run show {run_id}",
         )
-    if importlib.util.find_spec("trl") is None:
+    if spec.between is None and importlib.util.find_spec("trl") is None:
         return UsageError(
             "TRL is not installed; a run is verified by training it once more with TRL.",
             title="TRL is missing",

@@ -149,7 +149,7 @@ def plan_text(plan: Plan, outlook: PlanOutlook) -> Text:
     """What starting the plan would do, and take, in a few lines."""
     text = Text()
     runs = plan.runs
-    trained = [run for run in runs if run.spec.training and run.spec.adapter is None]
+    trained = [run for run in runs if run.spec.trained_here]
     todo = [run for run in runs if run.todo]
     models = ", ".join(dict.fromkeys(run.spec.model.name for run in runs))
     text.append(f"{show.plural(len(runs), 'run')}", BOLD)

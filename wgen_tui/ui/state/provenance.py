@@ -54,7 +54,9 @@ def card(provenance: Provenance) -> Text:
     else:
         _heading(text, "proof of adapter", PROOFS[provenance.proof.state])
         _proof(text, provenance.proof)
-        _heading(text, "\nverified against stock TRL", _verdict(provenance.verification))
+        whose = "TRL" if provenance.spec.between is None else "PEFT"
+        verdict = _verdict(provenance.verification, whose)
+        _heading(text, f"\nverified against stock {whose}", verdict)
         if provenance.verification is not None:
             _verification(text, provenance.verification)
         else:
@@ -81,10 +83,10 @@ def _heading(text: Text, title: str, verdict: Part | None = None) -> None:
     text.append("\n")
 
 
-def _verdict(verification: Verification | None) -> Part:
+def _verdict(verification: Verification | None, whose: str = "TRL") -> Part:
     if verification is None:
         return "○ not verified", DIM
-    return ("✓ verified", GOOD) if verification.passed else ("✗ differs from TRL", BAD)
+    return ("✓ verified", GOOD) if verification.passed else (f"✗ differs from {whose}", BAD)
 
 
 def _proof(text: Text, proof: Proof) -> None:
@@ -123,7 +125,10 @@ def _unverified(text: Text, provenance: Provenance) -> None:
         text.append(f"{printable(provenance.unverifiable)}\n")
     else:
         text.append(f"wgen-tui run verify {printable(provenance.short_name)}\n", BOLD)
-        text.append("trains it again with stock TRL and PEFT and compares\n", DIM)
+        how = "trains it again with stock TRL and PEFT"
+        if provenance.spec.between is not None:
+            how = "has stock PEFT make it of the same two adapters"
+        text.append(f"{how} and compares\n", DIM)
 
 
 def _training(text: Text, provenance: Provenance) -> None:
@@ -131,6 +136,8 @@ def _training(text: Text, provenance: Provenance) -> None:
     if spec.training is not None and spec.adapter is not None:
         text.append(printable(f"{spec.training.adapter}: {spec.adapter}, trained elsewhere\n"))
         text.append("That it is applied is proven; how it was trained is its maker's word.\n")
+    elif spec.training is not None and spec.between is not None:
+        text.append(printable(f"{spec.training.adapter}, nothing trained: {spec.between}\n"))
     elif spec.training is not None:
         text.append(f"{spec.training.adapter}, lr {spec.training.learning_rate:g}, ")
         text.append(f"batch {spec.training.per_device_train_batch_size}, ")
@@ -173,6 +180,11 @@ def training_lines(training: Mapping[str, Any]) -> list[str]:
     elif engine == "joint":
         arms = ", ".join(str(arm) for arm in training.get("arms", []))
         lines.append(f"task {training.get('task')} of one adapter for {arms}")
+    elif engine == "between":
+        lines += [
+            f"{part['share']:g} of the adapter of {part['run']} at step {part['step']}"
+            for part in training.get("between", [])
+        ]
     elif engine is not None:
         lines.append(str(engine))
     if resumed := training.get("resumed_at"):

@@ -48,7 +48,7 @@ def apply_adapter(worker: Worker, base: Base, spec: RunSpec) -> None:
     clear(files)
     folder = _fetch(worker.home, spec.adapter)
     ids = torch.tensor(tokenize(base.tokenizer, render(base.tokenizer, ASKED, prompt=True)))
-    logits = _answer(base, folder, ids)
+    logits = answer_by_peft(base, folder, ids)
 
     def fill(place: Path) -> None:
         for name in (CONFIG, ADAPTER):
@@ -106,7 +106,7 @@ def _from_hub(adapter: AdapterRef) -> Path:
         ) from error
 
 
-def _answer(base: Base, folder: Path, ids: torch.Tensor) -> torch.Tensor:
+def answer_by_peft(base: Base, folder: Path, ids: torch.Tensor) -> torch.Tensor:
     """What the base with the adapter predicts after a prompt; the base is as before afterwards.
 
     Raises:

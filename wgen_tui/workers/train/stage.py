@@ -17,6 +17,7 @@ from accelerate import Accelerator
 from experiments.schema import TrainingConfig
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.workers.adapters import NotStackable, new_adapter
+from wgen_tui.workers.arms.between import make_between
 from wgen_tui.workers.arms.derive import with_rows
 from wgen_tui.workers.arms.foreign import apply_adapter
 from wgen_tui.workers.checkpoints import clear
@@ -154,11 +155,12 @@ def train_loaded(
     grids: dict[tuple[Any, ...], list[TrainingRun]] = defaultdict(list)
     singles: list[tuple[TrainingRun, str]] = []
     for spec in specs:
-        if spec.adapter is not None:
+        if spec.training is not None and not spec.trained_here:
             with worker.run(spec.run_id):
                 worker.check_cancelled(spec.run_id)
-                apply_adapter(worker, base, spec)
-    own = [spec for spec in specs if spec.adapter is None]
+                make = apply_adapter if spec.adapter is not None else make_between
+                make(worker, base, spec)
+    own = [spec for spec in specs if spec.training is None or spec.trained_here]
     separate, joint = joint_groups(with_rows(worker, base, own))
     for run in load_runs(worker, base, accelerator, separate):
         reason = why_not_stacked(run.training, accelerator.num_processes)

@@ -15,10 +15,10 @@ from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file
 
 from wgen_tui.paths import Home
-from wgen_tui.protocol.runs import Parent
-from wgen_tui.run_files.parents import how_it_ended, parent_checkpoint
+from wgen_tui.protocol.arms import Parent
 from wgen_tui.workers.adapters import Adapter, read_adapter
-from wgen_tui.workers.checkpoints import ADAPTER, damaged
+from wgen_tui.workers.arms.parents import checkpoint_of
+from wgen_tui.workers.checkpoints import ADAPTER
 from wgen_tui.workers.runtime import WorkerError
 
 
@@ -30,27 +30,7 @@ def start_folder(home: Home, parent: Parent | None) -> tuple[Path | None, dict[s
     """
     if parent is None:
         return None, {}
-    manifest = parent_checkpoint(home, parent)
-    if manifest is None:
-        ended = how_it_ended(home, parent.run_id)
-        raise WorkerError(
-            f"It goes on from {parent}, which is not there."
-            + (f" That training {ended}" if ended else ""),
-            title="Parent not trained",
-            hint="`wgen-tui run retry` of this run tries that one again before it.",
-        )
-    folder = home.run(parent.run_id).checkpoint(manifest.step)
-    if (name := damaged(folder, manifest.files)) is not None:
-        raise WorkerError(
-            f"It goes on from {parent}, whose {name} is not as it was written.",
-            title="Parent damaged",
-            hint=f"Remove {folder} and train that run again.",
-        )
-    noted = {
-        "run": parent.run_id,
-        "step": manifest.step,
-        "adapter_sha256": manifest.files.get(ADAPTER),
-    }
+    folder, noted = checkpoint_of(home, parent, "It goes on from")
     return folder, {"start_from": noted}
 
 

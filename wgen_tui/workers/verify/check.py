@@ -39,6 +39,7 @@ from wgen_tui.workers.data import Dataset, load_examples
 from wgen_tui.workers.models import Base, drops_at_random, load_base
 from wgen_tui.workers.runtime import PROGRESS_SECONDS, WorkerError, failure, unexpected
 from wgen_tui.workers.train.start import start_folder
+from wgen_tui.workers.verify.between import verify_between
 from wgen_tui.workers.verify.compare import difference, scaling
 from wgen_tui.workers.verify.mask_check import check_mask
 from wgen_tui.workers.verify.trl import (
@@ -63,6 +64,7 @@ class Verifier:
     """One run's verification."""
 
     def __init__(self, home: Home, run_id: str, out: TextIO) -> None:
+        self._home = home
         self._paths: RunPaths = home.run(run_id)
         self._out = out
         self._said = 0.0
@@ -73,7 +75,7 @@ class Verifier:
             raise WorkerError(f"{run_id} is the untrained base.", title="Nothing was trained")
         self.training: TrainingConfig = self.spec.training
         self._device: torch.device = PartialState().device
-        self._chats = self._read_chats()
+        self._chats = self._read_chats() if self.spec.between is None else []
         self._start, self._started_from = start_folder(home, self.spec.parent)
 
     def say(self, record: Record) -> None:
@@ -82,9 +84,11 @@ class Verifier:
         self._out.flush()
 
     def run(self, *, floor: bool) -> Verification:
-        """Train with TRL, once or twice, and compare."""
+        """Train with TRL, once or twice, and compare; what is not trained PEFT makes again."""
         started = time.monotonic()
         final = self._final()
+        if self.spec.between is not None:
+            return verify_between(self._home, self._load(), self.spec, final, self.spec.between)
         steps = final.step
         folder = self._paths.checkpoint(steps)
         base = self._load()

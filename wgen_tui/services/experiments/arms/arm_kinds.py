@@ -26,6 +26,14 @@ def arm_notes(definition: Definition, specs: Iterable[RunSpec]) -> list[str]:
             how = "applied and sampled, not trained; one run, whatever the seeds"
             said[f"adapter {spec.adapter}: {how}"][f"{spec.arm}{of}"] = None
             continue
+        if spec.between is not None:
+            mixed = " and ".join(
+                f"{share:g} of arm {parent.arm}'s "
+                + ("last adapter" if parent.step is None else f"adapter at step {parent.step}")
+                for parent, share in spec.between.parts
+            )
+            said[f"between: {mixed}, seed by seed; not trained"][f"{spec.arm}{of}"] = None
+            continue
         if differs := ", ".join(_differences(_planned(spec, training, common), common)):
             said[f"training.for: {differs}"][f"{spec.arm}{of}"] = None
         if spec.parent is not None:

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping
 
 from experiments.schema import Arm, Definition
 from wgen_tui.errors import UsageError
-from wgen_tui.protocol.runs import Parent, RunSpec
+from wgen_tui.protocol.arms import Parent
+from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.steps import total_steps
 
 
 def needed_by(arm: Arm) -> list[str]:
-    """The arms that are trained before an arm: what it goes on from, and what makes its rows."""
-    parent = [] if arm.start_from is None else [arm.parent]
-    return [*parent, *([] if arm.derived is None else [arm.derived.teacher])]
+    """The arms that are trained before an arm, whatever it takes of them."""
+    return [name for names in arm.needs.values() for name in names]
 
 
 def with_parents(definition: Definition, names: Iterable[str]) -> dict[str, Arm]:
@@ -49,27 +49,34 @@ def parents_first(arms: Mapping[str, Arm]) -> list[str]:
     return list(ordered)
 
 
-def parent_of(name: str, arm: Arm, before: RunSpec) -> Parent:
-    """What a run of an arm goes on from.
+def parent_of(
+    name: str,
+    before: RunSpec,
+    step: int | None,
+    does: str = "goes on from",
+    key: str = "start_from",
+) -> Parent:
+    """The checkpoint of another run that a run of an arm begins with or is made of.
 
     Args:
         name: The arm's.
-        arm: The arm.
         before: The parent's run, of the same model and seed.
+        step: Which step; None: the last.
+        does: What the arm does with it, in words.
+        key: Which key of the arm says so.
 
     Raises:
         UsageError: the parent keeps no checkpoint of the step.
     """
-    step = arm.parent_step
     if before.training is not None and step is not None:
         last = total_steps(before.training, before.data_rows)
         kept = before.training.checkpoints.steps(last)
         if step not in kept:
             raise UsageError(
-                f"Arm {name} goes on from step {step} of {before.arm}, which keeps no checkpoint "
+                f"Arm {name} {does} step {step} of {before.arm}, which keeps no checkpoint "
                 f"there: it keeps {', '.join(map(str, kept))}.",
                 title="No such checkpoint",
-                hint=f"Write start_from: {before.arm} for the last, or change checkpoints.",
+                hint=f"Write {key}: {before.arm} for the last, or change checkpoints.",
             )
         step = None if step == last else step
     return Parent(run_id=before.run_id, arm=before.arm, step=step)
