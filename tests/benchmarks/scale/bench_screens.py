@@ -30,20 +30,25 @@ ROWS = 200  # a walk turns back at the end of a list, or after as many
 GRADES = 30
 ANSWER = 200  # bytes of a repaint with another answer; with the counters alone it has half as many
 IDLE_SECONDS = 5.0
-# Key of the screen -> what it shows once its rows are there.
+APPEARS = 30.0  # seconds until a screen must have shown that; a million samples take a few
+# The screen -> its key, and what it shows once its rows are there.
 SCREENS = {
     "Experiments": ("1", "scale-00"),
     "Runs": ("2", "finished"),
     "Samples": ("3", "question_00"),
     "Grade": ("4", "graded"),
-    "Results": ("5", "t over"),
-    "SQL": ("6", "select"),
+    "Results": ("5", "minus"),
+    "SQL": ("6", "columns"),
 }
 
+# Experiments is what a start shows: a key that goes where one is paints nothing.
+LAST_FIRST = (*list(SCREENS)[1:], "Experiments")
+SETTLED = 10.0  # seconds; Runs says every second or so how busy the machine is, and never rests
 
-def ours(home: Home) -> tuple[object, ...]:
-    """The command that opens the screens."""
-    return (PROGRAM, "--home", home.root)
+
+def screens_of(home: Home) -> Terminal:
+    """A terminal with the screens in it, of somebody who has a name: root is asked for one."""
+    return Terminal((PROGRAM, "--home", home.root), {"LOGNAME": "bench"})
 
 
 def _starts(home: Home) -> tuple[float, float, float]:
@@ -52,7 +57,7 @@ def _starts(home: Home) -> tuple[float, float, float]:
     for _ in range(STARTS):
         with Terminal(EMPTY) as terminal:
             empty.append(terminal.wait("first frame here") - terminal.began)
-        with Terminal(ours(home)) as terminal:
+        with screens_of(home) as terminal:
             frame.append(terminal.wait("1 Experiments") - terminal.began)
             rows.append(terminal.wait("scale-00") - terminal.began)
     return median(empty), median(frame), median(rows)
@@ -65,15 +70,13 @@ def frames(place: Place, report: Report) -> None:
     report.add(Figure("first frame", frame, "s", 1.5, empty, "empty app"))
     report.add(Figure("first rows", rows, "s", 3.0, empty, "empty app"))
     for name in ("Samples", "Results"):
-        key, shows = SCREENS[name]
         opened = []
         for _ in range(3):
-            with Terminal(ours(home)) as terminal:
+            with screens_of(home) as terminal:
                 terminal.wait("scale-00")
                 terminal.settle()
-                place_then = terminal.place
-                at = terminal.type(key)
-                opened.append(terminal.wait(shows, since=place_then) - at)
+                at = time.monotonic()
+                opened.append(_go(terminal, name) - at)
         report.add(Figure(f"{name}, first rows after its key", median(opened), "s"))
 
 
@@ -90,7 +93,7 @@ def definitions(place: Place, report: Report) -> None:
     empty, frame, rows = _starts(home)
     report.add(Figure(f"first frame, {name}", frame, "s", 1.5, empty, "empty app"))
     report.add(Figure(f"first rows, {name}", rows, "s", 3.0, empty, "empty app"))
-    with Terminal(ours(home)) as terminal:
+    with screens_of(home) as terminal:
         terminal.wait("scale-00")
         terminal.settle()
         report.add(Figure(f"idle CPU, {name}", _idle(terminal.pid), "%", 3))
@@ -128,13 +131,25 @@ def _press(terminal: Terminal, keys: int, rows: int) -> tuple[list[float], list[
     return waits, sizes
 
 
-def _open(terminal: Terminal, name: str) -> None:
+def _go(terminal: Terminal, name: str) -> float:
+    """Press the key of a screen; returns when its rows were there.
+
+    Raises:
+        TimeoutError: they never came; the message says on which screen, and what it shows.
+    """
     key, shows = SCREENS[name]
-    terminal.wait("scale-00")
-    terminal.settle()
     before = terminal.place
     terminal.type(key)
-    terminal.wait(shows, since=before)
+    try:
+        return terminal.wait(shows, since=before, limit=APPEARS)
+    except TimeoutError as error:
+        raise TimeoutError(f"{name}: {error}") from None
+
+
+def _open(terminal: Terminal, name: str) -> None:
+    terminal.wait("scale-00")
+    terminal.settle()
+    _go(terminal, name)
     terminal.settle(1.0, 10)
 
 
@@ -143,7 +158,7 @@ def keys(place: Place, report: Report) -> None:
     home = copied(place.ingested, place.scratch / "keys")
     runs = len(list(home.runs.iterdir()))
     for name, listed in (("Samples", ROWS), ("Runs", min(runs, ROWS))):
-        with Terminal(ours(home)) as terminal:
+        with screens_of(home) as terminal:
             _open(terminal, name)
             waits, sizes = _press(terminal, KEYS, listed)
             p95 = percentile(waits, 0.95)
@@ -164,7 +179,7 @@ def grading(place: Place, report: Report) -> None:
     """From a grading key to the next sample on the screen."""
     home = copied(place.ingested, place.scratch / "grading")
     waits = []
-    with Terminal(ours(home)) as terminal:
+    with screens_of(home) as terminal:
         _open(terminal, "Grade")
         for _ in range(GRADES):
             before = terminal.place
@@ -179,16 +194,16 @@ def grading(place: Place, report: Report) -> None:
 def memory(place: Place, report: Report) -> None:
     """Peak of unique memory: every screen is opened, its list gone through to the end and back."""
     peaks: dict[str, float] = {}
-    with Terminal(ours(place.ingested)) as terminal:
+    with screens_of(place.ingested) as terminal:
         terminal.wait("scale-00")
-        for name, (key, _) in SCREENS.items():
+        for name in LAST_FIRST:
             with Memory(terminal.pid) as seen:
-                terminal.type(key)
-                terminal.settle(1.5, 60)
+                _go(terminal, name)
+                terminal.settle(1.5, SETTLED)
                 if name != "Grade":  # there a letter may be a grade
                     for keys_pressed in ("j" * LINES, "G", "g"):
                         terminal.type(keys_pressed)
-                        terminal.settle(1.0, 30)
+                        terminal.settle(1.0, SETTLED)
             peaks[name] = seen.peak_mb
     note = ", ".join(f"{name} {peak:.0f}" for name, peak in peaks.items())
     report.add(Figure("screens, peak", max(peaks.values()), "MB", 150, note=note))
@@ -197,11 +212,11 @@ def memory(place: Place, report: Report) -> None:
 def idle(place: Place, report: Report) -> None:
     """Percent of a core that each screen takes while nothing happens."""
     shares: dict[str, float] = {}
-    with Terminal(ours(place.ingested)) as terminal:
+    with screens_of(place.ingested) as terminal:
         terminal.wait("scale-00")
-        for name, (key, _) in SCREENS.items():
-            terminal.type(key)
-            terminal.settle(1.0, 60)
+        for name in LAST_FIRST:
+            _go(terminal, name)
+            terminal.settle(1.0, SETTLED)
             shares[name] = _idle(terminal.pid)
     note = ", ".join(f"{name} {share:.1f}" for name, share in shares.items())
     report.add(Figure("idle CPU, worst screen", max(shares.values()), "%", 3, note=note))

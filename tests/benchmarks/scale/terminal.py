@@ -14,8 +14,10 @@ import time
 from collections.abc import Sequence
 from types import TracebackType
 
+from tests.benchmarks.scale.painted import painted, without_colours
+
 COLUMNS, LINES = 120, 40
-LIMIT = 120.0  # seconds; only so that a bench that hangs says for what
+LIMIT = 60.0  # seconds; only so that a bench that hangs says for what
 
 
 class Terminal:
@@ -98,6 +100,11 @@ class Terminal:
         with self._changed:
             return b"".join(data for _, data in self._chunks[place:])
 
+    @property
+    def _shows(self) -> str:
+        text = painted(b"".join(data for _, data in self._chunks), COLUMNS, LINES)
+        return f"The screen shows:\n{text or '(nothing)'}"
+
     def type(self, keys: str) -> float:
         """Press keys; returns when."""
         at = time.monotonic()
@@ -108,7 +115,7 @@ class Terminal:
         """Wait until one of the texts has come; returns when the chunk with its end came.
 
         Raises:
-            TimeoutError: it never came.
+            TimeoutError: it never came; the message has what the screen shows instead.
         """
         wanted = [text.encode() for text in texts]
         end = time.monotonic() + limit
@@ -119,15 +126,14 @@ class Terminal:
                     at, data = self._chunks[index]
                     seen += data
                     index += 1
-                    if any(text in seen for text in wanted):
+                    plain = without_colours(seen)
+                    if any(text in plain for text in wanted):
                         return at
                     seen = seen[-4096:]  # a text that two chunks share
                 left = end - time.monotonic()
                 if left <= 0 or not self._changed.wait(left):
-                    tail = b"".join(data for _, data in self._chunks[-3:])
-                    raise TimeoutError(
-                        f"{texts} did not come within {limit:.0f} s: {tail[-1500:]!r}"
-                    )
+                    words = " or ".join(map(repr, texts))
+                    raise TimeoutError(f"{words} did not come within {limit:g} s. {self._shows}")
 
     def wait_for_bytes(self, count: int, since: int, limit: float = LIMIT) -> float:
         """Wait until so many bytes have come after a place; returns when the last of them came.
@@ -145,7 +151,8 @@ class Terminal:
                         return at
                 left = end - time.monotonic()
                 if left <= 0 or not self._changed.wait(left):
-                    raise TimeoutError(f"{size} of {count} bytes came within {limit:.0f} s")
+                    came = f"{size} of {count} bytes came within {limit:g} s"
+                    raise TimeoutError(f"{came}. {self._shows}")
 
     def output_after(self, place: int, limit: float = 2.0) -> float | None:
         """Wait for the first output after a place; returns when it came, None if it did not."""

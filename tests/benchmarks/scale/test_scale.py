@@ -12,6 +12,7 @@ from tests.benchmarks.scale.definitions import Size
 from tests.benchmarks.scale.figures import Figure, Report, missed, table
 from tests.benchmarks.scale.homes import add
 from tests.benchmarks.scale.places import copied, kept
+from tests.benchmarks.scale.terminal import Terminal
 from wgen_tui.services.data.database import files_of
 from wgen_tui.services.planning.plan import make_plan
 from wgen_tui.services.results.results import compute
@@ -40,6 +41,17 @@ def test_a_home_lacks_nothing_and_grows_by_what_is_added(tmp_path: Path) -> None
         assert (more.rows["sample"], more.rows["grade"]) == (80, 240)
     assert verify(files_of(copy)) == []
     assert not home.database.exists()
+
+
+def test_a_wait_that_fails_says_what_the_screen_shows() -> None:
+    says = r"printf '\033[3;5Hold\033[2;3H\033[1mt o\033[0;2mver\033[0m\r\n  é|\033[3;5Hnew'"
+    with Terminal(["sh", "-c", f"{says}; sleep 60"]) as terminal:
+        terminal.wait("t over")  # in one piece, whatever colours its words have
+        with pytest.raises(TimeoutError) as caught:
+            terminal.wait("finished", "lost", limit=0.5)
+    assert str(caught.value) == (
+        "'finished' or 'lost' did not come within 0.5 s. The screen shows:\n\n  t over\n  é|new"
+    )
 
 
 def test_a_ratio_counts_where_there_is_a_peer_and_the_least_must_be_reached() -> None:
