@@ -356,15 +356,23 @@ class Home:
         return self
 
     def check_format(self) -> None:
-        """Refuse a home that a newer version made.
+        """Refuse a home that is no folder, or that a newer version made.
 
         Raises:
-            UsageError: its format is newer than this version knows, or its marker is unreadable.
+            UsageError: it is, or its marker is unreadable.
         """
         try:
             version = parse(read_plain(self.marker))["format"]
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return
+        except NotADirectoryError as error:
+            if not self.root.exists():  # what is no folder stands above it
+                return
+            raise UsageError(
+                f"The home {self.root} is a file, not a folder.",
+                title="Not a home",
+                hint="Choose another with --home DIR or WGEN_HOME.",
+            ) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             why = "it does not say a format"
             if isinstance(error, (OSError, ValueError)):

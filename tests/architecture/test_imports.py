@@ -91,10 +91,13 @@ def test_asking_a_server_needs_no_torch() -> None:
     assert not TORCH & modules_after("import wgen_tui.workers.model_judge.served")
 
 
+FIRST = "import wgen_tui.cli\nfrom wgen_tui.ui.app import load_screen\nload_screen('experiments')"
+
+
 def test_the_first_frame_waits_for_no_heavy_import() -> None:
-    loaded = modules_after("import wgen_tui.ui.app")
+    loaded = modules_after(FIRST)
     assert "textual" in loaded
-    assert not (TORCH | HEAVY | {"pydantic", "yaml", "psutil"}) & loaded
+    assert not (TORCH | HEAVY | {"click", "pydantic", "yaml", "psutil"}) & loaded
 
 
 FIRST_STATE = (
@@ -104,8 +107,8 @@ FIRST_STATE = (
 
 
 def test_the_first_frame_waits_for_no_dialog_and_no_other_screen() -> None:
-    code = "from wgen_tui.ui.app import load_screen\nload_screen('experiments')"
-    loaded = modules_after(code, of="wgen_tui")
+    loaded = modules_after(FIRST, of="wgen_tui")
+    assert {name for name in loaded if name.startswith("wgen_tui.cli.")} == {"wgen_tui.cli.main"}
     screens = {name for name in loaded if name.startswith("wgen_tui.ui.screens.")}
     own = {"base", "experiments", "experiment_actions", "experiment_headlines"}
     assert screens == {f"wgen_tui.ui.screens.{name}" for name in own}

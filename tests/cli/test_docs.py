@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wgen_tui.cli import docs
-from wgen_tui.cli.main import NOUNS
+from wgen_tui.cli.group import NOUNS
 
 
 def test_the_page_is_up_to_date() -> None:

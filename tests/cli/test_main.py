@@ -15,7 +15,8 @@ import click
 import pytest
 
 from wgen_tui import __version__
-from wgen_tui.cli.main import NOUNS, group
+from wgen_tui.cli.group import NOUNS, group
+from wgen_tui.cli.main import bare
 from wgen_tui.paths import Home
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
@@ -123,6 +124,38 @@ def test_on_a_terminal_an_error_is_a_panel(tmp_path: Path) -> None:
     shown = on_a_terminal("--home", str(tmp_path), "run", "show", "nothing")
     assert "Unknown run" in shown
     assert "─" in shown
+
+
+@pytest.mark.parametrize("words", [["--home", "{home}"], ["--home={home}", "--readonly"]])
+def test_where_the_screens_cannot_open_it_is_said_as_elsewhere(
+    words: list[str], tmp_path: Path
+) -> None:
+    place = tmp_path / "place"
+    place.write_text("")
+    shown = on_a_terminal(*(word.format(home=place) for word in words))
+    assert "Not a home" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "readonly"),
+    [
+        (["--home", "{home}"], False),
+        (["--readonly", "--home={home}"], True),
+        (["--home", "elsewhere", "--home", "{home}"], False),
+        (["--home"], None),
+        (["--home", "{home}", "run"], None),
+        (["--home", "{home}", "--help"], None),
+        (["--readonly=yes"], None),
+        (["--home", "{home}\udcff"], None),
+    ],
+)
+def test_the_screens_alone_are_opened_without_click(
+    words: list[str], readonly: bool | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stream in ("stdin", "stdout"):
+        monkeypatch.setattr(getattr(sys, stream), "isatty", lambda: True)
+    found = bare([word.format(home=tmp_path) for word in words])
+    assert found == (None if readonly is None else Home(tmp_path, readonly=readonly))
 
 
 def test_ctrl_c_exits_130(home: Home) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from wgen_tui.cli.main import NOUNS, group
+from wgen_tui.cli.group import NOUNS, group
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import pytest
 
-from wgen_tui.cli.main import group
+from wgen_tui.cli.group import group
 from wgen_tui.cli.shapes.base import example
 from wgen_tui.cli.shapes.catalogue import SHAPES
 from wgen_tui.paths import Home

@@ -21,7 +21,8 @@ import pytest
 from tests.builders.hostile_home import HOSTILE, OBEYED, hostile_home
 from tests.builders.mini_home import DEFINITION, MiniHome
 from wgen_tui.cli import patience
-from wgen_tui.cli.main import group, main
+from wgen_tui.cli.group import group
+from wgen_tui.cli.main import main
 from wgen_tui.cli.progress import follow
 from wgen_tui.paths import Home
 from wgen_tui.services.control.watch import Snapshot

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from textual.css import stylesheet
 from textual.screen import Screen
 
 from tests.builders.mini_home import MiniHome
@@ -65,20 +68,27 @@ async def test_no_frame_is_painted_before_that_of_the_first_screen(
     home: Home, width: int, layout: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames: list[tuple[Screen[Any], frozenset[str]]] = []
-    display = WgenApp._display
+    parsed: Counter[object] = Counter()
+    parse, display = stylesheet.parse, WgenApp._display
 
     def noted(app: WgenApp, screen: Screen[Any], renderable: Any) -> None:
         if renderable is not None:
             frames.append((screen, frozenset(screen.classes)))
         display(app, screen, renderable)
 
+    def read(scope: str, css: str, read_from: object, **options: Any) -> Iterable[Any]:
+        parsed[read_from] += 1
+        return parse(scope, css, read_from, **options)
+
     monkeypatch.setattr(WgenApp, "_display", noted)
+    monkeypatch.setattr(stylesheet, "parse", read)
     app = WgenApp(home)
     async with app.run_test(size=(width, 30)) as pilot:
         await settled(pilot, lambda: len(table(app)) > 1)
         first = app.get_named_screen("experiments")
         assert app.screen_stack == [first]
         assert {screen for screen, _ in frames} == {first}
+        assert set(parsed.values()) == {1}, "a style sheet was read twice"
         assert all(layout in classes for _, classes in frames)
         for key, name in (("2", "runs"), ("1", "experiments")):
             await pilot.press(key)

@@ -53,25 +53,10 @@ def pass_home(command: Callable[Concatenate[Home, P], R]) -> Callable[P, R]:
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         settings: Settings = click.get_current_context().obj
-        check_home(settings.home)
+        settings.home.check_format()
         return command(settings.home, *args, **kwargs)
 
     return wrapped
-
-
-def check_home(home: Home) -> None:
-    """Refuse a home that is no folder, or that a newer version made.
-
-    Raises:
-        UsageError: it is.
-    """
-    if home.root.exists() and not home.root.is_dir():
-        raise UsageError(
-            f"The home {home.root} is a file, not a folder.",
-            title="Not a home",
-            hint="Choose another with --home DIR or WGEN_HOME.",
-        )
-    home.check_format()
 
 
 def pass_writable_home(command: Callable[Concatenate[Home, P], R]) -> Callable[P, R]:
@@ -81,7 +66,7 @@ def pass_writable_home(command: Callable[Concatenate[Home, P], R]) -> Callable[P
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         settings: Settings = click.get_current_context().obj
         refuse_readonly()
-        check_home(settings.home)
+        settings.home.check_format()
         try:
             return command(settings.home, *args, **kwargs)
         except OSError as error:

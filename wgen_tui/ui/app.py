@@ -108,6 +108,8 @@ class WgenApp(KeysApp):
             self.register_theme(theme)
         if "TEXTUAL_THEME" not in os.environ:
             self.theme = DARK.name
+        self.stylesheet.set_variables(self.get_css_variables())
+        self._sheets_of = self._css_update_count
         self._first_screen = screen or "experiments"
         self._named_screens: dict[str, BaseScreen] = {}
 
@@ -170,6 +172,12 @@ class WgenApp(KeysApp):
             self.notify(
                 self.supervisor_error, title="No supervisor", severity="error", markup=False
             )
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Read the style sheets again, once for all that asked; what was set before is in them."""
+        if self._sheets_of != self._css_update_count:
+            self._sheets_of = self._css_update_count
+            super().refresh_css(animate)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's, and the last gate before the terminal."""
