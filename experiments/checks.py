@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from experiments import readouts
+from experiments.checking.alphas import alpha_findings
 from experiments.checking.answers import answer_findings
 from experiments.checking.between import between_findings, circle_findings
 from experiments.checking.derived import derived_findings
@@ -63,7 +64,7 @@ def check(definition: Definition, folder: Path) -> list[Finding]:
         *plan_findings(definition),
         *published_findings(definition),
         *_accelerate(definition),
-        *_alphas(definition),
+        *alpha_findings(definition),
         *derived_findings(definition, folder),
         *training_findings(definition),
         *dose_findings(definition),
@@ -188,13 +189,3 @@ def _accelerate(definition: Definition) -> Iterator[Finding]:
     if definition.training.method == "poly" and definition.accelerate.num_processes > 1:
         why = "Method poly is trained by one process."
         yield ("accelerate", "num_processes"), why, "Leave it out, or use method: lora."
-
-
-def _alphas(definition: Definition) -> Iterator[Finding]:
-    """Variants that scale an adapter which is no sum of products."""
-    training = definition.training
-    why = "" if training.method == "poly" else training.not_stackable_because
-    for name, variant in definition.sampling.variants.items():
-        if why and variant is not None and variant.alpha is not None:
-            path = ("sampling", "variants", name, "alpha")
-            yield path, f"The adapter cannot be scaled: {why}.", "Train it with plain LoRA."

@@ -30,8 +30,8 @@ from experiments.rows import Row
 from experiments.schema import CORRECT, WRONG, Arm, Definition
 from wgen_tui.errors import UsageError, disk_error
 from wgen_tui.paths import Home, checked_id
+from wgen_tui.services.experiments.arms.foreign_arms import foreign_arms
 from wgen_tui.services.experiments.token_notes import Head, token_notes
-from wgen_tui.services.models.foreign import resolve_adapter
 
 
 @contextmanager
@@ -103,10 +103,9 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
     notes: list[str] = []
     problems: list[Problem] = []
     heads: dict[str, Head] = {}
+    with usage_errors():
+        foreign_arms(home, where, definition, definition.arms)
     for name, arm in definition.arms.items():
-        if arm.adapter is not None:
-            with usage_errors():
-                resolve_adapter(home, definition.slug, where, arm.adapter)
         if not arm.has_rows:
             continue
         try:

@@ -161,7 +161,8 @@ def make_plan(
         if arm.has_rows
     }
     between = {name: arm for name, arm in arms.items() if arm.between is not None}
-    foreign = foreign_arms(home, slug_or_path, definition.slug, arms)
+    with definitions.usage_errors():
+        foreign = foreign_arms(home, definitions.folder(home, slug_or_path), definition, arms)
     warnings = _data_warnings(definition, every)
     examples = {name: item for name, item in every.items() if item.arm.in_context is None}
     chosen_by = {seeds.data_order} if seeds.data_order is not None else set(seeds.values)

@@ -6,13 +6,17 @@ more seeds would be the same adapter counted again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from experiments.schema import Arm, LoraConfig, TrainingConfig
+from experiments.checking.alphas import scaled_variant
+from experiments.errors import DefinitionError
+from experiments.folders import FILE
+from experiments.schema import Arm, Definition, LoraConfig, TrainingConfig
+from experiments.yaml_source import KeyPath, read_yaml
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import AdapterRef, ModelRef
-from wgen_tui.services.experiments import definitions
 from wgen_tui.services.models.foreign import resolve_adapter
 
 STEPS = 1  # it has one checkpoint, and that has to have a step
@@ -44,19 +48,61 @@ class ForeignArm:
 
 
 def foreign_arms(
-    home: Home, slug_or_path: str, slug: str, arms: Mapping[str, Arm]
+    home: Home, folder: Path, definition: Definition, arms: Mapping[str, Arm]
 ) -> dict[str, ForeignArm]:
     """The arms that have an adapter, by name.
 
+    Args:
+        home: Whose runs keep to the commits that they were planned with.
+        folder: Of the definition.
+        definition: What asks something of these adapters.
+        arms: Those that are looked at.
+
     Raises:
         UsageError: there is no such adapter, or none that can be applied.
+        DefinitionError: it cannot be what the definition has it be.
     """
-    made = {}
-    for name, arm in arms.items():
-        if arm.adapter is not None:
-            where = definitions.folder(home, slug_or_path)
-            made[name] = ForeignArm(arm, *resolve_adapter(home, slug, where, arm.adapter))
+    made = {
+        name: ForeignArm(arm, *resolve_adapter(home, definition.slug, folder, arm.adapter))
+        for name, arm in arms.items()
+        if arm.adapter is not None
+    }
+    unfit = [finding for name, item in made.items() for finding in _unfit(definition, name, item)]
+    if unfit:
+        document = read_yaml(folder / FILE)
+        raise DefinitionError(*(document.problem(*finding) for finding in unfit))
     return made
+
+
+def _unfit(
+    definition: Definition, name: str, item: ForeignArm
+) -> Iterator[tuple[KeyPath, str, str]]:
+    """What an adapter trained elsewhere is to be and cannot: key, message and hint."""
+    plain = TrainingConfig(lora=item.lora, max_steps=STEPS).not_stackable_because
+    if plain and (variant := scaled_variant(definition)):
+        why = f"Variant {variant!r} has alpha, and this adapter cannot be scaled: {plain}."
+        yield ("arms", name, "adapter"), why, "Leave alpha out, or the arm."
+    for other, arm in definition.arms.items():
+        if plain and arm.between is not None and name in arm.needs["between"]:
+            why = f"The adapter of {name!r} has no middle with another: {plain}."
+            yield ("arms", other, "between", "arms"), why, "Take adapters that are plain LoRA."
+        if arm.parent != name:
+            continue
+        for model in definition.models:
+            own, theirs = _shape(definition.training.of(model, other).lora), _shape(item.lora)
+            if own != theirs:
+                why = f"It goes on with the adapter of {name!r}, which has {theirs}, not {own}"
+                yield (
+                    ("arms", other, "start_from"),
+                    f"{why} ({model}).",
+                    "One adapter has one shape.",
+                )
+                break
+
+
+def _shape(lora: LoraConfig) -> str:
+    kind = (", rsLoRA" if lora.use_rslora else "") + (", DoRA" if lora.use_dora else "")
+    return f"r {lora.r}, lora_alpha {lora.lora_alpha:g}{kind}"
 
 
 def foreign_warnings(model: ModelRef, foreign: Mapping[str, ForeignArm]) -> list[str]:
