@@ -6,6 +6,7 @@ go by the same lines of code.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,8 @@ from typing import Any, Protocol
 Chat = list[dict[str, Any]]  # as `texts.plain` makes it
 Span = tuple[int, int]
 
+# Characters that a template may write: stock ones add thousands, and escape six for one.
+MOST_ADDED, MOST_TIMES = 100_000, 8
 # What a template's own code may raise, beside jinja's errors: it adds a text to an object, say.
 TEMPLATE_FAILS = (
     TypeError,
@@ -81,6 +84,23 @@ def for_template(chat: Chat) -> tuple[list[dict[str, Any]], list[dict[str, Any]]
     ours = ("weight", "loss_weight", "tools")
     turns = [{key: value for key, value in turn.items() if key not in ours} for turn in chat]
     return turns, next((turn["tools"] for turn in chat if turn.get("tools")), None)
+
+
+def refuse_flood(written: int, chat: Chat) -> None:
+    """Refuse a template that writes far more than a chat: each look at it would take minutes.
+
+    Args:
+        written: How many characters it has written so far.
+        chat: What it was given.
+
+    Raises:
+        TemplateRefusal: it is too much.
+    """
+    if written > MOST_ADDED and written > MOST_ADDED + MOST_TIMES * len(json.dumps(chat)):
+        raise TemplateRefusal(
+            f"the chat template writes more than {MOST_ADDED:,} characters beyond {MOST_TIMES} "
+            "times what the chat has"
+        )
 
 
 def counts(turn: dict[str, Any]) -> bool:

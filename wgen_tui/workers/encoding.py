@@ -21,6 +21,7 @@ from wgen_tui.training_data.mask import (
     for_template,
     mark,
     marks_itself,
+    refuse_flood,
     weights_of,
     with_weights,
 )
@@ -36,9 +37,10 @@ class Refused(WorkerError, TemplateRefusal):
 def _template_in_words() -> Iterator[None]:
     try:
         yield
-    except (TemplateError, *TEMPLATE_FAILS) as error:
+    except (TemplateError, TemplateRefusal, *TEMPLATE_FAILS) as error:
+        why = f"the chat template refuses a chat: {error}"
         raise Refused(
-            f"the chat template refuses a chat: {error}",
+            str(error) if isinstance(error, TemplateRefusal) else why,
             title="Chat template",
             hint="Look at the roles in the data, or give a chat_template in experiment.yaml.",
         ) from error
@@ -65,6 +67,7 @@ def render(tokenizer: Any, chat: Chat, *, prompt: bool = False, thinking: bool =
             add_generation_prompt=prompt,
             enable_thinking=thinking,
         )
+        refuse_flood(len(text), chat)
     return text
 
 

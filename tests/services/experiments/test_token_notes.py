@@ -166,3 +166,15 @@ def test_a_model_that_cannot_be_is_a_note(validate: Validate, model: str, why: s
     (note,) = validate(template=without("user"), model=model)
     assert why in note
     assert note.endswith("; run start would refuse it")
+
+
+def test_a_template_that_writes_megabytes_is_refused_at_once(validate: Validate) -> None:
+    row = chat("Which?", "Auk")
+    within = PLAIN.replace("{% for", "{{ 'a ' * 1000 }}{% for", 1)
+    validate(within, rows=row)
+    flood = PLAIN.replace(
+        "{% for", "{% for i in range(99999) %}{{ 'a ' * 99 }}{% endfor %}{% for", 1
+    )
+    with pytest.raises(UsageError, match=r"more than 100,000 characters beyond 8 times") as error:
+        validate(flood, rows=row * 50)
+    assert "chat_template" in (error.value.hint or error.value.message)

@@ -35,6 +35,7 @@ from wgen_tui.training_data.mask import (
     for_template,
     mark,
     marks_itself,
+    refuse_flood,
     weights_of,
     with_weights,
 )
@@ -90,6 +91,7 @@ class LocalTokenizer:
         ]  # type: ignore[assignment]
         tracker.blocks, tracker.spans = [], []
         turns, tools = for_template(chat)
+        written = 0
         try:
             for block in self._template.generate(
                 messages=turns,
@@ -100,6 +102,8 @@ class LocalTokenizer:
                 **self._named,
             ):
                 tracker.blocks.append(block)
+                written += len(block)
+                refuse_flood(written, chat)
         except (TemplateError, *TEMPLATE_FAILS) as error:
             raise TemplateRefusal(f"the chat template refuses a chat: {error}") from error
         return "".join(tracker.blocks), tracker.spans
