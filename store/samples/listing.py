@@ -75,8 +75,11 @@ class Listing:
     """The samples that a filter lets through; a page comes from `rows`.
 
     Attributes:
+        folds: Whether a place stands for all samples that say the same.
         counted: Whether `len` is all of them; else there are more than that, and it has the first.
     """
+
+    folds = False
 
     def __init__(
         self,
@@ -96,6 +99,15 @@ class Listing:
 
     def __len__(self) -> int:
         return self._total
+
+    @property
+    def samples(self) -> int:
+        """How many samples it lists."""
+        return self._total
+
+    def samples_at(self, places: Iterable[int]) -> int:
+        """How many samples stand at these places."""
+        return sum(1 for _ in places)
 
     def values(self, name: str) -> list[Any]:
         """What its samples have in a column of GROUP, each once; empty while it is not counted."""

@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -119,17 +119,33 @@ class SampleDetail:
     grades: list[GradeInfo]
 
 
-def page(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleRow]:
-    """The rows of these ids, in this order; ids that are gone are left out."""
+class Verdicts(NamedTuple):
+    """What judges said of some samples, each by its sample.
+
+    Attributes:
+        labels: Judge -> label, the newest.
+        numbers: Judge -> number, the newest.
+        disputed: The judges whose models gave different labels.
+    """
+
+    labels: dict[int, dict[str, str]]
+    numbers: dict[int, dict[str, float]]
+    disputed: dict[int, dict[str, None]]
+
+
+def condition_of(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> str | None:
+    """SQL for samples of these ids; None if all of them are gone."""
     if not ids:
-        return []
+        return None
     wanted = f"sample_id in ({literals(ids)})"
     runs = con.execute(f"select distinct run_id from samples where {wanted}").fetchall()
-    if not runs:
-        return []
     # Of the other runs' blocks DuckDB reads nothing then; by ids alone it would read all texts.
-    here = f"run_id in ({literals(run_id for (run_id,) in runs)}) and {wanted}"
-    rows = con.execute(f"select {COLUMNS} from samples where {here}").fetchall()
+    of_runs = f"run_id in ({literals(run_id for (run_id,) in runs)})"
+    return f"{of_runs} and {wanted}" if runs else None
+
+
+def verdicts_of(con: duckdb.DuckDBPyConnection, here: str) -> Verdicts:
+    """What judges said of the samples that a condition in SQL lets through."""
     labels: dict[int, dict[str, str]] = {}
     numbers: dict[int, dict[str, float]] = {}
     disputed: dict[int, dict[str, None]] = {}
@@ -143,6 +159,16 @@ def page(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleRow]:
             labels[sample_id][judge] = label
         elif number is not None:
             numbers.setdefault(sample_id, {})[judge] = number
+    return Verdicts(labels, numbers, disputed)
+
+
+def page(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[SampleRow]:
+    """The rows of these ids, in this order; ids that are gone are left out."""
+    here = condition_of(con, ids)
+    if here is None:
+        return []
+    rows = con.execute(f"select {COLUMNS} from samples where {here}").fetchall()
+    labels, numbers, disputed = verdicts_of(con, here)
     tags = notes.tags_of(con, here)
     written = notes.notes_of(con, here)
     by_id = {

@@ -212,6 +212,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("filter", "slash", "filter", "samples", "List only samples that match."),
     Action("facets", "f", "facets", "samples", "Choose a filter from what there is, with counts."),
     Action("compare", "equals_sign", "compare", "samples", "Compare the arms at this question."),
+    Action("fold", "u", "fold", "samples", "Fold equal texts into one row each, or unfold them."),
+    Action(
+        "open_fold", "o", "its samples", "samples", "List the samples of the row.", footer=False
+    ),
     Action(
         "question(-1)",
         "left_square_bracket",

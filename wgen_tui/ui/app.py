@@ -277,20 +277,24 @@ class WgenApp(KeysApp):
 
     def copy_to_clipboard(self, text: str) -> None:
         """Copy by way of tmux, the terminal or a file; says which, and whether it is certain."""
-        self._copy(text)
+        self._copy(text, "")
+
+    def copy_text(self, text: str, what: str) -> None:
+        """Copy, and say what beside where."""
+        self._copy(text, what)
 
     @work(thread=True, group="copy", exclusive=True)
-    def _copy(self, text: str) -> None:
+    def _copy(self, text: str, what: str) -> None:
         copied = copy(text, os.environ, None if self.readonly else self.home.exports)
-        self.call_from_thread(self._show_copied, text, copied)
+        self.call_from_thread(self._show_copied, text, copied, what)
 
-    def _show_copied(self, text: str, copied: Copied) -> None:
+    def _show_copied(self, text: str, copied: Copied, what: str) -> None:
         self._clipboard = text
         if copied.sequence and self._driver is not None:
             self._driver.write(copied.sequence)
         severity = "information" if copied.safe else "warning"
         if isinstance(self.screen, BaseScreen):
-            self.screen.notify_plain(copied.said, severity=severity)
+            self.screen.notify_plain(copied.said, what, severity)
         else:
             self.notify(printable(copied.said), markup=False)
 

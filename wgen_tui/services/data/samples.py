@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 from store.cancel import Cancel, Cancelled
 from store.connect import Connection
 from store.samples import facets as stored_facets
+from store.samples import folded as stored_folds
 from store.samples import listing as stored_list
 from store.samples import memory
 from store.samples import rows as stored
 from store.samples import side_by_side as stored_columns
 from store.samples.facets import Facets
 from store.samples.filters import Filter
+from store.samples.folded import Folded
 from store.samples.listing import Listing
 from store.samples.rows import SampleDetail, SampleRow
 from store.samples.side_by_side import By, Column
@@ -101,6 +103,42 @@ def first(
     """
     with _reading(home, cancel) as con:
         return _with_page(con, stored_list.first(con, filter, most), ahead)
+
+
+def folded(home: Home, filter: Filter, *, cancel: Cancel | None = None) -> Folded:  # noqa: A002
+    """The texts that `filter` lets through: equal ones of an arm and question are one row.
+
+    Its pages, ids and details are had as those of any other listing.
+
+    Raises:
+        UsageError: it lets through too many samples, or has a regular expression that cannot be
+            read.
+        WgenError: it was cancelled.
+    """
+    with _reading(home, cancel) as con:
+        try:
+            return stored_folds.folded(con, filter)
+        except stored_folds.TooManyToFold as error:
+            raise UsageError(
+                f"{error.samples:,} samples are listed; texts are folded of "
+                f"{stored_folds.MOST:,} at most.",
+                title="Fold",
+                hint=_narrower(stored_facets.facets(con, filter), stored_folds.MOST),
+            ) from error
+
+
+def _narrower(facets: Facets, most: int) -> str:
+    """Of which field one value leaves so many samples at most."""
+    counted = {
+        "question": facets.questions,
+        "arm": facets.arms,
+        "seed": facets.seeds,
+        "experiment": facets.experiments,
+    }
+    for name, values in counted.items():
+        if len(values) > 1 and (greatest := max(number for _, number in values)) <= most:
+            return f"f chooses one {name}: that leaves {greatest:,} at most."
+    return "f chooses one arm and one question."
 
 
 def _with_page(con: Connection, listing: Listing, ahead: Place | None) -> Listing:

@@ -184,6 +184,10 @@ class BaseScreen(ThreadedScreen):
         """Whether the cursor moved a moment ago."""
         return self._settling is not None
 
+    def enter_label(self, panel: str) -> str | None:
+        """What enter does in a panel now, in two words."""
+        return self.ENTER.get(panel)
+
     def extra_help(self) -> list[tuple[str, list[actions.Action]]]:
         """Keys that depend on what the screen shows now, for the help."""
         return []

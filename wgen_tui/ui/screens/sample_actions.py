@@ -1,11 +1,12 @@
 """What can be done with the samples that are listed: copy, export, read some at random.
 
-Promises: where rows are marked, copy and export mean these and say how many; what was exported is
-said with its number and its file.
+Promises: where rows are marked, copy and export mean these and say how many; a row of folded texts
+means all its samples; what was exported is said with its number and its file.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from wgen_tui.ui import modals, services
 from wgen_tui.ui.screens.sample_filter import SampleFilterScreen
 from wgen_tui.ui.state import filters
 from wgen_tui.ui.state import samples as state
+from wgen_tui.ui.state.answers import folds
 from wgen_tui.ui.state.format import plural
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.table import VirtualTable
@@ -49,18 +51,38 @@ class SampleActionsScreen(SampleFilterScreen):
         """The places of the marked rows."""
         return sorted(self._table.marked)
 
+    @property
+    def folded(self) -> bool:
+        """Whether a row that is listed stands for all samples that say the same."""
+        return self._listing is not None and self._listing.folds
+
+    @property
+    def places(self) -> list[int]:
+        """The places that a key means: those of marked rows, of folded texts the cursor's too."""
+        here = [self._table.cursor] if self.folded and len(self._table) else []
+        return self.marked or here
+
     def _too_many(self) -> bool:
-        if len(self._table.marked) > MOST_MARKED:
-            self.notify_plain(f"Mark {MOST_MARKED} at most, or filter.", "Marked", "warning")
-        return len(self._table.marked) > MOST_MARKED
+        """Whether a key means more samples than are read again; says so."""
+        number = 0 if self._listing is None else self._listing.samples_at(self.places)
+        if number > MOST_MARKED:
+            what = "samples at most: unfold (u) or filter" if self.folded else "at most, or filter"
+            self.notify_plain(f"Mark {MOST_MARKED} {what}.", f"{number:,} samples", "warning")
+        return number > MOST_MARKED
+
+    def _meant_words(self) -> str:
+        """The samples that a key means, with their number."""
+        if self.folded and self._listing is not None:
+            return folds.meant(self._listing, self.places)
+        number = len(self.marked)
+        return f"the {plural(number, 'marked sample')}" if number else "this sample"
 
     # Copy
 
     def action_copy(self) -> None:
-        if self._listing is not None and self.marked and not self._too_many():
-            self._read_marked(self._listing, self.marked)
-        elif self.marked:
-            return
+        if self._listing is not None and self.places:
+            if not self._too_many():
+                self._read_marked(self._listing, self.places)
         elif self._detail is None:
             self.notify_plain("There is no sample under the cursor.", "Copy")
         else:
@@ -71,18 +93,25 @@ class SampleActionsScreen(SampleFilterScreen):
         return services.samples.details(self.home, listing, places)
 
     def _copy_all(self, samples: list[SampleDetail]) -> None:
-        self.app.copy_to_clipboard("\n\n---\n\n".join(state.as_text(item) for item in samples))
+        parts = [state.as_text(item) for item in samples]
+        said = plural(len(samples), "sample")
+        if self.folded:  # a text once, behind its number
+            texts = Counter(parts)
+            said += f", {plural(len(texts), 'text')}"
+            parts = [f"{plural(n, 'sample')}:\n{text}" for text, n in texts.items()]
+        self.wgen.copy_text("\n\n---\n\n".join(parts), said)
 
     # Export
 
     def action_export(self) -> None:
-        if not self.check_writable() or self._too_many():
+        if not self.check_writable() or (not self.folded and self._too_many()):
             return
         if self._listing is None or not len(self._listing):
             self.notify_plain("Nothing is listed, so there is nothing to export.", "Export")
             return
-        number = len(self.marked)
-        what = f"the {plural(number, 'marked sample')}" if number else "all that are listed"
+        what = self._meant_words() if self.marked else "all that are listed"
+        if self.folded and not self.marked:
+            what = f"all {plural(self._listing.samples, 'sample')} that are listed"
         hint = Text(f"{what[0].upper()}{what[1:]}, as .csv, .json or .parquet.", "dim")
         name = f"samples-{datetime.now(UTC):%Y%m%d-%H%M%S}.csv"
         self.app.push_screen(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from wgen_tui.ui import services
 from wgen_tui.ui.screens.sample_notes import SampleNotesScreen
 from wgen_tui.ui.state import samples as state
-from wgen_tui.ui.state.answers import matches, tokens
+from wgen_tui.ui.state.answers import folds, matches, tokens
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
 
@@ -28,8 +28,9 @@ SAID = {
 
 
 class Shown(NamedTuple):
-    """A sample, and its tokens where they are shown."""
+    """A row of the list, its sample (its first), and the tokens where they are shown."""
 
+    row: SampleRow
     sample: SampleDetail
     tokens: list[DrawnToken] | None
 
@@ -40,6 +41,7 @@ class SampleDetailScreen(SampleNotesScreen):
     def __init__(self) -> None:
         super().__init__()
         self._mode: tokens.Mode = ""
+        self._detail_of: SampleRow | None = None  # the row that it was read for
         self.several: tuple[str, ...] = ()  # of experiment and model, those the list has several of
 
     @property
@@ -50,21 +52,26 @@ class SampleDetailScreen(SampleNotesScreen):
     def load_detail(self, *, again: bool = False) -> None:
         """Read the sample under the cursor, unless it is shown as it is."""
         row: SampleRow | None = self._table.current
-        if row is None or (not again and self._detail is not None and self._detail.row == row):
+        if row is None or (
+            not again and self._detail is not None and row in (self._detail.row, self._detail_of)
+        ):
             return
-        self._read_detail(row.sample_id, bool(self._mode))
+        self._read_detail(row, bool(self._mode))
 
     @loads("detail", then="_show_detail")
-    def _read_detail(self, sample_id: int, with_tokens: bool) -> Shown:
-        sample = services.samples.detail(self.home, sample_id)
-        drawn = services.sample_tokens.drawn_tokens(self.home, sample_id) if with_tokens else None
-        return Shown(sample, drawn)
+    def _read_detail(self, row: SampleRow, with_tokens: bool) -> Shown:
+        sample = services.samples.detail(self.home, row.sample_id)
+        drawn = (
+            services.sample_tokens.drawn_tokens(self.home, row.sample_id) if with_tokens else None
+        )
+        return Shown(row, sample, drawn)
 
     def _show_detail(self, read: Shown) -> None:
-        before, self._detail = self._detail, read.sample
+        before, self._detail, self._detail_of = self._detail, read.sample, read.row
         same = before is not None and before.row.sample_id == read.sample.row.sample_id
         said = None if read.tokens is None else tokens.shown(read.tokens, self._mode)
-        text = state.detail(read.sample, said, self.patterns, self.several)
+        of = folds.sentence(read.row)
+        text = state.detail(read.sample, said, self.patterns, self.several, of)
         self.query_one("#detail", TextPane).show(text, keep_place=same)
 
     def action_logprobs(self) -> None:

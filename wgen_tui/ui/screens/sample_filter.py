@@ -32,6 +32,7 @@ class Before(NamedTuple):
     Attributes:
         to: The screen that esc goes to.
         place: The row that the cursor stood on.
+        folds: Whether equal texts were folded.
     """
 
     to: str
@@ -39,6 +40,7 @@ class Before(NamedTuple):
     origin: str
     what: str
     place: int
+    folds: bool = False
 
 
 class SampleFilterScreen(BaseScreen):
@@ -53,6 +55,7 @@ class SampleFilterScreen(BaseScreen):
         self._questions: list[str] = []
         self._before: list[Before] = []  # what was listed when another screen asked for samples
         self.return_to = 0  # the row that the cursor goes to once they are listed
+        self.folds = False  # whether equal texts are to be folded
         self._step_when_known = 0  # to which question, once they are known
         self._stale = True
 
@@ -89,11 +92,22 @@ class SampleFilterScreen(BaseScreen):
             if origin in froms:  # asked again from there; what was between is not come back to
                 del self._before[froms.index(origin) + 1 :]
             else:
-                own = (self._fields, self._origin, self._what)
-                self._before.append(Before(origin, *own, self.cursor_place()))
+                self._keep_before(origin)
+            self.folds = False  # a number's samples are listed one by one: n of them
         else:
             self._before.clear()
         self._list(fields, origin if origin != self.SCOPE else "", what)
+
+    def _keep_before(self, to: str) -> None:
+        """Keep what is listed, for esc, which goes to the screen `to`."""
+        own = (self._fields, self._origin, self._what)
+        self._before.append(Before(to, *own, self.cursor_place(), self.folds))
+
+    def narrow(self, fields: Mapping[str, Any], what: str) -> None:
+        """List some of the samples that are listed, one by one; esc lists these again."""
+        self._keep_before(self.SCOPE)
+        self.folds = False
+        self._list(fields, self.SCOPE, what)
 
     def change_filter(self, fields: Mapping[str, Any]) -> None:
         """List others; esc still goes to where the first ones came from."""
@@ -115,6 +129,8 @@ class SampleFilterScreen(BaseScreen):
         if not self._origin:
             return written
         of = f"{self._origin.capitalize()} › {self._what}" if self._what else self._origin
+        if self._origin == self.SCOPE:  # a whole completion stands in the filter
+            return f"{of} · esc back · {written}"
         return f"{of} · {written} · esc back"
 
     def action_filter(self) -> None:
@@ -169,9 +185,11 @@ class SampleFilterScreen(BaseScreen):
         """To the list; from there to where its samples came from."""
         if self._origin and self.focused is self.query(self.AUTO_FOCUS or "*").first():
             origin, before = self._origin, self._before.pop()
+            self.folds = before.folds
             self._list(before.fields, before.origin, before.what)
             self.return_to = before.place
-            self.wgen.action_go(origin)
+            if origin != self.SCOPE:
+                self.wgen.action_go(origin)
             return
         super().action_back()
 

@@ -16,6 +16,7 @@ from rich.text import Text
 from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui import modals, services
 from wgen_tui.ui.screens.sample_actions import SampleActionsScreen
+from wgen_tui.ui.state.answers import folds
 from wgen_tui.ui.state.answers.notes import checked_note, checked_tags
 from wgen_tui.ui.state.format import plural
 from wgen_tui.ui.state.samples import BOOKMARK
@@ -60,11 +61,21 @@ class SampleNotesScreen(SampleActionsScreen):
 
     def reread(self) -> None:
         """Read what is shown again, by ids: a filter might let other samples through now."""
-        self._read_again(self._table.generation, self._table.held())
+        folded = self._listing if self.folded else None
+        self._read_again(self._table.generation, self._table.held(), folded)
 
     @loads("again", then="_replace")
-    def _read_again(self, generation: int, pages: dict[int, list[SampleRow]]) -> Again:
-        return Again(generation, services.samples.again(self.home, pages))
+    def _read_again(
+        self, generation: int, pages: dict[int, list[SampleRow]], folded: Listing | None
+    ) -> Again:
+        samples = services.samples
+        if folded is None:
+            return Again(generation, samples.again(self.home, pages))
+        read = {
+            first: samples.page(self.home, folded, first, len(rows))
+            for first, rows in pages.items()
+        }
+        return Again(generation, read)
 
     def _replace(self, again: Again) -> None:
         for first, rows in again.pages.items():
@@ -84,7 +95,7 @@ class SampleNotesScreen(SampleActionsScreen):
 
     def _chosen(self) -> Chosen:
         row: SampleRow | None = self._table.current
-        return Chosen(self._listing, self.marked, [] if row is None else [row.sample_id])
+        return Chosen(self._listing, self.places, [] if row is None else [row.sample_id])
 
     def _ids(self, chosen: Chosen) -> list[int]:
         """Their ids; in a thread, as those of marked rows may have to be read."""
@@ -114,8 +125,7 @@ class SampleNotesScreen(SampleActionsScreen):
 
     def _ask_tags(self, known: tuple[list[str], list[tuple[str, int]]]) -> None:
         common, in_use = known
-        number = len(self.marked)
-        of = f"the {plural(number, 'marked sample')}" if number else "this sample"
+        of = self._meant_words()
         chosen = self._chosen()
 
         def given(text: str | None) -> None:
@@ -147,6 +157,11 @@ class SampleNotesScreen(SampleActionsScreen):
             return
         if row is None:
             self.notify_plain("There is no sample under the cursor.", "Note")
+            return
+        if (number := folds.samples_of(row)) > 1:
+            self.notify_plain(
+                f"{number:,} samples say this: enter lists them, n notes one.", "Note"
+            )
             return
         self._read_author(row)
 

@@ -42,8 +42,9 @@ class SampleViewsScreen(SampleDetailScreen):
 
     def show_columns(self) -> None:
         """Show the columns that were chosen, and those that tell the samples apart."""
+        folded = self._listing if self.folded else None
         columns, cells = sample_columns.columns(
-            self._columns, self.several, self._colours, self.patterns
+            self._columns, self.several, self._colours, self.patterns, folded
         )
         self._table.set_columns(columns, cells)
 

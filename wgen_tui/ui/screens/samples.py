@@ -16,9 +16,11 @@ from textual.widgets import Static
 from store.cancel import Cancel
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import services
-from wgen_tui.ui.screens.sample_views import SampleViewsScreen
-from wgen_tui.ui.state.answers import sample_columns
+from wgen_tui.ui.screens.sample_parts.sample_folds import SampleFoldsScreen
+from wgen_tui.ui.state.answers import folds, sample_columns
+from wgen_tui.ui.state.format import plural
 from wgen_tui.ui.threads import loads
+from wgen_tui.ui.widgets.bars import KeyBar
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.panels import panel
 from wgen_tui.ui.widgets.table import PAGE, VirtualTable
@@ -53,7 +55,7 @@ class Counted(NamedTuple):
     samples: int | None
 
 
-class SamplesScreen(SampleViewsScreen):
+class SamplesScreen(SampleFoldsScreen):
     """Filter line, table, detail."""
 
     SCOPE = "samples"
@@ -99,14 +101,15 @@ class SamplesScreen(SampleViewsScreen):
     def reload(self) -> None:
         self._stale = False
         self.discard_load("count")
-        self._show_filter("reading…")
+        self.show_filter("reading…")
         self.discard_load("facets")
         if self._searching is not None:
             self._searching.stop()
         self._searching = Cancel()
-        self._search(dict(self._fields), self._searching)
+        search = self.fold if self.folds else self._search
+        search(dict(self._fields), self._searching)
 
-    @loads("search", then="_show_listing", failed="_search_failed")
+    @loads("search", then="show_listing", failed="_search_failed")
     def _search(self, fields: dict[str, Any], cancel: Cancel) -> Listing:
         """The list, or its beginning where all texts or grades must be looked through."""
         criteria = services.samples.filter_of(fields)
@@ -125,15 +128,15 @@ class SamplesScreen(SampleViewsScreen):
 
     def _show_rest(self, listing: Listing) -> None:
         """The list behind its beginning: nothing that is shown moves."""
-        self._listing, self._total = listing, len(listing)
+        self._listing, self._total = listing, listing.samples
         self.fit_columns(listing)
         self._table.extend_ids(range(len(listing)))
-        self._show_filter()
+        self.show_filter()
         self.count_values(dict(self._fields))
 
-    def _show_listing(self, listing: Listing) -> None:
-        self._listing, self._stored = listing, None
-        self._total, self._new, self._detail = len(listing), 0, None
+    def show_listing(self, listing: Listing) -> None:
+        self._listing, self._stored, self._listed = listing, None, dict(self._fields)
+        self._total, self._new, self._detail = listing.samples, 0, None
         table = self._table
         self.fit_columns(listing)
         table.set_empty_text(NO_MATCH if self._fields else EMPTY)
@@ -143,7 +146,8 @@ class SamplesScreen(SampleViewsScreen):
             self.return_to = 0
         if not len(listing):
             self.query_one("#detail", TextPane).show(Text())
-        self._show_filter()
+        self.query_one(KeyBar).refresh()  # enter means another thing where texts are folded
+        self.show_filter()
         self._uncounted = listing.counted and len(listing) > 0
         if listing.counted and not self._uncounted and self._fields:
             self.explain_nothing(dict(self._fields))
@@ -159,21 +163,25 @@ class SamplesScreen(SampleViewsScreen):
         self._table.set_empty_text(f"{text}\n\n{NO_MATCH}")
 
     def _search_failed(self) -> None:
-        self._show_filter("not read; r retries")
+        self.show_filter("not read; r retries")
 
-    def _show_filter(self, status: str = "") -> None:
+    def show_filter(self, status: str = "") -> None:
         """Write the line above the list: how many samples, and by which filter."""
         text = Text(" ", no_wrap=True, overflow="ellipsis")
         if status or self._total is None:
             text.append(status)
         else:
-            text.append(f"{self._total:,}", "bold")
+            folded = self._listing if self.folded else None
+            text.append(folds.counted(folded) if folded else f"{self._total:,}", "bold")
             if self._listing is not None and not self._listing.counted:
                 text.append("+ … counting")
             if self._new > 0:
                 text.append(f"  {self._new:,} new · r lists them", "bold")
-        if self._total is not None and self._table.marked:
+        if self._total is not None and self._listing is not None and self._table.marked:
             text.append(f" · {len(self._table.marked):,} marked", "bold")
+            if self.folded:
+                marked = self._listing.samples_at(self._table.marked)
+                text.append(f", {plural(marked, 'sample')}", "bold")
         text.append(f"  {printable(self.filter_words())}")
         self.query_one("#filter", Static).update(text)
 
@@ -236,10 +244,10 @@ class SamplesScreen(SampleViewsScreen):
         new = count - (self._total or 0)
         if new != self._new:
             self._new = new
-            self._show_filter()
+            self.show_filter()
 
     def on_virtual_table_marked(self) -> None:
-        self._show_filter()
+        self.show_filter()
 
     # One sample
 
@@ -250,7 +258,10 @@ class SamplesScreen(SampleViewsScreen):
         self.query_one("#detail", TextPane).turn_to((table.generation, table.cursor))
 
     def on_virtual_table_selected(self) -> None:
-        self.query_one("#detail", TextPane).focus()
+        if self.folded:
+            self.action_open_fold()
+        else:
+            self.query_one("#detail", TextPane).focus()
 
     def action_compare(self) -> None:
         row: SampleRow | None = self._table.current

@@ -40,7 +40,12 @@ def signs(row: SampleRow) -> list[str]:
     """A sign for a bookmark and for a note, and every tag."""
     marks = [BOOKMARKED] if BOOKMARK in row.tags else []
     marks += [NOTED] if row.notes else []
-    return marks + [f"#{tag}" for tag in row.tags if tag != BOOKMARK]
+    marks += [f"#{tag}" for tag in row.tags if tag != BOOKMARK]
+    # Of a row that stands for several samples, those that some of them have.
+    some = {tag: n for tag, n in getattr(row, "tagged", {}).items() if tag not in row.tags}
+    return marks + [
+        f"{BOOKMARKED if tag == BOOKMARK else f'#{tag}'}×{number:,}" for tag, number in some.items()
+    ]
 
 
 def grade(row: SampleRow) -> Cell:
@@ -62,6 +67,7 @@ def detail(
     completion: Text | None = None,
     patterns: Sequence[re.Pattern[str]] = (),
     several: Sequence[str] = (),
+    of: str = "",
 ) -> Text:
     """The prompt, the completion, its sampling parameters and every grade.
 
@@ -70,9 +76,10 @@ def detail(
         completion: What stands in the completion's place.
         patterns: What is marked in the completion.
         several: Of `experiment` and `model`, those of which others are listed beside it.
+        of: Of how many samples that say the same it is the first.
     """
     row = sample.row
-    text = Text()
+    text = Text(f"{of}\n" if of else "", BOLD)
     variant = "" if row.variant == "none" else f" · variant {row.variant}"
     whose = "".join(f"{getattr(row, name)} · " for name in several)
     text.append(

@@ -155,7 +155,7 @@ class KeyBar(_Clickable):
         """Enter and the screen's keys, then those that work everywhere."""
         focused = self.screen.focused
         panel = (focused.id or "") if focused is not None else ""
-        enter = getattr(self.screen, "ENTER", {}).get(panel)
+        enter = getattr(self.screen, "enter_label", lambda _: None)(panel)
         of_scope = cast("WgenApp", self.app).keymap.of_scope
         select = [replace(a, label=enter) for a in of_scope(TABLE) if a.id == "select" and enter]
         shared = [*of_scope(SCREENS), *of_scope(GLOBAL)]

@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wgen_tui.terminal_text import one_line
 from wgen_tui.ui.state import format as show
+from wgen_tui.ui.state.answers import folds
 from wgen_tui.ui.state.cells import BAD, PLAIN, Cell, Column, Span
 from wgen_tui.ui.state.samples import grade, said
 
 if TYPE_CHECKING:
+    from store.samples.listing import Listing
     from store.samples.rows import SampleRow
     from wgen_tui.ui.state.shared.arm_colours import ArmColours
 
@@ -57,6 +59,7 @@ def columns(
     several: Sequence[str],
     colours: Colours,
     patterns: Sequence[re.Pattern[str]] = (),
+    folded: Listing | None = None,
 ) -> tuple[tuple[Column, ...], Cells]:
     """Columns, and a row's cells.
 
@@ -65,14 +68,19 @@ def columns(
         several: Of `experiment` and `model`, those of which more than one is listed.
         colours: The styles of an experiment's arms.
         patterns: What is marked in the completions.
+        folded: The list, where a row stands for all samples that say the same.
     """
     names = [name for name in OFFERED if name in (chosen or DEFAULT) or name in (*several, LAST)]
-    own = [OFFERED[name][0] for name in names]
+    offered: dict[str, tuple[Column, Callable[[Any], Cell]]] = dict(OFFERED)
+    if folded is not None:
+        offered |= folds.COLUMNS
+        names = ["n", *(name for name in names if not folds.hides(folded, name, bool(chosen)))]
+    own = [offered[name][0] for name in names]
     if chosen:
         own = [replace(column, hide_below=0) for column in own]
 
     own_cells: dict[str, Callable[[SampleRow], Cell]] = {
-        **{name: OFFERED[name][1] for name in names},
+        **{name: offered[name][1] for name in names},
         "arm": lambda row: arm(row, colours(row.experiment)),
         LAST: lambda row: said(row, patterns),
     }
