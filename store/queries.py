@@ -11,7 +11,7 @@ import duckdb
 COUNTED = ("runs", "prompts", "samples", "grades", "grades_all", "metrics")  # views
 BY_BROKEN_RULE = "judge = 'broken' and grader = 'rule:broken'"
 MADE = "s.finish_reason is distinct from 'refused'"  # not refused by a server
-SAMPLES_AT_ONCE = 200_000  # are counted, so that what is held follows this, not the experiment
+SAMPLES_AT_ONCE = 50_000  # are counted, so that what is held follows this, not the experiment
 ROWS_AT_ONCE = 2048
 
 

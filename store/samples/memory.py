@@ -15,7 +15,8 @@ import duckdb
 
 from store.waiting import quoted
 
-READ_MEMORY = "64MB"
+READ_MEMORY = "48MB"
+NeedsMore = duckdb.OutOfMemoryException  # what such a reader raises where no folder helps
 SPILL = ".spill-"  # begins the names of folders beside the database
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from store.ingest import ingest
+from store.samples import memory
 from tests.builders import store_home
 from tests.builders.file_reads import files_opened
 from tests.store.test_readouts import reading, write
@@ -40,6 +41,18 @@ def test_a_judge_and_a_label_say_which_share(home: Home) -> None:
     assert results.sql.count(f"'{store_home.EXPERIMENT}'") == 1
     assert results.warnings[0].startswith("the definition cannot be read")
     assert results.readouts == []
+
+
+def test_what_little_memory_cannot_hold_is_read_with_more(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(files_of(home))
+    expected = compute(home, store_home.EXPERIMENT, judge="era", label="19th_century")
+    monkeypatch.setattr(memory, "READ_MEMORY", "1MB")
+    with reading_of(home) as con, pytest.raises(memory.NeedsMore):
+        memory.bound(con, home.root)
+        con.execute(expected.sql).fetchall()
+    assert compute(home, store_home.EXPERIMENT, judge="era", label="19th_century") == expected
 
 
 def test_without_a_share_only_read_outs_are_shown(home: Home) -> None:

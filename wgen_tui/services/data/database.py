@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from store.connect import REFUSALS, Connection, StoreBroken, StoreBusy, read
 from store.layout import StoreFiles
 from store.migrate import NewerDatabase
+from store.samples import memory
 from wgen_tui.errors import BusyError, UsageError, WgenError, disk_error
 from wgen_tui.paths import Home
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_in_little: ContextVar[bool] = ContextVar("in_little", default=False)
 
 
 def files_of(home: Home) -> StoreFiles:
@@ -56,4 +65,27 @@ def reading(home: Home) -> Iterator[Connection]:
         BusyError: another program holds the database.
     """
     with store_errors(), read(files_of(home)) as con:
+        if _in_little.get():
+            memory.bound(con, home.root)
         yield con
+
+
+def in_little_memory(work: Callable[P, T]) -> Callable[P, T]:
+    """Have all that is read within a piece of work held by little memory, if that is enough.
+
+    It is, but for a run of very many samples, which is counted at once: then it is done again with
+    as much as there is.
+    """
+
+    @wraps(work)
+    def worked(*args: P.args, **kwargs: P.kwargs) -> T:
+        bounded = _in_little.set(True)
+        try:
+            return work(*args, **kwargs)
+        except memory.NeedsMore:
+            _in_little.set(False)
+            return work(*args, **kwargs)
+        finally:
+            _in_little.reset(bounded)
+
+    return worked
