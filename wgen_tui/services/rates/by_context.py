@@ -20,7 +20,12 @@ Key = tuple[str, str | None]  # arm, variant
 
 
 class ContextRow(Row):
-    """A rate in one context; `context` and `mode` None stand for none."""
+    """A rate in one context; `context` and `mode` None stand for none.
+
+    Attributes:
+        of: The rate itself; None where it has no samples.
+        gap: The difference itself.
+    """
 
     context: str | None = Field(examples=["identity"])
     mode: str | None = Field(examples=["prepend"])
@@ -34,6 +39,8 @@ class ContextRow(Row):
     p: float | None = Field(examples=[0.03])
     p_caution: str | None = Field(examples=["why p does not stand alone"])
     within: str | None = Field(examples=["null | one run | these runs"])
+    of: Rate | None = Field(default=None, exclude=True)
+    gap: ContrastResult | None = Field(default=None, exclude=True)
 
 
 class ContextTable(Row):
@@ -155,4 +162,6 @@ def _row(
         p=None if gap is None else gap.p,
         p_caution=None if gap is None else gap.p_caution,
         within=None if rate is None else rate.within,
+        of=rate,
+        gap=gap,
     )

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 POLL_EVERY = 3.0
 BESIDE = 140  # columns from which the questions of an arm stand beside the arms
 BELOW = 34  # rows from which the grid stands below the arms
+OF_ARMS = ("arms", "contexts", "seeds")  # views whose rows are of one arm each
 CHOOSE = "Press ctrl+o to choose an experiment, or make one:  wgen-tui demo"
 TRY_AGAIN = "r tries again."
 EMPTY = f"No results yet.\n\n{CHOOSE}"
@@ -196,9 +197,13 @@ class ResultsScreen(ResultActions):
             self._show_nothing()
             return
         width = self.size.width
-        grids = self.view in ("arms", "questions", "seeds") and "grid" in views.offered(results)
+        of_arms = self.view in ("arms", "questions", "seeds") or (
+            self.view == "contexts" and any(t.where == "training" for t in results.by_context)
+        )
+        grids = of_arms and "grid" in views.offered(results)
         self.set_class(width >= BESIDE and self.view in ("arms", "seeds", "grid"), "-beside")
         self.set_class(grids and self.size.height >= BELOW, "-below")
+        self.set_class(self.view == "contexts", "-contexts")
         self._fill(self._table, self.view)
         self._show_chart(results)
         if self.has_class("-below"):
@@ -246,7 +251,7 @@ class ResultsScreen(ResultActions):
 
     def on_virtual_table_moved(self, message: SectionTable.Moved) -> None:
         row = message.table.current
-        if isinstance(row, Row) and row.arm is not None and self.view in ("arms", "seeds"):
+        if isinstance(row, Row) and row.arm is not None and self.view in OF_ARMS:
             self.inside = self.inside._replace(arm=row.arm)
         if self.results is not None and message.table.id == "list":
             self._places[(self.results.experiment, self.view)] = message.table.key_at(

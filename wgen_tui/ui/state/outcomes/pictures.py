@@ -13,6 +13,7 @@ from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.figures import axis
 from wgen_tui.ui.state.figures.axis import DIFFERENCES, SHARES, Estimate
 from wgen_tui.ui.state.figures.figure import Dot, Dots, Figure, Grid, Panel
+from wgen_tui.ui.state.outcomes import contexts
 from wgen_tui.ui.state.outcomes.arms import arm_names, is_whole
 from wgen_tui.ui.state.outcomes.courses import steps_lines, values_lines
 from wgen_tui.ui.state.outcomes.rows import estimate_of
@@ -42,6 +43,8 @@ def figure_of(results: Results, view: str, arm: tuple[str, str] | None = None) -
 def _panels(results: Results, view: str, arm: tuple[str, str] | None) -> Sequence[Panel]:
     if view == "questions":
         return _questions(results, arm)
+    if view == "contexts":
+        return _contexts(results)
     if view == "grid":
         return _grids(results)
     if view == "seeds":
@@ -174,6 +177,21 @@ def _grids(results: Results) -> list[Panel]:
             ns.append([0 if rate is None else rate.n for rate in line])
         rows = [(question or "", own) for question, own in zip(questions, cells, strict=True)]
         panels.append(Grid(f"{metric} by question", arm_names(arms), rows, ns))
+    return panels
+
+
+def _contexts(results: Results) -> list[Panel]:
+    """For each arm its rates in every context, then their differences to none."""
+    panels: list[Panel] = []
+    for table in results.by_context:
+        named = list(zip(contexts.names(table), table.rows, strict=True))
+        of = contexts.table_name(results, table)
+        there = [(name, row.of) for name, row in named if row.of is not None]
+        title = f"{of}: {table.metric} in contexts {contexts.PLACES[table.where]}"
+        panels.append(_dots(title, [rate for _, rate in there], [name for name, _ in there]))
+        gaps = [row.gap for row in table.rows if row.gap is not None]
+        if gaps:
+            panels.append(_differences(gaps))
     return panels
 
 

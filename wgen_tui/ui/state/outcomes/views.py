@@ -14,7 +14,7 @@ from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import DIM, Cell, Column
 from wgen_tui.ui.state.figures.chart import Marked, Piece, charted
 from wgen_tui.ui.state.figures.figure import Lines
-from wgen_tui.ui.state.outcomes import arms, courses, grids, readouts
+from wgen_tui.ui.state.outcomes import arms, contexts, courses, grids, readouts
 from wgen_tui.ui.state.outcomes.pictures import by_rate
 from wgen_tui.ui.state.outcomes.rows import EMPTY, Row, gap, headed
 from wgen_tui.ui.state.outcomes.words import questions_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.measures.rate_rows import ContrastResult, Rate
     from wgen_tui.services.results.results import Results
 
-View = Literal["arms", "questions", "grid", "seeds", "values", "steps", "read-outs"]
+View = Literal["arms", "contexts", "questions", "grid", "seeds", "values", "steps", "read-outs"]
 OF_ONE_ARM: tuple[View, ...] = ("questions",)
 Arm = tuple[str, str]  # model and name
 ONE_VIEW = (
@@ -54,6 +54,7 @@ def offered(results: Results) -> list[View]:
     several_seeds = any(rate.seeds > 1 for rate in results.rates)
     there: dict[View, object] = {
         "arms": results.rates,
+        "contexts": results.by_context,
         "questions": by_question,
         "grid": by_question,
         "seeds": several_seeds,
@@ -104,6 +105,8 @@ def rows_of(
     """
     if view == "questions":
         return questions_rows(results, inside.arm, width, colours)
+    if view == "contexts":
+        return contexts.contexts_view(results, width, colours)
     if view == "grid":
         return grids.questions_view(results, width, colours)
     if view == "seeds":
@@ -124,6 +127,8 @@ def panel_title(results: Results, view: View, inside: Inside) -> str:
         control = next((c.control for c in _plain(results) if (c.model, c.arm) == arm), None)
         against = f", and its difference to {control}" if control else ""
         return f"{arm[1]} by question{against}"
+    if view == "contexts":
+        return contexts.title(results)
     variants = results.by_variant[0].variants if results.by_variant and view == "arms" else ()
     return f"{len(variants)} variants × arms, and their mean" if variants else TITLES[view]
 
