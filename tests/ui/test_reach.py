@@ -9,6 +9,7 @@ import pytest
 from tests.builders.screen import Machine, settled
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import SCREENS, WgenApp
+from wgen_tui.ui.modals.facets import FacetModal
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.table import VirtualTable
 
@@ -18,6 +19,7 @@ SHOWN_BY = {
     ("runs", "card"): ("i",),
     ("results", "beside"): ("v",),
     ("results", "below"): ("v", "v"),
+    ("samples", "facets"): ("f",),
     ("sql", "schema"): ("d",),
 }
 
@@ -49,7 +51,10 @@ async def test_every_panel_of_a_wide_screen_is_reached_at_80x24(
             for key in SHOWN_BY[name, missing]:
                 await pilot.press(key)
                 await settled(pilot, lambda: not app.screen.loading_any)
-            if name == "results":
+            if name == "samples":
+                assert isinstance(app.screen, FacetModal)
+                await pilot.press("escape")
+            elif name == "results":
                 assert app.screen.view == {"beside": "questions", "below": "grid"}[missing]
             else:
                 panel = app.screen.query_one(f"#{missing}")

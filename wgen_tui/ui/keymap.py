@@ -23,7 +23,7 @@ from wgen_tui.ui.actions import Action
 from wgen_tui.ui.key_names import key_of
 
 EVERYWHERE = (actions.GLOBAL, actions.SCREENS)
-WIDGETS = (actions.TABLE, actions.TEXT, actions.ITEM)
+WIDGETS = (actions.TABLE, actions.TEXT, actions.ITEM, actions.CHOICES)
 
 
 @dataclass(frozen=True)

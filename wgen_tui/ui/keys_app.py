@@ -20,6 +20,7 @@ from wgen_tui.ui import actions, modals, services
 from wgen_tui.ui.keymap import Keymap, read_keymap
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.widgets.bars import KeyBar
+from wgen_tui.ui.widgets.choice_lines import ChoiceLines
 from wgen_tui.ui.widgets.item_pane import ItemPane
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.table import VirtualTable
@@ -112,6 +113,8 @@ class KeysApp(App[int]):
             groups.append(("In the list", self.keymap.of_scope(actions.TABLE)))
         if isinstance(focused, ItemPane):
             groups.append(("In the answer", self.keymap.of_scope(actions.ITEM)))
+        if isinstance(focused, ChoiceLines):
+            groups.append(("In the facets", self.keymap.of_scope(actions.CHOICES)))
         if isinstance(focused, TextPane):
             groups.append(("In the text", self.keymap.of_scope(actions.TEXT)))
         bound = {binding.id for _, binding in focused._bindings} if focused is not None else set()

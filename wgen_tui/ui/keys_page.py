@@ -13,6 +13,7 @@ SCOPES = {
     actions.TABLE: "In a list",
     actions.TEXT: "In a text",
     actions.ITEM: "In the answer to be graded",
+    actions.CHOICES: "In the facets above a list",
 }
 HEAD = """\
 # Keys

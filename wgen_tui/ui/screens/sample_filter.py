@@ -200,8 +200,15 @@ class SampleFilterScreen(BaseScreen):
         """How many samples have what, of those that are listed."""
         return services.samples.facets(self.home, services.samples.filter_of(fields))
 
+    def nothing_counted(self) -> None:
+        """Called when it is known that nothing is listed."""
+
+    def values_counted(self, facets: Facets) -> None:
+        """Called when it is known how many of the samples that are listed have what."""
+
     def _keep_facets(self, facets: Facets) -> None:
         self._facets = facets
+        self.values_counted(facets)
         if self._fields.get("question") is None:
             self._questions = sorted(str(value) for value, _ in facets.questions)
         step, self._step_when_known = self._step_when_known, 0
@@ -217,5 +224,6 @@ class SampleFilterScreen(BaseScreen):
     def _show_unknown(self, known: tuple[Facets, list[str]]) -> None:
         every, sentences = known
         self._facets = every
+        self.nothing_counted()
         if sentences:
             self.show_no_match("\n".join(sentences))

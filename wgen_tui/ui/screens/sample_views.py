@@ -72,6 +72,10 @@ class SampleViewsScreen(SampleDetailScreen):
         self.wgen.keep_arms({slug: names for slug, names in arms.items() if names})
         self._with_arms |= {slug for slug, names in arms.items() if names}
         self._table.refresh()
+        self.arms_known()
+
+    def arms_known(self) -> None:
+        """Called when the arms of another experiment have their colours."""
 
     # Columns
 

@@ -16,7 +16,7 @@ from textual.widgets import Static
 from store.cancel import Cancel
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import services
-from wgen_tui.ui.screens.sample_parts.sample_folds import SampleFoldsScreen
+from wgen_tui.ui.screens.sample_parts.sample_facets import SampleFacetsScreen
 from wgen_tui.ui.state.answers import folds, sample_columns
 from wgen_tui.ui.state.format import plural
 from wgen_tui.ui.threads import loads
@@ -55,11 +55,12 @@ class Counted(NamedTuple):
     samples: int | None
 
 
-class SamplesScreen(SampleFoldsScreen):
+class SamplesScreen(SampleFacetsScreen):
     """Filter line, table, detail."""
 
     SCOPE = "samples"
-    ENTER: ClassVar = {"list": "read"}
+    ENTER: ClassVar = {"list": "read", "facets": "to the list"}
+    AUTO_FOCUS = "#list"
     # Side by side only where completions in the list can still be read.
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (150, "-wide")]  # noqa: RUF012 - as Screen has it
 
@@ -74,6 +75,7 @@ class SamplesScreen(SampleFoldsScreen):
 
     def compose_content(self) -> ComposeResult:
         yield from self.compose_filter()
+        yield from self.compose_facets()
         with Container(id="split"):
             yield panel(
                 VirtualTable(

@@ -61,6 +61,18 @@ class Cell(NamedTuple):
     spans: tuple[Span, ...] = ()
 
 
+class Piece(NamedTuple):
+    """A part of a line of values to choose from.
+
+    Attributes:
+        place: Which of all values it is, in order; None for what is none.
+    """
+
+    text: str
+    style: str = ""
+    place: int | None = None
+
+
 def pieces(cell: Cell, shown: str, shift: int = 0) -> list[tuple[str, str]]:
     """`shown`, a cell's text as it was fitted, in pieces of one style each.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -69,6 +69,20 @@ def groups(every: Facets, without: Mapping[str, Facets], fields: Mapping[str, An
             ]
             listed.append(Group(field, choices))
     return listed
+
+
+def chosen_of(listed: Sequence[Group], fields: Mapping[str, Any]) -> list[Group]:
+    """The same values with what another filter chooses, before they are counted anew."""
+    return [
+        replace(
+            group,
+            choices=[
+                replace(one, chosen=one.value in filters.several(fields, one.field))
+                for one in group.choices
+            ],
+        )
+        for group in listed
+    ]
 
 
 def _facet(facets: Facets, field: str) -> Facet:
