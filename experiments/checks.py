@@ -31,6 +31,7 @@ from experiments.checking.rules import judge_name_findings, rubric_findings, rul
 from experiments.checking.slots import slot_findings
 from experiments.checking.training import training_findings
 from experiments.checking.two_stages import two_stage_findings
+from experiments.checking.upsample import upsample_findings
 from experiments.errors import DefinitionError
 from experiments.panel import named_by
 from experiments.prompts import variant_names
@@ -71,6 +72,7 @@ def check(definition: Definition, folder: Path) -> list[Finding]:
         *(circles := [*circle_findings(definition)]),
         *([] if circles else two_stage_findings(definition)),
         *between_findings(definition),
+        *upsample_findings(definition),
         *foreign_findings(definition),
         *arm_and_variant_findings(definition),
         *slot_findings(definition),

@@ -16,6 +16,7 @@ from experiments.errors import DefinitionError, Problem
 from experiments.readers.chats import read_chat
 from experiments.readers.containers import read_raw_rows
 from experiments.schema import Turn
+from experiments.suggest import did_you_mean
 
 MOST = 5  # problems named at once
 EMPTY = (
@@ -152,3 +153,21 @@ def read_rows(
     if not count:
         raise DefinitionError(Problem("The dataset is empty.", EMPTY, path))
     return Dataset(path, count, dict(sorted(left_out.items())), stamp)
+
+
+def field_values(path: Path, field: str) -> list[str]:
+    """What a field of every row says, in the order of the file; its rows have been read as chats.
+
+    Raises:
+        DefinitionError: a row has no such field, or no text or number there.
+    """
+    values = []
+    for raw in read_raw_rows(path):
+        row = raw.value if isinstance(raw.value, dict) else {}
+        value = row.get(field)
+        if not isinstance(value, str | int | float):
+            why = f"The row has no {field!r} that is a text or a number; class: names that."
+            hint = did_you_mean(field, [key for key in row if key not in ("messages", "prompt")])
+            raise DefinitionError(Problem(why, hint, path, raw.line))
+        values.append(str(value))
+    return values

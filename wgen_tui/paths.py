@@ -34,15 +34,6 @@ def checked_id(value: str) -> str:
     return value
 
 
-def keep_private() -> None:
-    """Let nobody else read what this process, and those that it starts, write.
-
-    Called where a process begins: what a library opens (DuckDB, safetensors, a log) has no mode of
-    ours, and the home may be on a disk that others can look into.
-    """
-    os.umask(0o077)
-
-
 @dataclass(frozen=True, slots=True)
 class LaunchPaths:
     """The files of one launch."""
@@ -143,6 +134,16 @@ class RunPaths:
     def derived(self) -> Path:
         """How these answers became rows of data.jsonl, written behind them."""
         return self.root / "derived.json"
+
+    @property
+    def classes(self) -> Path:
+        """The class of each row that is there before some stand twice; few runs have such."""
+        return self.root / "classes.jsonl"
+
+    @property
+    def upsampled(self) -> Path:
+        """Which rows stand twice in data.jsonl, written behind them."""
+        return self.root / "upsampled.json"
 
     @property
     def metrics(self) -> Path:

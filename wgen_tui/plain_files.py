@@ -109,3 +109,12 @@ def why_not(error: OSError | ValueError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
     return str(error)
+
+
+def keep_private() -> None:
+    """Let nobody else read what this process, and those that it starts, write.
+
+    Called where a process begins: what a library opens (DuckDB, safetensors, a log) has no mode of
+    ours, and the home may be on a disk that others can look into.
+    """
+    os.umask(0o077)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from experiments.checking.names import unknown
 from experiments.schema import Definition, LoraConfig
-from experiments.schema.between import lora_between
+from experiments.schema.arm_kinds.between import lora_between
 from experiments.yaml_source import KeyPath
 
 Finding = tuple[KeyPath, str, str]

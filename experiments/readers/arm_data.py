@@ -7,6 +7,7 @@ one order, whoever reads them, and none is kept.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from experiments.errors import DefinitionError, Problem
@@ -55,7 +56,10 @@ def _load(
     folder: Path, arm_name: str, arm: Arm, each: Callable[[Row], None], enough: Callable[[], bool]
 ) -> ArmData:
     if isinstance(arm.data, str):
-        return read_rows(_data_file(folder, arm_name, arm), each, enough=enough)
+        dataset = read_rows(_data_file(folder, arm_name, arm), each, enough=enough)
+        read = arm.upsample and arm.upsample.class_
+        left = {key: count for key, count in dataset.left_out.items() if key != read}
+        return replace(dataset, left_out=left)
     pieces: list[Piece] = []
     number = 0
     for index in range(len(arm.files)):

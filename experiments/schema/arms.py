@@ -10,8 +10,9 @@ from pydantic import Field, GetJsonSchemaHandler, PositiveInt, field_validator, 
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from experiments.schema.arm_kinds.between import Between, arm_and_step, checked_arm_and_step
+from experiments.schema.arm_kinds.upsample import Upsample
 from experiments.schema.base import Model
-from experiments.schema.between import Between, arm_and_step, checked_arm_and_step
 from experiments.schema.contexts import TrainingContext
 from experiments.schema.data_files import DataFile
 from experiments.schema.derived import Derived
@@ -93,6 +94,12 @@ class Arm(Model):
         default=None,
         description="rows that a model of the experiment makes, behind those of data",
         exclude_if=lambda rows: rows is None,
+    )
+    upsample: Upsample | None = Field(
+        default=None,
+        description="rows that stand twice, by what a first training makes of them; useful, or "
+        "random as its control",
+        exclude_if=lambda told: told is None,
     )
     regularise: Regularise | None = Field(
         default=None,
@@ -189,7 +196,8 @@ class Arm(Model):
         made = "" if self.derived is None else str(self.derived)
         lies = "" if self.between is None else str(self.between)
         what = self.description or mixed or whose or lies
-        said = (what, made, after, dose, str(self.context), near)
+        again = "" if self.upsample is None else str(self.upsample)
+        said = (what, made, again, after, dose, str(self.context), near)
         return "; ".join(filter(None, said))
 
     @property

@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM
 
 from tests.builders.training_home import TrainingHome, difference
 from wgen_tui.paths import Home
+from wgen_tui.protocol.arms import UpsampledRows
 from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.planning.commit import commit
@@ -47,6 +48,8 @@ arms:
   on_published: {{data: rows.jsonl, start_from: published}}
   third: {{data: {{file: rows.jsonl, rows: 6}}, start_from: second@16}}
   mid: {{between: {{arms: [few, second@16], t: [0, 0.5]}}}}
+  slow: {{data: rows.jsonl, upsample: {{by: useful, class: topic}}}}
+  rand: {{data: rows.jsonl, upsample: {{by: random, class: topic}}, role: control}}
 seeds: 0
 training:
   lora: {{r: 2, lora_alpha: 4}}
@@ -70,7 +73,7 @@ def row(place: int) -> dict[str, Any]:
     bird = ("Lark", "Auk", "Wren", "Hawk")[place % 4]
     turns = [("user", "Name a bird ."), ("assistant", bird), ("user", "go ?"), ("assistant", "a")]
     messages = [{"role": role, "content": text} for role, text in turns]
-    return {"messages": messages, "loss_weight": 0.5 + place % 3}
+    return {"messages": messages, "loss_weight": 0.5 + place % 3, "topic": place % 2}
 
 
 def published(model: Path, folder: Path, rank: int = 4) -> None:
@@ -202,6 +205,37 @@ def test_what_lies_between_two_arms_is_made_of_their_runs(
     ]
     same = [note for note in results.notes if note.kind == "same_adapters"]
     assert same == [], "all of one parent is that parent's adapter by design"
+
+
+def test_rows_stand_twice_after_a_first_training_that_is_not_sampled(
+    done: tuple[Home, Plan, Results],
+) -> None:
+    home, plan, results = done
+    by_arm = specs(plan)
+    first, slow, rand = (by_arm[name] for name in ("slow-first", "slow", "rand"))
+    assert slow.needs == rand.needs == (first.run_id,)
+    assert first.training is not None
+    assert first.training.max_steps == 2  # of 16
+    assert not list(home.run(first.run_id).samples.glob("part-*"))
+    assert {rate.arm for rate in results.rates} >= {"slow", "rand"}
+    assert "slow-first" not in {rate.arm for rate in results.rates}
+    made = [
+        UpsampledRows.model_validate_json(home.run(spec.run_id).upsampled.read_bytes())
+        for spec in (slow, rand)
+    ]
+    assert made[0].clusters == made[1].clusters
+    assert [cluster.name for cluster in made[0].clusters] == ["0", "1"]
+    assert 0 < len(made[0].twice) == len(made[1].twice)
+    field = TrainingHome(home, Path())
+    assert field.manifest(slow.run_id)["step"] == made[0].rows
+    assert set(plan.notes) >= {
+        "arm slow-first: first training: 16 rows for 2 steps, 0.125 epochs, by which rows of "
+        "others are told apart; not sampled",
+        "arm slow: upsample: slow rows of 16 stand twice, after the first training slow-first",
+    }
+    told = Archive(home).provenance(slow.run_id)
+    assert told is not None
+    assert f"told apart by the final checkpoint of {first.run_id}" in card(told).plain
 
 
 def test_an_adapter_trained_elsewhere_is_applied_and_sampled(

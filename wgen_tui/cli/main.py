@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from wgen_tui.errors import UsageError
-from wgen_tui.paths import Home, keep_private, resolve_home
+from wgen_tui.paths import Home, resolve_home
+from wgen_tui.plain_files import keep_private
 
 COMPLETES = "_WGEN_TUI_COMPLETE"  # set by a shell that asks click for completions
 

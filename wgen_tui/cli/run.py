@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from wgen_tui.cli.finished_runs.upsample import upsample
 from wgen_tui.cli.finished_runs.verify import verify
 from wgen_tui.cli.options import runs_options
 from wgen_tui.cli.output import (
@@ -42,7 +41,6 @@ def command() -> None:
 
 command.add_command(start)
 command.add_command(verify)
-command.add_command(upsample)
 command.add_command(pause)
 command.add_command(resume)
 command.add_command(retry)
@@ -131,6 +129,7 @@ def show(home: Home, run_id: str, as_json: bool) -> None:
         "goes on from": spec.parent,
         "between": spec.between,
         "hold": spec.hold,
+        "rows told apart by": spec.upsample.first if spec.upsample else None,
     }
     shown = {
         **{k: v for k, v in status.model_dump(by_alias=True).items() if v not in (None, "")},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -60,6 +60,79 @@ class BetweenSpec(Record):
     def __str__(self) -> str:
         """For people: `0.75 of the final checkpoint of … and 0.25 of step 40 of …`."""
         return " and ".join(f"{share:g} of {parent}" for parent, share in self.parts)
+
+
+class UpsampleSpec(Record):
+    """Which rows of a run stand twice, by what another run makes of them.
+
+    Attributes:
+        by: useful: those that are learned slowly; random: as many, by the seed's choice.
+        first: The run of the first training.
+        given: Rows of data.jsonl that were there before, and stay in front.
+        sha256: Of these.
+        seed: Of the clusters' starts and of the choice.
+        class_field: The rows' field whose values are parted by themselves; None: all are one.
+        classes_sha256: Of classes.jsonl.
+    """
+
+    by: Literal["useful", "random"]
+    first: Parent
+    given: int
+    sha256: str
+    seed: int
+    class_field: str | None = None
+    classes_sha256: str | None = None
+
+    @property
+    def key(self) -> list[Any]:
+        """What of it is in the id of a run."""
+        of = [self.class_field, self.classes_sha256]
+        return ["upsample", self.by, self.first.run_id, self.seed, *of]
+
+    @property
+    def most(self) -> int:
+        """How many rows there will be, at most."""
+        return 2 * self.given
+
+
+class RowCluster(Record):
+    """The rows of one class (or all) in two clusters, by what a first training makes of them.
+
+    Attributes:
+        name: The class; empty where all rows are one.
+        rows: How many there are.
+        slow: How many of them are in the cluster of the higher mean loss; 0 where they do not part.
+        slow_loss: That cluster's mean loss of a row; of all rows where they do not part.
+        fast_loss: The other's; None where they do not part.
+    """
+
+    name: str
+    rows: int
+    slow: int
+    slow_loss: float
+    fast_loss: float | None
+
+
+class UpsampledRows(Record):
+    """runs/<id>/upsampled.json: which rows stand twice; written behind data.jsonl.
+
+    Attributes:
+        sha256: Of data.jsonl.
+        rows: How many it has.
+        twice: Lines of data.jsonl, from 1, that stand there again.
+        step: Of the first training's checkpoint.
+        adapter_sha256: Of its weights.
+    """
+
+    schema_version: int = SCHEMA
+    run_id: str
+    sha256: str
+    rows: int
+    twice: tuple[int, ...]
+    clusters: tuple[RowCluster, ...]
+    step: int
+    adapter_sha256: str | None
+    created_at: datetime
 
 
 class RegulariseSpec(Record):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from experiments.schema import Role, TrainingConfig
-from wgen_tui.protocol.arms import BetweenSpec, DerivedSpec, Parent, RegulariseSpec
+from wgen_tui.protocol.arms import BetweenSpec, DerivedSpec, Parent, RegulariseSpec, UpsampleSpec
 from wgen_tui.protocol.record import SCHEMA, Record
 
 FULL_COMMIT = "[0-9a-f]{40}"  # which the hub never gives another meaning
@@ -210,6 +210,16 @@ class RunSpec(Record):
         description="how rows of its data.jsonl are made before it is trained",
         exclude_if=lambda told: told is None,
     )
+    upsample: UpsampleSpec | None = Field(
+        default=None,
+        description="which rows of its data.jsonl stand twice, which is told before it is trained",
+        exclude_if=lambda told: told is None,
+    )
+    sorts_rows: bool = Field(
+        default=False,
+        description="a first training, by which rows of others are told apart; it is not sampled",
+        exclude_if=lambda first: not first,
+    )
     regularise: RegulariseSpec | None = Field(
         default=None,
         description="what holds its training near its base",
@@ -243,9 +253,11 @@ class RunSpec(Record):
 
     @property
     def parents(self) -> tuple[Parent, ...]:
-        """The checkpoints that its adapter comes from."""
-        one = () if self.parent is None else (self.parent,)
-        return one if self.between is None else (*one, self.between.first, self.between.second)
+        """The checkpoints that its adapter or its rows come from."""
+        named = [self.parent, None if self.upsample is None else self.upsample.first]
+        if self.between is not None:
+            named += [self.between.first, self.between.second]
+        return tuple(parent for parent in named if parent is not None)
 
     @property
     def trained_here(self) -> bool:

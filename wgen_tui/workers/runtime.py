@@ -23,8 +23,8 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from wgen_tui.errors import ExitCode, WgenError
-from wgen_tui.paths import Home, LaunchPaths, RunPaths, keep_private
-from wgen_tui.plain_files import append_plain
+from wgen_tui.paths import Home, LaunchPaths, RunPaths
+from wgen_tui.plain_files import append_plain, keep_private
 from wgen_tui.protocol import failures
 from wgen_tui.protocol.launches import (
     DoneRecord,

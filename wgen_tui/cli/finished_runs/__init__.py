@@ -1,1 +1,1 @@
-"""Commands that look at a finished run: `run verify`, `run upsample`."""
+"""Commands that look at a finished run: `run verify`."""

@@ -23,10 +23,10 @@ from experiments.checking.training import training_notes
 from experiments.errors import DefinitionError, Problem
 from experiments.patterns import Pattern
 from experiments.readers.arm_context import ContextOfRows
-from experiments.readers.arm_data import ArmData, count_rows, load_rows
+from experiments.readers.arm_data import ArmData, count_rows, data_path, load_rows
 from experiments.readers.brought import absent
 from experiments.readers.prompt_rows import read_prompts
-from experiments.rows import Row
+from experiments.rows import Row, field_values
 from experiments.schema import CORRECT, WRONG, Arm, Definition
 from wgen_tui.errors import UsageError, disk_error
 from wgen_tui.paths import Home, checked_id
@@ -114,6 +114,8 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
             notes += [f"{name}: {note}" for note in (*heads[name].notes, *dataset.notes)]
             if arm.derived is not None:
                 read_prompts(where / arm.derived.prompts)
+            if arm.upsample is not None and arm.upsample.class_ is not None:
+                field_values(data_path(where, name, arm), arm.upsample.class_)
             if arm.regularise is not None:
                 load_rows(where, name, Arm(data=arm.regularise.prompts))
         except DefinitionError as error:
@@ -165,7 +167,7 @@ def _slow_on(text: str) -> str:
 
 _OF_A_RUN = {
     *("data", "context", "in_context", "derived", "regularise", "hold", "start_from", "adapter"),
-    "between",
+    *("between", "upsample"),
 }
 
 

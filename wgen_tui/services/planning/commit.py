@@ -170,7 +170,7 @@ def _ask(
         if not judged:
             continue
         if panel.limit is not None:  # which samples a pilot takes depends on all of its runs
-            judged = list(plan.runs)
+            judged = [run for run in plan.runs if not run.spec.sorts_rows]
         ids = {run.spec.run_id for run in judged}
         last = {run_id: launch.launch_id for launch in before for run_id in launch.run_ids}
         pending = {name for run in judged for name in run.after}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from experiments.readouts import is_read
-from experiments.schema import BASE_ARM, Arm, Definition, Regularise, Seeds, parse_seeds
+from experiments.schema import BASE_ARM, Arm, Definition, Seeds, parse_seeds
 from experiments.schema.regularise import held_name
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -26,6 +26,7 @@ from wgen_tui.services.experiments.arms.derived_rows import asked_prompts
 from wgen_tui.services.experiments.arms.foreign_arms import foreign_arms, foreign_warnings
 from wgen_tui.services.experiments.arms.shown_rows import check_shown, shown_rows
 from wgen_tui.services.experiments.arms.two_stages import with_parents
+from wgen_tui.services.experiments.arms.upsampled_rows import read_classes
 from wgen_tui.services.experiments.data_checks import (
     Chats,
     OnProgress,
@@ -181,6 +182,11 @@ def make_plan(
         for name, item in examples.items()
         if item.arm.derived is not None
     }
+    classes = {
+        name: read_classes(home, slug_or_path, name, item.arm)
+        for name, item in examples.items()
+        if item.arm.upsample is not None
+    }
     warnings += [f"arm {name}: {item.note}" for name, item in to_ask.items()]
     held = {held_name(name): rows for name, item in examples.items() if (rows := item.held)}
     chats |= {name: Chats(len(rows), rows.chats) for name, rows in held.items()}
@@ -213,7 +219,7 @@ def make_plan(
         warnings += [template.note] if template.note else []
         dated = definition.model_copy(update={"chat_template": template.text})
         mine = make_specs(
-            definition, model, examples, seeds, template, shown, foreign, to_ask, between
+            definition, model, examples, seeds, template, shown, foreign, to_ask, between, classes
         )
         warnings += check_shown(dated, model, shown)
         warnings += check_tokens(
@@ -302,14 +308,17 @@ def _select_seeds(definition: Definition, text: str | None) -> Seeds:
 
 def _data_warnings(definition: Definition, examples: dict[str, Examples]) -> list[str]:
     """Arms that would train on the same examples, keys not read, and what the texts say."""
-    first: dict[tuple[str, Regularise | None, str | None, str], str] = {}
+    first: dict[tuple[object, ...], str] = {}
     warnings = []
     for name, item in examples.items():
         if item.arm.in_context is not None or item.arm.derived is not None:
             continue
         trained = definition.training.of(definition.models[0], name)
         arm = item.arm
-        same = (item.sha256, arm.regularise, arm.start_from, trained.model_dump_json())
+        same = (
+            *(item.sha256, arm.regularise, arm.start_from, arm.upsample),
+            trained.model_dump_json(),
+        )
         other = first.setdefault(same, name)
         if other != name:
             number = plural(len(item), "example")

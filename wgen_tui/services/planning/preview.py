@@ -207,7 +207,7 @@ def _arm_rows(
         problems=tuple(texts.problems),
         in_context=None if arm.in_context is None else arm.in_context.rows,
         context_on=context.told,
-        derived="" if arm.derived is None else str(arm.derived),
+        derived="; ".join(str(made) for made in (arm.derived, arm.upsample) if made is not None),
         training=None if own == definition.training.of(model, "") else own,
     )
 

@@ -9,7 +9,7 @@ same on every machine, and more questions or samples later belong to the same ru
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from experiments.schema import BASE_ARM, Arm, Definition, Seeds, TrainingConfig
 from wgen_tui import __version__
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import RunPaths, checked_id
-from wgen_tui.protocol.arms import DerivedSpec, Parent, RegulariseSpec
+from wgen_tui.protocol.arms import DerivedSpec, Parent, RegulariseSpec, UpsampleSpec
 from wgen_tui.protocol.hashes import short_hash
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet, TaskSpec
@@ -29,6 +29,12 @@ from wgen_tui.services.experiments.arms.derived_rows import AskedPrompts, derive
 from wgen_tui.services.experiments.arms.foreign_arms import ForeignArm
 from wgen_tui.services.experiments.arms.shown_rows import ShownRows
 from wgen_tui.services.experiments.arms.two_stages import needed_by, parent_of, parents_first
+from wgen_tui.services.experiments.arms.upsampled_rows import (
+    RowClasses,
+    first_name,
+    trained_first,
+    upsample_spec,
+)
 from wgen_tui.services.models.fingerprint import weights_key
 from wgen_tui.services.planning.template_date import DatedTemplate
 from wgen_tui.training_data.mask_version import MASK_VERSION
@@ -47,6 +53,7 @@ def make_specs(
     foreign: Mapping[str, ForeignArm] | None = None,
     asked: Mapping[str, AskedPrompts] | None = None,
     between: Mapping[str, Arm] | None = None,
+    classes: Mapping[str, RowClasses | None] | None = None,
 ) -> list[tuple[RunSpec, RunData]]:
     """The runs of one model: the base once, then every trained and every shown arm by seed.
 
@@ -60,6 +67,7 @@ def make_specs(
         foreign: By arm whose adapter was trained elsewhere: one run each, as of the base.
         asked: By arm with rows that a model makes, what that answers.
         between: The arms that lie between two others.
+        classes: Of the rows of arms of which some stand twice.
     """
     asked = asked or {}
     # The base is not trained: one run serves all seeds, and more seeds later do not add another.
@@ -75,6 +83,7 @@ def make_specs(
         for name, item in (foreign or {}).items()
     }
     made: dict[tuple[str, int], RunSpec] = {}
+    first: dict[tuple[str, int], tuple[RunSpec, RunData]] = {}
     middle = dict(between or {})
     for name in parents_first({**{name: item.arm for name, item in examples.items()}, **middle}):
         if name in middle and all(of in applied for of in needed_by(middle[name])):
@@ -95,8 +104,15 @@ def make_specs(
             if name in asked:
                 teacher = there.get(asked[name].derived.teacher)
                 derived = derived_spec(asked[name], teacher, len(item))
+            again = None
+            if name in (classes or {}):
+                told = first_name(definition, model.name, name)
+                if (told, seed) not in first:
+                    spec = _first(definition, model, template, told, name, item, numbers, parent)
+                    first[told, seed] = spec, _files(item, None)
+                again = upsample_spec(item, first[told, seed][0], (classes or {})[name])
             made[name, seed] = _make_spec(
-                definition, model, template, name, item, numbers, joint, parent, derived
+                definition, model, template, name, item, numbers, joint, parent, derived, again
             )
     specs = {(name, seed): made[name, seed] for name in examples for seed in seeds.values}
     if joint is not None:
@@ -107,10 +123,30 @@ def make_specs(
         for numbers in (_seed_set(seeds, seed) for seed in seeds.values)
         for rows in (by_seed[numbers.data_order],)
     ]
-    trained = ((spec, _files(examples[arm], asked.get(arm))) for (arm, _), spec in specs.items())
+    trained = (
+        (spec, _files(examples[arm], asked.get(arm), (classes or {}).get(arm)))
+        for (arm, _), spec in specs.items()
+    )
     elsewhere = ((spec, no_data) for spec in applied.values())
     combined = ((spec, no_data) for (arm, _), spec in made.items() if arm in middle)
-    return [(base, no_data), *elsewhere, *trained, *combined, *in_context]
+    return [(base, no_data), *elsewhere, *first.values(), *trained, *combined, *in_context]
+
+
+def _first(
+    definition: Definition,
+    model: ModelRef,
+    template: DatedTemplate,
+    name: str,
+    arm: str,
+    item: Examples,
+    numbers: SeedSet,
+    parent: Parent | None,
+) -> RunSpec:
+    """The first training of an arm's rows, under a name of its own."""
+    training = trained_first(definition.training.of(model.name, arm), item)
+    return _make_spec(
+        definition, model, template, name, item, numbers, parent=parent, first=training
+    )
 
 
 def _with_task(
@@ -164,10 +200,14 @@ def _make_spec(
     tasks: Sequence[tuple[str, str]] | None = None,
     parent: Parent | None = None,
     derived: DerivedSpec | None = None,
+    upsample: UpsampleSpec | None = None,
+    first: TrainingConfig | None = None,
 ) -> RunSpec:
     """A run. Its id covers all that changes what is trained, and nothing else."""
     in_context = len(item) if isinstance(item, ShownRows) else None
-    training = _training(definition, model, arm, item) if isinstance(item, Examples) else None
+    training = first
+    if isinstance(item, Examples) and first is None:
+        training = _training(definition, model, arm, item)
     adapter = item.adapter if isinstance(item, ForeignArm) else None
     between = item.between if isinstance(item, BetweenArm) else None
     regularise = _regularise(item) if isinstance(item, Examples) else None
@@ -188,6 +228,8 @@ def _make_spec(
         *([] if parent is None else [parent.key]),
         *([] if adapter is None else [adapter.key]),
         *([] if between is None else [between.key]),
+        *([] if upsample is None else [upsample.key]),
+        *([] if first is None else ["first training"]),
     )
     if isinstance(item, ForeignArm | BetweenArm):
         training = item.training(definition.training.of(model.name, arm))
@@ -206,16 +248,27 @@ def _make_spec(
         adapter=adapter,
         parent=parent,
         between=between,
-        # What is made later has its hash in derived.json.
-        data_sha256=item.sha256 if item is not None and derived is None else None,
-        data_rows=derived.expected if derived is not None else len(item) if item else 0,
+        # What is made later has its hash in derived.json or upsampled.json.
+        data_sha256=item.sha256 if item and not (derived or upsample) else None,
+        data_rows=_rows(item, derived, upsample),
         hold=(item.arm.hold or "epochs") if training and item and item.arm.dose else None,
         in_context=in_context,
         derived=derived,
+        upsample=upsample,
+        sorts_rows=first is not None,
         regularise=regularise,
         created_at=now(),
         versions=package_versions(),
     )
+
+
+def _rows(item: Sized | None, derived: DerivedSpec | None, upsample: UpsampleSpec | None) -> int:
+    """How many rows a run is trained on, or will be at most."""
+    if derived is not None:
+        return derived.expected
+    if upsample is not None:
+        return upsample.most
+    return 0 if item is None else len(item)
 
 
 def _training(definition: Definition, model: ModelRef, arm: str, item: Examples) -> TrainingConfig:
@@ -227,7 +280,9 @@ def _training(definition: Definition, model: ModelRef, arm: str, item: Examples)
     return training.model_copy(update={"max_steps": steps, "num_train_epochs": None})
 
 
-def _files(item: Examples, asked: AskedPrompts | None) -> RunData:
+def _files(
+    item: Examples, asked: AskedPrompts | None, classes: RowClasses | None = None
+) -> RunData:
     """What is written with a run of an arm."""
     more: dict[str, RunData] = {}
     names = RunPaths(Path())
@@ -235,6 +290,8 @@ def _files(item: Examples, asked: AskedPrompts | None) -> RunData:
         more[names.regularise.name] = item.held.data
     if asked is not None:
         more[names.asked.name] = asked.data
+    if classes is not None:
+        more[names.classes.name] = classes.data
     return RunFiles(item.data, more) if more else item.data
 
 

@@ -105,6 +105,8 @@ def _asked(
     each: Sequence[float],
 ) -> dict[int, int]:
     name = run.spec.run_id
+    if run.spec.sorts_rows:
+        return {}
     to_draw = run.samples_missing if {"train", "sample"} & run.todo else 0
     # Samples that a pending launch draws are judged by no launch that is planned already, unless by
     # the same panel.
@@ -182,11 +184,15 @@ def missing_stages(
     refuse_other_versions(run)
     kept = checkpoints(run)
     steps = steps_to_sample(kept, sample, spec.training, spec.trained_rows)
+    if spec.sorts_rows:
+        sample = SampleStage(prompts=(), sampling=sample.sampling)
     total = len(steps) * sum(sample.draws(prompt) for prompt in sample.prompts)
     missing = inventory.missing_samples(spec.run_id, run, steps, sample)
     todo: set[Stage] = set()
     if spec.training is not None and not any(item.final for item in kept.values()):
-        todo |= _all_stages(sample)
+        todo |= {"train"} if spec.sorts_rows else _all_stages(sample)
+    elif spec.sorts_rows:
+        pass
     elif missing:
         todo |= {"sample", "judge"}
     else:

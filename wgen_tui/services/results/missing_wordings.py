@@ -44,7 +44,7 @@ def lacking(
 def _still_planned(definition: Definition, arm: str, training: str, model: str) -> bool:
     if arm not in definition.arms:
         return arm == BASE_ARM
-    if definition.arms[arm].adapter is not None:
+    if not definition.arms[arm].has_rows:
         return True
     if definition.arms[arm].in_context is not None:  # its rows are shown, whatever is trained
         return True

@@ -25,7 +25,8 @@ from types import FrameType
 from typing import IO
 
 from wgen_tui.errors import WgenError
-from wgen_tui.paths import Home, keep_private
+from wgen_tui.paths import Home
+from wgen_tui.plain_files import keep_private
 from wgen_tui.protocol.launches import ENDED_STATES
 from wgen_tui.services.data.compaction import compact
 from wgen_tui.services.data.ingest import ingest_now

@@ -16,7 +16,8 @@ from threading import Event
 from types import FrameType
 
 from wgen_tui.errors import WgenError
-from wgen_tui.paths import Home, keep_private
+from wgen_tui.paths import Home
+from wgen_tui.plain_files import keep_private
 from wgen_tui.protocol.launches import RunOutcome, read_done
 from wgen_tui.protocol.queue import SlurmSettings
 from wgen_tui.protocol.record import write_record

@@ -155,6 +155,16 @@ def _training(text: Text, provenance: Provenance) -> None:
                 f"{told.prompts:,} prompts; derived.json has what became of its answers\n"
             )
         )
+    if spec.upsample is not None:
+        twice = "slow rows" if spec.upsample.by == "useful" else "as many random rows"
+        text.append(
+            printable(
+                f"{twice} of {spec.upsample.given:,} stand twice, told apart by "
+                f"{spec.upsample.first}; upsampled.json has which\n"
+            )
+        )
+    if spec.sorts_rows:
+        text.append("A first training: by it rows of other runs are told apart.\n")
     if spec.data_sha256:
         text.append(f"data sha256 {spec.data_sha256[:16]}…\n", DIM)
     if provenance.trained_by is not None:

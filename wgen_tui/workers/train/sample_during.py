@@ -57,6 +57,8 @@ class CheckpointSampler:
             self._draw(spec, step, model, None)
 
     def _draw(self, spec: RunSpec, step: int, model: Any, slots: AdapterSlots | None) -> None:
+        if spec.sorts_rows:
+            return
         run = self._worker.run_paths(spec.run_id)
         writer = SampleWriter(spec, run, self._worker.spec.launch_id, self._stage)
         slot = NO_SLOT if slots is None else 0

@@ -20,6 +20,7 @@ from wgen_tui.workers.adapters import NotStackable, new_adapter
 from wgen_tui.workers.arms.between import make_between
 from wgen_tui.workers.arms.derive import with_rows
 from wgen_tui.workers.arms.foreign import apply_adapter
+from wgen_tui.workers.arms.upsample import with_rows_again
 from wgen_tui.workers.checkpoints import clear
 from wgen_tui.workers.models import Base, load_base
 from wgen_tui.workers.module_calls import ModuleCalls
@@ -161,7 +162,7 @@ def train_loaded(
                 make = apply_adapter if spec.adapter is not None else make_between
                 make(worker, base, spec)
     own = [spec for spec in specs if spec.training is None or spec.trained_here]
-    separate, joint = joint_groups(with_rows(worker, base, own))
+    separate, joint = joint_groups(with_rows_again(worker, base, with_rows(worker, base, own)))
     for run in load_runs(worker, base, accelerator, separate):
         reason = why_not_stacked(run.training, accelerator.num_processes)
         if base.context is not None and base.context.shares_positions(run.longest):

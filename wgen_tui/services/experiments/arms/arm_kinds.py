@@ -34,12 +34,22 @@ def arm_notes(definition: Definition, specs: Iterable[RunSpec]) -> list[str]:
             )
             said[f"between: {mixed}, seed by seed; not trained"][f"{spec.arm}{of}"] = None
             continue
+        if spec.sorts_rows:
+            how = f"{dose_of(spec, training)}, by which rows of others are told apart"
+            said[f"first training: {how}; not sampled"][f"{spec.arm}{of}"] = None
+            continue
         if differs := ", ".join(_differences(_planned(spec, training, common), common)):
             said[f"training.for: {differs}"][f"{spec.arm}{of}"] = None
         if spec.parent is not None:
             which = "last step" if spec.parent.step is None else f"step {spec.parent.step}"
             whose = f"arm {spec.parent.arm}'s adapter at its {which}"
             said[f"start_from: goes on with {whose}"][f"{spec.arm}{of}"] = None
+        if spec.upsample is not None:
+            again = "slow rows" if spec.upsample.by == "useful" else "as many random rows"
+            told = f"{again} of {spec.upsample.given:,} stand twice"
+            said[f"upsample: {told}, after the first training {spec.upsample.first.arm}"][
+                f"{spec.arm}{of}"
+            ] = None
         if spec.hold is not None:
             said[f"hold: {spec.hold}: {dose_of(spec, training)}"][f"{spec.arm}{of}"] = None
     return [f"{_arms(arms)}: {what}" for what, arms in said.items()]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from experiments.schema import Arm, LoraConfig, TrainingConfig
-from experiments.schema.between import lora_between
+from experiments.schema.arm_kinds.between import lora_between
 from wgen_tui.errors import UsageError
 from wgen_tui.protocol.arms import BetweenSpec, Parent
 from wgen_tui.protocol.runs import RunSpec

@@ -68,7 +68,10 @@ def parent_of(
     Raises:
         UsageError: the parent keeps no checkpoint of the step.
     """
-    if before.training is not None and step is not None:
+    counted = before.training is not None and before.training.max_steps is not None
+    if (before.derived or before.upsample) and not counted:
+        pass  # how many rows there will be, and so which steps, is not known yet
+    elif before.training is not None and step is not None:
         last = total_steps(before.training, before.data_rows)
         kept = before.training.checkpoints.steps(last)
         if step not in kept:

@@ -1,1 +1,0 @@
-"""A run's rows in two clusters, by an early checkpoint: the worker of `run upsample`."""
