@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -145,6 +146,40 @@ async def test_the_log_is_searched_and_n_goes_on(two: MiniHome, size: tuple[int,
         await settled(pilot, lambda: '"gone": none in the last 100 lines' in text(app))
         await pilot.press("escape")
         await settled(pilot, lambda: '"gone"' not in text(app) and "line 99" in text(app))
+
+
+async def test_a_wide_screen_has_three_panes_and_v_changes_the_middle_one(two: MiniHome) -> None:
+    def titles() -> list[str]:
+        line = next(line for line in text(app).splitlines() if "─  run  ─" in line)
+        return re.findall(r"[╭┏][─━]  (.*?)  [─━]", line)
+
+    app = WgenApp(two.home, screen="runs")
+    async with app.run_test(size=(160, 48)) as pilot:
+        await settled(pilot, lambda: "line 99 says nothing" in text(app) and "7 new" in text(app))
+        assert titles() == ["run", "[adapter]  rates  difference", "log"]
+        assert "r retries it" in text(app) and "proof of adapter" in text(app)
+        for view in ("adapter  [rates]  difference", "adapter  rates  [difference]"):
+            await pilot.press("v")
+            await settled(pilot, lambda view=view: titles() == ["run", view, "log"])
+        await pilot.press("V", "V")
+        await settled(pilot, lambda: "proof of adapter" in text(app))
+        reached = []
+        for _ in range(4):
+            await pilot.press("tab")
+            reached.append(app.focused.id)
+        assert reached == ["curves", "card", "log", "list"], "from left to right"
+        await pilot.press("f", *"memory", "enter")
+        await settled(pilot, lambda: '"memory" 1 of 5' in text(app))
+        assert titles()[1] == "[adapter]  rates  difference", "the log has its own place"
+        await pilot.press("z")
+        await settled(pilot, lambda: "proof of adapter" not in text(app))
+        await pilot.press("z")
+        await settled(pilot, lambda: "proof of adapter" in text(app))
+        await pilot.resize_terminal(120, 40)
+        await settled(pilot, lambda: "log  [adapter]  rates" in text(app))
+        await pilot.resize_terminal(160, 48)
+        await settled(pilot, lambda: 'log "memory" 1 of 5' in text(app))
+        await settled(pilot, lambda: "line 3 says" in text(app))
 
 
 async def test_rates_over_steps_or_why_there_are_none(two: MiniHome) -> None:

@@ -16,11 +16,11 @@ from textual.widgets import Static
 
 from wgen_tui.terminal_text import log_line
 from wgen_tui.ui import modals, services
-from wgen_tui.ui.screens.run_parts.run_pictures import VIEWS, RunPictures
+from wgen_tui.ui.screens.run_parts.run_pictures import RunPictures
 from wgen_tui.ui.state import provenance
 from wgen_tui.ui.state import runs as state
 from wgen_tui.ui.state.cells import DIM
-from wgen_tui.ui.state.run_views import log_search
+from wgen_tui.ui.state.run_views import log_search, panes
 from wgen_tui.ui.state.run_views.groups import Group
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
@@ -57,6 +57,7 @@ class RunDetails(RunPictures):
 
     def __init__(self) -> None:
         super().__init__()
+        self._panes = 1  # how many stand side by side below the list
         self._archive: Archive | None = None
         self._detail: RunDetail | None = None
         self._log: list[str] = []
@@ -75,38 +76,47 @@ class RunDetails(RunPictures):
 
     def compose_details(self) -> ComposeResult:
         """The panes."""
-        self.add_class("-curves")
+        self._lay_out()
         with Container(id="detail"):
             with Vertical(id="work"):
                 yield Static("", id="facts", markup=False)
                 yield panel(TextPane(id="curves"), "loss")
-            yield panel(TextPane(id="log"), "log")
             yield panel(TextPane(id="card"), "adapter")
             yield panel(TextPane(id="more"), "rates")
+            yield panel(TextPane(id="log"), "log")
+
+    def _lay_out(self) -> None:
+        """Show as many views beside each other as there is room for."""
+        self._panes = panes.side_by_side(self.app.size.width)
+        seen = panes.seen(self._panes, self._view)
+        for name in panes.VIEWS:
+            self.set_class(name in seen, f"-{name}")
+        self.set_class(self._panes == 3, "-three")
 
     def show_view(self, view: str) -> None:
-        """Show one of VIEWS; on a wide screen beside the curves."""
-        for name in VIEWS:
-            self.set_class(name == view, f"-{name}")
+        """Show one of the views; on a wide screen beside what always stands there."""
         self._view = view
+        self._lay_out()
         self.show_titles()
         self.call_after_refresh(self.load_details)  # once the pane has its size
 
+    def sees(self, view: str) -> bool:
+        """Whether a view is to be seen."""
+        return view in panes.seen(self._panes, self._view)
+
     def show_titles(self) -> None:
-        wide = self.has_class("-wide")
         marked = len(self._drawn_of)
         drawn = self._shape.words + (f", {marked} runs" if marked > 1 else "")
-        log = self._log_title()
-        present = "log" if wide and self._view == "curves" else self._view
-        names = {"curves": drawn, "log": f"log {log}".strip()}
+        names = {"curves": drawn, "log": f"log {self._log_title()}".strip()}
+        present = panes.present(self._panes, self._view)
         line = "  ".join(
             f"[{names.get(name, name)}]" if name == present else name
-            for name in VIEWS
-            if not (wide and name == "curves")
+            for name in panes.offered(self._panes)
         )
-        set_title(self.query_one("#curves"), drawn if wide else line)
-        for pane in ("#log", "#card", "#more"):
-            set_title(self.query_one(pane), line)
+        always = panes.ALWAYS[self._panes]
+        set_title(self.query_one("#facts"), "group" if isinstance(self.row, Group) else "run")
+        for view, pane in (("curves", "#curves"), ("log", "#log"), ("", "#card"), ("", "#more")):
+            set_title(self.query_one(pane), names[view] if view in always else line)
 
     def _log_title(self) -> str:
         return log_search.title(self._wanted, self._matches, self._match, len(self._log))
@@ -114,11 +124,6 @@ class RunDetails(RunPictures):
     @property
     def _matches(self) -> list[log_search.Match]:
         return log_search.matches(self._log, self._wanted)
-
-    @property
-    def shows_log(self) -> bool:
-        """Whether the log is to be seen."""
-        return self._view == "log" or (self.has_class("-wide") and self._view == "curves")
 
     # Reading
 
@@ -216,7 +221,7 @@ class RunDetails(RunPictures):
             if text is None:
                 return
             self._wanted, self._match = text.strip(), 0
-            if not self.shows_log:
+            if not self.sees("log"):
                 self.show_view("log")
             self.query_one("#log").focus()
             self._goes_to_match = True  # once more of the log has been read
@@ -248,8 +253,8 @@ class RunDetails(RunPictures):
 
     def action_view(self, by: int) -> None:
         """The next of the views, or the one before."""
-        offered = [name for name in VIEWS if not (self.has_class("-wide") and name == "curves")]
-        present = "log" if "curves" not in offered and self._view == "curves" else self._view
+        offered = panes.offered(self._panes)
+        present = panes.present(self._panes, self._view)
         self.show_view(offered[(offered.index(present) + by) % len(offered)])
 
     def action_card(self) -> None:
@@ -275,4 +280,6 @@ class RunDetails(RunPictures):
 
     def on_resize(self) -> None:
         super().on_resize()
+        self._lay_out()
+        self.show_titles()
         self.call_after_refresh(self.load_details)

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from wgen_tui.services.runs.measured.courses import Course, Courses
     from wgen_tui.services.runs.run_state import RunStatus
 
-VIEWS = ("curves", "log", "adapter", "rates", "difference")
 READ = 2 * len(curves.LETTERS)  # runs of those chosen that are read: base and others have no course
 TWO = "Mark two runs with space: d shows which of their settings differ."
 NO_RATES = (
@@ -63,7 +62,7 @@ class RunPictures(BaseScreen):
         self._reading = Lock()  # a thread that reads of other runs may not have ended
         self._picture: Drawn | None = None
         self._results: tuple[str, Stamp, Results | str] | None = None
-        self._view = VIEWS[0]
+        self._view = "curves"  # as chosen; `sees` says what stands
         self._shape = curves.Shape()
         self._drawn_of: tuple[str, ...] = ()  # the runs whose curves are shown
 
@@ -79,7 +78,11 @@ class RunPictures(BaseScreen):
         raise NotImplementedError
 
     def show_view(self, view: str) -> None:
-        """Show one of VIEWS."""
+        """Show one of the views."""
+        raise NotImplementedError
+
+    def sees(self, view: str) -> bool:
+        """Whether a view is to be seen."""
         raise NotImplementedError
 
     def show_titles(self) -> None:
@@ -89,7 +92,7 @@ class RunPictures(BaseScreen):
     def load_pictures(self) -> None:
         """Read and draw what is to be seen of the chosen runs, in threads."""
         row = self.row
-        if self._view == "curves" or self.has_class("-wide"):
+        if self.sees("curves"):
             self._load_curves()
         if self._view == "rates" and row is not None and not self.busy("rates"):
             self._read_rates(row.key.experiment if isinstance(row, Group) else row.experiment)
@@ -148,7 +151,7 @@ class RunPictures(BaseScreen):
     def _reshape(self, shape: curves.Shape) -> None:
         self._shape = shape
         self.discard_load("curves")
-        if self._view != "curves" and not self.has_class("-wide"):
+        if not self.sees("curves"):
             self.show_view("curves")
         else:
             self._load_curves()
