@@ -67,36 +67,48 @@ def unblinded_at(home: Home, experiment: str, rubric: str, grader: str) -> datet
 class NameLock:
     """Held as long as a session grades under a name.
 
-    The first session has one lock, all that come after share another, so each can tell of others.
+    Every session of a name locks a file of its own, the first that is free; another session is one
+    whose file is locked, whoever began first and whoever has left since.
 
     Attributes:
-        shared: Whether another session held it when this one began.
+        shared: Whether another session of the name was there when this one began.
     """
 
     def __init__(self, home: Home, grader: str) -> None:
-        self._path = home.journal / f"{file_name(grader)}.lock"
-        self._others = home.journal / f"{file_name(grader)}.others.lock"
+        self._folder, self._name = home.journal, file_name(grader)
+        self._slot = 0
         self._handle: int | None = None
         self.shared = False
         try:
             home.journal.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._handle = _locked(self._path, fcntl.LOCK_EX)
-            if self._handle is None:
-                self.shared = True
-                self._handle = _locked(self._others, fcntl.LOCK_SH)
+            self._take()
         except OSError:
             return  # grades are appended all the same, each session to a file of its own
+        self.shared = self.others()
+
+    def _take(self) -> None:
+        """Lock the first file that is free."""
+        while (handle := _locked(self._path(self._slot), os.O_CREAT)) is None:
+            self._slot += 1
+        self._handle = handle
+
+    def _path(self, slot: int) -> Path:
+        number = f".{slot}" if slot else ""
+        return self._folder / f"{self._name}{number}.lock"
 
     def others(self) -> bool:
         """Whether another session grades under this name now."""
-        path = self._path if self.shared else self._others
-        try:
-            handle = _locked(path, fcntl.LOCK_EX)
-        except OSError:
-            return False
-        if handle is not None:
-            os.close(handle)
-        return handle is None
+        slot = 0
+        while True:
+            if slot != self._slot or self._handle is None:
+                try:
+                    handle = _locked(self._path(slot))
+                except OSError:  # there are no more files than sessions at one time
+                    return False
+                if handle is None:
+                    return True
+                os.close(handle)
+            slot += 1
 
     def release(self) -> None:
         """Let another session have the name."""
@@ -105,12 +117,12 @@ class NameLock:
             os.close(handle)
 
 
-def _locked(path: Path, how: int) -> int | None:
+def _locked(path: Path, create: int = 0) -> int | None:
     """A handle that holds a lock; None where another session holds it."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    flags = os.O_RDWR | create | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     handle = os.open(path, flags, 0o600)
     try:
-        fcntl.flock(handle, how | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
         return None
