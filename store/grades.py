@@ -2,30 +2,66 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import duckdb
 
-from store.samples.filters import BY_JUDGES, ids_of, literals
+from store.samples.filters import BY_JUDGES, literals
+
+UNGRADED = (
+    "samples where experiment = ? and sample_id not in "
+    "(select sample_id from grades where judge = ? and grader = ?)"
+)
 
 
-def blind_queue(
-    con: duckdb.DuckDBPyConnection,
-    experiment: str,
-    *,
-    arms: Sequence[str] = (),
-    questions: Sequence[str] = (),
-) -> array[int]:
-    """The samples of an experiment in blind order: the same for every grader, telling nothing."""
-    return ids_of(
-        con,
-        "select sample_id from samples where experiment = ? "
-        "and (len(?::varchar[]) = 0 or arm in (select unnest(?::varchar[]))) "
-        "and (len(?::varchar[]) = 0 or question in (select unnest(?::varchar[]))) "
-        "order by blind_key, sample_id",
-        [experiment, list(arms), list(arms), list(questions), list(questions)],
-    )
+def blind_order(
+    con: duckdb.DuckDBPyConnection, experiment: str, judge: str, grader: str, mask: int, most: int
+) -> list[int]:
+    """The first samples that a grader has not graded, in an order that tells nothing of them.
+
+    Args:
+        con: From `store.connect.read`.
+        experiment: Slug.
+        judge: Name of the rubric.
+        grader: As in `grades`.
+        mask: Names the order: 0 is that of the blind keys, others are as random.
+        most: How many.
+    """
+    rows = con.execute(
+        f"select sample_id from {UNGRADED} order by xor(blind_key, ?::ubigint), sample_id limit ?",
+        [experiment, judge, grader, mask, most],
+    ).fetchall()
+    return [sample_id for (sample_id,) in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The samples of an arm and a question that a grader has not graded.
+
+    Attributes:
+        n: How many.
+        first: Of these the first, in blind order.
+    """
+
+    model: str
+    arm: str
+    question: str
+    n: int
+    first: list[int]
+
+
+def ungraded(
+    con: duckdb.DuckDBPyConnection, experiment: str, judge: str, grader: str, mask: int, most: int
+) -> list[Cell]:
+    """What a grader has not graded, by model, arm and question; arguments as of `blind_order`."""
+    rows = con.execute(
+        "select model, arm, question, count(*), "
+        f"min_by(sample_id, xor(blind_key, ?::ubigint), {most:d}) "
+        f"from {UNGRADED} group by all order by all",
+        [mask, experiment, judge, grader],
+    ).fetchall()
+    return [Cell(*row) for row in rows]
 
 
 def graded_by(
@@ -56,6 +92,37 @@ def pairs(
         [experiment, judge, other_judge or judge],
     )
     return [(sample_id, grader, label) for sample_id, grader, label in rows.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A sample that a grader was shown twice, with both verdicts; a number is its text."""
+
+    sample_id: int
+    grade_id: int
+    grader: str
+    first: str
+    second: str
+
+
+def repeats(
+    con: duckdb.DuckDBPyConnection, experiment: str, judge: str, grader: str | None = None
+) -> list[Repeat]:
+    """The verdicts that repeat one of the same grader, none of both undone; the newest of each."""
+    rows = con.execute(
+        "with said as (select *, coalesce(label, printf('%g', number)) as verdict from grades_all "
+        "where judge = $judge and retracts is null and grade_id not in "
+        "(select retracts from grades_all where retracts is not null)) "
+        "select sample_id, second.grade_id, second.grader, first.verdict, second.verdict "
+        "from said as second join said as first using (sample_id) semi join "
+        "(select sample_id from samples where experiment = $experiment) s using (sample_id) "
+        "where second.repeat_of = first.grade_id and second.grader = coalesce($grader, "
+        "second.grader) and first.verdict is not null and second.verdict is not null "
+        "qualify row_number() over (partition by second.repeat_of "
+        "order by second.created_at desc, second.grade_id desc) = 1 order by all",
+        {"judge": judge, "experiment": experiment, "grader": grader},
+    ).fetchall()
+    return [Repeat(*row) for row in rows]
 
 
 GRADERS = {

@@ -246,7 +246,7 @@ def relation(verdicts: Verdicts, within: str) -> str:
     # A newer rubric that has not judged everything yet takes nothing from this one.
     return (
         f"{columns}\n        from grades_all where {of} and rubric = {text(verdicts.rubric)}\n"
-        "          and retracts is null and grade_id not in\n"
+        "          and retracts is null and repeat_of is null and grade_id not in\n"
         "              (select retracts from grades_all where retracts is not null)\n"
         "        qualify row_number() over\n"
         "            (partition by sample_id order by created_at desc, grade_id desc) = 1"
@@ -316,7 +316,8 @@ JUDGED = """\
 select judge, grader, rubric, list(distinct (model, arm)), sum(n)::bigint, max(newest)::varchar
 from (
     select judge, grader, rubric, run_id, count(*) as n, max(created_at) as newest
-    from grades_all where judge in (select unnest($judges)) and retracts is null group by all
+    from grades_all where judge in (select unnest($judges)) and retracts is null
+    and repeat_of is null group by all
 ) join (
     select distinct run_id, model, arm from samples where experiment = $experiment
 ) using (run_id)

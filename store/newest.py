@@ -1,4 +1,4 @@
-"""Which verdicts count: the newest of each sample, judge and grader, undone ones left out.
+"""Which verdicts count: the newest of each sample, judge and grader, no undone one and no repeat.
 
 Promises: `grade.counts` says so of every row, at the end of each transaction that adds or removes
 some; whoever reads need not look at the others of a sample. What it costs follows the rows that
@@ -10,7 +10,7 @@ from __future__ import annotations
 import duckdb
 
 SLOT = "sample_id, judge, grader"  # of the verdicts in one slot, one counts
-COLUMNS = f"grade_id, {SLOT}, retracts, created_at"
+COLUMNS = f"grade_id, {SLOT}, retracts, repeat_of, created_at"
 
 
 def ranked(verdicts: str, every: str) -> str:
@@ -23,7 +23,8 @@ def ranked(verdicts: str, every: str) -> str:
     return (
         f"select grade_id, valid and row_number() over (partition by {SLOT} "
         "order by valid desc, created_at desc, grade_id desc) = 1 as counts "
-        f"from (select {COLUMNS}, retracts is null and grade_id not in "
+        f"from (select {COLUMNS}, retracts is null and repeat_of is null "
+        "and grade_id not in "
         f"(select retracts from {every} where retracts is not null) as valid from {verdicts})"
     )
 
@@ -31,7 +32,8 @@ def ranked(verdicts: str, every: str) -> str:
 def simple(con: duckdb.DuckDBPyConnection, new: str, stored: str) -> bool:
     """Whether every row of `new`, none of which is in `stored`, counts and changes no other."""
     ((plain,),) = con.execute(
-        f"select not exists (select 1 from {new} where retracts is not null) "
+        f"select not exists (select 1 from {new} where retracts is not null "
+        "  or repeat_of is not null) "
         f"and (select count(*) from (select distinct {SLOT} from {new})) "
         f"  = (select count(*) from {new}) "
         f"and not exists (select 1 from (select {SLOT} from {stored} "

@@ -153,6 +153,7 @@ GRADE = pa.schema(
         ("seconds", pa.float64()),
         ("retracts", pa.int64()),
         ("created_at", STAMP),
+        ("repeat_of", pa.int64()),  # of the same grader; the sample was shown again
     ]
 )
 

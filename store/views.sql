@@ -96,15 +96,17 @@ comment on column verdicts.answered_as is 'the model and fingerprint that the se
 
 create or replace view grades_all as
 select grade_id, sample_id, run_id, judge, grader, rubric, label, number, explanation, signals,
-       seconds, retracts, created_at
+       seconds, retracts, repeat_of, created_at
 from grade;
-comment on view grades_all is 'Every verdict ever given, undone and superseded ones included.';
+comment on view grades_all is 'Every verdict ever given: undone and superseded ones too, and repeats.';
+comment on column grades_all.retracts is 'the verdict that this one takes back';
+comment on column grades_all.repeat_of is 'the verdict of the same grader that this one repeats, blind; a repeat never counts';
 
 create or replace view grades as
 select grade_id, sample_id, run_id, judge, grader, rubric, label, number, explanation, signals,
        seconds, created_at
 from grade where counts;
-comment on view grades is 'The verdicts that count: the newest of each sample, judge and grader, undone ones left out.';
+comment on view grades is 'The verdicts that count: the newest of each sample, judge and grader; undone ones and repeats are left out.';
 comment on column grades.judge is 'name of the judge or rubric; broken is the broken-answer rule';
 comment on column grades.grader is 'rule:<judge>, model:<name> or human:<name>';
 comment on column grades.rubric is 'hash of the rule or rubric that was applied';

@@ -111,13 +111,18 @@ def _lay_stored(con: duckdb.DuckDBPyConnection, table: str, columns: set[str]) -
         con.register("no_rows", everything)
         con.execute(f"create table stored_{table} as from no_rows")
         con.unregister("no_rows")
-    elif columns.issuperset(derived.names):
-        con.execute(f"create view stored_{table} as from home.main.{table}")
-    else:  # only `grade.counts`, until the next ingest migrates the database
-        ranked = newest.ranked("home.main.grade", "home.main.grade")
-        con.execute(
-            f"create view stored_grade as from home.main.grade join ({ranked}) using (grade_id)"
-        )
+        return
+    here = f"home.main.{table}"
+    if not columns.issuperset(TABLES[table].names):  # until the next ingest migrates the database
+        con.register("no_rows", TABLES[table].empty_table())
+        con.execute(f"create table columns_of_{table} as from no_rows")
+        con.unregister("no_rows")
+        here = f"(from {here} union all by name from columns_of_{table})"
+    if columns.issuperset(derived.names):
+        con.execute(f"create view stored_{table} as from {here}")
+    else:  # only `grade.counts`, likewise
+        ranked = newest.ranked(here, here)
+        con.execute(f"create view stored_grade as from {here} join ({ranked}) using (grade_id)")
 
 
 def _lay_pending(

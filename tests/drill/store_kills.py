@@ -224,6 +224,7 @@ def age(files: StoreFiles) -> None:
         columns = "select 1 from duckdb_columns() where table_name = 'grade'"
         if con.execute(f"{columns} and column_name = 'counts'").fetchall():
             con.execute("alter table grade drop column counts")
+            con.execute("alter table grade drop column repeat_of")
         for later in ("verdict", "sample_reasoning", "note"):
             con.execute(f"drop table if exists {later}")
         con.execute("update schema_version set version = 2, views = ''")

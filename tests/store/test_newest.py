@@ -18,7 +18,7 @@ from tests.builders import store_home
 # The definition: what the view was before ingest kept it.
 BY_ORDERING = """\
 select grade_id from {grade}
-where retracts is null
+where retracts is null and repeat_of is null
   and grade_id not in (select retracts from {grade} where retracts is not null)
 qualify row_number() over (
     partition by sample_id, judge, grader order by created_at desc, grade_id desc) = 1
@@ -26,11 +26,12 @@ order by all"""
 COUNTING = "select grade_id from grades order by all"
 
 
-def line(rng: random.Random, number: int, given: list[int]) -> str:
+def line(rng: random.Random, number: int, given: list[int], *, repeats: bool = True) -> str:
     """A verdict, or the undoing of one, of any slot out of a few."""
     run = rng.choice(store_home.RUNS[:3])
     sample = store_home.sample_rows(run, 1)[rng.randrange(2)]
     undo = rng.choice(given) if given and rng.random() < 0.3 else None
+    again = rng.choice(given) if given and repeats and not undo and rng.random() < 0.2 else None
     text = store_home.grade_line(
         sample,
         rng.choice(("era", "broken")),
@@ -39,6 +40,7 @@ def line(rng: random.Random, number: int, given: list[int]) -> str:
         seconds=rng.randrange(6),
         retracts=undo,
         grade_id=number,
+        **({"repeat_of": again} if again else {}),
     )
     given.append(number)
     return text
@@ -81,6 +83,7 @@ def old_database(files: StoreFiles) -> None:
     """Make the database one of the version before, with the same rows."""
     with duckdb.connect(str(files.database)) as con:
         con.execute("alter table grade drop column counts")
+        con.execute("alter table grade drop column repeat_of")
         con.execute("drop table verdict")
         con.execute("drop table sample_reasoning")
         con.execute("drop table note")
@@ -91,7 +94,7 @@ def test_an_older_database_is_read_and_migrated(files: StoreFiles) -> None:
     rng = random.Random(9)
     given: list[int] = []
     journal = files.journal / "grades-ada-1.jsonl"
-    journal.write_text("".join(line(rng, number, given) for number in range(1, 40)))
+    journal.write_text("".join(line(rng, number, given, repeats=False) for number in range(1, 40)))
     ingest(files)
     old_database(files)
     check(files)

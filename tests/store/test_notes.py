@@ -123,6 +123,7 @@ def test_a_home_of_before_is_read_and_migrated(files: StoreFiles, tmp_path: Path
         for view in ("samples_wide", "tags", "notes"):
             con.execute(f"drop view {view}")
         con.execute("drop table note")
+        con.execute("alter table grade drop column repeat_of")
         con.execute("update schema_version set version = 5, views = 'of then'")
     with read(files) as con:
         assert page(con, [FIRST["sample_id"]])[0].tags == []

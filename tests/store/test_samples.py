@@ -111,7 +111,7 @@ def test_draws_that_come_later_move_nothing(files: StoreFiles) -> None:
 
 def test_rows_come_in_the_order_of_their_ids(files: StoreFiles) -> None:
     with read(files) as con:
-        ids = grades.blind_queue(con, store_home.EXPERIMENT)[10:20]
+        ids = grades.blind_order(con, store_home.EXPERIMENT, "era", "human:ada", 0, 20)[10:]
         shown = rows.page(con, ids)
         assert [row.sample_id for row in shown] == list(ids)
         assert all(row.labels["broken"] == "ok" and row.broken is False for row in shown)
@@ -121,9 +121,12 @@ def test_rows_come_in_the_order_of_their_ids(files: StoreFiles) -> None:
 def test_blind_order_is_not_the_natural_one(files: StoreFiles) -> None:
     with read(files) as con:
         natural = listing.listing(con, Filter()).ids(con, 0, 1000)
-        blind = list(grades.blind_queue(con, store_home.EXPERIMENT))
-    assert sorted(natural) == sorted(blind)
-    assert natural != blind
+        blind, other = (
+            grades.blind_order(con, store_home.EXPERIMENT, "era", "human:ada", mask, 1000)
+            for mask in (0, 2**63 - 1)
+        )
+    assert sorted(natural) == sorted(blind) == sorted(other)
+    assert natural != blind != other
 
 
 def test_detail_has_everything(files: StoreFiles) -> None:

@@ -32,9 +32,9 @@ def test_migrations_make_these_columns(table: str) -> None:
             "order by column_index",
             [table],
         ).fetchall()
-    assert [(name, ARROW[kind]) for name, kind in rows] == [
-        (field.name, field.type) for field in [*TABLES[table], *DERIVED.get(table, ())]
-    ]
+    assert {name: ARROW[kind] for name, kind in rows} == {
+        field.name: field.type for field in [*TABLES[table], *DERIVED.get(table, ())]
+    }
     assert set(KEYS[table]) <= set(TABLES[table].names)
 
 

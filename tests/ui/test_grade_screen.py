@@ -31,7 +31,7 @@ async def test_twenty_grades_are_twenty_keys(home: Home) -> None:
             await pilot.press("m")
             await settled(pilot, lambda b=before: app.screen._item not in (b, None))
             assert len(rows(home)) == number
-        await settled(pilot, lambda: "20 of 30 graded" in text(app) and "67%" in text(app))
+        await settled(pilot, lambda: "20 of 33 graded" in text(app) and "61%" in text(app))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)])
@@ -65,10 +65,10 @@ async def test_root_is_asked_for_a_name(home: Home, monkeypatch: pytest.MonkeyPa
         await pilot.press("enter")
         await settled(pilot, lambda: "A grader has a name" in text(app))
         await pilot.press(*"mary", "enter")
-        await settled(pilot, lambda: "mini · human:mary · 0 of 30" in text(app))
+        await settled(pilot, lambda: "mini · human:mary · 0 of 33" in text(app))
         await settled(pilot, lambda: app.screen._item is not None)
         await pilot.press("o")
-        await settled(pilot, lambda: "1 of 30 graded" in text(app))
+        await settled(pilot, lambda: "1 of 33 graded" in text(app))
     assert [row["grader"] for row in rows(home)] == ["human:mary"]
 
 
@@ -79,7 +79,7 @@ async def test_a_name_that_another_session_has_is_asked_about(home: Home) -> Non
         await settled(pilot, lambda: "Another session grades as ada" in text(app))
         assert app.screen.query_one("Input").value == "ada"
         await pilot.press("enter")
-        await settled(pilot, lambda: "human:ada · 0 of 30" in text(app))
+        await settled(pilot, lambda: "human:ada · 0 of 33" in text(app))
     other.close()
     again = session(home, "mini", None, "ada")
     assert not again.name_is_shared
@@ -143,6 +143,42 @@ async def test_unblinding_is_asked_written_and_shows_the_agreement_in_three_keys
     again = session(home, "mini", None, "ada")
     assert again.unblinded_at is not None, "it is known to every later session"
     again.close()
+
+
+async def test_a_plan_is_chosen_followed_and_ends_with_agreement(home: Home) -> None:
+    app = WgenApp(home, screen="grade", experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: "plan: 30 of 30, balanced, 3 shown twice" in text(app))
+        await pilot.press("p")
+        await settled(pilot, lambda: "of 30 not graded by you" in text(app))
+        await pilot.press("4", "0", "enter")
+        await settled(pilot, lambda: "From 1 to 30 samples" in text(app))
+        await pilot.press("backspace", "j", "l", "j", "9", "enter")
+        await settled(pilot, lambda: "at most 3 can be shown twice" in text(app))
+        await pilot.press("backspace", "2", "enter")
+        await settled(pilot, lambda: "0 of 6 graded" in text(app) and app.screen._item)
+        assert "plan: 4 of 30, as they come, 2 shown twice" in text(app)
+        shown: list[int] = []
+        for number in range(6):
+            await settled(pilot, lambda n=number: f"{n} of 6 graded" in text(app))
+            item = app.screen._item
+            await pilot.press("m" if item.sample_id in shown and len(shown) < 5 else "o")
+            shown.append(item.sample_id)
+        await settled(pilot, lambda: "The plan is done: 4 samples graded" in text(app))
+        await settled(pilot, lambda: "with yourself" in text(app) and "of 2 agree" in text(app))
+        assert not any(arm in text(app) for arm in (" new ", " base "))
+        assert rows(home, "unblinded") == []
+        await pilot.press("e", "y")
+        await settled(pilot, lambda: app.screen.SCOPE == "graded" and "of 2 agree" in text(app))
+        assert "with the rule" in text(app)
+        assert app.screen._report.graded == 4, "what is shown twice counts once"
+        await pilot.press("escape")
+        await settled(pilot, lambda: app.screen.SCOPE == "grade")
+        await pilot.press("u")
+        await settled(pilot, lambda: "5 of 6 graded" in text(app))
+    app = WgenApp(home, screen="grade", experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: "5 of 6 graded" in text(app))
 
 
 async def test_a_note_goes_with_the_next_grade(home: Home) -> None:

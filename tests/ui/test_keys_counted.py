@@ -87,7 +87,7 @@ async def test_unblinding_and_agreement(home: Home) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: app.screen._item is not None)
         await pilot.press("o")
-        await settled(pilot, lambda: "1 of 30 graded" in text(app) and not app.screen._busy)
+        await settled(pilot, lambda: "1 of 33 graded" in text(app) and not app.screen._busy)
         counted = Counted(pilot)
         await counted.press("e", "y")
         await settled(pilot, lambda: "kappa" in text(app))

@@ -201,7 +201,10 @@ def import_(home: Home, experiment: str, file: Path, grader: str, columns: tuple
 @json_option
 @pass_home
 def agreement(home: Home, experiment: str, rubric: str | None, as_json: bool) -> None:
-    """Show how people agree with each other, and with the rule."""
+    """Show how people agree with themselves, with each other, and with the rule.
+
+    With themselves: over the samples that a plan showed them twice.
+    """
     from wgen_tui.services.grading.grade_files import agreement as compare
 
     agreements = compare(home, experiment, rubric)
@@ -220,7 +223,7 @@ def agreement(home: Home, experiment: str, rubric: str | None, as_json: bool) ->
         ("grader", "and", "n", "agree", "95%", "kappa", "95%"),
         [
             (
-                *(one, other, both.n, f"{both.agreement:.1%}"),
+                *(one, "again" if one == other else other, both.n, f"{both.agreement:.1%}"),
                 f"{both.low:.1%} to {both.high:.1%}",
                 _number(both.kappa),
                 f"{_number(both.kappa_low)} to {_number(both.kappa_high)}",
@@ -231,7 +234,7 @@ def agreement(home: Home, experiment: str, rubric: str | None, as_json: bool) ->
     for one, other, both in agreements:
         click.echo()
         table(
-            (f"{one} \\ {other}", *both.labels),
+            (f"{one} \\ {'again' if one == other else other}", *both.labels),
             [(label, *row) for label, row in zip(both.labels, both.confusion, strict=True)],
         )
 

@@ -362,7 +362,8 @@ class GradeRow(Record):
 
     `judge` is the rubric's name in the definition (or `broken`), `grader` who applied it:
     `rule:<judge>` or `human:<name>`. `label` None with `number` None means unparsable or, with
-    `retracts`, an undone grade. The newest by (sample_id, judge, grader) counts.
+    `retracts`, an undone grade. The newest by (sample_id, judge, grader) counts; one with
+    `repeat_of` was given on a sample shown a second time, and never does.
     """
 
     grade_id: int
@@ -378,3 +379,4 @@ class GradeRow(Record):
     seconds: float | None = None
     retracts: int | None = None
     created_at: datetime
+    repeat_of: int | None = Field(default=None, exclude_if=lambda value: value is None)

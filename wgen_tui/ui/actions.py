@@ -200,6 +200,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("choose", "ctrl+o", "experiment", "grade", "Choose experiment and rubric."),
     Action("skip", "s", "skip", "grade", "Leave this one for later."),
     Action("undo", "u", "undo", "grade", "Undo the last grade.", writes=True),
+    Action("plan", "p", "plan", "grade", "Plan how many to grade, and how many twice."),
     Action("note", "n", "note", "grade", "Write a note to the grade that comes next."),
     Action("end", "e", "end", "grade", "Show what was graded, and whose it was."),
     Action("instructions", "i", "hide", "grade", "Hide the instructions, or show them."),

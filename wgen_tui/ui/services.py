@@ -22,6 +22,7 @@ __all__ = [
     "gpus",
     "grade_report",
     "grading",
+    "grading_plan",
     "headline",
     "headlines_file",
     "lifecycle",
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.estimate import plan_outlook
     from wgen_tui.services.experiments import definitions, listing, names
     from wgen_tui.services.experiments.authoring import arm_starts, mistakes, templates
+    from wgen_tui.services.grading import grading_plan
     from wgen_tui.services.grading import report as grade_report
     from wgen_tui.services.grading import session as grading
     from wgen_tui.services.machine import gpus
@@ -81,6 +83,7 @@ else:
         "grade_report": "grading.report",
         "gpus": "machine.gpus",
         "grading": "grading.session",
+        "grading_plan": "grading.grading_plan",
         "headline": "results.kept.headline",
         "headlines_file": "results.kept.headlines_file",
         "lifecycle": "supervisor.lifecycle",

@@ -14,6 +14,7 @@ from tests.builders.model import make_model
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import files_of
+from wgen_tui.services.grading.grading_plan import PlanChoice
 from wgen_tui.services.grading.read_ahead import ReadAhead
 from wgen_tui.services.grading.session import AHEAD, GradingSession, session
 
@@ -29,7 +30,7 @@ def grading(tmp_path: Path) -> GradingSession:
     folder = write_definition(home.root / "experiments" / slug, make_model(tmp_path / "model"))
     with (folder / "experiment.yaml").open("a") as stream:
         stream.write(RUBRIC)
-    return session(home.ensure(), slug, "feel", "ada")
+    return session(home.ensure(), slug, "feel", "ada", plan=PlanChoice(1000, "random", 0))
 
 
 def read_to_the_end(grading: GradingSession) -> None:

@@ -18,7 +18,10 @@ Number = Annotated[float | None, BeforeValidator(_number_or_none)]  # JSON has n
 
 
 class GraderPair(Shape):
-    """How two graders agree; kappa is null where chance alone would give full agreement."""
+    """How two graders agree; kappa is null where chance alone would give full agreement.
+
+    A person beside themselves is one that was shown samples twice: first and second verdict.
+    """
 
     grader: str = Field(examples=["human:<name>"])
     other: str = Field(examples=["human:<name> | rule:<judge>"])

@@ -249,17 +249,22 @@ def agreement(
     """How people agree with each other and with the judge whose labels the rubric has.
 
     Returns:
-        (one grader, the other, agreement) for every two that graded the same samples.
+        (one grader, the other, agreement) for every two that graded the same samples; first for
+        each person who was shown some twice, beside themselves.
     """
     chosen = rubric_named(home, experiment, rubric)
     with reading(home) as con:
         rows = stored.pairs(con, experiment, chosen.name, chosen.judge)
+        repeated = stored.repeats(con, experiment, chosen.name)
     by_grader: dict[str, dict[int, str]] = {}
     for sample_id, grader, label in rows:
         by_grader.setdefault(grader, {})[sample_id] = label
     people = sorted(name for name in by_grader if name.startswith("human:"))
     rules = sorted(name for name in by_grader if not name.startswith("human:"))
     agreements = []
+    for name in sorted({item.grader for item in repeated}):
+        both = [(item.first, item.second) for item in repeated if item.grader == name]
+        agreements.append((name, name, agreement_of(both)))
     for index, one in enumerate(people):
         for other in [*people[index + 1 :], *rules]:
             common = sorted(by_grader[one].keys() & by_grader[other].keys())

@@ -56,6 +56,7 @@ class GradeReport:
         labels: Of the rubric, in its order; rates by arm are of the first.
         graded: By this person, with a label.
         agreement: With the rule; None where it labelled none of these samples.
+        with_oneself: Over the samples that were shown twice; None where none was.
         unblinded_at: From when on this person's grades are not blind.
     """
 
@@ -69,6 +70,15 @@ class GradeReport:
     agreement: Agreement | None
     disagreements: list[Disagreement]
     unblinded_at: datetime
+    with_oneself: Agreement | None = None
+
+
+def self_agreement(home: Home, experiment: str, rubric: str, grader: str) -> Agreement | None:
+    """How a person agrees with themselves over what was shown twice; it tells no arm."""
+    with reading(home) as con:
+        repeated = stored.repeats(con, experiment, rubric, grader)
+    both = [(item.first, item.second) for item in repeated]
+    return agreement_of(both) if both else None
 
 
 def report(home: Home, experiment: str, rubric: str, grader: str) -> GradeReport:
@@ -102,6 +112,7 @@ def report(home: Home, experiment: str, rubric: str, grader: str) -> GradeReport
             if rule is not None and rule != label
         ],
         unblinded_at=moment,
+        with_oneself=self_agreement(home, experiment, chosen.name, grader),
     )
 
 

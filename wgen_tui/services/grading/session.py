@@ -9,7 +9,6 @@ shown (`read_ahead`), so that a key waits for no database.
 from __future__ import annotations
 
 import getpass
-from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +23,14 @@ from wgen_tui.protocol.runs import GradeRow
 from wgen_tui.services.data.database import reading
 from wgen_tui.services.data.journal import Journal
 from wgen_tui.services.experiments import definitions
+from wgen_tui.services.grading.grading_plan import (
+    GradingPlan,
+    PlanChoice,
+    draw_plan,
+    keep_plan,
+    plan_of,
+    repeat_places,
+)
 from wgen_tui.services.grading.read_ahead import ReadAhead
 from wgen_tui.services.grading.unblinding import NameLock, unblinded_at
 from wgen_tui.services.suggest import unknown
@@ -39,8 +46,8 @@ class BlindItem:
     Attributes:
         question_text: The last user turn.
         prompt_text: All that the model read.
-        position: Its place in the session's order, from 1.
-        total: How many there are.
+        position: Its place in the plan, from 1.
+        total: How many showings the plan has.
         label: What this grader gave it before, if the session has come back to it.
     """
 
@@ -101,9 +108,10 @@ def _question_of(messages: Sequence[dict[str, str]]) -> str:
 
 
 class GradingSession:
-    """One person grading one experiment by one rubric.
+    """One person grading one experiment by one rubric, as planned.
 
     Attributes:
+        plan: What is shown, in which order; kept with the first grade, if it is not yet.
         unblinded_at: When this person first saw whose answers were graded; None while blind. Grades
             given after it say so (`signals`).
     """
@@ -114,15 +122,22 @@ class GradingSession:
         experiment: str,
         rubric: Rubric,
         grader: str,
-        queue: array[int],
+        plan: GradingPlan,
         done: dict[int, int],
+        repeated: dict[int, int],
+        *,
+        kept: bool,
     ) -> None:
         self.rubric = rubric
         self.grader = grader
         self.experiment = experiment
         self._home = home
-        self._queue = queue
+        self.plan = plan
+        self._kept = kept
+        self._queue = plan.showings
+        self._again = repeat_places(plan.showings)
         self._done = done  # sample -> grade
+        self._repeated = repeated  # sample -> the grade that repeats it
         self._given: list[tuple[int, int]] = []  # (place, grade) of this session, for undo
         self._place = -1
         self._hash = rubric_hash(rubric)
@@ -146,8 +161,17 @@ class GradingSession:
         self._name.release()
 
     def progress(self) -> tuple[int, int]:
-        """How many samples this grader has graded, and of how many."""
-        return len(self._done), len(self._queue)
+        """How many showings of the plan are graded, and of how many."""
+        graded = sum(
+            sample_id in (self._repeated if place in self._again else self._done)
+            for place, sample_id in enumerate(self._queue)
+        )
+        return graded, len(self._queue)
+
+    @property
+    def has_graded(self) -> bool:
+        """Whether this person has graded any of it, in whatever plan."""
+        return bool(self._done)
 
     def next(self) -> BlindItem | None:
         """The next sample that is not graded; None at the end."""
@@ -157,11 +181,18 @@ class GradingSession:
     def _places_after(self, start: int) -> Iterator[int]:
         """Where samples that are not graded stand, after a place; what was skipped comes again."""
         for place in range(start + 1, len(self._queue)):
-            if self._queue[place] not in self._done:
+            if self._lacks(place):
                 yield place
         for place in range(min(start, len(self._queue))):
-            if self._queue[place] not in self._done:
+            if self._lacks(place):
                 yield place
+
+    def _lacks(self, place: int) -> bool:
+        """Whether the sample there is to be graded; to repeat it, it must have been graded."""
+        sample_id = self._queue[place]
+        if place in self._again:
+            return self._done.get(sample_id, 0) != 0 and sample_id not in self._repeated
+        return sample_id not in self._done
 
     def skip(self) -> BlindItem | None:
         """Leave this one for later."""
@@ -172,7 +203,7 @@ class GradingSession:
         sample_id = self._queue[place]
         sample = self._ahead.take(sample_id)
         if sample is None:  # its run was removed while this session lasted
-            self._done.setdefault(sample_id, 0)
+            (self._repeated if place in self._again else self._done).setdefault(sample_id, 0)
             return self.next()
         self._runs[sample_id] = sample.row.run_id
         return BlindItem(
@@ -191,8 +222,9 @@ class GradingSession:
 
         To be called once a sample is painted: reading beside it would hold it up.
         """
-        near = self._queue[self._place + 1 : self._place + 1 + REACH]
-        self._ahead.fetch([key for key in near if key not in self._done][:AHEAD])
+        near = range(self._place + 1, min(self._place + 1 + REACH, len(self._queue)))
+        ids = dict.fromkeys(self._queue[place] for place in near if self._lacks(place))
+        self._ahead.fetch(list(ids)[:AHEAD])
 
     def grade(self, verdict: str, explanation: str = "", seconds: float | None = None) -> GradeRow:
         """Grade the sample that is shown; on disk when this returns.
@@ -210,9 +242,14 @@ class GradingSession:
         if self._place < 0:
             raise UsageError("No sample is shown.", title="Nothing to grade")
         sample_id = self._queue[self._place]
-        row = self._row(sample_id, verdict, explanation, seconds)
+        again = self._place in self._again
+        first = self._done[sample_id] if again else None
+        row = self._row(sample_id, verdict, explanation, seconds, repeat_of=first)
+        if not self._kept:
+            keep_plan(self._home, self.plan)
+            self._kept = True
         self._journal.append(row)
-        self._done[sample_id] = row.grade_id
+        (self._repeated if again else self._done)[sample_id] = row.grade_id
         self._given.append((self._place, row.grade_id))
         return row
 
@@ -223,7 +260,7 @@ class GradingSession:
         place, grade_id = self._given.pop()
         sample_id = self._queue[place]
         self._journal.append(self._row(sample_id, None, "", None, retracts=grade_id))
-        self._done.pop(sample_id, None)
+        (self._repeated if place in self._again else self._done).pop(sample_id, None)
         return self._show(place)
 
     def _row(
@@ -233,6 +270,7 @@ class GradingSession:
         explanation: str,
         seconds: float | None,
         retracts: int | None = None,
+        repeat_of: int | None = None,
     ) -> GradeRow:
         created = now()
         is_number = verdict is not None and verdict not in self.rubric.labels
@@ -251,6 +289,7 @@ class GradingSession:
             signals={} if self.unblinded_at is None else {"unblinded": True},
             seconds=seconds,
             retracts=retracts,
+            repeat_of=repeat_of,
             created_at=created,
         )
 
@@ -265,9 +304,7 @@ def session(
     experiment: str,
     rubric: str | None = None,
     grader: str | None = None,
-    *,
-    arms: Sequence[str] = (),
-    questions: Sequence[str] = (),
+    plan: PlanChoice | None = None,
 ) -> GradingSession:
     """Start or resume grading an experiment.
 
@@ -276,24 +313,29 @@ def session(
         experiment: Slug.
         rubric: Name of the rubric; the first when None.
         grader: Name of the person; the login name when None.
-        arms: Only these (the session still does not show which).
-        questions: Only these.
+        plan: A new plan, kept at once; this person's present one when None, else the usual one,
+            which is kept with the first grade.
 
     Raises:
         UsageError: there is no rubric, or there are no samples.
     """
     chosen = rubric_named(home, experiment, rubric)
     name = grader_name(grader)
+    present = plan_of(home, experiment, chosen.name, name) if plan is None else None
+    planned = present or draw_plan(home, experiment, chosen.name, name, plan or PlanChoice())
     with reading(home) as con:
         memory.bound(con, home.root)
-        queue = stored.blind_queue(con, experiment, arms=arms, questions=questions)
-        done = stored.graded_by(con, experiment, chosen.name, name)
-    if not queue:
+        graded = stored.graded_by(con, experiment, chosen.name, name)
+        repeats = stored.repeats(con, experiment, chosen.name, name)
+    if not planned.showings and not graded:
         raise UsageError(
             f"Experiment {experiment} has no samples to grade.",
             title="No samples yet",
             hint=f"wgen-tui run start {experiment}",
         )
-    inside = set(queue)
-    done = {sample: grade for sample, grade in done.items() if sample in inside}
-    return GradingSession(home, experiment, chosen, name, queue, done)
+    twice = {planned.showings[place] for place in repeat_places(planned.showings)}
+    repeated = {item.sample_id: item.grade_id for item in repeats if item.sample_id in twice}
+    if plan is not None:
+        keep_plan(home, planned)
+    is_kept = present is not None or plan is not None
+    return GradingSession(home, experiment, chosen, name, planned, graded, repeated, kept=is_kept)

@@ -16,6 +16,7 @@ __all__ = [
     "HelpModal",
     "NewModal",
     "PickModal",
+    "PlanModal",
     "PreviewModal",
     "QueryModal",
     "RowModal",
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         PickModal,
     )
     from wgen_tui.ui.modals.facets import FacetModal
+    from wgen_tui.ui.modals.grading_plan import PlanModal
     from wgen_tui.ui.modals.new_experiment import NewModal
     from wgen_tui.ui.modals.preview import PreviewModal
     from wgen_tui.ui.modals.queries import QueryModal
@@ -45,6 +47,7 @@ else:
     MODULES = dict.fromkeys(__all__, "dialogs") | {
         "FacetModal": "facets",
         "NewModal": "new_experiment",
+        "PlanModal": "grading_plan",
         "PreviewModal": "preview",
         "QueryModal": "queries",
         "RowModal": "row",

@@ -19,22 +19,18 @@ from textual.widgets import Static
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import actions, modals, services
-from wgen_tui.ui.screens.base import BaseScreen
+from wgen_tui.ui.screens.grade_parts.grade_choice import GradeChoice
 from wgen_tui.ui.state import grading as state
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.item_pane import ItemPane
 
 if TYPE_CHECKING:
+    from wgen_tui.services.grading.grading_plan import PlanChoice
     from wgen_tui.services.grading.session import BlindItem, GradingSession
     from wgen_tui.ui.screens.graded import GradedScreen
 
 NO_CHOICE = "Press ctrl+o to choose an experiment that has samples and a rubric."
-ALL_GRADED = (
-    "Every sample is graded.\n\nPress e to see what was graded, u to undo the last grade, "
-    "ctrl+o for another experiment."
-)
 READONLY = "Grading is off under --readonly.\n\nQuit with q and open wgen-tui without it."
-NO_RUBRIC = "No experiment has a rubric.\n\nAdd one to experiment.yaml under rubrics."
 NO_NAME = "Grades are kept under a name: press ctrl+o, and give one."
 NOT_READ = "The answer goes on: space shows more, a key grades at its end."
 OTHERS_EVERY = 3.0  # seconds between two looks for a session of the same name
@@ -43,6 +39,22 @@ NEVER_BLIND_AGAIN = (
     "It shows arms. Your grades from here on are marked as not blind,\n"
     "and the moment is written to the journal."
 )
+
+
+class Wanted(NamedTuple):
+    """A session to be opened.
+
+    Attributes:
+        grader: The name that was given; None for the login's.
+        shared: Whether another session may have the name.
+        plan: A new plan, if there is to be one.
+    """
+
+    experiment: str
+    rubric: str | None
+    grader: str | None
+    shared: bool
+    plan: PlanChoice | None
 
 
 class Opened(NamedTuple):
@@ -61,7 +73,7 @@ class NameNeeded(NamedTuple):
     why: str
 
 
-class GradeScreen(BaseScreen):
+class GradeScreen(GradeChoice):
     """Item first, rubric and keys below or beside it; no arm, seed or model anywhere."""
 
     SCOPE = "grade"
@@ -95,6 +107,10 @@ class GradeScreen(BaseScreen):
         self.query_one("#rubric").display = False
         self.watch(self.query_one("#item", ItemPane), "scroll_y", self._note_place)
         self.set_interval(OTHERS_EVERY, self._poll_others)
+
+    def on_unmount(self) -> None:
+        if self._session is not None:
+            self._session.close()
 
     def _poll_others(self) -> None:
         if self.is_current and self._session is not None and not self.busy("others"):
@@ -130,9 +146,21 @@ class GradeScreen(BaseScreen):
         self.on_screen_resume()
 
     def _show_text(self, text: str) -> None:
+        self.show_end(Text(text))
+
+    def show_end(self, text: Text) -> None:
         pane = self.query_one("#item", ItemPane)
         pane.keys = {}
-        pane.show(Text(text))
+        pane.show(text)
+
+    def current_session(self) -> GradingSession | None:
+        return self._session
+
+    def begin(self, experiment: str, rubric: str) -> None:
+        self._start_session(experiment, rubric)
+
+    def follow(self, session: GradingSession, choice: PlanChoice) -> None:
+        self._start_session(session.experiment, session.rubric.name, shared=True, plan=choice)
 
     def extra_help(self) -> list[tuple[str, list[actions.Action]]]:
         if self._session is None:
@@ -147,28 +175,34 @@ class GradeScreen(BaseScreen):
     # Session
 
     def _start_session(
-        self, experiment: str, rubric: str | None = None, *, shared: bool = False
+        self,
+        experiment: str,
+        rubric: str | None = None,
+        *,
+        shared: bool = False,
+        plan: PlanChoice | None = None,
     ) -> None:
-        """Grade this experiment, from where this person stopped."""
+        """Grade this experiment, from where this person stopped or as newly planned."""
         if self._session is not None:
             self._session.close()
         self._session, self._item, self._durations, self._given = None, None, [], []
         self._others = False
         self._show_text("reading…")
-        self._open_session(experiment, rubric, self._grader, shared)
+        self._open_session(Wanted(experiment, rubric, self._grader, shared, plan))
 
     @loads("grade", then="_session_opened", failed="_session_failed")
-    def _open_session(
-        self, experiment: str, rubric: str | None, grader: str | None, shared: bool
-    ) -> Opened | NameNeeded | UsageError:
-        name = grader or getpass.getuser()
-        if grader is None and name == ROOT:
+    def _open_session(self, wanted: Wanted) -> Opened | NameNeeded | UsageError:
+        experiment, rubric = wanted.experiment, wanted.rubric
+        name = wanted.grader or getpass.getuser()
+        if wanted.grader is None and name == ROOT:
             return NameNeeded(experiment, rubric, "", "You are logged in as root.")
         try:
-            session = services.grading.session(self.home, experiment, rubric, name)
+            session = services.grading.session(
+                self.home, experiment, rubric, name, plan=wanted.plan
+            )
         except UsageError as error:  # nothing to grade: said in the pane, not as an error
             return error
-        if session.name_is_shared and not shared:
+        if session.name_is_shared and not wanted.shared:
             session.close()
             why = f"Another session grades as {name} now; the same name again goes on with both."
             return NameNeeded(experiment, rubric, name, why)
@@ -213,7 +247,7 @@ class GradeScreen(BaseScreen):
         self._seen_to_end = False
         self.query_one("#item", ItemPane).scroll_home(animate=False, immediate=True)
         if item is None:
-            self._show_text(ALL_GRADED)
+            self.end_plan(session)
         else:
             self.query_one("#item", ItemPane).keys = state.keys(session.rubric.keys)
             self.call_after_refresh(session.read_ahead)
@@ -236,7 +270,8 @@ class GradeScreen(BaseScreen):
         if self._note:
             rubric.append(f"\nnote: {printable(self._note)}", "italic")
         self.query_one("#labels", Static).update(rubric)
-        self.query_one("#recent", Static).update(state.recent_text(self._given, tall=tall))
+        recent = state.recent_text(self._given, session.plan, tall=tall)
+        self.query_one("#recent", Static).update(recent)
         graded, total = session.progress()
         each = sum(self._durations) / len(self._durations) if self._durations else None
         at = session.unblinded_at
@@ -331,7 +366,7 @@ class GradeScreen(BaseScreen):
         session = self._session
         if session is None:
             self.notify_plain(NO_CHOICE, "Nothing graded")
-        elif not session.progress()[0]:
+        elif not session.has_graded:
             self.notify_plain("Nothing is graded yet.", "Nothing graded")
         elif session.unblinded_at is not None:
             self._show_graded(True)
@@ -345,35 +380,6 @@ class GradeScreen(BaseScreen):
             screen = cast("GradedScreen", self.wgen.get_named_screen("graded"))
             screen.report_on(self._session)
             self.wgen.action_go("graded")
-
-    # Choosing
-
-    def action_choose(self) -> None:
-        if self.check_writable():
-            self._read_choices()
-
-    @loads("choices", then="_choose")
-    def _read_choices(self) -> list[tuple[str, str]]:
-        definitions = services.definitions
-        valid = [info for info in services.listing.list_experiments(self.home) if not info.error]
-        return [
-            (info.slug, rubric.name)
-            for info in valid
-            for rubric in definitions.load(self.home, info.path).rubrics
-        ]
-
-    def _choose(self, choices: list[tuple[str, str]]) -> None:
-        if not choices:
-            self._show_text(NO_RUBRIC)
-            return
-
-        def chosen(index: int | None) -> None:
-            if index is not None:
-                self.wgen.experiment = choices[index][0]
-                self._start_session(*choices[index])
-
-        names = [f"{slug} · rubric {rubric}" for slug, rubric in choices]
-        self.app.push_screen(modals.ChooseModal("Grade which experiment?", names), chosen)
 
 
 def _check_name(name: str) -> None:

@@ -13,12 +13,15 @@ from rich.text import Text
 
 from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
+from wgen_tui.ui.state.answers.agreed import agreement_line
 from wgen_tui.ui.state.cells import BOLD, DIM
 from wgen_tui.ui.state.plots import progress
 
 if TYPE_CHECKING:
     from experiments.schema import Rubric
+    from wgen_tui.services.grading.grading_plan import GradingPlan
     from wgen_tui.services.grading.session import BlindItem
+    from wgen_tui.services.statistics.kappa import Agreement
 
 SCREENS = "123456"
 RESERVED = {
@@ -29,7 +32,12 @@ RESERVED = {
     "e": "the end",
     "i": "hiding the instructions",
     "n": "the note",
+    "p": "the plan",
 }
+AT_END = (
+    "e shows what was graded, and whose it was · p plans more · u takes back the last grade · "
+    "ctrl+o another experiment"
+)
 MEASURE = 90  # cells of a line that is read comfortably
 RECENT = 5  # decisions that are shown
 
@@ -106,10 +114,13 @@ def rubric_text(rubric: Rubric, *, instructions: bool, tall: bool) -> Text:
     return text
 
 
-def recent_text(given: Sequence[tuple[str, str]], *, tall: bool) -> Text:
-    """The last decisions of this session, the newest first: label and answer, never an arm."""
+def recent_text(given: Sequence[tuple[str, str]], plan: GradingPlan, *, tall: bool) -> Text:
+    """The last decisions of this session, the newest first: label and answer, never an arm.
+
+    Before the first one, what is planned.
+    """
     if not given:
-        return Text()
+        return Text(plan_words(plan) + (" · p plans otherwise" if plan.showings else ""), DIM)
     if not tall:
         return Text(f"last: {one_line(given[-1][0], 30)} · u undoes it", DIM)
     text = Text("last\n", DIM)
@@ -117,6 +128,29 @@ def recent_text(given: Sequence[tuple[str, str]], *, tall: bool) -> Text:
         text.append(f"{one_line(label, 14):14} ", BOLD)
         text.append(f"{one_line(answer, 20)}\n", DIM)
     return text
+
+
+def plan_words(plan: GradingPlan) -> str:
+    """`plan: 120 of 4,800, balanced, 12 shown twice`."""
+    if not plan.showings:
+        return "nothing is left to plan"
+    drawn = "balanced" if plan.draw == "balanced" else "as they come"
+    words = f"plan: {plan.samples:,} of {plan.available:,}, {drawn}"
+    return f"{words}, {plan.repeats:,} shown twice" if plan.repeats else words
+
+
+def end_text(plan: GradingPlan, with_oneself: Agreement | None) -> Text:
+    """What stands at the end of a plan; it tells no arm."""
+    if not plan.showings:
+        return Text(f"Every sample is graded.\n\n{AT_END}")
+    text = Text("The plan is done: ", BOLD)
+    text.append(f"{show.plural(plan.samples, 'sample')} graded")
+    text.append(f", {plan.repeats:,} of them twice.\n\n" if plan.repeats else ".\n\n")
+    if with_oneself is not None:
+        text.append_text(agreement_line("with yourself", with_oneself)).append("\n")
+    elif plan.repeats:  # it is being read, and moves nothing when it comes
+        text.append("with yourself ", BOLD).append("…\n\n")
+    return text.append(AT_END)
 
 
 def progress_line(

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
+from wgen_tui.ui.state.answers.agreed import agreement_line
 from wgen_tui.ui.state.cells import BOLD, DIM, Cell, Column, fitted
 from wgen_tui.ui.state.plots import interval
 
 if TYPE_CHECKING:
     from wgen_tui.services.grading.report import Disagreement, GradeReport
-    from wgen_tui.services.statistics.kappa import Agreement
 
 COLUMNS = (
     Column("arm", 15),
@@ -23,7 +22,8 @@ COLUMNS = (
     Column("rule", 13),
     Column("completion", 0),
 )
-BAR = 20
+BAR = 14
+ARM = 15
 
 
 def cells(item: Disagreement) -> list[Cell]:
@@ -52,7 +52,7 @@ def report_text(report: GradeReport) -> Text:
         share = arm.labels.get(first, 0) / arm.n
         shown = interval(share, arm.low, arm.high, BAR)
         counts = "  ".join(f"{one_line(name, 20)} {n}" for name, n in arm.labels.items())
-        text.append(f"{fitted(one_line(arm.arm, 20), 20)} {show.percent(share):>6} {shown} ")
+        text.append(f"{fitted(one_line(arm.arm, ARM), ARM)} {show.percent(share):>6} {shown} ")
         text.append(f"n {arm.n}  {counts}\n", DIM)
     text.append_text(_agreement(report))
     if report.disagreements:
@@ -63,16 +63,13 @@ def report_text(report: GradeReport) -> Text:
 def _agreement(report: GradeReport) -> Text:
     agreement = report.agreement
     text = Text("\n")
+    if report.with_oneself is not None:
+        text.append_text(agreement_line("with yourself", report.with_oneself))
     if agreement is None:
         judge = report.judge or "a judge"
         text.append(f"{printable(judge)} labelled none of these samples.\n", DIM)
         return text
-    text.append("with the rule ", BOLD)
-    text.append(
-        f"{show.percent(agreement.agreement)} of {agreement.n} agree "
-        f"[{show.percent(agreement.low)}, {show.percent(agreement.high)}] · kappa "
-        f"{_kappa(agreement)}\n"
-    )
+    text.append_text(agreement_line("with the rule", agreement))
     labels = [one_line(label, 13) for label in agreement.labels]
     text.append(f"{'you ↓  rule →':14}" + "".join(f"{label:>14}" for label in labels) + "\n", DIM)
     for label, row in zip(labels, agreement.confusion, strict=True):
@@ -81,13 +78,6 @@ def _agreement(report: GradeReport) -> Text:
             text.append(f"{number:>14}", BOLD if label == other else "")
         text.append("\n")
     return text
-
-
-def _kappa(agreement: Agreement) -> str:
-    if math.isnan(agreement.kappa):
-        return "none: chance alone would agree"
-    low, high = agreement.kappa_low, agreement.kappa_high
-    return f"{agreement.kappa:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def nothing_differs(report: GradeReport) -> str:

@@ -1,0 +1,1 @@
+"""What the screen Grade is made of, besides the answer and its keys."""
