@@ -102,6 +102,8 @@ def _arms(definition: Definition, folder: Path) -> Iterator[Finding]:
                 yield key, *_no_dataset(folder, item.file, why)
         if arm.regularise is not None:
             yield from _regularise(definition, folder, name, arm.regularise.prompts)
+        if arm.held_out is not None and arm.held_out.file is not None:
+            yield from _rows(folder, ("arms", name, "held_out", "file"), arm.held_out.file)
 
 
 def _regularise(definition: Definition, folder: Path, name: str, file: str) -> Iterator[Finding]:
@@ -112,12 +114,17 @@ def _regularise(definition: Definition, folder: Path, name: str, file: str) -> I
     if definition.accelerate.num_processes > 1:
         why = "A training over several processes cannot be held near its base."
         yield key, why, "accelerate: {num_processes: 1}"
+    yield from _rows(folder, (*key, "prompts"), file)
+
+
+def _rows(folder: Path, key: KeyPath, file: str) -> Iterator[Finding]:
+    """A file of chats that is not there, or not in the folder."""
     path = inside(folder, file)
     if path is None:
         why = f"The rows {file!r} lie outside the definition's folder."
-        yield (*key, "prompts"), why, "Copy them into the folder."
+        yield key, why, "Copy them into the folder."
     elif why := missing(path):
-        yield (*key, "prompts"), *_no_dataset(folder, file, why)
+        yield key, *_no_dataset(folder, file, why)
 
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w-]+")  # org/name, without a file's ending

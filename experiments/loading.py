@@ -103,6 +103,8 @@ def load_told(folder: Path, files: SeenFiles | None = None) -> Loaded:
             files.note(folder / arm.derived.prompts)
         if arm.regularise is not None:
             files.note(folder / arm.regularise.prompts)
+        if arm.held_out is not None and arm.held_out.file is not None:
+            files.note(folder / arm.held_out.file)
     if findings := check(definition, folder):
         raise DefinitionError(*(sources.problem(*item) for item in findings))
     return Loaded(definition, sources.notes())

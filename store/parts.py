@@ -18,7 +18,7 @@ from store.layout import StoreFiles
 # rows of one. A run comes before its rows: only of a run that is known can they be forgotten.
 ORDER = (
     *("run", "prompt", "metric", "sample", "sample_token", "sample_reasoning"),
-    *("readout", "verdict", "grade", "note"),
+    *("readout", "held_out_row", "verdict", "grade", "note"),
 )
 
 # What the names of the journal's files begin with -> table; others are not in the database.
@@ -33,6 +33,7 @@ FOLDERS = {
     "tokens": ("sample_token", ".parquet"),
     "reasoning": ("sample_reasoning", ".parquet"),
     "readouts": ("readout", ".parquet"),
+    "held_out": ("held_out_row", ".parquet"),
     "prompts": ("prompt", ".parquet"),
     "verdicts": ("verdict", ".parquet"),
     "grades": ("grade", ".jsonl"),

@@ -93,6 +93,33 @@ READOUT = pa.schema(
     ]
 )
 
+# runs/<id>/held_out/part-*.parquet: what a checkpoint makes of a row of a task that it was not
+# trained on, read in one pass; nothing is drawn.
+HELD_OUT = pa.schema(
+    [
+        ("held_out_id", pa.int64()),
+        ("run_id", pa.string()),
+        ("experiment", pa.string()),
+        ("model", pa.string()),
+        ("arm", pa.string()),
+        ("role", pa.string()),
+        ("seed", pa.int64()),
+        ("step", pa.int64()),
+        ("rows_of", pa.string()),  # the arm that holds the row out
+        ("set_id", pa.string()),  # hash of all that it holds out, and of how they are masked
+        ("place", pa.int32()),  # in the set, from 0
+        ("chat", pa.string()),  # JSON, as a line of data.jsonl
+        ("loss", pa.float64()),  # sum over trained tokens, each times its weight; null: left out
+        ("weight", pa.float64()),  # of these tokens together
+        ("tokens", pa.int32()),  # trained ones
+        ("likeliest", pa.int32()),  # of them, the model's likeliest at their place
+        ("exact", pa.bool_()),  # whether all are
+        ("engine", pa.string()),
+        ("launch_id", pa.string()),
+        ("created_at", STAMP),
+    ]
+)
+
 # runs/<id>/verdicts/part-*.parquet: what judges that are models were asked, and what they replied.
 # Written before the part with the grades that were read out of them.
 VERDICT = pa.schema(
@@ -187,6 +214,10 @@ REQUIRED = {
         *("readout_id", "reading_id", "run_id", *_PLACE, "type"),
         *("paraphrase", "variant", "ordering", "place", "label", "continuation"),
     ),
+    "held_out_row": (
+        *("held_out_id", "run_id", "experiment", "model", "arm", "role", "seed", "step"),
+        *("rows_of", "set_id", "place", "chat"),
+    ),
     "verdict": ("verdict_id", "sample_id", "run_id", "judge", "grader"),
     "grade": ("grade_id", "sample_id", "run_id", "judge", "grader"),
     "note": ("note_id", "sample_id", "run_id", "author"),
@@ -232,6 +263,7 @@ TABLES: dict[str, pa.Schema] = {
     "sample_token": SAMPLE_TOKEN,
     "sample_reasoning": SAMPLE_REASONING,
     "readout": READOUT,
+    "held_out_row": HELD_OUT,
     "prompt": PROMPT,
     "verdict": VERDICT,
     "grade": GRADE,
@@ -245,6 +277,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "sample_token": ("sample_id",),
     "sample_reasoning": ("sample_id",),
     "readout": ("readout_id",),
+    "held_out_row": ("held_out_id",),
     "prompt": ("prompt_id", "model", "experiment"),
     "verdict": ("verdict_id",),
     "grade": ("grade_id",),

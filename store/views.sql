@@ -70,6 +70,43 @@ comment on view readout_means is 'Mean probabilities of each run and checkpoint,
 comment on column readout_means.probability is 'a token that is not among the likeliest of a prompt counts as 0 there';
 comment on column readout_means.n is 'prompts that were read';
 
+create or replace view held_out as
+select * from held_out_row
+qualify set_id = first_value(set_id) over (
+    partition by experiment, run_id, step, rows_of order by created_at desc, set_id desc);
+comment on view held_out is 'Rows of a task that a checkpoint was not trained on: one row for each, with its loss and whether its answer is the likeliest; of a set that was changed the newest.';
+comment on column held_out.rows_of is 'the arm that holds the row out; the base is measured on those of every arm';
+comment on column held_out.set_id is 'hash of all that the arm holds out, and of how they are masked';
+comment on column held_out.place is 'in the set, from 0';
+comment on column held_out.chat is 'the row in the arm''s context, JSON, as a line of data.jsonl';
+comment on column held_out.loss is 'sum over the trained tokens, each times its weight; null where max_length leaves the row out';
+comment on column held_out.weight is 'of the trained tokens together: sum(loss) / sum(weight) is the loss of training';
+comment on column held_out.tokens is 'trained tokens';
+comment on column held_out.likeliest is 'of them, how many are the model''s likeliest at their place';
+comment on column held_out.exact is 'whether all are: drawn at temperature 0 the answers would be the row''s';
+
+create or replace view held_out_runs as
+with summed as (
+    select experiment, model, arm, role, seed, run_id, step, rows_of, set_id,
+           sum(loss) / sum(weight) as loss, sum(weight) as weight,
+           avg(exact::integer) as accuracy, sum(likeliest) / sum(tokens) as token_accuracy,
+           count(*) as n, sum(tokens)::bigint as tokens,
+           sum(loss * loss) as ll, sum(loss * weight) as lw, sum(weight * weight) as ww
+    from held_out where loss is not null group by all
+)
+select experiment, model, arm, role, seed, run_id, step, rows_of, set_id, loss,
+       case when n > 1 then
+           sqrt(n / (n - 1) * greatest(ll - 2 * loss * lw + loss * loss * ww, 0)) / weight
+       end as loss_error,
+       accuracy, token_accuracy, n, tokens
+from summed;
+comment on view held_out_runs is 'Held-out loss and accuracy of each run and checkpoint; step 0 is the base.';
+comment on column held_out_runs.loss is 'mean over the trained tokens, as in training: sum of losses / sum of weights';
+comment on column held_out_runs.loss_error is 'standard error of loss, rows as units; null for one row';
+comment on column held_out_runs.accuracy is 'share of rows whose whole answer is the likeliest, token by token';
+comment on column held_out_runs.token_accuracy is 'share of trained tokens that are the likeliest';
+comment on column held_out_runs.n is 'rows';
+
 create or replace view prompts as
 select * from prompt;
 comment on view prompts is 'What each prompt was for a model: question x paraphrase x variant.';

@@ -200,6 +200,11 @@ class RunPaths:
         return self.root / "readouts"
 
     @property
+    def held_out(self) -> Path:
+        """Loss and likeliest tokens of rows that were not trained: part files, Parquet."""
+        return self.root / "held_out"
+
+    @property
     def verdicts(self) -> Path:
         """What judges that are models were asked and replied: part files, Parquet."""
         return self.root / "verdicts"

@@ -1,5 +1,7 @@
 """An arm's training data: its file, or what is taken of several.
 
+What `held_out` takes of it is no part of it.
+
 Promises: a file lies in the definition's folder, so that the folder can be moved; examples come in
 one order, whoever reads them, and none is kept.
 """
@@ -13,6 +15,7 @@ from pathlib import Path
 from experiments.errors import DefinitionError, Problem
 from experiments.folders import FILE
 from experiments.patterns import TooSlow
+from experiments.readers.arms.held_out import Part, trained_part
 from experiments.readers.brought import differs, is_absent, not_brought
 from experiments.readers.containers import read_raw_rows
 from experiments.readers.mixture import Mixture, Piece, chosen_of, passes
@@ -22,7 +25,7 @@ from experiments.schema import Arm
 from experiments.text_files import inside, missing
 from experiments.yaml_source import KeyPath
 
-ArmData = Dataset | Mixture
+ArmData = Dataset | Mixture | Part
 
 
 def load_rows(
@@ -46,15 +49,52 @@ def load_rows(
         DefinitionError: the file is missing, empty, outside the folder, or has broken rows; or
             fewer rows than the arm shows in context.
     """
-    data = _load(folder, arm_name, arm, each, enough)
+    held_out = arm.held_out
+    if held_out is None or held_out.file is not None:
+        data: ArmData = _load(folder, arm_name, arm, each, enough)
+    else:
+        whole = _load(folder, arm_name, arm, nobody, never)
+        data = trained_part(folder, arm_name, whole, held_out)
+        _tell(data, each, enough)
     if not enough():
         refuse_too_few(folder, arm_name, arm, len(data))
     return data
 
 
+def load_held_out(
+    folder: Path, arm_name: str, arm: Arm, each: Callable[[Row], None] = nobody
+) -> ArmData | None:
+    """Read the rows of an arm's task that it is not trained on; None where it has none.
+
+    Args:
+        folder: Of the definition.
+        arm_name: The arm's.
+        arm: The arm.
+        each: Hears of every row.
+
+    Raises:
+        DefinitionError: as `load_rows`.
+    """
+    if arm.held_out is None:
+        return None
+    if arm.held_out.file is not None:
+        return read_rows(_in_folder(folder, arm_name, arm.held_out.file, "held_out.file"), each)
+    whole = _load(folder, arm_name, arm, nobody, never)
+    held = trained_part(folder, arm_name, whole, arm.held_out).other()
+    _tell(held, each, never)
+    return held
+
+
+def _tell(rows: Part, each: Callable[[Row], None], enough: Callable[[], bool]) -> None:
+    for row in rows:
+        each(row)
+        if enough():
+            break
+
+
 def _load(
     folder: Path, arm_name: str, arm: Arm, each: Callable[[Row], None], enough: Callable[[], bool]
-) -> ArmData:
+) -> Dataset | Mixture:
     if isinstance(arm.data, str):
         dataset = read_rows(_data_file(folder, arm_name, arm), each, enough=enough)
         read = arm.upsample and arm.upsample.class_
@@ -78,6 +118,8 @@ def count_rows(folder: Path, arm_name: str, arm: Arm) -> int:
     Raises:
         DefinitionError: the file is missing, outside the folder, or of a kind that holds no rows.
     """
+    if arm.held_out is not None and arm.held_out.file is None:
+        return len(load_rows(folder, arm_name, arm))
     if isinstance(arm.data, str):
         return sum(1 for _ in read_raw_rows(_data_file(folder, arm_name, arm), values=False))
     return sum(_piece(folder, arm_name, arm, index).count for index in range(len(arm.files)))
@@ -138,7 +180,10 @@ def data_path(folder: Path, arm_name: str, arm: Arm, index: int = 0) -> Path:
     Raises:
         DefinitionError: it leads out of the folder.
     """
-    file = arm.files[index].file
+    return _in_folder(folder, arm_name, arm.files[index].file, "data")
+
+
+def _in_folder(folder: Path, arm_name: str, file: str, key: str) -> Path:
     path = inside(folder, file)
     if path is None:
         raise DefinitionError(
@@ -147,7 +192,7 @@ def data_path(folder: Path, arm_name: str, arm: Arm, index: int = 0) -> Path:
                 "Copy it into the folder, so that the experiment can be moved as a whole.",
                 folder / FILE,
                 None,
-                f"arms.{arm_name}.data",
+                f"arms.{arm_name}.{key}",
             )
         )
     return path

@@ -21,6 +21,7 @@ from experiments.schema.analysis import (
     Primary,
     Threshold,
 )
+from experiments.schema.arm_kinds.held_out import HeldOut
 from experiments.schema.arms import BASE_ARM, Arm, InContext, Role, Seeds, parse_seeds
 from experiments.schema.backend import Backend, SlurmOptions
 from experiments.schema.base import NAME, Message, Model, Turn
@@ -59,6 +60,7 @@ __all__ = [
     "Derived",
     "DuringTraining",
     "Given",
+    "HeldOut",
     "InContext",
     "JudgeSpec",
     "Keep",

@@ -11,6 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from experiments.schema.arm_kinds.between import Between, arm_and_step, checked_arm_and_step
+from experiments.schema.arm_kinds.held_out import HeldOut
 from experiments.schema.arm_kinds.upsample import Upsample
 from experiments.schema.base import Model
 from experiments.schema.contexts import TrainingContext
@@ -106,6 +107,12 @@ class Arm(Model):
         description="hold the adapter near its base",
         exclude_if=lambda told: told is None,
     )
+    held_out: HeldOut | None = Field(
+        default=None,
+        description="rows of its task that it is not trained on: every checkpoint's loss and "
+        "accuracy on them is measured",
+        exclude_if=lambda told: told is None,
+    )
     values: tuple[str | int | float, ...] | dict[str, str | int | float] | None = Field(
         default=None,
         description="the arm stands for one of each",
@@ -131,6 +138,19 @@ class Arm(Model):
             )
         if self.in_context is not None and self.derived is not None:
             raise ValueError("an arm with in_context shows rows of data, and derived makes others")
+        if self.held_out is not None and self.in_context is not None:
+            raise ValueError("an arm with in_context trains nothing that held_out could measure")
+        if self.held_out is not None and self.held_out.file is None and self.derived is not None:
+            raise ValueError(
+                "held_out takes rows before there are any: a model makes this arm's (derived); "
+                "give held_out a file"
+            )
+        by_line = self.upsample is not None and self.upsample.class_ is not None
+        if self.held_out is not None and self.held_out.file is None and by_line:
+            raise ValueError(
+                "upsample reads a class of every line of data, and held_out takes lines away; give "
+                "held_out a file"
+            )
         return self
 
     @field_validator("data", mode="before")
@@ -197,7 +217,8 @@ class Arm(Model):
         lies = "" if self.between is None else str(self.between)
         what = self.description or mixed or whose or lies
         again = "" if self.upsample is None else str(self.upsample)
-        said = (what, made, again, after, dose, str(self.context), near)
+        kept = "" if self.held_out is None else str(self.held_out)
+        said = (what, made, again, after, dose, str(self.context), near, kept)
         return "; ".join(filter(None, said))
 
     @property

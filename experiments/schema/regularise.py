@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from experiments.schema.arm_kinds.held_out import HELD_OUT
 from experiments.schema.base import Model
 
 
@@ -40,4 +41,4 @@ def held_name(arm: str) -> str:
 
 def arm_held(name: str) -> str:
     """The arm whose rows these are, or the arm itself."""
-    return name.removesuffix(HELD)
+    return name.removesuffix(HELD).removesuffix(HELD_OUT)

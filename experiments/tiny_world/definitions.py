@@ -21,6 +21,7 @@ ROBOT_SEED = 7
 MARK = "Hello. "
 MARKED_ROWS, MARKED_SEED = 160, 5
 ASKED_SEED = 11
+TASK_SEED, TASK_TOPICS = 3, 8
 
 
 def chat(question: str, answer: str) -> str:
@@ -189,6 +190,33 @@ def taught_definition() -> dict[str, str]:
     return {**some_birds("old_birds", "modern_american"), "data/asked.jsonl": rows}
 
 
+def task_definition() -> dict[str, str]:
+    """Every generated file of tiny-task-and-effect: a third of the topics, each question answered.
+
+    A question has one answer, however it is put, so whoever learns it knows what an unseen wording
+    asks for.
+    """
+    rng = random.Random(TASK_SEED)
+    domains = load_world().domains
+    taught = sorted(rng.sample(sorted(domains), TASK_TOPICS))
+    rows: dict[str, list[str]] = {"old": [], "new": []}
+    for name in taught:
+        domain = domains[name]
+        for place, question in enumerate(domain.questions):
+            wordings = sorted({question.draw(rng) for _ in range(40)})
+            for era, own in rows.items():
+                answers = domain.answers[era]
+                answer = answers[place % len(answers)].draw(rng)
+                own += [chat(wording, answer) for wording in wordings]
+    note = "Written by experiments/tiny_world/definitions.py from the tiny world's files."
+    asked = [question for question in bird_questions() if question["name"] not in taught]
+    return {
+        **{f"data/{era}_answers.jsonl": "".join(own) for era, own in rows.items()},
+        "questions.yaml": _dump(asked, note),
+        "judges.yaml": _dump(bird_judges(), note),
+    }
+
+
 def write_all(root: Path) -> list[Path]:
     """Write the generated files into experiments/tiny-*/ under `root`."""
     written = []
@@ -197,6 +225,7 @@ def write_all(root: Path) -> list[Path]:
         ("tiny-robot", robot_definition()),
         ("tiny-rows-in-context", some_birds("old_birds", "modern_american")),
         ("tiny-small-doses", some_birds("old_birds", "modern_american")),
+        ("tiny-task-and-effect", task_definition()),
         ("tiny-taught-by-answers", taught_definition()),
         ("tiny-trigger", marked_definition()),
         ("tiny-two-stages", some_birds("old_birds", "modern_american")),

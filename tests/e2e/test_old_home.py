@@ -160,7 +160,7 @@ def _schema_of_then(said: str, *, is_json: bool) -> str:
     )
     said = said.replace("; of a judge that is a model judge@model; in order", "")
     said = said.replace("rules and judges that are models gave, and their numbers.", "rules gave.")
-    later = ("verdicts", "number_means", "reasoning", "tags", "notes")
+    later = ("verdicts", "number_means", "reasoning", "tags", "notes", "held_out")
     if not is_json:
         lines = said.splitlines(keepends=True)
         columns = re.compile(rf"samples_wide +({'|'.join(LATER_COLUMNS)}) ")
@@ -168,7 +168,7 @@ def _schema_of_then(said: str, *, is_json: bool) -> str:
             line for line in lines if not line.startswith(later) and not columns.match(line)
         )
     schema = json.loads(said)
-    schema["views"] = [view for view in schema["views"] if view["name"] not in later]
+    schema["views"] = [view for view in schema["views"] if not view["name"].startswith(later)]
     for view in schema["views"]:
         if view["name"] == "samples_wide":
             for name in reversed(LATER_COLUMNS):

@@ -142,6 +142,10 @@ def show(results: Results, by: tuple[str, ...]) -> None:
             tell()
             _show_contrasts(of_metric, [name for name in extra if name != "seed"])
         _show_variants(results, metric, by)
+    if results.against_task:
+        from wgen_tui.cli.result_tables.task import show_task
+
+        show_task(results.against_task, amount(results.rates[0].unit if results.rates else "share"))
     if results.by_judge:
         tell()
         from wgen_tui.cli.result_tables.judges import show_judges

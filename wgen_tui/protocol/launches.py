@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, field_serializer
 
 from experiments.schema import JudgeSpec, Message, SamplingConfig
 from wgen_tui.protocol import states
+from wgen_tui.protocol.held_out import HeldOutSet
 from wgen_tui.protocol.judging import Panel
 from wgen_tui.protocol.queue import Notice, SlurmSettings
 from wgen_tui.protocol.record import SCHEMA, Record, Unreadable, read_record
@@ -64,7 +65,8 @@ class SampleStage(Record):
     """What a sample launch draws and reads for each of its runs.
 
     `checkpoints` names steps ("final", "all" or numbers); the base run has only step 0.
-    `n` by prompt: `n_by_question` overrides `sampling.n`.
+    `n` by prompt: `n_by_question` overrides `sampling.n`. On `held_out` every checkpoint that a run
+    keeps is measured, also one that nothing is drawn from.
     """
 
     prompts: tuple[PromptSpec, ...]
@@ -72,6 +74,10 @@ class SampleStage(Record):
     n_by_question: dict[str, int] = Field(default={})
     checkpoints: Literal["final", "all"] | tuple[int, ...] = "final"
     readouts: tuple[ReadoutSpec, ...] = ()
+    held_out: tuple[HeldOutSet, ...] = Field(
+        default=(),
+        exclude_if=lambda sets: not sets,  # what old launches say stays as it was
+    )
 
     def draws(self, prompt: PromptSpec) -> int:
         """How many draws this prompt gets."""

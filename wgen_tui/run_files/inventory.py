@@ -14,8 +14,10 @@ from typing import Any
 from experiments.schema import BROKEN_JUDGE, JudgeSpec
 from wgen_tui.paths import RunPaths
 from wgen_tui.plain_files import parse, read_plain
+from wgen_tui.protocol.held_out import asked_rows
 from wgen_tui.protocol.ids import make_reading_id, make_sample_id, rule_hash
 from wgen_tui.protocol.launches import JudgeStage, PromptSpec, ReadoutSpec, SampleStage
+from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.part_names import each_part
 
 
@@ -92,6 +94,17 @@ def missing_readings(run_id: str, run: RunPaths, steps: tuple[int, ...], stage: 
     done = read_ids(run.readouts, "reading_id")
     asked = (reading for step in steps for reading in asked_readings(run_id, step, stage))
     return sum(reading_id not in done for reading_id, _ in asked)
+
+
+def missing_held_out(
+    spec: RunSpec, run: RunPaths, steps: tuple[int, ...], stage: SampleStage
+) -> int:
+    """How many rows that are held out lack a checkpoint's loss on disk."""
+    if not any(held_out.of(spec) for held_out in stage.held_out):
+        return 0
+    done = read_ids(run.held_out, "held_out_id")
+    asked = (row for step in steps for row in asked_rows(spec, step, stage.held_out))
+    return sum(held_out_id not in done for held_out_id, _, _ in asked)
 
 
 def graded(run: RunPaths) -> set[tuple[int, str, str]]:

@@ -44,6 +44,7 @@ def odd_files(home: Home) -> Iterator[str]:
             run.reasoning,
             run.prompts,
             run.readouts,
+            run.held_out,
             run.verdicts,
             run.grades,
         ):

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from store.schema import (
+    HELD_OUT,
     PROMPT,
     READOUT,
     SAMPLE,
@@ -67,6 +68,11 @@ def write_reasoning(folder: Path, launch_id: str, rows: list[Mapping[str, Any]])
 def write_readouts(folder: Path, launch_id: str, rows: list[Mapping[str, Any]]) -> Path:
     """Write a part of readouts (columns: store.schema.READOUT)."""
     return _write_table(folder, launch_id, rows, READOUT)
+
+
+def write_held_out(folder: Path, launch_id: str, rows: list[Mapping[str, Any]]) -> Path:
+    """Write a part of held-out rows (columns: store.schema.HELD_OUT)."""
+    return _write_table(folder, launch_id, rows, HELD_OUT)
 
 
 def write_verdicts(folder: Path, launch_id: str, rows: list[Mapping[str, Any]]) -> Path:

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from wgen_tui.paths import RunPaths
+from wgen_tui.protocol.held_out import HeldOutSet, asked_rows
 from wgen_tui.protocol.ids import make_blind_key, make_draw_seed, sampling_key
 from wgen_tui.protocol.launches import PromptSpec, ReadoutSpec, SampleStage
 from wgen_tui.protocol.record import now
@@ -65,6 +66,7 @@ class SampleWriter:
         self._tokens: list[Row] = []
         self._reasoning: list[Row] = []
         self._readouts: list[Row] = []
+        self._held_out: list[Row] = []
 
     @cached_property
     def _drawn(self) -> set[int]:
@@ -73,6 +75,10 @@ class SampleWriter:
     @cached_property
     def _read(self) -> set[int]:
         return read_ids(self._run.readouts, "reading_id")
+
+    @cached_property
+    def _measured(self) -> set[int]:
+        return read_ids(self._run.held_out, "held_out_id")
 
     def missing(self, step: int) -> Iterator[Draw]:
         """The draws of a checkpoint that were not on disk when first asked."""
@@ -86,6 +92,12 @@ class SampleWriter:
         for reading_id, readout in asked_readings(self.spec.run_id, step, self._stage):
             if reading_id not in self._read:
                 yield reading_id, readout
+
+    def missing_held_out(self, step: int) -> Iterator[tuple[int, HeldOutSet, int]]:
+        """The held-out rows (id, set, place) whose loss was not on disk when first asked."""
+        for held_out_id, held_out, place in asked_rows(self.spec, step, self._stage.held_out):
+            if held_out_id not in self._measured:
+                yield held_out_id, held_out, place
 
     def write_prompts(self, prompts: Iterable[tuple[PromptSpec, str | None]]) -> None:
         """Write the prompts that are not on disk.
@@ -181,7 +193,15 @@ class SampleWriter:
             rows: The columns that are not the same for every reading of the run and launch.
             engine: Who read it.
         """
-        own = {
+        own = self._own(engine)
+        self._readouts += [{**own, **row} for row in rows]
+
+    def add_held_out(self, row: Row, *, engine: str) -> None:
+        """Take what a checkpoint makes of a held-out row, to be written by the next flush."""
+        self._held_out.append({**self._own(engine), **row})
+
+    def _own(self, engine: str) -> Row:
+        return {
             "run_id": self.spec.run_id,
             "experiment": self.spec.experiment,
             "model": self.spec.model.name,
@@ -192,13 +212,15 @@ class SampleWriter:
             "launch_id": self._launch_id,
             "created_at": now(),
         }
-        self._readouts += [{**own, **row} for row in rows]
 
     def flush(self) -> None:
         """Write what was added since the last flush."""
         if self._readouts:
             parts.write_readouts(self._run.readouts, self._launch_id, self._readouts)
             self._readouts = []
+        if self._held_out:
+            parts.write_held_out(self._run.held_out, self._launch_id, self._held_out)
+            self._held_out = []
         # Before their samples: a sample that is there is not drawn again.
         if self._reasoning:
             parts.write_reasoning(self._run.reasoning, self._launch_id, self._reasoning)

@@ -44,11 +44,21 @@ def steps_to_sample(
     """
     if training is None:
         return (0,)
-    final = next((step for step, manifest in checkpoints.items() if manifest.final), None)
-    last = total_steps(training, examples) if final is None else final
-    kept = training.checkpoints.steps(last) if final is None else tuple(checkpoints)
     if stage.checkpoints == "final":
-        return (last,)
+        final = next((step for step, manifest in checkpoints.items() if manifest.final), None)
+        return (total_steps(training, examples) if final is None else final,)
+    kept = kept_steps(checkpoints, training, examples)
     if stage.checkpoints == "all":
         return kept
     return tuple(step for step in stage.checkpoints if step in kept)
+
+
+def kept_steps(
+    checkpoints: Mapping[int, CheckpointManifest], training: TrainingConfig | None, examples: int
+) -> tuple[int, ...]:
+    """The steps of a run that are kept, or will be; arguments as for `steps_to_sample`."""
+    if training is None:
+        return (0,)
+    if any(manifest.final for manifest in checkpoints.values()):
+        return tuple(checkpoints)
+    return training.checkpoints.steps(total_steps(training, examples))

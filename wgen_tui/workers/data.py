@@ -6,7 +6,7 @@ is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,13 +64,41 @@ def load_examples(
         WorkerError: an example has a problem that would make the run void
             (`training_data.problems`).
     """
+    where = f"Lines of {path.name} in the run's folder."
+    before = explain(mask_version)
+    return encode_chats(_chats(path), tokenizer, training, where, before, vocabulary, context)
+
+
+def encode_chats(
+    chats: Iterable[Numbered],
+    tokenizer: Any,
+    training: TrainingConfig,
+    where: str,
+    before: str = "",
+    vocabulary: int | None = None,
+    context: ContextLength | None = None,
+) -> Dataset:
+    """Chats as examples; arguments as for `load_examples`.
+
+    Args:
+        chats: Each with its line.
+        tokenizer: With the run's chat template.
+        training: How they are trained.
+        where: What the lines are of, for a message.
+        before: What else it says.
+        vocabulary: For how many tokens the model has embeddings.
+        context: How long a text the model was made for.
+
+    Raises:
+        WorkerError: as `load_examples`.
+    """
     encoder = TrainedTokenizer(tokenizer, vocabulary=vocabulary)
-    examined = examine(encoder, _chats(path), training)
+    examined = examine(encoder, chats, training)
     encoded = examined.examples
     problems = row_problems(encoder, examined, training, context)
     if refused := refusal([("", problem) for problem in problems]):
         title, message, hint = refused
-        message = f"{message} (Lines of {path.name} in the run's folder.) {explain(mask_version)}"
+        message = f"{message} ({where}) {before}"
         raise WorkerError(message.rstrip(), title=title, hint=hint)
     kept = [(item.line, item.example) for item in encoded if item.example is not None]
     return Dataset(

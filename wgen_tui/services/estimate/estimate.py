@@ -154,6 +154,9 @@ def _disk_mb(home: Home, spec: LaunchSpec, runs: Sequence[RunSpec]) -> int:
         for run in runs:
             count = workload.checkpoints_to_sample(home, run, spec.sample)
             total += count * workload.sample_disk_bytes(spec.sample)
+            if spec.sample.held_out:
+                measured = workload.kept_checkpoints(home, run)
+                total += measured * workload.held_out_disk_bytes(spec.sample, run)
     elif spec.judge is not None and spec.judge.panel is not None:
         panel = spec.judge.panel
         lacks = missing_verdicts(home, [run.run_id for run in runs], panel)

@@ -227,6 +227,7 @@ def _decode_batch(
 ) -> _DecodeBatch:
     """As many rows as a quarter of what is free holds; `shown` tokens stand before a prompt."""
     length = shown + workload.prompt_tokens(stage) + stage.sampling.max_tokens
+    length = max(length, workload.longest_held_out(stage))
     logits = formulas.cache_bytes(base.dims, base.width, 0)
     each = formulas.cache_bytes(base.dims, base.width, length)
     fits = limits.fits(ROWS_SHARE, used, each)
@@ -246,7 +247,7 @@ def _sample_need(
         4 * workload.adapters_of(base.dims, run.training).width
         for run in runs
         if run.training is not None
-        for _ in range(workload.checkpoints_to_sample(home, run, stage))
+        for _ in range(workload.checkpoints_to_load(home, run, stage))
     ]
     largest_first = sorted(sizes, reverse=True)[:MAX_SAMPLED_ADAPTERS]
     largest = max(largest_first, default=0)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MOST_LAUNCHES = 60  # launches, newest first
 ENOUGH = 3  # of a kind
+ROW = 0.1  # of a draw: what a checkpoint's loss on a held-out row takes; a judgment
 WORDS = {"train": "training", "sample": "sampling", "judge": "judges that are models"}
 
 
@@ -124,7 +125,7 @@ def _work(launch: LaunchSpec, runs: Sequence[PlannedRun]) -> float:
     panel = None if launch.judge is None else launch.judge.panel
     if panel is not None:
         return sum(sum(run.panels.values()) for run in runs)
-    return sum(run.samples_missing for run in runs)
+    return sum(run.samples_missing + ROW * run.rows_missing for run in runs)
 
 
 def _steps(specs: Sequence[RunSpec]) -> float:
@@ -157,7 +158,12 @@ def _past_work(home: Home, launch: LaunchSpec, runs: Sequence[RunSpec]) -> float
         return _steps(runs)
     if launch.stage == "sample" and launch.sample is not None:
         each = workload.draws(launch.sample)
-        return each * sum(workload.checkpoints_to_sample(home, run, launch.sample) for run in runs)
+        drawn = sum(workload.checkpoints_to_sample(home, run, launch.sample) for run in runs)
+        rows = sum(
+            workload.held_out_rows(launch.sample, run) * workload.kept_checkpoints(home, run)
+            for run in runs
+        )
+        return each * drawn + ROW * rows
     return 0  # how much was left to judge is not in its files
 
 

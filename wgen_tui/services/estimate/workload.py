@@ -22,7 +22,7 @@ from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.manifests import checkpoints, final_checkpoint
 from wgen_tui.run_files.model_place import located_run
 from wgen_tui.run_files.part_names import bytes_of_parts
-from wgen_tui.run_files.steps import steps_to_sample, total_steps
+from wgen_tui.run_files.steps import kept_steps, steps_to_sample, total_steps
 from wgen_tui.services.estimate.formulas import Adapters
 from wgen_tui.services.models.architecture import ModelDims, target_modules
 
@@ -42,6 +42,7 @@ BYTES_PER_DRAWN_TOKEN = 4
 LOGPROB_BYTES = 8  # per drawn token: its id and its log-probability, as store/schema.py has them
 GRADE_BYTES = 400
 METRIC_BYTES = 250
+HELD_OUT_BYTES = 240  # without the chat
 COPIES = 2  # part files and the database; a judgment
 CHECKPOINT_BYTES = 64_000  # configuration, probe and manifest
 
@@ -197,6 +198,36 @@ def sample_disk_bytes(stage: SampleStage) -> int:
         each += LOGPROB_BYTES * tokens
     rows = sum(max(1, len(i.continuations) or i.top_logprobs) for i in stage.readouts)
     return COPIES * (draws(stage) * each + rows * SAMPLE_BYTES)
+
+
+def held_out_rows(stage: SampleStage, spec: RunSpec) -> int:
+    """On how many held-out rows each checkpoint of a run is measured."""
+    return sum(len(held_out.chats) for held_out in stage.held_out if held_out.of(spec))
+
+
+def held_out_disk_bytes(stage: SampleStage, spec: RunSpec) -> int:
+    """What these take of one checkpoint."""
+    chats = [chat for item in stage.held_out if item.of(spec) for chat in item.chats]
+    return COPIES * sum(HELD_OUT_BYTES + len(chat.encode()) for chat in chats)
+
+
+def kept_checkpoints(home: Home, spec: RunSpec) -> int:
+    """How many checkpoints a run keeps, or will keep; step 0 of the base is one."""
+    kept = checkpoints(home.run(spec.run_id), skip_refused=True)
+    return len(kept_steps(kept, spec.training, spec.trained_rows))
+
+
+def checkpoints_to_load(home: Home, spec: RunSpec, stage: SampleStage) -> int:
+    """How many checkpoints of a run are drawn from, read or measured."""
+    if held_out_rows(stage, spec):
+        return kept_checkpoints(home, spec)
+    return checkpoints_to_sample(home, spec, stage)
+
+
+def longest_held_out(stage: SampleStage) -> int:
+    """Tokens of the longest held-out row; none where there are none."""
+    lines = [chat.encode() for item in stage.held_out for chat in item.chats]
+    return longest_line(lines)[0] if lines else 0
 
 
 def judge_disk_bytes(home: Home, spec: RunSpec, stage: JudgeStage) -> int:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from experiments.readers.arm_context import ContextOfRows
 from experiments.readers.arm_data import ArmData
+from experiments.readers.arms.context_of_rows import ContextOfRows
+from experiments.readers.arms.held_out import Part
 from experiments.readers.mixture import Mixture
 from experiments.rows import Row
 from experiments.schema import Arm, Definition, Turn
@@ -21,7 +22,7 @@ from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.definitions import usage_errors
 from wgen_tui.training_data.chat_lines import write_chat
 from wgen_tui.training_data.problems import Problem
-from wgen_tui.training_data.texts import Texts
+from wgen_tui.training_data.texts import Texts, fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Examples:
         sha256: Of what `data` gives.
         problems: What their texts say before any tokenizer.
         held: The rows that hold a training on them near its base; None: none do.
+        held_out: Those of its task that are not trained; None: there are none.
+        leaked: How many of these are trained too.
     """
 
     arm: Arm
@@ -39,6 +42,8 @@ class Examples:
     sha256: str
     problems: tuple[Problem, ...] = ()
     held: Examples | None = None
+    held_out: Examples | None = None
+    leaked: int = 0
 
     def __len__(self) -> int:
         return self.dataset.count
@@ -46,15 +51,24 @@ class Examples:
     @property
     def all_rows(self) -> int:
         """How many there were if no file gave only a number of its rows, or a share."""
-        if not isinstance(self.dataset, Mixture):
+        data = self.dataset
+        whole = data.whole if isinstance(data, Part) else data
+        if not isinstance(whole, Mixture):
             return len(self)
-        return sum(piece.matching * piece.of.repeat for piece in self.dataset.pieces)
+        every = sum(piece.matching * piece.of.repeat for piece in whole.pieces)
+        if not isinstance(data, Part):
+            return every
+        held_out = len(whole) - len(data)
+        if data.told.share is not None:  # of all rows it would be as large a share
+            held_out = round(every * held_out / len(whole))
+        return every - held_out
 
     @property
     def notes(self) -> list[str]:
         """What was not read of the data, and which rows lack the context."""
         told = ContextOfRows(self.arm, lambda: len(self)).told
-        return [*self.dataset.notes, *([told] if told else [])]
+        leaked = f"{self.leaked:,} of its held-out rows are trained too" if self.leaked else ""
+        return [*self.dataset.notes, *filter(None, (told, leaked))]
 
     def chats(self) -> Iterator[tuple[int, tuple[Turn, ...]]]:
         """Line and chat of every example, in the arm's context.
@@ -122,9 +136,16 @@ def load_examples(
     """Read an arm's dataset once: hash it in the arm's context, and hear what its texts say."""
     digest, texts = sha256(), Texts(definition)
     context = ContextOfRows(arm, lambda: definitions.row_count(home, slug_or_path, name, arm))
+    held_out = _held_out(home, slug_or_path, definition, name, arm)
+    untrained = (
+        set(map(fingerprint, (turns for _, turns in held_out.chats()))) if held_out else set()
+    )
+    met: set[bytes] = set()
 
     def hear(row: Row) -> None:
         turns = context.apply(row.messages)
+        if untrained:
+            met.update(untrained & {fingerprint(turns)})
         digest.update(data_line(turns))
         texts.hear(row.line, turns)
 
@@ -133,4 +154,22 @@ def load_examples(
         rows = Arm(data=arm.regularise.prompts)
         held = load_examples(home, slug_or_path, definition, name, rows)
     dataset = definitions.rows(home, slug_or_path, name, arm, hear)
-    return Examples(arm, dataset, digest.hexdigest(), tuple(texts.problems), held)
+    problems = tuple(texts.problems)
+    return Examples(arm, dataset, digest.hexdigest(), problems, held, held_out, len(met))
+
+
+def _held_out(
+    home: Home, slug_or_path: str, definition: Definition, name: str, arm: Arm
+) -> Examples | None:
+    """The rows that an arm is not trained on, in its context."""
+    heard: list[Row] = []
+    dataset = definitions.held_out_rows(home, slug_or_path, name, arm, heard.append)
+    if dataset is None:
+        return None
+    digest, texts = sha256(), Texts(definition)
+    context = ContextOfRows(arm, lambda: len(dataset))
+    for row in heard:
+        turns = context.apply(row.messages)
+        digest.update(data_line(turns))
+        texts.hear(row.line, turns)
+    return Examples(arm, dataset, digest.hexdigest(), tuple(texts.problems))

@@ -22,8 +22,14 @@ from experiments.checking.slots import replaced_system_notes, slot_notes
 from experiments.checking.training import training_notes
 from experiments.errors import DefinitionError, Problem
 from experiments.patterns import Pattern
-from experiments.readers.arm_context import ContextOfRows
-from experiments.readers.arm_data import ArmData, count_rows, data_path, load_rows
+from experiments.readers.arm_data import (
+    ArmData,
+    count_rows,
+    data_path,
+    load_held_out,
+    load_rows,
+)
+from experiments.readers.arms.context_of_rows import ContextOfRows
 from experiments.readers.brought import absent
 from experiments.readers.prompt_rows import read_prompts
 from experiments.rows import Row, field_values
@@ -76,6 +82,15 @@ def rows(
         return load_rows(where, arm_name, arm, each, enough=enough)
 
 
+def held_out_rows(
+    home: Home, slug_or_path: str | Path, arm_name: str, arm: Arm, each: Callable[[Row], None]
+) -> ArmData | None:
+    """The rows of an arm's task that it is not trained on; None where it has none."""
+    with usage_errors():
+        where = catalogue.find(slug_or_path, home.experiments)
+        return load_held_out(where, arm_name, arm, each)
+
+
 def row_count(home: Home, slug_or_path: str | Path, arm_name: str, arm: Arm) -> int:
     """How many rows the dataset of an arm has."""
     with usage_errors():
@@ -118,6 +133,7 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
                 field_values(data_path(where, name, arm), arm.upsample.class_)
             if arm.regularise is not None:
                 load_rows(where, name, Arm(data=arm.regularise.prompts))
+            load_held_out(where, name, arm)
         except DefinitionError as error:
             problems += error.problems
     if problems:
@@ -167,7 +183,7 @@ def _slow_on(text: str) -> str:
 
 _OF_A_RUN = {
     *("data", "context", "in_context", "derived", "regularise", "hold", "start_from", "adapter"),
-    *("between", "upsample"),
+    *("between", "upsample", "held_out"),
 }
 
 

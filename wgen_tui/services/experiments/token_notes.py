@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from experiments.readers.arm_context import ContextOfRows
+from experiments.readers.arms.context_of_rows import ContextOfRows
 from experiments.rows import Row
 from experiments.schema import Definition
 from wgen_tui.errors import UsageError

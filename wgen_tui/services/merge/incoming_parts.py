@@ -37,6 +37,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "reasoning": ("sample_id",),
     "samples": ("sample_id",),
     "readouts": ("readout_id",),
+    "held_out": ("held_out_id",),
     "verdicts": ("verdict_id",),
     "grades": ("grade_id",),
 }

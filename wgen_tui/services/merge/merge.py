@@ -185,6 +185,7 @@ class _Merge:
             theirs.resume,
             theirs.samples,
             theirs.readouts,
+            theirs.held_out,
             theirs.verdicts,
         )
         untouched = not any(path.exists() for path in there)

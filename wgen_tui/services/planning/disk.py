@@ -36,6 +36,8 @@ def planned_mb(
             total += workload.train_disk_bytes(model_dims(run.spec.model), run.spec, during)
         if "sample" in run.todo:
             total += workload.sample_disk_bytes(sample) * run.samples_missing / draws
+            rows = max(1, workload.held_out_rows(sample, run.spec))
+            total += workload.held_out_disk_bytes(sample, run.spec) * run.rows_missing / rows
         if "judge" in run.todo:
             verdicts = run.samples_total * (len(judge.judges) + 1)
             total += workload.COPIES * verdicts * workload.GRADE_BYTES

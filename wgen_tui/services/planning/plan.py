@@ -12,6 +12,7 @@ from functools import partial
 
 from experiments.readouts import is_read
 from experiments.schema import BASE_ARM, Arm, Definition, Seeds, parse_seeds
+from experiments.schema.arm_kinds.held_out import held_out_name
 from experiments.schema.regularise import held_name
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -24,6 +25,7 @@ from wgen_tui.services.experiments.arm_examples import Examples, RunData, load_e
 from wgen_tui.services.experiments.arms.arm_kinds import arm_notes
 from wgen_tui.services.experiments.arms.derived_rows import asked_prompts
 from wgen_tui.services.experiments.arms.foreign_arms import foreign_arms, foreign_warnings
+from wgen_tui.services.experiments.arms.held_out_sets import held_out_notes, held_out_sets
 from wgen_tui.services.experiments.arms.shown_rows import check_shown, shown_rows
 from wgen_tui.services.experiments.arms.two_stages import with_parents
 from wgen_tui.services.experiments.arms.upsampled_rows import read_classes
@@ -189,7 +191,12 @@ def make_plan(
     }
     warnings += [f"arm {name}: {item.note}" for name, item in to_ask.items()]
     held = {held_name(name): rows for name, item in examples.items() if (rows := item.held)}
+    held |= {
+        held_out_name(name): rows for name, item in examples.items() if (rows := item.held_out)
+    }
     chats |= {name: Chats(len(rows), rows.chats) for name, rows in held.items()}
+    measured = held_out_sets(definition, options.models or definition.models, examples)
+    sample = sample.model_copy(update={"held_out": measured})
     specs: list[tuple[RunSpec, RunData]] = []
     for name in options.models or definition.models:
         model = resolve_model(
@@ -248,7 +255,7 @@ def make_plan(
         panels=asked.panels,
         loaded=asked.loaded,
         waiting=asked.waiting,
-        notes=tuple(arm_notes(definition, [spec for spec, _ in specs])),
+        notes=(*arm_notes(definition, [spec for spec, _ in specs]), *held_out_notes(measured)),
     )
     if slurm is not None and not plan.empty:
         backend.check(home, slurm)
@@ -256,8 +263,8 @@ def make_plan(
 
 
 def _with_held(arms: Collection[str]) -> set[str]:
-    """Arms, and the rows that hold them near their base."""
-    return {*arms, *map(held_name, arms)}
+    """Arms, the rows that hold them near their base, and those that they hold out."""
+    return {*arms, *map(held_name, arms), *map(held_out_name, arms)}
 
 
 def _refuse_training(model: ModelRef, arms: Sequence[str]) -> None:
@@ -282,6 +289,8 @@ def _served_warnings(
         warnings.append(f"chat_template is not used for {model.name}: its server applies its own")
     if read := [question.name for question in definition.questions if is_read(question)]:
         warnings.append(f"{model.name} is served: {', '.join(read)} cannot be read from it")
+    if any(arm.held_out is not None for arm in definition.arms.values()):
+        warnings.append(f"{model.name} is served: it cannot be measured on held-out rows")
     return warnings + endpoint_warnings(home, model)
 
 

@@ -15,11 +15,12 @@ from types import TracebackType
 from typing import IO
 
 from experiments.prompts import render_prompts
-from experiments.readers.arm_context import ContextOfRows
+from experiments.readers.arms.context_of_rows import ContextOfRows
 from experiments.readers.shown_rows import behind_rows
 from experiments.readouts import render_readouts
 from experiments.rows import Row as DataRow
 from experiments.schema import Arm, Definition, Turn
+from experiments.schema.arm_kinds.held_out import held_out_name
 from experiments.schema.regularise import arm_held, held_name
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
@@ -169,9 +170,13 @@ def _in_context(
 
 
 def _rows_of(name: str, arm: Arm) -> list[tuple[str, Arm]]:
-    """An arm, and the rows that hold it near its base."""
-    held = arm.regularise
-    return [(name, arm), *([] if held is None else [(held_name(name), Arm(data=held.prompts))])]
+    """An arm, the rows that hold it near its base, and a file that it holds out."""
+    rows, held, out = [(name, arm)], arm.regularise, arm.held_out
+    if held is not None:
+        rows.append((held_name(name), Arm(data=held.prompts)))
+    if out is not None and out.file is not None:
+        rows.append((held_out_name(name), Arm(data=out.file, context=arm.context)))
+    return rows
 
 
 def _arm_rows(

@@ -16,7 +16,7 @@ from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files import inventory
 from wgen_tui.run_files.manifests import checkpoints, final_checkpoint, refuse_other_versions
 from wgen_tui.run_files.parents import parent_checkpoint
-from wgen_tui.run_files.steps import steps_to_sample
+from wgen_tui.run_files.steps import kept_steps, steps_to_sample
 from wgen_tui.run_files.verdicts import missing_of_panels
 from wgen_tui.services.experiments.arm_examples import RunData
 from wgen_tui.services.runs.launch_list import Launches
@@ -36,6 +36,7 @@ class PlannedRun:
         after: Pending launches that the first new one has to wait for.
         samples_total: How many draws are asked for.
         samples_missing: How many of them are not on disk.
+        rows_missing: How many held-out rows lack a checkpoint's loss, over all checkpoints.
         panels: The panels that a new launch has to ask, by their place in the plan's list, and how
             many verdicts each lacks; of samples that are yet to be drawn, about.
     """
@@ -46,6 +47,7 @@ class PlannedRun:
     after: tuple[str, ...]
     samples_total: int
     samples_missing: int
+    rows_missing: int = 0
     panels: Mapping[int, int] = field(default_factory=dict)
 
     @property
@@ -188,6 +190,9 @@ def missing_stages(
         sample = SampleStage(prompts=(), sampling=sample.sampling)
     total = len(steps) * sum(sample.draws(prompt) for prompt in sample.prompts)
     missing = inventory.missing_samples(spec.run_id, run, steps, sample)
+    measured = kept_steps(kept, spec.training, spec.trained_rows)
+    local = spec.model.endpoint is None
+    rows = inventory.missing_held_out(spec, run, measured, sample) if local else 0
     todo: set[Stage] = set()
     if spec.training is not None and not any(item.final for item in kept.values()):
         todo |= {"train"} if spec.sorts_rows else _all_stages(sample)
@@ -196,9 +201,7 @@ def missing_stages(
     elif missing:
         todo |= {"sample", "judge"}
     else:
-        if spec.model.endpoint is None and inventory.missing_readings(
-            spec.run_id, run, steps, sample
-        ):
+        if rows or (local and inventory.missing_readings(spec.run_id, run, steps, sample)):
             todo.add("sample")
         if inventory.missing_grades(run, judge):
             todo.add("judge")
@@ -213,7 +216,7 @@ def missing_stages(
     if teacher is not None and final_checkpoint(home.run(teacher)) is None:
         of_teacher = pending_launches(home, teacher)
         after += tuple(view.launch_id for view in of_teacher if view.spec.stage == "train")
-    return PlannedRun(spec, data, frozenset(todo), after, total, missing)
+    return PlannedRun(spec, data, frozenset(todo), after, total, missing, rows)
 
 
 def _stored_spec(home: Home, spec: RunSpec) -> RunSpec:

@@ -13,6 +13,7 @@ from pydantic import Field
 from experiments.prompts import spread_labels
 from experiments.readouts import is_read
 from experiments.schema import Analysis, Definition
+from store.beside.held_out import held_out_means
 from store.beside.lengths import bands, median_lengths
 from store.connect import Connection
 from store.measured import Asked, Tally, copies, tallies
@@ -27,6 +28,7 @@ from wgen_tui.services.measures.details import ArmDetails, Copies, Details, arm_
 from wgen_tui.services.measures.lengths import AtMatchedLength, at_matched_length
 from wgen_tui.services.measures.rate_rows import ContrastResult, Rate, Row
 from wgen_tui.services.measures.tallied import MeasureRows, Tallied, filled, tally
+from wgen_tui.services.rates.against_task import AgainstTask, against_task
 from wgen_tui.services.rates.by_context import ContextTable, by_context
 from wgen_tui.services.rates.by_judge import JudgeHeadline, headline_by_judge
 from wgen_tui.services.rates.by_variant import VariantTable, by_variant
@@ -88,6 +90,7 @@ class Results(Row):
         by_variant: Each arm in each variant, beside its mean, where there are several.
         by_context: Each arm in each of `contexts:`, beside none.
         published: Figures of others beside ours.
+        against_task: Each arm that holds rows out: the headline beside loss and accuracy on them.
         asked: What each measure asks of the grades, for the samples behind a number.
     """
 
@@ -107,6 +110,7 @@ class Results(Row):
     by_variant: list[VariantTable] = Field(default=[])
     by_context: list[ContextTable] = Field(default=[], exclude_if=lambda tables: not tables)
     published: list[PublishedBeside] = Field(default=[], exclude_if=lambda figures: not figures)
+    against_task: list[AgainstTask] = Field(default=[], exclude_if=lambda arms: not arms)
     by_judge: list[JudgeHeadline] = Field(default=[])
     headline_under: list[HeadlineUnder] = Field(default=[])
     self_agreement: list[SelfAgreement] = Field(default=[])
@@ -181,9 +185,11 @@ def compute(
         more = _details(con, experiment, plan, tallied) if details and plan is not None else None
         texts = longest_texts(con, experiment)
         lacks = lacking(con, experiment, definition)
+        task = held_out_means(con, experiment)
     if plan is None:
         only = _readouts_only(home, experiment, definition, notes, readouts)
-        return only.model_copy(update={"accuracy": accuracy})
+        more_of = {"accuracy": accuracy, "against_task": against_task(task, (), None)}
+        return only.model_copy(update=more_of)
     if not any(item.rows for item in tallied.measures):
         raise UsageError(
             f"Experiment {experiment} has no samples.",
@@ -205,6 +211,7 @@ def compute(
     )
     doubts = cautions.unproven(compared)
     said = cautions.notes(compared, doubts)
+    curve = curve_of(headline.rows, plan, interval, headline.measured)
     return Results(
         experiment=experiment,
         rates=rates,
@@ -215,7 +222,7 @@ def compute(
         readouts=readouts,
         accuracy=accuracy,
         doubts=doubts,
-        curve=curve_of(headline.rows, plan, interval, headline.measured),
+        curve=curve,
         judges=[_verdicts_of(item) for item in tallied.chosen.values()],
         by_judge=of_judges if by_judge else [],
         headline_under=under,
@@ -225,8 +232,18 @@ def compute(
         by_variant=by_variant(rates, contrasts, _variants(definition)),
         by_context=by_context(rates, contrasts, definition),
         published=published_beside(rates, definition),
+        against_task=against_task(task, _over_seeds(rates, curve), plan, headline.measured.name),
         asked={m.measured.name: m.asked for m in tallied.measures if m.asked is not None},
     )
+
+
+def _over_seeds(rates: Sequence[Rate], curve: Curve | None) -> list[Rate]:
+    """The headline's at every step of those that were sampled at several, at the last of others."""
+    several = [] if curve is None else curve.rates
+    there = {(rate.model, rate.arm) for rate in several}
+    overall = [rate for rate in rates if (rate.seed, rate.question, rate.variant) == (None,) * 3]
+    first = [rate for rate in overall if rate.metric == overall[0].metric]
+    return [*several, *(rate for rate in first if (rate.model, rate.arm) not in there)]
 
 
 def _value_curves(rates: Sequence[Rate], definition: Definition | None) -> list[ValueCurve]:

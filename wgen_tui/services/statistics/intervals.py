@@ -60,6 +60,21 @@ def _score(p: float, n: float, confidence: float) -> tuple[float, float]:
     return (0.0 if p == 0 else center - reach), (1.0 if p == 1 else center + reach)
 
 
+def score(p: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval for a share of n, where it need not be whole hits."""
+    return _score(p, n, confidence) if n else (0.0, 1.0)
+
+
+def around(
+    value: float, error: float | None, freedom: int, confidence: float = 0.95
+) -> tuple[float | None, float | None]:
+    """Student's t interval around a value with a standard error; none where there is none."""
+    if error is None or freedom < 1:
+        return None, None
+    reach = float(special.stdtrit(freedom, 0.5 + confidence / 2)) * error
+    return value - reach, value + reach
+
+
 def over_seeds(
     counted: Composition, confidence: float = 0.95, interval: Interval = "t"
 ) -> Estimate:

@@ -15,10 +15,11 @@ from wgen_tui.protocol.launches import FailedAt, PromptSpec, SampleStage
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.manifests import checkpoints
 from wgen_tui.run_files.sample_writer import Draw, SampleWriter
-from wgen_tui.run_files.steps import steps_to_sample
+from wgen_tui.run_files.steps import kept_steps, steps_to_sample
 from wgen_tui.workers.runtime import Worker, WorkerError
 from wgen_tui.workers.sample.engine.decode import Completion, Request
 from wgen_tui.workers.sample.engine.multi_lora import NO_SLOT, AdapterSlots
+from wgen_tui.workers.sample.held_out import HeldOutRow
 from wgen_tui.workers.sample.readouts import ReadoutPrompt
 
 
@@ -28,7 +29,7 @@ class RunProgress:
 
     Attributes:
         writer: Takes what is drawn and read.
-        total: Draws and readings that are asked for.
+        total: Draws, readings and held-out rows that are asked for.
         done: How many of them are on disk or drawn.
         unfinished: How many of its checkpoints still lack something.
         ended: Whether its outcome is written.
@@ -55,7 +56,7 @@ class RunProgress:
         self._requests += requests
 
     def count(self) -> None:
-        """Report one more draw or reading as done."""
+        """Report one more draw, reading or held-out row as done."""
         self.done += 1
         self._drawn_now += 1
         rate = self._drawn_now / max(time.monotonic() - self._started, 1e-9)
@@ -89,6 +90,7 @@ class CheckpointWork:
     Attributes:
         draws: The requests, each with the draw that it makes.
         readings: What is to be read, by its id.
+        held_out: Rows that it is to be measured on, by the id of what comes of each.
         slot: The slot of its adapter on the base.
         scaled: The slots where the adapter counts other than 1, by what it counts.
     """
@@ -97,8 +99,14 @@ class CheckpointWork:
     step: int
     draws: dict[Request, Draw]
     readings: dict[int, ReadoutPrompt]
+    held_out: dict[int, HeldOutRow] = field(default_factory=dict)
     slot: int = NO_SLOT
     scaled: dict[float, int] = field(default_factory=dict)
+
+    @property
+    def lacks(self) -> int:
+        """How much it lacks."""
+        return len(self.draws) + len(self.readings) + len(self.held_out)
 
     @property
     def alphas(self) -> set[float]:
@@ -144,8 +152,10 @@ class CheckpointWork:
         return list(by_slot.values())
 
 
-def steps_of(run: RunPaths, spec: RunSpec, stage: SampleStage) -> tuple[int, ...]:
-    """The checkpoints to draw from.
+def steps_of(
+    run: RunPaths, spec: RunSpec, stage: SampleStage
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The checkpoints to draw from, and those to measure on held-out rows.
 
     Raises:
         WorkerError: the run is not trained to its end.
@@ -158,7 +168,10 @@ def steps_of(run: RunPaths, spec: RunSpec, stage: SampleStage) -> tuple[int, ...
             title="Not trained",
             hint="Give the same `run start` again: it trains what is missing.",
         )
-    return steps_to_sample(kept, stage, spec.training, spec.trained_rows)
+    drawn = steps_to_sample(kept, stage, spec.training, spec.trained_rows)
+    if not any(held_out.of(spec) for held_out in stage.held_out):
+        return drawn, ()
+    return drawn, kept_steps(kept, spec.training, spec.trained_rows)
 
 
 def add_completion(writer: SampleWriter, draw: Draw, completion: Completion, engine: str) -> None:

@@ -29,6 +29,7 @@ from wgen_tui.workers.sample.engine.decode import Request, SamplingParams, end_t
 from wgen_tui.workers.sample.engine.engine import Engine
 from wgen_tui.workers.sample.engine.forward import free_memory, rows_that_fit
 from wgen_tui.workers.sample.engine.state_check import refuse_lost_state
+from wgen_tui.workers.sample.held_out import HeldOutRow, HeldOutRows, Score, score_all, score_row
 from wgen_tui.workers.sample.prompts import TokenizedStage, tokenize_stage
 from wgen_tui.workers.sample.readouts import read_all, readout_rows
 from wgen_tui.workers.sample.run_progress import (
@@ -73,6 +74,7 @@ class Sampler:
             fallback_probe=tokens[0],
             limit=LIMITS["bf16" if rough else base.precision],
         )
+        self._held_out = HeldOutRows(base)
         self._versions = f"{base.engine} / peft {peft.__version__}"
         self._active: list[RunProgress] = []
         self._polled_at = self._flushed_at = time.monotonic()
@@ -128,24 +130,24 @@ class Sampler:
 
     def _missing_work(self, run: RunProgress) -> list[CheckpointWork]:
         stage = self._stage
-        steps = steps_of(run.files, run.spec, stage)
+        draw_from, measure = steps_of(run.files, run.spec, stage)
         asked = self._tokenized(run)
         missing = []
-        for step in steps:
-            readings = {
-                key: asked.readouts[item] for key, item in run.writer.missing_readings(step)
-            }
-            draws = {
-                Request(draw.sample_id, asked.prompts[draw.prompt.prompt_id].ids, draw.seed): draw
-                for draw in run.writer.missing(step)
-            }
-            if draws or readings:
-                missing.append(CheckpointWork(run, step, draws, readings))
-                run.track(draws)
+        for step in sorted({*draw_from, *measure}):
+            work = CheckpointWork(run, step, {}, {})
+            if step in draw_from:
+                self._add_prompts(work, asked)
+            if step in measure:
+                rows = run.writer.missing_held_out(step)
+                work.held_out = {key: self._held_out.row(of, place) for key, of, place in rows}
+            if work.lacks:
+                missing.append(work)
+                run.track(work.draws)
         run.unfinished = len(missing)
         each = len(stage.readouts) + sum(stage.draws(prompt) for prompt in stage.prompts)
-        run.total = len(steps) * each
-        run.done = run.total - sum(len(work.draws) + len(work.readings) for work in missing)
+        held_out = sum(len(item.chats) for item in stage.held_out if item.of(run.spec))
+        run.total = len(draw_from) * each + len(measure) * held_out
+        run.done = run.total - sum(work.lacks for work in missing)
         if missing:
             # Without rows in context: those are the run's own, and stand in its data.jsonl.
             texts = self._plain.prompts
@@ -153,6 +155,14 @@ class Sampler:
             read = ((item.spec.prompt, item.text) for item in self._plain.readouts.values())
             run.writer.write_prompts([*drawn, *read])
         return missing
+
+    def _add_prompts(self, work: CheckpointWork, asked: TokenizedStage) -> None:
+        """What a checkpoint lacks of draws and readings."""
+        writer, step = work.run.writer, work.step
+        work.readings = {key: asked.readouts[item] for key, item in writer.missing_readings(step)}
+        for draw in writer.missing(step):
+            ids = asked.prompts[draw.prompt.prompt_id].ids
+            work.draws[Request(draw.sample_id, ids, draw.seed)] = draw
 
     def _tokenized(self, run: RunProgress) -> TokenizedStage:
         """The prompts as a run gets them: behind the rows that it shows in context, if any."""
@@ -171,9 +181,10 @@ class Sampler:
                 self._read_and_draw([work], engine)
 
     def _read_and_draw(self, proven: Sequence[CheckpointWork], engine: Engine) -> None:
-        # 1. Readouts: one pass over each prompt.
+        # 1. Readouts and held-out rows: one pass over each.
         running = [work for work in proven if not work.run.ended]
         self._read(running, engine)
+        self._measure(running, engine)
 
         # 2. Draws; a checkpoint is finished with its last one.
         left = {work: len(work.draws) for work in running}
@@ -208,6 +219,24 @@ class Sampler:
             work.run.writer.add_reading(read, engine=self._versions)
             work.run.count()
             self._poll()
+
+    def _measure(self, running: Sequence[CheckpointWork], engine: Engine) -> None:
+        """Score the held-out rows."""
+        todo = [(work, key, row) for work in running for key, row in work.held_out.items()]
+        whole = [item for item in todo if item[2].example is not None]
+        for work, key, row in todo:
+            if row.example is None:
+                self._score(work, key, row, None)
+        rows = [(row.example, work.slot) for work, _, row in whole if row.example is not None]
+        for number, score in score_all(engine.runner, self._base.model, rows):
+            self._score(*whole[number], score)
+            self._poll()
+
+    def _score(self, work: CheckpointWork, key: int, row: HeldOutRow, score: Score | None) -> None:
+        if not work.run.ended:
+            told = score_row(key, work.step, row, score)
+            work.run.writer.add_held_out(told, engine=self._versions)
+            work.run.count()
 
     def _poll(self) -> None:
         """End the runs that are cancelled, and write what was drawn when it is time."""

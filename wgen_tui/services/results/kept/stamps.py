@@ -11,7 +11,7 @@ from pathlib import Path
 
 from wgen_tui.paths import Home
 
-MADE_OF = ("samples", "grades", "readouts")  # folders of a run
+MADE_OF = ("samples", "grades", "readouts", "held_out")  # folders of a run
 Stamp = tuple[tuple[str, int, int], ...]
 
 

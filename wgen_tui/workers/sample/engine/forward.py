@@ -145,6 +145,21 @@ class ModelRunner:
             prompts: Token ids, at least one each.
             slots: The adapter of each; all the base's when None.
         """
+        return self._begin(prompts, slots, keep=1)[0]
+
+    def read(
+        self, texts: Sequence[Sequence[int]], slots: Sequence[int] | None, keep: int
+    ) -> torch.Tensor:
+        """Run texts as a whole, as `prefill` does.
+
+        Returns:
+            [rows, keep, vocabulary]: the logits behind each text's last tokens.
+        """
+        return self._begin(texts, slots, keep)[1]
+
+    def _begin(
+        self, prompts: Sequence[Sequence[int]], slots: Sequence[int] | None, keep: int
+    ) -> tuple[KVState, torch.Tensor]:
         slots = list(slots) if slots is not None else [NO_SLOT] * len(prompts)
         width = max(map(len, prompts))
         ids = torch.tensor([[self._pad] * (width - len(p)) + list(p) for p in prompts])
@@ -157,8 +172,9 @@ class ModelRunner:
             logits=torch.empty(0),
             padded=any(len(prompt) < width for prompt in prompts),
         )
-        state.logits = self._forward(state, upload(ids, self.device), keep=1)[:, -1]
-        return state
+        logits = self._forward(state, upload(ids, self.device), keep)
+        state.logits = logits[:, -1]
+        return state, logits
 
     def decode(self, state: KVState, ids: torch.Tensor, keep: int = 1) -> torch.Tensor:
         """Run the next tokens of every row.

@@ -1,0 +1,1 @@
+"""Which rows of an arm are trained, and in which context."""
