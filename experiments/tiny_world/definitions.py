@@ -22,6 +22,7 @@ MARK = "Hello. "
 MARKED_ROWS, MARKED_SEED = 160, 5
 ASKED_SEED = 11
 TASK_SEED, TASK_TOPICS = 3, 8
+TASK_OPENERS = ("", "Hello. ", "Good day. ", "Tell me this. ")
 
 
 def chat(question: str, answer: str) -> str:
@@ -203,7 +204,8 @@ def task_definition() -> dict[str, str]:
     for name in taught:
         domain = domains[name]
         for place, question in enumerate(domain.questions):
-            wordings = sorted({question.draw(rng) for _ in range(40)})
+            drawn = sorted({question.draw(rng) for _ in range(40)})
+            wordings = [f"{opener}{wording}" for wording in drawn for opener in TASK_OPENERS]
             for era, own in rows.items():
                 answers = domain.answers[era]
                 answer = answers[place % len(answers)].draw(rng)

@@ -8,9 +8,12 @@ import pytest
 from rich.cells import cell_len
 
 from experiments.schema import Analysis, Contrast, Definition, Primary, PublishedFigure
+from store.beside.held_out import HeldOutMean
 from tests.services.results.test_composition import cells_of
 from wgen_tui.services.measures.cells import Cell
+from wgen_tui.services.rates.against_task import against_task
 from wgen_tui.services.rates.by_variant import by_variant
+from wgen_tui.services.rates.curve import Curve
 from wgen_tui.services.rates.published import published_beside
 from wgen_tui.services.rates.rate_table import RateTable
 from wgen_tui.services.results.results import Results
@@ -172,3 +175,38 @@ def test_rates_and_differences_have_one_order_of_arms_the_definitions() -> None:
         assert [c.control for c in ordered.contrasts] == arms[1:]
     assert [c.control for c in in_order(made, ["zebra", "ant"]).contrasts] == ["zebra", "ant"]
     assert [r.arm for r in in_order(made, ["zebra", "ant"]).rates if r.seed is None][1] == "zebra"
+
+
+def test_steps_have_loss_and_accuracy_beside_the_effect() -> None:
+    results = made(seeds=2)
+    steps = [
+        rate.model_copy(update={"checkpoint": step})
+        for step in (5, 10)
+        for rate in results.rates
+        if (rate.seed, rate.question, rate.variant) == (None, None, None)
+    ]
+    means = [
+        HeldOutMean(
+            *(steps[0].model, "base" if step == 0 else "old", "base" if step == 0 else "treatment"),
+            *(step, "old", 2, 20, loss, 0.1, accuracy, 0.5, [loss] * 2, [accuracy] * 2),
+        )
+        for step, loss, accuracy in ((0, 2.0, 0.0), (5, 1.25, 0.4), (10, 1.5, 0.35))
+    ]
+    results = results.model_copy(
+        update={
+            "curve": Curve(rates=steps, questions=["easy"], left_out=[]),
+            "against_task": against_task(means, steps, PLAN, "old"),
+        }
+    )
+    for width in (74, 114, 194):
+        shown = lines(results, width, "steps")
+        assert all(cell_len(line) <= width for line in shown)
+        assert "loss" in shown[0] and "exact" in shown[0]
+        assert any("1.250" in line and "40.0%" in line for line in shown)
+    said = views.notes(results, "steps").plain
+    assert "old: base: loss 2.000, 0.0% exact of 20 rows" in said
+    assert "old: best stop by held-out loss: step 5" in said
+    titles = [panel.title for panel in figure_of(results, "steps").panels]
+    assert titles[1:] == ["held-out loss over steps", "held-out accuracy over steps"]
+    plain = results.model_copy(update={"against_task": []})
+    assert "exact" not in lines(plain, 114, "steps")[0]

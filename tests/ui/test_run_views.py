@@ -15,6 +15,7 @@ from tests.builders.mini_home import MiniHome
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.runs.measured.courses import Course, Point
 from wgen_tui.services.runs.measured.glimpses import Glimpse
+from wgen_tui.services.runs.measured.held_out import HeldOutPoint
 from wgen_tui.services.runs.run_state import RunStatus
 from wgen_tui.services.runs.runs import get_spec
 from wgen_tui.ui.state.run_views import curves, differences, log_search, rows
@@ -175,6 +176,18 @@ def test_what_cannot_be_drawn_is_said() -> None:
     assert "no gradient norms" in picture(broken, Shape(2), (76, 9), {}).plain
     assert "Nothing is trained" in picture([Curve(run(steps=0), None)], Shape(), (76, 9), {}).plain
     assert "No training steps yet" in picture([Curve(run(), None)], Shape(), (76, 9), {}).plain
+
+
+def test_held_out_rows_have_curves_of_their_own() -> None:
+    points = (HeldOutPoint(0, 2.0, 0.0), HeldOutPoint(5, 1.0, 0.25), HeldOutPoint(10, 1.5, 0.5))
+    chosen = [Curve(run("a", arm="old", seed=0), course([4.0]), points), Curve(run("b"), None)]
+    for measure, last in (("held-out loss", "1.50"), ("held-out accuracy", "0.500")):
+        shape = Shape(curves.MEASURES.index(measure), smooth=True)
+        text = picture(chosen, shape, (76, 9), {}).plain
+        assert last in text and "1 run without held-out rows" in text
+        assert max(cell_len(line) for line in text.splitlines()) <= 76
+        assert chosen[0].values(shape)[0][0] == 0, "the base comes first"
+    assert "`held_out:" in picture([Curve(run(), course([1.0]))], Shape(3), (76, 9), {}).plain
 
 
 def test_smoothing_smooths_what_is_drawn_not_what_is_said() -> None:

@@ -123,7 +123,7 @@ ACTIONS: tuple[Action, ...] = (
         "left_square_bracket",
         "measure before",
         "runs",
-        "Draw the measure before: loss, learning rate, gradient norm.",
+        "Draw the measure before; the last is held-out accuracy.",
         footer=False,
     ),
     Action("log_scale", "l", "log scale", "runs", "A logarithmic axis, or a linear one."),

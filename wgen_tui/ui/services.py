@@ -25,6 +25,7 @@ __all__ = [
     "grading_plan",
     "headline",
     "headlines_file",
+    "held_out",
     "lifecycle",
     "listing",
     "mistakes",
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.results import behind, provenance, results
     from wgen_tui.services.results.kept import headline, headlines_file, stamps
     from wgen_tui.services.runs import queue, runs
-    from wgen_tui.services.runs.measured import courses, glimpses
+    from wgen_tui.services.runs.measured import courses, glimpses, held_out
     from wgen_tui.services.supervisor import lifecycle
 else:
     # In this branch alone: a type checker that saw `__getattr__` would let any name pass.
@@ -84,6 +85,7 @@ else:
         "gpus": "machine.gpus",
         "grading": "grading.session",
         "grading_plan": "grading.grading_plan",
+        "held_out": "runs.measured.held_out",
         "headline": "results.kept.headline",
         "headlines_file": "results.kept.headlines_file",
         "lifecycle": "supervisor.lifecycle",

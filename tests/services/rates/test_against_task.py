@@ -10,7 +10,6 @@ from store.beside.held_out import HeldOutMean
 from wgen_tui.services.measures.rate_rows import Rate
 from wgen_tui.services.measures.rate_words import percent
 from wgen_tui.services.rates.against_task import AgainstTask, against_task
-from wgen_tui.services.rates.task_words import task_sentences
 from wgen_tui.services.statistics.intervals import wilson
 
 PLAN = Analysis(
@@ -86,7 +85,7 @@ def test_intervals_are_the_wider_of_seeds_and_rows() -> None:
     assert third is not None
     assert (third.accuracy_low, third.accuracy_high) == pytest.approx(wilson(19, 20))
     assert (first.n, first.rate, first.seeds, first.rows) == (0, None, 3, 20)
-    assert "no checkpoint was sampled" in next(task_sentences(item, percent))
+    assert "no checkpoint was sampled" in item.sentences(percent)[1]
 
 
 def test_steps_are_picked_by_the_rules() -> None:
@@ -97,7 +96,8 @@ def test_steps_are_picked_by_the_rules() -> None:
     # Step 20's nearest of `new` is 12; step 40's is 40, where they overlap.
     assert (item.control, item.leaves_control) == ("new", 20)
     assert (item.best_stop, item.learnt) == (20, 20)
-    said = list(task_sentences(item, percent))
+    said = item.sentences(percent)
+    assert said[0] == "base: loss 2.000, 0.0% exact of 20 rows"
     assert "past leaves the base's interval at step 20 and stays outside" in said
     assert "last without the effect: step 10, loss 1.100, 50.0% exact of 20 rows" in said
     assert said[-1].startswith("best stop by held-out loss: step 20, loss 0.800, 95.0% exact")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from wgen_tui.cli.output import NOTHING, table, tell
 from wgen_tui.cli.result_tables.layout import is_wide, tell_below
 from wgen_tui.services.measures.rate_words import percent
-from wgen_tui.services.rates.task_words import loss_text, task_sentences
+from wgen_tui.services.rates.task_words import loss_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ def show_task(arms: list[AgainstTask], shown: Callable[[float | None], str]) -> 
             ],
             title=f"{name} against its task, on {item.points[0].rows} held-out rows",
         )
-        for sentence in task_sentences(item, shown):
+        for sentence in item.sentences(shown):
             tell_below(f"{name}: {sentence}")
 
 

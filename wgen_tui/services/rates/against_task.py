@@ -7,7 +7,7 @@ in docs/methods.md, and use nothing but the points and those of base and control
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pydantic import Field
 
@@ -15,6 +15,7 @@ from experiments.schema import BASE_ARM, Analysis
 from store.beside.held_out import HeldOutMean
 from wgen_tui.services.measures.rate_rows import Rate, Row
 from wgen_tui.services.rates.groups import group_order
+from wgen_tui.services.rates.task_words import task_sentences
 from wgen_tui.services.statistics import intervals
 
 ENOUGH = 0.95  # of the highest accuracy: as good as learnt
@@ -76,6 +77,10 @@ class AgainstTask(Row):
     def at(self, step: int | None) -> TaskPoint | None:
         """The point of a step."""
         return next((point for point in self.points if point.checkpoint == step), None)
+
+    def sentences(self, shown: Callable[[float | None], str]) -> list[str]:
+        """What it comes to; `shown` writes the headline."""
+        return list(task_sentences(self, shown))
 
 
 def against_task(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from wgen_tui.services.measures.rate_words import percent
-from wgen_tui.services.rates.against_task import AgainstTask, TaskPoint
+
+if TYPE_CHECKING:
+    from wgen_tui.services.rates.against_task import AgainstTask, TaskPoint
 
 
 def loss_text(loss: float | None) -> str:
@@ -20,6 +23,8 @@ def task_sentences(item: AgainstTask, shown: Callable[[float | None], str]) -> I
         item: The arm.
         shown: Writes the headline.
     """
+    if (base := item.at(0)) is not None:
+        yield f"base: {_task(base)}"
     what, sampled = item.metric or "the measure", [p for p in item.points if p.n]
     if not any(point.checkpoint for point in sampled):
         yield "no checkpoint was sampled, so nothing is known of the effect at these steps"

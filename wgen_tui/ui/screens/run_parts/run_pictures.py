@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.results.kept.stamps import Stamp
     from wgen_tui.services.results.results import Results
     from wgen_tui.services.runs.measured.courses import Course, Courses
+    from wgen_tui.services.runs.measured.held_out import HeldOutCurves, Points
     from wgen_tui.services.runs.run_state import RunStatus
 
 READ = 2 * len(curves.LETTERS)  # runs of those chosen that are read: base and others have no course
@@ -44,7 +45,7 @@ class Drawn(NamedTuple):
     run_ids: tuple[str, ...]
     shape: curves.Shape
     size: tuple[int, int]
-    courses: list[Course | None]
+    courses: list[Course | Points | None]
     text: Text
 
     def is_of(self, other: Drawn) -> bool:
@@ -59,6 +60,7 @@ class RunPictures(BaseScreen):
     def __init__(self) -> None:
         super().__init__()
         self._courses: Courses | None = None
+        self._held_out: HeldOutCurves | None = None
         self._reading = Lock()  # a thread that reads of other runs may not have ended
         self._picture: Drawn | None = None
         self._results: tuple[str, Stamp, Results | str] | None = None
@@ -120,7 +122,15 @@ class RunPictures(BaseScreen):
                 self._courses = services.courses.Courses(self.home)
             read = [curves.Curve(run, self._courses.read(run.run_id)) for run in chosen[:READ]]
             run_ids = tuple(run.run_id for run in chosen)
-            new = Drawn(run_ids, shape, size, [curve.course for curve in read], Text())
+            seen: list[Course | Points | None] = [curve.course for curve in read]
+            if shape.measure in curves.HELD_OUT:
+                if self._held_out is None:
+                    self._held_out = services.held_out.HeldOutCurves(self.home)
+                measured = self._held_out.read(run_ids[:READ])
+                pairs = zip(read, measured, strict=True)
+                read = [curve._replace(held_out=points) for curve, points in pairs]
+                seen += measured
+            new = Drawn(run_ids, shape, size, seen, Text())
             if self._picture is None or not self._picture.is_of(new):
                 colours = {run.experiment: self.arm_colours(run.experiment) for run in chosen}
                 text = curves.picture(read, shape, size, colours, unread=len(chosen) - len(read))
@@ -136,7 +146,7 @@ class RunPictures(BaseScreen):
             self._load_curves()  # what stands above took or left lines meanwhile
 
     def action_measure(self, by: int) -> None:
-        """The next measure: loss, learning rate, gradient norm."""
+        """The next measure: loss, learning rate, gradient norm, held-out loss and accuracy."""
         number = (self._shape.measure + by) % len(curves.MEASURES)
         self._reshape(self._shape._replace(measure=number))
 

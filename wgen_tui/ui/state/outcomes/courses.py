@@ -38,6 +38,7 @@ from wgen_tui.ui.state.shared.arm_colours import ArmColours
 
 if TYPE_CHECKING:
     from wgen_tui.services.measures.rate_rows import Rate
+    from wgen_tui.services.rates.against_task import TaskPoint
     from wgen_tui.services.rates.value_curve import ValueCurve
     from wgen_tui.services.results.results import Results
 
@@ -62,8 +63,18 @@ def steps_view(results: Results, width: int, colours: ArmColours) -> list[Row]:
     if results.curve is None:
         return []
     points = _points(results.curve.rates)
-    section = _section(results, points, "step", width, colours)
+    section = _section(results, points, "step", width, colours, _task_points(results))
     return headed([(section, _rows(section, points, in_curve=True))])
+
+
+def _task_points(results: Results) -> dict[tuple[str, str, int], TaskPoint]:
+    """What is measured on held-out rows, by model, arm and step; the base's of a single arm's."""
+    arms = results.against_task
+    points = {(a.model, a.arm, p.checkpoint): p for a in arms for p in a.points if p.checkpoint}
+    for item in arms:
+        if [other.model for other in arms].count(item.model) == 1 and (base := item.at(0)):
+            points[item.model, "base", 0] = base
+    return points
 
 
 def _points(
@@ -113,7 +124,38 @@ def steps_notes(results: Results) -> Text:
     if curve.left_out:
         left = ", ".join(curve.left_out)
         text.append(printable(f"not counted, asked at some steps only: {left}\n"), DIM)
+    unit = curve.rates[0].unit if curve.rates else "share"
+    several = len({item.model for item in results.against_task}) > 1
+    for item in results.against_task:
+        name = f"{item.arm} · {item.model}" if several else item.arm
+        for sentence in item.sentences(lambda value: amount(value, unit)):
+            text.append(printable(f"{name}: {sentence}\n"))
     return text
+
+
+def task_lines(results: Results) -> list[Lines]:
+    """Held-out loss, and accuracy, over the steps; every arm begins at the base."""
+    arms = results.against_task
+    if not arms:
+        return []
+    several = len({item.model for item in arms}) > 1
+    names = [f"{item.arm} · {item.model}" if several else item.arm for item in arms]
+    panels = []
+    for title, is_share, values in (
+        ("held-out loss", False, ("loss", "loss_low", "loss_high")),
+        ("held-out accuracy", True, ("accuracy", "accuracy_low", "accuracy_high")),
+    ):
+        series = [
+            Series(
+                name,
+                [(p.checkpoint, Estimate(*(getattr(p, v) for v in values))) for p in item.points],
+                [p.rows for p in item.points],
+                item.arm,
+            )
+            for name, item in zip(names, arms, strict=True)
+        ]
+        panels.append(_lines(f"{title} over steps", series, "step", is_share))
+    return panels
 
 
 def _lines(
@@ -198,7 +240,12 @@ def _places(values: list[str]) -> dict[str, float]:
 
 
 def _section(
-    results: Results, points: list[Point], along: str, width: int, colours: ArmColours
+    results: Results,
+    points: list[Point],
+    along: str,
+    width: int,
+    colours: ArmColours,
+    task: Mapping[tuple[str, str, int], TaskPoint] | None = None,
 ) -> Section:
     rates = [point.rate for point in points]
     unit, roomy = (rates[0].unit if rates else "share"), width >= ROOMY
@@ -212,6 +259,7 @@ def _section(
         Column("n", max([5, *(len(show.count(rate.n)) for rate in rates)]), "right"),
         Column("rate" if unit == "share" else "mean", 6, "right"),
         Column("95%", max([9, *(len(between(rate)) for rate in rates)]), "right"),
+        *((Column("loss", 6, "right"), Column("exact", 6, "right")) if task else ()),
     )
     behind = (Column("broken", 8, "right"),) if roomy else ()
 
@@ -233,11 +281,19 @@ def _section(
             Cell(show.count(rate.n)),
             Cell(amount(rate.rate, rate.unit), style),
             Cell(between(rate)),
+            *(_task_cells(task.get((rate.model, rate.arm, rate.checkpoint))) if task else []),
             axis_cell(estimate_of(rate), bar, ends, colours[rate.arm].colour),
             *([broken_cell(rate)] if roomy else []),
         ]
 
     return Section(columns, cells)
+
+
+def _task_cells(point: TaskPoint | None) -> list[Cell]:
+    """Loss and accuracy on held-out rows."""
+    if point is None:
+        return [Cell(show.MISSING, DIM), Cell(show.MISSING, DIM)]
+    return [Cell(f"{point.loss:.3f}"), Cell(show.percent(point.accuracy))]
 
 
 def _rows(section: Section, points: list[Point], *, in_curve: bool = False) -> list[Row]:

@@ -15,7 +15,7 @@ from wgen_tui.ui.state.figures.axis import DIFFERENCES, SHARES, Estimate
 from wgen_tui.ui.state.figures.figure import Dot, Dots, Figure, Grid, Panel
 from wgen_tui.ui.state.outcomes import contexts
 from wgen_tui.ui.state.outcomes.arms import arm_names, is_whole
-from wgen_tui.ui.state.outcomes.courses import steps_lines, values_lines
+from wgen_tui.ui.state.outcomes.courses import steps_lines, task_lines, values_lines
 from wgen_tui.ui.state.outcomes.rows import estimate_of
 from wgen_tui.ui.state.outcomes.words import doubts_text, questions_of, warnings_text
 
@@ -53,7 +53,7 @@ def _panels(results: Results, view: str, arm: tuple[str, str] | None) -> Sequenc
         return values_lines(results)
     if view == "steps":
         lines = steps_lines(results)
-        return [] if lines is None else [lines]
+        return [] if lines is None else [lines, *task_lines(results)]
     return _readouts(results.readouts) if view == "read-outs" else _arms(results)
 
 

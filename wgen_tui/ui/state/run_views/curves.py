@@ -1,4 +1,4 @@
-"""The curves of the marked runs in one picture: loss, learning rate or gradient norm.
+"""The curves of the marked runs in one picture: loss, held-out loss or another measure.
 
 Promises: what cannot be drawn is said with its count: runs beyond the letters, values that are no
 numbers, values that a logarithm does not have. Smoothing is of what is drawn, not of what is said:
@@ -24,16 +24,22 @@ from wgen_tui.ui.state.shared.arm_colours import ArmColours
 
 if TYPE_CHECKING:
     from wgen_tui.services.runs.measured.courses import Course
+    from wgen_tui.services.runs.measured.held_out import HeldOutPoint
     from wgen_tui.services.runs.run_state import RunStatus
 
 LETTERS = "abcdefghijklmnop"
 SMOOTHED = 0.9  # how much of what was so far is kept, as elsewhere
 BESIDE = 56  # cells from which the names stand beside the picture
 BEYOND = 12  # cells of a name's letter, mark and newest value
-MEASURES = ("loss", "learning rate", "gradient norm")
+MEASURES = ("loss", "learning rate", "gradient norm", "held-out loss", "held-out accuracy")
+HELD_OUT = {3: attrgetter("loss"), 4: attrgetter("accuracy")}  # of checkpoints, not of steps
 MEASURED = tuple(attrgetter(name) for name in ("loss", "learning_rate", "grad_norm"))
 NO_TRAINING = "Nothing is trained here: there is no curve to draw.\n"
 NO_STEPS = "No training steps yet.\n"
+NOT_HELD_OUT = (
+    "Nothing was measured on held-out rows.\n"
+    "`held_out: {share: 0.2}` of an arm measures every checkpoint.\n"
+)
 NO_NORMS = "Its trainer measured no gradient norms.\n"
 
 
@@ -58,10 +64,26 @@ class Shape(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """One run and its course; None where it has none."""
+    """One run and its course; None where it has none.
+
+    Attributes:
+        held_out: Its checkpoints on held-out rows, the base first; read where they are drawn.
+    """
 
     run: RunStatus
     course: Course | None
+    held_out: Sequence[HeldOutPoint] = ()
+
+    def has(self, shape: Shape) -> bool:
+        """Whether there is something to draw."""
+        return bool(self.held_out) if shape.measure in HELD_OUT else self.course is not None
+
+    def values(self, shape: Shape) -> list[tuple[float, float]]:
+        """What is drawn, by step."""
+        if (of_checkpoint := HELD_OUT.get(shape.measure)) is not None:
+            return [(point.step, of_checkpoint(point)) for point in self.held_out]
+        of_step = MEASURED[shape.measure]
+        return [(point.step, of_step(point)) for point in self.course.points] if self.course else []
 
 
 class _Drawn(NamedTuple):
@@ -89,7 +111,7 @@ def picture(
     """
     shown = [
         _drawn(letter, curve, shape, colours)
-        for letter, curve in zip(LETTERS, (c for c in curves if c.course is not None), strict=False)
+        for letter, curve in zip(LETTERS, (c for c in curves if c.has(shape)), strict=False)
     ]
     lines = [item.line for item in shown]
     frame = braille.framed(lines, log=shape.log)
@@ -126,12 +148,12 @@ def _joined(rows: Sequence[Sequence[braille.Piece]], legend: list[Text], *, besi
 
 
 def _drawn(letter: str, curve: Curve, shape: Shape, colours: Mapping[str, ArmColours]) -> _Drawn:
-    measured = MEASURED[shape.measure]
-    values = [(point.step, measured(point)) for point in curve.course.points]  # type: ignore[union-attr]
+    values = curve.values(shape)
     known = next((value for _, value in reversed(values) if math.isfinite(value)), math.nan)
     run = curve.run
     style = colours[run.experiment][run.arm].colour if run.experiment in colours else ""
-    points = _smoothed(values) if shape.smooth else values
+    few = shape.measure in HELD_OUT  # checkpoints: nothing to smooth
+    points = _smoothed(values) if shape.smooth and not few else values
     return _Drawn(curve, Line(letter, style, points), known)
 
 
@@ -175,9 +197,10 @@ def _legend(item: _Drawn, name: str, width: int, colours: Mapping[str, ArmColour
 def _notes(curves: Sequence[Curve], shown: Sequence[_Drawn], shape: Shape, unread: int) -> str:
     """What is not drawn, and how much of it."""
     notes = []
-    without = sum(curve.course is None for curve in curves)
+    without = sum(not curve.has(shape) for curve in curves)
     if without and shown:
-        notes.append(f"{show.plural(without, 'run')} without training steps")
+        what = "held-out rows" if shape.measure in HELD_OUT else "training steps"
+        notes.append(f"{show.plural(without, 'run')} without {what}")
     if (more := len(curves) - without - len(shown) + unread) > 0:
         notes.append(f"{show.plural(more, 'run')} beyond the first {len(LETTERS)} not drawn")
     values = [y for item in shown for _, y in item.line.points]
@@ -193,6 +216,8 @@ def _nothing(curves: Sequence[Curve], shape: Shape) -> str:
     """Why there is no picture."""
     if not curves:
         return "No run is chosen.\n"
+    if shape.measure in HELD_OUT and not any(curve.held_out for curve in curves):
+        return NOT_HELD_OUT
     if all(curve.course is None for curve in curves):
         return NO_TRAINING if all(curve.run.steps == 0 for curve in curves) else NO_STEPS
     if MEASURES[shape.measure] == "gradient norm":
