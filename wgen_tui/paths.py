@@ -353,11 +353,9 @@ class Home:
                 temporary.write_text(json.dumps({"format": HOME_FORMAT}) + "\n")
                 temporary.replace(self.marker)
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            for folder in reversed(missing):
+            for undo in (temporary.unlink, *(folder.rmdir for folder in reversed(missing))):
                 with suppress(OSError):
-                    folder.rmdir()
+                    undo()
             raise disk_error(error, self.root) from error
         return self
 
@@ -380,9 +378,8 @@ class Home:
                 hint="Choose another with --home DIR or WGEN_HOME.",
             ) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
-            why = "it does not say a format"
-            if isinstance(error, (OSError, ValueError)):
-                why = why_not(error)
+            none = "it does not say a format"
+            why = why_not(error) if isinstance(error, (OSError, ValueError)) else none
             raise UsageError(
                 f"{self.marker} cannot be read: {why}.",
                 title="Not a home",
