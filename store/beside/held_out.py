@@ -6,7 +6,9 @@ measured on the same rows, so rows are the units of what their choice leaves to 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import duckdb
 
@@ -72,3 +74,31 @@ def held_out_means(con: duckdb.DuckDBPyConnection, experiment: str) -> list[Held
     """Every mean of an experiment over seeds."""
     rows = con.execute(HELD_OUT_OVER_SEEDS, {"experiment": experiment})
     return [HeldOutMean(*row) for row in rows.fetchall()]
+
+
+# Of each run its own checkpoints on the rows of its arm, behind the base's on the same rows.
+CURVES = """\
+select r.run_id, h.step, h.loss, h.accuracy
+from runs r join held_out_runs h
+  on h.experiment = r.experiment and h.model = r.model and h.rows_of = r.arm
+ and (h.run_id = r.run_id or (h.role = 'base' and h.step = 0))
+where r.role <> 'base' and r.run_id in (select unnest($runs))
+order by all"""
+
+
+class HeldOutPoint(NamedTuple):
+    """A checkpoint of a run; step 0 is the base on the rows of the run's arm."""
+
+    step: int
+    loss: float
+    accuracy: float
+
+
+def held_out_points(
+    con: duckdb.DuckDBPyConnection, runs: Sequence[str]
+) -> dict[str, list[HeldOutPoint]]:
+    """Of each of these runs, by step; none where nothing was measured."""
+    points: dict[str, list[HeldOutPoint]] = {run_id: [] for run_id in runs}
+    for run_id, *numbers in con.execute(CURVES, {"runs": list(runs)}).fetchall():
+        points[run_id].append(HeldOutPoint(*numbers))
+    return points

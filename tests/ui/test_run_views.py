@@ -10,12 +10,12 @@ import pytest
 from rich.cells import cell_len
 
 from experiments.schema import TrainingConfig
+from store.beside.held_out import HeldOutPoint
 from tests.builders.home import T0, write_run
 from tests.builders.mini_home import MiniHome
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.runs.measured.courses import Course, Point
 from wgen_tui.services.runs.measured.glimpses import Glimpse
-from wgen_tui.services.runs.measured.held_out import HeldOutPoint
 from wgen_tui.services.runs.run_state import RunStatus
 from wgen_tui.services.runs.runs import get_spec
 from wgen_tui.ui.state.run_views import curves, differences, log_search, rows

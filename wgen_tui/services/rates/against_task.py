@@ -102,15 +102,15 @@ def against_task(
         if mean.arm in (mean.rows_of, BASE_ARM):
             measured[mean.model, mean.rows_of].append(mean)
     confidence = plan.confidence if plan is not None else 0.95
-    found = []
+    listed = []
     for (model, arm), own in measured.items():
         role = next((mean.role for mean in own if mean.arm == arm), "")
         if not role:
             continue  # the base alone was measured so far
         controls = [c.control for c in plan.contrasts if c.arm == arm] if plan else []
         control = next((name for name in controls if name and name != arm), None)
-        found.append(_of_arm(own, sampled, (model, role, arm), control, metric, confidence))
-    return sorted(found, key=lambda item: group_order((item.model, item.role, item.arm, 0)))
+        listed.append(_of_arm(own, sampled, (model, role, arm), control, metric, confidence))
+    return sorted(listed, key=lambda item: group_order((item.model, item.role, item.arm, 0)))
 
 
 def _of_arm(

@@ -23,8 +23,8 @@ from wgen_tui.ui.state.figures.braille import Line
 from wgen_tui.ui.state.shared.arm_colours import ArmColours
 
 if TYPE_CHECKING:
+    from store.beside.held_out import HeldOutPoint
     from wgen_tui.services.runs.measured.courses import Course
-    from wgen_tui.services.runs.measured.held_out import HeldOutPoint
     from wgen_tui.services.runs.run_state import RunStatus
 
 LETTERS = "abcdefghijklmnop"
