@@ -10,6 +10,8 @@ import io
 import re
 import sys
 import unicodedata
+from collections.abc import Iterable
+from functools import cache
 from typing import TextIO, cast
 
 NEWLINE = "\n"
@@ -25,17 +27,26 @@ _INVISIBLE = (
     *range(0xD800, 0xE000),  # lone surrogates, which no encoder takes
     *range(0xE0000, 0xE0080),  # tags: text that no terminal shows
 )
-_SHOWN: dict[int, str] = {
-    **{code: chr(0x2400 + code) for code in range(0x20)},  # ␀ … ␛ … ␟
-    0x7F: "␡",
-    **{code: f"‹{code:02X}›" for code in _INVISIBLE},
-}
-OBEYED = frozenset(_SHOWN)  # the characters that are never sent
-_SHOWN_BUT_NEWLINES = {code: shown for code, shown in _SHOWN.items() if code != ord(NEWLINE)}
-
-
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
 TAB = 4
+
+
+@cache
+def _symbols(keep_newlines: bool) -> dict[int, str]:
+    """What is shown for a character that is never sent: thousands, made when one may be there."""
+    symbols = {
+        **{code: chr(0x2400 + code) for code in range(0x20)},  # ␀ … ␛ … ␟
+        0x7F: "␡",
+        **{code: f"‹{code:02X}›" for code in _INVISIBLE},
+    }
+    if keep_newlines:
+        del symbols[ord(NEWLINE)]
+    return symbols
+
+
+def obeyed() -> Iterable[int]:
+    """The characters that are never sent."""
+    return _symbols(False)
 
 
 def are(number: int, one: str = "is", several: str = "are") -> str:
@@ -61,7 +72,9 @@ def printable(text: str, *, keep_newlines: bool = True) -> str:
         text: Anything.
         keep_newlines: Whether line feeds stay line feeds.
     """
-    return text.translate(_SHOWN_BUT_NEWLINES if keep_newlines else _SHOWN)
+    if text.isprintable():  # it has none of them, and no newline
+        return text
+    return text.translate(_symbols(keep_newlines))
 
 
 class Visible(io.TextIOBase):

@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 TORCH = {"torch", "transformers", "peft", "accelerate"}
 HEAVY = {"duckdb", "pyarrow", "numpy", "scipy"}
+OWN = {"wgen_tui", "store", "experiments"}
+MOST_AT_FIRST = 40  # modules of ours
 
 
 def modules_after(code: str, of: str = "") -> set[str]:
@@ -91,31 +93,69 @@ def test_asking_a_server_needs_no_torch() -> None:
     assert not TORCH & modules_after("import wgen_tui.workers.model_judge.served")
 
 
-FIRST = "import wgen_tui.cli\nfrom wgen_tui.ui.app import load_screen\nload_screen('experiments')"
+FIRST_FRAME = """
+import json, os, sys
+from pathlib import Path
+from wgen_tui.cli import main
+from wgen_tui.paths import Home
+from wgen_tui.ui.app import WgenApp
+
+def painted(app, screen, renderable):
+    if renderable is not None:
+        sheets = [Path(place).name for place, of in app.stylesheet.source if not of]
+        print(json.dumps([sorted(sys.modules), sheets]), file=sys.__stdout__, flush=True)
+        os._exit(0)
+
+WgenApp._display = painted
+WgenApp(Home(Path(sys.argv[1]))).run(headless=True, size=(120, 40))
+"""
 
 
-def test_the_first_frame_waits_for_no_heavy_import() -> None:
-    loaded = modules_after(FIRST)
-    assert "textual" in loaded
-    assert not (TORCH | HEAVY | {"click", "pydantic", "yaml", "psutil"}) & loaded
+@pytest.fixture(scope="module")
+def at_first_frame(tmp_path_factory: pytest.TempPathFactory) -> tuple[set[str], list[str]]:
+    """The modules that are loaded, and the style sheets that are read, when it is painted."""
+    home = str(tmp_path_factory.mktemp("home"))
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_FRAME, home], capture_output=True, text=True, check=True
+    )
+    modules, sheets = json.loads(done.stdout)
+    return set(modules), sheets
 
 
-FIRST_STATE = (
-    *("cells", "experiment_card", "experiments", "format", "run_states"),
-    *("headlines", "figures", "axis"),
+def test_the_first_frame_waits_for_nothing_that_it_does_not_show(
+    at_first_frame: tuple[set[str], list[str]],
+) -> None:
+    modules, sheets = at_first_frame
+    heavy = TORCH | HEAVY | {"click", "pydantic", "yaml", "psutil"}
+    assert not heavy & {name.split(".")[0] for name in modules}
+    assert set(sheets) == {"app.tcss", "experiments.tcss"}
+
+
+@pytest.mark.parametrize(
+    ("folder", "own"),
+    [
+        ("cli", {"main"}),
+        ("ui.screens", {"base", "experiments", "experiment_actions", "experiment_headlines"}),
+        ("ui.modals", set()),
+        ("ui.state", {"cells", "shared", "shared.arm_colours"}),
+        (
+            "ui.widgets",
+            {"bars", "pane", "panels", "row_keys", "rows", "section_table", "table"},
+        ),
+        ("services", set()),
+    ],
 )
+def test_the_first_frame_loads_of_ours_what_it_shows(
+    folder: str, own: set[str], at_first_frame: tuple[set[str], list[str]]
+) -> None:
+    before = f"wgen_tui.{folder}."
+    modules, _ = at_first_frame
+    assert {name.removeprefix(before) for name in modules if name.startswith(before)} == own
 
 
-def test_the_first_frame_waits_for_no_dialog_and_no_other_screen() -> None:
-    loaded = modules_after(FIRST, of="wgen_tui")
-    assert {name for name in loaded if name.startswith("wgen_tui.cli.")} == {"wgen_tui.cli.main"}
-    screens = {name for name in loaded if name.startswith("wgen_tui.ui.screens.")}
-    own = {"base", "experiments", "experiment_actions", "experiment_headlines"}
-    assert screens == {f"wgen_tui.ui.screens.{name}" for name in own}
-    assert not {name for name in loaded if name.startswith("wgen_tui.ui.modals.")}
-    state = {name.rpartition(".")[2] for name in loaded if name.startswith("wgen_tui.ui.state.")}
-    shared = {"shared", "app_bar", "arm_colours"}
-    assert state == {*FIRST_STATE, *shared}
+def test_the_first_frame_loads_few_modules(at_first_frame: tuple[set[str], list[str]]) -> None:
+    own = {name for name in at_first_frame[0] if name.split(".")[0] in OWN}
+    assert len(own) <= MOST_AT_FIRST, sorted(own)
 
 
 def test_help_is_light() -> None:

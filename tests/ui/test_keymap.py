@@ -8,7 +8,7 @@ from tests.builders.screen import notices, settled, table, text
 from wgen_tui.paths import Home
 from wgen_tui.ui import actions
 from wgen_tui.ui.app import WgenApp
-from wgen_tui.ui.keymap import read_keymap
+from wgen_tui.ui.keymap_table import read_keymap
 from wgen_tui.ui.modals.dialogs import AskModal, HelpModal
 
 

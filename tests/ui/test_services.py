@@ -1,4 +1,4 @@
-"""The lazily loaded services of the screens: what a type checker sees is what is loaded."""
+"""What the screens load lazily: what a type checker sees of it is what is loaded."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from wgen_tui.ui import services
+from wgen_tui.ui import services, state
+
+NAMES = [(package, name) for package in (services, state) for name in package.__all__]
 
 
-def checked_imports() -> dict[str, str]:
+def checked_imports(package: ModuleType) -> dict[str, str]:
     """Name → module, of the imports that only a type checker sees."""
-    tree = ast.parse(Path(services.__file__).read_text(encoding="utf-8"))
+    tree = ast.parse(Path(str(package.__file__)).read_text(encoding="utf-8"))
     (branch,) = (node for node in tree.body if isinstance(node, ast.If))
     assert ast.unparse(branch.test) == "TYPE_CHECKING"
     return {
@@ -26,13 +29,14 @@ def checked_imports() -> dict[str, str]:
     }
 
 
-def test_every_name_has_its_import_and_its_module() -> None:
-    assert set(services.__all__) == set(checked_imports()) == set(services.MODULES)
+@pytest.mark.parametrize("package", [services, state])
+def test_every_name_has_its_import_and_its_module(package: ModuleType) -> None:
+    assert set(package.__all__) == set(checked_imports(package)) == set(package.MODULES)
 
 
-@pytest.mark.parametrize("name", services.__all__)
-def test_a_name_loads_the_module_that_is_checked(name: str) -> None:
-    assert getattr(services, name) is import_module(checked_imports()[name])
+@pytest.mark.parametrize(("package", "name"), NAMES)
+def test_a_name_loads_the_module_that_is_checked(package: ModuleType, name: str) -> None:
+    assert getattr(package, name) is import_module(checked_imports(package)[name])
 
 
 def test_another_name_is_refused() -> None:

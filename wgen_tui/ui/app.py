@@ -31,7 +31,6 @@ from wgen_tui.ui.state.shared.arm_colours import ArmColours
 from wgen_tui.ui.themes import ANSI_DARK, ANSI_LIGHT, DARK, THEMES, AsciiSigns, shows_utf8
 from wgen_tui.ui.visible import VisibleText
 from wgen_tui.ui.widgets.bars import MessageLine
-from wgen_tui.ui.widgets.clipboard import Copied, copy
 
 if TYPE_CHECKING:
     from store.samples.rows import SampleRow
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from wgen_tui.ui.screens.compare import CompareScreen
     from wgen_tui.ui.screens.samples import SamplesScreen
     from wgen_tui.ui.screens.sql import SqlScreen
+    from wgen_tui.ui.widgets.clipboard import Copied
 
 LATER = 0.5  # seconds between two checks whether the first screen has what it shows
 SUPERVISOR_CHECK_EVERY = 5.0  # seconds between two checks whether work waits for a supervisor
@@ -69,6 +69,7 @@ class WgenApp(KeysApp):
     TITLE = "wgen-tui"
     CSS_PATH: ClassVar[list[str]] = [  # type: ignore[assignment]
         "app.tcss",
+        "modals/dialogs.tcss",
         *(f"screens/{name}.tcss" for name in SCREENS),
     ]
     BINDINGS = actions.bindings(actions.GLOBAL)
@@ -111,6 +112,9 @@ class WgenApp(KeysApp):
         self.stylesheet.set_variables(self.get_css_variables())
         self._sheets_of = self._css_update_count
         self._first_screen = screen or "experiments"
+        first = ("app.tcss", f"{self._first_screen}.tcss")
+        self._later_sheets = [path for path in self.css_path if path.name not in first]
+        self.css_path = [path for path in self.css_path if path.name in first]
         self._named_screens: dict[str, BaseScreen] = {}
 
     def get_default_screen(self) -> Screen[Any]:
@@ -120,8 +124,14 @@ class WgenApp(KeysApp):
         return first
 
     def on_mount(self) -> None:
-        self.read_keys()
+        self.call_after_refresh(self._after_first_frame)
         self.set_timer(LATER, self._begin_rest)
+
+    def _after_first_frame(self) -> None:
+        """Read what it did not need; no other screen and no dialog can be there yet."""
+        for path in self._later_sheets:
+            self.stylesheet.add_source(path.read_text(encoding="utf-8"), (str(path), ""))
+        self.read_keys()
 
     def _begin_rest(self) -> None:
         """Begin what nobody waits for, once the first screen has what it shows."""
@@ -285,6 +295,8 @@ class WgenApp(KeysApp):
 
     @work(thread=True, group="copy", exclusive=True)
     def _copy(self, text: str, what: str) -> None:
+        from wgen_tui.ui.widgets.clipboard import copy
+
         copied = copy(text, os.environ, None if self.readonly else self.home.exports)
         self.call_from_thread(self._show_copied, text, copied, what)
 

@@ -17,11 +17,9 @@ from wgen_tui.errors import WgenError
 from wgen_tui.paths import Home
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import actions, modals, services
-from wgen_tui.ui.keymap import Keymap, read_keymap
+from wgen_tui.ui.keymap import Keymap
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.widgets.bars import KeyBar
-from wgen_tui.ui.widgets.choice_lines import ChoiceLines
-from wgen_tui.ui.widgets.item_pane import ItemPane
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.table import VirtualTable
 
@@ -44,6 +42,8 @@ class KeysApp(App[int]):
     @work(thread=True, group="keys")
     def read_keys(self) -> None:
         """Take the keys that config.toml has."""
+        from wgen_tui.ui.keymap_table import read_keymap
+
         try:
             table = services.config_file.read_config(self.home).get("keys", {})
         except WgenError as error:
@@ -107,6 +107,9 @@ class KeysApp(App[int]):
 
     def _focused_actions(self, screen: Screen[Any]) -> list[tuple[str, list[actions.Action]]]:
         """What the focused widget has for itself, with a heading."""
+        from wgen_tui.ui.widgets.choice_lines import ChoiceLines
+        from wgen_tui.ui.widgets.item_pane import ItemPane
+
         focused = screen.focused
         groups = []
         if isinstance(focused, VirtualTable):

@@ -13,13 +13,13 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from wgen_tui.terminal_text import OBEYED
+from wgen_tui.terminal_text import obeyed
 
 
 @cache
 def dots() -> dict[int, str]:
     """Thousands, which the first frame does not wait for: hardly a line has one."""
-    return {code: "·" * cell_len(chr(code)) for code in OBEYED}
+    return {code: "·" * cell_len(chr(code)) for code in obeyed()}
 
 
 class VisibleText(LineFilter):

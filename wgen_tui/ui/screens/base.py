@@ -7,19 +7,20 @@ thread; below 60x16 a screen says so instead of being cut.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.timer import Timer
 from textual.widgets import Static
 
-from wgen_tui.ui import actions, modals, services
-from wgen_tui.ui.state import experiments as state
-from wgen_tui.ui.state.shared.app_bar import Everywhere, everywhere
+from wgen_tui.ui import actions, modals, services, state
 from wgen_tui.ui.state.shared.arm_colours import ArmColours
 from wgen_tui.ui.threads import ThreadedScreen, loads
 from wgen_tui.ui.widgets.bars import KeyBar, MessageLine, TopBar
 from wgen_tui.ui.widgets.panels import Panels
+
+if TYPE_CHECKING:
+    from wgen_tui.ui.state.shared.app_bar import Everywhere
 
 WIDE = 120  # columns from which on things stand side by side
 LEAST = (60, 16)  # columns and rows that a screen needs
@@ -105,7 +106,7 @@ class BaseScreen(ThreadedScreen):
 
     @loads("bar", then="_show_bar")
     def _read_bar(self) -> Everywhere:
-        return everywhere(services.runs.list_runs(self.home), services.gpus.probe())
+        return state.app_bar.everywhere(services.runs.list_runs(self.home), services.gpus.probe())
 
     def _show_bar(self, now: Everywhere) -> None:
         self.query_one(TopBar).show(now, self.wgen.experiment)
@@ -157,8 +158,8 @@ class BaseScreen(ThreadedScreen):
 
     @loads("pick", then="_experiment_picked")
     def _read_likely_experiment(self) -> str | None:
-        counts = state.run_counts(services.runs.list_runs(self.home))
-        return state.most_alive(list(counts), counts)
+        counts = state.experiments.run_counts(services.runs.list_runs(self.home))
+        return state.experiments.most_alive(list(counts), counts)
 
     def _experiment_picked(self, slug: str | None) -> None:
         if slug is not None and self.wgen.experiment is None:

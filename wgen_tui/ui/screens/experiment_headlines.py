@@ -13,10 +13,8 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from wgen_tui.errors import BusyError
-from wgen_tui.ui import services
+from wgen_tui.ui import services, state
 from wgen_tui.ui.screens.experiment_actions import ExperimentActions
-from wgen_tui.ui.state import headlines as state
-from wgen_tui.ui.state.experiments import LIVE
 from wgen_tui.ui.threads import loads
 
 if TYPE_CHECKING:
@@ -102,7 +100,7 @@ class ExperimentHeadlines(ExperimentActions):
         now = time.monotonic()
         for info in self._with_runs():
             of, until = self._asked.get(info.slug, (None, now))
-            at_work = any(self._counts[info.slug][state] for state in LIVE)
+            at_work = any(self._counts[info.slug][live] for live in state.experiments.LIVE)
             if of != (info, self._runs_of(info)) or (at_work and until <= now):
                 return info
         return None
@@ -129,8 +127,8 @@ class ExperimentHeadlines(ExperimentActions):
             self._asked[info.slug] = (info, counts), time.monotonic() + SHARE * took
             if headline is not None:
                 style = self.arm_colours(info.slug)[headline.arm]
-                self._headlines[info.slug] = state.cells(headline, style)
-                self._sentences[info.slug] = state.sentence(headline, style)
+                self._headlines[info.slug] = state.headlines.cells(headline, style)
+                self._sentences[info.slug] = state.headlines.sentence(headline, style)
             else:
                 self._headlines.pop(info.slug, None)
                 self._sentences.pop(info.slug, None)

@@ -11,10 +11,8 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Static
 
-from wgen_tui.ui import modals, services
+from wgen_tui.ui import modals, services, state
 from wgen_tui.ui.screens.experiment_headlines import ExperimentHeadlines
-from wgen_tui.ui.state import experiment_card
-from wgen_tui.ui.state import experiments as state
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.panels import panel, set_title
@@ -82,12 +80,14 @@ class ExperimentsScreen(ExperimentHeadlines):
     @loads("list", then="_keep_list")
     def _read_list(self) -> tuple[list[ExperimentInfo], dict[str, Counter[str]]]:
         infos = services.listing.list_experiments(self.home)
-        return infos, state.run_counts(services.runs.list_runs(self.home))
+        return infos, state.experiments.run_counts(services.runs.list_runs(self.home))
 
     def _keep_list(self, read: tuple[list[ExperimentInfo], dict[str, Counter[str]]]) -> None:
         self._infos, self._counts = read
         if self.wgen.experiment is None:
-            self.wgen.experiment = state.most_alive([i.slug for i in self._infos], self._counts)
+            self.wgen.experiment = state.experiments.most_alive(
+                [i.slug for i in self._infos], self._counts
+            )
         self.wgen.keep_arms({info.slug: tuple(info.arms) for info in self._infos if info.arms})
         self._offer_demo()
         self._show_list()
@@ -103,7 +103,7 @@ class ExperimentsScreen(ExperimentHeadlines):
         offer.display = not (self._counts or own or self.wgen.readonly)
         if offer.display:
             info = next((i for i in self._infos if i.is_demo and not i.error), None)
-            offer.update(state.demo_offer(info))
+            offer.update(state.experiments.demo_offer(info))
 
     def _show_list(self) -> None:
         words = self._filter.lower().split()
@@ -112,7 +112,7 @@ class ExperimentsScreen(ExperimentHeadlines):
             for info in self._infos
             if all(word in f"{info.slug} {info.title}".lower() for word in words)
         ]
-        rows = state.rows(shown, self._counts, self.wgen.experiment, self._headlines)
+        rows = state.experiments.rows(shown, self._counts, self.wgen.experiment, self._headlines)
         table = self.query_one("#list", SectionTable)
         table.set_empty_text(EMPTY if words else "No experiments yet.\n\nn begins one.")
         keys = [row.slug or f"/{row.shelf}" for row in rows]
@@ -123,7 +123,7 @@ class ExperimentsScreen(ExperimentHeadlines):
             table.move_to(keys.index(first))
 
     def _first(self, slugs: list[str]) -> str:
-        return self.wgen.experiment or state.most_alive(slugs, self._counts) or ""
+        return self.wgen.experiment or state.experiments.most_alive(slugs, self._counts) or ""
 
     def go_to(self, slug: str) -> None:
         self._wanted, self._filter = slug, ""
@@ -187,13 +187,13 @@ class ExperimentsScreen(ExperimentHeadlines):
         assert self._card is not None
         info, checked = self._card
         pane = self.query_one("#card", TextPane)
-        text = experiment_card.card(
+        text = state.experiment_card.card(
             *(info, checked, self._counts.get(info.slug, Counter()), self.arm_colours(info.slug)),
             pane.size.width - 1,  # a scrollbar may come
             starts=self._starts,
             result=self._sentences.get(info.slug),
         )
-        set_title(pane, experiment_card.card_title(checked))
+        set_title(pane, state.experiment_card.card_title(checked))
         pane.show(text, keep_place=info.slug == self._shown)
         self._shown = info.slug
 
@@ -251,7 +251,7 @@ class ExperimentsScreen(ExperimentHeadlines):
             return
         self.wgen.keep_arms({slug: tuple(info.arms)} if info.arms else {})
         self._show_card((info, checked))
-        said, severity = experiment_card.summary(checked)
+        said, severity = state.experiment_card.summary(checked)
         self.notify_plain(said, slug, severity)
 
     def action_folder(self) -> None:

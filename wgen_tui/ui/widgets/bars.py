@@ -16,15 +16,16 @@ from textual import events
 from textual.widgets import Static
 
 from wgen_tui.terminal_text import printable
+from wgen_tui.ui import state
 from wgen_tui.ui.actions import GLOBAL, SCREENS, TABLE, Action, title
 from wgen_tui.ui.state.cells import BAD, DIM, WARN
-from wgen_tui.ui.state.shared.app_bar import Everywhere, right_side
 
 if TYPE_CHECKING:
     from textual.timer import Timer
     from textual.widget import Widget
 
     from wgen_tui.ui.app import WgenApp
+    from wgen_tui.ui.state.shared.app_bar import Everywhere
 
 TABS = ("experiments", "runs", "samples", "grade", "results", "sql")
 HELP = "help"
@@ -61,7 +62,7 @@ class TopBar(_Clickable):
         super().__init__(id="top")
         self._scope = scope
         self._readonly = readonly
-        self._now = Everywhere()
+        self._now: Everywhere | None = None
         self._experiment: str | None = None
 
     def show(self, now: Everywhere | None, experiment: str | None) -> None:
@@ -80,9 +81,15 @@ class TopBar(_Clickable):
             label = f" {number} {title(name)} "[0 if spaced else 1 :]
             self._append(text, [(label, "bold reverse" if here else "")], str(number))
         width = self.size.width - cell_len(text.plain) - 2
-        right = right_side(self._now, self._experiment, width, readonly=self._readonly)
+        right = self._right_side(width)
         gap = self.size.width - cell_len(text.plain) - cell_len(right.plain) - 1
         return text.append(" " * max(gap, 1)).append_text(right)
+
+    def _right_side(self, width: int) -> Text:
+        if self._now is None and self._experiment is None and not self._readonly:
+            return Text()  # as in the first frame, which does not wait for the module
+        now = self._now or state.app_bar.Everywhere()
+        return state.app_bar.right_side(now, self._experiment, width, readonly=self._readonly)
 
 
 class MessageLine(Static):
