@@ -7,7 +7,6 @@ started in turns with ours.
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from statistics import mean, median
 
@@ -16,13 +15,12 @@ import psutil
 from tests.benchmarks.scale.definitions import Size, define
 from tests.benchmarks.scale.figures import Figure, Report
 from tests.benchmarks.scale.places import Place, copied
-from tests.benchmarks.scale.processes import PROGRAM, Memory, background, product
+from tests.benchmarks.scale.processes import Memory, background, product
+from tests.benchmarks.scale.starts import cpu_of_starts, screens_of, starts
 from tests.benchmarks.scale.tasks import percentile
 from tests.benchmarks.scale.terminal import LINES, Terminal
 from wgen_tui.paths import Home
 
-EMPTY = (sys.executable, "-m", "tests.benchmarks.scale.empty_app")
-STARTS = 5
 DEFINITIONS = 500
 PACE = 0.06  # seconds between keys: a key that is held repeats faster, a finger is slower
 KEYS = 80
@@ -46,29 +44,19 @@ LAST_FIRST = (*list(SCREENS)[1:], "Experiments")
 SETTLED = 10.0  # seconds; Runs says every second or so how busy the machine is, and never rests
 
 
-def screens_of(home: Home) -> Terminal:
-    """A terminal with the screens in it, of somebody who has a name: root is asked for one."""
-    return Terminal((PROGRAM, "--home", home.root), {"LOGNAME": "bench"})
-
-
-def _starts(home: Home) -> tuple[float, float, float]:
-    """Seconds to the empty application's first frame, to ours, and to our first rows."""
-    empty, frame, rows = [], [], []
-    for _ in range(STARTS):
-        with Terminal(EMPTY) as terminal:
-            empty.append(terminal.wait("first frame here") - terminal.began)
-        with screens_of(home) as terminal:
-            frame.append(terminal.wait("1 Experiments") - terminal.began)
-            rows.append(terminal.wait("scale-00") - terminal.began)
-    return median(empty), median(frame), median(rows)
+def _first(home: Home, place: Place, report: Report, of: str = "") -> None:
+    """First frame, by the clock and by what it took, and first rows."""
+    empty, frame, rows = starts(home)
+    report.add(Figure(f"first frame{of}", frame, "s", 1.5, empty, "empty app"))
+    report.add(Figure(f"first rows{of}", rows, "s", 3.0, empty, "empty app"))
+    empty, frame = cpu_of_starts(home, place.scratch)
+    report.add(Figure(f"first frame{of}, CPU", frame, "s", 1.5, empty, "empty app"))
 
 
 def frames(place: Place, report: Report) -> None:
     """First frame and first rows beside an empty application."""
     home = place.ingested
-    empty, frame, rows = _starts(home)
-    report.add(Figure("first frame", frame, "s", 1.5, empty, "empty app"))
-    report.add(Figure("first rows", rows, "s", 3.0, empty, "empty app"))
+    _first(home, place, report)
     for name in ("Samples", "Results"):
         opened = []
         for _ in range(3):
@@ -90,9 +78,7 @@ def definitions(place: Place, report: Report) -> None:
     name = f"{DEFINITIONS} definitions"
     lists = [product(home.root, "experiment", "list", watch=False).seconds for _ in range(3)]
     report.add(Figure(f"experiment list, {name}", median(lists), "s", 1.5))
-    empty, frame, rows = _starts(home)
-    report.add(Figure(f"first frame, {name}", frame, "s", 1.5, empty, "empty app"))
-    report.add(Figure(f"first rows, {name}", rows, "s", 3.0, empty, "empty app"))
+    _first(home, place, report, f", {name}")
     with screens_of(home) as terminal:
         terminal.wait("scale-00")
         terminal.settle()

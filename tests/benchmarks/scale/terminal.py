@@ -36,6 +36,9 @@ class Terminal:
             "COLORTERM": "truecolor",
             **(env or {}),
         }
+        # As where a person installed it: what Python compiled at the first start is kept. Textual's
+        # own is kept always, and with this ours would be compiled again at every start.
+        self._env.pop("PYTHONDONTWRITEBYTECODE", None)
         self._chunks: list[tuple[float, bytes]] = []
         self._changed = threading.Condition()
         self.began = 0.0
