@@ -11,9 +11,9 @@ from types import ModuleType
 
 import pytest
 
-from wgen_tui.ui import services, state
+from wgen_tui.ui import later, services, state
 
-NAMES = [(package, name) for package in (services, state) for name in package.__all__]
+NAMES = [(package, name) for package in (services, state, later) for name in package.__all__]
 
 
 def checked_imports(package: ModuleType) -> dict[str, str]:
@@ -29,7 +29,7 @@ def checked_imports(package: ModuleType) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("package", [services, state])
+@pytest.mark.parametrize("package", [services, state, later])
 def test_every_name_has_its_import_and_its_module(package: ModuleType) -> None:
     assert set(package.__all__) == set(checked_imports(package)) == set(package.MODULES)
 

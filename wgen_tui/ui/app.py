@@ -21,7 +21,7 @@ from textual.screen import Screen
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.terminal_text import printable
-from wgen_tui.ui import actions, modals, services
+from wgen_tui.ui import actions, later, modals, services
 from wgen_tui.ui.allocator import share_memory
 from wgen_tui.ui.hangup import end_with_the_terminal
 from wgen_tui.ui.keys_app import KeysApp
@@ -295,9 +295,8 @@ class WgenApp(KeysApp):
 
     @work(thread=True, group="copy", exclusive=True)
     def _copy(self, text: str, what: str) -> None:
-        from wgen_tui.ui.widgets.clipboard import copy
-
-        copied = copy(text, os.environ, None if self.readonly else self.home.exports)
+        place = None if self.readonly else self.home.exports
+        copied = later.clipboard.copy(text, os.environ, place)
         self.call_from_thread(self._show_copied, text, copied, what)
 
     def _show_copied(self, text: str, copied: Copied, what: str) -> None:

@@ -16,7 +16,7 @@ from textual.screen import Screen
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import Home
 from wgen_tui.terminal_text import printable
-from wgen_tui.ui import actions, modals, services
+from wgen_tui.ui import actions, later, modals, services
 from wgen_tui.ui.keymap import Keymap
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.widgets.bars import KeyBar
@@ -42,15 +42,13 @@ class KeysApp(App[int]):
     @work(thread=True, group="keys")
     def read_keys(self) -> None:
         """Take the keys that config.toml has."""
-        from wgen_tui.ui.keymap_table import read_keymap
-
         try:
             table = services.config_file.read_config(self.home).get("keys", {})
         except WgenError as error:
             self.call_from_thread(self.use_keys, Keymap(), [str(error)])
             return
         if table:
-            self.call_from_thread(self.use_keys, *read_keymap(table))
+            self.call_from_thread(self.use_keys, *later.keymap_table.read_keymap(table))
 
     def use_keys(self, keymap: Keymap, refused: list[str]) -> None:
         """Let these keys do what they say; say which were refused, and why."""
@@ -107,16 +105,13 @@ class KeysApp(App[int]):
 
     def _focused_actions(self, screen: Screen[Any]) -> list[tuple[str, list[actions.Action]]]:
         """What the focused widget has for itself, with a heading."""
-        from wgen_tui.ui.widgets.choice_lines import ChoiceLines
-        from wgen_tui.ui.widgets.item_pane import ItemPane
-
         focused = screen.focused
         groups = []
         if isinstance(focused, VirtualTable):
             groups.append(("In the list", self.keymap.of_scope(actions.TABLE)))
-        if isinstance(focused, ItemPane):
+        if isinstance(focused, later.item_pane.ItemPane):
             groups.append(("In the answer", self.keymap.of_scope(actions.ITEM)))
-        if isinstance(focused, ChoiceLines):
+        if isinstance(focused, later.choice_lines.ChoiceLines):
             groups.append(("In the facets", self.keymap.of_scope(actions.CHOICES)))
         if isinstance(focused, TextPane):
             groups.append(("In the text", self.keymap.of_scope(actions.TEXT)))

@@ -17,7 +17,7 @@ from textual.app import SuspendNotSupported
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import checked_id
 from wgen_tui.terminal_text import plural
-from wgen_tui.ui import modals, services
+from wgen_tui.ui import later, modals, services
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.threads import loads
 
@@ -180,13 +180,11 @@ class ExperimentActions(BaseScreen):
         if info.builtin:
             self.notify_plain("It ships as it is: c copies it into your home, then E.", info.slug)
             return
-        from wgen_tui.ui import editor
-
         file, line = _place(info, self.checked())
         try:
-            commands = editor.command(os.environ, file, line)
+            commands = later.editor.command(os.environ, file, line)
             with self.app.suspend():
-                editor.edit(commands)
+                later.editor.edit(commands)
         except UsageError as error:
             self.show_error(error)
             return
