@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -67,6 +70,21 @@ def test_without_utf8_signs_are_ascii_of_the_same_width() -> None:
     assert shows_utf8({}) and shows_utf8({"LANG": "C.UTF-8"})
     assert not shows_utf8({"LC_ALL": "C", "LANG": "en_US.UTF-8"})
     assert not shows_utf8({"LANG": "de_DE.ISO-8859-1"})
+
+
+def test_a_theme_that_the_environment_names_has_its_own_colours() -> None:
+    code = """
+from pathlib import Path
+from textual.filter import ANSIToTruecolor
+from wgen_tui.paths import Home
+from wgen_tui.ui.app import WgenApp
+from wgen_tui.ui.themes import ANSI_LIGHT
+app = WgenApp(Home(Path("none")))
+(colours,) = (each for each in app.get_line_filters() if isinstance(each, ANSIToTruecolor))
+assert colours._terminal_theme is ANSI_LIGHT, "red on white is another red"
+"""
+    environment = os.environ | {"TEXTUAL_THEME": "wgen-light"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
 
 async def test_tabs_and_the_key_line_can_be_clicked(home: Home) -> None:

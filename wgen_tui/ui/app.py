@@ -104,9 +104,10 @@ class WgenApp(KeysApp):
             self._gates.append(AsciiSigns())
         if self.no_color:  # not Textual's greys: the terminal's own two colours, bold, dim, reverse
             self._filters = [NoColor()]
-        self.ansi_theme_dark, self.ansi_theme_light = ANSI_DARK, ANSI_LIGHT
         for theme in THEMES:
             self.register_theme(theme)
+        # Only now: which of the two fills the cells goes by the theme, which may be one of ours.
+        self.ansi_theme_dark, self.ansi_theme_light = ANSI_DARK, ANSI_LIGHT
         if "TEXTUAL_THEME" not in os.environ:
             self.theme = DARK.name
         self.stylesheet.set_variables(self.get_css_variables())

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.experiments.names import ExperimentInfo
 
 POLL_EVERY = 5.0
+LARGE = 150  # columns from which on n has a column in the list
 EMPTY = "No experiment matches.\n\nesc clears the filter."
 
 
@@ -45,10 +46,15 @@ class ExperimentsScreen(ExperimentHeadlines):
         self._starts: dict[str, ArmStart] | None = None
 
     def compose_content(self) -> ComposeResult:
+        self._lay_out()
         with Container(id="split"):
             yield panel(SectionTable(empty="reading…", id="list"), "experiments")
             yield panel(TextPane(id="card"), "card")
         yield Static(id="offer", markup=False)
+
+    def _lay_out(self) -> None:
+        """Give the list its last column where there is room."""
+        self.set_class(self.app.size.width >= LARGE, "-large")
 
     def on_mount(self) -> None:
         self.set_interval(POLL_EVERY, self.reload)
@@ -198,6 +204,7 @@ class ExperimentsScreen(ExperimentHeadlines):
         self._shown = info.slug
 
     def on_resize(self) -> None:
+        self._lay_out()
         if self._card is not None:
             self.call_after_refresh(self._draw_card)
 
