@@ -6,7 +6,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from store.migrate import migrate
+from store.migrate import MIGRATIONS, migrate
 from store.schema import DERIVED, GRADE, KEYS, METRIC, TABLES, in_parts
 from wgen_tui.protocol.runs import GradeRow, MetricRow
 
@@ -36,6 +36,11 @@ def test_migrations_make_these_columns(table: str) -> None:
         field.name: field.type for field in [*TABLES[table], *DERIVED.get(table, ())]
     }
     assert set(KEYS[table]) <= set(TABLES[table].names)
+
+
+def test_no_two_migrations_share_a_number() -> None:
+    names = sorted(path.name for path in MIGRATIONS.glob("*.sql"))
+    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
 
 
 def test_grades_and_metrics_are_the_records_of_the_protocol() -> None:
