@@ -6,7 +6,8 @@ nothing is there twice, and all is as in a home that was left alone. Exit 1 if a
 
 `make drill ARGS="store --kills 50"` kills ingest, verify, rebuild, migration and compaction alone,
 `make drill ARGS="judges --kills 50"` what judges: so often a server's model, and a local one;
-`make drill ARGS="kinds --kills 50"` whole runs of other arms: a held dose, and a second stage.
+`make drill ARGS="kinds --kills 50"` whole runs of other arms: a held dose, a second stage,
+what lies between them, and rows that stand twice after a first training.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pathlib import Path
 from tests.benchmarks.__main__ import machine
 from tests.drill import check, judge_kills, store_kills, victims
 from tests.drill.people import Client, User
-from tests.drill.world import SLUG, seeds_of, write_definition
+from tests.drill.world import KINDS, PLAIN, SLUG, Work, expected_runs, seeds_of, write_definition
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LIVE_STATES
 from wgen_tui.services.runs.runs import list_runs
@@ -41,7 +42,8 @@ LAST_WORD = 1800.0  # seconds for what is left to end when nobody is killed any 
 class Drill:
     """The rounds and the kills."""
 
-    def __init__(self, home: Home, kills: int, seed: int) -> None:
+    def __init__(self, home: Home, kills: int, seed: int, work: Work) -> None:
+        self.work = work
         self.home = home
         self.kills = kills
         self.rng = random.Random(seed)
@@ -68,7 +70,7 @@ class Drill:
             self.client.close()
         current = list_runs(self.home)
         here = len(current) > 1 and {run.state for run in current} == {"finished"}
-        if here and len(current) >= 1 + 4 * self.rounds:
+        if here and len(current) >= expected_runs(self.rounds, self.work):
             self.rounds += 1
         live = any(run.state in LIVE_STATES for run in current)
         if live and self.rng.random() < 0.6:
@@ -83,7 +85,7 @@ class Drill:
         done = {(r.arm, r.seed) for r in list_runs(self.home) if r.state == "finished"}
         for number in range(self.rounds):
             seeds = range(2 * number, 2 * number + 2)
-            if any((arm, seed) not in done for arm in ("old", "new") for seed in seeds):
+            if any((arm, seed) not in done for arm in self.work.arms for seed in seeds):
                 return number
         return self.rounds - 1
 
@@ -207,12 +209,13 @@ def main() -> int:
     write_definition(disturbed.root, kinds=kinds)
     verdict = check.Verdict()
     begun = time.monotonic()
-    drill = Drill(disturbed, options.kills, options.seed)
+    work = KINDS if kinds else PLAIN
+    drill = Drill(disturbed, options.kills, options.seed, work)
     try:
         drill.run()
         seconds = time.monotonic() - begun
         wait_idle(disturbed, verdict)
-        check.check_runs(drill.user, drill.rounds, verdict)
+        check.check_runs(drill.user, drill.rounds, work, verdict)
         check.check_store(drill.user, verdict)
         calm(quiet, drill.rounds, kinds=kinds)
         wait_idle(quiet, verdict)

@@ -13,9 +13,10 @@ from safetensors.numpy import load_file
 from tests.drill.people import User
 from tests.drill.world import (
     JUDGES,
-    STEPS,
+    Work,
     expected_runs,
     expected_samples,
+    expected_steps,
 )
 from wgen_tui.paths import Home
 
@@ -35,15 +36,15 @@ class Verdict:
             self.wrong.append(f"{what}: {found}, not {wanted}")
 
 
-def check_runs(user: User, rounds: int, verdict: Verdict) -> None:
+def check_runs(user: User, rounds: int, work: Work, verdict: Verdict) -> None:
     """Every run there once and finished; every draw there once; every sample graded."""
     states = [run["state"] for run in user.states().values()]
-    verdict.expect("runs finished", states.count("finished"), expected_runs(rounds))
+    verdict.expect("runs finished", states.count("finished"), expected_runs(rounds, work))
     verdict.expect("runs in another state", len(states) - states.count("finished"), 0)
     twice = "select run_id, step, prompt_id, draw from sample group by all having count(*) > 1"
     with duckdb.connect(str(Home(user.home).database), read_only=True) as con:
         count = _count(con, "select count(*) from sample")
-        verdict.expect("samples", count, expected_samples(rounds))
+        verdict.expect("samples", count, expected_samples(rounds, work))
         verdict.expect("draws that are there twice", len(con.execute(twice).fetchall()), 0)
         distinct = _count(con, "select count(distinct sample_id) from sample")
         verdict.expect("sample ids", distinct, count)
@@ -53,7 +54,7 @@ def check_runs(user: User, rounds: int, verdict: Verdict) -> None:
         alone = "select count(*) from grade anti join sample using (sample_id)"
         verdict.expect("grades without a sample", _count(con, alone), 0)
         steps = "select count(*) from metrics"
-        wanted = (expected_runs(rounds) - 1) * STEPS[-1]
+        wanted = expected_steps(rounds, work)
         verdict.expect("training steps with metrics", _count(con, steps), wanted)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 SLUG = "drill"
@@ -35,12 +36,36 @@ judges:
   - {{name: length, type: regex, labels: {{long: "......"}}, otherwise: short}}
 """
 PROMPTS = 3
-# The same counts of runs, steps and samples, by arms that are not simply rows: a dose whose steps
-# are held, and a second stage that goes on from it.
+# Arms that are not simply rows: a dose whose steps are held, a second stage from it, the
+# adapter between both, and rows that stand twice after a first training of a tenth of the steps.
 OF_KINDS = {
     "{data: data/old.jsonl}": "{data: {file: data/old.jsonl, share: 0.5}, hold: steps}",
     "{data: data/new.jsonl,": "{data: data/new.jsonl, start_from: old,",
+    "seeds: 0-1": """  mid: {between: {arms: [old, new], t: 0.5}}
+  slow: {data: data/old.jsonl, upsample: useful}
+seeds: 0-1""",
 }
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one seed has in the end.
+
+    Attributes:
+        arms: Of its runs.
+        checkpoints: Of all of them that are drawn from.
+        steps: That are trained, in all of them.
+    """
+
+    arms: tuple[str, ...]
+    checkpoints: int
+    steps: int
+
+
+PLAIN = Work(("old", "new"), 2 * len(STEPS), 2 * STEPS[-1])
+KINDS = Work(
+    ("old", "new", "mid", "slow", "slow-first"), 3 * len(STEPS) + 1, 3 * STEPS[-1] + STEPS[-1] // 10
+)
 
 
 def write_definition(home: Path, *, kinds: bool = False) -> None:
@@ -71,12 +96,16 @@ def seeds_of(number: int) -> str:
     return f"{first}-{first + SEEDS_A_ROUND - 1}"
 
 
-def expected_runs(rounds: int) -> int:
+def expected_runs(rounds: int, work: Work) -> int:
     """Fine-tunes of all rounds, and the base."""
-    return rounds * SEEDS_A_ROUND * len(ARMS) + 1
+    return rounds * SEEDS_A_ROUND * len(work.arms) + 1
 
 
-def expected_samples(rounds: int) -> int:
+def expected_samples(rounds: int, work: Work) -> int:
     """Draws of all runs at all of their checkpoints."""
-    steps = (expected_runs(rounds) - 1) * len(STEPS) + 1
-    return steps * PROMPTS * DRAWS
+    return (rounds * SEEDS_A_ROUND * work.checkpoints + 1) * PROMPTS * DRAWS
+
+
+def expected_steps(rounds: int, work: Work) -> int:
+    """Steps of all trainings."""
+    return rounds * SEEDS_A_ROUND * work.steps
