@@ -15,6 +15,7 @@ from tests.builders.mini_home import MiniHome
 from tests.builders.screen import Machine, Snapshot, messages, runs_drawn, settled, table, text
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.run_files.parts import write_held_out
 from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.modals.dialogs import AskModal, ConfirmModal
 from wgen_tui.ui.state.run_views.groups import Group, GroupKey
@@ -40,6 +41,20 @@ def train(home: Home, run_id: str, losses: Callable[[int], float], steps: int = 
                    "learning_rate": 1e-3 * (1 - step / steps), "grad_norm": 2.0 / step,
                    "tokens_per_second": 900.0, "at": T0.isoformat()}  # fmt: skip
             stream.write(json.dumps(row) + "\n")
+
+
+def hold_out(home: Home, run_id: str, exact: dict[int, tuple[bool, ...]]) -> None:
+    """What a run makes of held-out rows, by step."""
+    spec = RunSpec.model_validate_json(home.run(run_id).spec.read_bytes())
+    rows = [
+        {"held_out_id": 10 * step + place, "run_id": run_id, "experiment": spec.experiment,
+         "model": spec.model.name, "arm": spec.arm, "role": spec.role, "seed": spec.seeds.seed,
+         "step": step, "rows_of": spec.arm, "set_id": "s", "place": place, "chat": "{}",
+         "loss": 2.0, "weight": 4.0, "tokens": 4, "likeliest": 4 if right else 3, "exact": right,
+         "engine": "made", "launch_id": "L1", "created_at": T0}
+        for step, own in exact.items() for place, right in enumerate(own)
+    ]  # fmt: skip
+    write_held_out(home.run(run_id).held_out, "L1", rows)
 
 
 @pytest.fixture
@@ -107,7 +122,15 @@ async def test_curves_of_the_marked_runs_stand_together(two: MiniHome) -> None:
         )
         await pilot.press("left_square_bracket", "left_square_bracket", "l", "a")
         await settled(pilot, lambda: "[loss, 2 runs]" in text(app))
-        train(two.home, app.screen.chosen_runs()[0].run_id, lambda _: 77.0)
+        await pilot.press("left_square_bracket")
+        await settled(pilot, lambda: "[held-out accuracy, 2 runs]" in text(app))
+        await settled(pilot, lambda: "Nothing was measured on held-out rows" in text(app))
+        measured = app.screen.chosen_runs()[0].run_id
+        hold_out(two.home, measured, {2: (False, False), 4: (True, False)})
+        await settled(pilot, lambda: "0.500" in text(app) and "1 run without" in text(app))
+        await pilot.press("right_square_bracket")
+        await settled(pilot, lambda: "[loss, 2 runs]" in text(app))
+        train(two.home, measured, lambda _: 77.0)
         await settled(pilot, lambda: "77┤" in text(app))
 
 

@@ -85,7 +85,7 @@ def test_intervals_are_the_wider_of_seeds_and_rows() -> None:
     assert third is not None
     assert (third.accuracy_low, third.accuracy_high) == pytest.approx(wilson(19, 20))
     assert (first.n, first.rate, first.seeds, first.rows) == (0, None, 3, 20)
-    assert "no checkpoint was sampled" in item.sentences(percent)[1]
+    assert "no checkpoint has graded samples" in item.sentences(percent)[1]
 
 
 def test_steps_are_picked_by_the_rules() -> None:

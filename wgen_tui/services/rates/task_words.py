@@ -27,7 +27,7 @@ def task_sentences(item: AgainstTask, shown: Callable[[float | None], str]) -> I
         yield f"base: {_task(base)}"
     what, sampled = item.metric or "the measure", [p for p in item.points if p.n]
     if not any(point.checkpoint for point in sampled):
-        yield "no checkpoint was sampled, so nothing is known of the effect at these steps"
+        yield "no checkpoint has graded samples, so nothing is known of the effect"
     elif item.leaves_base is None:
         yield f"at no sampled step does {what} leave the base's interval"
     else:
