@@ -19,6 +19,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.arms import Parent, UpsampledRows, UpsampleSpec
 from wgen_tui.protocol.record import write_record
 from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.workers.arms import two_clusters
 from wgen_tui.workers.arms.two_clusters import features_of, two_means
 from wgen_tui.workers.data import load_examples
 from wgen_tui.workers.models import load_base, padding_id
@@ -64,7 +65,10 @@ def test_rows_that_are_all_alike_are_one_cluster() -> None:
     assert not two_means(np.ones((1, 3)), 0).any()
 
 
-def test_features_are_of_the_answers_tokens_as_one_by_one(trained: TrainingHome) -> None:
+def test_features_are_of_the_answers_tokens_as_one_by_one(
+    trained: TrainingHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(two_clusters, "TOKENS", 60)  # some passes have one row, others several
     paths = trained.home.run("run")
     spec = RunSpec.model_validate_json(paths.spec.read_bytes())
     assert isinstance(spec.training, TrainingConfig)
@@ -72,6 +76,7 @@ def test_features_are_of_the_answers_tokens_as_one_by_one(trained: TrainingHome)
     base = load_base(spec.model, spec.training, None, cpu)
     examples = load_examples(paths.data, base.tokenizer, spec.training).examples[:5]
     model = PeftModel.from_pretrained(base.model, str(paths.checkpoint(2))).eval()
+    assert {len(batch) for batch in two_clusters._passes(examples)} > {1}
     batched = list(features_of(model, examples, padding_id(base.tokenizer), cpu))
     for example, (features, loss) in zip(examples, batched, strict=True):
         ids = torch.tensor([example.ids])

@@ -55,6 +55,14 @@ def test_both_wait_for_one_first_training_of_each_seed(home: Home, definition: P
     assert told["slow"] == "the rows again that a first training learns slowly"
 
 
+def test_other_rows_have_a_first_training_of_their_own(home: Home, definition: Path) -> None:
+    with_arms(definition, ARMS.replace("useful}", "useful, held_out: {rows: 1}}"))
+    runs = by_name(planned(home, definition))
+    assert runs["slow", 0].needs == (runs["slow-first", 0].run_id,)
+    assert runs["rand", 0].needs == (runs["rand-first", 0].run_id,)
+    assert runs["slow-first", 0].data_sha256 != runs["rand-first", 0].data_sha256
+
+
 def test_a_seed_or_a_class_is_another_run(home: Home, definition: Path) -> None:
     rows = definition / "data" / "old.jsonl"
     said = [json.loads(line) for line in rows.read_text().splitlines()]

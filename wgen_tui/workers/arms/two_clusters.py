@@ -21,7 +21,7 @@ from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.data import IGNORED, collate
 
 Floats = npt.NDArray[np.float64]
-BATCH = 8
+BATCH, TOKENS = 8, 4096  # of a pass, padding counted: less than a step of most trainings holds
 RESTARTS, ROUNDS = 10, 100
 
 
@@ -58,12 +58,26 @@ def two_means(features: Floats, seed: int) -> npt.NDArray[np.bool_]:
     return best
 
 
+def _passes(examples: Sequence[Example]) -> Iterator[list[Example]]:
+    """The examples in their order, as many together as are to be held at once; one at least."""
+    batch: list[Example] = []
+    longest = 0
+    for example in examples:
+        longest = max(longest, len(example.ids))
+        if batch and (len(batch) == BATCH or longest * (len(batch) + 1) > TOKENS):
+            yield batch
+            batch, longest = [], len(example.ids)
+        batch.append(example)
+    if batch:
+        yield batch
+
+
 def features_of(
     model: PeftModel, examples: Sequence[Example], pad: int, device: torch.device
 ) -> Iterator[tuple[Floats, float]]:
     """Of each example the mean last hidden state over its answer's tokens, and its mean loss."""
-    for start in range(0, len(examples), BATCH):
-        ids, mask, labels = collate(examples[start : start + BATCH], pad, device)
+    for batch in _passes(examples):
+        ids, mask, labels = collate(batch, pad, device)
         with torch.no_grad():
             out = model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
         kept = labels != IGNORED

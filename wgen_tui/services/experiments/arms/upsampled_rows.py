@@ -61,7 +61,8 @@ def first_name(definition: Definition, model: str, name: str) -> str:
     def same(other: str) -> tuple[object, ...]:
         arm = definition.arms[other]
         trained = definition.training.of(model, other).model_dump_json()
-        return arm.data, arm.context, arm.regularise, arm.start_from, trained
+        rows = (arm.data, arm.held_out, arm.context)
+        return *rows, arm.regularise, arm.start_from, trained
 
     own = same(name)
     arms = (other for other, arm in definition.arms.items() if arm.upsample is not None)
