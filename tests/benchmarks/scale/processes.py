@@ -75,6 +75,15 @@ class Done:
     told: dict[str, Any] = field(default_factory=dict)
 
 
+def as_installed() -> dict[str, str]:
+    """Our environment, in which what Python compiled at a first start is kept, as for a person.
+
+    What the packages that are installed have is always kept; where this is set, ours alone would be
+    compiled at every start.
+    """
+    return {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+
+
 def run(command: Sequence[object], *, watch: bool = True) -> Done:
     """Run a command to its end.
 
@@ -84,7 +93,11 @@ def run(command: Sequence[object], *, watch: bool = True) -> Done:
     before = os.times()
     began = time.monotonic()
     process = subprocess.Popen(
-        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        list(map(str, command)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=as_installed(),
     )
     peak = 0.0
     if watch:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from tests.benchmarks.scale.painted import painted, without_colours
+from tests.benchmarks.scale.processes import as_installed
 
 COLUMNS, LINES = 120, 40
 LIMIT = 60.0  # seconds; only so that a bench that hangs says for what
@@ -31,14 +32,11 @@ class Terminal:
     def __init__(self, command: Sequence[object], env: dict[str, str] | None = None) -> None:
         self._command = list(map(str, command))
         self._env = {
-            **os.environ,
+            **as_installed(),
             "TERM": "xterm-256color",
             "COLORTERM": "truecolor",
             **(env or {}),
         }
-        # As where a person installed it: what Python compiled at the first start is kept. Textual's
-        # own is kept always, and with this ours would be compiled again at every start.
-        self._env.pop("PYTHONDONTWRITEBYTECODE", None)
         self._chunks: list[tuple[float, bytes]] = []
         self._changed = threading.Condition()
         self.began = 0.0
