@@ -100,6 +100,13 @@ def ids_as_numbers(said: str) -> str:
     return "\n".join([head, *lines])
 
 
+GRADES_THEN = {  # before there were repeats
+    "given: undone and superseded ones too, and repeats.": "given, undone and superseded ones "
+    "included.",
+    "and grader; undone ones and repeats are left out.": "and grader, undone ones left out.",
+}
+
+
 def normal(said: str, words: list[str], home: Path) -> str:
     """What a command said, without what is of this moment and this place."""
     said = said.replace(str(home), "HOME")
@@ -130,25 +137,27 @@ def normal(said: str, words: list[str], home: Path) -> str:
     if words[0] == "results":  # each arm in each variant, beside its mean
         said = BY_VARIANT.sub("", said)
     if "samples_wide" in " ".join(words) or words[:2] == ["sample", "export"]:
-        said = _without_later(said)
+        said = _without(LATER_COLUMNS, said)
+    if "grades_all" in " ".join(words):
+        said = _without(("repeat_of",), said)
     if words[0] == "sql" or words[1] == "export":  # the map is gathered in no certain order
         said = LABELS.sub(_in_order, said)
     return said
 
 
-def _without_later(said: str) -> str:
-    """Without the last columns of `samples_wide`, which there were not; nothing stands in them."""
+def _without(names: tuple[str, ...], said: str) -> str:
+    """Without columns of a table which there were not; nothing stands in them."""
     if said.startswith('{"schema": 1, "columns": ['):
         table = json.loads(said)
-        for name in reversed(LATER_COLUMNS):
-            assert table["columns"].pop() == name and table["types"].pop()
-            assert {row.pop() for row in table["rows"]} == {None}
+        for place in [table["columns"].index(name) for name in reversed(names)]:
+            assert table["columns"].pop(place) and table["types"].pop(place)
+            assert {row.pop(place) for row in table["rows"]} == {None}
         head = json.dumps({key: value for key, value in table.items() if key != "rows"})
         rows = ",\n".join(map(json.dumps, table["rows"]))
         return f'{head[:-1]}, "rows": [\n{rows}\n]}}\n'
     head, *rows = csv.reader(io.StringIO(said, newline=""))
-    for name in reversed(LATER_COLUMNS):
-        assert head.pop() == name and {row.pop() for row in rows} == {""}
+    for place in [head.index(name) for name in reversed(names)]:
+        assert head.pop(place) and {row.pop(place) for row in rows} == {""}
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([head, *rows])
     return text.getvalue()
@@ -160,16 +169,22 @@ def _schema_of_then(said: str, *, is_json: bool) -> str:
     )
     said = said.replace("; of a judge that is a model judge@model; in order", "")
     said = said.replace("rules and judges that are models gave, and their numbers.", "rules gave.")
+    for now, then in GRADES_THEN.items():
+        said = said.replace(now, then)
+    said = re.sub(" *the verdict that this one takes back", "", said)
     later = ("verdicts", "number_means", "reasoning", "tags", "notes", "held_out")
     if not is_json:
         lines = said.splitlines(keepends=True)
-        columns = re.compile(rf"samples_wide +({'|'.join(LATER_COLUMNS)}) ")
+        later_columns = "|".join((*LATER_COLUMNS, "repeat_of"))
+        columns = re.compile(rf"(samples_wide|grades_all) +({later_columns}) ")
         return "".join(
             line for line in lines if not line.startswith(later) and not columns.match(line)
         )
     schema = json.loads(said)
     schema["views"] = [view for view in schema["views"] if not view["name"].startswith(later)]
     for view in schema["views"]:
+        if view["name"] == "grades_all":
+            assert view["columns"].pop(-2)["name"] == "repeat_of"
         if view["name"] == "samples_wide":
             for name in reversed(LATER_COLUMNS):
                 assert view["columns"].pop()["name"] == name
