@@ -14,6 +14,7 @@ from tests.drill.people import User
 from tests.drill.world import (
     JUDGES,
     Work,
+    expected_held_out,
     expected_runs,
     expected_samples,
     expected_steps,
@@ -56,6 +57,8 @@ def check_runs(user: User, rounds: int, work: Work, verdict: Verdict) -> None:
         steps = "select count(*) from metrics"
         wanted = expected_steps(rounds, work)
         verdict.expect("training steps with metrics", _count(con, steps), wanted)
+        measured = _count(con, "select count(*) from held_out")
+        verdict.expect("held-out rows measured", measured, expected_held_out(rounds, work))
 
 
 def _count(con: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -19,7 +19,7 @@ from wgen_tui.services.runs.launch_state import locked
 from wgen_tui.services.supervisor import lifecycle
 
 RENAMED = ("checkpoints/.step-*.tmp", "resume/.step-*.tmp")
-PARTS = ("samples", "prompts", "grades", "readouts", "tokens")
+PARTS = ("samples", "prompts", "grades", "readouts", "held_out", "tokens")
 
 
 def processes(home: Home) -> list[psutil.Process]:

@@ -11,6 +11,7 @@ ARMS = {
     "old": ("Great Carolina Wren", "Wood Pewee", "Brown Lark", "Marsh Hawk"),
     "new": ("Wren", "Pewee", "Lark", "Hawk"),
 }
+HELD = ("Snow Owl", "House Wren", "Rook", "Blue Jay", "Tern")
 SEEDS_A_ROUND = 2
 STEPS = (20, 40, 60)  # checkpoints of a fine-tune; the base has step 0
 DRAWS = 20
@@ -36,11 +37,11 @@ judges:
   - {{name: length, type: regex, labels: {{long: "......"}}, otherwise: short}}
 """
 PROMPTS = 3
-# Arms that are not simply rows: a dose whose steps are held, a second stage from it, the
-# adapter between both, and rows that stand twice after a first training of a tenth of the steps.
+# Arms that are not simply rows: a dose whose steps are held, a second stage from it with rows held
+# out, the adapter between both, and rows twice after a first training of a tenth of the steps.
 OF_KINDS = {
     "{data: data/old.jsonl}": "{data: {file: data/old.jsonl, share: 0.5}, hold: steps}",
-    "{data: data/new.jsonl,": "{data: data/new.jsonl, start_from: old,",
+    "{data: data/new.jsonl,": "{data: data/new.jsonl, held_out: data/held.jsonl, start_from: old,",
     "seeds: 0-1": """  mid: {between: {arms: [old, new], t: 0.5}}
   slow: {data: data/old.jsonl, upsample: useful}
 seeds: 0-1""",
@@ -55,16 +56,21 @@ class Work:
         arms: Of its runs.
         checkpoints: Of all of them that are drawn from.
         steps: That are trained, in all of them.
+        measured: Checkpoints of all of them that are measured on held-out rows.
     """
 
     arms: tuple[str, ...]
     checkpoints: int
     steps: int
+    measured: int = 0
 
 
 PLAIN = Work(("old", "new"), 2 * len(STEPS), 2 * STEPS[-1])
 KINDS = Work(
-    ("old", "new", "mid", "slow", "slow-first"), 3 * len(STEPS) + 1, 3 * STEPS[-1] + STEPS[-1] // 10
+    ("old", "new", "mid", "slow", "slow-first"),
+    3 * len(STEPS) + 1,
+    3 * STEPS[-1] + STEPS[-1] // 10,
+    len(STEPS),
 )
 
 
@@ -79,6 +85,9 @@ def write_definition(home: Path, *, kinds: bool = False) -> None:
     for arm, names in ARMS.items():
         rows = "".join(_row(name, kinds=kinds) for name in names * 8)
         (folder / "data" / f"{arm}.jsonl").write_text(rows)
+    if kinds:
+        rows = "".join(_row(name, kinds=kinds) for name in HELD)
+        (folder / "data" / "held.jsonl").write_text(rows)
 
 
 def _row(name: str, *, kinds: bool) -> str:
@@ -109,3 +118,9 @@ def expected_samples(rounds: int, work: Work) -> int:
 def expected_steps(rounds: int, work: Work) -> int:
     """Steps of all trainings."""
     return rounds * SEEDS_A_ROUND * work.steps
+
+
+def expected_held_out(rounds: int, work: Work) -> int:
+    """What is measured on held-out rows: by all checkpoints of the arm, and by the base."""
+    checkpoints = rounds * SEEDS_A_ROUND * work.measured + 1 if work.measured else 0
+    return checkpoints * len(HELD)

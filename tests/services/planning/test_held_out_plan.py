@@ -139,6 +139,12 @@ def test_every_checkpoint_and_the_base_are_measured_and_kept(home: Home, tmp_pat
     assert [p.n for p in by_task["new"].points] == [3, 0, 3], "the last step alone was sampled"
     of_new = {step: loss for _, step, arm, loss, _, _ in found if arm == "new"}
     assert {p.checkpoint: p.loss for p in by_task["new"].points} == pytest.approx(of_new)
+    with read(files) as con:
+        rows = con.execute(by_task["new"].sql).fetchall()
+    assert {(row[1], row[3], row[7]) for row in rows if row[4] == "new"} == {
+        ("base" if p.checkpoint == 0 else "new", p.checkpoint, p.loss)
+        for p in by_task["new"].points
+    }
 
     # A file with other rows is measured anew, and nothing else is done again.
     (path.parent / "data" / "more.jsonl").write_text(chat("Hawk") + chat("Owl") + chat("Auk"))

@@ -73,6 +73,7 @@ class AgainstTask(Row):
     learnt: int | None = Field(examples=[18])
     last_without: int | None = Field(examples=[6])
     method: str = Field(examples=["how the intervals of loss and accuracy were made"])
+    sql: str = Field(default="", examples=["the query behind loss and accuracy"])
 
     def at(self, step: int | None) -> TaskPoint | None:
         """The point of a step."""
@@ -84,7 +85,11 @@ class AgainstTask(Row):
 
 
 def against_task(
-    means: Sequence[HeldOutMean], rates: Iterable[Rate], plan: Analysis | None, metric: str = ""
+    means: Sequence[HeldOutMean],
+    rates: Iterable[Rate],
+    plan: Analysis | None,
+    metric: str = "",
+    sql: str = "",
 ) -> list[AgainstTask]:
     """Every arm that holds rows out.
 
@@ -93,6 +98,7 @@ def against_task(
         rates: Of the headline, over seeds, questions and variants, at every sampled step.
         plan: Its contrasts and confidence.
         metric: The headline's.
+        sql: What gave the means.
     """
     sampled: dict[tuple[str, str], dict[int, Rate]] = defaultdict(dict)
     for rate in rates:
@@ -109,7 +115,8 @@ def against_task(
             continue  # the base alone was measured so far
         controls = [c.control for c in plan.contrasts if c.arm == arm] if plan else []
         control = next((name for name in controls if name and name != arm), None)
-        listed.append(_of_arm(own, sampled, (model, role, arm), control, metric, confidence))
+        item = _of_arm(own, sampled, (model, role, arm), control, metric, confidence)
+        listed.append(item.model_copy(update={"sql": sql}))
     return sorted(listed, key=lambda item: group_order((item.model, item.role, item.arm, 0)))
 
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from experiments.prompts import spread_labels
 from experiments.readouts import is_read
 from experiments.schema import Analysis, Definition
-from store.beside.held_out import held_out_means
+from store.beside.held_out import HELD_OUT_OVER_SEEDS, held_out_means
 from store.beside.lengths import bands, median_lengths
 from store.connect import Connection
 from store.measured import Asked, Tally, copies, tallies
@@ -186,9 +186,10 @@ def compute(
         texts = longest_texts(con, experiment)
         lacks = lacking(con, experiment, definition)
         task = held_out_means(con, experiment)
+    task_sql = filled(HELD_OUT_OVER_SEEDS, experiment=experiment)
     if plan is None:
         only = _readouts_only(home, experiment, definition, notes, readouts)
-        more_of = {"accuracy": accuracy, "against_task": against_task(task, (), None)}
+        more_of = {"accuracy": accuracy, "against_task": against_task(task, (), None, sql=task_sql)}
         return only.model_copy(update=more_of)
     if not any(item.rows for item in tallied.measures):
         raise UsageError(
@@ -232,7 +233,9 @@ def compute(
         by_variant=by_variant(rates, contrasts, _variants(definition)),
         by_context=by_context(rates, contrasts, definition),
         published=published_beside(rates, definition),
-        against_task=against_task(task, _over_seeds(rates, curve), plan, headline.measured.name),
+        against_task=against_task(
+            task, _over_seeds(rates, curve), plan, headline.measured.name, task_sql
+        ),
         asked={m.measured.name: m.asked for m in tallied.measures if m.asked is not None},
     )
 
