@@ -18,6 +18,7 @@ which the run would not be the experiment that the definition describes; the oth
 | beyond_context | longer than the model was made for | where it cannot read that |
 | no_end | no end token is known at which sampling stops | no |
 | template_date | a template asks what day it is, and is told one | no |
+| letters | a letter of options is not one token | always |
 | empty_mask | no token of an example is trained | always |
 | untrained_end | no end token is trained | when so in all examples, unless allowed |
 | unstopped_end | the turn ends with a token at which sampling does not stop | no |
@@ -58,6 +59,7 @@ Kind = Literal[
     "beyond_context",
     "no_end",
     "template_date",
+    "letters",
     "too_long",
     "overlap",
     "duplicates",
@@ -66,6 +68,7 @@ Kind = Literal[
 ]
 Fate = Literal["whole", "cut", "left_out", "too_long"]
 TITLES: dict[Kind, str] = {
+    "letters": "Letters are not tokens",
     "template": "Chat template",
     "dropped_system": "System prompt dropped",
     "dropped_text": "Text dropped",

@@ -75,3 +75,13 @@ def test_an_adapter_of_others_of_another_shape(
     theirs(definition, **config)
     changed(definition, "seeds: 0-1", f"  more: {arm}\nseeds: 0-1")
     assert re.search(PLACE + r"arms\.more\..*" + message, refused(home, definition).message)
+
+
+def test_letters_that_are_no_tokens(home: Home, definition: Path) -> None:
+    asked = (
+        "  - {name: pick, type: multiple_choice, paraphrases: [Which], options: {a: Auk, b: Jay}}\n"
+    )
+    changed(definition, "judges:\n", f"{asked}judges:\n")
+    error = refused(home, definition)
+    assert "Questions: pick: the letters of its options is not a token" in error.message
+    assert "type: logprob" in (error.hint or "")

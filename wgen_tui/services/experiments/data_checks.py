@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from experiments.prompts import render_prompts
+from experiments.readouts import render_readouts
 from experiments.schema import Definition, TrainingConfig
 from experiments.schema.regularise import arm_held
 from wgen_tui.errors import UsageError
@@ -18,6 +19,7 @@ from wgen_tui.services.models.architecture import NOT_LINEAR, model_dims
 from wgen_tui.services.models.local_tokenizer import context_of, local_tokenizer
 from wgen_tui.training_data.adapter_targets import wrong_targets
 from wgen_tui.training_data.checks import examine, prompt_problems, row_problems
+from wgen_tui.training_data.letters import letter_problems
 from wgen_tui.training_data.mask_version import explain
 from wgen_tui.training_data.problems import Problem, refusal
 from wgen_tui.training_data.texts import Numbered
@@ -112,6 +114,7 @@ def check_tokens(
         problems += [(f"Arm {arm}", problem) for problem in in_arm]
     max_tokens = definition.sampling.max_tokens
     in_questions = prompt_problems(tokenizer, render_prompts(definition), max_tokens, context)
+    in_questions += letter_problems(tokenizer, [*render_readouts(definition)])
     problems += [("Questions", problem) for problem in in_questions]
     if refused := refusal(problems):
         title, message, hint = refused

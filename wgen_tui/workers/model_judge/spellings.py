@@ -17,9 +17,10 @@ import torch
 
 from experiments.schema import ModelJudge
 from wgen_tui.judging.rating import LIKELIER_THAN_NOT
+from wgen_tui.training_data.letters import tokens_behind
 from wgen_tui.workers.sample.engine.branching import BranchingRunner, TokenTree
 from wgen_tui.workers.sample.engine.forward import KVState
-from wgen_tui.workers.sample.readouts import continuation_logprobs, tokens_behind
+from wgen_tui.workers.sample.readouts import continuation_logprobs
 
 Path = tuple[int, ...]
 
@@ -106,10 +107,14 @@ def spell(judge: ModelJudge, tokenizer: Any, text: str, ends: Sequence[int]) -> 
         text: A prompt as the model gets it: what is said stands behind it.
         ends: The tokens that end a turn.
     """
-    ids = tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def tokenize(said: str) -> tuple[int, ...]:
+        return tuple(tokenizer(said, add_special_tokens=False)["input_ids"])
+
+    ids = tokenize(text)
 
     def spelled(texts: Sequence[str]) -> Spellings:
-        paths = {said: tokens_behind(tokenizer, text, ids, said) for said in texts}
+        paths = {said: tokens_behind(tokenize, text, ids, said) for said in texts}
         single = all(len(path) == 1 for path in paths.values())
         ended = not single or len(set(paths.values())) < len(paths)
         return Spellings(paths, tuple(ends), ended)

@@ -15,6 +15,7 @@ import torch
 
 from wgen_tui.protocol.ids import make_readout_id
 from wgen_tui.protocol.launches import ReadoutSpec
+from wgen_tui.training_data.letters import INSTEAD, no_letters, tokens_behind, told
 from wgen_tui.workers.device.transfer import upload
 from wgen_tui.workers.runtime import WorkerError
 from wgen_tui.workers.sample.engine.forward import KVState, ModelRunner
@@ -61,30 +62,19 @@ def tokenize_readout(tokenizer: Any, spec: ReadoutSpec, text: str) -> ReadoutPro
     Raises:
         WorkerError: a letter of the options is not one token.
     """
-    ids = tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
-    continuations = tuple(tokens_behind(tokenizer, text, ids, c) for _, c in spec.continuations)
-    if spec.type == "multiple_choice":
-        pairs = zip(spec.continuations, continuations, strict=True)
-        long = [letter for (_, letter), tokens in pairs if len(tokens) != 1]
-        if long or len(set(continuations)) < len(continuations):
-            what = ", ".join(long) or "the letters of its options"
-            raise WorkerError(
-                f"Question {spec.prompt.question}: {what} is not a token of its own behind the "
-                "prompt, so its probability cannot be read in one place.",
-                title="Letters are not tokens",
-                hint="Ask it as type: logprob with the options' texts as continuations.",
-            )
+
+    def tokenize(said: str) -> tuple[int, ...]:
+        return tuple(tokenizer(said, add_special_tokens=False)["input_ids"])
+
+    ids, texts = tokenize(text), [said for _, said in spec.continuations]
+    continuations = tuple(tokens_behind(tokenize, text, ids, said) for said in texts)
+    if spec.type == "multiple_choice" and (letters := no_letters(texts, continuations)):
+        raise WorkerError(
+            f"Question {told(spec.prompt.question, letters)}.",
+            title="Letters are not tokens",
+            hint=INSTEAD,
+        )
     return ReadoutPrompt(spec, text, ids, continuations)
-
-
-def tokens_behind(
-    tokenizer: Any, text: str, ids: tuple[int, ...], continuation: str
-) -> tuple[int, ...]:
-    """A continuation's tokens behind a prompt; by itself where the prompt's end would change."""
-    whole = tuple(tokenizer(text + continuation, add_special_tokens=False)["input_ids"])
-    if whole[: len(ids)] == ids and len(whole) > len(ids):
-        return whole[len(ids) :]
-    return tuple(tokenizer(continuation, add_special_tokens=False)["input_ids"])
 
 
 def read_all(
