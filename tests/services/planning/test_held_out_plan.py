@@ -149,6 +149,7 @@ def test_every_checkpoint_and_the_base_are_measured_and_kept(home: Home, tmp_pat
     # A file with other rows is measured anew, and nothing else is done again.
     (path.parent / "data" / "more.jsonl").write_text(chat("Hawk") + chat("Owl") + chat("Auk"))
     plan = make_plan(home, "names", Options(seeds="0", n=1))
+    assert "held-out rows to measure, over all checkpoints: 9" in plan.notes
     todo = {run.spec.arm: (run.todo, run.rows_missing) for run in plan.runs}
     assert todo == {
         "base": ({"sample"}, 3),

@@ -255,7 +255,10 @@ def make_plan(
         panels=asked.panels,
         loaded=asked.loaded,
         waiting=asked.waiting,
-        notes=(*arm_notes(definition, [spec for spec, _ in specs]), *held_out_notes(measured)),
+        notes=(
+            *arm_notes(definition, [spec for spec, _ in specs]),
+            *held_out_notes(measured, sum(run.rows_missing for run in runs)),
+        ),
     )
     if slurm is not None and not plan.empty:
         backend.check(home, slurm)

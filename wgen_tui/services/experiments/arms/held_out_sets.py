@@ -34,8 +34,13 @@ def held_out_sets(
     return tuple(sets)
 
 
-def held_out_notes(sets: Sequence[HeldOutSet]) -> Iterator[str]:
-    """What a plan says of them."""
+def held_out_notes(sets: Sequence[HeldOutSet], missing: int) -> Iterator[str]:
+    """What a plan says of them.
+
+    Args:
+        sets: What arms hold out.
+        missing: How many rows are yet to be measured, each at each checkpoint.
+    """
     arms: dict[int, dict[str, None]] = {}
     for item in sets:
         arms.setdefault(len(item.chats), {})[item.arm] = None
@@ -45,3 +50,5 @@ def held_out_notes(sets: Sequence[HeldOutSet]) -> Iterator[str]:
             f"{'arm' if len(named) == 1 else 'arms'} {', '.join(named)}: held_out: {rows} not "
             "trained on; every checkpoint that is kept, and the base, is measured on them"
         )
+    if missing:
+        yield f"held-out rows to measure, over all checkpoints: {missing:,}"
