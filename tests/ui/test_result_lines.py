@@ -18,7 +18,7 @@ from wgen_tui.services.rates.published import published_beside
 from wgen_tui.services.rates.rate_table import RateTable
 from wgen_tui.services.results.results import Results
 from wgen_tui.ui.state.cells import heading_line, line_pieces
-from wgen_tui.ui.state.outcomes import views, words
+from wgen_tui.ui.state.outcomes import courses, views, words
 from wgen_tui.ui.state.outcomes.arm_order import in_order
 from wgen_tui.ui.state.outcomes.pictures import figure_of
 from wgen_tui.ui.state.outcomes.rows import Number
@@ -208,5 +208,14 @@ def test_steps_have_loss_and_accuracy_beside_the_effect() -> None:
     assert "old: best stop by held-out loss: step 5" in said
     titles = [panel.title for panel in figure_of(results, "steps").panels]
     assert titles[1:] == ["held-out loss over steps", "held-out accuracy over steps"]
+    drawn = [
+        views.chart_text(panel, 57, 8, ArmColours(["old", "new"]))
+        for panel in courses.task_lines(results)
+    ]
+    both = courses.side_by_side(drawn[0], drawn[1], 60).plain.splitlines()
+    assert [line[:60].rstrip() for line in both] == [
+        line.rstrip() for line in drawn[0].plain.splitlines()
+    ], "the left one is as it was, the right one begins at its cell"
+    assert [line[60:] for line in both] == drawn[1].plain.splitlines()
     plain = results.model_copy(update={"against_task": []})
     assert "exact" not in lines(plain, 114, "steps")[0]

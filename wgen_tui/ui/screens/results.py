@@ -17,7 +17,7 @@ from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import services
 from wgen_tui.ui.screens.result_actions import ResultActions
-from wgen_tui.ui.state.outcomes import views, words
+from wgen_tui.ui.state.outcomes import courses, views, words
 from wgen_tui.ui.state.outcomes.arm_order import in_order
 from wgen_tui.ui.state.outcomes.explained import explained
 from wgen_tui.ui.state.outcomes.rows import Number, Row
@@ -246,8 +246,15 @@ class ResultsScreen(ResultActions):
         size = pane.scrollable_content_region.size
         width, height = size.width or self.size.width - 2, size.height or 8
         colours = self.arm_colours(results.experiment)
-        set_title(pane, chart.title)
-        pane.show(views.chart_text(chart, width - 3, max(height, 6), colours), keep_place=True)
+        task = courses.task_lines(results)[:1] if self.view == "steps" else []
+        beside = bool(task) and width >= 2 * courses.LEAST_CHART
+        set_title(pane, f"{chart.title}, and {task[0].title}" if beside else chart.title)
+        height, half = max(height, 6), width // 2
+        text = views.chart_text(chart, (half if beside else width) - 3, height, colours)
+        if beside:
+            loss = views.chart_text(task[0], width - half - 3, height, colours)
+            text = courses.side_by_side(text, loss, half)
+        pane.show(text, keep_place=True)
 
     def on_virtual_table_moved(self, message: SectionTable.Moved) -> None:
         row = message.table.current

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from wgen_tui.terminal_text import one_line, printable
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from wgen_tui.services.rates.against_task import TaskPoint
     from wgen_tui.services.rates.value_curve import ValueCurve
     from wgen_tui.services.results.results import Results
+
+
+LEAST_CHART = 56  # cells that each of two charts needs to stand beside the other
 
 
 class Point(NamedTuple):
@@ -310,3 +314,14 @@ def _rows(section: Section, points: list[Point], *, in_curve: bool = False) -> l
         )
         for p in points
     ]
+
+
+def side_by_side(left: Text, right: Text, width: int) -> Text:
+    """Two charts beside each other, the left one so wide."""
+    lines = []
+    both = (left.split("\n"), right.split("\n"))
+    for place in range(max(map(len, both))):
+        one, other = (side[place] if place < len(side) else Text() for side in both)
+        gap = " " * max(width - cell_len(one.plain), 1)
+        lines.append(Text.assemble(one, gap, other))
+    return Text("\n", no_wrap=True).join(lines)
