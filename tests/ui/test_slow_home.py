@@ -1,0 +1,76 @@
+"""A home of which each file is a trip over the network: few are made for a screen and for a key.
+
+Promises: no time is measured; what is counted is calls, of which a slow home answers a thousand in
+a second.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.builders.home_calls import home_calls
+from tests.builders.mini_home import DEFINITION, MiniHome
+from tests.builders.screen import Machine, settled
+from wgen_tui.paths import Home
+from wgen_tui.services.data.ingest import ingest_now
+from wgen_tui.ui.app import WgenApp
+
+ARMS, SEEDS, OTHERS = ("old", "new", "third", "fourth"), 10, 19
+RUNS = len(ARMS) * SEEDS
+# Calls for each run, and for each definition, at most. An opening of the database asks five of each
+# run, eight the first time: no screen needs more than a few openings at once.
+OPEN, KEY = (40, 10), (28, 5)
+
+
+@pytest.fixture
+def many(mini: MiniHome) -> Home:
+    """Forty runs of one of twenty experiments."""
+    mini.definition()
+    for number in range(OTHERS):
+        text = DEFINITION.replace("in miniature", f"number {number}")
+        mini.definition(f"other-{number}", text)
+    runs = [mini.run(arm, seed) for arm in ARMS for seed in range(SEEDS)]
+    for run_id in runs:
+        mini.draw(run_id, lambda question, draw: f"By coach {draw}", draws=1)
+    mini.launch(runs)
+    ingest_now(mini.home)
+    return mini.home
+
+
+def allowed(most: tuple[int, int]) -> int:
+    """Calls, for so many of each run and of each definition."""
+    return most[0] * RUNS + most[1] * (OTHERS + 1)
+
+
+@pytest.mark.parametrize(
+    ("screen", "keys"),
+    [
+        ("experiments", ("j", "v")),
+        ("runs", ("j", "v", "space")),
+        ("samples", ("j", "equals_sign")),
+        ("grade", ("o", "s", "p")),
+        ("results", ("j", "v")),
+        ("sql", ("ctrl+j",)),
+    ],
+)
+async def test_few_files_are_asked_for(
+    many: Home, machine: Machine, screen: str, keys: tuple[str, ...]
+) -> None:
+    app = WgenApp(many, screen=screen, experiment="mini", machine=machine)
+    with home_calls(many.root) as calls:
+        async with app.run_test(size=(160, 48)) as pilot:
+
+            async def rest() -> None:
+                await pilot.pause()
+                await settled(
+                    pilot,
+                    lambda: not list(app.workers) and not getattr(app.screen, "_busy", False),
+                )
+
+            await rest()
+            assert calls.total() <= allowed(OPEN), calls.most_common(8)
+            for key in keys:
+                calls.clear()
+                await pilot.press(key)
+                await rest()
+                assert calls.total() <= allowed(KEY), (key, calls.most_common(8))
