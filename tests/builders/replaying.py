@@ -33,16 +33,26 @@ def run_again(
     return replay, output
 
 
+def refuse(
+    _work: graphs.Work, _inputs: graphs.Tensors, _pool: list[Any]
+) -> tuple[Callable[[], None], torch.Tensor]:
+    """`capture` that captures nothing: the same shapes run as they are."""
+    raise RuntimeError("asked for none")
+
+
 @contextmanager
-def replaying(note: Callable[[str], None]) -> Iterator[list[Graphs]]:
+def replaying(note: Callable[[str], None], *, really: bool = True) -> Iterator[list[Graphs]]:
     """Turn graphs on; gives those that are made meanwhile.
 
     Args:
         note: Told, on a CPU, why something was not captured; on a GPU the worker's log says it.
+        really: Else passes are shaped as for graphs, and none is captured: what graphs alone
+            change is the difference.
     """
     every: list[Graphs] = []
     begin, begin_gradients, begin_runner = Graphs.__init__, Gradients.__init__, ModelRunner.__init__
     here = not torch.cuda.is_available()
+    capture = refuse if not really else run_again if here else graphs.capture
 
     def graphs_begin(self: Graphs, noted: Callable[[str], None]) -> None:
         begin(self, noted)
@@ -60,7 +70,7 @@ def replaying(note: Callable[[str], None]) -> Iterator[list[Graphs]]:
 
     with (
         patch.dict(os.environ, {SWITCH: "1"}),
-        patch.object(graphs, "capture", run_again if here else graphs.capture),
+        patch.object(graphs, "capture", capture),
         patch.object(Graphs, "__init__", graphs_begin),
         patch.object(Gradients, "__init__", gradients_begin),
         patch.object(ModelRunner, "__init__", runner_begin),

@@ -29,6 +29,7 @@ from transformers.utils import logging
 from tests.benchmarks.__main__ import machine
 from tests.gpu.report import Report
 from tests.gpu.session import GPU, TINY, OutOfTimeError, Session
+from wgen_tui.workers.device.allocator import prefer_growing_segments
 
 # In this order: name -> seconds that it may take on a GPU.
 CHECKS = {
@@ -42,7 +43,7 @@ CHECKS = {
     "quantised": 30,
     "judging": 40,
 }
-RATIOS = {"grid": 110, "draws": 55, "estimate": 32, "profile": 32}
+RATIOS = {"estimate": 32, "grid": 110, "draws": 55, "profile": 32}
 PARTS = CHECKS | RATIOS
 MINUTES = 8.0
 GRACE = 30.0  # seconds after the end until a device that does not answer ends everything
@@ -111,6 +112,7 @@ def main(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     if unknown := [name for name in options.parts if name not in PARTS]:
         parser.error(f"no part is named {unknown[0]}; there are {', '.join(PARTS)}")
+    prefer_growing_segments()  # as a worker's launch does, before torch takes any memory
     warnings.simplefilter("ignore")
     logging.disable_progress_bar()
     names = [name for name in PARTS if not options.parts or name in options.parts]

@@ -9,6 +9,7 @@ follow from shapes, so a stack rounds otherwise than one run. In bf16 it is two 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -25,6 +26,7 @@ from tests.gpu.session import Session
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.data import IGNORED, Dataset, load_examples
+from wgen_tui.workers.device.graphs import SWITCH
 from wgen_tui.workers.models import Base, load_base
 from wgen_tui.workers.recipe import Order, lora_config
 from wgen_tui.workers.train.grid import step_batch
@@ -62,7 +64,11 @@ def add_runs(field: TrainingHome, session: Session, precision: str) -> TrainingH
 
 def stacked(field: TrainingHome, *, pack: bool) -> str:
     """Train all runs in one stack, in this mode; what went wrong, if anything."""
-    with patch.object(step_batch, "should_pack", lambda *_: pack):
+    # With CUDA graphs nothing is packed.
+    with (
+        patch.object(step_batch, "should_pack", lambda *_: pack),
+        patch.dict(os.environ, {SWITCH: "0" if pack else "1"}),
+    ):
         worker = train_runs(field)
     if wrong := unfinished(worker):
         return wrong
@@ -239,7 +245,7 @@ def run(session: Session) -> None:
     """fp32 in three families (one on a CPU), bf16 in one, TRL beside one."""
     with exact():
         field = compare(session, TRL_FAMILY, "fp32")
+        beside_trl(session, field, field.runs[:1])
         compare(session, "qwen3", "bf16")
         for family in ("qwen3", "gemma2") if session.on_gpu else ():
             compare(session, family, "fp32")
-        beside_trl(session, field, field.runs[:2] if session.on_gpu else field.runs[:1])

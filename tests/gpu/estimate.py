@@ -47,12 +47,14 @@ class Found:
         peak_mb: The most that torch held: what nobody else could have.
         allocated_mb: The most of it that was in use; 0 without a GPU.
         together: Adapters that were trained together, or are on the base.
+        before_mb: Of all that, what this process had before: other parts', which a worker has not.
     """
 
     expected: Estimate
     peak_mb: float
     allocated_mb: float
     together: float
+    before_mb: float
 
 
 def run(session: Session) -> None:
@@ -101,9 +103,10 @@ def _train(session: Session, model: Loaded, stack: int, tokens: int) -> Found:
         checkpointing=is_long(session, tokens),
     )
     expected = _expected(session, made.field, made.worker.spec)
+    before = _before_mb(session, model)
     clock = stacks.Clock(session, 1, STEPS)
     stacks.train_stack(model.base, made, clock)
-    return Found(expected, session.peak_mb(), _allocated_mb(session), clock.together)
+    return Found(expected, session.peak_mb(), _allocated_mb(session), clock.together, before)
 
 
 def _sample(session: Session, model: Loaded, draws: int) -> Found:
@@ -115,8 +118,9 @@ def _sample(session: Session, model: Loaded, draws: int) -> Found:
     spec = sample_launch(made.field, stage, BASE, *made.field.runs).spec
     expected = _expected(session, made.field, spec)
     training = made.runs[0].training
+    before = _before_mb(session, model)
     decoding.first_batch(model.base, training, draws, stage.sampling.max_tokens, lambda: None)
-    return Found(expected, session.peak_mb(), _allocated_mb(session), count)
+    return Found(expected, session.peak_mb(), _allocated_mb(session), count, before)
 
 
 def _expected(session: Session, field: TrainingHome, spec: LaunchSpec) -> Estimate:
@@ -125,6 +129,14 @@ def _expected(session: Session, field: TrainingHome, spec: LaunchSpec) -> Estima
     if session.on_gpu:
         free = torch.cuda.get_device_properties(session.device).total_memory // MB
     return estimate(field.home, spec, on_gpu=session.on_gpu, free_mb=free)
+
+
+def _before_mb(session: Session, model: Loaded) -> float:
+    """What is in use now beside the model."""
+    if not session.on_gpu:
+        return 0.0
+    own = sum(p.numel() * p.element_size() for p in model.base.model.parameters())
+    return float(torch.cuda.memory_allocated() - own) / MB
 
 
 def _allocated_mb(session: Session) -> float:
@@ -151,7 +163,7 @@ def _report_context(session: Session) -> None:
 
 def _report(session: Session, what: str, found: Found) -> None:
     expected = found.expected
-    peak = found.peak_mb + (_context_mb() if session.on_gpu else 0)
+    peak = found.peak_mb - found.before_mb + (_context_mb() if session.on_gpu else 0)
     ratio = peak / expected.memory_mb
     parts = ", ".join(f"{name} {size}" for name, size in expected.parts.items())
     value = f"{peak:.0f} MB, {ratio:.2f} of the estimate"
@@ -168,6 +180,7 @@ def _report(session: Session, what: str, found: Found) -> None:
             "peak_mb": peak,
             "torch_mb": found.peak_mb,
             "allocated_mb": found.allocated_mb,
+            "before_mb": found.before_mb,
             "estimate_mb": expected.memory_mb,
             "ratio": ratio,
             "parts_mb": dict(expected.parts),
@@ -183,5 +196,6 @@ def _report(session: Session, what: str, found: Found) -> None:
             ok=ratio <= TOLERANCE,
             value=f"{ratio:.3f}",
             beside=f"at most {TOLERANCE}",
-            note=f"torch held {found.peak_mb:.0f} MB and used {found.allocated_mb:.0f} MB of it",
+            note=f"torch held {found.peak_mb:.0f} MB and used {found.allocated_mb:.0f} MB of it; "
+            f"before, {found.before_mb:.0f} MB were in use beside the model",
         )

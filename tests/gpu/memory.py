@@ -37,15 +37,27 @@ def half_way(session: Session, whole: Work, least: Work) -> tuple[int, int, int]
     Returns:
         Bytes half-way between the two, what the whole must have, and what the least has been given
         with all that the allocator rounds up: the first is too little for the whole and enough for
-        the least, whatever the allocator does. 0 on a CPU.
+        the least, whatever the allocator does. What this process held before is added to all as it
+        is at the end. 0 on a CPU.
     """
-    session.free()
+    if not session.on_gpu:
+        whole()
+        least()
+        return 0, 0, 0
+    before = held(session)
     whole()
-    most = torch.cuda.max_memory_allocated() if session.on_gpu else 0
-    session.free()
+    most = torch.cuda.max_memory_allocated() - before
+    before = held(session)
     least()
-    few = torch.cuda.max_memory_reserved() if session.on_gpu else 0
-    return (most + few) // 2, most, few
+    few = torch.cuda.max_memory_reserved() - before
+    now = held(session)
+    return now + (most + few) // 2, now + most, now + few
+
+
+def held(session: Session) -> int:
+    """Bytes that are in use although nothing is being done: what earlier parts have left."""
+    session.free()
+    return int(torch.cuda.memory_allocated())
 
 
 @contextmanager
@@ -130,7 +142,7 @@ def training(session: Session) -> None:
         ok=value <= bar and "adapters together from here on" in said,
         value=f"{value:.2g} of the update",
         beside=f"at most {bar:.2g}",
-        note=wrong or said + limits(*sizes),
+        note=(wrong[:300] or said) + limits(*sizes),
     )
 
 
@@ -182,7 +194,7 @@ def sampling(session: Session) -> None:
         and "draws at once from here" in said,
         value=f"{len(found)} drawn, {same} the same",
         beside=f"all, {SAME_DRAWS:.0%} of them",
-        note=wrong or said + limits(*sizes),
+        note=(wrong[:300] or said) + limits(*sizes),
     )
 
 

@@ -15,6 +15,10 @@ import os  # noqa: E402
 import runpy  # noqa: E402
 import sys  # noqa: E402
 
+from wgen_tui.workers.device.allocator import prefer_growing_segments  # noqa: E402
+
+prefer_growing_segments()
+
 import torch  # noqa: E402
 from accelerate.commands import launch  # noqa: E402
 from accelerate.utils.launch import prepare_simple_launcher_cmd_env  # noqa: E402

@@ -2,15 +2,14 @@
 
 Promises: whoever runs through here gets what the function gives, captured or not; what cannot be
 captured is run as it is, and the reason is told once. A small model's step is thousands of short
-kernels, and the host needs longer to ask for them than a GPU to do them.
-
-Off unless WGEN_CUDA_GRAPHS=1 is set: docs/benchmarks.md says whether they helped where they were
-measured.
+kernels, and the host needs longer to ask for them than a GPU to do them: docs/benchmarks.md has
+what graphs save. WGEN_CUDA_GRAPHS=0 turns them off.
 """
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -26,8 +25,28 @@ Work = Callable[..., torch.Tensor]
 
 
 def graphs_wanted() -> bool:
-    """Whether the user asked for CUDA graphs."""
-    return os.environ.get(SWITCH) == "1"
+    """Whether the user lets CUDA graphs be."""
+    return os.environ.get(SWITCH, "1") != "0"
+
+
+def warm_up(work: Work, inputs: Tensors) -> tuple[torch.Tensor, bool]:
+    """Do the work as it is; libraries choose their kernels and take their memory.
+
+    Returns:
+        What it gives, and whether the host has waited for the GPU meanwhile: then it cannot be
+        captured, and a capture that fails would leave its memory behind.
+    """
+    if not inputs[0].is_cuda:
+        return work(*inputs), False
+    before = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            output = work(*inputs)
+        finally:
+            torch.cuda.set_sync_debug_mode(before)
+    return output, any("synchronizing CUDA operation" in str(one.message) for one in caught)
 
 
 def capture(
@@ -96,22 +115,26 @@ class Graphs:
             known.replay()
             self.replayed += 1
             return known.output
-        # The first call warms up: libraries choose their kernels and take their memory.
-        if self._given_up or key not in self._seen or len(self._captured) == MOST_GRAPHS:
-            self._seen.add(key)
+        if self._given_up or len(self._captured) == MOST_GRAPHS:
             return work(*inputs)
+        if key not in self._seen:
+            self._seen.add(key)
+            output, waits = warm_up(work, inputs)
+            if waits:
+                self._give_up("the host waits for the GPU in it")
+            return output
         try:
             self._captured[key] = _Captured(inputs, *capture(work, inputs, self._pool))
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            self._give_up(error)
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            self._give_up(lines[0])
             return work(*inputs)
         # Capturing computes nothing: the work is still to be done.
         return self.run(work, *inputs)
 
-    def _give_up(self, error: Exception) -> None:
+    def _give_up(self, reason: str) -> None:
         self._given_up = True
         self.clear()
-        reason: Any = str(error).strip().splitlines() or [type(error).__name__]
-        self._note(f"no CUDA graphs: {reason[0]}")
+        self._note(f"no CUDA graphs: {reason}")
