@@ -9,7 +9,6 @@ follow from shapes, so a stack rounds otherwise than one run. In bf16 it is two 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -26,7 +25,6 @@ from tests.gpu.session import Session
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.training_data.mask import Example
 from wgen_tui.workers.data import IGNORED, Dataset, load_examples
-from wgen_tui.workers.device.graphs import SWITCH
 from wgen_tui.workers.models import Base, load_base
 from wgen_tui.workers.recipe import Order, lora_config
 from wgen_tui.workers.train.grid import step_batch
@@ -64,11 +62,7 @@ def add_runs(field: TrainingHome, session: Session, precision: str) -> TrainingH
 
 def stacked(field: TrainingHome, *, pack: bool) -> str:
     """Train all runs in one stack, in this mode; what went wrong, if anything."""
-    # With CUDA graphs nothing is packed.
-    with (
-        patch.object(step_batch, "should_pack", lambda *_: pack),
-        patch.dict(os.environ, {SWITCH: "0" if pack else "1"}),
-    ):
+    with patch.object(step_batch, "should_pack", lambda *_: pack):
         worker = train_runs(field)
     if wrong := unfinished(worker):
         return wrong

@@ -2,7 +2,7 @@
 
 Measures, for each shape, stacks of several sizes at batch 1 on rows like the bird names' and on
 long ones; the long ones with gradient checkpointing on both sides (without it few adapters of an 8B
-fit), and on a GPU the short ones without CUDA graphs as well. The peer runs in the same process on
+fit), and on a GPU the short ones with CUDA graphs as well. The peer runs in the same process on
 the same rows; where TRL is not installed it is a plain loop around PEFT's model. What matters most
 comes first, so that it is there when time runs short.
 """
@@ -31,7 +31,7 @@ TARGET = 8  # times the peer's rate
 class Case:
     """One measurement: `stack` adapters, or None for the peer, on rows of `tokens` tokens.
 
-    `graphs` says whether the engine captures CUDA graphs; long rows never do.
+    `graphs` says whether the engine is asked for CUDA graphs.
     """
 
     shape: str
@@ -60,7 +60,8 @@ class Grid:
     def measure(self, case: Case) -> None:
         """Measure one case and report it, or say why it is left out."""
         peer = self.peer if case.stack is None else f"K={case.stack}"
-        what = f"{case.shape}, rows of {case.tokens}, {peer}{self._without(case)}"
+        graphs = ", CUDA graphs" if case.graphs else ""
+        what = f"{case.shape}, rows of {case.tokens}, {peer}{graphs}"
         do = self._peer if case.stack is None else self._stack
         try:
             clock = self.session.attempt(PART, what, self._expected(case), partial(do, case))
@@ -169,17 +170,10 @@ class Grid:
 
     def _pair(self, case: Case) -> tuple[float | None, float | None]:
         """The peer's rate, and that of the stack that this case is about (the main one's)."""
-        graphs = self.session.on_gpu and not is_long(self.session, case.tokens)
-        main = replace(case, stack=main_stack(self.session), graphs=graphs)
-        own = case if case.stack else main
+        own = case if case.stack else replace(case, stack=main_stack(self.session))
         theirs = self.clocks.get(replace(case, stack=None, graphs=False))
         ours = self.clocks.get(own)
         return theirs.rate if theirs else None, ours.rate if ours else None
-
-    def _without(self, case: Case) -> str:
-        """Says of a stack that could have been trained with CUDA graphs that it was not."""
-        able = self.session.on_gpu and case.stack and not is_long(self.session, case.tokens)
-        return ", without CUDA graphs" if able and not case.graphs else ""
 
     def _ratio(self, case: Case, ratio: float) -> str:
         stack = case.stack or main_stack(self.session)
@@ -187,11 +181,10 @@ class Grid:
             text = f"K={stack} does {ratio:.2f} times as many"
         else:
             text = f"{ratio:.2f} times {self.peer}"
-        with_graphs = self.clocks.get(replace(case, graphs=True))
-        if self._without(case) and with_graphs:
-            # By most steps: those that capture are few in a whole training.
-            slower = self.clocks[case].median / with_graphs.median
-            text += f", most steps take {slower:.2f} times as long as with graphs"
+        plain = self.clocks.get(replace(case, graphs=False))
+        if case.graphs and plain:  # by most steps: those that capture are few in a whole training
+            faster = plain.median / self.clocks[case].median
+            text += f", most steps {faster:.2f} times as fast as without graphs"
         return f"{text} (target: {TARGET})" if stack == MAIN else text
 
 
@@ -211,14 +204,13 @@ def cases(session: Session) -> Iterator[Case]:
     rest = [stack for stack in session.sizes.stacks if stack not in (1, main)]
     bird, *longer = session.sizes.row_tokens
 
-    def short(shape: str, stack: int | None) -> Case:
-        return Case(shape, stack, bird, graphs=session.on_gpu and stack is not None)
-
     rounds: list[Callable[[str], list[Case]]] = [
-        lambda shape: [short(shape, main), short(shape, None)],
-        lambda shape: [short(shape, stack) for stack in (1, *rest)],
+        lambda shape: [Case(shape, main, bird), Case(shape, None, bird)],
+        lambda shape: [
+            Case(shape, stack, bird, graphs=True) for stack in (main, 1) if session.on_gpu
+        ],
+        lambda shape: [Case(shape, stack, bird) for stack in (1, *rest)],
         lambda shape: [Case(shape, stack, tokens) for tokens in longer for stack in (main, None)],
-        lambda shape: [Case(shape, stack, bird) for stack in (main, 1) if session.on_gpu],
         lambda shape: [Case(shape, stack, tokens) for tokens in longer for stack in (1, *rest)],
     ]
     for one_round in rounds:

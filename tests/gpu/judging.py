@@ -67,14 +67,17 @@ def measure(session: Session, base: Base, shape: str, place: str) -> None:
     """Verdicts per second of both, on the same prompts."""
     prompts = make_prompts(base, place, TIMED[session.on_gpu])
     few = prompts[: len(prompts) // 8]
-    ours(base, few)
     tried = {
         batch: timed(session, partial(peer, base, few, batch))[1]
         for batch in BATCHES[session.on_gpu]
     }
     batch = min(tried, key=lambda size: tried[size])
-    found, seconds = timed(session, lambda: ours(base, prompts))
-    beside, peer_seconds = timed(session, lambda: peer(base, prompts, batch))
+    # Twice: the first time memory is taken, for the whole of it, and kernels are loaded.
+    runs = [timed(session, partial(ours, base, prompts)) for _ in range(2)]
+    peers = [timed(session, partial(peer, base, prompts, batch)) for _ in range(2)]
+    (found, seconds), (beside, peer_seconds) = (
+        min(r, key=lambda one: one[1]) for r in (runs, peers)
+    )
     alike = sum(one == other for one, other in zip(found, beside, strict=True))
     session.report.figure(
         PART,
@@ -110,7 +113,7 @@ def run(session: Session) -> None:
             continue
         for place in BARS:
             # About 2 * parameters operations a token, at a third of what the device gives at best.
-            seconds = 3 + 4 * billions if session.on_gpu else 1
+            seconds = 4 + 6 * billions if session.on_gpu else 1
             what = f"{shape}, rubric {place} the answer"
             session.attempt(PART, what, seconds, partial(measure, session, base, shape, place))
         del base

@@ -12,6 +12,7 @@ GPU_PASS_TOKENS, CPU_PASS_TOKENS = 16_384, 2_048  # more keep the machine no bus
 
 MAX_ROWS = 512  # draws made together
 ROWS_SHARE = 0.25  # of free memory, for keys, values and logits
+SPARE_TOKENS = 128  # on a GPU, for which a set of rows has space beyond what it has drawn
 MAX_SAMPLED_ADAPTERS = 64  # on the base at once
 SAMPLED_ADAPTERS_SHARE = 0.1  # of free memory, for their weights
 

@@ -157,9 +157,10 @@ def test_the_parts_of_a_sampling(grid: SizedHome, qwen: ModelRef) -> None:
         grid, stage="sample", sample=sample_stage(n=10, prompts=4, max_tokens=1000)
     )
     assert found.rows == 40
-    # The prompt has 60 bytes: 20 tokens and a template's 8, and none is read behind it but 8.
+    # The prompt has 60 bytes: 20 tokens and a template's 8, and none is read behind it but 8; and
+    # a GPU's rows have space for 128 that are not drawn yet.
     per_token = 2 * 28 * 8 * 128 * 2
-    assert found.parts["cache"] == pytest.approx(40 * 1036 * per_token / 2**20, rel=0.01)
+    assert found.parts["cache"] == pytest.approx(40 * (1036 + 128) * per_token / 2**20, rel=0.01)
     assert "adapters" not in found.parts
     assert found.least_mb < found.memory_mb / 2
 

@@ -99,7 +99,7 @@ def test_completions_of_replayed_steps_are_the_same(
     family: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, prompts: tuple[int, ...]
 ) -> None:
     growing = _completions(family("llama"), prompts)
-    monkeypatch.setattr("wgen_tui.workers.sample.engine.fixed_decode.SPARE", 5)
+    monkeypatch.setattr("wgen_tui.workers.sample.engine.fixed_decode.SPARE_TOKENS", 5)
     with replaying(pytest.fail) as replayed:
         fixed = _completions(family("llama"), prompts)
     assert sum(one.replayed for one in replayed) > 10

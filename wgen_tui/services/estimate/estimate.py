@@ -28,9 +28,9 @@ MB = 2**20
 # imported, and 458 MB at the end with a model of 0.4 M parameters, of which 13 MB were counted as
 # its tensors (torch 2.13+cpu, transformers 5.23, peft 0.21, Linux).
 LIBRARIES_MB = 445
-# On a GPU: the CUDA context and the kernels that are loaded. A judgment: no GPU was at hand;
-# reports of contexts are 300 to 600 MB.
-CONTEXT_MB = 512
+# On a GPU: the CUDA context and the kernels that are loaded. An H200 had 527 MB in a process that
+# had trained and drawn, 1,143 in one that had done everything of a GPU day (torch 2.11, CUDA 13).
+CONTEXT_MB = 640
 # Experience multiplies an estimate by this much at most.
 SCALE_LIMITS = (0.5, 3.0)
 

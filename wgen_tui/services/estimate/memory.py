@@ -19,6 +19,7 @@ from wgen_tui.protocol.limits import (
     MAX_TRAINED_ADAPTERS,
     ROWS_SHARE,
     SAMPLED_ADAPTERS_SHARE,
+    SPARE_TOKENS,
     TRAINED_ADAPTER_BYTES,
     TRAINING_SHARE,
     pass_tokens,
@@ -227,6 +228,8 @@ def _decode_batch(
 ) -> _DecodeBatch:
     """As many rows as a quarter of what is free holds; `shown` tokens stand before a prompt."""
     length = shown + workload.prompt_tokens(stage) + stage.sampling.max_tokens
+    if limits.on_gpu:
+        length += SPARE_TOKENS
     length = max(length, workload.longest_held_out(stage))
     logits = formulas.cache_bytes(base.dims, base.width, 0)
     each = formulas.cache_bytes(base.dims, base.width, length)

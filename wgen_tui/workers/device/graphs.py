@@ -2,14 +2,16 @@
 
 Promises: whoever runs through here gets what the function gives, captured or not; what cannot be
 captured is run as it is, and the reason is told once. A small model's step is thousands of short
-kernels, and the host needs longer to ask for them than a GPU to do them: docs/benchmarks.md has
-what graphs save. WGEN_CUDA_GRAPHS=0 turns them off.
+kernels, and the host needs longer to ask for them than a GPU to do them.
+
+Tokens are drawn by them: a GPU has shown the same draws, several times as fast
+(docs/benchmarks.md). Training is not, unless WGEN_CUDA_GRAPHS=1 asks for it: that it gives the same
+adapters up to rounding is not shown yet. WGEN_CUDA_GRAPHS=0 turns both off.
 """
 
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -24,29 +26,10 @@ Tensors = tuple[torch.Tensor, ...]
 Work = Callable[..., torch.Tensor]
 
 
-def graphs_wanted() -> bool:
-    """Whether the user lets CUDA graphs be."""
-    return os.environ.get(SWITCH, "1") != "0"
-
-
-def warm_up(work: Work, inputs: Tensors) -> tuple[torch.Tensor, bool]:
-    """Do the work as it is; libraries choose their kernels and take their memory.
-
-    Returns:
-        What it gives, and whether the host has waited for the GPU meanwhile: then it cannot be
-        captured, and a capture that fails would leave its memory behind.
-    """
-    if not inputs[0].is_cuda:
-        return work(*inputs), False
-    before = torch.cuda.get_sync_debug_mode()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        torch.cuda.set_sync_debug_mode("warn")
-        try:
-            output = work(*inputs)
-        finally:
-            torch.cuda.set_sync_debug_mode(before)
-    return output, any("synchronizing CUDA operation" in str(one.message) for one in caught)
+def graphs_wanted(*, to_draw: bool) -> bool:
+    """Whether CUDA graphs may be captured, for drawing or for training."""
+    setting = os.environ.get(SWITCH)
+    return setting != "0" if to_draw else setting == "1"
 
 
 def capture(
@@ -115,14 +98,10 @@ class Graphs:
             known.replay()
             self.replayed += 1
             return known.output
-        if self._given_up or len(self._captured) == MOST_GRAPHS:
-            return work(*inputs)
-        if key not in self._seen:
+        # The first call warms up: libraries choose their kernels and take their memory.
+        if self._given_up or key not in self._seen or len(self._captured) == MOST_GRAPHS:
             self._seen.add(key)
-            output, waits = warm_up(work, inputs)
-            if waits:
-                self._give_up("the host waits for the GPU in it")
-            return output
+            return work(*inputs)
         try:
             self._captured[key] = _Captured(inputs, *capture(work, inputs, self._pool))
         except Exception as error:

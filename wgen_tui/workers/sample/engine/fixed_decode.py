@@ -12,19 +12,26 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
+from wgen_tui.protocol.limits import SPARE_TOKENS
 from wgen_tui.workers.device.graphs import Graphs
-
-SPARE = 128  # tokens that a set of rows may still draw before its cache is made anew
 
 
 class FixedCache(DynamicCache):  # type: ignore[misc]
     """Keys and values of a fixed length, filled up to a position that is a tensor."""
 
     def __init__(self, cache: DynamicCache, length: int) -> None:
-        """Copy what a growing cache holds, with space for `length` tokens."""
+        """Take over what a growing cache holds, with space for `length` tokens.
+
+        The cache is empty afterwards: layer by layer, so that no more than one is held twice.
+        """
         super().__init__()
-        self._keys = [_longer(layer.keys, length) for layer in cache.layers]
-        self._values = [_longer(layer.values, length) for layer in cache.layers]
+        self._keys: list[torch.Tensor] = []
+        self._values: list[torch.Tensor] = []
+        for layer in cache.layers:
+            self._keys.append(_longer(layer.keys, length))
+            layer.keys = None
+            self._values.append(_longer(layer.values, length))
+            layer.values = None
         self._length = length
         self.position = torch.zeros(1, dtype=torch.long, device=self._keys[0].device)
 
@@ -41,10 +48,12 @@ class FixedCache(DynamicCache):  # type: ignore[misc]
         return self._length
 
     def growing(self, used: int) -> DynamicCache:
-        """The first `used` tokens as a cache that grows."""
+        """The first `used` tokens as a cache that grows; this one is empty afterwards."""
         cache = DynamicCache()
-        for layer, (keys, values) in enumerate(zip(self._keys, self._values, strict=True)):
-            cache.update(keys[:, :, :used], values[:, :, :used], layer)
+        for layer in range(len(self._keys)):
+            keys, values = (part[layer][:, :, :used].clone() for part in (self._keys, self._values))
+            self._keys[layer] = self._values[layer] = keys.new_empty(0)
+            cache.update(keys, values, layer)
         return cache
 
 
@@ -62,7 +71,7 @@ class FixedRows:
         mask: torch.Tensor,
         note: Callable[[str], None],
     ) -> None:
-        """Take over the rows of a growing cache.
+        """Take over the rows of a growing cache, which is empty afterwards.
 
         Args:
             model: In eval mode.
@@ -71,7 +80,7 @@ class FixedRows:
             note: Told why no graph is captured.
         """
         rows, self.used = mask.shape
-        self._length = self.used + SPARE
+        self._length = self.used + SPARE_TOKENS
         self._model = model
         self._cache = FixedCache(cache, self._length)
         self._mask = mask.new_zeros((rows, 1, 1, self._length), dtype=torch.bool)

@@ -18,7 +18,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
-from wgen_tui.protocol.limits import MAX_ROWS, ROWS_SHARE
+from wgen_tui.protocol.limits import MAX_ROWS, ROWS_SHARE, SPARE_TOKENS
 from wgen_tui.workers.device.graphs import graphs_wanted
 from wgen_tui.workers.device.transfer import upload
 from wgen_tui.workers.sample.engine.fixed_decode import FixedRows
@@ -73,6 +73,8 @@ def rows_that_fit(model: Any, length: int, device: torch.device, state: int = 0)
     heads = getattr(config, "num_key_value_heads", None) or queries
     size = getattr(config, "head_dim", None) or config.hidden_size // queries
     width = torch.finfo(model.dtype).bits // 8
+    if device.type == "cuda":
+        length += SPARE_TOKENS
     cache = 2 * config.num_hidden_layers * heads * size * width * length
     logits = 4 * 8 * config.vocab_size
     return max(1, min(MAX_ROWS, int(free_memory(device) * ROWS_SHARE / (cache + state + logits))))
@@ -134,7 +136,7 @@ class ModelRunner:
         self.device: torch.device = model.device
         on_gpu = self.device.type == "cuda"
         self.makes_masks = on_gpu and attends_to_all(model)
-        self.graphs = self.makes_masks and graphs_wanted()
+        self.graphs = self.makes_masks and graphs_wanted(to_draw=True)
 
     def prefill(
         self, prompts: Sequence[Sequence[int]], slots: Sequence[int] | None = None

@@ -245,9 +245,12 @@ def packing_is_exact(model: Any, device: torch.device) -> bool:
 
 # Padded tokens per real token above which packing is faster. A token costs 1.3 to 1.4 times as much
 # in a packed pass, and more the longer the pass is, since attention is computed over all of it and
-# masked; fitted to the table in docs/benchmarks.md. The growth on a GPU is not measured yet.
+# masked; fitted on a CPU, to the table in docs/benchmarks.md.
 PACKING_COST = 1.35
 COST_PER_TOKEN = {"cpu": 1 / 1000, "cuda": 1 / 8000}
+# Up to so many tokens a GPU waits for the host, whom a packed pass costs more: on an H200 16
+# adapters on rows of 25 tokens do twice as many steps a second padded.
+IDLE_TOKENS = {"cuda": 8192}
 
 
 def should_pack(tokens: int, padded_tokens: int, device: str) -> bool:
@@ -258,5 +261,7 @@ def should_pack(tokens: int, padded_tokens: int, device: str) -> bool:
         padded_tokens: Tokens of the rows that they would be.
         device: Type of the device.
     """
+    if padded_tokens <= IDLE_TOKENS.get(device, 0):
+        return False
     growth = COST_PER_TOKEN.get(device, COST_PER_TOKEN["cpu"])
     return padded_tokens > tokens * (PACKING_COST + tokens * growth)

@@ -93,17 +93,20 @@ def _saved_bytes(model: Any, head: Head, stack: Stack, batch: CollatedBatch) -> 
     """
     owned = {p.untyped_storage().data_ptr() for p in model.parameters()}
     owned |= {b.untyped_storage().data_ptr() for b in model.buffers()}
-    saved: dict[int, int] = {}  # bytes by address
+    saved: dict[int, torch.Tensor] = {}  # by address; held, so that no address comes again
 
-    def note(tensor: torch.Tensor) -> torch.Tensor:
+    def note(tensor: torch.Tensor) -> None:
+        """Count a tensor, and give autograd none: no backward pass asks for it.
+
+        What saves its own output, and is given it back as it is, holds itself for ever.
+        """
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in owned:
-            saved[storage.data_ptr()] = storage.nbytes()
-        return tensor
+            saved[storage.data_ptr()] = tensor.detach()
 
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda nothing: nothing):
         loss_sums(head, stack, batch).sum()
-    return sum(saved.values())
+    return sum(tensor.untyped_storage().nbytes() for tensor in saved.values())
 
 
 def _free_bytes(device: torch.device) -> int:

@@ -76,7 +76,7 @@ class Gradients:
         self._head = head
         # Checkpointing reads the state of random numbers on the host, and so does dropout.
         able = base.device.type == "cuda" and not checkpointing and not drops_at_random(base.model)
-        self.graphs = Graphs(note) if able and graphs_wanted() else None
+        self.graphs = Graphs(note) if able and graphs_wanted(to_draw=False) else None
 
     def step(
         self, runs: Sequence[GridRun], batch: StepBatch, meanwhile: Callable[[], None]
