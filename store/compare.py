@@ -16,6 +16,7 @@ import pyarrow as pa
 from store import newest, parts
 from store.arrow import part_rows
 from store.layout import StoreFiles
+from store.samples import counts
 from store.schema import KEYS, TABLES
 from store.waiting import manifest_of
 
@@ -62,7 +63,7 @@ def compare(con: duckdb.DuckDBPyConnection, files: StoreFiles, damaged: set[str]
     for table in TABLES:
         own = [part for part in sound if part.table == table]
         problems += _compare_table(con, files, table, own)
-    return problems + _counting(con)
+    return problems + _counting(con) + _counted(con)
 
 
 def _sizes(manifest: Mapping[str, int], listed: Sequence[parts.Part]) -> Iterator[Problem]:
@@ -151,3 +152,28 @@ def _counting(con: duckdb.DuckDBPyConnection) -> list[Problem]:
             "where mine.counts is distinct from ranked.counts"
         )
     return _problem(con, "different", "grade", "from wrongly", "that count, or do not")
+
+
+def _counted(con: duckdb.DuckDBPyConnection) -> list[Problem]:
+    """Counts of samples, by what they have, that are not what counting them gives."""
+    ((rows,),) = con.execute("select count(*) from home.main.grade").fetchall()
+    groups = 1 + rows // RANKED_AT_ONCE
+    con.execute("create or replace table miscounted (run_id varchar, step bigint)")
+    for group in range(groups):
+        samples, grades, kept = (
+            f"(from home.main.{table} where hash(run_id) % {groups} = {group})"
+            for table in ("sample", "grade", counts.TABLES[0])
+        )
+        con.execute(
+            f"insert into miscounted select run_id, step from "
+            f"(select {counts.CELL}, labels, -n as n from {kept} union all "
+            f"({counts.counted(samples, grades)})) group by {counts.CELL}, labels "
+            "having sum(n) <> 0"
+        )
+    ((wrong,),) = con.execute("select count(*) from miscounted").fetchall()
+    if not wrong:
+        return []
+    some = con.execute(f"select distinct * from miscounted order by all limit {FEW}").fetchall()
+    shown = "; ".join(", ".join(map(str, row)) for row in some)
+    detail = f"{wrong:,} counts are not what counting gives (run_id, step: {shown})"
+    return [Problem("different", "sample_count", detail)]

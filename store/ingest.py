@@ -34,6 +34,8 @@ from store.database.turns import last_reader
 from store.layout import StoreFiles
 from store.migrate import is_current
 from store.progress import told
+from store.samples import counts
+from store.samples.filters import literals
 from store.schema import KEYS, TABLES
 from store.waiting import manifest_of
 
@@ -272,13 +274,27 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> int:
 
 def _insert_new(con: duckdb.DuckDBPyConnection, table: str, columns: str) -> int:
     """Insert `new_rows`, none of which is there."""
-    plain = table != "grade" or newest.simple(con, "new_rows", "grade")
-    more, values = ("", "") if table != "grade" else (", counts", f", {str(plain).lower()}")
-    ((count,),) = con.execute(
-        f"insert into {table} ({columns}{more}) select {columns}{values} from new_rows"
-    ).fetchall()
+    insert = f"insert into {table} ({columns}) select {columns} from new_rows"
+    touched = "select sample_id, run_id from new_rows"
+    if table == "sample":
+        with counts.moving(con, touched, fresh=True):
+            return _count(con, insert)
+    if table != "grade":
+        return _count(con, insert)
+    plain = newest.simple(con, "new_rows", "grade")
+    insert = f"insert into grade ({columns}, counts) select {columns}, {plain} from new_rows"
     if not plain:
-        newest.settle(con, "new_rows")
+        touched += f" union {newest.touched('new_rows', 'grade')}"
+    with counts.moving(con, touched):
+        count = _count(con, insert)
+        if not plain:
+            newest.settle(con, "new_rows")
+    return count
+
+
+def _count(con: duckdb.DuckDBPyConnection, insert: str) -> int:
+    """How many rows an insert inserts."""
+    ((count,),) = con.execute(insert).fetchall()
     return int(count)
 
 
@@ -317,9 +333,14 @@ def _forget(con: duckdb.DuckDBPyConnection, gone: list[str]) -> None:
             "from grade where retracts is not null and run_id in (select unnest(?))",
             [gone],
         )
-        for table in (*(name for name in TABLES if name != "prompt"), "ingested_part"):
-            con.execute(f"delete from {table} where run_id in (select unnest(?))", [gone])
-        newest.settle(con, "leaving")
+        elsewhere = (
+            f"from ({newest.touched('leaving', 'grade')}) where run_id not in ({literals(gone)})"
+        )
+        tables = (*(name for name in TABLES if name != "prompt"), "sample_count", "ingested_part")
+        with counts.moving(con, elsewhere):
+            for table in tables:
+                con.execute(f"delete from {table} where run_id in (select unnest(?))", [gone])
+            newest.settle(con, "leaving")
         con.execute("drop table leaving")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import duckdb
 
 SLOT = "sample_id, judge, grader"  # of the verdicts in one slot, one counts
+CHANGED = "changed_grade"
 COLUMNS = f"grade_id, {SLOT}, retracts, repeat_of, created_at"
 
 
@@ -53,6 +54,13 @@ def _slots(touched: str, stored: str) -> str:
     )
 
 
+def touched(new: str, stored: str) -> str:
+    """SQL for sample_id and run_id of the stored verdicts that those of `new` have a say in."""
+    return (
+        f"select sample_id, run_id from {stored} semi join ({_slots(new, stored)}) using ({SLOT})"
+    )
+
+
 def settle(con: duckdb.DuckDBPyConnection, touched: str) -> None:
     """Say again which verdicts count in `grade`, where those of the relation `touched` matter."""
     con.execute(f"create or replace temp table slots as {_slots(touched, 'grade')}")
@@ -65,10 +73,14 @@ def settle(con: duckdb.DuckDBPyConnection, touched: str) -> None:
 
 
 def lay_over(con: duckdb.DuckDBPyConnection) -> None:
-    """Make a reader's `grade` of `stored_grade` and `new_grade`, with what counts in both."""
+    """Make a reader's `grade` of `stored_grade` and `new_grade`, with what counts in both.
+
+    `CHANGED` then has those that come, and those that they have a say in.
+    """
     if simple(con, "new_grade", "stored_grade"):
         new = "select *, true as counts from new_grade"
         con.execute(f"create view grade as from stored_grade union all by name ({new})")
+        con.execute(f"create view {CHANGED} as from new_grade")
         return
     con.execute(
         "create view every_grade as select * exclude (counts) from stored_grade "
@@ -85,3 +97,4 @@ def lay_over(con: duckdb.DuckDBPyConnection) -> None:
         "create view grade as from stored_grade anti join settled_grade using (grade_id) "
         "union all by name from settled_grade"
     )
+    con.execute(f"create view {CHANGED} as from settled_grade")

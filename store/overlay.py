@@ -11,6 +11,7 @@ import duckdb
 from store import parts
 from store.layout import StoreFiles
 from store.migrate import newest_version, view_statements
+from store.samples import counts
 from store.waiting import Waiting
 
 
@@ -24,7 +25,7 @@ def lay_over(con: duckdb.DuckDBPyConnection, files: StoreFiles, rest: Waiting) -
 
         pending.lay_over(con, files, rest)
     else:
-        for table in parts.ORDER:
+        for table in (*parts.ORDER, *counts.TABLES):
             con.execute(f"create view {table} as from home.main.{table}")
     for statement in view_statements():
         con.execute(statement)

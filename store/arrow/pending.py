@@ -21,6 +21,7 @@ from store import newest, parts
 from store.arrow import part_rows
 from store.layout import StoreFiles
 from store.migrate import newest_version
+from store.samples import counts
 from store.schema import DERIVED, KEYS, STAMP, TABLES, in_parts
 from store.waiting import Waiting, by_table, few, quoted
 
@@ -49,6 +50,13 @@ def lay_over(con: duckdb.DuckDBPyConnection, files: StoreFiles, rest: Waiting) -
             _lay_pending(con, table, rows.get(table, schema.empty_table()), left.get(table, []))
         else:
             con.execute(f"create view {table} as from stored_{table}")
+    if stored in (0, newest_version()):
+        touched = [
+            f"select sample_id, run_id from {relation}"
+            for table, relation in (("sample", "fresh_sample"), ("grade", newest.CHANGED))
+            if table in left or table in rows
+        ]
+        counts.lay_over(con, " union ".join(touched), stored=stored > 0)
 
 
 def _left_in_place(files: StoreFiles, table: str, some: list[parts.Part]) -> list[str]:
@@ -158,7 +166,10 @@ def _lay_pending(
         con.execute(f"create table new_grade as {lacking}")
         newest.lay_over(con)
     else:
-        con.execute(f"create view {table} as from stored_{table} union all by name ({lacking})")
+        con.execute(f"create view fresh_{table} as {lacking}")
+        con.execute(
+            f"create view {table} as from stored_{table} union all by name from fresh_{table}"
+        )
 
 
 def _key_columns(table: str) -> str:

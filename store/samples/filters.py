@@ -66,6 +66,14 @@ class Filter:
         return bool((self.text or "").strip()) or self.completion is not None
 
     @property
+    def counted(self) -> bool:
+        """Whether it asks for nothing but what `sample_count` tells apart."""
+        given = (self.numbers or None, self.tag, self.behind, self.completion, self.ids)
+        texts = (self.text or "") + (self.note or "")
+        people = self.graded_by is None or self.graded_by.startswith(("human:", "rule:"))
+        return people and not texts.strip() and all(value is None for value in given)
+
+    @property
     def scans(self) -> bool:
         """Whether to count what it lets through takes a pass over all texts or grades."""
         given = (self.label, self.numbers or None, self.graded_by, self.behind)
@@ -79,13 +87,16 @@ def pairs(label: Pair | tuple[Pair, ...] | None) -> list[Pair]:
     return [label] if isinstance(label[0], str) else list(label)
 
 
-def where(criteria: Filter, also: str = "", runs: Sequence[str] = ()) -> tuple[str, list[Any]]:
+def where(
+    criteria: Filter, also: str = "", runs: Sequence[str] = (), *, kept: bool = False
+) -> tuple[str, list[Any]]:
     """The filter as SQL over `samples s`, with its parameters.
 
     Args:
         criteria: The filter.
         also: A further condition, without parameters; it stands first.
         runs: Only samples of these runs, if any are given: DuckDB reads the blocks of these alone.
+        kept: Over `sample_count s` instead, for a filter that is `counted`.
 
     Raises:
         text_filter.BadPattern: a regular expression in `text` cannot be read.
@@ -112,10 +123,12 @@ def where(criteria: Filter, also: str = "", runs: Sequence[str] = ()) -> tuple[s
         condition, texts = text_filter.condition(criteria.text, "s.completion")
         parts.append(condition)
         values += texts
+    graded = "s.sample_id in (select sample_id from grades"
+    if kept:
+        graded = "s.labels in (select labels from label_set"
     for judge, labels in _by_judge(criteria.label).items():
         parts.append(
-            f"s.sample_id in (select sample_id from grades where {of_runs}judge = ? "
-            f"and label in ({_marks(labels)}) and {BY_JUDGES})"
+            f"{graded} where {of_runs}judge = ? and label in ({_marks(labels)}) and {BY_JUDGES})"
         )
         values += [judge, *labels]
     for judge, bound, number in criteria.numbers or ():
@@ -127,7 +140,7 @@ def where(criteria: Filter, also: str = "", runs: Sequence[str] = ()) -> tuple[s
         )
         values += [judge, number]
     if criteria.graded_by is not None:
-        parts.append(f"s.sample_id in (select sample_id from grades where {of_runs}grader = ?)")
+        parts.append(f"{graded} where {of_runs}grader = ?)")
         values.append(criteria.graded_by)
     if criteria.tag is not None:
         tags = criteria.tag if isinstance(criteria.tag, tuple) else (criteria.tag,)

@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import duckdb
@@ -26,6 +26,8 @@ import psutil
 from store.connect import read
 from store.ingest import ingest
 from store.layout import StoreFiles
+from store.samples.facets import facets
+from store.samples.filters import Filter
 from store.verify import rebuild, verify
 from tests.builders import store_home
 from tests.drill.check import Verdict, dump
@@ -212,7 +214,9 @@ class StoreDrill:
 def rows_of(files: StoreFiles) -> dict[str, list[tuple[object, ...]]]:
     """Every row that a reader sees, by view, in order."""
     with read(replace(files, readonly=True)) as con:
-        return {view: con.execute(f"from {view} order by all").fetchall() for view in VIEWS}
+        rows = {view: con.execute(f"from {view} order by all").fetchall() for view in VIEWS}
+        rows["facets"] = [astuple(facets(con, Filter()))]
+        return rows
 
 
 def age(files: StoreFiles) -> None:
@@ -225,7 +229,9 @@ def age(files: StoreFiles) -> None:
         if con.execute(f"{columns} and column_name = 'counts'").fetchall():
             con.execute("alter table grade drop column counts")
             con.execute("alter table grade drop column repeat_of")
-        for later in ("verdict", "sample_reasoning", "note"):
+        for later in (
+            *("verdict", "sample_reasoning", "note", "held_out_row", "sample_count", "label_set"),
+        ):
             con.execute(f"drop table if exists {later}")
         con.execute("update schema_version set version = 2, views = ''")
 

@@ -49,12 +49,13 @@ READERS: dict[str, Reader] = {
     "page": lambda con, store: rows.page(con, store.ids),
     "detail": lambda con, store: rows.detail(con, store.ids[50]),
     "facets": lambda con, store: facets.facets(con, Filter(arm="old")),
+    "facets of a label": lambda con, store: facets.facets(con, Filter(label=("era", "modern"))),
     "count": lambda con, store: listing.count(con, Filter()),
     "graded": lambda con, store: grades.graded_by(con, "made", "era", "human:ada"),
     "results": lambda con, store: queries.counts(con, "made", "era"),
 }
 # Those that read only what they show.
-CONSTANT = ("count",)
+CONSTANT = ("count", "facets", "facets of a label")
 
 
 def reads(store: Store, reader: Reader) -> Reads:

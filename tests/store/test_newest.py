@@ -12,8 +12,11 @@ from store.connect import read
 from store.ingest import ingest
 from store.layout import StoreFiles
 from store.migrate import migrations
+from store.samples.facets import facets
+from store.samples.filters import Filter
 from store.verify import rebuild, verify
 from tests.builders import store_home
+from tests.store.test_counts import plainly, told
 
 # The definition: what the view was before ingest kept it.
 BY_ORDERING = """\
@@ -51,6 +54,7 @@ def check(files: StoreFiles) -> None:
     with read(files) as con:
         expected = con.execute(BY_ORDERING.format(grade="grades_all")).fetchall()
         assert con.execute(COUNTING).fetchall() == expected
+        assert told(facets(con, Filter())) == plainly(con, Filter())
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -87,6 +91,9 @@ def old_database(files: StoreFiles) -> None:
         con.execute("drop table verdict")
         con.execute("drop table sample_reasoning")
         con.execute("drop table note")
+        con.execute("drop table held_out_row")
+        con.execute("drop table sample_count")
+        con.execute("drop table label_set")
         con.execute("update schema_version set version = 2, views = 'older'")
 
 

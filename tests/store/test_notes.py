@@ -122,7 +122,8 @@ def test_a_home_of_before_is_read_and_migrated(files: StoreFiles, tmp_path: Path
     with duckdb.connect(str(files.database)) as con:  # as version 5 left it
         for view in ("samples_wide", "tags", "notes"):
             con.execute(f"drop view {view}")
-        con.execute("drop table note")
+        for later in ("note", "held_out_row", "sample_count", "label_set"):
+            con.execute(f"drop table {later}")
         con.execute("alter table grade drop column repeat_of")
         con.execute("update schema_version set version = 5, views = 'of then'")
     with read(files) as con:

@@ -55,6 +55,7 @@ def test_batches_together_say_what_is_wrong(files: StoreFiles) -> None:
         ("different", "prompt", "1 row"),
         ("surplus", "metric", "5 rows in the database only"),
         ("different", "grade", "30 rows that count, or do not"),
+        ("different", "sample_count", "11 counts are not what counting gives"),
     ]
 
 

@@ -91,12 +91,9 @@ def found(home: Home, criteria: samples.Filter) -> samples.Listing:
     return samples.search(home, criteria, ahead=(0, 100))
 
 
-def reads(root: str, repeats: str) -> dict[str, Any]:
-    """Pages of 100 by each column filter, one detail each, in milliseconds.
-
-    Told are the times beyond openings of the database, and the whole ones: what a person waits for.
-    """
-    home, opened = Home(Path(root)), [0.0]
+def openings() -> list[float]:
+    """Seconds of each opening of the database from here on, behind a first that takes none."""
+    opened = [0.0]
 
     @contextmanager
     def watched(home: Home) -> Iterator[Connection]:
@@ -106,6 +103,15 @@ def reads(root: str, repeats: str) -> dict[str, Any]:
             yield con
 
     samples.reading = watched  # type: ignore[attr-defined]
+    return opened
+
+
+def reads(root: str, repeats: str) -> dict[str, Any]:
+    """Pages of 100 by each column filter, one detail each, in milliseconds.
+
+    Told are the times beyond openings of the database, and the whole ones: what a person waits for.
+    """
+    home, opened = Home(Path(root)), openings()
     pages: dict[str, list[Waited]] = {}
     details: list[Waited] = []
     for name, fields in filters(home).items():
@@ -147,12 +153,18 @@ class Waited:
         self.beyond = (seconds - opening) * 1e3
 
 
-def facets(root: str) -> dict[str, Any]:
-    """Count the values of each column, without a filter and with one."""
-    home = Home(Path(root))
-    every = timed(lambda: samples.facets(home, samples.filter_of({})))
-    arm = timed(lambda: samples.facets(home, samples.filter_of({"arm": "old"})))
-    return {"all": every, "arm": arm}
+def facets(root: str, repeats: str) -> dict[str, Any]:
+    """Count the values of each column, by each filter: milliseconds beyond openings."""
+    home, opened = Home(Path(root)), openings()
+    took: dict[str, list[float]] = {}
+    for name, fields in filters(home).items():
+        criteria = samples.filter_of(fields)
+        for _ in range(int(repeats)):
+            before = sum(opened)
+            whole = timed(partial(samples.facets, home, criteria))
+            took.setdefault(name, []).append((whole - sum(opened) + before) * 1e3)
+    by_filter = {name: median(times) for name, times in took.items()}
+    return {"by": by_filter, "p50": median(time for times in took.values() for time in times)}
 
 
 def texts(root: str) -> dict[str, Any]:
