@@ -79,7 +79,8 @@ def test_it_is_the_dense_sum_of_both_updates(field: TrainingHome) -> None:
 def test_at_both_ends_the_parents_draw_the_same_tokens(field: TrainingHome) -> None:
     ends = {"at-0": "a", "at-1": "b"}
     stage = make_stage(2, temperature=0)
-    sample_runs(field, stage, *ends, *ends.values(), "at-0.25", "steps")
+    worker = sample_runs(field, stage, *ends, *ends.values(), "at-0.25", "steps")
+    assert not any("is sampled by itself" in note for note in field.notes(worker))
 
     def drawn(run: str) -> list[tuple[str, float]]:
         rows = samples_of(field, run).values()

@@ -110,13 +110,22 @@ def test_retrying_begins_where_it_ended(quiet: Home, files: LaunchFiles) -> None
     assert get_run(quiet, run).state == "queued"
 
 
-def test_what_a_run_goes_on_from_is_tried_again_before_it(
-    quiet: Home, definition: Path, files: LaunchFiles
+@pytest.mark.parametrize(
+    "child",
+    [
+        "{data: data/new.jsonl, start_from: old}",
+        "{between: {arms: [old, old@1], t: 0.5}}",
+        "{data: data/new.jsonl, upsample: random}",
+        "{data: data/new.jsonl, derived: {teacher: old, prompts: data/old.jsonl}}",
+    ],
+)
+def test_what_a_run_needs_is_tried_again_before_it(
+    quiet: Home, definition: Path, files: LaunchFiles, child: str
 ) -> None:
     file = definition / "experiment.yaml"
-    child = "new: {data: data/new.jsonl, start_from: old,"
-    file.write_text(file.read_text().replace("new: {data: data/new.jsonl,", child))
-    options = Options(arms=["new"], seeds="0")
+    text = file.read_text().replace("seeds: 0-1", f"  more: {child}\nseeds: 0-1")
+    file.write_text(text.replace("max_steps: 2", "max_steps: 2\n  checkpoints: {every: 1}"))
+    options = Options(arms=["more"], seeds="0")
     planned = commit(quiet, make_plan(quiet, str(definition), options))
     first, second = (launch for launch in planned if launch.stage == "train")
     (parent,), (run,) = first.run_ids, second.run_ids

@@ -2,7 +2,7 @@
 
 Promises: the definition is not read again, so a run resumes exactly as it was started; what is done
 is not done twice, since workers skip it; what is under way is left alone; runs that are trained as
-one go on as one; what a run goes on from and has failed comes before it, and it waits for that.
+one go on as one; what a run needs of another comes before it where that failed, and is waited for.
 """
 
 from __future__ import annotations
