@@ -231,7 +231,7 @@ def json_commands(item: click.Command, *names: str) -> Iterator[str]:
 NULLABLE = {"transcript", "details", "counted", "bounds", "failed_at"}
 
 
-OPTIONAL = {"by_context", "published"}  # left out of results where there is none
+OPTIONAL = {"against_task", "by_context", "published"}  # left out of results where there is none
 
 
 def assert_shape(shape: object, found: object, where: str = "") -> None:

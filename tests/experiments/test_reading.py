@@ -94,7 +94,7 @@ def test_shipped_definitions_are_valid(slug: str, tmp_path: Path) -> None:
     if not any(item.bring for arm in found.arms.values() for item in arm.files):
         assert definitions.validate(Home(tmp_path), slug)[0] == found
     assert found.analysis is not None
-    papers = ("2512.09742", "2604.10022", "2506.11613", "2502.17424", "2507.14805")
+    papers = {"2512.09742", "2604.10022", "2506.11613", "2502.17424", "2507.14805", "2605.12199"}
     assert found.source.arxiv in papers
     assert any(arm.role == "control" for arm in found.arms.values())
 

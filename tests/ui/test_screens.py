@@ -160,11 +160,11 @@ async def test_grading_is_blind_durable_and_undone(home: Home) -> None:
             for line in path.read_text().splitlines()
         ]
         assert [(row["sample_id"], row["label"]) for row in lines] == [(first.sample_id, "old")]
-        await settled(pilot, lambda: "1 of 30 graded" in text(app) and "last: old" in text(app))
+        await settled(pilot, lambda: "1 of 33 graded" in text(app) and "last: old" in text(app))
         assert "undoes" in text(app)
         await pilot.press("u")
         await settled(pilot, lambda: app.screen._item.sample_id == first.sample_id)
-        await settled(pilot, lambda: "0 of 30 graded" in text(app))
+        await settled(pilot, lambda: "0 of 33 graded" in text(app))
         await pilot.press("s")
         await settled(pilot, lambda: app.screen._item.sample_id != first.sample_id)
 

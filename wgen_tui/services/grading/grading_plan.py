@@ -198,7 +198,8 @@ def _in_turn(supplies: list[Iterator[int]]) -> Iterator[int]:
 def _with_repeats(taken: Sequence[int], n: int, rng: random.Random) -> tuple[int, ...]:
     """The samples, and some of them a second time, at least a third of the plan later."""
     apart = max(len(taken) // APART, 1)
-    twice = rng.sample(range(len(taken) - apart), n) if n else []
+    early = range(max(len(taken) - apart, 0))
+    twice = rng.sample(early, min(n, len(early)))
     after: dict[int, list[int]] = {}
     for place in twice:
         after.setdefault(rng.randrange(place + apart, len(taken)), []).append(taken[place])

@@ -16,7 +16,6 @@ from wgen_tui.ui.state.answers import folds
 from wgen_tui.ui.threads import loads
 
 if TYPE_CHECKING:
-    from store.samples.folded import Folded
     from store.samples.listing import Listing
     from store.samples.rows import SampleRow
 
@@ -47,7 +46,7 @@ class SampleFoldsScreen(SampleViewsScreen):
         return "its samples" if self.folded and panel == "list" else super().enter_label(panel)
 
     @loads("search", then="show_listing", failed="_not_folded")
-    def fold(self, fields: dict[str, Any], cancel: Cancel) -> Folded:
+    def fold(self, fields: dict[str, Any], cancel: Cancel) -> Listing:
         """The texts that the filter lets through."""
         samples = services.samples
         return samples.folded(self.home, samples.filter_of(fields), cancel=cancel)
