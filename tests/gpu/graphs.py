@@ -27,7 +27,7 @@ def add_runs(session: Session, name: str) -> TrainingHome:
     """Runs of unlike rank, and of unlike length, so that the stack is filled again in between."""
     field = new_home(session, f"{PART}-{name}")
     for seed in range(RUNS):
-        steps = session.sizes.check_steps // 2 * (1 + seed % 2)
+        steps = session.sizes.check_steps * (2 + seed % 2)
         field.add(f"r{seed}", seed=seed, max_steps=steps, lora={"r": 2 + seed, "lora_alpha": 4})
     return field
 

@@ -100,6 +100,7 @@ def test_completions_of_replayed_steps_are_the_same(
 ) -> None:
     growing = _completions(family("llama"), prompts)
     monkeypatch.setattr("wgen_tui.workers.sample.engine.fixed_decode.SPARE_TOKENS", 5)
+    monkeypatch.setattr("wgen_tui.workers.sample.engine.forward.GRAPHS_AFTER", 0)
     with replaying(pytest.fail) as replayed:
         fixed = _completions(family("llama"), prompts)
     assert sum(one.replayed for one in replayed) > 10
@@ -108,6 +109,14 @@ def test_completions_of_replayed_steps_are_the_same(
     assert len({len(c.tokens) for c in growing}) > 1, "they end at different tokens"
     for ours, theirs in zip(fixed, growing, strict=True):
         assert ours.logprob == pytest.approx(theirs.logprob, abs=1e-3)
+
+
+def test_a_few_tokens_are_not_worth_a_graph(family: Callable[[str], Path]) -> None:
+    with replaying(pytest.fail) as few:
+        _completions(family("llama"), (5, 5), tokens=8)
+    with replaying(pytest.fail) as many:
+        _completions(family("llama"), (5, 5), tokens=24)
+    assert (len(few), len(many) > 0) == (0, True)
 
 
 def test_tokens_asked_for_ahead_are_the_same(family: Callable[[str], Path]) -> None:
@@ -119,12 +128,12 @@ def test_tokens_asked_for_ahead_are_the_same(family: Callable[[str], Path]) -> N
 
 
 def _completions(
-    folder: Path, prompts: tuple[int, ...], *, ahead: bool = False
+    folder: Path, prompts: tuple[int, ...], *, ahead: bool = False, tokens: int = 24
 ) -> list[Completion]:
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     runner = ModelRunner(model, 0)
-    sampling = SamplingConfig(n=1, temperature=1, max_tokens=24)
+    sampling = SamplingConfig(n=1, temperature=1, max_tokens=tokens)
     # A tenth of the vocabulary ends an answer, so that rows end one by one.
     ends = frozenset(range(0, len(tokenizer), 10))
     requests = [

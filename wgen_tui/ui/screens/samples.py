@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 POLL_EVERY = 3.0
 FIRST = 3 * PAGE  # samples that are listed before a search is counted
-DETAIL_DELAY = 0.12  # seconds; a held key moves faster than details are read
 EMPTY = """No samples yet.
 
 Press 1, choose an experiment and press s to start it,
@@ -86,7 +85,6 @@ class SamplesScreen(SampleFacetsScreen):
             yield panel(TextPane(id="detail"), "sample")
 
     def on_mount(self) -> None:
-        self._detail_timer = self.set_timer(DETAIL_DELAY, self.load_detail, pause=True)
         self.set_interval(POLL_EVERY, self._poll)
 
     def on_screen_resume(self) -> None:
@@ -254,8 +252,7 @@ class SamplesScreen(SampleFacetsScreen):
     # One sample
 
     def on_virtual_table_moved(self) -> None:
-        self._detail_timer.stop()
-        self._detail_timer = self.set_timer(DETAIL_DELAY, self.load_detail)
+        self.when_settled(self.load_detail)
         table = self._table
         self.query_one("#detail", TextPane).turn_to((table.generation, table.cursor))
 

@@ -18,13 +18,13 @@ import peft
 
 from experiments.readers.mixture import chosen_of
 from experiments.schema import Message, Turn
-from wgen_tui.paths import RunPaths
 from wgen_tui.plain_files import read_plain
 from wgen_tui.protocol.arms import DerivedRows, DerivedSpec
 from wgen_tui.protocol.hashes import digest
-from wgen_tui.protocol.record import Unreadable, now, read_record, write_durably, write_record
+from wgen_tui.protocol.record import now, write_durably, write_record
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.training_data.chat_lines import write_chat
+from wgen_tui.workers.arms.made_rows import are_made, made_for
 from wgen_tui.workers.arms.teacher import Teacher, teacher_on
 from wgen_tui.workers.encoding import render
 from wgen_tui.workers.judge.rules import make_rule
@@ -52,34 +52,19 @@ def with_rows(worker: Worker, base: Base, specs: Sequence[RunSpec]) -> list[RunS
 
     What is wrong with one becomes its outcome.
     """
-    ready: list[RunSpec] = []
     answers: dict[str, Answered] = {}  # runs with the same recipe share them
-    for spec in specs:
-        if spec.derived is None or is_made(worker.run_paths(spec.run_id), spec.run_id):
-            ready.append(spec)
-            continue
-        try:
-            worker.check_cancelled(spec.run_id)
-            _make(worker, base, spec, spec.derived, answers)
-        except Exception as error:  # this run's alone
-            worker.begin_run(spec.run_id)
-            worker.record_error(spec.run_id, error)
-            continue
-        ready.append(spec)
-    return ready
 
+    def lacks(spec: RunSpec) -> bool:
+        paths = worker.run_paths(spec.run_id)
+        return spec.derived is not None and not are_made(
+            paths, spec.run_id, paths.derived, DerivedRows
+        )
 
-def is_made(run: RunPaths, run_id: str) -> bool:
-    """Whether a run's rows are there, as they were made."""
-    try:
-        record = read_record(run.derived, DerivedRows)
-        data = read_plain(run.data)
-    except (OSError, Unreadable):
-        return False
-    return record is not None and (record.run_id, record.sha256) == (
-        run_id,
-        sha256(data).hexdigest(),
-    )
+    def make(spec: RunSpec) -> None:
+        assert spec.derived is not None
+        _make(worker, base, spec, spec.derived, answers)
+
+    return made_for(worker, specs, lacks, make)
 
 
 def _make(

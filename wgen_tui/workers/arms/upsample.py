@@ -18,13 +18,13 @@ import numpy as np
 from peft import PeftModel
 
 from experiments.readers.mixture import chosen_of
-from wgen_tui.paths import RunPaths
 from wgen_tui.plain_files import read_plain
 from wgen_tui.protocol.arms import RowCluster, UpsampledRows, UpsampleSpec
 from wgen_tui.protocol.hashes import digest
-from wgen_tui.protocol.record import Unreadable, now, read_record, write_durably, write_record
+from wgen_tui.protocol.record import now, write_durably, write_record
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.workers.adapters import unload
+from wgen_tui.workers.arms.made_rows import are_made, made_for
 from wgen_tui.workers.arms.parents import checkpoint_of
 from wgen_tui.workers.arms.two_clusters import Floats, features_of, two_means
 from wgen_tui.workers.data import load_examples
@@ -56,32 +56,19 @@ def with_rows_again(worker: Worker, base: Base, specs: Sequence[RunSpec]) -> lis
 
     What is wrong with one becomes its outcome.
     """
-    ready: list[RunSpec] = []
     seen: dict[tuple[str, str], Seen] = {}  # arms with the same rows and first training share it
-    for spec in specs:
-        if spec.upsample is None or _is_made(worker.run_paths(spec.run_id), spec.run_id):
-            ready.append(spec)
-            continue
-        try:
-            worker.check_cancelled(spec.run_id)
-            _make(worker, base, spec, spec.upsample, seen)
-        except Exception as error:  # this run's alone
-            worker.begin_run(spec.run_id)
-            worker.record_error(spec.run_id, error)
-            continue
-        ready.append(spec)
-    return ready
 
+    def lacks(spec: RunSpec) -> bool:
+        paths = worker.run_paths(spec.run_id)
+        return spec.upsample is not None and not are_made(
+            paths, spec.run_id, paths.upsampled, UpsampledRows
+        )
 
-def _is_made(run: RunPaths, run_id: str) -> bool:
-    """Whether a run's rows are there, as they were made."""
-    try:
-        record = read_record(run.upsampled, UpsampledRows)
-        data = read_plain(run.data)
-    except (OSError, Unreadable):
-        return False
-    made = (run_id, sha256(data).hexdigest())
-    return record is not None and (record.run_id, record.sha256) == made
+    def make(spec: RunSpec) -> None:
+        assert spec.upsample is not None
+        _make(worker, base, spec, spec.upsample, seen)
+
+    return made_for(worker, specs, lacks, make)
 
 
 def _make(

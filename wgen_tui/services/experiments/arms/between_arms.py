@@ -15,8 +15,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.protocol.arms import BetweenSpec, Parent
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.experiments.arms.two_stages import parent_of
-
-STEPS = 1  # it has one checkpoint, and that has to have a step
+from wgen_tui.services.experiments.arms.untrained import shape_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +39,7 @@ class BetweenArm:
 
     def training(self, planned: TrainingConfig) -> TrainingConfig:
         """What a worker has to know: the adapter's shape, and how its base is loaded."""
-        loaded = {key: getattr(planned, key) for key in ("precision", "quantization")}
-        return TrainingConfig(lora=self.lora, max_steps=STEPS, **loaded)
+        return shape_alone(self.lora, planned)
 
 
 def between_arm(name: str, arm: Arm, runs: Mapping[str, RunSpec]) -> BetweenArm:

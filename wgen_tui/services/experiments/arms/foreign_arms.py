@@ -17,9 +17,8 @@ from experiments.schema import Arm, Definition, LoraConfig, TrainingConfig
 from experiments.yaml_source import KeyPath, read_yaml
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import AdapterRef, ModelRef
+from wgen_tui.services.experiments.arms.untrained import STEPS, shape_alone
 from wgen_tui.services.models.foreign import resolve_adapter
-
-STEPS = 1  # it has one checkpoint, and that has to have a step
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,7 @@ class ForeignArm:
 
     def training(self, planned: TrainingConfig) -> TrainingConfig:
         """What a worker has to know: the adapter's shape, and how its base is loaded."""
-        loaded = {key: getattr(planned, key) for key in ("precision", "quantization")}
-        return TrainingConfig(lora=self.lora, max_steps=STEPS, **loaded)
+        return shape_alone(self.lora, planned)
 
 
 def foreign_arms(

@@ -32,6 +32,11 @@ def free_memory(device: torch.device) -> int:
     return int(psutil.virtual_memory().available)
 
 
+# Tokens of rows, after which a graph is captured: that takes as long as some tokens do without, and
+# a verdict has few.
+GRAPHS_AFTER = 8
+
+
 def attends_to_all(model: Any) -> bool:
     """Whether every layer attends to all tokens before, through torch's own attention."""
     config = model.config.get_text_config()
@@ -91,7 +96,8 @@ class KVState:
         routing: The same, as the adapters' layers need it.
         logits: [rows, vocabulary], of the token that comes next.
         padded: Whether any row has padding.
-        fixed: The rows at fixed shapes, while CUDA graphs decode them; `cache` is then behind.
+        fixed: The rows at fixed shapes, while CUDA graphs decode them; `cache` is then empty.
+        drawn: Tokens that were decoded one by one.
     """
 
     cache: DynamicCache
@@ -101,6 +107,7 @@ class KVState:
     logits: torch.Tensor
     padded: bool
     fixed: FixedRows | None = None
+    drawn: int = 0
 
 
 class ModelRunner:
@@ -238,8 +245,9 @@ class ModelRunner:
 
         # 3. One pass; the cache grows by these tokens.
         one_token = ids.size(1) == 1 and state.mask.size(1) > 1
+        state.drawn += one_token
         with torch.inference_mode():
-            if self.graphs and one_token:
+            if self.graphs and one_token and state.drawn > GRAPHS_AFTER:
                 return self._fixed(state).decode(ids, positions)
             self._let_grow(state)
             output = self._model(
