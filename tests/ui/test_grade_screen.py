@@ -72,6 +72,24 @@ async def test_root_is_asked_for_a_name(home: Home, monkeypatch: pytest.MonkeyPa
     assert [row["grader"] for row in rows(home)] == ["human:mary"]
 
 
+async def test_who_gives_no_name_may_leave_and_is_asked_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "root")
+    app = WgenApp(home, screen="grade", experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: isinstance(app.screen, AskModal))
+        await pilot.press("escape")
+        await settled(pilot, lambda: "Grades are kept under a name" in text(app))
+        await settled(pilot, lambda: app.screen.SCOPE == "grade" and not app.screen.loading_any)
+        await pilot.press("6")
+        await settled(pilot, lambda: getattr(app.screen, "SCOPE", "") == "sql")
+        await pilot.press("4")
+        await settled(pilot, lambda: isinstance(app.screen, AskModal))
+        await pilot.press(*"mary", "enter")
+        await settled(pilot, lambda: "mini · human:mary · 0 of 33" in text(app))
+
+
 async def test_a_name_that_another_session_has_is_asked_about(home: Home) -> None:
     other = session(home, "mini", None, "ada")
     app = WgenApp(home, screen="grade", experiment="mini")

@@ -91,6 +91,7 @@ class GradeScreen(GradeChoice):
         self._lines = 0  # that the item takes
         self._seen_to_end = False
         self._grader: str | None = None  # the name that was given, if it was asked
+        self._asked_for: str | None = None  # the experiment for which it is being asked
         self._others = False  # whether another session grades under the name
 
     def compose_content(self) -> ComposeResult:
@@ -139,6 +140,8 @@ class GradeScreen(GradeChoice):
             if wanted is None:
                 self._show_text(NO_CHOICE)
                 self.pick_experiment()
+            elif self._asked_for == wanted:
+                self._asked_for = None  # back from the question: who gave no name may leave
             elif self._session is None or self._session.experiment != wanted:
                 self._start_session(wanted)
 
@@ -186,7 +189,7 @@ class GradeScreen(GradeChoice):
         if self._session is not None:
             self._session.close()
         self._session, self._item, self._durations, self._given = None, None, [], []
-        self._others = False
+        self._others, self._asked_for = False, None
         self._show_text("reading…")
         self._open_session(Wanted(experiment, rubric, self._grader, shared, plan))
 
@@ -225,6 +228,7 @@ class GradeScreen(GradeChoice):
 
     def _ask_name(self, needed: NameNeeded) -> None:
         self._show_text(NO_NAME)
+        self._asked_for = needed.experiment
 
         def named(name: str | None) -> None:
             if name is not None:
