@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.pilot import Pilot
 
 from tests.builders import store_home
+from tests.builders.mini_home import MiniHome
 from tests.builders.screen import settled
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -196,3 +197,12 @@ async def test_a_screen_that_waits_for_an_ingest_says_how_far_it_is(
         assert told[0].startswith(f"{TAKING_IN}: ")
         line = app.screen.query_one(MessageLine)
         await settled(pilot, lambda: not line.said)
+
+
+@pytest.mark.parametrize("name", SCREENS)
+async def test_a_screen_that_goes_before_it_has_come_is_no_error(mini: MiniHome, name: str) -> None:
+    """A key opens it, and the next one quits: it is asked to go while it is made."""
+    app = WgenApp(mini.home, screen="sql" if name != "sql" else "runs")
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.pause()
+        app.action_go(name)

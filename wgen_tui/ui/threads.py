@@ -18,6 +18,7 @@ from contextvars import copy_context
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+from textual import events
 from textual.message import Message
 from textual.screen import Screen
 
@@ -113,6 +114,11 @@ class ThreadedScreen(Screen[Any]):
                 if not callable(getattr(cls, handler, None)):
                     raise TypeError(f"{cls.__name__}.{name}: no method {handler!r} ({role}).")
 
+    async def on_event(self, event: events.Event) -> None:
+        """A screen that goes hears of nothing else: its widgets went first, or never came."""
+        if isinstance(event, events.Unmount) or not self._pruning:
+            await super().on_event(event)
+
     @property
     def wgen(self) -> WgenApp:
         return self.app  # type: ignore[return-value]
@@ -189,7 +195,7 @@ class ThreadedScreen(Screen[Any]):
 
     def on_loaded(self, message: Loaded) -> None:
         message.stop()
-        if message.ticket != self._tickets.get(message.group):
+        if self._pruning or message.ticket != self._tickets.get(message.group):
             return
         self._busy.discard(message.group)
         if message.error is None:

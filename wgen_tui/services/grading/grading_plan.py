@@ -56,7 +56,7 @@ class PlanChoice:
 
 def most_repeats(samples: int) -> int:
     """How many of so many samples can be shown twice, well apart."""
-    return samples - max(samples // APART, 1)
+    return max(samples - max(samples // APART, 1), 0)
 
 
 class GradingPlan(Record):
