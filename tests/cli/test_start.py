@@ -207,6 +207,7 @@ JSON_COMMANDS: dict[str, list[str]] = {
 ELSEWHERE = {
     "run start",
     "grade judge",
+    "grade plan",
     "run start --dry-run",
     "run verify",
     "sample top-up",

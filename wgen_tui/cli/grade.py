@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import click
 
+from wgen_tui.cli.grading.plan import plan
 from wgen_tui.cli.options import (
     detach_option,
     dry_run_option,
@@ -52,6 +53,9 @@ def command() -> None:
 
     `wgen-tui grade EXPERIMENT` opens the grading screen.
     """
+
+
+command.add_command(plan)
 
 
 @command.command()

@@ -25,6 +25,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "grade judge": runs.Started,
     "grade export": GradeExport,
     "grade agreement": grades.Agreements,
+    "grade plan": grades.GradingPlanned,
     "results": Results,
     "sql": store.QueryRows,
     "sql --schema": store.Views,

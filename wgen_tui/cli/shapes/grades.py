@@ -1,13 +1,15 @@
-"""Grades as JSON: `grade agreement`."""
+"""Grades as JSON: `grade agreement`, `grade plan`."""
 
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
 from wgen_tui.cli.shapes.base import Output, Shape
+from wgen_tui.cli.shapes.samples import Text64
 
 
 def _number_or_none(value: float) -> float | None:
@@ -40,3 +42,21 @@ class Agreements(Output):
     """`grade agreement`."""
 
     pairs: list[GraderPair]
+
+
+class GradingPlanned(Output):
+    """`grade plan`: what a person grades; null as creation where it is not written down."""
+
+    experiment: str = Field(examples=["names"])
+    rubric: str = Field(examples=["era"])
+    grader: str = Field(examples=["human:<name>"])
+    kept: bool = Field(examples=[True])
+    created_at: datetime | None
+    draw: str = Field(examples=["balanced | random"])
+    seed: int = Field(examples=[0])
+    available: int = Field(examples=[4800])
+    samples: int = Field(examples=[120])
+    repeats: int = Field(examples=[12])
+    graded: int = Field(examples=[30])
+    left: int = Field(examples=[102])
+    showings: list[Text64] = Field(examples=[["11582588814330217"]])

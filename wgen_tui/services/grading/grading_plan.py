@@ -105,20 +105,28 @@ class Available:
         """The plan of whoever says nothing."""
         return PlanChoice(samples=min(SAMPLES, self.most))
 
-    def choose(self, samples: int, draw: Draw, repeats: int) -> PlanChoice:
+    def choose(
+        self, samples: int, draw: Draw, repeats: int | None = None, seed: int = 0
+    ) -> PlanChoice:
         """A plan, if it can be.
 
         Raises:
             UsageError: it cannot, and what can.
         """
         if not 1 <= samples <= self.most:
-            raise UsageError(f"From 1 to {self.most:,} samples can be graded.", title="Plan")
-        if not 0 <= repeats <= most_repeats(samples):
-            twice = most_repeats(samples)
             raise UsageError(
-                f"Of {samples:,}, at most {twice:,} can be shown twice, well apart.", title="Plan"
+                f"From 1 to {self.most:,} samples can be graded, not {samples:,}.",
+                title="Plan",
+                hint=f"--samples {self.most if samples > 1 else 1}",
             )
-        return PlanChoice(samples, draw, repeats)
+        twice = most_repeats(samples)
+        if repeats is not None and not 0 <= repeats <= twice:
+            raise UsageError(
+                f"Of {samples:,}, at most {twice:,} can be shown twice, well apart.",
+                title="Plan",
+                hint=f"--repeats {twice}",
+            )
+        return PlanChoice(samples, draw, repeats, seed)
 
 
 def available(home: Home, experiment: str, rubric: str, grader: str) -> Available:

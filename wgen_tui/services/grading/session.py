@@ -13,14 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from experiments.schema import Rubric
-from store import grades as stored
-from store.samples import memory
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.hashes import digest, short_hash
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import GradeRow
-from wgen_tui.services.data.database import reading
 from wgen_tui.services.data.journal import Journal
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.grading.grading_plan import (
@@ -31,6 +28,7 @@ from wgen_tui.services.grading.grading_plan import (
     plan_of,
     repeat_places,
 )
+from wgen_tui.services.grading.plan_progress import given, graded_showings, nothing_left
 from wgen_tui.services.grading.read_ahead import ReadAhead
 from wgen_tui.services.grading.unblinding import NameLock, unblinded_at
 from wgen_tui.services.suggest import unknown
@@ -162,10 +160,7 @@ class GradingSession:
 
     def progress(self) -> tuple[int, int]:
         """How many showings of the plan are graded, and of how many."""
-        graded = sum(
-            sample_id in (self._repeated if place in self._again else self._done)
-            for place, sample_id in enumerate(self._queue)
-        )
+        graded = graded_showings(self._queue, self._again, self._done, self._repeated)
         return graded, len(self._queue)
 
     @property
@@ -323,19 +318,12 @@ def session(
     name = grader_name(grader)
     present = plan_of(home, experiment, chosen.name, name) if plan is None else None
     planned = present or draw_plan(home, experiment, chosen.name, name, plan or PlanChoice())
-    with reading(home) as con:
-        memory.bound(con, home.root)
-        graded = stored.graded_by(con, experiment, chosen.name, name)
-        repeats = stored.repeats(con, experiment, chosen.name, name)
-    if not planned.showings and not graded:
-        raise UsageError(
-            f"Experiment {experiment} has no samples to grade.",
-            title="No samples yet",
-            hint=f"wgen-tui run start {experiment}",
-        )
-    twice = {planned.showings[place] for place in repeat_places(planned.showings)}
-    repeated = {item.sample_id: item.grade_id for item in repeats if item.sample_id in twice}
+    before = given(home, planned)
+    if not planned.showings and not before.done:
+        raise nothing_left(experiment, before)
     if plan is not None:
         keep_plan(home, planned)
     is_kept = present is not None or plan is not None
-    return GradingSession(home, experiment, chosen, name, planned, graded, repeated, kept=is_kept)
+    return GradingSession(
+        home, experiment, chosen, name, planned, before.done, before.repeated, kept=is_kept
+    )

@@ -1,0 +1,1 @@
+"""Commands about grading by people: `grade plan`."""
