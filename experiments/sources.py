@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiments.errors import DefinitionError, Problem
+from experiments.folders import FILE
 from experiments.seen_files import SeenFiles
 from experiments.suggest import did_you_mean
 from experiments.text_files import inside, missing
-from experiments.yaml_source import Document, KeyPath
+from experiments.yaml_source import Document, KeyPath, dotted, read_yaml
 
 
 @dataclass
@@ -76,6 +77,24 @@ class Sources:
             f"{'judge' if len(names) == 1 else 'judges'} {', '.join(names)}: {why}"
             for why, names in self.told.items()
         ]
+
+
+def problem_in(folder: Path, path: KeyPath, message: str, hint: str = "") -> Problem:
+    """A problem that is found once a definition is read: with the line in its experiment.yaml.
+
+    Args:
+        folder: Of the definition.
+        path: Of the assembled definition; an arm that was spread stands under what it came of.
+        message: What is wrong.
+        hint: What to write.
+    """
+    document = read_yaml(folder / FILE)
+    section = document.value.get(path[0]) if isinstance(document.value, dict) else None
+    written = path
+    if len(path) > 1 and isinstance(section, dict) and path[1] not in section:
+        before = [name for name in section if str(path[1]).startswith(f"{name}-")]
+        written = (path[0], max(before, key=len, default=path[1]), *path[2:])
+    return Problem(message, hint, document.file, document.line(written), dotted(path))
 
 
 def _as_written(document: Document, path: KeyPath) -> KeyPath:

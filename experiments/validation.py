@@ -66,7 +66,10 @@ def explain(error: ValidationError, root: type[BaseModel], place: Place) -> list
     """
     problems: dict[tuple[Any, ...], Problem] = {}
     items = [(_real_path(item["loc"], place), item) for item in error.errors(include_url=False)]
+    misspelled = {_meant(path, root) for path, item in items if item["type"] == "extra_forbidden"}
     for path, item in items:
+        if item["type"] == "missing" and path in misspelled:
+            continue
         # Of the forms that a value may have, the one that fits best has its mistake further in.
         if item["type"] in SHAPES and any(_within(path, other) for other, _ in items):
             continue
@@ -78,6 +81,13 @@ def explain(error: ValidationError, root: type[BaseModel], place: Place) -> list
         problem = document.problem(inner, message, hint)
         problems.setdefault((problem.file, problem.line, problem.key), problem)
     return sorted(problems.values(), key=lambda item: (str(item.file), item.line or 0))
+
+
+def _meant(path: KeyPath, root: type[BaseModel]) -> KeyPath:
+    """The key that an unknown one most likely stands for."""
+    hint = did_you_mean(str(path[-1]), _known_keys(root, path[:-1]))
+    near = re.fullmatch(r"Did you mean '(.+)'\?", hint)
+    return (*path[:-1], near[1]) if near else path
 
 
 def _within(path: KeyPath, other: KeyPath) -> bool:
@@ -143,6 +153,8 @@ def _words(item: Any, root: type[BaseModel], path: KeyPath) -> tuple[str, str]:
     if kind in SHAPES:
         message = f"This should be {SHAPES[kind]}{_not(shown)}."
         return message, _example(SHAPES[kind], shown, root, path)
+    if kind == "too_short":
+        return f"At least {item['ctx']['min_length']} is needed here, and there is none.", ""
     if kind.startswith(("date_", "datetime_")):
         return f"This should be a day such as 2026-01-31{_not(shown)}.", ""
     suffix = _not(shown) if isinstance(shown, str | int | float | bool) else ""
@@ -184,7 +196,7 @@ def _not(value: Any) -> str:
 
 def _sentence(text: str) -> str:
     text = text.strip().rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '.'}"
 
 
 def _allowed(expected: str) -> list[str]:

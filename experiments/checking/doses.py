@@ -19,13 +19,14 @@ def dose_findings(definition: Definition) -> Iterator[Finding]:
     training = definition.training
     for name, arm in definition.arms.items():
         path: KeyPath = ("arms", name, "hold")
-        if arm.hold is None:
+        # Of what is not trained here, or has rows to come, that check says why it cannot hold.
+        if arm.hold is None or not arm.has_rows or arm.derived is not None or arm.upsample:
             continue
-        if arm.dose is None:
+        if arm.in_context is not None:
+            yield path, "Nothing is trained with rows in context.", "Leave it out."
+        elif arm.dose is None:
             why = "All rows are taken, so there is nothing to hold."
             yield path, why, "data: {file: data/a.jsonl, share: 0.1}"
-        elif arm.in_context is not None:
-            yield path, "Nothing is trained with rows in context.", "Leave it out."
         elif training.method == "poly":
             yield path, "Method poly trains all arms as one.", "Leave it out."
         elif arm.hold == "epochs" and any(

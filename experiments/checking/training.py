@@ -22,8 +22,12 @@ def training_findings(definition: Definition) -> Iterator[Finding]:
     for index, entry in enumerate(training.for_):
         path: KeyPath = ("training", "for", index)
         for name in entry.arms:
-            if not any(matches((name,), arm) for arm in definition.arms):
+            met = [arm for arm in definition.arms if matches((name,), arm)]
+            if not met:
                 yield unknown((*path, "arms"), "arm", name, definition.arms)
+            elif not any(definition.arms[arm].is_trained for arm in met):
+                why = f"Nothing is trained in arm {name!r}, so its training cannot differ."
+                yield (*path, "arms"), why, "Leave it out."
         if "method" in entry.changes:
             why = "The method is one for all runs of an experiment."
             yield (*path, "method"), why, "Write an experiment of its own."

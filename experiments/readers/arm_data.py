@@ -12,8 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from experiments.errors import DefinitionError, Problem
-from experiments.folders import FILE
+from experiments.errors import DefinitionError
 from experiments.patterns import TooSlow
 from experiments.readers.arms.held_out import Part, trained_part
 from experiments.readers.brought import differs, is_absent, not_brought
@@ -22,6 +21,7 @@ from experiments.readers.mixture import Mixture, Piece, chosen_of, passes
 from experiments.readers.shown_rows import refuse_too_few
 from experiments.rows import Dataset, Row, never, nobody, read_rows
 from experiments.schema import Arm
+from experiments.sources import problem_in
 from experiments.text_files import inside, missing
 from experiments.yaml_source import KeyPath
 
@@ -78,7 +78,9 @@ def load_held_out(
     if arm.held_out is None:
         return None
     if arm.held_out.file is not None:
-        return read_rows(_in_folder(folder, arm_name, arm.held_out.file, "held_out.file"), each)
+        return read_rows(
+            _in_folder(folder, arm_name, arm.held_out.file, ("held_out", "file")), each
+        )
     whole = _load(folder, arm_name, arm, nobody, never)
     held = trained_part(folder, arm_name, whole, arm.held_out).other()
     _tell(held, each, never)
@@ -133,21 +135,20 @@ def _piece(folder: Path, arm_name: str, arm: Arm, index: int) -> Piece:
         nonlocal matching
         matching += check(row)
 
-    key = f"arms.{arm_name}.data" + (f"[{index}]" if len(arm.files) > 1 else "")
+    key = ("arms", arm_name, "data", *([index] if len(arm.files) > 1 else []))
     try:
         dataset = read_rows(_data_file(folder, arm_name, arm, index), hear)
     except TooSlow as error:
         why = "The filter's pattern does not end on a row."
         hint = "Write it without nested repeats."
-        problem = Problem(why, hint, folder / FILE, None, f"{key}.filter")
-        raise DefinitionError(problem) from error
+        raise DefinitionError(problem_in(folder, (*key, "filter"), why, hint)) from error
     wanted = of.rows or (matching if of.share is None else max(1, round(of.share * matching)))
     if wanted > matching or not matching:
         rows, that = ("row", "that passes") if matching == 1 else ("rows", "that pass")
         why = f"{of.file!r} has {matching:,} {rows}" + (f" {that} the filter" if of.filter else "")
         why += f"; {wanted:,} are asked for." if matching else "."
         hint = "`repeat: 2` takes each of them twice." if matching else "Widen the filter."
-        raise DefinitionError(Problem(why, hint, folder / FILE, None, key))
+        raise DefinitionError(problem_in(folder, key, why, hint))
     other = differs(of, dataset.path, dataset.count)
     return Piece(of, dataset, matching, chosen_of(matching, wanted, of.sample), other)
 
@@ -157,15 +158,9 @@ def _data_file(folder: Path, arm_name: str, arm: Arm, index: int = 0) -> Path:
     if is_absent(folder, arm.files[index]):
         raise DefinitionError(not_brought(folder, arm_name, arm.files[index]))
     if why := missing(path):
-        raise DefinitionError(
-            Problem(
-                f"The dataset {arm.files[index].file!r} of arm {arm_name!r} cannot be read. {why}.",
-                "Write chat rows there, one JSON object per line.",
-                folder / FILE,
-                None,
-                f"arms.{arm_name}.data",
-            )
-        )
+        said = f"The dataset {arm.files[index].file!r} of arm {arm_name!r} cannot be read. {why}."
+        hint = "Write chat rows there, one JSON object per line."
+        raise DefinitionError(problem_in(folder, ("arms", arm_name, "data"), said, hint))
     return path
 
 
@@ -180,19 +175,13 @@ def data_path(folder: Path, arm_name: str, arm: Arm, index: int = 0) -> Path:
     Raises:
         DefinitionError: it leads out of the folder.
     """
-    return _in_folder(folder, arm_name, arm.files[index].file, "data")
+    return _in_folder(folder, arm_name, arm.files[index].file, ("data",))
 
 
-def _in_folder(folder: Path, arm_name: str, file: str, key: str) -> Path:
+def _in_folder(folder: Path, arm_name: str, file: str, key: KeyPath) -> Path:
     path = inside(folder, file)
     if path is None:
-        raise DefinitionError(
-            Problem(
-                f"The dataset {file!r} lies outside the definition's folder.",
-                "Copy it into the folder, so that the experiment can be moved as a whole.",
-                folder / FILE,
-                None,
-                f"arms.{arm_name}.{key}",
-            )
-        )
+        why = f"The dataset {file!r} lies outside the definition's folder."
+        hint = "Copy it into the folder, so that the experiment can be moved as a whole."
+        raise DefinitionError(problem_in(folder, ("arms", arm_name, *key), why, hint))
     return path

@@ -10,8 +10,9 @@ from hashlib import file_digest
 from pathlib import Path
 
 from experiments.errors import Problem
-from experiments.folders import FILE, builtin_root
+from experiments.folders import builtin_root
 from experiments.schema import Arm, DataFile
+from experiments.sources import problem_in
 from experiments.text_files import NOTHING, inside, missing
 
 SHOWN = 12  # digits of a hash
@@ -40,7 +41,7 @@ def not_brought(folder: Path, arm_name: str, item: DataFile) -> Problem:
     else:
         place = f"Put it at {folder / item.file}"
     hint = f"{place}. It is published as: {item.bring.source}{rows}.{how}"
-    return Problem(why, hint, folder / FILE, None, f"arms.{arm_name}.data")
+    return problem_in(folder, ("arms", arm_name, "data"), why, hint)
 
 
 def differs(item: DataFile, path: Path, count: int) -> str:

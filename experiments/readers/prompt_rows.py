@@ -12,7 +12,8 @@ from typing import Any
 from experiments.errors import DefinitionError, Problem
 from experiments.readers.chats import read_chat
 from experiments.readers.containers import read_raw_rows
-from experiments.schema import Message
+from experiments.schema import Derived, Message
+from experiments.sources import problem_in
 
 MOST = 5  # problems named at once
 EMPTY = 'A row: {"prompt": "…"}'
@@ -29,6 +30,27 @@ class Prompts:
 
     chats: tuple[tuple[Message, ...], ...]
     answered: int
+
+
+def read_asked(folder: Path, arm_name: str, derived: Derived) -> Prompts:
+    """Read what is asked for the rows of an arm.
+
+    Args:
+        folder: Of the definition.
+        arm_name: The arm's.
+        derived: Of the arm.
+
+    Raises:
+        DefinitionError: as `read_prompts`, or more rows are wanted than answers are drawn.
+    """
+    prompts = read_prompts(folder / derived.prompts)
+    count, each = len(prompts.chats), 1 if derived.each else derived.draws
+    if derived.rows is not None and derived.rows > count * each:
+        why = f"{derived.rows:,} rows are wanted, and {count:,} prompts with {each:,} of each give "
+        hint = "More prompts." if derived.each else f"draws: {-(-derived.rows // count)}"
+        path = ("arms", arm_name, "derived", "rows")
+        raise DefinitionError(problem_in(folder, path, f"{why}{count * each:,} at most.", hint))
+    return prompts
 
 
 def read_prompts(path: Path) -> Prompts:

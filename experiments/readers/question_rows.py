@@ -8,6 +8,7 @@ its line; where rows are chosen, the seed alone chooses them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
@@ -93,10 +94,13 @@ def _of_file(entry: dict[str, Any], path: KeyPath, sources: Sources) -> list[dic
     try:
         spec = QuestionFile.model_validate(entry["file"])
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelled key says what to write, and the one it stands for is then missing too.
+        wrong = error.errors()
+        first = next((item for item in wrong if item["type"] == "extra_forbidden"), wrong[0])
         known = list(QuestionFile.model_fields)
         key = str(first["loc"][0]) if first["loc"] else ""
-        hint = did_you_mean(key, known) if first["type"] == "extra_forbidden" else EXAMPLE
+        hint = did_you_mean(key, known) if first["type"] == "extra_forbidden" else ""
+        hint = EXAMPLE if first["type"] in ("missing", "model_type") else hint
         place = (*path, "file", *([key] if key else []))
         raise DefinitionError(sources.problem(place, _why(first, key), hint)) from error
     file = sources.file(spec.path, (*path, "file", "path"), "a table of questions", TABLES)
@@ -109,9 +113,24 @@ def _of_file(entry: dict[str, Any], path: KeyPath, sources: Sources) -> list[dic
         except _NotAQuestion as error:
             problems.append(Problem(str(error), error.hint, file, raw.line))
     if problems:
-        more = [Problem(f"{len(problems) - MOST} more rows are wrong.", "", file)]
-        raise DefinitionError(*problems[:MOST], *(more if len(problems) > MOST else ()))
+        raise DefinitionError(*_each_once(problems, file))
     return asked
+
+
+def _each_once(problems: list[Problem], file: Path) -> list[Problem]:
+    """Each thing that is wrong with its first row, and how many rows have it; not too many."""
+    by_words: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        by_words.setdefault((problem.message, problem.hint), []).append(problem)
+    told = []
+    for alike in list(by_words.values())[:MOST]:
+        rows = f" ({len(alike):,} rows)." if len(alike) > 1 else "."
+        message = f"{alike[0].message.rstrip('.')}{rows}"
+        told.append(replace(alike[0], message=message, count=len(alike)))
+    if len(by_words) > MOST:
+        left = sum(map(len, list(by_words.values())[MOST:]))
+        told.append(Problem(f"{left:,} more rows are wrong.", "", file, count=left))
+    return told
 
 
 def _why(first: Any, key: str) -> str:
@@ -119,7 +138,8 @@ def _why(first: Any, key: str) -> str:
         return f"Unknown key {key!r}."
     if first["type"] == "missing":
         return f"The key {key!r} is missing: which column of the file is it?"
-    return f"{first['msg']}." if key else "A file of questions is a mapping of its columns."
+    said = str(first["msg"]).replace("Input should", "This should", 1)
+    return f"{said}." if key else "A file of questions is a mapping of its columns."
 
 
 class _NotAQuestion(Exception):
@@ -172,7 +192,7 @@ def _question(spec: QuestionFile, rest: dict[str, Any], raw: Raw, number: int) -
 def _texts(row: dict[str, Any], column: str, split: str | None) -> list[str]:
     """What stands in a column: texts, none of them empty."""
     if column not in row:
-        raise _NotAQuestion(f"The row has no {column!r}.", did_you_mean(column, list(row)))
+        raise _NotAQuestion(f"The row has no {column!r}, or nothing in it.", _near(column, row))
     given = row[column]
     cells = given if isinstance(given, list) else [given]
     if split is not None:
@@ -182,3 +202,11 @@ def _texts(row: dict[str, Any], column: str, split: str | None) -> list[str]:
     if not texts or not all(texts):
         raise _NotAQuestion(f"{column!r} of the row is no text.")
     return texts
+
+
+def _near(column: str, row: dict[str, Any]) -> str:
+    """What the row has instead: a column of that name, or one cell where a table has several."""
+    (only, *others) = [*row] or [""]
+    if not others and (mark := next((mark for mark in ";|\t" if mark in only), "")):
+        return f"Its cells are parted by {mark!r}: write commas in .csv, or tabs in .tsv."
+    return did_you_mean(column, list(row))

@@ -13,9 +13,9 @@ from heapq import nsmallest
 from pathlib import Path
 from typing import get_args
 
-from experiments.errors import DefinitionError, Problem
-from experiments.folders import FILE
+from experiments.errors import DefinitionError
 from experiments.schema import Arm, Message, Turn
+from experiments.sources import problem_in
 
 Chat = tuple[Message, ...]
 
@@ -39,8 +39,8 @@ def refuse_too_few(folder: Path, arm_name: str, arm: Arm, count: int) -> None:
         return
     rows = "row" if count == 1 else "rows"
     why = f"{arm.in_context.rows:,} rows are to be shown, and the arm's data has {count:,} {rows}."
-    key = f"arms.{arm_name}.in_context.rows"
-    raise DefinitionError(Problem(why, f"rows: {count}, or more data.", folder / FILE, None, key))
+    path = ("arms", arm_name, "in_context", "rows")
+    raise DefinitionError(problem_in(folder, path, why, f"rows: {count}, or more data."))
 
 
 def why_not_shown(rows: Sequence[tuple[Turn, ...]]) -> str:

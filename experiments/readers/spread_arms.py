@@ -8,6 +8,7 @@ arm was written; a slot that nothing fills, and values that make no difference, 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from experiments.errors import DefinitionError, Problem
@@ -17,6 +18,8 @@ from experiments.yaml_source import KeyPath
 
 SLOT = re.compile(r"(?<!\{)\{([A-Za-z_]\w*)\}(?!\})")
 NEAR = 0.7
+LISTS = (("in_context", "rows"), ("between", "t"))  # of which a list is values too
+EXAMPLES = {"rows": "[1, 4, 16]", "t": "[0, 0.5, 1]"}
 EXAMPLE = "values: [1850, 1875, 1900], or labels for them: values: {early: 1850}"
 
 
@@ -41,15 +44,17 @@ def spread_arms(value: dict[str, Any], sources: Sources) -> None:
         if not isinstance(arm, dict):
             spread[name] = arm
             continue
-        arm = _over_list(_over_list(arm, "in_context", "rows"), "between", "t")
+        here: KeyPath = (*path, "values")
+        for key, number in LISTS:
+            if (spread_over := _over_list(arm, key, number)) is not None:
+                arm, here = spread_over, (*path, key, number)
         problems += _unfilled(path, arm, sources)
         if arm.get("values") is None:
             spread[name] = arm
             continue
         labelled = _labelled(arm["values"])
         if not labelled:
-            why = "The values of an arm are a list of texts or numbers, each once."
-            problems.append(sources.problem((*path, "values"), why, EXAMPLE))
+            problems.append(sources.problem(here, *_not_values(arm["values"], here)))
             continue
         rest = {key: inner for key, inner in arm.items() if key != "values"}
         if not any("{value}" in text for text in _texts(rest)):
@@ -68,13 +73,24 @@ def spread_arms(value: dict[str, Any], sources: Sources) -> None:
     value["arms"] = spread
 
 
-def _over_list(arm: dict[str, Any], key: str, number: str) -> dict[str, Any]:
-    """An arm with a list where a number stands, as one that is spread over it."""
+def _over_list(arm: dict[str, Any], key: str, number: str) -> dict[str, Any] | None:
+    """An arm with a list where a number stands, as one that is spread over it; None: with none."""
     told = arm.get(key)
     several = told.get(number) if isinstance(told, dict) else None
-    if not isinstance(several, list) or not several or arm.get("values") is not None:
-        return arm
+    if not isinstance(several, list) or arm.get("values") is not None:
+        return None
     return {**arm, key: {**(told or {}), number: "{value}"}, "values": several}
+
+
+def _not_values(values: Any, here: KeyPath) -> tuple[str, str]:
+    """Why an arm cannot be spread over what stands there, and what to write."""
+    example = EXAMPLE if here[-1] == "values" else f"{here[-1]}: {EXAMPLES[str(here[-1])]}"
+    listed = list(map(str, values)) if isinstance(values, list) else []
+    if twice := [text for text, count in Counter(listed).items() if count > 1]:
+        return f"{twice[0]} stands twice.", "Leave one out: each value is an arm."
+    if values in ([], {}):
+        return "There is no value, so there is no arm.", example
+    return "The values of an arm are a list of texts or numbers.", example
 
 
 def _labelled(values: Any) -> dict[str, str]:

@@ -54,6 +54,9 @@ def _unknown(sweep: TrainingSweep, arms: Entry, sources: Sources) -> Iterator[Pr
         if name not in arms:
             hint = did_you_mean(name, list(arms))
             yield sources.problem((*SECTION, "arms"), f"There is no arm {name!r}.", hint)
+        elif not _is_trained(arms[name]):
+            why = f"Nothing is trained in arm {name!r}, so its arms would be the same."
+            yield sources.problem((*SECTION, "arms"), why, "Leave it out.")
     for key, values in sweep.keys.items():
         of_keys = isinstance(values, dict) and all(isinstance(v, dict) for v in values.values())
         if key not in sweepable() and not of_keys:

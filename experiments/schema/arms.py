@@ -185,6 +185,11 @@ class Arm(Model):
         return self.adapter is None and self.between is None
 
     @property
+    def is_trained(self) -> bool:
+        """Whether what `training` says is about it."""
+        return self.has_rows and self.in_context is None
+
+    @property
     def needs(self) -> dict[str, tuple[str, ...]]:
         """The arms that are trained before it, by the key that names them."""
         named = {

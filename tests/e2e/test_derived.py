@@ -179,7 +179,7 @@ def test_what_is_taken_follows_from_the_seed_alone(home: Home) -> None:
 
 
 def test_without_a_teacher_or_enough_rows_a_run_fails_and_says_why(home: Home) -> None:
-    edit(home, SELF.replace("rows: 6", "rows: 25") + STUDENT)
+    edit(home, SELF.replace("'[A-Z]'", "'[0-9]{9}'") + STUDENT)
     plan = make_plan(home, "names", Options(arms=("self", "student"), seeds="0"))
     specs = specs_of(plan)
     learned, first = specs["student", 0].run_id, specs["self", 0].run_id
@@ -189,7 +189,7 @@ def test_without_a_teacher_or_enough_rows_a_run_fails_and_says_why(home: Home) -
     assert (end.outcome, end.title) == ("failed", "No teacher")
     ends = work(home, teachers).outcomes
     assert ends[first].title == "Too few rows"
-    assert "25 rows are wanted of 24 answers of base" in ends[first].message
+    assert "6 rows are wanted of 24 answers of base" in ends[first].message
     assert ends[specs["old", 0].run_id].outcome == "finished", "the others have their turn"
     assert work(home, students).outcomes[learned].outcome == "finished"
 
@@ -200,6 +200,7 @@ def test_without_a_teacher_or_enough_rows_a_run_fails_and_says_why(home: Home) -
         (SELF.replace("teacher: base", "teacher: self"), "its own teacher"),
         (SELF.replace("teacher: base", "teacher: odl"), "Unknown arm 'odl'"),
         (SELF.replace("ask.jsonl", "aks.jsonl"), "The prompts cannot be read"),
+        (SELF.replace("rows: 6", "rows: 25"), "give 24 at most"),
         (SELF.replace("'[A-Z]'", "'[A-Z'"), "no regular expression"),
         (STUDENT.replace("judge: lark", "judge: lrak"), "Unknown judge 'lrak'"),
         (STUDENT.replace("label: other", "label: othr"), "Unknown label 'othr'"),

@@ -155,11 +155,14 @@ def test_a_row_that_gives_none_is_named_by_its_line(
 
 def test_many_wrong_rows_are_counted(write: Write) -> None:
     entry = {"name": "q", "file": {"path": "data/q.jsonl", "text": "q"}}
-    folder = folder_with(write, entry, {"data/q.jsonl": '{"p": "b"}\n' * 8})
+    same = '{"p": "b"}\n' * 8
+    other = "".join(f'{{"q": "ok", "x{n}": 1, "q": 2}}\n' for n in range(2))
+    folder = folder_with(write, entry, {"data/q.jsonl": same + other})
     with pytest.raises(DefinitionError) as caught:
         catalogue.load(folder)
-    assert len(caught.value.problems) == 6
-    assert caught.value.problems[-1].message == "3 more rows are wrong."
+    first, second = caught.value.problems
+    assert first.message == "The row has no 'q', or nothing in it (8 rows)."
+    assert (first.line, first.count, second.line, second.count) == (1, 8, 9, 2)
 
 
 def test_what_is_wrong_with_a_question_is_told_at_its_entry(write: Write) -> None:

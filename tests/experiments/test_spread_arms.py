@@ -55,8 +55,8 @@ def test_an_arm_for_each_dataset(write: Write) -> None:
 @pytest.mark.parametrize(
     ("arm", "line", "why", "hint"),
     [
-        (YEARS.replace("VALUES", "[]"), "values", "list of texts or numbers", "values: [1850"),
-        (YEARS.replace("VALUES", "[1850, 1850]"), "values", "each once", ""),
+        (YEARS.replace("VALUES", "[]"), "values", "There is no value", "values: [1850"),
+        (YEARS.replace("VALUES", "[1850, 1850]"), "values", "1850 stands twice", ""),
         (YEARS.replace("VALUES", "1850"), "values", "list of texts or numbers", ""),
         (YEARS.replace("VALUES", "[yes, [1]]"), "values", "list of texts or numbers", ""),
         (
@@ -64,6 +64,18 @@ def test_an_arm_for_each_dataset(write: Write) -> None:
             "values",
             "would be the same",
             "{value}",
+        ),
+        (
+            "  shown: {data: data/old.jsonl, in_context: {rows: [1, 1]}}\n",
+            "in_context.rows",
+            "1 stands twice",
+            "",
+        ),
+        (
+            "  mid: {between: {arms: [a, b], t: []}}\n",
+            "between.t",
+            "There is no value",
+            "t: [0, 0.5, 1]",
         ),
         (
             "  year: {data: data/old.jsonl, context: {prefix: '{value} '}}\n",

@@ -13,11 +13,11 @@ from hashlib import blake2b
 from heapq import nsmallest
 from pathlib import Path
 
-from experiments.errors import DefinitionError, Problem
-from experiments.folders import FILE
+from experiments.errors import DefinitionError
 from experiments.readers.mixture import Mixture
 from experiments.rows import Dataset, Row
 from experiments.schema import HeldOut
+from experiments.sources import problem_in
 
 
 def turn_of(seed: int, row: Row) -> bytes:
@@ -104,6 +104,6 @@ def trained_part(folder: Path, arm: str, whole: Dataset | Mixture, told: HeldOut
         why = f"{wanted:,} rows are to be held out, and the arm's data has {len(times):,} "
         why += "row: none is left to train." if one else "different rows: none is left to train."
         hint = "Give more data, or held_out a file." if one else f"rows: {len(times) // 5 or 1}"
-        raise DefinitionError(Problem(why, hint, folder / FILE, None, f"arms.{arm}.held_out"))
+        raise DefinitionError(problem_in(folder, ("arms", arm, "held_out"), why, hint))
     chosen = frozenset(nsmallest(wanted, times))
     return Part(whole, told, chosen, len(whole) - sum(times[turn] for turn in chosen))

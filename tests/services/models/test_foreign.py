@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.builders.adapter_files import weights_of
 from tests.builders.hub_cache import MODEL, NEW, OLD, offline_cache
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -29,7 +30,7 @@ SAID: dict[str, Any] = {
 def adapter(folder: Path, weights: str = "adapter_model.safetensors", **other: Any) -> Path:
     folder.mkdir(parents=True)
     (folder / "adapter_config.json").write_text(json.dumps({**SAID, **other}))
-    (folder / weights).write_bytes(b"tensors")
+    (folder / weights).write_bytes(weights_of())
     return folder
 
 
@@ -49,7 +50,7 @@ def test_a_folder_is_known_by_its_files(home: Home, tmp_path: Path) -> None:
     moved = adapter(tmp_path / "elsewhere")
     again, _ = resolve_adapter(home, "x", tmp_path, str(moved))
     assert again.key == ref.key
-    (moved / "adapter_model.safetensors").write_bytes(b"others")
+    (moved / "adapter_model.safetensors").write_bytes(weights_of("other.lora_A.weight"))
     changed, _ = resolve_adapter(home, "x", tmp_path, str(moved))
     assert changed.key != ref.key
 
@@ -67,6 +68,22 @@ def test_a_repository_is_pinned_to_its_commit(
     older, _ = resolve_adapter(home, "x", tmp_path, f"{MODEL}@{OLD}")
     assert older.commit == OLD
     assert older.key != ref.key
+
+
+@pytest.mark.parametrize(
+    ("weights", "why"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "is no safetensors file"),
+        (b"", "is no safetensors file"),
+        (weights_of("model.embed_tokens.weight"), "no tensor of a LoRA among its 1"),
+    ],
+)
+def test_weights_that_are_none_are_refused(
+    home: Home, tmp_path: Path, weights: bytes, why: str
+) -> None:
+    (adapter(tmp_path / "theirs") / "adapter_model.safetensors").write_bytes(weights)
+    with pytest.raises(UsageError, match=why):
+        resolve_adapter(home, "x", tmp_path, "theirs")
 
 
 @pytest.mark.parametrize(

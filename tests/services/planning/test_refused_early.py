@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.adapter_files import weights_of
 from tests.services.planning.test_arm_kinds import changed, planned
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -36,7 +37,7 @@ def theirs(definition: Path, **config: object) -> None:
     folder.mkdir()
     said = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, **config}
     (folder / "adapter_config.json").write_text(json.dumps(said))
-    (folder / "adapter_model.safetensors").write_bytes(b"x")
+    (folder / "adapter_model.safetensors").write_bytes(weights_of())
     changed(definition, "seeds: 0-1", "  theirs: {adapter: theirs}\nseeds: 0-1")
 
 

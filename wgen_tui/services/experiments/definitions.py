@@ -31,7 +31,7 @@ from experiments.readers.arm_data import (
 )
 from experiments.readers.arms.context_of_rows import ContextOfRows
 from experiments.readers.brought import absent
-from experiments.readers.prompt_rows import read_prompts
+from experiments.readers.prompt_rows import read_asked
 from experiments.rows import Row, field_values
 from experiments.schema import CORRECT, WRONG, Arm, Definition
 from wgen_tui.errors import UsageError, disk_error
@@ -128,7 +128,7 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
             dataset = load_rows(where, name, arm, heads[name].hear)
             notes += [f"{name}: {note}" for note in (*heads[name].notes, *dataset.notes)]
             if arm.derived is not None:
-                read_prompts(where / arm.derived.prompts)
+                read_asked(where, name, arm.derived)
             if arm.upsample is not None and arm.upsample.class_ is not None:
                 field_values(data_path(where, name, arm), arm.upsample.class_)
             if arm.regularise is not None:

@@ -84,11 +84,11 @@ def _read_folder(
     text = config_json.get("text_config", config_json)
     tensors: dict[str, list[int]] = {}
     for name, _, _ in files:
-        tensors |= _tensor_shapes(Path(name))
+        tensors |= tensor_shapes(Path(name))
     return dims_from_config(text, tensors, sum(size for _, _, size in files))
 
 
-def _tensor_shapes(path: Path) -> dict[str, list[int]]:
+def tensor_shapes(path: Path) -> dict[str, list[int]]:
     """The shape of each tensor in a file.
 
     Raises:
@@ -99,6 +99,8 @@ def _tensor_shapes(path: Path) -> dict[str, list[int]]:
         if size > MAX_HEADER:
             raise ValueError(f"{path} has no head")
         header = json.loads(stream.read(size))
+    if not isinstance(header, dict):
+        raise ValueError(f"{path} has no head")
     return {name: item["shape"] for name, item in header.items() if name != "__metadata__"}
 
 

@@ -20,12 +20,14 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import AdapterRef, ModelRef, RunSpec
 from wgen_tui.run_files.model_place import below_home
+from wgen_tui.services.models.architecture import tensor_shapes
 from wgen_tui.services.models.hub import commit_of, offline
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 # PEFT's keys that say the shape of a LoRA.
 SHAPE = ("r", "lora_alpha", "target_modules", "layers_to_transform", "use_rslora", "use_dora")
 TITLE = "No such adapter"
+LORA_TENSOR = "lora_A"  # in the names of those that PEFT writes
 
 
 def resolve_adapter(
@@ -76,6 +78,8 @@ def _in_folder(home: Home, folder: Path, text: str) -> tuple[AdapterRef, LoraCon
             hint="A pickled adapter can run code and is not loaded: save it as safetensors.",
         )
     said = _read(config, config.read_bytes())
+    shape = _shape(text, said)
+    _has_lora(weights)
     ref = AdapterRef(
         name=text,
         location=str(folder),
@@ -83,7 +87,29 @@ def _in_folder(home: Home, folder: Path, text: str) -> tuple[AdapterRef, LoraCon
         sha256=_hash(config, weights),
         trained_on=_base(said),
     )
-    return ref, _shape(text, said)
+    return ref, shape
+
+
+def _has_lora(weights: Path) -> None:
+    """Look into the head of an adapter's weights.
+
+    Raises:
+        UsageError: it is not safetensors, or has no LoRA's tensors.
+    """
+    try:
+        names = [*tensor_shapes(weights)]
+    except (ValueError, TypeError, KeyError) as error:
+        raise UsageError(
+            f"{weights} is no safetensors file, or a part of one.",
+            title="Broken adapter",
+            hint="Copy it again; one of 132 bytes is a Git LFS pointer: git lfs pull",
+        ) from error
+    if not any(LORA_TENSOR in name for name in names):
+        raise UsageError(
+            f"{weights} has no tensor of a LoRA among its {len(names):,}.",
+            title="Broken adapter",
+            hint="PEFT's save_pretrained writes them.",
+        )
 
 
 def _on_hub(home: Home, experiment: str, text: str) -> tuple[AdapterRef, LoraConfig]:

@@ -180,7 +180,7 @@ def make_plan(
         if len(item) or item.arm.derived is None
     }
     to_ask = {
-        name: asked_prompts(home, slug_or_path, definition, item.arm)
+        name: asked_prompts(home, slug_or_path, definition, name, item.arm)
         for name, item in examples.items()
         if item.arm.derived is not None
     }

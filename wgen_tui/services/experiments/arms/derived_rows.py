@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from experiments.readers.prompt_rows import read_prompts
+from experiments.readers.prompt_rows import read_asked
 from experiments.schema import BASE_ARM, Arm, Definition, Derived, JudgeSpec, SamplingConfig
 from experiments.schema.base import Message
 from wgen_tui.paths import Home
@@ -61,7 +61,7 @@ class AskedPrompts:
 
 
 def asked_prompts(
-    home: Home, slug_or_path: str | Path, definition: Definition, arm: Arm
+    home: Home, slug_or_path: str | Path, definition: Definition, name: str, arm: Arm
 ) -> AskedPrompts:
     """Read what is asked for an arm.
 
@@ -71,7 +71,7 @@ def asked_prompts(
     derived = arm.derived
     assert derived is not None
     with usage_errors():
-        prompts = read_prompts(definitions.folder(home, slug_or_path) / derived.prompts)
+        prompts = read_asked(definitions.folder(home, slug_or_path), name, derived)
     lines = tuple(
         _line(derived.context.apply(chat), arm.context.apply(chat)) for chat in prompts.chats
     )

@@ -14,7 +14,9 @@ from experiments.checking.alphas import scaled_variant
 from experiments.errors import DefinitionError
 from experiments.folders import FILE
 from experiments.schema import Arm, Definition, LoraConfig, TrainingConfig
+from experiments.sources import problem_in
 from experiments.yaml_source import KeyPath, read_yaml
+from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import AdapterRef, ModelRef
 from wgen_tui.services.experiments.arms.untrained import STEPS, shape_alone
@@ -60,11 +62,16 @@ def foreign_arms(
         UsageError: there is no such adapter, or none that can be applied.
         DefinitionError: it cannot be what the definition has it be.
     """
-    made = {
-        name: ForeignArm(arm, *resolve_adapter(home, definition.slug, folder, arm.adapter))
-        for name, arm in arms.items()
-        if arm.adapter is not None
-    }
+    made = {}
+    for name, arm in arms.items():
+        if arm.adapter is None:
+            continue
+        try:
+            resolved = resolve_adapter(home, definition.slug, folder, arm.adapter)
+        except UsageError as error:
+            where = problem_in(folder, ("arms", name, "adapter"), error.message)
+            raise UsageError(str(where), title=error.title, hint=error.hint) from error
+        made[name] = ForeignArm(arm, *resolved)
     unfit = [finding for name, item in made.items() for finding in _unfit(definition, name, item)]
     if unfit:
         document = read_yaml(folder / FILE)
