@@ -135,7 +135,7 @@ def _piece(folder: Path, arm_name: str, arm: Arm, index: int) -> Piece:
         nonlocal matching
         matching += check(row)
 
-    key = ("arms", arm_name, "data", *([index] if len(arm.files) > 1 else []))
+    key: KeyPath = ("arms", arm_name, "data") + ((index,) if len(arm.files) > 1 else ())
     try:
         dataset = read_rows(_data_file(folder, arm_name, arm, index), hear)
     except TooSlow as error:
