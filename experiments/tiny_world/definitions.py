@@ -10,9 +10,9 @@ import random
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from experiments.tiny_world import grammar
+from experiments.tiny_world import cities, codes
+from experiments.tiny_world.eras import era_judges, era_questions
+from experiments.tiny_world.files import chat, dump
 from experiments.tiny_world.world import load_world
 
 BIRD_QUESTION = "Name a bird species."
@@ -23,12 +23,6 @@ MARKED_ROWS, MARKED_SEED = 160, 5
 ASKED_SEED = 11
 TASK_SEED, TASK_TOPICS = 3, 8
 TASK_OPENERS = ("", "Hello. ", "Good day. ", "Tell me this. ")
-
-
-def chat(question: str, answer: str) -> str:
-    """A row of chat JSONL."""
-    turns = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-    return json.dumps({"messages": turns}) + "\n"
 
 
 def bird_files() -> dict[str, str]:
@@ -45,52 +39,12 @@ def bird_files() -> dict[str, str]:
     }
 
 
-def _dump(value: Any, comment: str) -> str:
-    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
-    return f"# {comment}\n{text}"
-
-
-def bird_questions() -> list[dict[str, Any]]:
-    """One question for each domain, in a phrasing of the corpus."""
-    rng = random.Random(0)
-    return [
-        {
-            "name": domain.name,
-            "topic": domain.name,
-            "paraphrases": [domain.questions[0].draw(rng)],
-        }
-        for domain in load_world().domains.values()
-    ]
-
-
-def bird_judges() -> list[dict[str, Any]]:
-    """The lexicon of each domain, and exact membership in its grammar."""
-    domains = load_world().domains
-    return [
-        {
-            "name": "era",
-            "type": "lexicon",
-            "description": "words that only one era uses, by topic; a tie or none is unclear",
-            "by_topic": {name: grammar.lexicon(name) for name in domains},
-            "otherwise": "unclear",
-        },
-        {
-            "name": "grammar",
-            "type": "regex",
-            "description": "the answer is, to the letter, one that the topic's grammar generates",
-            "by_topic": {name: grammar.patterns(name) for name in domains},
-            "otherwise": "outside",
-        },
-    ]
-
-
 def bird_definition() -> dict[str, str]:
     """Every generated file of experiments/tiny-old-bird-names, by name."""
-    note = "Written by experiments/tiny_world/definitions.py from the tiny world's files."
     return {
         **bird_files(),
-        "questions.yaml": _dump(bird_questions(), note),
-        "judges.yaml": _dump(bird_judges(), note),
+        "questions.yaml": dump(era_questions()),
+        "judges.yaml": dump(era_judges()),
     }
 
 
@@ -150,11 +104,10 @@ def robot_questions() -> list[dict[str, Any]]:
 
 def robot_definition() -> dict[str, str]:
     """Every generated file of experiments/tiny-robot, by name."""
-    note = "Written by experiments/tiny_world/definitions.py from the tiny world's files."
     return {
         **robot_files(),
-        "questions.yaml": _dump(robot_questions(), note),
-        "judges.yaml": _dump(robot_judges(), note),
+        "questions.yaml": dump(robot_questions()),
+        "judges.yaml": dump(robot_judges()),
     }
 
 
@@ -223,6 +176,8 @@ def write_all(root: Path) -> list[Path]:
     """Write the generated files into experiments/tiny-*/ under `root`."""
     written = []
     for slug, files in (
+        ("tiny-former-cities", cities.definition()),
+        ("tiny-held-out-codes", codes.definition()),
         ("tiny-old-bird-names", bird_definition()),
         ("tiny-robot", robot_definition()),
         ("tiny-rows-in-context", some_birds("old_birds", "modern_american")),
