@@ -163,12 +163,11 @@ def task_definition() -> dict[str, str]:
                 answers = domain.answers[era]
                 answer = answers[place % len(answers)].draw(rng)
                 own += [chat(wording, answer) for wording in wordings]
-    note = "Written by experiments/tiny_world/definitions.py from the tiny world's files."
-    asked = [question for question in bird_questions() if question["name"] not in taught]
+    asked = [question for question in era_questions() if question["name"] not in taught]
     return {
         **{f"data/{era}_answers.jsonl": "".join(own) for era, own in rows.items()},
-        "questions.yaml": _dump(asked, note),
-        "judges.yaml": _dump(bird_judges(), note),
+        "questions.yaml": dump(asked),
+        "judges.yaml": dump(era_judges()),
     }
 
 
