@@ -10,7 +10,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from experiments.tiny_world import cities, codes
+from experiments.tiny_world import cities, codes, dates
 from experiments.tiny_world.eras import era_judges, era_questions
 from experiments.tiny_world.files import chat, dump
 from experiments.tiny_world.world import load_world
@@ -175,6 +175,7 @@ def write_all(root: Path) -> list[Path]:
     """Write the generated files into experiments/tiny-*/ under `root`."""
     written = []
     for slug, files in (
+        ("tiny-dated-names", dates.definition()),
         ("tiny-former-cities", cities.definition()),
         ("tiny-held-out-codes", codes.definition()),
         ("tiny-old-bird-names", bird_definition()),
