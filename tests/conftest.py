@@ -1,17 +1,20 @@
 """What holds for every test process, whoever started it and whatever works beside it.
 
 Promises: the programs that tests start take signals as from a shell in the foreground, and compute
-on one core each; the files that take longest come first.
+on one core each; none works on when its test has ended; the files that take longest come first.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
 import pytest
+
+from tests.builders.left_at_work import end_left_at_work
 
 # Each file goes to one worker of pytest (`--dist loadfile`): one that takes a minute must not be
 # begun when all others have ended. By seconds, as `--durations=50` tells.
@@ -66,3 +69,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     root = Path(__file__).parent
     place = {root / name: number for number, name in enumerate(SLOWEST_FIRST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """End what a test and its fixtures leave: a training goes on without whoever started it."""
+    folder = getattr(item, "funcargs", {}).get("tmp_path")
+    try:
+        yield
+    finally:
+        if folder is not None:
+            end_left_at_work(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_works_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The same for homes that several tests share."""
+    yield
+    end_left_at_work(tmp_path_factory.getbasetemp())
