@@ -135,7 +135,16 @@ def test_the_first_frame_waits_for_nothing_that_it_does_not_show(
     ("folder", "own"),
     [
         ("cli", {"main"}),
-        ("ui.screens", {"base", "experiments", "experiment_actions", "experiment_headlines"}),
+        (
+            "ui.screens",
+            {
+                "base",
+                "experiments",
+                "experiment_actions",
+                "experiment_headlines",
+                "experiment_tokens",
+            },
+        ),
         ("ui.modals", set()),
         ("ui.state", {"cells", "shared", "shared.arm_colours"}),
         (

@@ -18,7 +18,6 @@ from wgen_tui.services.data.sql import QueryResult
 from wgen_tui.services.experiments.authoring.templates import Template
 from wgen_tui.ui import modals
 from wgen_tui.ui.app import WgenApp
-from wgen_tui.ui.modals.preview import PreviewModal
 from wgen_tui.ui.modals.start import StartModal
 from wgen_tui.ui.state.sql.console import measured
 from wgen_tui.ui.state.sql.query_list import ListedQuery
@@ -97,8 +96,7 @@ async def test_no_dialog_of_an_experiment_draws_what_a_terminal_obeys(
         _checked(app, "start", PASTE)
         await pilot.press("escape")
         await pilot.press("p")
-        await settled(pilot, lambda: isinstance(app.screen, PreviewModal))
-        await settled(pilot, lambda: "reading the tokenizer" not in text(app))
+        await settled(pilot, lambda: app.screen.view == "tokens" and app.screen._report is not None)
         _checked(app, "preview", slug)
         for key in ("right_square_bracket", "m", PASTE, "enter"):
             await _give(pilot, key)

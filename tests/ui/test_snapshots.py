@@ -58,6 +58,8 @@ def test_preview(home: Home, snap_compare: Snapshot, size: tuple[int, int]) -> N
     app = WgenApp(home, experiment="mini")
 
     async def before(pilot: Pilot[None]) -> None:
+        await settled(pilot, lambda: len(app.screen.query_one("#list")) > 1)
+        app.screen._apply_filter("mini")  # so that the built-in ones may change
         await settled(pilot, lambda: ready(app, "experiments"))
         await pilot.press("p")
         await settled(pilot, lambda: getattr(app.screen, "_report", None) is not None)

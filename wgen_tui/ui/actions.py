@@ -99,7 +99,24 @@ ACTIONS: tuple[Action, ...] = (
     Action("new", "n", "new", "experiments", "Begin an experiment of your own.", writes=True),
     Action("edit", "E", "edit", "experiments", "Edit it in $EDITOR, then check it.", writes=True),
     Action("validate", "v", "check", "experiments", "Check the definition and all its data."),
-    Action("preview", "p", "preview", "experiments", "Show the training data, token by token."),
+    Action("preview", "p", "tokens", "experiments", "Card, training data as tokens, as rows."),
+    Action(
+        "arm(1)",
+        "right_square_bracket",
+        "next arm",
+        "experiments",
+        "The tokens of the next arm.",
+        footer=False,
+    ),
+    Action(
+        "arm(-1)",
+        "left_square_bracket",
+        "arm before",
+        "experiments",
+        "The tokens of the arm before.",
+        footer=False,
+    ),
+    Action("model", "m", "model", "experiments", "By another model's tokenizer.", footer=False),
     Action(
         "duplicate", "c", "copy", "experiments", "Copy the definition, to change it.", writes=True
     ),

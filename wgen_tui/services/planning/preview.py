@@ -6,10 +6,13 @@ tokenizer (overlap, duplicates) is checked here and sent along.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -22,6 +25,7 @@ from experiments.rows import Row as DataRow
 from experiments.schema import Arm, Definition, Turn
 from experiments.schema.arm_kinds.held_out import held_out_name
 from experiments.schema.regularise import arm_held, held_name
+from experiments.seen_files import SeenFiles
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions
@@ -52,6 +56,11 @@ from wgen_tui.training_data.texts import Texts
 WORKER = "wgen_tui.workers.preview"
 # What a preview looks at, of each arm: some seconds' work. A plan looks at all.
 ROWS, CHARACTERS = 20_000, 4_000_000
+MOST_KEPT, MOST_FILES = 8, 1_000  # reports; files of a folder that stat is asked about
+TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "config.json"),
+    *("chat_template.jinja", "chat_template.json", "generation_config.json"),
+)
 LONG, BEGINNING = 2_000_000, 50_000  # characters of an example that is not looked at whole
 
 
@@ -222,11 +231,16 @@ def _cut(turn: Turn) -> Turn:
 
 
 class PreviewWorker:
-    """A running worker; leaving the context ends it."""
+    """A running worker; leaving the context ends it.
+
+    Attributes:
+        stopped: Whether it was ended before its time.
+    """
 
     def __init__(self, request: PreviewRequest) -> None:
         """Start the worker."""
         self._request = request
+        self.stopped = False
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
         self._process = subprocess.Popen(
             [sys.executable, "-m", WORKER],
@@ -253,6 +267,7 @@ class PreviewWorker:
 
     def stop(self) -> None:
         """End the worker; `report` then raises."""
+        self.stopped = True
         self._process.kill()
 
     def report(self, on_progress: OnProgress | None = None) -> PreviewReport:
@@ -295,3 +310,79 @@ def preview(request: PreviewRequest, on_progress: OnProgress | None = None) -> P
     """
     with PreviewWorker(request) as worker:
         return worker.report(on_progress)
+
+
+# What was made, kept while its files are what they were
+
+
+Of = tuple[Path, str | None]  # the definition's folder, and the model that was asked for
+_kept: dict[Of, tuple[SeenFiles, PreviewReport | WgenError]] = {}
+
+
+def kept(of: Of, *, errors: bool = True) -> PreviewReport | WgenError | None:
+    """What `make` gave of a definition, if stat says the same of every file it was made of.
+
+    Args:
+        of: Which definition, and by which model's tokenizer.
+        errors: Whether an error counts too; what it missed may have come since.
+    """
+    files, made = _kept.get(of, (SeenFiles(), None))
+    if isinstance(made, WgenError) and not errors:
+        return None
+    return made if files.unchanged() else None
+
+
+def make(
+    home: Home,
+    of: Of,
+    show: int,
+    begun: Callable[[PreviewWorker], bool],
+    on_progress: OnProgress | None = None,
+) -> PreviewReport | WgenError:
+    """Encode a definition's data in a worker, and keep what comes of it, be it an error.
+
+    Args:
+        home: Where the user's definitions are.
+        of: Which definition, and by which model's tokenizer.
+        show: How many examples of each arm come back token by token.
+        begun: Called with the worker, which it may stop later; false stops it at once.
+        on_progress: As `PreviewWorker.report` has it.
+    """
+    folder, model = of
+    files = SeenFiles()
+    for path in _definition_files(home, folder):
+        files.note(path)
+    try:
+        request = make_request(home, folder, model=model, show=show)
+        tokenizer = model_folder(request.model)
+        for name in TOKENIZER_FILES:
+            if tokenizer is not None:
+                files.note(tokenizer / name)
+        with PreviewWorker(request) as worker:
+            if not begun(worker):
+                worker.stop()
+            result = _outcome(worker, on_progress)
+            if worker.stopped:  # nobody waits for it
+                return result
+    except WgenError as error:
+        result = error
+    if len(_kept) >= MOST_KEPT:
+        _kept.pop(next(iter(_kept)))
+    _kept[(folder, model)] = (files, result)
+    return result
+
+
+def _outcome(worker: PreviewWorker, on_progress: OnProgress | None) -> PreviewReport | WgenError:
+    try:
+        return worker.report(on_progress)
+    except WgenError as error:
+        return error
+
+
+def _definition_files(home: Home, folder: Path) -> Iterator[Path]:
+    """The files that a definition is read from, and those of its arms."""
+    below = (Path(place) / name for place, _, names in os.walk(folder) for name in sorted(names))
+    yield from islice(below, MOST_FILES)
+    with suppress(UsageError):  # it is wrong, which making it says
+        for arm in definitions.load(home, folder).arms.values():
+            yield from (folder / item.file for item in arm.files)

@@ -17,7 +17,6 @@ __all__ = [
     "NewModal",
     "PickModal",
     "PlanModal",
-    "PreviewModal",
     "QueryModal",
     "RowModal",
     "StartModal",
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from wgen_tui.ui.modals.facets import FacetModal
     from wgen_tui.ui.modals.grading_plan import PlanModal
     from wgen_tui.ui.modals.new_experiment import NewModal
-    from wgen_tui.ui.modals.preview import PreviewModal
     from wgen_tui.ui.modals.queries import QueryModal
     from wgen_tui.ui.modals.row import RowModal
     from wgen_tui.ui.modals.start import StartModal
@@ -48,7 +46,6 @@ else:
         "FacetModal": "facets",
         "NewModal": "new_experiment",
         "PlanModal": "grading_plan",
-        "PreviewModal": "preview",
         "QueryModal": "queries",
         "RowModal": "row",
         "StartModal": "start",

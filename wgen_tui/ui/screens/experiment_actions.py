@@ -63,10 +63,6 @@ class ExperimentActions(BaseScreen):
         if self.check_writable() and (info := self._valid()) is not None:
             self.app.push_screen(modals.StartModal(info), self._start)
 
-    def action_preview(self) -> None:
-        if (info := self._valid()) is not None:
-            self.app.push_screen(modals.PreviewModal(info))
-
     def _valid(self) -> ExperimentInfo | None:
         """The experiment under the cursor, unless its definition is wrong."""
         info = self.chosen()

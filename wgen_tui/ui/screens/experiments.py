@@ -12,7 +12,7 @@ from textual.containers import Container
 from textual.widgets import Static
 
 from wgen_tui.ui import modals, services, state
-from wgen_tui.ui.screens.experiment_headlines import ExperimentHeadlines
+from wgen_tui.ui.screens.experiment_tokens import ExperimentTokens
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.panels import panel, set_title
@@ -30,7 +30,7 @@ LARGE = 150  # columns from which on n has a column in the list
 EMPTY = "No experiment matches.\n\nesc clears the filter."
 
 
-class ExperimentsScreen(ExperimentHeadlines):
+class ExperimentsScreen(ExperimentTokens):
     """List left, card right."""
 
     SCOPE = "experiments"
@@ -42,6 +42,7 @@ class ExperimentsScreen(ExperimentHeadlines):
         self._filter = ""
         self._wanted = ""  # where the cursor goes, once it is listed
         self._shown = ""
+        self._drawn: object = None  # what the panel shows the beginning of
         self._card: tuple[ExperimentInfo, Checked] | None = None
         self._starts: dict[str, ArmStart] | None = None
 
@@ -100,6 +101,8 @@ class ExperimentsScreen(ExperimentHeadlines):
         info = self._info
         if info is not None and (self._card is None or self._card[0] is not info):
             self.on_virtual_table_moved()  # it has been read, or changed, since it was shown
+        elif info is not None and self.view == "tokens":
+            self.want_tokens(info)  # its data may be others
         self.want_headlines()
 
     def _offer_demo(self) -> None:
@@ -144,7 +147,7 @@ class ExperimentsScreen(ExperimentHeadlines):
     def headlines_changed(self, slugs: Collection[str]) -> None:
         self._show_list()
         if self._shown in slugs and self._card is not None:
-            self._draw_card()
+            self.draw_panel()
 
     def all_slugs(self) -> Collection[str]:
         return {info.slug for info in self._infos}
@@ -158,7 +161,7 @@ class ExperimentsScreen(ExperimentHeadlines):
 
     def on_virtual_table_moved(self) -> None:
         if (info := self._info) is not None:
-            self.query_one("#card", TextPane).turn_to(info.slug)
+            self.query_one("#card", TextPane).turn_to((info.slug, self.view))
             self.when_settled(self._load_card)
 
     def _load_card(self) -> None:
@@ -172,8 +175,10 @@ class ExperimentsScreen(ExperimentHeadlines):
 
     def _show_card(self, read: tuple[ExperimentInfo, Checked]) -> None:
         self._card, self._starts = read, None
-        self._draw_card()
         info, checked = read
+        self.draw_panel()
+        if checked.definition is not None:
+            self.want_tokens(info)
         if checked.definition is not None:
             self._read_starts(info, checked.definition)
 
@@ -187,26 +192,36 @@ class ExperimentsScreen(ExperimentHeadlines):
         info, starts = read
         if self._card is not None and self._card[0] is info:
             self._starts = starts
-            self._draw_card()
+            self.draw_panel()
 
-    def _draw_card(self) -> None:
-        assert self._card is not None
+    def draw_panel(self) -> None:
+        if self._card is None:
+            return
         info, checked = self._card
         pane = self.query_one("#card", TextPane)
-        text = state.experiment_card.card(
-            *(info, checked, self._counts.get(info.slug, Counter()), self.arm_colours(info.slug)),
-            pane.size.width - 1,  # a scrollbar may come
-            starts=self._starts,
-            result=self._sentences.get(info.slug),
-        )
-        set_title(pane, state.experiment_card.card_title(checked))
-        pane.show(text, keep_place=info.slug == self._shown)
-        self._shown = info.slug
+        definition, colours = checked.definition, self.arm_colours(info.slug)
+        view = self.view if definition is not None else "card"
+        if view == "tokens":
+            text = self.tokens_text()
+        elif view == "arms" and definition is not None:
+            text = state.experiment_rows.arms_text(definition, colours, self._starts)
+        else:
+            text = state.experiment_card.card(
+                *(info, checked, self._counts.get(info.slug, Counter()), colours),
+                pane.size.width - 1,  # a scrollbar may come
+                starts=self._starts,
+                result=self._sentences.get(info.slug),
+            )
+        set_title(pane, "mistakes" if checked.mistakes and view == "card" else self.panel_title)
+        drawn = (info.slug, view, self.token_page if view == "tokens" else None)
+        pane.turn_to((info.slug, self.view))
+        pane.show(text, keep_place=drawn == self._drawn)
+        self._shown, self._drawn = info.slug, drawn
 
     def on_resize(self) -> None:
         self._lay_out()
         if self._card is not None:
-            self.call_after_refresh(self._draw_card)
+            self.call_after_refresh(self.draw_panel)
 
     def checked(self) -> Checked | None:
         card, info = self._card, self._info
@@ -282,6 +297,8 @@ class ExperimentsScreen(ExperimentHeadlines):
             self._show_list()
 
     def action_back(self) -> None:
+        if self.leave_view():
+            return
         if self._filter and isinstance(self.focused, VirtualTable):
             self._apply_filter("")
             self.notify_plain("All experiments are listed again.")

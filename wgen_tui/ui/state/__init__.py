@@ -9,10 +9,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__all__ = ["app_bar", "experiment_card", "experiments", "headlines"]
+__all__ = [
+    "app_bar",
+    "experiment_card",
+    "experiment_rows",
+    "experiments",
+    "headlines",
+    "preview",
+]
 
 if TYPE_CHECKING:
-    from wgen_tui.ui.state import experiment_card, experiments, headlines
+    from wgen_tui.ui.state import (
+        experiment_card,
+        experiment_rows,
+        experiments,
+        headlines,
+        preview,
+    )
     from wgen_tui.ui.state.shared import app_bar
 else:
     # In this branch alone: a type checker that saw `__getattr__` would let any name pass.
@@ -22,8 +35,10 @@ else:
     MODULES = {
         "app_bar": "shared.app_bar",
         "experiment_card": "experiment_card",
+        "experiment_rows": "experiment_rows",
         "experiments": "experiments",
         "headlines": "headlines",
+        "preview": "preview",
     }
 
     def __getattr__(name: str) -> ModuleType:

@@ -26,11 +26,6 @@ LONGEST = 160  # cells of a question
 BEFORE_FIRST = 46  # cells of an arm's line, but for its first answer
 
 
-def card_title(checked: Checked) -> str:
-    """What the panel is headed by."""
-    return "mistakes" if checked.mistakes else "card"
-
-
 def card(
     info: ExperimentInfo,
     checked: Checked,

@@ -107,7 +107,7 @@ class TextPane(VerticalScroll, can_focus=True, inherit_bindings=False):
     def action_scroll_home(self) -> None:
         self._follows = False
         if self._scrolls(False):
-            super().action_scroll_home()
+            self.scroll_home(animate=False, immediate=True)  # before the key that comes next
 
     def action_scroll_end(self) -> None:
         self._follows = True

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from experiments.schema import Arm, Definition
 
 MOST_KEPT = 500  # arms
+FIRST, LONGEST = 3, 2_000  # rows that are shown of an arm, characters of a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,12 @@ class ArmStart:
     Attributes:
         rows: How many; None where they cannot be read, 0 of an arm that has none of its own.
         first: The answer in the first row.
+        shown: The messages of the first rows, role and content of each.
     """
 
     rows: int | None
     first: str = ""
+    shown: tuple[tuple[tuple[str, str], ...], ...] = ()
 
 
 _kept: dict[tuple[Path, str, str, tuple[Stamp | None, ...]], ArmStart] = {}
@@ -57,8 +60,13 @@ def _start(home: Home, folder: Path, name: str, arm: Arm) -> ArmStart:
     if not arm.files:  # a model makes its rows, or somebody else has trained it
         return ArmStart(0)
     try:
-        definitions.rows(home, folder, name, arm, rows.append, enough=lambda: bool(rows))
-        return ArmStart(definitions.row_count(home, folder, name, arm), _answer(rows[0]))
+        definitions.rows(home, folder, name, arm, rows.append, enough=lambda: len(rows) >= FIRST)
+        shown = tuple(
+            tuple((turn.role, turn.content[:LONGEST]) for turn in row.messages)
+            for row in rows[:FIRST]
+        )
+        number = definitions.row_count(home, folder, name, arm)
+        return ArmStart(number, _answer(rows[0]), shown)
     except UsageError:
         return ArmStart(None)
 
