@@ -66,7 +66,9 @@ async def test_pages_through_the_arms_and_the_questions(home: Home) -> None:
         data = home.experiments / "mini" / "data.jsonl"
         data.write_text(data.read_text() * 2)
         app.screen.reload()
+        await settled(pilot, lambda: "its files have changed: made again" in text(app))
         await settled(pilot, lambda: "2 examples, 12 tokens" in text(app))
+        assert "made again" not in text(app)
 
 
 async def test_what_start_would_refuse_is_said_and_the_text_scrolls(mini: MiniHome) -> None:

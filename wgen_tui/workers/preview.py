@@ -101,7 +101,7 @@ def _arm(encoder: TrainedTokenizer, request: PreviewRequest, arm: ArmRows, tell:
     ]
     totals = _totals(encoded, problems)
     if arm.in_context is not None:
-        totals = totals.model_copy(update={"used": 0, "trained": 0})
+        totals = totals.model_copy(update={"used": 0, "trained": 0, "weighs": 0.0})
         shown = [_untrained(item) for item in shown]
     return ArmReport(
         arm=arm.arm,

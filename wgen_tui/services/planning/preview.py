@@ -366,9 +366,10 @@ def make(
                 return result
     except WgenError as error:
         result = error
+    _kept.pop(of, None)  # the newest is the last
     if len(_kept) >= MOST_KEPT:
         _kept.pop(next(iter(_kept)))
-    _kept[(folder, model)] = (files, result)
+    _kept[of] = (files, result)
     return result
 
 

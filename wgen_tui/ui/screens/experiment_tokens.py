@@ -32,6 +32,8 @@ SHOWN = 20  # examples of an arm, and prompts
 VIEWS = ("card", "tokens", "arms")
 REST = 0.5  # seconds on one experiment before a worker is started for it
 PROGRESS_EVERY = 0.25
+CHANGED = "its files have changed: made again…"
+NOT_MADE = "The message line says why. It is tried again."
 OTHER_MODEL = "m takes another model's tokenizer; v checks the definition and all its data"
 
 
@@ -93,6 +95,11 @@ class ExperimentTokens(ExperimentHeadlines):
         return f"{self.page + 1}/{state.preview.pages(self._report)}"
 
     @property
+    def _making_again(self) -> bool:
+        """Whether what is shown is of files that are others by now."""
+        return self._resting_on is not None or bool(self._began)
+
+    @property
     def token_page(self) -> tuple[object, ...]:
         """What of the tokens is shown: another page begins at its top."""
         return (self._tokens_of, self.page)
@@ -107,7 +114,8 @@ class ExperimentTokens(ExperimentHeadlines):
             waited = time.monotonic() - self._began if self._began else 0.0
             return Text(state.preview.waiting(waited, self._encoded), DIM)
         text = Text().append_text(state.preview.page_title(self._report, self.page))
-        text.append("\n").append(f"{state.preview.LEGEND}  ·  ] [ other arm  m model\n\n", DIM)
+        keys = CHANGED if self._making_again else "] [ other arm  m model"
+        text.append("\n").append(f"{state.preview.LEGEND}  ·  {keys}\n\n", DIM)
         return text.append_text(state.preview.page_text(self._report, self.page, SHOWN))
 
     # Keys
@@ -162,9 +170,15 @@ class ExperimentTokens(ExperimentHeadlines):
 
     # Making tokens
 
-    def want_tokens(self, info: ExperimentInfo) -> None:
-        """Show an experiment's tokens; ask again whether its files are still the same."""
-        if self.view != "tokens":
+    def want_tokens(self, info: ExperimentInfo | None) -> None:
+        """Show an experiment's tokens; ask again whether its files are still the same.
+
+        Args:
+            info: The experiment under the cursor; None where its definition has none to show.
+        """
+        if info is None:
+            self._turn_to(None)
+        elif self.view != "tokens":
             if self._tokens_of is not None and self._tokens_of.folder != info.path:
                 self._turn_to(None)
         elif self._tokens_of is None or self._tokens_of.folder != info.path:
@@ -201,6 +215,7 @@ class ExperimentTokens(ExperimentHeadlines):
             self._keep_report(report)
         elif self._tokens_of is not None:
             self._resting_on = self.set_timer(REST, self._make)
+            self.draw_panel()
 
     def _make(self) -> None:
         self._resting_on = None
@@ -209,13 +224,19 @@ class ExperimentTokens(ExperimentHeadlines):
         self._encoded, self._began = None, time.monotonic()
         self._make_report(self._tokens_of)
 
-    @loads("tokens", then="_keep_report", failed="_stop")
+    @loads("tokens", then="_keep_report", failed="_say_not_made")
     def _make_report(self, wanted: Wanted) -> PreviewReport | WgenError:
         def begun(worker: PreviewWorker) -> bool:
+            if wanted != self._tokens_of:
+                return False
             self._worker = worker
-            return wanted == self._tokens_of
+            return True
 
         return services.preview.make(self.home, wanted, SHOWN, begun, self._report_progress)
+
+    def _say_not_made(self) -> None:
+        self._stop()
+        self._keep_report(WgenError(NOT_MADE, title="Not made"))
 
     def _report_progress(self, done: int, total: int) -> None:
         self.post_message(Encoded(done, total))

@@ -177,8 +177,7 @@ class ExperimentsScreen(ExperimentTokens):
         self._card, self._starts = read, None
         info, checked = read
         self.draw_panel()
-        if checked.definition is not None:
-            self.want_tokens(info)
+        self.want_tokens(info if checked.definition is not None else None)
         if checked.definition is not None:
             self._read_starts(info, checked.definition)
 
