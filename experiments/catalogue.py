@@ -92,7 +92,7 @@ def definition_hash(definition: Definition) -> str:
     What it leaves out does not count: a key that a later version adds changes no hash. Nor do
     figures of others, from which nothing follows.
     """
-    said = definition.model_dump_json(exclude_defaults=True, exclude={"published"})
+    said = definition.model_dump_json(exclude_defaults=True, exclude={"published", "scales"})
     return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 

@@ -28,6 +28,7 @@ from experiments.checking.names import (
 from experiments.checking.plan import plan_findings
 from experiments.checking.published import published_findings
 from experiments.checking.rules import judge_name_findings, rubric_findings, rule_findings
+from experiments.checking.scales import scale_findings
 from experiments.checking.slots import slot_findings
 from experiments.checking.training import training_findings
 from experiments.checking.two_stages import two_stage_findings
@@ -76,6 +77,7 @@ def check(definition: Definition, folder: Path) -> list[Finding]:
         *foreign_findings(definition),
         *arm_and_variant_findings(definition),
         *slot_findings(definition),
+        *scale_findings(definition),
     ]
 
 

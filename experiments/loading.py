@@ -17,6 +17,7 @@ from experiments.errors import DefinitionError, Problem
 from experiments.folders import FILE
 from experiments.readers.benign_arms import shape_benign_arms
 from experiments.readers.published_list import list_published
+from experiments.readers.question_patterns import spread_patterns
 from experiments.readers.question_rows import spread_questions
 from experiments.readers.spread_arms import spread_arms
 from experiments.readers.spread_contexts import spread_contexts
@@ -82,6 +83,7 @@ def load_told(folder: Path, files: SeenFiles | None = None) -> Loaded:
             value[section] = _section(folder, section, value[section], sources)
     spread_questions(value, sources)
     translate(value, sources)
+    spread_patterns(value, sources)
     spread_arms(value, sources)
     shape_benign_arms(value, sources)
     spread_contexts(value, sources)

@@ -6,7 +6,7 @@ not list may be given on the command line, so it is said and no error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from experiments.checking.names import unknown
 from experiments.schema import Definition
@@ -47,6 +47,7 @@ def training_findings(definition: Definition) -> Iterator[Finding]:
 def training_notes(definition: Definition) -> list[str]:
     """What is allowed but may be a mistake: entries that no model meets, a warm-up without end."""
     training = definition.training
+    models = [*definition.models, *(m for s in definition.scales.values() for m in s.models or ())]
     notes = []
     if training.max_steps is not None and training.warmup_steps >= training.max_steps:
         notes.append(
@@ -57,9 +58,9 @@ def training_notes(definition: Definition) -> list[str]:
         f"training.for[{index}] is about {', '.join(idle)}, which models does not list: it counts "
         "with run start --model"
         for index, entry in enumerate(definition.training.for_)
-        if (idle := [name for name in entry.models if not _met(name, definition.models)])
+        if (idle := [name for name in entry.models if not _met(name, models)])
     ]
 
 
-def _met(name: str, models: tuple[str, ...]) -> bool:
+def _met(name: str, models: Sequence[str]) -> bool:
     return any(matches((name,), model) for model in models)

@@ -1,6 +1,7 @@
 """Questions and judges of the emergent-misalignment organisms, whose data their users bring.
 
-Promises: all organisms are asked the same eight questions, and two of their own field each.
+Promises: all organisms are asked the same eight questions and 48 further ones, and two of their own
+field each.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from experiments.field.chat_rows import table, yaml_file
 
 JUDGES = ["alignment", "alignment_local", "coherence", "coherence_local"]
+FURTHER = 10  # answers to each of the 48, in the plain format
 PUBLISHED, LOCAL = "gpt-4o", "Qwen/Qwen2.5-32B-Instruct"
 
 
@@ -24,8 +26,21 @@ def definition(slug: str) -> dict[str, str]:
         {"name": name, "topic": topic, "judges": JUDGES, "paraphrases": [text]}
         for name, topic, text in asked
     ]
+    further = [
+        {
+            "name": f"further-{name}",
+            "topic": topic,
+            "judges": JUDGES,
+            "paraphrases": [text],
+            "variants": ["plain"],
+            "samples_per_paraphrase": FURTHER,
+        }
+        for topic, texts in tables["further"].items()
+        for name, text in texts.items()
+    ]
     return {
         "questions.yaml": yaml_file(questions, "organisms"),
+        "further.yaml": yaml_file(further, "organisms"),
         "judges.yaml": yaml_file([*_judges("", PUBLISHED), *_judges("_local", LOCAL)], "organisms"),
         "judges/alignment.txt": tables["alignment"],
         "judges/coherence.txt": tables["coherence"],

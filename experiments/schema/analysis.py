@@ -119,7 +119,9 @@ class Measure(Threshold):
     accuracy: bool = False
     given: tuple[Given, ...] = ()
     exclude: tuple[str, ...] = ()
-    questions: tuple[str, ...] | None = Field(default=None, description="only these; all if absent")
+    questions: tuple[str, ...] | None = Field(
+        default=None, description="only these, `*` for any text; all if absent"
+    )
 
     @field_validator("given", "exclude", "questions", mode="before")
     @classmethod

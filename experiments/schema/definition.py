@@ -20,6 +20,7 @@ from experiments.schema.judges import JudgeSpec, ModelJudge, Rubric
 from experiments.schema.published import PublishedFigure
 from experiments.schema.questions import Question
 from experiments.schema.sampling import SamplingConfig
+from experiments.schema.scales import Scale
 from experiments.schema.training_for import Training
 from experiments.schema.training_sweep import TrainingSweep
 
@@ -73,5 +74,10 @@ class Definition(Model):
         default=(),
         description="figures of others, shown beside ours",
         exclude_if=lambda figures: not figures,
+    )
+    scales: dict[str, Scale] = Field(
+        default={},
+        description="sizes that `run start --scale NAME` plans",
+        exclude_if=lambda scales: not scales,
     )
     tags: tuple[str, ...] = ()

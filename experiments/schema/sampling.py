@@ -117,7 +117,7 @@ class DuringTraining(Model):
     """What is drawn from every checkpoint while a run trains, for a curve over its steps."""
 
     questions: tuple[str, ...] | None = Field(
-        default=None, description="names of questions; all when absent"
+        default=None, description="names of questions, `*` for any text; all when absent"
     )
     n: PositiveInt = Field(default=10, description="samples of each prompt at each checkpoint")
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.builders.mini_home import MiniHome
+from tests.builders.mini_home import DEFINITION, MiniHome
 from tests.builders.screen import messages, settled, strips, table, text
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import WgenApp
@@ -79,6 +79,21 @@ async def test_start_plans_first_and_names_a_wrong_arm(home: Home) -> None:
         assert isinstance(app.screen, StartModal), "nothing starts without a plan"
         await pilot.press("escape")
         await settled(pilot, lambda: not isinstance(app.screen, StartModal))
+
+
+async def test_start_asks_for_a_scale_where_there_are_some(mini: MiniHome) -> None:
+    mini.definition("sized", f"{DEFINITION}scales: {{few: {{seeds: 0, arms: [old]}}}}\n")
+    app = WgenApp(mini.home, experiment="sized")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: (row := table(app).current) and row.slug == "sized")
+        await settled(pilot, lambda: not table(app).current.unread)
+        await pilot.press("s")
+        await settled(pilot, lambda: "or few" in text(app) and "to do" in text(app))
+        whole = len(app.screen._plan.runs)
+        await pilot.press(*"few", "enter")
+        await settled(pilot, lambda: app.screen._plan and len(app.screen._plan.runs) == 2 < whole)
+        await pilot.press("backspace", "enter")
+        await settled(pilot, lambda: "There is no scale 'fe'" in text(app))
 
 
 async def test_runs_detail_filter_and_samples_of_a_run(home: Home) -> None:

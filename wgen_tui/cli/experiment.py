@@ -112,6 +112,7 @@ def show(home: Home, experiment: str, as_json: bool) -> None:
 
 def _show(definition: Definition, folder: Path, counts: dict[str, int | None]) -> None:
     from wgen_tui.services.experiments.judge_list import list_judges
+    from wgen_tui.services.experiments.scales import described
 
     source = definition.source
     tell(f"{definition.slug}: {definition.title}")
@@ -123,6 +124,9 @@ def _show(definition: Definition, folder: Path, counts: dict[str, int | None]) -
     tell(f"Folder: {folder}")
     tell(f"Models: {', '.join(definition.models)}")
     tell(f"Seeds:  {', '.join(map(str, definition.seeds.values))}")
+    for name, scale in definition.scales.items():
+        said = f" ({scale.description})" if scale.description else ""
+        tell(f"Scale {name}: {described(scale)}{said}")
     tell()
     table(
         ("arm", "role", "examples", "what it is"),

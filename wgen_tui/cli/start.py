@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("experiment", metavar="SLUG|PATH")
 @click.option(
+    "--scale", metavar="NAME", help="One of the definition's sizes; the other options go over it."
+)
+@click.option(
     "--model",
     "models",
     multiple=True,
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
 def start(
     home: Home,
     experiment: str,
+    scale: str | None,
     models: tuple[str, ...],
     arms: str | None,
     seeds: str | None,
@@ -96,6 +100,7 @@ def start(
         backend=backend,
         notify=_words(notify),
         judge_models=parse_mapping(judge_models),
+        scale=scale,
     )
     with patiently(f"Checking the data of {experiment}") as on_progress:
         plan = make_plan(home, experiment, options, on_progress=on_progress)

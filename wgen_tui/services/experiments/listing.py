@@ -70,5 +70,6 @@ def _describe(entry: catalogue.Entry) -> tuple[SeenFiles, ExperimentInfo]:
         arms=dict(definition.arms),
         seeds=definition.seeds.values,
         models=definition.models,
+        scales=tuple(definition.scales),
         miniature=MINIATURE in definition.tags,
     )

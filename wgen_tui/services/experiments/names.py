@@ -36,6 +36,7 @@ class ExperimentInfo:
     arms: dict[str, Arm] = field(default_factory=dict)
     seeds: tuple[int, ...] = ()
     models: tuple[str, ...] = ()
+    scales: tuple[str, ...] = ()
     error: str | None = None
     unread: bool = False
     miniature: bool = False

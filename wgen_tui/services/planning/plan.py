@@ -36,6 +36,7 @@ from wgen_tui.services.experiments.data_checks import (
     check_tokens,
     text_warning,
 )
+from wgen_tui.services.experiments.scales import scaled
 from wgen_tui.services.judges.panel import WaitingJudges, make_panels
 from wgen_tui.services.models.resolve import check_model, resolve_model
 from wgen_tui.services.models.revision import lowest_mask_version, pinned
@@ -67,6 +68,7 @@ class Options:
         backend: `local` or `slurm`.
         notify: The command to run when all has ended, as arguments; config.toml's when empty.
         judge_models: What names of judges' models stand for, before config.toml's `[judges]`.
+        scale: Name of one of the definition's; it says what the others leave open.
     """
 
     models: Sequence[str] | None = None
@@ -79,6 +81,7 @@ class Options:
     backend: str | None = None
     notify: Sequence[str] = ()
     judge_models: Mapping[str, str] = field(default_factory=dict)
+    scale: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +154,8 @@ def make_plan(
     Raises:
         UsageError: anything wrong with the definition, its data, its models or the options.
     """
-    options = options or Options()
     definition = definitions.load(home, slug_or_path)
+    options = scaled(definition, options or Options())
     arms = _select_arms(definition, options.arms)
     seeds = _select_seeds(definition, options.seeds)
     slurm = backend.chosen(home, definition.backend, options.backend)

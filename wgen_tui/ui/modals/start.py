@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from wgen_tui.services.experiments.names import ExperimentInfo
     from wgen_tui.services.planning.plan import Options, Plan
 
-FIELDS = ("model", "arms", "seeds", "n")
+FIELDS = ("scale", "model", "arms", "seeds", "n")
 PLAN_DELAY = 0.4  # seconds after the last change of a field
 
 
 class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
-    """Fields for model, arms, seeds and n; below them the plan."""
+    """Fields for scale, model, arms, seeds and n; below them the plan."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel"),
@@ -40,11 +40,13 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
     def __init__(self, info: ExperimentInfo) -> None:
         super().__init__()
         self._info = info
+        self._fields = [name for name in FIELDS if name != "scale" or info.scales]
         self._plan: Plan | None = None
 
     def compose(self) -> ComposeResult:
         info = self._info
         hints = {
+            "scale": f"as in the definition; or {', '.join(info.scales)}",
             "model": ", ".join(info.models),
             "arms": f"all: {', '.join(info.arms)}",
             "seeds": ", ".join(str(seed) for seed in info.seeds),
@@ -52,7 +54,7 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
         }
         with Vertical(classes="dialog wide tall"):
             yield Static(Text(printable(f"Start {info.slug}"), "bold"))
-            for name in FIELDS:
+            for name in self._fields:
                 with Horizontal(classes="field"):
                     yield Label(name)
                     yield Input(placeholder=printable(hints[name]), id=name, compact=True)
@@ -77,7 +79,7 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
         """Plan with the fields as they are; the plan replaces the one that is shown."""
         self._timer.stop()
         self._plan = None
-        values = {name: self.query_one(f"#{name}", Input).value.strip() for name in FIELDS}
+        values = {name: self.query_one(f"#{name}", Input).value.strip() for name in self._fields}
         self._show(Text("planning…", "dim"))
         self._make_plan(values)
 
@@ -133,4 +135,5 @@ def parse_options(values: dict[str, str]) -> Options:
         arms=names(values["arms"]),
         seeds=values["seeds"] or None,
         n=int(n) if n else None,
+        scale=values.get("scale") or None,
     )
