@@ -14,6 +14,7 @@ import pytest
 from tests.builders.home import write_run
 from tests.builders.mini_home import MiniHome
 from tests.builders.terminal import Terminal, terminal
+from wgen_tui.paths import Home
 from wgen_tui.services.data.ingest import ingest_now
 
 KEYS = 60
@@ -79,3 +80,24 @@ def test_samples_send_the_cursor_and_no_more(many: MiniHome) -> None:
         screen.press("3")
         screen.until("What of ")
         check_cursor(screen)
+
+
+# The key of a screen, that of a dialog there (of SQL's editor, tab), and what is typed into it.
+DIALOGS = (("2", "/", "ab"), ("6", "\t", "ab"))
+
+
+def test_a_dialog_that_waits_sends_nothing_and_a_letter_little(home: Home) -> None:
+    """Below each of them a screen goes on reading, and in each a cursor would blink."""
+    with terminal(["--home", home.root, "--readonly"]) as screen:
+        screen.until("Old names")
+        for number, dialog, typed in DIALOGS:
+            screen.press(number)
+            screen.settle(1.5)  # all is read
+            screen.press(dialog)
+            screen.settle()
+            idle = screen.read(1.5)
+            assert len(idle) < 300, (number, dialog, idle)  # below Runs', the machine's load
+            sent = [len(screen.press(letter, PAUSE)) + screen.settle() for letter in typed]
+            assert all(0 < count <= 600 for count in sent), (number, dialog, sent)
+            screen.press("\x1b")
+            screen.settle()

@@ -35,6 +35,13 @@ STYLES = [
     )
 ]
 WORDS = ["a", "seed", "  ", "▶", "漢字", "é", "e\u0301", "○ queued", "…", " " * 25, "loss 0.25"]
+
+
+class Shown:
+    """A screen, as far as a painter cares."""
+
+
+SCREEN = Shown()
 CONSOLE = Console(file=StringIO(), force_terminal=True, color_system="truecolor")
 
 
@@ -128,8 +135,10 @@ def test_a_terminal_shows_what_textual_would_show(seed: int) -> None:
     picture, painter = Picture(random.Random(seed)), Painter()
     ours, theirs = Grid(), Grid()
     for step in range(30):
-        update = picture.whole() if step in (0, 17) else picture.partial()
-        ours.send(painter.changes(update).render_segments(CONSOLE))
+        if step in (9, 18):  # as the partial ones, but that the whole screen is repainted
+            picture.partial()
+        update = picture.whole() if step in (0, 9, 17, 18) else picture.partial()
+        ours.send(painter.changes(update, SCREEN).render_segments(CONSOLE))
         theirs.send(update.render_segments(CONSOLE))
         assert ours.cells == theirs.cells, f"step {step}"
 
@@ -144,23 +153,39 @@ def test_a_wide_text_comes_back_where_a_part_of_it_was_written_over() -> None:
         ChopsUpdate([{0: cut}], [(0, 4, WIDTH)], [[WIDTH]]),
         ChopsUpdate([{0: wide}], [(0, 0, WIDTH)], [[WIDTH]]),
     ):
-        ours.send(painter.changes(update).render_segments(CONSOLE))
+        ours.send(painter.changes(update, SCREEN).render_segments(CONSOLE))
         theirs.send(update.render_segments(CONSOLE))
     assert ours.cells == theirs.cells
 
 
 def test_nothing_is_sent_for_what_is_shown_already() -> None:
     picture, painter = Picture(random.Random(1)), Painter()
-    painter.changes(picture.whole()).render_segments(CONSOLE)
+    painter.changes(picture.whole(), SCREEN).render_segments(CONSOLE)
     again = ChopsUpdate(
         picture.lines, [(y, 0, WIDTH) for y in range(HEIGHT)], [[CUT, WIDTH]] * HEIGHT
     )
-    assert painter.changes(again).render_segments(CONSOLE) == ""
+    assert painter.changes(again, SCREEN).render_segments(CONSOLE) == ""
+
+
+def test_a_screen_that_is_repainted_sends_what_differs_and_another_all() -> None:
+    picture, painter, other = Picture(random.Random(1)), Painter(), Shown()
+    painter.changes(picture.whole(), SCREEN).render_segments(CONSOLE)
+    update = picture.whole()
+    assert painter.changes(update, SCREEN).render_segments(CONSOLE) == ""
+    assert painter.changes(update, other).render_segments(CONSOLE) == whole_of(update)
+    painter.forget()
+    assert painter.changes(update, other).render_segments(CONSOLE) == whole_of(update)
+
+
+def whole_of(update: LayoutUpdate) -> str:
+    """What Textual sends."""
+    return update.render_segments(CONSOLE)
 
 
 def test_what_is_not_known_is_sent_whole() -> None:
     picture, painter = Picture(random.Random(2)), Painter()
-    painter.changes(picture.whole()).render_segments(CONSOLE)
-    painter.changes("something else was printed")
+    painter.changes(picture.whole(), SCREEN).render_segments(CONSOLE)
+    painter.changes("something else was printed", SCREEN)
     update = picture.partial()
-    assert painter.changes(update).render_segments(CONSOLE) == update.render_segments(CONSOLE)
+    sent = painter.changes(update, SCREEN).render_segments(CONSOLE)
+    assert sent == update.render_segments(CONSOLE)

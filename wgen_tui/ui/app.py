@@ -99,6 +99,7 @@ class WgenApp(KeysApp):
         self.supervisor_error = ""
         self._next_supervisor_check = float("-inf")
         self._painter = Painter()
+        self.animation_level = "none"  # of a text that scrolls, each step is sent
         self._gates: list[LineFilter] = [VisibleText()]
         if not shows_utf8(os.environ):
             self._gates.append(AsciiSigns())
@@ -125,6 +126,9 @@ class WgenApp(KeysApp):
         return first
 
     def on_mount(self) -> None:
+        # A terminal that something else had (an editor, the shell) shows what that left there.
+        for signal_ in (self.app_suspend_signal, self.app_resume_signal):
+            signal_.subscribe(self, lambda _: self._painter.forget(), immediate=True)
         self.call_after_refresh(self._after_first_frame)
         self.set_timer(LATER, self._begin_rest)
 
@@ -230,7 +234,7 @@ class WgenApp(KeysApp):
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         """Send what differs from what the terminal shows."""
-        super()._display(screen, self._painter.changes(renderable))
+        super()._display(screen, self._painter.changes(renderable, screen))
 
     def get_named_screen(self, name: str) -> BaseScreen:
         """A screen by name; created at its first use, then kept."""

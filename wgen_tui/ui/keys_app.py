@@ -60,6 +60,13 @@ class KeysApp(App[int]):
             text = printable("\n".join(refused))
             self.notify(text, title="config.toml", severity="warning", markup=False, timeout=20)
 
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """No cursor blinks, in no field of ours or of Textual's: a slow line would carry it."""
+        field: Any = event.widget
+        if getattr(field, "cursor_blink", False):
+            field.cursor_blink = False
+            field._pause_blink(visible=True)
+
     async def on_key(self, event: events.Key) -> None:
         """A key that nobody took: its binding, else a word that it has none."""
         event.prevent_default()  # of Textual, which asks the bindings and stays silent

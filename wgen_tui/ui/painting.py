@@ -4,16 +4,18 @@ Textual sends each repainted widget from its left edge on, whatever differs: a l
 a page is 6 KB, of which a slow line needs one. `Painter` knows what the terminal shows and sends
 the difference.
 
-Promises: what is shown is what Textual would have shown; a full repaint (another screen, another
-size, a return from the shell) is sent in full.
+Promises: what is shown is what Textual would have shown; another screen, another size and a return
+from the shell are sent in full. A screen that is repainted as a whole (below a dialog Textual does
+so whenever anything moves) sends what differs, as it does for a part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import ref
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
@@ -46,13 +48,19 @@ class Painter:
     def __init__(self) -> None:
         self._lines: list[list[Cell] | list[Strip]] = []
         self._width = 0
+        self._shown: Callable[[], object] = lambda: None  # the screen, as long as there is one
 
-    def changes(self, update: Any) -> Any:
-        """The update that sends less, for one by Textual."""
+    def changes(self, update: Any, screen: object) -> Any:
+        """The update that sends less, for one by Textual.
+
+        Args:
+            update: Textual's.
+            screen: Whose; another than before is sent in full.
+        """
         if isinstance(update, ChopsUpdate):
             return _Changes(self, update)
         if isinstance(update, LayoutUpdate) and not update.region.offset:
-            return _Whole(self, update)
+            return _Whole(self, update, screen)
         if update is not None:
             self.forget()
         return update
@@ -61,11 +69,24 @@ class Painter:
         """What the terminal shows is no longer known."""
         self._lines = []
 
-    def whole(self, update: LayoutUpdate, console: Console) -> str:
-        """Send everything; it is taken apart once a part of it is repainted."""
-        self._width = update.region.width
-        self._lines = [list(line) for line in update.strips]
-        return update.render_segments(console)
+    def whole(self, update: LayoutUpdate, screen: object, console: Console) -> str:
+        """Send everything of another screen, and of the same one what differs."""
+        lines = [list(line) for line in update.strips]
+        width = update.region.width
+        if self._shown() is screen and len(lines) == len(self._lines) and width == self._width:
+            cells = [_cells(line) for line in lines]
+            if all(len(line) == width for line in cells):
+                return self._differing(cells, console)
+        self._shown, self._width, self._lines = ref(screen), width, [*lines]
+        return update.render_segments(console)  # taken apart once a part of it is repainted
+
+    def _differing(self, lines: list[list[Cell]], console: Console) -> str:
+        pen = _pen(console)
+        for y, cells in enumerate(lines):
+            for a, b in _runs(self._line(y), cells):
+                pen.write(a, y, cells[a:b])
+            self._lines[y] = cells
+        return pen.finish()
 
     def changed(self, update: ChopsUpdate, console: Console) -> str:
         """Send the cells of its spans that differ."""
@@ -73,7 +94,7 @@ class Painter:
         if len(update.chops) != len(self._lines) or width != self._width:
             self.forget()
             return update.render_segments(console)
-        pen = _Pen(COLOR_SYSTEMS.get(console.color_system or "", ColorSystem.TRUECOLOR))
+        pen = _pen(console)
         for y, start, stop in update.spans:
             line = self._line(y)
             ends = update.chop_ends[y]
@@ -107,12 +128,13 @@ class _Changes(CompositorUpdate):
 
 
 class _Whole(CompositorUpdate):
-    def __init__(self, painter: Painter, update: LayoutUpdate) -> None:
+    def __init__(self, painter: Painter, update: LayoutUpdate, screen: object) -> None:
         self._painter = painter
         self._update = update
+        self._screen = screen
 
     def render_segments(self, console: Console) -> str:
-        return self._painter.whole(self._update, console)
+        return self._painter.whole(self._update, self._screen, console)
 
 
 class _Pen:
@@ -146,6 +168,10 @@ class _Pen:
     def finish(self) -> str:
         self._colour("")
         return "".join(self._parts)
+
+
+def _pen(console: Console) -> _Pen:
+    return _Pen(COLOR_SYSTEMS.get(console.color_system or "", ColorSystem.TRUECOLOR))
 
 
 @lru_cache(4096)

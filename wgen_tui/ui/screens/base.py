@@ -81,6 +81,16 @@ class BaseScreen(ThreadedScreen):
             self.query_one("#small", Static).update(text)
         self._panels.resized()
 
+    def _compositor_refresh(self) -> None:
+        """Below a dialog, ask once for what changed.
+
+        Textual leaves the whole screen marked as changed there: each timer and each answer of a
+        thread would have dialog and screen drawn anew.
+        """
+        super()._compositor_refresh()
+        if self is not self.app.screen:
+            self._repaint_required = False
+
     def compose_content(self) -> ComposeResult:
         """What stands between the bars."""
         raise NotImplementedError

@@ -1,0 +1,63 @@
+"""A dialog and the screen below it: drawn anew for what changes, and not otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from textual.widgets import Input, Static, TextArea
+
+from tests.builders.screen import Machine, settled, strips, text
+from wgen_tui.paths import Home
+from wgen_tui.ui.app import WgenApp
+
+
+def painted(app: WgenApp) -> list[object]:
+    """What the application paints from here on."""
+    kept: list[object] = []
+    changes = app._painter.changes
+
+    def keep(update: Any, screen: object) -> Any:
+        if update is not None:
+            kept.append(update)
+        return changes(update, screen)
+
+    vars(app._painter)["changes"] = keep
+    return kept
+
+
+@pytest.mark.parametrize("dialog", ["slash", "colon"])
+async def test_what_changes_below_is_painted_once(
+    home: Home, machine: Machine, dialog: str
+) -> None:
+    app = WgenApp(home, screen="runs", machine=machine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot, lambda: "graded all" in text(app) and not app.screen._busy)
+        runs: Any = app.screen
+        await pilot.press(dialog)
+        await settled(pilot, lambda: app.screen is not runs)
+        polls = runs._tickets["list"]
+        await settled(pilot, lambda: runs._tickets["list"] > polls + 1 and not runs._busy)
+        seen = painted(app)
+        polls = runs._tickets["list"]
+        await settled(pilot, lambda: runs._tickets["list"] > polls + 1 and not runs._busy)
+        assert not seen
+        runs.query_one("#summary", Static).update("something new below")
+        await settled(pilot, lambda: "something new below" in text(app))
+        assert len(seen) <= 2
+
+
+@pytest.mark.parametrize(("screen", "key"), [("runs", "slash"), ("runs", "f2"), ("sql", "tab")])
+async def test_no_cursor_blinks_and_it_is_seen(
+    home: Home, machine: Machine, screen: str, key: str
+) -> None:
+    app = WgenApp(home, screen=screen, machine=machine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot, lambda: not app.screen._busy)
+        await pilot.press(key)
+        await settled(pilot, lambda: isinstance(app.focused, Input | TextArea))
+        field: Any = app.focused
+        part = "text-area--cursor" if isinstance(field, TextArea) else "input--cursor"
+        cursor = field.get_component_rich_style(part)
+        await settled(pilot, lambda: not field.cursor_blink)
+        assert any(one.style == cursor for line in strips(app) for one in line)
