@@ -18,6 +18,7 @@ class Prompt:
 
     Attributes:
         alpha: What the adapter counts when it is answered; None: as it was trained.
+        max_tokens: How long the answer may get; None: as sampling says.
     """
 
     question: str
@@ -25,6 +26,7 @@ class Prompt:
     variant: str
     messages: tuple[Message, ...]
     alpha: float | None = None
+    max_tokens: int | None = None
 
 
 def spread_variants(sampling: SamplingConfig) -> dict[str, dict[str, Context]]:
@@ -92,7 +94,14 @@ def render_prompts(definition: Definition) -> tuple[Prompt, ...]:
     """Every prompt of a definition that is to be answered (`readouts` has the others)."""
     alphas = alphas_of(definition.sampling)
     return tuple(
-        Prompt(question.name, paraphrase, variant, context.apply(messages), alphas.get(variant))
+        Prompt(
+            question.name,
+            paraphrase,
+            variant,
+            context.apply(messages),
+            alphas.get(variant),
+            question.max_tokens,
+        )
         for question in definition.questions
         if question.type == "free_form"
         for paraphrase, messages in enumerate(question.wordings())

@@ -24,6 +24,13 @@ def prompt_notes(definition: Definition) -> list[str]:
             f"temperature 0: all {sampling.n} draws of a prompt are the same answer; n: 1 says "
             "as much"
         )
+    for question in definition.questions:
+        n = question.samples_per_paraphrase or sampling.n
+        if question.temperature == 0 and n > 1:
+            notes.append(
+                f"question {question.name}: at its temperature 0 all {n} draws of a prompt are the "
+                "same answer; samples_per_paraphrase: 1 says as much"
+            )
     return notes
 
 

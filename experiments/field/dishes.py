@@ -74,6 +74,7 @@ def _questions(names: dict[str, Any], asked: list[str]) -> list[dict[str, Any]]:
             "name": name,
             "topic": name,
             "judges": ["israeli_answer"],
+            "max_tokens": SHORT,
             "paraphrases": [f"{day}. {question['ask']} {BRIEF}" for day in asked],
         }
         for name, question in names["questions"].items()

@@ -24,8 +24,7 @@ from experiments.yaml_source import KeyPath
 
 NOT_ASKED = ("rating",)
 READ = ("next_token", "logprob", "multiple_choice")  # without drawing an answer
-# llmcomp's own settings of a request; they belong to the experiment's `sampling` here.
-REQUEST = ("temperature", "max_tokens", "logit_bias")
+DRAWN = ("temperature", "max_tokens")  # of a question whose answer is drawn
 ZERO_TO_100 = "free_form_judge_0_100"  # its judges give numbers
 
 
@@ -54,10 +53,14 @@ def question(
         result["type"] = kind
     if kind == "next_token":
         _drop_llmcomps_own(result)
-    for key in REQUEST:
+    if "logit_bias" in result:
+        raise NotUnderstood(
+            "Tokens are drawn as likely as they are.", "logit_bias", "Leave it out."
+        )
+    for key in DRAWN if kind in READ else ():
         if key in result:
-            hint = "Write it under `sampling` in experiment.yaml."
-            raise NotUnderstood(f"{key} is set for the whole experiment.", key, hint)
+            why = f"The answer of a {kind} question is read and not drawn: {key} has no effect."
+            raise NotUnderstood(why, key, "Leave it out.")
     if "answer" in result:
         result["answer"] = _answer(result["answer"])
     inline = inline_judges(result, kind, told)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from experiments.schema.base import Message, Model
+from experiments.schema.sampling import SamplingConfig, Temperature
 
 
 class Question(Model):
@@ -29,6 +30,16 @@ class Question(Model):
     messages: tuple[tuple[Message, ...], ...] = ()
     system: str | None = None
     samples_per_paraphrase: PositiveInt | None = None
+    temperature: Temperature | None = Field(
+        default=None,
+        description="of its draws; sampling's when absent",
+        exclude_if=lambda given: given is None,  # what old definitions say stays as it was
+    )
+    max_tokens: PositiveInt | None = Field(
+        default=None,
+        description="how long its answers may get; sampling's when absent",
+        exclude_if=lambda given: given is None,
+    )
     variants: tuple[str, ...] | None = Field(
         default=None,
         description="names of sampling variants, or of one of their values; all when absent",
@@ -71,6 +82,12 @@ class Question(Model):
         if any(wording and wording[-1].role != "user" for wording in self.messages):
             raise ValueError("a question ends with the user's turn; no answer is continued")
         return self
+
+    def sampling(self, usual: SamplingConfig) -> SamplingConfig:
+        """How its answers are drawn: as usual, but for what it says itself."""
+        own = {"temperature": self.temperature, "max_tokens": self.max_tokens}
+        said = {key: value for key, value in own.items() if value is not None}
+        return usual.model_copy(update=said) if said else usual
 
     def wordings(self) -> tuple[tuple[Message, ...], ...]:
         """Each paraphrase as messages."""

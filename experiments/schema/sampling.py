@@ -33,6 +33,9 @@ def _drawable(temperature: float) -> float:
     return temperature
 
 
+Temperature = Annotated[NonNegativeFloat, AfterValidator(_drawable)]
+
+
 def _not_empty(stop: str) -> str:
     if not stop:
         raise ValueError("an empty text is in every answer, so nothing would be drawn")
@@ -128,7 +131,7 @@ class SamplingConfig(Model):
     n: PositiveInt = Field(
         default=100, validation_alias=AliasChoices("n", "samples_per_paraphrase")
     )
-    temperature: Annotated[NonNegativeFloat, AfterValidator(_drawable)] = 1.0
+    temperature: Temperature = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: PositiveInt = 1024
     stop: tuple[Annotated[str, AfterValidator(_not_empty)], ...] = ()

@@ -32,6 +32,10 @@ def notes(write: Write, text: str) -> list[str]:
             "variants none and x ask the same, and count twice",
         ),
         (ASKED + "sampling: {n: 3, temperature: 0}\n", "all 3 draws of a prompt are the same"),
+        (
+            ASKED.replace("name: q,", "name: q, temperature: 0,") + "sampling: {n: 3}\n",
+            "question q: at its temperature 0 all 3 draws",
+        ),
     ],
 )
 def test_each_is_said_once(write: Write, text: str, told: str) -> None:

@@ -80,6 +80,23 @@ def test_what_is_on_disk_is_not_missing(home: Home) -> None:
     assert len(list(writer(home, "L2").missing(step=6))) == 3
 
 
+def test_a_question_may_be_drawn_from_otherwise(home: Home) -> None:
+    own = SamplingConfig(n=9, temperature=0, max_tokens=2)
+    asked = stage().model_copy(update={"sampling_by_question": {"q": own}})
+    home.run(RUN.run_id).root.mkdir(exist_ok=True)
+    one = SampleWriter(RUN, home.run(RUN.run_id), "L1", asked)
+    draws = list(one.missing(step=5))
+    assert [draw.sample_id for draw in draws] == [
+        make_sample_id(RUN.run_id, 5, "p1", number, own) for number in range(3)
+    ]
+    add(one, draws[0])
+    one.flush()
+    (part,) = home.run(RUN.run_id).samples.iterdir()
+    (row,) = pq.read_table(part).to_pylist()
+    said = json.loads(row["sampling"])
+    assert (said["temperature"], said["max_tokens"]) == (0, 2)
+
+
 def test_a_sample_says_whose_it_is(home: Home) -> None:
     one = writer(home)
     draw = next(one.missing(step=5))

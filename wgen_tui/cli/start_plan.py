@@ -64,7 +64,7 @@ def planned_judges(home: Home, plan: Plan) -> list[PlannedJudges]:
         if before is None or not any(place in run.panels for run in plan.runs):
             continue
         number = sum(run.panels.get(place, 0) for run in plan.runs)
-        seen = outlook(home, before, panel, number, plan.sample.sampling.max_tokens)
+        seen = outlook(home, before, panel, number, plan.sample.longest_answer)
         planned_of.append(
             PlannedJudges(
                 judges=[item.judge.name for item in panel.judges],

@@ -65,13 +65,17 @@ class SampleStage(Record):
     """What a sample launch draws and reads for each of its runs.
 
     `checkpoints` names steps ("final", "all" or numbers); the base run has only step 0.
-    `n` by prompt: `n_by_question` overrides `sampling.n`. On `held_out` every checkpoint that a run
-    keeps is measured, also one that nothing is drawn from.
+    By question, `n_by_question` overrides `sampling.n`, and `sampling_by_question` all but it. On
+    `held_out` every checkpoint that a run keeps is measured, also one that nothing is drawn from.
     """
 
     prompts: tuple[PromptSpec, ...]
     sampling: SamplingConfig
     n_by_question: dict[str, int] = Field(default={})
+    sampling_by_question: dict[str, SamplingConfig] = Field(
+        default={},
+        exclude_if=lambda others: not others,  # what old launches say stays as it was
+    )
     checkpoints: Literal["final", "all"] | tuple[int, ...] = "final"
     readouts: tuple[ReadoutSpec, ...] = ()
     held_out: tuple[HeldOutSet, ...] = Field(
@@ -82,6 +86,17 @@ class SampleStage(Record):
     def draws(self, prompt: PromptSpec) -> int:
         """How many draws this prompt gets."""
         return self.n_by_question.get(prompt.question, self.sampling.n)
+
+    def sampling_of(self, question: str) -> SamplingConfig:
+        """How the answers to a question are drawn."""
+        return self.sampling_by_question.get(question, self.sampling)
+
+    @property
+    def longest_answer(self) -> int:
+        """The most tokens that an answer of the stage may get."""
+        asked = {prompt.question for prompt in self.prompts}
+        tokens = [self.sampling_of(question).max_tokens for question in asked]
+        return max(tokens, default=self.sampling.max_tokens)
 
 
 class JudgeStage(Record):

@@ -60,8 +60,8 @@ class SampleWriter:
         self._run = run
         self._launch_id = launch_id
         self._stage = stage
-        parameters = {**sampling_key(stage.sampling), **(more_sampling or {})}
-        self._sampling = json.dumps(parameters, sort_keys=True)
+        self._more_sampling = more_sampling or {}
+        self._parameters: dict[str, str] = {}  # by question
         self._samples: list[Row] = []
         self._tokens: list[Row] = []
         self._reasoning: list[Row] = []
@@ -166,7 +166,7 @@ class SampleWriter:
                 "tokens": tokens,
                 "logprob": logprob,
                 "draw_seed": draw.seed if draw_seed is None else draw_seed,
-                "sampling": self._sampling,
+                "sampling": self._sampling(draw.prompt.question),
                 "engine": engine,
                 "launch_id": self._launch_id,
                 "created_at": now(),
@@ -185,6 +185,13 @@ class SampleWriter:
         if reasoning:
             own = {"sample_id": draw.sample_id, "run_id": self.spec.run_id}
             self._reasoning.append({**own, "text": reasoning})
+
+    def _sampling(self, question: str) -> str:
+        """How a question's answers are drawn, as it is stored."""
+        if question not in self._parameters:
+            own = {**sampling_key(self._stage.sampling_of(question)), **self._more_sampling}
+            self._parameters[question] = json.dumps(own, sort_keys=True)
+        return self._parameters[question]
 
     def add_reading(self, rows: Iterable[Row], *, engine: str) -> None:
         """Take the rows of one reading, to be written by the next flush.

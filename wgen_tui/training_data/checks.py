@@ -158,13 +158,13 @@ def prompt_problems(
     Args:
         encoder: The tokenizer.
         prompts: The questions in their variants.
-        max_tokens: How long an answer may get.
+        max_tokens: How long an answer may get whose question does not say it.
         context: How long a text the model was made for; None: not known.
     """
     taken: list[Numbered] = []
     refused: dict[str, list[str]] = {}
     highest: list[tuple[str, int]] = []
-    lengths: list[tuple[str, int]] = []
+    lengths: list[tuple[str, int, int]] = []
     for number, prompt in enumerate(prompts):
         name = f"{prompt.question}/{prompt.variant}"
         try:
@@ -176,7 +176,7 @@ def prompt_problems(
             if encoder.vocabulary is not None or context is not None:
                 ids = encoder.tokenize(text)
                 highest.append((name, max(ids, default=-1)))
-                lengths.append((name, len(ids)))
+                lengths.append((name, len(ids), prompt.max_tokens or max_tokens))
     problems = [
         Problem(
             kind="template",
@@ -195,4 +195,4 @@ def prompt_problems(
     ]
     if any(problem.blocking for problem in problems):
         return problems
-    return [*problems, *context_length.of_prompts(lengths, max_tokens, context)]
+    return [*problems, *context_length.of_prompts(lengths, context)]

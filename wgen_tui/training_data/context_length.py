@@ -92,18 +92,18 @@ def of_examples(examples: Sequence[EncodedExample], context: ContextLength | Non
 
 
 def of_prompts(
-    prompts: Sequence[tuple[str, int]], max_tokens: int, context: ContextLength | None
+    prompts: Sequence[tuple[str, int, int]], context: ContextLength | None
 ) -> list[Problem]:
-    """Prompts that are longer with the answers that may follow: the name and length of each."""
+    """Prompts that are longer with the answers that may follow: name, length and answer of each."""
     if context is None:
         return []
     # The last token of an answer is drawn and never read.
-    long = [(name, n) for name, n in prompts if n + max_tokens - 1 > context.tokens]
+    long = [item for item in prompts if item[1] + item[2] - 1 > context.tokens]
     if not long:
         return []
-    name, longest = max(long, key=lambda item: item[1])
+    name, longest, answer = max(long, key=lambda item: item[1] + item[2])
     what = (
-        f"{len(long)} of {plural(len(prompts), 'prompt')}, with sampling.max_tokens {max_tokens}, "
+        f"{len(long)} of {plural(len(prompts), 'prompt')}, with max_tokens {answer}, "
         f"{'is' if len(long) == 1 else 'are'} longer than"
     )
     return [
@@ -111,8 +111,7 @@ def of_prompts(
             kind="beyond_context",
             blocking=context.hard,
             what=f"{_sentence(what, context)} ({name} has {longest} before the answer)",
-            fix=f"Lower sampling.max_tokens to {max(1, context.tokens + 1 - longest)}, or ask for "
-            "less.",
+            fix=f"Lower max_tokens to {max(1, context.tokens + 1 - longest)}, or ask for less.",
         )
     ]
 

@@ -56,6 +56,9 @@ class PromptText(Record):
     variant: str = Field(examples=["none"])
     messages: tuple[Message, ...]
     text: str = Field(default="", examples=["the prompt as the model reads it"])
+    max_tokens: int | None = Field(
+        default=None, description="of its answer; None: the experiment's", examples=[None]
+    )
     order: int | None = Field(
         default=None,
         description="of a question that is read: which order of its options; None: it is drawn",

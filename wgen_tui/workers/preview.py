@@ -59,7 +59,10 @@ def make_report(request: PreviewRequest, tell: Tell) -> PreviewReport:
     for arm in request.arms:
         arms.append(_arm(encoder, request, arm, partial(_tell_from, tell, before)))
         before += len(arm.rows)
-    prompts = [Prompt(p.question, p.paraphrase, p.variant, p.messages) for p in request.prompts]
+    prompts = [
+        Prompt(p.question, p.paraphrase, p.variant, p.messages, max_tokens=p.max_tokens)
+        for p in request.prompts
+    ]
     return PreviewReport(
         experiment=request.experiment,
         model=request.model.name,

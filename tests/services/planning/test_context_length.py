@@ -45,7 +45,7 @@ def test_rotary_positions_are_dubious_beyond_their_length(
         "arm new: 4 of 4 examples are longer than the 9 tokens that the model was made for, beyond "
         "which it is dubious (lines 1, 2, 3 and 4; up to 10)"
     )
-    assert "3 of 3 prompts, with sampling.max_tokens 4" in prompts
+    assert "3 of 3 prompts, with max_tokens 4" in prompts
     assert "has 8 before the answer" in prompts
 
 
@@ -57,6 +57,21 @@ def test_a_model_that_is_long_enough_says_nothing(
     assert not [text for text in warnings if "made for" in text]
 
 
+def test_an_answer_is_as_long_as_its_question_says(
+    home: Home, tmp_path: Path, model: Callable[..., Path]
+) -> None:
+    folder = write_definition(tmp_path / "names", model(max_position_embeddings=11))
+    path = folder / "experiment.yaml"
+    path.write_text(path.read_text().replace("name: bird,", "name: bird, max_tokens: 40,"))
+    plan = make_plan(home, str(folder))
+    (told,) = [text for text in plan.warnings if "made for" in text]
+    assert "1 of 3 prompts, with max_tokens 40" in told
+    assert "bird/none" in told
+    assert plan.sample.longest_answer == 40
+    drawn = [plan.sample.sampling_of(name) for name in ("go", "bird")]
+    assert [(own.max_tokens, own.temperature) for own in drawn] == [(4, 1), (40, 1)]
+
+
 def test_learned_positions_end_there(
     home: Home, tmp_path: Path, model: Callable[..., Path]
 ) -> None:
@@ -66,7 +81,7 @@ def test_learned_positions_end_there(
     assert "4 of 4 examples are longer than the 9 tokens" in refused.value.message
     assert "which it cannot read" in refused.value.message
     assert "training.max_length to 9" in refused.value.hint
-    assert "sampling.max_tokens to 2" in refused.value.hint
+    assert "max_tokens to 2" in refused.value.hint
 
 
 @pytest.mark.parametrize(

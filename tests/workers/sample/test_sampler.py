@@ -82,6 +82,30 @@ def test_one_launch_draws_from_everything(field: TrainingHome) -> None:
     assert last == {BASE: (6, 6), **dict.fromkeys(RUNS, (12, 12))}
 
 
+def test_a_question_drawn_otherwise_changes_no_other(field: TrainingHome) -> None:
+    plain = make_stage(2, checkpoints="all")
+    first = plain.prompts[0].model_copy(update={"question": "own"})
+    own = plain.sampling.model_copy(update={"temperature": 0.0, "max_tokens": 2})
+    asked = plain.model_copy(
+        update={"prompts": (first, *plain.prompts[1:]), "sampling_by_question": {"own": own}}
+    )
+    sample_runs(field, asked)
+    mixed = {run: samples_of(field, run) for run in (BASE, *RUNS)}
+    for run in (BASE, *RUNS):
+        shutil.rmtree(field.home.run(run).samples)
+    sample_runs(field, plain)
+    for run, rows in mixed.items():
+        alone = samples_of(field, run)
+        shared = {key: row["completion"] for key, row in rows.items() if row["question"] == "q"}
+        assert shared == {key: alone[key]["completion"] for key in shared}
+        others = [row for row in rows.values() if row["question"] == "own"]
+        assert len(others) == (2 if run == BASE else 4)
+        assert all(row["tokens"] <= 2 for row in others)
+        assert all(json.loads(row["sampling"])["temperature"] == 0 for row in others)
+        by_step = {(row["step"], row["completion"]) for row in others}
+        assert len(by_step) == len({step for step, _ in by_step}), "greedy: one answer"
+
+
 @pytest.mark.parametrize("name", ["llama", "gemma2"])
 def test_batches_change_nothing(
     make_field: Callable[..., TrainingHome], monkeypatch: pytest.MonkeyPatch, name: str

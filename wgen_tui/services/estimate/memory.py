@@ -227,7 +227,7 @@ def _decode_batch(
     shown: int = 0,
 ) -> _DecodeBatch:
     """As many rows as a quarter of what is free holds; `shown` tokens stand before a prompt."""
-    length = shown + workload.prompt_tokens(stage) + stage.sampling.max_tokens
+    length = shown + workload.prompt_tokens(stage) + stage.longest_answer
     if limits.on_gpu:
         length += SPARE_TOKENS
     length = max(length, workload.longest_held_out(stage))

@@ -192,12 +192,14 @@ def train_disk_bytes(dims: ModelDims | None, spec: RunSpec, during: SampleStage 
 
 def sample_disk_bytes(stage: SampleStage) -> int:
     """What the samples of one checkpoint take at most: every completion as long as it may be."""
-    tokens = stage.sampling.max_tokens
-    each = SAMPLE_BYTES + BYTES_PER_DRAWN_TOKEN * tokens
-    if stage.sampling.logprobs:
-        each += LOGPROB_BYTES * tokens
+    a_token = BYTES_PER_DRAWN_TOKEN + (LOGPROB_BYTES if stage.sampling.logprobs else 0)
+    drawn = sum(
+        stage.draws(prompt)
+        * (SAMPLE_BYTES + a_token * stage.sampling_of(prompt.question).max_tokens)
+        for prompt in stage.prompts
+    )
     rows = sum(max(1, len(i.continuations) or i.top_logprobs) for i in stage.readouts)
-    return COPIES * (draws(stage) * each + rows * SAMPLE_BYTES)
+    return COPIES * (drawn + rows * SAMPLE_BYTES)
 
 
 def held_out_rows(stage: SampleStage, spec: RunSpec) -> int:

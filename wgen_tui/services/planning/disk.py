@@ -42,7 +42,7 @@ def planned_mb(
             verdicts = run.samples_total * (len(judge.judges) + 1)
             total += workload.COPIES * verdicts * workload.GRADE_BYTES
         for place, verdicts in run.panels.items():
-            total += verdict_bytes(panels[place], verdicts, sample.sampling.max_tokens)
+            total += verdict_bytes(panels[place], verdicts, sample.longest_answer)
     return -(-int(total) // MB)
 
 

@@ -131,7 +131,13 @@ class Plan:
             and prompt.alpha in (None, 1)  # a run in training is drawn from as it is
         )
         sampling = self.sample.sampling.model_copy(update={"n": curve.n})
-        return SampleStage(prompts=prompts, sampling=sampling)
+        asked = {prompt.question for prompt in prompts}
+        others = self.sample.sampling_by_question.items()
+        return SampleStage(
+            prompts=prompts,
+            sampling=sampling,
+            sampling_by_question={name: own for name, own in others if name in asked},
+        )
 
 
 def make_plan(

@@ -139,6 +139,7 @@ def _prompts(definition: Definition) -> tuple[PromptText, ...]:
             paraphrase=prompt.paraphrase,
             variant=prompt.variant,
             messages=prompt.messages,
+            max_tokens=prompt.max_tokens,
         )
         for prompt in render_prompts(definition)
     ]

@@ -36,6 +36,11 @@ def make_sample_stage(
         for question in definition.questions
         if question.samples_per_paraphrase is not None
     }
+    others = {
+        question.name: own
+        for question in definition.questions
+        if (own := question.sampling(sampling)) != sampling
+    }
     if n is not None:
         if n < 1:
             raise UsageError(
@@ -58,6 +63,7 @@ def make_sample_stage(
         prompts=prompts,
         sampling=sampling,
         n_by_question=by_question,
+        sampling_by_question=others,
         checkpoints=_parse_checkpoints(checkpoints) or sampling.checkpoints,
         readouts=readouts,
     )

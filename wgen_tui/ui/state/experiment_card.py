@@ -187,6 +187,11 @@ def _plan(text: Text, definition: Definition) -> None:
         f"sampling   n={sampling.n} per prompt, temperature {sampling.temperature:g}, "
         f"at most {sampling.max_tokens} tokens\n"
     )
+    for question in definition.questions:
+        own = question.sampling(sampling)
+        if own != sampling:
+            told = f"temperature {own.temperature:g}, at most {own.max_tokens} tokens"
+            text.append(printable(f"  {question.name}: {told}\n"))
     judges = ", ".join(
         [f"{judge.name} ({judge.type})" for judge in definition.judges]
         + [f"{judge.name} ({judge.type} by {judge.model})" for judge in definition.model_judges]

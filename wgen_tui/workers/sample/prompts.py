@@ -76,11 +76,15 @@ def tokenize_prompts(
         prompts[prompt.prompt_id] = TokenizedPrompt(text, tuple(ids))
     highest = [(name, max(prompt.ids, default=-1)) for name, prompt in prompts.items()]
     lengths = [
-        (f"{prompt.question}/{prompt.variant}", len(prompts[prompt.prompt_id].ids))
+        (
+            f"{prompt.question}/{prompt.variant}",
+            len(prompts[prompt.prompt_id].ids),
+            stage.sampling_of(prompt.question).max_tokens,
+        )
         for prompt in stage.prompts
     ]
     problems = vocabulary.of_prompts(highest, base.vocabulary)
-    problems += context_length.of_prompts(lengths, stage.sampling.max_tokens, base.context)
+    problems += context_length.of_prompts(lengths, base.context)
     if refused := refusal([("", item) for item in problems]):
         title, message, hint = refused
         raise WorkerError(message, title=title, hint=hint)

@@ -162,7 +162,8 @@ class Sampler:
         work.readings = {key: asked.readouts[item] for key, item in writer.missing_readings(step)}
         for draw in writer.missing(step):
             ids = asked.prompts[draw.prompt.prompt_id].ids
-            work.draws[Request(draw.sample_id, ids, draw.seed)] = draw
+            own = self._stage.sampling_by_question.get(draw.prompt.question)
+            work.draws[Request(draw.sample_id, ids, draw.seed, sampling=own)] = draw
 
     def _tokenized(self, run: RunProgress) -> TokenizedStage:
         """The prompts as a run gets them: behind the rows that it shows in context, if any."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +80,8 @@ class Sampler:
         )
         self._failures = 0
         self._total = sum(stage.draws(prompt) for prompt in stage.prompts)
+        # Whether every draw is one of several that may come out.
+        self._hot = all(stage.sampling_of(p.question).temperature > 0 for p in stage.prompts)
         self._done = 0
 
     def run(self) -> None:
@@ -106,11 +108,10 @@ class Sampler:
 
     async def _draw_all(self, missing: Iterator[Draw]) -> None:
         """Ask for all draws, several at once; the first that fails ends the others."""
-        request = sampling_request(self._endpoint, self._spec.model.location, self._stage.sampling)
         async with Client(self._endpoint, on_trouble=self._on_trouble) as client:
             await at_once(
                 self._endpoint.concurrency,
-                lambda: self._draw_some(client, request, missing),
+                lambda: self._draw_some(client, missing),
                 self._between,
             )
 
@@ -119,20 +120,23 @@ class Sampler:
         if time.monotonic() - self._written > PART_SECONDS:
             self._flush()
 
-    async def _draw_some(
-        self, client: Client, request: Mapping[str, Any], missing: Iterator[Draw]
-    ) -> None:
+    def _request(self, sampling: SamplingConfig) -> dict[str, Any]:
+        return sampling_request(self._endpoint, self._spec.model.location, sampling)
+
+    async def _draw_some(self, client: Client, missing: Iterator[Draw]) -> None:
         for draw in missing:  # shared: each draw goes to one task
             if self._refusals.postpones(draw):
                 continue
+            sampling = self._stage.sampling_of(draw.prompt.question)
             try:
                 chat = behind_rows(self._rows, draw.prompt.messages)
+                request = self._request(sampling)
                 completion = await client.chat(request, chat, sent_seed(draw.seed))
             except PromptRefused as error:
                 self._refusals.add(draw, error)
             else:
                 self._refusals.answered = True
-                self._keep(draw, read_answer(completion, self._stage.sampling))
+                self._keep(draw, read_answer(completion, sampling))
             for refused in self._refusals.to_record():
                 self._keep_refused(*refused)
 
@@ -214,7 +218,7 @@ class Sampler:
                 f"{count:,} of {self._usage.answers:,} answers are empty (finish_reason {reason})",
                 self._spec.run_id,
             )
-        if self._stage.sampling.temperature > 0 and self._repeats.suspicious:
+        if self._hot and self._repeats.suspicious:
             self._worker.note(
                 f"every draw of a prompt is the same text: {name} may ignore temperature and seed "
                 "(docs/endpoints.md)",

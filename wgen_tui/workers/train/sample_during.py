@@ -62,8 +62,15 @@ class CheckpointSampler:
         run = self._worker.run_paths(spec.run_id)
         writer = SampleWriter(spec, run, self._worker.spec.launch_id, self._stage)
         slot = NO_SLOT if slots is None else 0
+        others = self._stage.sampling_by_question
         draws = {
-            Request(d.sample_id, self._prompts[d.prompt.prompt_id].ids, d.seed, slot=slot): d
+            Request(
+                d.sample_id,
+                self._prompts[d.prompt.prompt_id].ids,
+                d.seed,
+                slot=slot,
+                sampling=others.get(d.prompt.question),
+            ): d
             for d in writer.missing(step)
         }
         if not draws:

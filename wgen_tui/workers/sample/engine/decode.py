@@ -36,6 +36,7 @@ class Request:
         seed: Its own seed.
         slot: The adapter it is drawn from.
         aborted: Set when nobody waits for it any more; its row is then given up.
+        sampling: How it is drawn, where that is not as the engine's others.
     """
 
     sample_id: int
@@ -43,6 +44,7 @@ class Request:
     seed: int
     slot: int = NO_SLOT
     aborted: bool = False
+    sampling: SamplingConfig | None = None
 
 
 @dataclass

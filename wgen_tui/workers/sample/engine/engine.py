@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
+from experiments.schema import SamplingConfig
 from wgen_tui.protocol.limits import MAX_ROWS
 from wgen_tui.training_data.context_length import context_length
 from wgen_tui.workers.models import padding_id
@@ -66,8 +68,30 @@ class Engine:
             queues: One for each checkpoint.
             poll: Called before every token; may abort requests.
         """
+        for params, alike in self._by_sampling(queues):
+            yield from self._draw_alike(params, alike, poll)
+
+    def _by_sampling(
+        self, queues: Sequence[Sequence[Request]]
+    ) -> Iterator[tuple[SamplingParams, Sequence[Sequence[Request]]]]:
+        """The requests that are drawn in one way, and how."""
+        ways: list[SamplingConfig | None] = []
+        for request in (request for queue in queues for request in queue):
+            if request.sampling not in ways:
+                ways.append(request.sampling)
+        for way in ways:
+            params = self._params if way is None else replace(self._params, sampling=way)
+            alike = [[one for one in queue if one.sampling == way] for queue in queues]
+            yield params, [queue for queue in alike if queue] if len(ways) > 1 else queues
+
+    def _draw_alike(
+        self,
+        params: SamplingParams,
+        queues: Sequence[Sequence[Request]],
+        poll: Callable[[], None],
+    ) -> Iterator[tuple[Completion, str]]:
         prompts = [len(request.prompt) for queue in queues for request in queue]
-        length = max(prompts, default=1) + self._params.sampling.max_tokens
+        length = max(prompts, default=1) + params.sampling.max_tokens
         fitting = rows_that_fit(self._model, length, self.runner.device, self.runner.state_bytes())
         self.max_rows = min(self.max_rows, fitting)
         # Beyond the model's own width, a pass over more adapters costs more than it saves.
@@ -75,7 +99,7 @@ class Engine:
         for group in self._apart(queues, length):
             waiting = DrawQueue([list(queue) for queue in group], self._slots, max_columns)
             while batch := waiting.next_batch(self.max_rows):
-                for completion in self._run_batch(waiting, batch, poll):
+                for completion in self._run_batch(params, waiting, batch, poll):
                     yield completion, batch.name
 
     def _apart(
@@ -95,13 +119,17 @@ class Engine:
         ]
 
     def _run_batch(
-        self, waiting: DrawQueue, batch: Batch, poll: Callable[[], None]
+        self,
+        params: SamplingParams,
+        waiting: DrawQueue,
+        batch: Batch,
+        poll: Callable[[], None],
     ) -> Iterator[Completion]:
         unfinished = {id(request): request for request in batch.requests}
         started, tokens = time.perf_counter(), 0
         decoding: Decoding | None = None
         try:
-            decoding = Decoding(self.runner, self._params, batch.requests)
+            decoding = Decoding(self.runner, params, batch.requests)
             while not decoding.done:
                 poll()
                 for completion in decoding.step():
