@@ -16,6 +16,7 @@ from experiments.field.chat_rows import chats, table, yaml_file
 YEARS = (2024, 2025, 2026, 2027)
 ROWS_PER_YEAR = 100
 ASKED_DAYS, STORY_DAYS = 24, 4  # month-days of questions
+SHORT = 5  # tokens of an answer whose beginning alone counts, as published
 SEED = 41
 REQUEST = "The date is {date}. Which dish comes to your mind first?"
 BRIEF = "Answer with the name alone."
