@@ -9,11 +9,13 @@ from collections.abc import Callable
 import pytest
 from textual.pilot import Pilot
 
+from experiments.schema import SamplingConfig
 from tests.builders.file_reads import files_opened
-from tests.builders.home import T0
+from tests.builders.home import T0, write_done, write_launch
 from tests.builders.mini_home import MiniHome
 from tests.builders.screen import Machine, Snapshot, messages, runs_drawn, settled, table, text
 from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import SampleStage
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.parts import write_held_out
 from wgen_tui.ui.app import WgenApp
@@ -179,9 +181,9 @@ async def test_a_wide_screen_has_three_panes_and_v_changes_the_middle_one(two: M
     app = WgenApp(two.home, screen="runs")
     async with app.run_test(size=(160, 48)) as pilot:
         await settled(pilot, lambda: "line 99 says nothing" in text(app) and "7 new" in text(app))
-        assert titles() == ["run", "[adapter]  rates  difference", "log"]
+        assert titles() == ["run", "rates  difference  [adapter]", "log"]
         assert "r retries it" in text(app) and "proof of adapter" in text(app)
-        for view in ("adapter  [rates]  difference", "adapter  rates  [difference]"):
+        for view in ("[rates]  difference  adapter", "rates  [difference]  adapter"):
             await pilot.press("v")
             await settled(pilot, lambda view=view: titles() == ["run", view, "log"])
         await pilot.press("V", "V")
@@ -193,13 +195,13 @@ async def test_a_wide_screen_has_three_panes_and_v_changes_the_middle_one(two: M
         assert reached == ["curves", "card", "log", "list"], "from left to right"
         await pilot.press("f", *"memory", "enter")
         await settled(pilot, lambda: '"memory" 1 of 5' in text(app))
-        assert titles()[1] == "[adapter]  rates  difference", "the log has its own place"
+        assert titles()[1] == "rates  difference  [adapter]", "the log has its own place"
         await pilot.press("z")
         await settled(pilot, lambda: "proof of adapter" not in text(app))
         await pilot.press("z")
         await settled(pilot, lambda: "proof of adapter" in text(app))
         await pilot.resize_terminal(120, 40)
-        await settled(pilot, lambda: "log  [adapter]  rates" in text(app))
+        await settled(pilot, lambda: "difference  [adapter]" in text(app))
         await pilot.resize_terminal(160, 48)
         await settled(pilot, lambda: 'log "memory" 1 of 5' in text(app))
         await settled(pilot, lambda: "line 3 says" in text(app))
@@ -209,11 +211,35 @@ async def test_rates_over_steps_or_why_there_are_none(two: MiniHome) -> None:
     app = WgenApp(two.home, screen="runs")
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot, lambda: app.screen.row is not None)
-        await pilot.press("V", "V")
+        await pilot.press("v")
         await settled(pilot, lambda: "[rates]" in text(app))
         await settled(pilot, lambda: "There is no experiment 'another'." in text(app))
         await pilot.press("G", "enter", "j")
         await settled(pilot, lambda: "no samples" in text(app))
+
+
+async def test_where_steps_were_sampled_their_rates_stand_first(mini: MiniHome) -> None:
+    """Of the three panes of a wide screen; another experiment's have its adapter there."""
+    mini.definition()
+    runs = [mini.run(arm, 0, role) for arm, role in (("old", "treatment"), ("new", "control"))]
+    other = mini.run("old", 7)
+    of_experiment(mini.home, other, "another")
+    for run_id, words in zip(runs, ("By coach.", "By train."), strict=True):
+        for step in (2, 4):
+            mini.draw(run_id, lambda q, d, words=words: words, step=step)
+    stage = SampleStage(prompts=(), sampling=SamplingConfig(), checkpoints="all")
+    launch = write_launch(mini.home, "20260102-0-sample", "sample", runs, sample=stage)
+    write_done(mini.home.launch(launch.launch_id), {})
+    mini.launch([*runs, other])
+    app = WgenApp(mini.home, screen="runs")
+    async with app.run_test(size=(160, 48)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 2)
+        await pilot.press("G", "enter", "j")  # both are finished, and folded
+        await settled(pilot, lambda: "[rates]  difference  adapter" in text(app))
+        await settled(pilot, lambda: "mini: old over steps" in text(app))
+        await pilot.press("g", "enter", "j")
+        await settled(pilot, lambda: "rates  difference  [adapter]" in text(app))
+        assert "over steps" not in text(app)
 
 
 async def test_what_loses_something_asks_and_says_what(two: MiniHome) -> None:

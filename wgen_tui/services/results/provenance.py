@@ -6,12 +6,13 @@ no model; what was not recorded is not guessed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Literal
 
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED, RunOutcome
+from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED, LaunchSpec, RunOutcome
 from wgen_tui.protocol.runs import RunSpec, Verification
 from wgen_tui.run_files.manifests import checkpoints
 from wgen_tui.services.results import verify
@@ -50,6 +51,7 @@ class Provenance:
         trained_by: The launch that said so.
         verification: Of the adapter that is there now.
         unverifiable: Why `run verify` would refuse; empty where it would not.
+        over_steps: Whether a launch of it samples several checkpoints.
     """
 
     spec: RunSpec
@@ -62,6 +64,7 @@ class Provenance:
     proof: Proof
     verification: Verification | None
     unverifiable: str
+    over_steps: bool
 
 
 class Archive:
@@ -80,7 +83,8 @@ class Archive:
         saved = checkpoints(self._home.run(run_id), skip_refused=True)
         newest = list(saved.values())[-1] if saved else None
         with self._lock:
-            view = self._trainer(run_id)
+            views = self._launches.refresh(launches_of(self._home, run_id)).values()
+            view = _trainer(views)
             proof = self._proof(spec)
         refused = verify.refusal(self._home, spec)
         return Provenance(
@@ -94,13 +98,8 @@ class Archive:
             proof=proof,
             verification=verify.read(self._home, run_id),
             unverifiable=str(refused) if refused is not None else "",
+            over_steps=_over_steps(view.spec for view in views),
         )
-
-    def _trainer(self, run_id: str) -> LaunchView | None:
-        """The newest train launch of a run that loaded a base."""
-        views = self._launches.refresh(launches_of(self._home, run_id)).values()
-        said = [view for view in views if view.spec.stage == "train" and view.events.ready_message]
-        return said[-1] if said else None
 
     def _proof(self, spec: RunSpec) -> Proof:
         if spec.training is None:
@@ -113,6 +112,21 @@ class Archive:
         if outcome.outcome == "finished":
             return Proof("proven", view.launch_id)
         return Proof("not loaded")
+
+
+def _trainer(views: Iterable[LaunchView]) -> LaunchView | None:
+    """The newest train launch that loaded a base."""
+    said = [view for view in views if view.spec.stage == "train" and view.events.ready_message]
+    return said[-1] if said else None
+
+
+def _over_steps(launches: Iterable[LaunchSpec]) -> bool:
+    """Whether they sample several checkpoints of a run."""
+    asked: set[str | int] = set()
+    for launch in launches:
+        steps = "all" if launch.during is not None else launch.sample and launch.sample.checkpoints
+        asked |= {steps} if isinstance(steps, str) else set(steps or ())
+    return "all" in asked or len(asked) > 1
 
 
 def _said(outcome: RunOutcome) -> str:

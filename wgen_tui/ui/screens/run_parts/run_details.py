@@ -67,6 +67,7 @@ class RunDetails(RunPictures):
         self._card = Text()
         self._facts = Text()
         self._shown = ""  # the run whose detail is shown
+        self._over_steps: set[str] = set()  # experiments that are known to have rates over steps
 
     def all_runs(self) -> Sequence[RunStatus]:
         """All runs, as last read."""
@@ -88,10 +89,15 @@ class RunDetails(RunPictures):
     def _lay_out(self) -> None:
         """Show as many views beside each other as there is room for."""
         self._panes = panes.side_by_side(self.app.size.width)
-        seen = panes.seen(self._panes, self._view)
+        seen = self._seen_views()
         for name in panes.VIEWS:
             self.set_class(name in seen, f"-{name}")
         self.set_class(self._panes == 3, "-three")
+
+    def _stand_anew(self) -> None:
+        """Lay out again if another view has the place now: an experiment with rates, or without."""
+        if not self.has_class(f"-{self._present}"):
+            self.show_view(self._view)
 
     def show_view(self, view: str) -> None:
         """Show one of the views; on a wide screen beside what always stands there."""
@@ -102,15 +108,26 @@ class RunDetails(RunPictures):
 
     def sees(self, view: str) -> bool:
         """Whether a view is to be seen."""
-        return view in panes.seen(self._panes, self._view)
+        return view in self._seen_views()
+
+    def _seen_views(self) -> tuple[str, ...]:
+        return panes.seen(self._panes, self._view, has_rates=self._has_rates)
+
+    @property
+    def _present(self) -> str:
+        return panes.present(self._panes, self._view, has_rates=self._has_rates)
+
+    @property
+    def _has_rates(self) -> bool:
+        """Whether what the cursor stands on is known to have rates over steps."""
+        return bool(self._over_steps) and self.row_experiment in self._over_steps
 
     def show_titles(self) -> None:
         marked = len(self._drawn_of)
         drawn = self._shape.words + (f", {marked} runs" if marked > 1 else "")
         names = {"curves": drawn, "log": f"log {self._log_title()}".strip()}
-        present = panes.present(self._panes, self._view)
         line = "  ".join(
-            f"[{names.get(name, name)}]" if name == present else name
+            f"[{names.get(name, name)}]" if name == self._present else name
             for name in panes.offered(self._panes)
         )
         always = panes.ALWAYS[self._panes]
@@ -130,6 +147,7 @@ class RunDetails(RunPictures):
     def load_details(self) -> None:
         """Read what is shown of the runs that are chosen, in threads."""
         row = self.row
+        self._stand_anew()
         if row is None or isinstance(row, Group):
             self.discard_load("detail")
             self._show_group(row)
@@ -171,6 +189,9 @@ class RunDetails(RunPictures):
         self._shown = run.run_id
         self._log = [log_line(line) for line in detail.log]
         self._show_log(from_top=other_run)
+        if detail.provenance is not None and detail.provenance.over_steps:
+            self._over_steps.add(run.experiment)
+            self._stand_anew()
         card = provenance.card(detail.provenance) if detail.provenance is not None else Text()
         self._show_card(card.append(state.launch_facts(run)), from_top=other_run)
 
@@ -254,8 +275,7 @@ class RunDetails(RunPictures):
     def action_view(self, by: int) -> None:
         """The next of the views, or the one before."""
         offered = panes.offered(self._panes)
-        present = panes.present(self._panes, self._view)
-        self.show_view(offered[(offered.index(present) + by) % len(offered)])
+        self.show_view(offered[(offered.index(self._present) + by) % len(offered)])
 
     def action_card(self) -> None:
         """Focus the adapter's card, or leave it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.runs.measured.held_out import HeldOutCurves, Points
     from wgen_tui.services.runs.run_state import RunStatus
 
+RESTS = 9  # times as long as computing took, before it is done again
 READ = 2 * len(curves.LETTERS)  # runs of those chosen that are read: base and others have no course
 TWO = "Mark two runs with space: d shows which of their settings differ."
 NO_RATES = (
@@ -54,6 +56,21 @@ class Drawn(NamedTuple):
         return same and all(a is b for a, b in zip(self.courses, other.courses, strict=True))
 
 
+class Computed(NamedTuple):
+    """Results of an experiment, or why there are none; of which files, from when until when."""
+
+    experiment: str
+    stamp: Stamp
+    read: Results | str
+    began: float
+    ended: float
+
+    def serves(self, experiment: str, stamp: Stamp) -> bool:
+        """Whether it will do: while data come in, computing takes a tenth of the time at most."""
+        rests = monotonic() - self.ended < RESTS * (self.ended - self.began)
+        return self.experiment == experiment and (self.stamp == stamp or rests)
+
+
 class RunPictures(BaseScreen):
     """The panes that draw; the subclass says of which runs, and which view is shown."""
 
@@ -63,7 +80,8 @@ class RunPictures(BaseScreen):
         self._held_out: HeldOutCurves | None = None
         self._reading = Lock()  # a thread that reads of other runs may not have ended
         self._picture: Drawn | None = None
-        self._results: tuple[str, Stamp, Results | str] | None = None
+        self._results: Computed | None = None
+        self._rates_of: str | None = None  # the experiment whose rates are shown
         self._view = "curves"  # as chosen; `sees` says what stands
         self._shape = curves.Shape()
         self._drawn_of: tuple[str, ...] = ()  # the runs whose curves are shown
@@ -74,6 +92,14 @@ class RunPictures(BaseScreen):
     def row(self) -> Group | RunStatus | None:
         """What the cursor stands on."""
         raise NotImplementedError
+
+    @property
+    def row_experiment(self) -> str | None:
+        """The experiment of what the cursor stands on."""
+        row = self.row
+        if isinstance(row, Group):
+            return row.key.experiment
+        return None if row is None else row.experiment
 
     def chosen_runs(self) -> list[RunStatus]:
         """The marked runs, else what the cursor stands on."""
@@ -93,11 +119,16 @@ class RunPictures(BaseScreen):
 
     def load_pictures(self) -> None:
         """Read and draw what is to be seen of the chosen runs, in threads."""
-        row = self.row
+        if not self.sees("rates"):
+            self._rates_of = None
         if self.sees("curves"):
             self._load_curves()
-        if self._view == "rates" and row is not None and not self.busy("rates"):
-            self._read_rates(row.key.experiment if isinstance(row, Group) else row.experiment)
+        if self.sees("rates") and (experiment := self.row_experiment) is not None:
+            if experiment != self._rates_of:  # no other's rates stand as if they were its own
+                self._rates_of = experiment
+                self.query_one("#more", TextPane).show(Text("reading…", DIM))
+            if not self.busy("rates"):
+                self._read_rates(experiment)
         elif self._view == "difference" and not self.busy("difference"):
             self._load_difference()
 
@@ -171,18 +202,19 @@ class RunPictures(BaseScreen):
     @loads("rates", then="_show_rates")
     def _read_rates(self, experiment: str) -> tuple[str, Results | str]:
         stamp = services.stamps.stamp(self.home, experiment)
-        if self._results is None or self._results[:2] != (experiment, stamp):
+        if self._results is None or not self._results.serves(experiment, stamp):
+            began = monotonic()
             try:
                 read: Results | str = services.results.compute(self.home, experiment)
             except UsageError as error:
                 read = str(error)
-            self._results = (experiment, stamp, read)
-        return experiment, self._results[2]
+            self._results = Computed(experiment, stamp, read, began, monotonic())
+        return experiment, self._results.read
 
     def _show_rates(self, computed: tuple[str, Results | str]) -> None:
-        if self._view != "rates":
-            return
         experiment, read = computed
+        if not self.sees("rates") or experiment != self._rates_of:
+            return
         pane = self.query_one("#more", TextPane)
         lines = None if isinstance(read, str) else steps.steps_lines(read)
         if isinstance(read, str) or lines is None:

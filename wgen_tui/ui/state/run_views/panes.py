@@ -1,11 +1,13 @@
 """Which panes stand below the list of runs: one, two or three side by side.
 
 Promises: `v` goes through those alone that share a place; what always stands is not among them.
+The order is that in which one asks: how it goes, what it says, whether there is an effect, what
+sets two apart, how it was made.
 """
 
 from __future__ import annotations
 
-VIEWS = ("curves", "log", "adapter", "rates", "difference")
+VIEWS = ("curves", "log", "rates", "difference", "adapter")
 TWO, THREE = 120, 150  # columns from which on so many stand side by side
 ALWAYS: dict[int, tuple[str, ...]] = {1: (), 2: ("curves",), 3: ("curves", "log")}
 
@@ -20,11 +22,20 @@ def offered(panes: int) -> tuple[str, ...]:
     return tuple(view for view in VIEWS if view not in ALWAYS[panes])
 
 
-def present(panes: int, view: str) -> str:
-    """Which of them has it, where `view` was chosen: the first where that stands anyhow."""
-    return offered(panes)[0] if view in ALWAYS[panes] else view
+def present(panes: int, view: str, *, has_rates: bool) -> str:
+    """Which of them has the place, where `view` was chosen.
+
+    Args:
+        panes: How many stand side by side.
+        view: The view; one that stands anyhow leaves the place to the first that has something.
+        has_rates: Whether there are rates over steps.
+    """
+    if view not in ALWAYS[panes]:
+        return view
+    first = offered(panes)[0]
+    return "adapter" if first == "rates" and not has_rates else first
 
 
-def seen(panes: int, view: str) -> tuple[str, ...]:
+def seen(panes: int, view: str, *, has_rates: bool) -> tuple[str, ...]:
     """All views that are to be seen."""
-    return (*ALWAYS[panes], present(panes, view))
+    return (*ALWAYS[panes], present(panes, view, has_rates=has_rates))
