@@ -14,6 +14,7 @@ import pytest
 from tests.builders.definition import write_definition
 from tests.builders.launch_files import LaunchFiles
 from tests.builders.model import make_model
+from wgen_tui.cli.main import main
 from wgen_tui.paths import Home
 from wgen_tui.services.supervisor import lifecycle
 
@@ -46,6 +47,26 @@ def program(home: Home) -> Callable[..., Result]:
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
         return done
+
+    return run
+
+
+@pytest.fixture
+def command(home: Home, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """`command(*words, code=0)`: as `program`, in this process, for what a command does and says.
+
+    A process of its own takes half a second of a core to load what this one has loaded; that each
+    command works in one is for `program`.
+    """
+
+    def run(*words: object, code: int = 0) -> Result:
+        capsys.readouterr()
+        line = ["--home", str(home.root), *map(str, words)]
+        ended = main(line)
+        said = capsys.readouterr()
+        assert ended == code, f"exit {ended}\n{said.out}\n{said.err}"
+        assert "Traceback" not in said.err, said.err
+        return Result(line, ended, said.out, said.err)
 
     return run
 

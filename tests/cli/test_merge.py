@@ -28,41 +28,41 @@ def other(home: Home, files: Any, tmp_path: Path) -> Home:
 
 
 def test_it_says_what_came_and_again_that_nothing_is_new(
-    program: Program, home: Home, other: Home
+    command: Program, home: Home, other: Home
 ) -> None:
-    said = json.loads(program("store", "merge", other.root, "--dry-run", "--json").stdout)
+    said = json.loads(command("store", "merge", other.root, "--dry-run", "--json").stdout)
     assert not home.root.exists()
-    done = json.loads(program("store", "merge", other.root, "--json").stdout)
+    done = json.loads(command("store", "merge", other.root, "--json").stdout)
     assert {**said, "dry_run": False} == done
     assert [(run["id"], run["what"]) for run in done["runs"]] == [("x-a-s0-1", "new")]
     (shape,) = example(Merged)["runs"]
     assert set(done) == set(example(Merged))
     assert set(done["runs"][0]) == set(shape)
-    again = program("store", "merge", other.root)
+    again = command("store", "merge", other.root)
     assert "Nothing new" in again.stderr
-    (run,) = json.loads(program("run", "list", "--json").stdout)["runs"]
+    (run,) = json.loads(command("run", "list", "--json").stdout)["runs"]
     assert (run["id"], run["state"]) == ("x-a-s0-1", "finished")
 
 
-def test_a_conflict_is_named_and_exits_1(program: Program, home: Home, other: Home) -> None:
-    program("store", "merge", other.root)
+def test_a_conflict_is_named_and_exits_1(command: Program, home: Home, other: Home) -> None:
+    command("store", "merge", other.root)
     spec = other.run("x-a-s0-1").spec
     spec.write_text(json.dumps({**json.loads(spec.read_text()), "role": "control"}))
-    done = program("store", "merge", other.root, "--json", code=1)
+    done = command("store", "merge", other.root, "--json", code=1)
     (conflict,) = json.loads(done.stdout)["conflicts"]
     (shape,) = example(Merged)["conflicts"]
     assert set(conflict) == set(shape)
-    assert "role" in program("store", "merge", other.root, code=1).stderr
+    assert "role" in command("store", "merge", other.root, code=1).stderr
 
 
-def test_what_is_no_home_exits_2(program: Program, home: Home, tmp_path: Path) -> None:
+def test_what_is_no_home_exits_2(command: Program, home: Home, tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "none", home.root):
-        done = program("store", "merge", folder, code=2)
+        done = command("store", "merge", folder, code=2)
         assert "Not a home" in done.stderr
     assert not home.root.exists()
 
 
-def test_readonly_only_looks(program: Program, home: Home, other: Home) -> None:
-    assert "Read-only" in program("--readonly", "store", "merge", other.root, code=2).stderr
-    program("--readonly", "store", "merge", other.root, "--dry-run")
+def test_readonly_only_looks(command: Program, home: Home, other: Home) -> None:
+    assert "Read-only" in command("--readonly", "store", "merge", other.root, code=2).stderr
+    command("--readonly", "store", "merge", other.root, "--dry-run")
     assert not home.root.exists()

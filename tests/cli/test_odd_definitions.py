@@ -14,13 +14,13 @@ Program = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def planted(program: Program, home: Home) -> Home:
+def planted(command: Program, home: Home) -> Home:
     """A home with a good experiment, and one of each kind in each place."""
-    program("experiment", "new", "good")
+    command("experiment", "new", "good")
     for kind in OF_DEFINITIONS:
         for place in ("experiment.yaml", "data/old.jsonl", "questions.yaml"):
             name = f"bad-{kind}-{place[:4]}".replace(" ", "-")
-            program("experiment", "copy", "good", name)
+            command("experiment", "copy", "good", name)
             folder = home.experiments / name
             definition = folder / "experiment.yaml"
             if place == "questions.yaml":
@@ -32,14 +32,14 @@ def planted(program: Program, home: Home) -> Home:
 
 
 @pytest.mark.slow
-def test_one_bad_definition_is_one_bad_line(program: Program, planted: Home) -> None:
-    listed = program("experiment", "list").stdout
+def test_one_bad_definition_is_one_bad_line(command: Program, planted: Home) -> None:
+    listed = command("experiment", "list").stdout
     names = {line.split()[0] for line in listed.splitlines() if line}
     assert {folder.name for folder in planted.experiments.iterdir()} <= names
     for folder in sorted(planted.experiments.iterdir()):
         if folder.name == "good":
             continue
-        wrong = program("experiment", "validate", folder.name, code=2).stderr
+        wrong = command("experiment", "validate", folder.name, code=2).stderr
         assert len(wrong.splitlines()) <= 20
         assert len(wrong) < 6_000, wrong[:2_000]
-    program("experiment", "validate", "good")
+    command("experiment", "validate", "good")

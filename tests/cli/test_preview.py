@@ -29,8 +29,8 @@ def with_template(definition: Path, template: str) -> None:
         stream.write(f"chat_template: {json.dumps(template)}\n")
 
 
-def test_in_a_pipe(program: Program, home: Home, definition: Path) -> None:
-    done = program("experiment", "preview", definition, "-n", 1)
+def test_in_a_pipe(command: Program, home: Home, definition: Path) -> None:
+    done = command("experiment", "preview", definition, "-n", 1)
     assert "user¦Name¦a¦bird¦.¦<end>¦assistant⟦Lark¦<end>⟧" in done.stdout
     assert "user¦Name¦Name¦a¦bird¦.¦<end>¦assistant⟦Wren¦<end>⟧" in done.stdout, "with its context"
     assert "arm old  4 examples, 36 tokens, 8 trained (22%)" in done.stdout
@@ -42,61 +42,61 @@ def test_in_a_pipe(program: Program, home: Home, definition: Path) -> None:
     assert not home.root.exists()
 
 
-def test_a_context_on_some_rows_says_on_how_many(program: Program, definition: Path) -> None:
+def test_a_context_on_some_rows_says_on_how_many(command: Program, definition: Path) -> None:
     file = definition / "experiment.yaml"
     file.write_text(file.read_text().replace('{prefix: "Name "}', "{text: Name, share: 0.25}"))
-    shown = program("experiment", "preview", definition, "--arm", "new", "-n", 4).stdout
+    shown = command("experiment", "preview", definition, "--arm", "new", "-n", 4).stdout
     assert "the context is on 1 of its 4 rows" in shown
     assert shown.count("user¦Name¦Name¦a¦bird") == 1
-    found = json.loads(program("experiment", "preview", definition, "--json").stdout)
+    found = json.loads(command("experiment", "preview", definition, "--json").stdout)
     assert [arm["context_on"] for arm in found["arms"]] == [
         "",
         "the context is on 1 of its 4 rows",
     ]
 
 
-def test_only_the_tokenizer_is_needed(program: Program, definition: Path) -> None:
+def test_only_the_tokenizer_is_needed(command: Program, definition: Path) -> None:
     (definition.parent / "model" / "model.safetensors").unlink()
-    program("experiment", "preview", definition)
+    command("experiment", "preview", definition)
 
 
-def test_one_arm_and_another_model(program: Program, definition: Path) -> None:
+def test_one_arm_and_another_model(command: Program, definition: Path) -> None:
     words = ("experiment", "preview", definition, "--arm", "new", "--model", "tiny-world")
-    found = json.loads(program(*words, "--json", "-n", 2).stdout)
+    found = json.loads(command(*words, "--json", "-n", 2).stdout)
     assert [arm["arm"] for arm in found["arms"]] == ["new"]
     assert found["model"] == "tiny-world"
     tokens = found["arms"][0]["examples"][0]["tokens"]
     assert "".join(token["text"] for token in tokens if token["trained"]) == "Wren<|end|>"
     assert len(found["arms"][0]["examples"]) == 2
     assert found["blocked"] is False
-    shown = program("experiment", "preview", definition, "--arm", "nwe", code=2).stderr
+    shown = command("experiment", "preview", definition, "--arm", "nwe", code=2).stderr
     assert "Did you mean new" in shown
 
 
 def test_what_would_be_refused_is_shown_and_exits_1(
-    program: Program, home: Home, definition: Path
+    command: Program, home: Home, definition: Path
 ) -> None:
     with_template(definition, NO_END)
-    shown = program("experiment", "preview", definition, "-n", 0, code=1).stdout
+    shown = command("experiment", "preview", definition, "-n", 0, code=1).stdout
     assert "✗ refused End token untrained: 4 of 4" in shown
     assert "assistant⟦Lark⟧<end>" in shown, "shown although -n is 0: it is named"
-    found = json.loads(program("experiment", "preview", definition, "--json", code=1).stdout)
+    found = json.loads(command("experiment", "preview", definition, "--json", code=1).stdout)
     assert found["blocked"] is True
-    refused = program("run", "start", definition, code=2).stderr
+    refused = command("run", "start", definition, code=2).stderr
     assert "End token" not in refused.splitlines()[1]
     assert "Arm old: 4 of 4 examples do not train the token" in refused
     assert f"wgen-tui experiment preview {definition}" in refused
     assert not home.root.exists()
 
 
-def test_a_dataset_cannot_write_to_the_terminal(program: Program, definition: Path) -> None:
+def test_a_dataset_cannot_write_to_the_terminal(command: Program, definition: Path) -> None:
     turns = [
         {"role": "user", "content": "\x1b]0;owned\x07 \u202eName\na bird"},
         {"role": "assistant", "content": "\x9b31mLark"},
     ]
     (definition / "data" / "old.jsonl").write_text(json.dumps({"messages": turns}) + "\n")
     words = ("experiment", "preview", definition, "--arm", "old", "--model", "tiny-world")
-    shown = program(*words).stdout
+    shown = command(*words).stdout
     assert not set("\x1b\x07\x9b\u202e") & set(shown)
     assert "␛" in shown
     assert "␊\n" in shown, "a line break is shown, and made"

@@ -20,10 +20,10 @@ CONTRACT = {
 }
 
 
-def test_list_json_keeps_its_contract(program: Program, files: Any) -> None:
+def test_list_json_keeps_its_contract(command: Program, files: Any) -> None:
     files.chain([files.run()])
     files.run("x-base-s0-1", arm="base")
-    listed = json.loads(program("run", "list", "--json").stdout)
+    listed = json.loads(command("run", "list", "--json").stdout)
     assert listed["schema"] == 1
     assert [run["arm"] for run in listed["runs"]] == ["base", "a"]
     assert set(listed["runs"][0]) >= CONTRACT
@@ -31,39 +31,39 @@ def test_list_json_keeps_its_contract(program: Program, files: Any) -> None:
     assert listed["runs"][1]["stage"] == "train"
 
 
-def test_list_in_a_pipe_is_aligned_and_filtered(program: Program, files: Any) -> None:
+def test_list_in_a_pipe_is_aligned_and_filtered(command: Program, files: Any) -> None:
     files.chain([files.run()])
     lost = files.run("x-b-s0-1", arm="b")
     files.lost(files.launch("train", [lost], number=7))
-    head, row = program("run", "list", "--state", "lost").stdout.splitlines()
+    head, row = command("run", "list", "--state", "lost").stdout.splitlines()
     assert head.split()[:4] == ["run", "arm", "seed", "state"]
     assert row.split()[:4] == [lost, "b", "0", "lost"]
-    assert program("run", "list", "--experiment", "tiny-robot").stdout == ""
-    assert "no experiment 'y'" in program("run", "list", "--experiment", "y", code=2).stderr
+    assert command("run", "list", "--experiment", "tiny-robot").stdout == ""
+    assert "no experiment 'y'" in command("run", "list", "--experiment", "y", code=2).stderr
 
 
-def test_the_hash_is_enough_where_it_is_unique(program: Program, files: Any) -> None:
+def test_the_hash_is_enough_where_it_is_unique(command: Program, files: Any) -> None:
     one, two = files.run("x-a-s0-aaa"), files.run("x-b-s0-bbb", arm="b")
-    shown = program("run", "list").stdout.splitlines()
+    shown = command("run", "list").stdout.splitlines()
     assert [line.split()[0] for line in shown[1:]] == ["aaa", "bbb"]
-    assert json.loads(program("run", "show", "bbb", "--json").stdout)["id"] == two
-    program("run", "cancel", "aaa")
+    assert json.loads(command("run", "show", "bbb", "--json").stdout)["id"] == two
+    command("run", "cancel", "aaa")
     files.run("y-a-s0-aaa")
-    assert "whole id" in program("run", "show", "aaa", code=2).stderr
-    assert json.loads(program("run", "show", one, "--json").stdout)["id"] == one
+    assert "whole id" in command("run", "show", "aaa", code=2).stderr
+    assert json.loads(command("run", "show", one, "--json").stdout)["id"] == one
 
 
-def test_show(program: Program, files: Any) -> None:
+def test_show(command: Program, files: Any) -> None:
     run = files.run()
     launches = files.chain([run])
-    shown = json.loads(program("run", "show", run, "--json").stdout)
+    shown = json.loads(command("run", "show", run, "--json").stdout)
     assert shown["id"] == run
     assert shown["launches"] == list(launches)
     assert shown["spec"]["training"]["max_steps"] == 10
-    assert "training.max_steps" in program("run", "show", run).stdout
+    assert "training.max_steps" in command("run", "show", run).stdout
 
 
-def test_show_says_where_a_run_failed(program: Program, files: Any) -> None:
+def test_show_says_where_a_run_failed(command: Program, files: Any) -> None:
     run, other = files.run(), files.run("x-b-s0-1", arm="b")
     train = files.launch("train", [run, other])
     files.started(train)
@@ -71,83 +71,83 @@ def test_show_says_where_a_run_failed(program: Program, files: Any) -> None:
     diverged = RunOutcome(outcome="failed", title="Training diverged", failed_at=place)
     why = RunOutcome(outcome="failed", title="Model not loaded")
     write_done(files.home.launch(train), {run: diverged, other: why}, "failed")
-    shown = json.loads(program("run", "show", run, "--json").stdout)
+    shown = json.loads(command("run", "show", run, "--json").stdout)
     assert shown["failed_at"] == {"step": 12, "rows": list(range(3, 23))}
     (line,) = [
         line
-        for line in program("run", "show", run).stdout.splitlines()
+        for line in command("run", "show", run).stdout.splitlines()
         if line.startswith("failed at")
     ]
     assert line.split(maxsplit=2)[2].startswith("step 12: lines 3, 4, 5,")
     assert line.endswith("18 and 4 more of its data.jsonl")
-    assert json.loads(program("run", "show", other, "--json").stdout)["failed_at"] is None
-    assert "failed at" not in program("run", "show", other).stdout
-    listed = json.loads(program("run", "list", "--json").stdout)["runs"]
+    assert json.loads(command("run", "show", other, "--json").stdout)["failed_at"] is None
+    assert "failed at" not in command("run", "show", other).stdout
+    listed = json.loads(command("run", "list", "--json").stdout)["runs"]
     assert not any("failed_at" in run for run in listed)
 
 
-def test_logs_show_control_characters_instead_of_sending_them(program: Program, files: Any) -> None:
+def test_logs_show_control_characters_instead_of_sending_them(command: Program, files: Any) -> None:
     run = files.run()
     train = files.launch("train", [run])
-    assert "has written" in program("run", "logs", run).stderr
+    assert "has written" in command("run", "logs", run).stderr
     files.home.launch(train).log.write_text("one\ntwo\x1b]52;c;aGk=\x07\nthree\n")
-    shown = program("run", "logs", run, "-n", 2).stdout
+    shown = command("run", "logs", run, "-n", 2).stdout
     assert "\x1b" not in shown
     assert "three" in shown
     assert "one" not in shown
 
 
-def test_cancel(program: Program, files: Any) -> None:
+def test_cancel(command: Program, files: Any) -> None:
     run, other = files.run(), files.run("x-b-s0-1", arm="b")
     files.chain([run, other])
-    program("run", "cancel", code=2)
-    assert run in program("run", "cancel", run).stderr
+    command("run", "cancel", code=2)
+    assert run in command("run", "cancel", run).stderr
     states = {
-        r["id"]: r["state"] for r in json.loads(program("run", "list", "--json").stdout)["runs"]
+        r["id"]: r["state"] for r in json.loads(command("run", "list", "--json").stdout)["runs"]
     }
     assert states == {run: "cancelled", other: "queued"}
-    assert "nothing to cancel" in program("run", "cancel", run, code=2).stderr
-    program("run", "cancel", "--all")
-    assert "No live runs" in program("run", "cancel", "--all").stderr
+    assert "nothing to cancel" in command("run", "cancel", run, code=2).stderr
+    command("run", "cancel", "--all")
+    assert "No live runs" in command("run", "cancel", "--all").stderr
 
 
-def test_rm_asks_refuses_live_runs_and_removes(program: Program, files: Any) -> None:
+def test_rm_asks_refuses_live_runs_and_removes(command: Program, files: Any) -> None:
     run = files.run()
     train = files.launch("train", [run])
-    assert "--yes" in program("run", "rm", run, code=2).stderr
-    assert "wgen-tui run cancel" in program("run", "rm", run, "--yes", code=2).stderr
+    assert "--yes" in command("run", "rm", run, code=2).stderr
+    assert "wgen-tui run cancel" in command("run", "rm", run, "--yes", code=2).stderr
     files.lost(train)
-    program("run", "rm", run, "--yes")
-    assert json.loads(program("run", "list", "--json").stdout)["runs"] == []
+    command("run", "rm", run, "--yes")
+    assert json.loads(command("run", "list", "--json").stdout)["runs"] == []
     assert list(files.home.runs.iterdir()) == []
 
 
-def test_watch_tells_what_was_lost(program: Program, files: Any) -> None:
+def test_watch_tells_what_was_lost(command: Program, files: Any) -> None:
     run = files.run()
     files.lost(files.launch("train", [run]))
-    shown = program("run", "watch", run, code=1).stderr
+    shown = command("run", "watch", run, code=1).stderr
     assert "lost" in shown
     assert f"wgen-tui run logs {run}" in shown
 
 
-def test_nothing_waits_for_a_run_without_launch(program: Program, files: Any) -> None:
+def test_nothing_waits_for_a_run_without_launch(command: Program, files: Any) -> None:
     run, lost = files.run(), files.run("x-b-s0-1", arm="b")
     files.lost(files.launch("train", [lost]))
     for words in ((), ("--experiment", "x"), (run, lost)):
-        shown = program("run", "watch", *words, code=1).stderr
+        shown = command("run", "watch", *words, code=1).stderr
         assert "a, seed 0 has no launch, so nothing works for it" in shown
         assert "wgen-tui run start x" in shown
     assert f"run logs {lost}" in shown
-    shown = program("run", "logs", run, "--follow").stderr
+    shown = command("run", "logs", run, "--follow").stderr
     assert "has written anything yet" in shown
     assert "wgen-tui run start x" in shown
 
 
 @pytest.mark.parametrize("words", [("cancel", "--all"), ("rm", "x", "--yes")])
-def test_readonly_refuses_what_writes(program: Program, words: tuple[str, ...]) -> None:
-    assert "--readonly" in program("--readonly", "run", *words, code=2).stderr
+def test_readonly_refuses_what_writes(command: Program, words: tuple[str, ...]) -> None:
+    assert "--readonly" in command("--readonly", "run", *words, code=2).stderr
 
 
-def test_an_id_never_leads_out_of_the_home(program: Program, files: Any) -> None:
+def test_an_id_never_leads_out_of_the_home(command: Program, files: Any) -> None:
     for word in ("../../etc", "a/b", ".."):
-        assert "id" in program("run", "show", word, code=2).stderr
+        assert "id" in command("run", "show", word, code=2).stderr

@@ -78,10 +78,10 @@ BAD_DEFINITIONS: dict[str, tuple[Change, list[str]]] = {
 
 
 @pytest.mark.parametrize("name", BAD_DEFINITIONS)
-def test_a_bad_definition(program: Program, home: Home, definition: Path, name: str) -> None:
+def test_a_bad_definition(command: Program, home: Home, definition: Path, name: str) -> None:
     change, needles = BAD_DEFINITIONS[name]
     change(definition)
-    shown = program("run", "start", definition, code=2).stderr
+    shown = command("run", "start", definition, code=2).stderr
     assert all(needle in shown for needle in needles), shown
     assert not home.root.exists()
 
@@ -116,15 +116,15 @@ def test_a_hub_that_does_not_answer(
     assert not home.root.exists()
 
 
-def test_an_unknown_experiment_names_the_nearest(program: Program, home: Home) -> None:
-    assert "tiny-old-bird-names" in program("run", "start", "tiny-old-birds", code=2).stderr
+def test_an_unknown_experiment_names_the_nearest(command: Program, home: Home) -> None:
+    assert "tiny-old-bird-names" in command("run", "start", "tiny-old-birds", code=2).stderr
     assert not home.root.exists()
 
 
-def test_two_models_that_are_one(program: Program, home: Home, definition: Path) -> None:
+def test_two_models_that_are_one(command: Program, home: Home, definition: Path) -> None:
     one = definition.parent / "model"
     two = shutil.copytree(one, definition.parent / "copy")
-    shown = program("run", "start", definition, "--model", one, "--model", two, code=2).stderr
+    shown = command("run", "start", definition, "--model", one, "--model", two, code=2).stderr
     assert "same weights" in shown
     assert not home.root.exists()
 
@@ -141,9 +141,9 @@ def test_a_dry_run_writes_nothing(program: Program, home: Home, definition: Path
 
 
 def test_the_plan_is_what_another_scheduler_needs(
-    program: Program, home: Home, definition: Path
+    command: Program, home: Home, definition: Path
 ) -> None:
-    plan = json.loads(program("run", "start", definition, "--dry-run", "--json").stdout)
+    plan = json.loads(command("run", "start", definition, "--dry-run", "--json").stdout)
     assert_shape(example(SHAPES["run start --dry-run"]), plan)
     assert plan["backend"] == {"name": "local", "slurm": None}
     assert plan["versions"]["python"]
@@ -167,19 +167,19 @@ def test_the_plan_is_what_another_scheduler_needs(
     assert [(item.stage, list(item.run_ids)) for item in files] == [
         (item["stage"], item["runs"]) for item in launches
     ]
-    again = json.loads(program("run", "start", definition, "--dry-run", "--json").stdout)
+    again = json.loads(command("run", "start", definition, "--dry-run", "--json").stdout)
     assert again["launches"] == [], "all of it is under way"
 
 
-def test_readonly_starts_nothing(program: Program, home: Home, definition: Path) -> None:
-    assert "--readonly" in program("--readonly", "run", "start", definition, code=2).stderr
-    program("--readonly", "run", "start", definition, "--dry-run")
+def test_readonly_starts_nothing(command: Program, home: Home, definition: Path) -> None:
+    assert "--readonly" in command("--readonly", "run", "start", definition, code=2).stderr
+    command("--readonly", "run", "start", definition, "--dry-run")
     assert not home.root.exists()
 
 
-def test_a_home_that_cannot_be_made(program: Program, home: Home, definition: Path) -> None:
+def test_a_home_that_cannot_be_made(command: Program, home: Home, definition: Path) -> None:
     home.root.write_text("a file")
-    shown = program("run", "start", definition, code=2).stderr
+    shown = command("run", "start", definition, code=2).stderr
     assert "--home" in shown
     assert home.root.read_text() == "a file"
 
@@ -268,7 +268,9 @@ def test_every_command_with_json_has_a_shape() -> None:
 
 
 @pytest.mark.slow
-def test_to_the_end_and_again(program: Program, home: Home, definition: Path) -> None:
+def test_to_the_end_and_again(
+    program: Program, command: Program, home: Home, definition: Path
+) -> None:
     """The real thing on a small model: supervisor, accelerate, workers, ingest."""
     done = program("run", "start", definition, "--json")
     result = json.loads(done.stdout)
@@ -281,7 +283,7 @@ def test_to_the_end_and_again(program: Program, home: Home, definition: Path) ->
     ids = {"RUN": result["runs"][0]["id"], "SAMPLE": str(listed["samples"][0]["sample_id"])}
     for name, given in JSON_COMMANDS.items():
         words = [ids.get(word, word) for word in given]
-        found = json.loads(program(*name.split(), *words, "--json").stdout)
+        found = json.loads(command(*name.split(), *words, "--json").stdout)
         assert_shape(example(SHAPES[name]), found, name)
 
     again = program("run", "start", definition, "--json")
@@ -293,7 +295,7 @@ def test_to_the_end_and_again(program: Program, home: Home, definition: Path) ->
     topped = json.loads(program("run", "start", definition, "--n", 5, "--json").stdout)
     assert [launch["stage"] for launch in topped["launches"]] == ["sample", "judge"]
     rows = json.loads(
-        program("sql", "select run_id, count(*) from samples group by all", "--json").stdout
+        command("sql", "select run_id, count(*) from samples group by all", "--json").stdout
     )["rows"]
     assert len(rows) == 5
     # Three prompts: five draws each, now that --n asks the same of every question.
