@@ -66,6 +66,7 @@ def test_the_list_goes_shelf_by_shelf(command: Program) -> None:
     assert shelves == sorted(shelves)
     assert set(shelves) == {"field", "miniature", "yours"}
     assert rows[-1] == ["a-first-one", "yours"]
+    assert rows[shelves.index("miniature")][0] == "tiny-old-bird-names", "of the demo"
 
 
 def test_a_saved_query_is_run_by_its_name(command: Program) -> None:

@@ -78,7 +78,7 @@ def list_(home: Home, as_json: bool) -> None:
                 ", ".join(f"{n} {state}" for state, n in states.get(item.slug, {}).items()),
             )
             # Their names happen to stand in the order in which shelves are of use.
-            for item in sorted(experiments, key=lambda item: item.shelf)
+            for item in sorted(experiments, key=lambda item: item.place)
         ],
     )
 

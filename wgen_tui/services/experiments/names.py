@@ -54,6 +54,11 @@ class ExperimentInfo:
             return "yours"
         return "miniature" if self.miniature else "field"
 
+    @property
+    def place(self) -> tuple[str, bool]:
+        """Sorts a list: shelf by shelf, the demo's experiment first of the miniatures."""
+        return self.shelf, not (self.miniature and self.is_demo)
+
 
 def list_names(home: Home) -> list[ExperimentInfo]:
     """Every definition by slug, unread; of those that ship, names tell the miniatures."""

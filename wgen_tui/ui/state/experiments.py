@@ -101,7 +101,7 @@ def rows(
     """The list, shelf by shelf; the first shelf's heading stands above the table."""
     listed: list[ExperimentRow] = []
     for shelf in SHELVES:
-        own = [info for info in infos if info.shelf == shelf]
+        own = sorted((info for info in infos if info.shelf == shelf), key=lambda info: info.place)
         if own and listed:
             listed.append(ExperimentRow(shelf))
         listed += [
