@@ -15,6 +15,10 @@ TORCH = {"torch", "transformers", "peft", "accelerate"}
 HEAVY = {"duckdb", "pyarrow", "numpy", "scipy"}
 OWN = {"wgen_tui", "store", "experiments"}
 MOST_AT_FIRST = 42  # modules of ours
+SCREENS = "\n".join(
+    f"import wgen_tui.ui.screens.{name}"
+    for name in ("experiments", "runs", "samples", "grade", "results", "sql")
+)
 
 
 def modules_after(code: str, of: str = "") -> set[str]:
@@ -175,3 +179,23 @@ def test_help_is_light() -> None:
 def test_view_models_know_no_textual() -> None:
     code = "\n".join(f"import {name}" for name in all_modules("wgen_tui.ui.state"))
     assert "textual" not in modules_after(code)
+
+
+def test_the_screens_load_no_tokenizer_and_of_scipy_one_module() -> None:
+    """Each is 3 to 13 MB in a process that stays open; docs/benchmarks.md has what is left."""
+    loaded = modules_after(f"{SCREENS}\nimport wgen_tui.services.results.kept.headline")
+    assert not loaded & {"tokenizers", "jinja2", "pyarrow", "unittest"}
+    scipy = modules_after("import wgen_tui.services.results.results", "scipy")
+    assert "scipy.special._ufuncs" in scipy
+    assert not scipy & {"scipy.special", "scipy.linalg", "scipy.stats"}
+
+
+def test_the_rest_of_scipy_is_had_afterwards() -> None:
+    code = (
+        "from wgen_tui.services.statistics import quantiles as q\n"
+        "from scipy import special, stats\n"
+        "assert q.t_quantile(3, 0.975) == special.stdtrit(3, 0.975) == stats.t.ppf(0.975, 3)\n"
+        "assert q.t_below(4.4, -2.0) == special.stdtr(4.4, -2.0)\n"
+        "assert q.normal_quantile(0.9) == special.ndtri(0.9) == stats.norm.ppf(0.9)"
+    )
+    assert "scipy.linalg" in modules_after(code, "scipy")

@@ -13,7 +13,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.record import write_record
 from wgen_tui.protocol.runs import ModelRef, RunSpec
-from wgen_tui.services.models.local_tokenizer import model_folder
+from wgen_tui.services.models.model_files import model_folder
 from wgen_tui.services.planning import preview
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.plan import Options, Plan, make_plan

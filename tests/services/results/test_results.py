@@ -48,9 +48,9 @@ def test_what_little_memory_cannot_hold_is_read_with_more(
 ) -> None:
     ingest(files_of(home))
     expected = compute(home, store_home.EXPERIMENT, judge="era", label="19th_century")
-    monkeypatch.setattr(memory, "READ_MEMORY", "1MB")
+    monkeypatch.setattr(memory, "LIMITS", ("1MB", "2MB"))
     with reading_of(home) as con, pytest.raises(memory.NeedsMore):
-        memory.bound(con, home.root)
+        memory.bound(con, home.root, "2MB")
         con.execute(expected.sql).fetchall()
     assert compute(home, store_home.EXPERIMENT, judge="era", label="19th_century") == expected
 

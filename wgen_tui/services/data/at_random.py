@@ -10,11 +10,11 @@ import getpass
 from datetime import datetime
 from typing import NamedTuple
 
-from store.samples import listing, memory
+from store.samples import listing
 from store.samples.filters import Filter
 from wgen_tui.paths import Home
 from wgen_tui.protocol.record import Record, now
-from wgen_tui.services.data.database import reading
+from wgen_tui.services.data.database import in_little_memory, reading
 from wgen_tui.services.data.journal import Journal, lines
 
 
@@ -47,6 +47,7 @@ class Drawn(NamedTuple):
     again: bool
 
 
+@in_little_memory
 def draw(home: Home, criteria: Filter, among: str, count: int, *, remember: bool) -> Drawn:
     """The next samples of a slice at random, for the person who is logged in.
 
@@ -57,7 +58,6 @@ def draw(home: Home, criteria: Filter, among: str, count: int, *, remember: bool
     last = _last(home, among, reader)
     before = last.samples if last is not None else 0
     with reading(home) as con:
-        memory.bound(con, home.root)
         rows = listing.at_random(con, criteria, last.up_to if last is not None else None, count)
         again = not rows and last is not None
         if again:

@@ -18,7 +18,7 @@ from wgen_tui.paths import Home
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_in_little: ContextVar[bool] = ContextVar("in_little", default=False)
+_limit: ContextVar[str | None] = ContextVar("limit", default=None)
 
 
 def files_of(home: Home) -> StoreFiles:
@@ -65,27 +65,31 @@ def reading(home: Home) -> Iterator[Connection]:
         BusyError: another program holds the database.
     """
     with store_errors(), read(files_of(home)) as con:
-        if _in_little.get():
-            memory.bound(con, home.root)
+        if (limit := _limit.get()) is not None:
+            memory.bound(con, home.root, limit)
         yield con
 
 
 def in_little_memory(work: Callable[P, T]) -> Callable[P, T]:
     """Have all that is read within a piece of work held by little memory, if that is enough.
 
-    It is, but for a run of very many samples, which is counted at once: then it is done again with
-    as much as there is.
+    Where it is not, the work is done again with more, at last with as much as there is.
     """
 
     @wraps(work)
     def worked(*args: P.args, **kwargs: P.kwargs) -> T:
-        bounded = _in_little.set(True)
+        for limit in memory.LIMITS:
+            before = _limit.set(limit)
+            try:
+                return work(*args, **kwargs)
+            except memory.NeedsMore:
+                continue
+            finally:
+                _limit.reset(before)
+        before = _limit.set(None)
         try:
             return work(*args, **kwargs)
-        except memory.NeedsMore:
-            _in_little.set(False)
-            return work(*args, **kwargs)
         finally:
-            _in_little.reset(bounded)
+            _limit.reset(before)
 
     return worked

@@ -15,7 +15,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.hashes import digest
 from wgen_tui.protocol.notes import NoteRow
 from wgen_tui.protocol.record import now
-from wgen_tui.services.data.database import reading
+from wgen_tui.services.data.database import in_little_memory, reading
 from wgen_tui.services.data.journal import Journal
 
 
@@ -95,12 +95,14 @@ def author() -> str:
     return getpass.getuser()
 
 
+@in_little_memory
 def in_use(home: Home) -> list[tuple[str, int]]:
     """Every tag, and how many samples have it; the commonest first."""
     with reading(home) as con:
         return stored.in_use(con)
 
 
+@in_little_memory
 def written(home: Home) -> int:
     """How many tags and notes were ever given or taken back; equal while they are the same."""
     with reading(home) as con:

@@ -12,7 +12,6 @@ from store.connect import Connection
 from store.samples import facets as stored_facets
 from store.samples import folded as stored_folds
 from store.samples import listing as stored_list
-from store.samples import memory
 from store.samples import rows as stored
 from store.samples import side_by_side as stored_columns
 from store.samples.facets import Facets
@@ -26,7 +25,7 @@ from store.waiting import seen_by_stat
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.data import sql
-from wgen_tui.services.data.database import files_of, reading
+from wgen_tui.services.data.database import files_of, in_little_memory, reading
 from wgen_tui.services.data.sql import Format
 from wgen_tui.terminal_text import standard_output
 
@@ -52,7 +51,6 @@ def _reading(home: Home, cancel: Cancel | None = None) -> Iterator[Connection]:
     """
     try:
         with reading(home) as con, (cancel or Cancel()).watching(con):
-            memory.bound(con, home.root)
             yield con
     except Cancelled as error:
         raise WgenError(str(error), title="Cancelled") from error
@@ -62,6 +60,7 @@ def _reading(home: Home, cancel: Cancel | None = None) -> Iterator[Connection]:
         ) from error
 
 
+@in_little_memory
 def search(
     home: Home,
     filter: Filter,  # noqa: A002
@@ -87,6 +86,7 @@ def search(
         return _with_page(con, stored_list.listing(con, filter, snapshot=snapshot), ahead)
 
 
+@in_little_memory
 def first(
     home: Home,
     filter: Filter,  # noqa: A002
@@ -105,6 +105,7 @@ def first(
         return _with_page(con, stored_list.first(con, filter, most), ahead)
 
 
+@in_little_memory
 def folded(home: Home, filter: Filter, *, cancel: Cancel | None = None) -> Folded:  # noqa: A002
     """The texts that `filter` lets through: equal ones of an arm and question are one row.
 
@@ -201,12 +202,14 @@ def seen(home: Home) -> object:
     return seen_by_stat(files_of(home))
 
 
+@in_little_memory
 def count(home: Home, filter: Filter) -> int:  # noqa: A002
     """How many samples `filter` lets through."""
     with _reading(home) as con:
         return stored_list.count(con, filter)
 
 
+@in_little_memory
 def page(home: Home, listing: Listing, first: int, count: int) -> list[SampleRow]:
     """Up to `count` samples of a listing, from place `first` on."""
     if (read := listing.take_ahead(first, count)) is not None:
@@ -215,6 +218,7 @@ def page(home: Home, listing: Listing, first: int, count: int) -> list[SampleRow
         return listing.rows(con, first, count)
 
 
+@in_little_memory
 def again(home: Home, pages: Mapping[int, Sequence[SampleRow]]) -> dict[int, list[SampleRow]]:
     """Rows as they are now, of the same samples; those that are gone as they were."""
     with _reading(home) as con:
@@ -223,6 +227,7 @@ def again(home: Home, pages: Mapping[int, Sequence[SampleRow]]) -> dict[int, lis
     return {first: [now.get(row.sample_id, row) for row in rows] for first, rows in pages.items()}
 
 
+@in_little_memory
 def detail(home: Home, sample_id: int) -> SampleDetail:
     """Everything about one sample.
 
@@ -240,6 +245,7 @@ def detail(home: Home, sample_id: int) -> SampleDetail:
     return sample
 
 
+@in_little_memory
 def ids_at(home: Home, listing: Listing, places: Sequence[int]) -> list[int]:
     """The ids of the samples at these places of a listing, at one opening."""
     with _reading(home) as con:
@@ -248,6 +254,7 @@ def ids_at(home: Home, listing: Listing, places: Sequence[int]) -> list[int]:
         ]
 
 
+@in_little_memory
 def details(home: Home, listing: Listing, places: Sequence[int]) -> list[SampleDetail]:
     """Everything about the samples at these places of a listing."""
     with _reading(home) as con:
@@ -269,12 +276,14 @@ def _stretches(places: Sequence[int]) -> Iterator[Place]:
             start = None
 
 
+@in_little_memory
 def facets(home: Home, filter: Filter) -> Facets:  # noqa: A002
     """How many samples each value of each field has."""
     with _reading(home) as con:
         return stored_facets.facets(con, filter)
 
 
+@in_little_memory
 def side_by_side(home: Home, filter: Filter, by: By) -> list[Column]:  # noqa: A002
     """What each arm (or seed, checkpoint, variant) said, of the samples of one question."""
     with _reading(home) as con:

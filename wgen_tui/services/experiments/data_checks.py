@@ -16,7 +16,7 @@ from experiments.schema.regularise import arm_held
 from wgen_tui.errors import UsageError
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.models.architecture import NOT_LINEAR, model_dims
-from wgen_tui.services.models.local_tokenizer import context_of, local_tokenizer
+from wgen_tui.services.models.model_files import context_of
 from wgen_tui.training_data.adapter_targets import wrong_targets
 from wgen_tui.training_data.checks import examine, prompt_problems, row_problems
 from wgen_tui.training_data.letters import letter_problems
@@ -93,7 +93,9 @@ def check_tokens(
     Raises:
         UsageError: the run would be void; all that blocks is named, with arm and lines.
     """
-    tokenizer = local_tokenizer(model, definition.chat_template)
+    from wgen_tui.services.models import local_tokenizer  # noqa: PLC0415  7 MB
+
+    tokenizer = local_tokenizer.local_tokenizer(model, definition.chat_template)
     if tokenizer is None:
         return []
     context = context_of(model)

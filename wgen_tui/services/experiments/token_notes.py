@@ -17,7 +17,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.experiments.data_checks import Chats, check_tokens
-from wgen_tui.services.models.local_tokenizer import compile_template, local_tokenizer
+from wgen_tui.services.models.model_files import model_folder
 from wgen_tui.services.models.resolve import resolve_model
 from wgen_tui.training_data.mask_version import MASK_VERSION
 from wgen_tui.training_data.texts import Numbered, fingerprint
@@ -80,7 +80,10 @@ def token_notes(
     whole = [arm for arm, head in heads.items() if head.total == len(head.rows)]
     notes = []
     if definition.chat_template:
-        compile_template(definition.chat_template)  # refuses what no model could be asked with
+        from wgen_tui.services.models import local_tokenizer  # noqa: PLC0415  7 MB
+
+        # It refuses what no model could be asked with.
+        local_tokenizer.compile_template(definition.chat_template)
     for given in definition.models:
         try:
             model = _here(home, given, definition.chat_template)
@@ -113,5 +116,8 @@ def _here(home: Home, name: str, chat_template: str | None) -> ModelRef | None:
         UsageError: there can be none of that name.
     """
     model = resolve_model(home, name)
-    local = model.endpoint is None and local_tokenizer(model, chat_template) is not None
-    return model if local else None
+    if model.endpoint is not None or model_folder(model) is None:
+        return None
+    from wgen_tui.services.models import local_tokenizer  # noqa: PLC0415  7 MB
+
+    return None if local_tokenizer.local_tokenizer(model, chat_template) is None else model

@@ -15,12 +15,11 @@ from typing import Literal
 
 from store import grades as stored
 from store.grades import Cell
-from store.samples import memory
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.hashes import digest
 from wgen_tui.protocol.record import Record, now
-from wgen_tui.services.data.database import reading
+from wgen_tui.services.data.database import in_little_memory, reading
 from wgen_tui.services.data.journal import Journal, lines
 
 Draw = Literal["balanced", "random"]
@@ -129,10 +128,10 @@ class Available:
         return PlanChoice(samples, draw, repeats, seed)
 
 
+@in_little_memory
 def available(home: Home, experiment: str, rubric: str, grader: str) -> Available:
     """What a person has not graded yet."""
     with reading(home) as con:
-        memory.bound(con, home.root)
         cells = stored.ungraded(con, experiment, rubric, grader, 0, 1)
     return Available(
         samples=sum(cell.n for cell in cells),
@@ -141,6 +140,7 @@ def available(home: Home, experiment: str, rubric: str, grader: str) -> Availabl
     )
 
 
+@in_little_memory
 def draw_plan(
     home: Home, experiment: str, rubric: str, grader: str, choice: PlanChoice
 ) -> GradingPlan:
@@ -149,7 +149,6 @@ def draw_plan(
     most = min(max(choice.samples, 1), LARGEST)
     balanced = choice.draw == "balanced"
     with reading(home) as con:
-        memory.bound(con, home.root)
         cells = stored.ungraded(con, experiment, rubric, grader, mask, most if balanced else 1)
         if balanced:
             taken: Sequence[int] = _balanced(cells, most, random.Random(choice.seed))

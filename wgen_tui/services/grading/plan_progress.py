@@ -9,10 +9,9 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from store import grades as stored
-from store.samples import memory
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.services.data.database import reading
+from wgen_tui.services.data.database import in_little_memory, reading
 from wgen_tui.services.grading.grading_plan import (
     Draw,
     GradingPlan,
@@ -56,11 +55,11 @@ class Standing:
         return len(self.plan.showings) - self.graded
 
 
+@in_little_memory
 def given(home: Home, plan: GradingPlan) -> Given:
     """What its person has graded, of this plan and before it."""
     of = (plan.experiment, plan.rubric, plan.grader)
     with reading(home) as con:
-        memory.bound(con, home.root)
         done = stored.graded_by(con, *of)
         repeats = stored.repeats(con, *of)
     twice = {plan.showings[place] for place in repeat_places(plan.showings)}

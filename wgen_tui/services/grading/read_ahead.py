@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, cast
 
-from store.samples import memory
 from store.samples import rows as stored
 from store.samples.rows import SampleDetail
 from wgen_tui.paths import Home
-from wgen_tui.services.data.database import reading
+from wgen_tui.services.data.database import in_little_memory, reading
 
 NOT_READ = object()
 
@@ -33,6 +32,7 @@ class ReadAhead:
         self._pool = ThreadPoolExecutor(1, "read-ahead")
         self.reading: Future[None] | None = None
 
+    @in_little_memory
     def take(self, sample_id: int) -> SampleDetail | None:
         """One sample; None if there is no such one.
 
@@ -58,9 +58,9 @@ class ReadAhead:
         if missing and 2 * len(missing) >= len(ids):
             self.reading = self._pool.submit(self._fetch, missing)
 
+    @in_little_memory
     def _fetch(self, ids: Sequence[int]) -> None:
         # An error stays in the future: whoever takes a sample then reads it, and is told.
         with reading(self._home) as con:
-            memory.bound(con, self._home.root)
             read = {sample.row.sample_id: sample for sample in stored.details(con, ids)}
         self._read |= {sample_id: read.get(sample_id) for sample_id in ids}

@@ -10,10 +10,10 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
+from experiments.schema import Rubric
 from store import grades as stored
-from store.samples import memory
 from wgen_tui.paths import Home
-from wgen_tui.services.data.database import reading
+from wgen_tui.services.data.database import in_little_memory, reading
 from wgen_tui.services.grading.session import rubric_named
 from wgen_tui.services.grading.unblinding import unblind
 from wgen_tui.services.statistics.intervals import wilson
@@ -73,12 +73,21 @@ class GradeReport:
     with_oneself: Agreement | None = None
 
 
+@in_little_memory
 def self_agreement(home: Home, experiment: str, rubric: str, grader: str) -> Agreement | None:
     """How a person agrees with themselves over what was shown twice; it tells no arm."""
     with reading(home) as con:
         repeated = stored.repeats(con, experiment, rubric, grader)
     both = [(item.first, item.second) for item in repeated]
     return agreement_of(both) if both else None
+
+
+@in_little_memory
+def _beside_rule(
+    home: Home, experiment: str, rubric: Rubric, grader: str
+) -> list[tuple[int, str, str, str, str | None, str]]:
+    with reading(home) as con:
+        return stored.beside_rule(con, experiment, rubric.name, grader, rubric.judge)
 
 
 def report(home: Home, experiment: str, rubric: str, grader: str) -> GradeReport:
@@ -89,9 +98,7 @@ def report(home: Home, experiment: str, rubric: str, grader: str) -> GradeReport
     """
     chosen = rubric_named(home, experiment, rubric)
     moment = unblind(home, experiment, chosen.name, grader)
-    with reading(home) as con:
-        memory.bound(con, home.root)
-        rows = stored.beside_rule(con, experiment, chosen.name, grader, chosen.judge)
+    rows = _beside_rule(home, experiment, chosen, grader)
     labels = tuple(chosen.labels)
     both = [(row[3], row[4]) for row in rows if row[4] is not None]
     by_arm: dict[str, Counter[str]] = {}

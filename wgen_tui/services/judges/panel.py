@@ -26,7 +26,7 @@ from wgen_tui.services.experiments.prompt_ids import prompt_spec
 from wgen_tui.services.judges.judge_models import Unmapped, judge_model, read_mapping
 from wgen_tui.services.judges.pins import Pins
 from wgen_tui.services.models.fingerprint import weights_key
-from wgen_tui.services.models.local_tokenizer import template_of
+from wgen_tui.services.models.model_files import template_of
 from wgen_tui.services.suggest import unknown
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from wgen_tui.protocol.runs import ModelRef
-from wgen_tui.services.models.local_tokenizer import model_folder
+from wgen_tui.services.models.model_files import model_folder
 
 MAX_HEADER = 100 << 20  # bytes: the format's own limit
 # Two-dimensional weights that are no linear modules of a block, by a part of their names.

@@ -16,8 +16,8 @@ from store.samples import rows as stored
 from wgen_tui.paths import Home
 from wgen_tui.protocol.record import Unreadable, read_record
 from wgen_tui.protocol.runs import RunSpec
-from wgen_tui.services.data.database import reading
-from wgen_tui.services.models.local_tokenizer import model_folder
+from wgen_tui.services.data.database import in_little_memory, reading
+from wgen_tui.services.models.model_files import model_folder
 
 BEFORE = 8  # tokens that a token is decoded behind: some write no space at the beginning
 UNFINISHED = "\ufffd"
@@ -37,6 +37,7 @@ class DrawnToken:
     logprob: float
 
 
+@in_little_memory
 def drawn_tokens(home: Home, sample_id: int) -> list[DrawnToken]:
     """The tokens of a sample; none where `sampling.logprobs` did not ask for them."""
     with reading(home) as con:

@@ -32,7 +32,7 @@ from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.arm_examples import load_examples
 from wgen_tui.services.experiments.arms.shown_rows import shown_rows
 from wgen_tui.services.experiments.data_checks import OnProgress
-from wgen_tui.services.models.local_tokenizer import (
+from wgen_tui.services.models.model_files import (
     context_of,
     model_folder,
     stop_ids,

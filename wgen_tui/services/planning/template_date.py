@@ -14,7 +14,7 @@ from experiments.schema import Definition
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import ModelRef, RunSpec
-from wgen_tui.services.models.local_tokenizer import template_of
+from wgen_tui.services.models.model_files import template_of
 from wgen_tui.services.models.revision import earlier_runs
 from wgen_tui.training_data import clock
 

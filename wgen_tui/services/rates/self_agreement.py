@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import Field
-from scipy import special
 
 from store import measured as stored
 from store.beside.repeats import Repeated, repeated
@@ -23,6 +22,7 @@ from wgen_tui.services.measures.chosen_verdicts import ChosenJudge
 from wgen_tui.services.measures.rate_rows import Row
 from wgen_tui.services.statistics.intervals import wilson
 from wgen_tui.services.statistics.kappa import fleiss_of
+from wgen_tui.services.statistics.quantiles import t_quantile
 
 FURTHER = re.compile(r"(?: \(wording (?P<wording>\d+)\))?(?: \(repeat (?P<repeat>\d+)\))?")
 
@@ -172,7 +172,7 @@ def _apart(
         return mean, None, None
     squares = math.fsum(row.apart_squares for row in rows) - n * mean**2
     error = math.sqrt(max(0.0, squares) / (n - 1) / n)
-    reach = float(special.stdtrit(n - 1, (1 + confidence) / 2)) * error
+    reach = t_quantile(n - 1, (1 + confidence) / 2) * error
     return mean, max(0.0, mean - reach), mean + reach
 
 

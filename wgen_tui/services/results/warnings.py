@@ -13,7 +13,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED, RunOutcome
 from wgen_tui.run_files.manifests import final_checkpoint
-from wgen_tui.services.models.local_tokenizer import context_of
+from wgen_tui.services.models.model_files import context_of
 from wgen_tui.services.results import missing_wordings, stands_or_falls, uneven_draws, unlike_runs
 from wgen_tui.services.results.compared import Compared, Note, runs
 from wgen_tui.services.runs.launch_list import Launches

@@ -15,9 +15,9 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from wgen_tui.services.statistics.composition import Composition, Floats
+from wgen_tui.services.statistics.quantiles import normal_quantile, t_quantile
 
 Interval = Literal["t", "bootstrap", "nested"]
 Within = Literal["one run", "these runs"]
@@ -52,8 +52,7 @@ def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
 
 def _score(p: float, n: float, confidence: float) -> tuple[float, float]:
     """The same for a share of n samples, or of draws that are worth n."""
-    # As scipy.stats does it, to the last digit; importing that takes longer than most results.
-    z = float(special.ndtri(0.5 + 0.5 * confidence))
+    z = normal_quantile(0.5 + 0.5 * confidence)
     width = 2 * (n + z**2)
     center = (2 * n * p + z**2) / width
     reach = z / width * math.sqrt(4 * n * p * (1 - p) + z**2)
@@ -71,7 +70,7 @@ def around(
     """Student's t interval around a value with a standard error; none where there is none."""
     if error is None or freedom < 1:
         return None, None
-    reach = float(special.stdtrit(freedom, 0.5 + confidence / 2)) * error
+    reach = t_quantile(freedom, 0.5 + confidence / 2) * error
     return value - reach, value + reach
 
 
@@ -144,7 +143,7 @@ def _of_draws(
     error, freedom = counted.spread
     if not freedom:
         return "t", (math.nan, math.nan), (-math.inf, math.inf)
-    reach = float(special.stdtrit(freedom, 0.5 + confidence / 2)) * error
+    reach = t_quantile(freedom, 0.5 + confidence / 2) * error
     return "t", (counted.rate - reach, counted.rate + reach), (-math.inf, math.inf)
 
 
@@ -174,7 +173,7 @@ def mean_over_seeds(shares: Sequence[float], confidence: float = 0.95) -> Estima
 
 def _t(shares: Floats, confidence: float) -> tuple[float, float]:
     spread = float(shares.std(ddof=1)) / math.sqrt(len(shares))
-    reach = float(special.stdtrit(len(shares) - 1, 0.5 + confidence / 2)) * spread
+    reach = t_quantile(len(shares) - 1, 0.5 + confidence / 2) * spread
     mean = float(shares.mean())
     return mean - reach, mean + reach
 

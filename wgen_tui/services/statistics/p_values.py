@@ -14,7 +14,8 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+
+from wgen_tui.services.statistics.quantiles import t_below
 
 PERMUTATIONS = 10_000  # up to here all are tried
 SEED = 0
@@ -63,7 +64,7 @@ def welch(arm: Sequence[float], control: Sequence[float]) -> Test:
     one, other = (np.var(shares, ddof=1) / len(shares) for shares in (arm, control))
     t = (np.mean(arm) - np.mean(control)) / math.sqrt(one + other)
     freedom = (one + other) ** 2 / (one**2 / (len(arm) - 1) + other**2 / (len(control) - 1))
-    p = 2 * float(special.stdtr(freedom, -abs(t)))
+    p = 2 * t_below(float(freedom), -abs(float(t)))
     return Test(p, None, f"Welch's t of {len(arm)}+{len(control)} seeds, which scatter unlike")
 
 

@@ -17,7 +17,7 @@ from experiments.schema import Arm, Definition, Turn
 from wgen_tui.errors import UsageError
 from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.services.experiments.arm_examples import Examples, data_line
-from wgen_tui.services.models.local_tokenizer import context_of, local_tokenizer
+from wgen_tui.services.models.model_files import context_of
 from wgen_tui.training_data.checks import prompt_problems
 from wgen_tui.training_data.problems import Problem, refusal
 
@@ -110,7 +110,9 @@ def check_shown(
     Raises:
         UsageError: the template does not take such a chat, or the model cannot read it.
     """
-    tokenizer = local_tokenizer(model, definition.chat_template)
+    from wgen_tui.services.models import local_tokenizer  # noqa: PLC0415  7 MB
+
+    tokenizer = local_tokenizer.local_tokenizer(model, definition.chat_template)
     if tokenizer is None:
         return []
     context, max_tokens = context_of(model), definition.sampling.max_tokens

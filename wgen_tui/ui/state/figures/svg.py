@@ -8,7 +8,7 @@ every row says its name, so nothing is said by colour alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from xml.sax.saxutils import escape, quoteattr
+from html import escape
 
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui.state.figures.axis import Estimate, is_number, label
@@ -22,6 +22,10 @@ FOOT = 30  # of a panel: its axis
 INK, FAINT, GREY = "#1c2128", "#d9dde3", "#6b7380"
 COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#c9b800", "#0072b2", "#d55e00")
 NAME = 32  # characters of a name
+
+
+def _text(words: str) -> str:
+    return escape(printable(words, keep_newlines=False), quote=False)
 
 
 class _Page:
@@ -51,7 +55,7 @@ class _Page:
     def text(
         self, x: float, y: float, words: str, *, at: str = "start", style: str = "", ink: str = INK
     ) -> None:
-        shown = escape(printable(words, keep_newlines=False))
+        shown = _text(words)
         style = f" {style}" if style else ""
         self.parts.append(
             f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{at}" fill="{ink}"{style}>{shown}</text>'
@@ -78,7 +82,7 @@ def as_svg(figure: Figure, arms: Mapping[str, int] | None = None) -> str:
     height = round(y + 18)
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"'
     size = f' width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="12"'
-    about = f"<title>{escape(printable(figure.title, keep_newlines=False))}</title>"
+    about = f"<title>{_text(figure.title)}</title>"
     back = f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>'
     return "\n".join([f"{head}{size}>", about, back, *page.parts, "</svg>", ""])
 
@@ -181,8 +185,7 @@ def _lines(page: _Page, panel: Lines, top: float) -> float:
         drawn = [(at, e) for at, e in series.points if e.value is not None and is_number(e.value)]
         at_value = " ".join(f"{_x(at, ends):.1f},{y(e.value or 0.0):.1f}" for at, e in drawn)
         page.parts.append(
-            f'<polyline points={quoteattr(at_value)} fill="none" stroke="{colour}" '
-            'stroke-width="1.5"/>'
+            f'<polyline points="{at_value}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
         )
         for at, e in drawn:
             x = _x(at, ends)
