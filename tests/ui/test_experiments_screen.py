@@ -132,7 +132,7 @@ async def test_the_template_is_chosen_beside_the_name(home: Home) -> None:
         await pilot.press("2", "down", "down", "enter")
         await ready(app, pilot, "mini2")
         assert table(app).current.slug == "mini2"
-    assert "robot" in (home.experiments / "mini2" / FILE).read_text()
+    assert "depend on the date" in (home.experiments / "mini2" / FILE).read_text()
 
 
 async def test_mistakes_stand_beside_the_lines_and_the_editor_opens_there(

@@ -67,7 +67,7 @@ def test_a_definition_that_is_gone_is_a_mistake_without_a_place(home: Home) -> N
 
 def test_what_ships_is_a_template_and_is_valid_as_it_is_written(home: Home) -> None:
     names = [item.name for item in templates.templates(home)]
-    assert names[:3] == [templates.SMALL, "tiny-old-bird-names", "tiny-robot"]
+    assert names[:3] == [templates.SMALL, "tiny-old-bird-names", "tiny-dated-names"]
     folder = templates.new(home, "mine", "tiny-robot")
     assert not mistakes.check(home, folder).mistakes
     assert templates.templates(home) == templates.templates(Home(home.root / "other"))

@@ -36,9 +36,9 @@ class Template:
 
 
 def templates(home: Home) -> list[Template]:
-    """All there are: the small one, then those that ship, miniatures first."""
+    """All there are: the small one, then those that ship: the demo's, miniatures, the field's."""
     shipped = [info for info in list_experiments(home) if info.builtin and info.error is None]
-    shipped.sort(key=lambda info: not info.miniature)
+    shipped.sort(key=lambda info: (not info.miniature, info.place))
     small = Template(SMALL, "two arms, one question, a rule that judges; every line explained")
     return [small, *(Template(info.slug, info.title) for info in shipped)]
 
