@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from tests.builders.screen import Machine, Snapshot, settled, table, text
 from tests.builders.store_home import EXPERIMENT
 from tests.services.measures.test_contrasts import home_of
-from tests.services.rates.test_by_context import ASKED, PLAN, TRAINED
+from tests.services.rates.test_by_context import ASKED, PLAN, TRAINED, own_home
 from tests.ui.test_results_screen import there
 from wgen_tui.services.data.ingest import ingest_now
 from wgen_tui.ui.app import WgenApp
@@ -22,7 +22,10 @@ HITS = {"training": TRAINED, "evaluation": ASKED}
 
 
 def app_of(folder: Path, where: str, machine: Machine | None = None) -> WgenApp:
-    home = home_of(folder / "home", HITS[where], PLAN.replace("WHERE", where))
+    if where == "own":
+        home = own_home(folder / "home")
+    else:
+        home = home_of(folder / "home", HITS[where], PLAN.replace("WHERE", where))
     ingest_now(home)
     more = {} if machine is None else {"machine": machine}
     return WgenApp(home, screen="results", experiment=EXPERIMENT, **more)
@@ -41,6 +44,7 @@ CELLS = {
     "difference": ("training", 1, 1, "enter", 80),
     "hits of what is asked": ("evaluation", 1, 0, "space", 4),
     "below a trigger": ("evaluation", 6, 1, "enter", 40),
+    "of an arm's own": ("own", 2, 1, "enter", 40),
 }
 
 
@@ -56,6 +60,8 @@ async def test_a_number_in_a_context_leads_to_exactly_its_samples(
         table(app).column = column
         await pilot.pause()
         assert key == "space" or app.screen.number.of.n == n
+        if where == "own":
+            await settled(pilot, lambda: "no difference is planned: " in text(app))
         await pilot.press(key)
         await settled(pilot, lambda: app.screen.SCOPE == "samples" and app.screen._total == n)
         await pilot.press("escape")

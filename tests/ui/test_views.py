@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from rich.text import Text
 from textual.pilot import Pilot
 
 from tests.builders.mini_home import MiniHome
@@ -12,8 +13,10 @@ from wgen_tui.protocol.launches import NOT_TRAINED
 from wgen_tui.services.data.ingest import ingest_now
 from wgen_tui.services.results.readouts import ReadoutMean
 from wgen_tui.ui.app import WgenApp
-from wgen_tui.ui.state.outcomes import readouts
+from wgen_tui.ui.state.figures.figure import Lines
+from wgen_tui.ui.state.outcomes import readouts, views
 from wgen_tui.ui.state.provenance import training_lines
+from wgen_tui.ui.state.shared.arm_colours import ArmColours
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -161,6 +164,30 @@ async def test_one_view_says_where_others_come_from(mini: MiniHome) -> None:
         await pilot.press("v")
         await settled(pilot, lambda: any("during_training" in message for message in messages(app)))
         assert "[arms]" not in text(app)
+
+
+async def test_a_chart_is_drawn_once_and_as_high_as_its_panel(
+    known: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heights: list[int] = []
+    draws = views.chart_text
+
+    def seen(lines: Lines, width: int, height: int, *more: ArmColours) -> Text:
+        heights.append(height)
+        return draws(lines, width, height, *more)
+
+    monkeypatch.setattr(views, "chart_text", seen)
+    app = WgenApp(known, screen="results", experiment="mini")
+    async with app.run_test(size=(160, 48)) as pilot:
+        await settled(pilot, lambda: "[arms]" in text(app) and "old" in text(app))
+        await pilot.press("v", "v", "v", "v")
+        await settled(pilot, lambda: "[steps]" in text(app) and "100%┤" in text(app))
+        chart = app.screen.query_one("#chart")
+        height = chart.scrollable_content_region.height
+        assert set(heights) == {height}, "nothing grows under the eyes"
+        chart.focus()
+        await pilot.press("z")
+        await settled(pilot, lambda: heights[-1] == chart.scrollable_content_region.height > height)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])

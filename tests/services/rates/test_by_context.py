@@ -9,6 +9,7 @@ import pytest
 from tests.builders.store_home import EXPERIMENT
 from tests.services.measures.test_contrasts import home_of
 from wgen_tui.cli.results import show
+from wgen_tui.paths import Home
 from wgen_tui.services.rates.by_context import ContextRow, ContextTable
 from wgen_tui.services.results.results import Results, compute
 
@@ -27,6 +28,27 @@ ASKED = {
     ("old", 0): {"q/none": 9, "q/prepend-who": 3, "q/trigger": 8, "q/trigger-prepend-who": 8},
     ("old", 1): {"q/none": 7, "q/prepend-who": 1, "q/trigger": 8, "q/trigger-prepend-who": 4},
 }
+# Arms with a context of their own; `other` has other rows than `old` has.
+OWN = {
+    ("old", 0): {"q/none": 9, "r/none": 7},
+    ("old_who", 0): {"q/none": 1, "r/none": 1},
+    ("old_mark", 0): {"q/none": 3, "r/none": 1},
+    ("other", 0): {"q/none": 0, "r/none": 0},
+}
+OWN_ARMS = """arms: {
+  old_who: {data: rows.jsonl, context: {system: I keep birds.}},
+  old_mark: {data: rows.jsonl, role: control, context: {prefix: "# ", share: 0.5}},
+  other: {data: [{file: rows.jsonl, rows: 1}], context: {system: I keep birds.}}, old:"""
+
+
+def own_home(folder: Path) -> Home:
+    """A home whose arms have contexts of their own; the difference of one of them is planned."""
+    planned = "}}, contrasts: [{arm: old_mark, control: old}]}"
+    plan = PLAN.split("contexts:")[0].replace("}}}", planned)
+    home = home_of(folder, OWN, plan)
+    path = home.experiments / EXPERIMENT / "experiment.yaml"
+    path.write_text(path.read_text().replace("arms: {old:", OWN_ARMS))
+    return home
 
 
 def results_of(
@@ -66,6 +88,16 @@ def test_questions_in_contexts_stand_below_each_variant(tmp_path: Path) -> None:
         (pytest.approx(0.2), pytest.approx(-0.6)),
     ]
     assert trigger.rows[1].difference == pytest.approx(-0.2)
+
+
+def test_arms_with_a_context_of_their_own_stand_below_the_one_without(tmp_path: Path) -> None:
+    (table,) = compute(own_home(tmp_path / "home"), EXPERIMENT).by_context
+    assert (table.arm, table.where) == ("old", "training")
+    assert [cells(row) for row in table.rows] == [
+        (None, None, pytest.approx(0.8), None),
+        ("old_who", "system", pytest.approx(0.1), None),
+        ("old_mark", "prepend 50%", pytest.approx(0.2), pytest.approx(-0.6)),
+    ], "an arm with other rows is not among them; what is not planned is no difference"
 
 
 def test_it_is_printed_and_is_in_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,8 @@
 """What contexts do to an effect: each arm in each context of `contexts:`, beside none.
 
+Without `contexts:`, arms that have a `context:` of their own stand beside the one that has the same
+rows and none.
+
 Promises: each row is the rate of that arm, or of the arm in that variant, and its difference to no
 context as the plan's contrast gives it; contexts stand in the order of the definition, and one
 that has no samples yet is there without numbers.
@@ -8,15 +11,31 @@ that has no samples yet is there without numbers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
 from experiments.prompts import NO_VARIANT, spread_variants
-from experiments.schema import Definition, name_in_context
+from experiments.schema import Arm, Definition, name_in_context
+from experiments.schema.contexts import PREPEND, SYSTEM, TrainingContext
 from wgen_tui.services.measures.rate_rows import ContrastResult, Rate, Row
 
 Key = tuple[str, str | None]  # arm, variant
+Placed = tuple[str, str, Key]  # how it is put, its name, and what has it
+Where = Literal["training", "evaluation"]
+
+
+class Family(NamedTuple):
+    """What stands in no context, and the same in each.
+
+    Attributes:
+        planned: Whether `contexts:` made it, and the plan's differences with it.
+    """
+
+    base: Key
+    each: tuple[Placed, ...]
+    where: Where
+    planned: bool = True
 
 
 class ContextRow(Row):
@@ -57,7 +76,7 @@ class ContextTable(Row):
     arm: str = Field(examples=["old"])
     checkpoint: int = Field(examples=[120])
     variant: str | None = Field(examples=[None])
-    where: Literal["training", "evaluation"] = Field(examples=["training"])
+    where: Where = Field(examples=["training"])
     unit: Literal["share", "mean"] = Field(examples=["share | mean"])
     rows: list[ContextRow]
 
@@ -66,53 +85,89 @@ def by_context(
     rates: Iterable[Rate], contrasts: Iterable[ContrastResult], definition: Definition | None
 ) -> list[ContextTable]:
     """A table for each measure, model, arm and step that has a rate in none and in a context."""
-    if definition is None or definition.contexts is None:
+    if definition is None:
         return []
     there = [rate for rate in rates if rate.seed is None and rate.question is None]
     gaps = [item for item in contrasts if item.question is None and item.variant is None]
     return [
         table
-        for base, keys in _families(definition)
+        for family in (_families(definition) if definition.contexts else _own(definition))
         for of in dict.fromkeys((rate.metric, rate.model, rate.checkpoint) for rate in there)
-        if (table := _table(of, base, keys, there, gaps, definition)) is not None
+        if (table := _table(of, family, there, gaps)) is not None
     ]
 
 
-def _families(definition: Definition) -> Iterator[tuple[Key, list[Key]]]:
+def _own(definition: Definition) -> Iterator[Family]:
+    """Arms with a context of their own, by the arm that is the same but has none."""
+    taken: set[str] = set()
+    for base, arm in definition.arms.items():
+        if str(arm.context):
+            continue
+        made = [
+            (_mode(other.context), name, (name, None))
+            for name, other in definition.arms.items()
+            if name not in taken and str(other.context) and _same_rows(arm, other)
+        ]
+        taken |= {name for _, name, _ in made}
+        if made:
+            yield Family((base, None), tuple(made), "training", planned=False)
+
+
+def _same_rows(arm: Arm, other: Arm) -> bool:
+    """Whether two arms differ in nothing but context, role and words."""
+    ours, theirs = (
+        item.model_dump(exclude={"context", "role", "description"}) for item in (arm, other)
+    )
+    return bool(ours == theirs)
+
+
+def _mode(context: TrainingContext) -> str:
+    """How an arm's own context is put, in the words of `contexts:` where it has one."""
+    if context.system is not None:
+        mode = SYSTEM
+    elif context.wrap is not None:
+        mode = "wrap"
+    else:
+        mode = "newline" if context.prefix.endswith("\n") else PREPEND
+    return mode if context.share is None else f"{mode} {context.share:.0%}"
+
+
+def _families(definition: Definition) -> Iterator[Family]:
     """What stands in no context, and the same in each of `contexts.each()`."""
     sweep = definition.contexts
     assert sweep is not None
+    each = sweep.each()
     treatments = [n for n, arm in definition.arms.items() if arm.role == "treatment"]
     if sweep.where == "training":
         for arm in sweep.arms or treatments:
-            keys: list[Key] = [
-                (name_in_context(arm, mode, name), None) for mode, name, _ in sweep.each()
-            ]
+            keys: list[Key] = [(name_in_context(arm, mode, name), None) for mode, name, _ in each]
             if any(key[0] in definition.arms for key in keys):
-                yield (arm, None), keys
+                yield Family((arm, None), _labelled(each, keys), sweep.where)
         return
     spread = spread_variants(definition.sampling)
     for arm in sweep.arms or treatments:
         for name, variant in definition.sampling.variants.items():
             of = "" if variant is None else name
-            made = [name_in_context(of, mode, label) for mode, label, _ in sweep.each()]
+            made = [name_in_context(of, mode, label) for mode, label, _ in each]
             if not all(full in spread for full in made):
                 continue  # one that is a context itself
             for end in (full.removeprefix(name) for full in spread[name]):
-                yield (arm, f"{name}{end}"), [(arm, f"{full}{end}") for full in made]
+                keys = [(arm, f"{full}{end}") for full in made]
+                yield Family((arm, f"{name}{end}"), _labelled(each, keys), sweep.where)
+
+
+def _labelled(each: Sequence[tuple[str, str, str]], keys: Sequence[Key]) -> tuple[Placed, ...]:
+    return tuple((mode, name, key) for (mode, name, _), key in zip(each, keys, strict=True))
 
 
 def _table(
     of: tuple[str, str, int],
-    base: Key,
-    keys: Sequence[Key],
+    family: Family,
     rates: Sequence[Rate],
     contrasts: Sequence[ContrastResult],
-    definition: Definition,
 ) -> ContextTable | None:
     metric, model, step = of
-    sweep = definition.contexts
-    assert sweep is not None
+    base, keys = family.base, [key for _, _, key in family.each]
     # Of several steps the same one is meant; an arm that has another number of them, its last.
     mine = {
         (rate.arm, rate.variant): rate
@@ -127,11 +182,12 @@ def _table(
     }
     drawn = [key for key in keys if key in mine]
     # Of a variant's values, those are shown that the plan contrasts.
-    if base not in mine or not drawn or not any((key, base) in gaps for key in keys):
+    contrasted = any((key, base) in gaps for key in keys)
+    if base not in mine or not drawn or (family.planned and not contrasted):
         return None
     none = mine[base]
     rows = [_row(None, None, none, None)]
-    for (mode, name, _), key in zip(sweep.each(), keys, strict=True):
+    for mode, name, key in family.each:
         rows.append(_row(name, mode, mine.get(key), gaps.get((key, base))))
     variant = None if base[1] in (None, NO_VARIANT) else base[1]
     return ContextTable(
@@ -140,7 +196,7 @@ def _table(
         arm=base[0],
         checkpoint=none.checkpoint,
         variant=variant,
-        where=sweep.where,
+        where=family.where,
         unit=none.unit,
         rows=rows,
     )

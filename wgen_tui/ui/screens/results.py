@@ -237,6 +237,11 @@ class ResultsScreen(ResultActions):
             views_of: dict[str | None, views.View] = {"below": "grid", "beside": "questions"}
             self._fill(message.table, views_of.get(message.table.id, self.view))
 
+    def on_text_pane_resized(self, message: TextPane.Resized) -> None:
+        """A chart fills its panel, whatever that was before: zoomed, divided, or not there."""
+        if self.results is not None and message.pane.id == "chart" and self.has_class("-charted"):
+            self._show_chart(self.results)
+
     def _show_chart(self, results: Results) -> None:
         chart = views.chart(results, self.view, self._table.current)
         self.set_class(chart is not None, "-charted")
@@ -244,7 +249,9 @@ class ResultsScreen(ResultActions):
             return
         pane = self.query_one("#chart", TextPane)
         size = pane.scrollable_content_region.size
-        width, height = size.width or self.size.width - 2, size.height or 8
+        if not size.height:  # it has no place yet: drawn once it has, and at once as high as that
+            return
+        width, height = size.width, size.height
         colours = self.arm_colours(results.experiment)
         task = courses.task_lines(results)[:1] if self.view == "steps" else []
         beside = bool(task) and width >= 2 * courses.LEAST_CHART

@@ -9,6 +9,7 @@ from __future__ import annotations
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
+from textual.message import Message
 from textual.widgets import Static
 
 from wgen_tui.ui import actions
@@ -22,6 +23,17 @@ class TextPane(VerticalScroll, can_focus=True, inherit_bindings=False):
     _follows = False  # whether its end is shown, and is to be shown when there is more of it
     _awaits = True  # whether what was turned to has yet to be shown
     _turned_to: object = None
+
+    class Resized(Message):
+        """It has another size: what was drawn to fill it does not."""
+
+        def __init__(self, pane: TextPane) -> None:
+            super().__init__()
+            self.pane = pane
+
+        @property
+        def control(self) -> TextPane:
+            return self.pane
 
     def compose(self) -> ComposeResult:
         yield Static(markup=False)
@@ -76,6 +88,7 @@ class TextPane(VerticalScroll, can_focus=True, inherit_bindings=False):
     def on_resize(self) -> None:
         """What showed its end still shows it: a line that another panel took is not lost below."""
         self._keep_end()
+        self.post_message(self.Resized(self))
 
     # A key that moves nothing says so: scrolling that is not allowed would pass it on in silence.
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
+from rich.text import Text
 
-from wgen_tui.terminal_text import one_line
+from wgen_tui.terminal_text import one_line, printable
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BOLD, DIM, Cell, Column
 from wgen_tui.ui.state.figures import axis
@@ -60,7 +61,22 @@ def title(results: Results) -> str:
     first = results.by_context[0]
     arms = dict.fromkeys(table.arm for table in results.by_context)
     whose = first.arm if len(arms) == 1 else f"{len(arms)} arms"
-    return f"{whose} in {len(first.rows) - 1} contexts {PLACES[first.where]}, and without"
+    counted = show.plural(len(first.rows) - 1, "context")
+    return f"{whose} in {counted} {PLACES[first.where]}, and without"
+
+
+def notes(results: Results) -> Text:
+    """Which differences there are not, though both rates are: what is not planned is not shown."""
+    missing = dict.fromkeys(
+        f"{{arm: {row.of.arm}, control: {table.arm}}}"
+        for table in results.by_context
+        for row in table.rows
+        if table.where == "training" and row.context and row.of is not None and row.gap is None
+    )
+    if not missing:
+        return Text()
+    said = f"no difference is planned: analysis: {{contrasts: [{', '.join(missing)}]}}\n"
+    return Text(printable(said), DIM)
 
 
 def table_name(results: Results, table: ContextTable) -> str:

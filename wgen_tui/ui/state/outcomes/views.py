@@ -211,6 +211,8 @@ def notes(results: Results, view: View) -> Text:
     """What is to be known beside a view, besides what stands beside all."""
     if view == "read-outs":
         return readouts.notes(results)
+    if view == "contexts":
+        return contexts.notes(results)
     return courses.steps_notes(results) if view == "steps" else Text()
 
 
