@@ -11,10 +11,7 @@ from experiments.schema import Definition, TrainingContext
 from experiments.yaml_source import KeyPath
 
 Finding = tuple[KeyPath, str, str]
-OF_TRAINING = (
-    *("in_context", "hold", "regularise", "derived", "start_from", "upsample"),
-    "held_out",
-)
+OF_TRAINING = ("in_context", "hold", "regularise", "derived", "start_from", "upsample")
 
 
 def foreign_findings(definition: Definition) -> Iterator[Finding]:

@@ -145,6 +145,11 @@ class Arm(Model):
                 "held_out takes rows before there are any: a model makes this arm's (derived); "
                 "give held_out a file"
             )
+        if self.held_out is not None and self.held_out.file is None and not self.has_rows:
+            raise ValueError(
+                "held_out takes rows of this arm's data, and it has none: its adapter comes from "
+                "elsewhere; give held_out a file"
+            )
         by_line = self.upsample is not None and self.upsample.class_ is not None
         if self.held_out is not None and self.held_out.file is None and by_line:
             raise ValueError(

@@ -105,6 +105,10 @@ def test_a_file_changes_no_run_and_stands_in_the_arms_context(home: Home) -> Non
         ("{rows: 1}, in_context: {rows: 1}", "in_context trains nothing"),
         ("{rows: 1}, upsample: {by: useful, class: kind}", "a class of every line"),
         ("{rows: 1}, derived: {teacher: base, prompts: data/old.jsonl}", "rows before there are"),
+        (
+            "{rows: 1}}\n  mid: {between: {arms: [old, new], t: 0.5}, held_out: {rows: 1}",
+            "has none",
+        ),
     ],
 )
 def test_what_cannot_be_held_out_is_refused(home: Home, held_out: str, why: str) -> None:
@@ -156,8 +160,16 @@ def test_every_checkpoint_and_the_base_are_measured_and_kept(home: Home, tmp_pat
         "old": (frozenset(), 0),
         "new": ({"sample"}, 6),
     }
+    # Arms that train nothing are measured on a file too: both are what `old` became.
+    last = home.run(ids(plan)["old"]).checkpoint(2)
+    mid = "mid: {between: {arms: [old, new], t: 0}, held_out: data/more.jsonl}"
+    theirs = f"theirs: {{adapter: {last}, held_out: data/more.jsonl}}"
+    path.write_text(path.read_text().replace("seeds: 0-1", f"  {mid}\n  {theirs}\nseeds: 0-1"))
     run_all(home, "names", {})
     assert {n for _, _, arm, _, _, n in means() if arm == "new"} == {3}
+    loss = {(arm, step > 0): loss for run, step, arm, loss, _, _ in means() if "-s0-" in run}
+    assert loss["mid", True] == pytest.approx(loss["theirs", True], abs=1e-6)
+    assert loss["mid", True] < loss["mid", False] == loss["theirs", False]
 
     other = Home(tmp_path / "other").ensure()
     merge(other, home.root)

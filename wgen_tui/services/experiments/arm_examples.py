@@ -136,7 +136,7 @@ def load_examples(
     """Read an arm's dataset once: hash it in the arm's context, and hear what its texts say."""
     digest, texts = sha256(), Texts(definition)
     context = ContextOfRows(arm, lambda: definitions.row_count(home, slug_or_path, name, arm))
-    held_out = _held_out(home, slug_or_path, definition, name, arm)
+    held_out = held_out_examples(home, slug_or_path, definition, name, arm)
     untrained = (
         set(map(fingerprint, (turns for _, turns in held_out.chats()))) if held_out else set()
     )
@@ -158,10 +158,10 @@ def load_examples(
     return Examples(arm, dataset, digest.hexdigest(), problems, held, held_out, len(met))
 
 
-def _held_out(
+def held_out_examples(
     home: Home, slug_or_path: str, definition: Definition, name: str, arm: Arm
 ) -> Examples | None:
-    """The rows that an arm is not trained on, in its context."""
+    """The rows that an arm is not trained on, in its context; also of one that trains none."""
     heard: list[Row] = []
     dataset = definitions.held_out_rows(home, slug_or_path, name, arm, heard.append)
     if dataset is None:

@@ -121,9 +121,10 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
     with usage_errors():
         foreign_arms(home, where, definition, definition.arms)
     for name, arm in definition.arms.items():
-        if not arm.has_rows:
-            continue
         try:
+            if not arm.has_rows:
+                load_held_out(where, name, arm)
+                continue
             heads[name] = Head(ContextOfRows(arm, partial(count_rows, where, name, arm)))
             dataset = load_rows(where, name, arm, heads[name].hear)
             notes += [f"{name}: {note}" for note in (*heads[name].notes, *dataset.notes)]

@@ -21,7 +21,12 @@ from wgen_tui.protocol.launches import JudgeStage, PromptSpec, SampleStage
 from wgen_tui.protocol.queue import SlurmSettings
 from wgen_tui.protocol.runs import ModelRef, RunSpec
 from wgen_tui.services.experiments import definitions
-from wgen_tui.services.experiments.arm_examples import Examples, RunData, load_examples
+from wgen_tui.services.experiments.arm_examples import (
+    Examples,
+    RunData,
+    held_out_examples,
+    load_examples,
+)
 from wgen_tui.services.experiments.arms.arm_kinds import arm_notes
 from wgen_tui.services.experiments.arms.derived_rows import asked_prompts
 from wgen_tui.services.experiments.arms.foreign_arms import foreign_arms, foreign_warnings
@@ -200,11 +205,16 @@ def make_plan(
     }
     warnings += [f"arm {name}: {item.note}" for name, item in to_ask.items()]
     held = {held_name(name): rows for name, item in examples.items() if (rows := item.held)}
-    held |= {
-        held_out_name(name): rows for name, item in examples.items() if (rows := item.held_out)
+    held_out = {name: rows for name, item in examples.items() if (rows := item.held_out)}
+    held_out |= {
+        name: rows
+        for name, arm in arms.items()
+        if not arm.has_rows
+        and (rows := held_out_examples(home, slug_or_path, definition, name, arm))
     }
+    held |= {held_out_name(name): rows for name, rows in held_out.items()}
     chats |= {name: Chats(len(rows), rows.chats) for name, rows in held.items()}
-    measured = held_out_sets(definition, options.models or definition.models, examples)
+    measured = held_out_sets(definition, options.models or definition.models, held_out)
     sample = sample.model_copy(update={"held_out": measured})
     specs: list[tuple[RunSpec, RunData]] = []
     for name in options.models or definition.models:

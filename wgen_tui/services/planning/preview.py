@@ -119,7 +119,7 @@ def make_request(
         arms=tuple(
             _arm_rows(home, slug_or_path, definition, called, rows, ref.name)
             for name, one in definition.arms.items()
-            if arm in (None, name) and one.has_rows
+            if arm in (None, name)
             for called, rows in _rows_of(name, one)
         ),
         prompts=(*_prompts(definition), *_in_context(home, slug_or_path, definition, arm)),
@@ -181,7 +181,7 @@ def _in_context(
 
 def _rows_of(name: str, arm: Arm) -> list[tuple[str, Arm]]:
     """An arm, the rows that hold it near its base, and a file that it holds out."""
-    rows, held, out = [(name, arm)], arm.regularise, arm.held_out
+    rows, held, out = [(name, arm)] if arm.has_rows else [], arm.regularise, arm.held_out
     if held is not None:
         rows.append((held_name(name), Arm(data=held.prompts)))
     if out is not None and out.file is not None:

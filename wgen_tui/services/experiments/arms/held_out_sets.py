@@ -14,14 +14,12 @@ from wgen_tui.terminal_text import plural
 
 
 def held_out_sets(
-    definition: Definition, models: Sequence[str], examples: Mapping[str, Examples]
+    definition: Definition, models: Sequence[str], held_out: Mapping[str, Examples]
 ) -> tuple[HeldOutSet, ...]:
     """The rows that each arm holds out, once for each way in which models mask them."""
     sets: list[HeldOutSet] = []
-    for arm, item in examples.items():
-        if item.held_out is None:
-            continue
-        chats = tuple(data_line(turns).decode().rstrip("\n") for _, turns in item.held_out.chats())
+    for arm, rows in held_out.items():
+        chats = tuple(data_line(turns).decode().rstrip("\n") for _, turns in rows.chats())
         alike: dict[str, HeldOutSet] = {}
         for model in models:
             training = definition.training.of(model, arm)
