@@ -45,7 +45,9 @@ def spread_training(value: Entry, sources: Sources) -> None:
     chosen = sweep.arms or tuple(name for name, arm in arms.items() if _is_trained(arm))
     ends = list(sweep.each())
     value["arms"] = _spread_arms(arms, chosen, ends, sources)
-    value["training"] = _spread_entries(training, chosen, ends, sources)
+    # What lies between two arms follows them, and nothing is trained of it.
+    about = tuple(name for name in chosen if not _lies_between(arms[name])) or chosen
+    value["training"] = _spread_entries(training, chosen, about, ends, sources)
     _follow(value, chosen, [end for end, _ in ends], sources)
 
 
@@ -102,6 +104,10 @@ def _is_trained(arm: Any) -> bool:
     return not (isinstance(arm, dict) and {"adapter", "in_context"} & {*arm})
 
 
+def _lies_between(arm: Any) -> bool:
+    return isinstance(arm, dict) and "between" in arm
+
+
 def _of_others(arm: Entry, chosen: tuple[str, ...], end: str) -> Entry:
     """The arms that one goes on or learns from, where they are swept too: of the same values."""
     parent, derived, between = (arm.get(key) for key in ("start_from", "derived", "between"))
@@ -121,7 +127,11 @@ def _of_others(arm: Entry, chosen: tuple[str, ...], end: str) -> Entry:
 
 
 def _spread_entries(
-    training: Entry, chosen: tuple[str, ...], ends: Ends, sources: Sources
+    training: Entry,
+    chosen: tuple[str, ...],
+    about: tuple[str, ...],
+    ends: Ends,
+    sources: Sources,
 ) -> Entry:
     """Training with what differs for each arm behind what it says already."""
     given = training.get("for") or []
@@ -131,7 +141,7 @@ def _spread_entries(
     entries: list[Any] = [_of_spread(entry, spread) for entry in given]
     for end, changes in ends:
         place = ("training", "for", len(entries))
-        entry: Entry = {"arms": [f"{name}-{end}" for name in chosen]}
+        entry: Entry = {"arms": [f"{name}-{end}" for name in about]}
         for key, value in changes.items():
             part, dot, inner = key.partition(".")
             more = value if isinstance(value, dict) else {part: {inner: value} if dot else value}
