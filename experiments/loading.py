@@ -18,10 +18,10 @@ from experiments.folders import FILE
 from experiments.readers.benign_arms import shape_benign_arms
 from experiments.readers.published_list import list_published
 from experiments.readers.question_patterns import spread_patterns
-from experiments.readers.question_rows import spread_questions
 from experiments.readers.spread_arms import spread_arms
 from experiments.readers.spread_contexts import spread_contexts
 from experiments.readers.spread_training import spread_training
+from experiments.readers.tables.question_rows import spread_questions
 from experiments.readers.translation import translate
 from experiments.schema import NAME, Definition
 from experiments.seen_files import SeenFiles
@@ -33,7 +33,7 @@ from experiments.yaml_source import Document, KeyPath, read_yaml
 
 SECTIONS = ("questions", "judges", "model_judges", "rubrics")
 TOP: KeyPath = ()
-TABLES = (".jsonl", ".csv", ".tsv")
+TABLES = (".jsonl", ".csv", ".tsv", ".py")
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,8 @@ def _items(document: Document, section: str, offset: int, sources: Sources) -> l
     if not isinstance(value, list):
         why, hint = f"The file is not a list of {section}.", EXAMPLES.get(section, "")
         if section == "questions" and document.file.suffix in TABLES:
-            of_table = f"{{name: q, file: {{path: {document.file.name}, text: question}}}}"
+            column = "text" if document.file.suffix == ".py" else "question"
+            of_table = f"{{name: q, file: {{path: {document.file.name}, text: {column}}}}}"
             hint = f"A table becomes questions by an entry: questions: [{of_table}]"
         raise DefinitionError(document.problem((), why, hint))
     for index in range(len(value)):

@@ -27,6 +27,7 @@ class Sources:
         files: Is told of every file that is read.
         elsewhere: Document and path of what does not stand in `main` under its own path.
         told: What is read otherwise than it stands -> the judges it is told of.
+        said: What else is told of how it was read, a sentence each.
     """
 
     folder: Path
@@ -34,6 +35,7 @@ class Sources:
     files: SeenFiles
     elsewhere: dict[KeyPath, tuple[Document, KeyPath]] = field(default_factory=dict)
     told: dict[str, list[str]] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
 
     def place(self, path: KeyPath) -> tuple[Document, KeyPath]:
         """The document of `path` and the path in it."""
@@ -73,7 +75,7 @@ class Sources:
 
     def notes(self) -> list[str]:
         """What is read otherwise than it stands, a sentence each."""
-        return [
+        return self.said + [
             f"{'judge' if len(names) == 1 else 'judges'} {', '.join(names)}: {why}"
             for why, names in self.told.items()
         ]

@@ -1,8 +1,8 @@
 """Questions out of a table: an entry with `file:` becomes a question for each of its rows.
 
-Promises: the file is JSONL, a JSON array, CSV, TSV or Parquet of the definition's folder; which
-columns are read is written in the entry, and nothing is guessed; a row that lacks one is named with
-its line; where rows are chosen, the seed alone chooses them.
+Promises: the file is JSONL, a JSON array, CSV, TSV, Parquet or Python of the definition's folder;
+which columns are read is written in the entry, and nothing is guessed; a row that lacks one is
+named with its line; where rows are chosen, the seed alone chooses them.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
 from experiments.errors import DefinitionError, Problem
 from experiments.readers.containers import Raw, read_raw_rows
 from experiments.readers.mixture import chosen_of
+from experiments.readers.tables.python_lists import ENDING, read_python_list
 from experiments.schema.base import Model
 from experiments.sources import Sources
 from experiments.suggest import did_you_mean
 from experiments.yaml_source import KeyPath
 
-TABLES = "**/*.[jct]*"
+TABLES = "**/*.[jctp]*"
 MOST = 5  # problems named at once
 EXAMPLE = "file: {path: data/questions.csv, text: Question, answer: Best Answer}"
 FILLED = (
@@ -46,6 +47,7 @@ class QuestionFile(Model):
         name: The column that names the question; its number in the file where there is none.
         rows: Take so many.
         sample: Seed that chooses which.
+        variable: Of a Python file, which list; the only one where it is not said.
     """
 
     path: str
@@ -56,6 +58,7 @@ class QuestionFile(Model):
     name: str | None = None
     rows: PositiveInt | None = None
     sample: NonNegativeInt = 0
+    variable: str | None = Field(default=None, min_length=1)
 
 
 def spread_questions(value: dict[str, Any], sources: Sources) -> None:
@@ -152,14 +155,23 @@ class _NotAQuestion(Exception):
 
 def _taken(spec: QuestionFile, file: Path, path: KeyPath, sources: Sources) -> Iterator[Raw]:
     """The rows that are wanted."""
-    count = sum(1 for _ in read_raw_rows(file, values=False))
+    python = file.suffix == ENDING
+    if spec.variable is not None and not python:
+        why = f"{spec.path!r} is no Python file, so it has no variable."
+        raise DefinitionError(sources.problem((*path, "file", "variable"), why, "Leave it out."))
+    listed: list[Raw] = []
+    if python:
+        listed, told = read_python_list(file, spec.variable)
+        sources.said += told
+    count = len(listed) if python else sum(1 for _ in read_raw_rows(file, values=False))
     wanted = count if spec.rows is None else spec.rows
     if wanted > count or not count:
         rows = "row" if count == 1 else "rows"
         why = f"{spec.path!r} has {count:,} {rows}" + (f", not {wanted:,}." if count else ".")
         raise DefinitionError(sources.problem((*path, "file", "rows"), why))
     places = frozenset(chosen_of(count, wanted, spec.sample))
-    return (raw for place, raw in enumerate(read_raw_rows(file)) if place in places)
+    taken = listed if python else read_raw_rows(file)
+    return (raw for place, raw in enumerate(taken) if place in places)
 
 
 def _question(spec: QuestionFile, rest: dict[str, Any], raw: Raw, number: int) -> dict[str, Any]:
