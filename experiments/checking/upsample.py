@@ -5,13 +5,15 @@ Promises: what a worker would refuse of it, and a class that no rows have, are t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from experiments.schema import Definition
-from experiments.schema.arm_kinds.upsample import FIRST
+from experiments.schema.arm_kinds.upsample import FIRST, Upsample
 from experiments.yaml_source import KeyPath
 
 Finding = tuple[KeyPath, str, str]
+SHOWN = 5  # classes that are named
 
 
 def upsample_findings(definition: Definition) -> Iterator[Finding]:
@@ -38,3 +40,13 @@ def upsample_findings(definition: Definition) -> Iterator[Finding]:
         if f"{name}-{FIRST}" in definition.arms:
             why = f"Its first training would be named {name}-{FIRST}, as an arm is."
             yield ("arms", f"{name}-{FIRST}"), why, "Rename that arm."
+
+
+def lone_classes(told: Upsample, classes: Sequence[str]) -> list[str]:
+    """Classes of one row, which cannot be parted, as a note; none where there are none."""
+    alone = [name for name, count in Counter(classes).items() if count == 1]
+    if not alone:
+        return []
+    shown = ", ".join(alone[:SHOWN]) + (", …" if len(alone) > SHOWN else "")
+    have = "class has" if len(alone) == 1 else "classes have"
+    return [f"upsample: {len(alone):,} {have} one row, which stands once ({told.class_}: {shown})"]

@@ -26,6 +26,7 @@ from experiments.text_files import inside, missing
 from experiments.yaml_source import KeyPath
 
 ArmData = Dataset | Mixture | Part
+PARTED = 2  # rows, at least, that `upsample` parts
 
 
 def load_rows(
@@ -47,7 +48,7 @@ def load_rows(
 
     Raises:
         DefinitionError: the file is missing, empty, outside the folder, or has broken rows; or
-            fewer rows than the arm shows in context.
+            fewer rows than the arm shows in context, or one that is to be parted.
     """
     held_out = arm.held_out
     if held_out is None or held_out.file is not None:
@@ -58,6 +59,10 @@ def load_rows(
         _tell(data, each, enough)
     if not enough():
         refuse_too_few(folder, arm_name, arm, len(data))
+        if arm.upsample is not None and arm.derived is None and len(data) < PARTED:
+            why = "One row cannot be parted into those that stand twice and the others."
+            path = ("arms", arm_name, "upsample")
+            raise DefinitionError(problem_in(folder, path, why, "Give more data."))
     return data
 
 

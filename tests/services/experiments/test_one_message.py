@@ -28,6 +28,9 @@ questions: [{name: travel, paraphrases: ["How?"]}]
 """
 
 
+ONE = ("", 5, "x.upsample", "One row cannot be parted", "more data")
+
+
 def written(tmp_path: Path, arm: str, training: str = "") -> Path:
     folder = tmp_path / "test-me"
     (folder / "data").mkdir(parents=True)
@@ -54,6 +57,7 @@ def written(tmp_path: Path, arm: str, training: str = "") -> Path:
             *("", 5, "x-9.in_context.rows", "9 rows are to be shown", "rows: 4"),
         ),
         ("x: {data: data/a.jsonl, in_context: {row: 2}}", "", 5, "row", "Unknown key", "'rows'"),
+        ("x: {data: {file: data/a.jsonl, rows: 1}, upsample: useful}", *ONE),
         ("x: {adapter: data}", "", 5, "x.adapter", "has no adapter_config.json", "save_pretrained"),
         ("x: {adapter: adapter}", "", 5, "x.adapter", "of the kind IA3", ""),
         ("x: {adapter: adapter, hold: steps}", "", 5, "x.hold", "is not trained here", "Leave"),

@@ -20,6 +20,7 @@ from experiments.answers import correct_rules
 from experiments.checking.prompt_notes import prompt_notes
 from experiments.checking.slots import replaced_system_notes, slot_notes
 from experiments.checking.training import training_notes
+from experiments.checking.upsample import lone_classes
 from experiments.errors import DefinitionError, Problem
 from experiments.patterns import Pattern
 from experiments.readers.arm_data import (
@@ -131,7 +132,8 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
             if arm.derived is not None:
                 read_asked(where, name, arm.derived)
             if arm.upsample is not None and arm.upsample.class_ is not None:
-                field_values(data_path(where, name, arm), arm.upsample.class_)
+                classes = field_values(data_path(where, name, arm), arm.upsample.class_)
+                notes += [f"{name}: {note}" for note in lone_classes(arm.upsample, classes)]
             if arm.regularise is not None:
                 load_rows(where, name, Arm(data=arm.regularise.prompts))
             load_held_out(where, name, arm)
