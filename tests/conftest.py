@@ -6,8 +6,10 @@ on one core each; none works on when its test has ended; the files that take lon
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -48,6 +50,13 @@ SLOWEST_FIRST = (
     "services/supervisor/test_supervisor.py",
 )
 
+# What pytest collects stays; looking for garbage in it is a sixth of collecting.
+gc.disable()
+
+# Some hundred programs are started: none is to compile again what another has.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # Two workers of pytest and what they start share few cores. Threads of one computation that do not
 # run at once wait for each other by spinning: a test took eighteen times as long with two.
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -69,6 +78,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     root = Path(__file__).parent
     place = {root / name: number for number, name in enumerate(SLOWEST_FIRST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage again, but only in what tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
