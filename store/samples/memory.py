@@ -17,7 +17,7 @@ import duckdb
 
 from store.waiting import quoted
 
-LIMITS = ("24MB", "96MB")  # tried in turn; then as much as there is
+LIMITS = ("16MB", "24MB", "96MB")  # tried in turn; then as much as there is
 NeedsMore = duckdb.OutOfMemoryException  # what such a reader raises where no folder helps
 SPILL = ".spill-"  # begins the names of folders beside the database
 

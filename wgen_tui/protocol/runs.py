@@ -7,9 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from experiments.schema import Role, TrainingConfig
+from wgen_tui.protocol.alike import once
 from wgen_tui.protocol.arms import BetweenSpec, DerivedSpec, Parent, RegulariseSpec, UpsampleSpec
 from wgen_tui.protocol.record import SCHEMA, Record
 
@@ -243,6 +244,10 @@ class RunSpec(Record):
     task: TaskSpec | None = Field(default=None, description="of a joint training; else None")
     created_at: datetime
     versions: dict[str, str] = Field(default={})
+
+    _once = field_validator("seeds", "model", "training", "chat_template", "versions", mode="wrap")(
+        once
+    )
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from textual.screen import Screen
 from store.progress import OnProgress, tell_by
 from wgen_tui.errors import WgenError
 from wgen_tui.terminal_text import printable
+from wgen_tui.ui.allocator import give_back
 from wgen_tui.ui.widgets.bars import MessageLine
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ class ThreadedScreen(Screen[Any]):
             except Exception as problem:  # shown to the user, whatever it is
                 error = problem
             self.post_message(Loaded(group, ticket, result, error, then, failed))
+            give_back()
 
         # In a copy of this context `self.app` is known even if the screen has been closed since.
         in_context = partial(copy_context().run, body)

@@ -82,7 +82,7 @@ def test_what_a_reader_does_not_hold_goes_beside_the_database_and_is_gone_afterw
 ) -> None:
     many = "select i::varchar || repeat('x', 60) as text, count(*) from range(1500000) r(i)"
     with read(StoreFiles.of(home.root)) as con:
-        memory.bound(con, home.root, memory.LIMITS[1])
+        memory.bound(con, home.root, memory.LIMITS[-1])
         counted = con.execute(f"select count(*) from ({many} group by all order by all)")
         assert counted.fetchall() == [(1_500_000,)]
         assert len(list(home.root.glob(f"{memory.SPILL}*"))) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -73,23 +73,34 @@ def reading(home: Home) -> Iterator[Connection]:
 def in_little_memory(work: Callable[P, T]) -> Callable[P, T]:
     """Have all that is read within a piece of work held by little memory, if that is enough.
 
-    Where it is not, the work is done again with more, at last with as much as there is.
+    Where it is not, the work is done again with more, at last with as much as there is; and so
+    the next time at once.
     """
+    return held_by(memory.LIMITS, work)
+
+
+def in_some_memory(work: Callable[P, T]) -> Callable[P, T]:
+    """The same for what the least is never enough for: results count all that there is."""
+    return held_by(memory.LIMITS[1:], work)
+
+
+def held_by(limits: Sequence[str], work: Callable[P, T]) -> Callable[P, T]:
+    """The same with these limits."""
+    tried: list[str | None] = [*limits, None]  # those that were too little are taken out
 
     @wraps(work)
     def worked(*args: P.args, **kwargs: P.kwargs) -> T:
-        for limit in memory.LIMITS:
+        while True:
+            limit = tried[0]
             before = _limit.set(limit)
             try:
                 return work(*args, **kwargs)
             except memory.NeedsMore:
-                continue
+                if limit is None:
+                    raise
+                if tried[0] == limit:  # not yet found by another thread
+                    del tried[0]
             finally:
                 _limit.reset(before)
-        before = _limit.set(None)
-        try:
-            return work(*args, **kwargs)
-        finally:
-            _limit.reset(before)
 
     return worked

@@ -20,7 +20,7 @@ from store.measured import Asked, Tally, copies, tallies
 from store.queries import READOUT_MEANS, experiments, longest_texts, means
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.services.data.database import in_little_memory, reading
+from wgen_tui.services.data.database import in_some_memory, reading
 from wgen_tui.services.experiments import definitions, listing
 from wgen_tui.services.measures.cells import count_cells
 from wgen_tui.services.measures.chosen_verdicts import ChosenJudge, asked_of
@@ -118,7 +118,7 @@ class Results(Row):
     asked: dict[str, Asked] = Field(default={}, exclude=True)
 
 
-@in_little_memory
+@in_some_memory
 def compute(
     home: Home,
     experiment: str,
