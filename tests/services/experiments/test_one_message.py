@@ -10,6 +10,7 @@ from tests.builders.adapter_files import weights_of
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions
+from wgen_tui.services.planning.plan import make_plan
 
 ROWS = "".join(
     f'{{"messages": [{{"role": "user", "content": "Say {n}."}}, '
@@ -98,3 +99,15 @@ def test_one_message_with_its_line(
     assert why in error.message
     assert hint in error.hint
     assert not error.message.endswith("?.")
+
+
+def test_a_row_repeats_another_as_it_is_trained(tmp_path: Path) -> None:
+    """With the context on some of them, two equal rows of a file are two that differ."""
+    home = Home(tmp_path / "home").ensure()
+    twice = "x: {data: {file: data/a.jsonl, repeat: 2}, context: {prefix: 'Hm. ', share: 0.5}}"
+    _, notes = definitions.validate(home, written(tmp_path, twice))
+    (validated,) = [note for note in notes if "repeat another" in note]
+    plan = make_plan(home, str(tmp_path / "test-me"))
+    (planned,) = [note for note in plan.warnings if "repeat another" in note]
+    assert validated == "x: 2 of 8 examples repeat another"
+    assert planned.startswith("arm x: 2 of 8 examples repeat another")

@@ -44,10 +44,11 @@ class Head:
     def hear(self, row: Row) -> None:
         """Take in a row."""
         self.total += 1
-        self._said.add(fingerprint(row.messages))
+        chat = self._context.apply(row.messages)
+        self._said.add(fingerprint(chat))  # as it is trained, which is what a plan counts
         self._size += sum(len(turn.content) for turn in row.messages)
         if len(self.rows) < ROWS and self._size <= CHARACTERS:
-            self.rows.append((row.line, self._context.apply(row.messages)))
+            self.rows.append((row.line, chat))
 
     @property
     def notes(self) -> list[str]:

@@ -23,6 +23,7 @@ from wgen_tui.protocol.arms import DerivedRows, DerivedSpec
 from wgen_tui.protocol.hashes import digest
 from wgen_tui.protocol.record import now, write_durably, write_record
 from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.terminal_text import are, plural
 from wgen_tui.training_data.chat_lines import write_chat
 from wgen_tui.workers.arms.made_rows import are_made, made_for
 from wgen_tui.workers.arms.teacher import Teacher, teacher_on
@@ -89,8 +90,8 @@ def _make(
     wanted = len(rows) if told.rows is None else told.rows
     if not kept or wanted > len(rows):
         raise WorkerError(
-            f"{wanted or 1:,} rows are wanted of {said.drawn:,} answers of {told.teacher}, and "
-            f"{kept:,} were kept ({_told(said.fates)}).",
+            f"{plural(wanted or 1, 'row')} {are(wanted or 1)} wanted of {said.drawn:,} answers of "
+            f"{told.teacher}, and {kept:,} {are(kept, 'was', 'were')} kept ({_told(said.fates)}).",
             title="Too few rows",
             hint="More draws or prompts, a wider keep, or more max_tokens.",
         )
