@@ -52,6 +52,9 @@ EXAMPLES = {
     "seeds": "seeds: 0-4",
     "title": "title: What is asked",
     "data": "data: data/my_arm.jsonl",
+    "scales": "scales: {small: {seeds: 0-1, n: 10}}",
+    "texts": "texts: {irrelevant: There is tea on my desk.}",
+    "labels": "labels: {old: [coach], modern: [train]}",
 }
 Place = Callable[[KeyPath], tuple[Document, KeyPath]]
 
@@ -71,7 +74,8 @@ def explain(error: ValidationError, root: type[BaseModel], place: Place) -> list
         if item["type"] == "missing" and path in misspelled:
             continue
         # Of the forms that a value may have, the one that fits best has its mistake further in.
-        if item["type"] in SHAPES and any(_within(path, other) for other, _ in items):
+        form = item["type"] in SHAPES or item["type"] == "too_short"  # without what is wrong
+        if form and any(_within(path, other) for other, _ in items):
             continue
         message, hint = _words(item, root, path)
         if item["type"] == "missing" and (stray := _stray(path, place)):

@@ -120,6 +120,25 @@ def test_a_mistake_in_sampling_is_named(
     assert hint in caught.value.problems[0].hint
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "hint"),
+    [
+        ("contexts: {modes: [prepnd], texts: {a: B.}}", "contexts.modes[0]", "'prepend'"),
+        ("contexts: {texts: [B.]}", "contexts.texts", "texts: {irrelevant:"),
+        ("sweep: {key: {learning_rate: [1.0]}}", "sweep.key", "'keys'"),
+        ("sweep: {keys: {}}", "sweep.keys", ""),
+        ("scales: [small]", "scales", "scales: {small:"),
+    ],
+)
+def test_one_mistake_is_one_message(write: Write, section: str, key: str, hint: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        catalogue.load(write(f"{VALID}{section}\n"))
+    (problem,) = caught.value.problems
+    assert problem.key == key
+    assert hint in problem.hint
+    assert "after validation" not in problem.message
+
+
 def test_braces_that_are_no_slot_are_text(write: Write) -> None:
     variants = "sampling: {variants: {y: {prefix: '{\"a\": 1} {b} {{value}} '}}}\n"
     found = catalogue.load(write(VALID + variants))
