@@ -88,7 +88,7 @@ class TextPane(VerticalScroll, can_focus=True, inherit_bindings=False):
     def on_resize(self) -> None:
         """What showed its end still shows it: a line that another panel took is not lost below."""
         self._keep_end()
-        self.post_message(self.Resized(self))
+        self.post_message(TextPane.Resized(self))  # a subclass may have its own
 
     # A key that moves nothing says so: scrolling that is not allowed would pass it on in silence.
 
