@@ -23,7 +23,7 @@ from wgen_tui.services.planning.plan import Options, Plan, make_plan
 from wgen_tui.services.planning.preview import make_request
 from wgen_tui.services.results.results import compute
 from wgen_tui.workers.judge.stage import judge
-from wgen_tui.workers.preview import make_report
+from wgen_tui.workers.preview.report import make_report
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.sample.stage import sample
 

@@ -19,7 +19,7 @@ from experiments.schema import Definition
 from wgen_tui.paths import Home
 from wgen_tui.services.planning.plan import Options, make_plan
 from wgen_tui.services.planning.preview import make_request
-from wgen_tui.workers.preview import make_report
+from wgen_tui.workers.preview.report import make_report
 
 ROOT = catalogue.builtin_root()
 PAPER = ROOT.parent.parent / "shared" / "paper-data"

@@ -13,7 +13,7 @@ from wgen_tui.training_data.checks import examine, row_problems
 from wgen_tui.training_data.mask import marks_itself
 from wgen_tui.training_data.problems import Problem
 from wgen_tui.workers.encoding import TrainedTokenizer
-from wgen_tui.workers.models import load_tokenizer
+from wgen_tui.workers.tokenizers import load_tokenizer
 
 TINY = ModelRef(name="tiny-world", location=str(weights_path()))
 LATE = BLOCKS.replace("{%- generation -%}{{ m.content }}", "Say: {% generation %}{{ m.content }}")

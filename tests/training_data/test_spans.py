@@ -11,7 +11,7 @@ from wgen_tui.services.models.local_tokenizer import LocalTokenizer, local_token
 from wgen_tui.training_data.mask import Chat, TemplateRefusal
 from wgen_tui.training_data.spans import CLOSE, MERGED, OPEN, REWRITES, find_answers
 from wgen_tui.workers.encoding import TrainedTokenizer
-from wgen_tui.workers.models import load_tokenizer
+from wgen_tui.workers.tokenizers import load_tokenizer
 
 TINY = ModelRef(name="tiny-world", location=str(weights_path()))
 TWO = CHATS["two turns"]

@@ -16,7 +16,7 @@ from wgen_tui.training_data.checks import examine, row_problems
 from wgen_tui.training_data.dropped import dropped_problems, find_dropped
 from wgen_tui.training_data.mask import Chat, TemplateRefusal
 from wgen_tui.workers.encoding import Refused, TrainedTokenizer, encode
-from wgen_tui.workers.models import load_tokenizer
+from wgen_tui.workers.tokenizers import load_tokenizer
 
 TEMPLATES = {"its own": None, "plain": PLAIN, "blocks": BLOCKS, "no end": NO_END, "gemma": GEMMA}
 

@@ -7,6 +7,8 @@ process for each would take most of the time.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from tests.builders.templates import CHATS, GEMMA, NO_END, NO_SYSTEM, PLAIN, REW
 from wgen_tui.errors import WgenError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import ModelRef
-from wgen_tui.services.planning.preview import PreviewWorker, make_request, preview
+from wgen_tui.services.planning.preview import WORKER, PreviewWorker, make_request, preview
 from wgen_tui.services.runs import process
 from wgen_tui.training_data.problems import refusal
 from wgen_tui.training_data.records import (
@@ -35,9 +37,9 @@ from wgen_tui.training_data.records import (
 from wgen_tui.ui.state.preview import arm_text, prompts_text
 from wgen_tui.workers.data import load_examples
 from wgen_tui.workers.encoding import encode
-from wgen_tui.workers.models import load_tokenizer
-from wgen_tui.workers.preview import make_report, pieces
+from wgen_tui.workers.preview.report import make_report, pieces
 from wgen_tui.workers.runtime import WorkerError
+from wgen_tui.workers.tokenizers import load_tokenizer
 
 FIELD = Path(__file__).resolve().parents[2].parent / "shared" / "paper-data"
 TINY = ModelRef(name="tiny-world", location=str(weights_path()))
@@ -246,6 +248,36 @@ def test_a_worker_that_is_stopped_gives_no_report() -> None:
         worker.stop()
         with pytest.raises(WgenError, match="ended with -9"):
             worker.report()
+
+
+def test_the_worker_loads_no_torch() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", WORKER],
+        input=request(CHATS["one turn"]).model_dump_json(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "transformers" in loaded
+    assert not loaded & {"torch", "torch._C"}
+
+
+def test_code_that_is_trusted_may_import_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    model = tmp_path / "theirs"
+    load_tokenizer(TINY, None).save_pretrained(model)
+    (model / "theirs.py").write_text(
+        "import torch\nfrom transformers import PreTrainedTokenizerFast\n\n"
+        "class Theirs(PreTrainedTokenizerFast):\n    one = torch.ones(1)\n"
+    )
+    config = json.loads((model / "tokenizer_config.json").read_bytes())
+    config["auto_map"] = {"AutoTokenizer": [None, "theirs.Theirs"]}
+    (model / "tokenizer_config.json").write_text(json.dumps(config))
+    ref = ModelRef(name="theirs", location=str(model), trust_remote_code=True)
+    assert preview(request(CHATS["one turn"], model=ref)).arms[0].totals.used == 1
 
 
 def test_nothing_of_the_folder_one_stands_in_is_imported(

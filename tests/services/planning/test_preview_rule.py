@@ -14,7 +14,7 @@ from wgen_tui.paths import Home
 from wgen_tui.services.planning import preview
 from wgen_tui.services.planning.plan import make_plan
 from wgen_tui.training_data.records import PreviewReport
-from wgen_tui.workers.preview import make_report
+from wgen_tui.workers.preview.report import make_report
 
 Make = Callable[..., Path]
 NO_END = (

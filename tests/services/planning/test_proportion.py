@@ -25,7 +25,7 @@ from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.plan import make_plan
 from wgen_tui.ui.state.preview import arm_text
 from wgen_tui.workers import preview as worker
-from wgen_tui.workers.models import load_tokenizer
+from wgen_tui.workers.tokenizers import load_tokenizer
 
 HELD = 40  # turns at once: those of a definition's questions and of a row or two
 ROWS, EVERY = 200, 50  # to count what is held takes a while

@@ -244,7 +244,7 @@ class PreviewWorker:
         self.stopped = False
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
         self._process = subprocess.Popen(
-            [sys.executable, "-m", WORKER],
+            [sys.executable, "-m", WORKER, *(["--with-torch"] * request.model.trust_remote_code)],
             env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

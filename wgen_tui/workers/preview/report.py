@@ -1,7 +1,7 @@
 """Shows training data as a model sees it: request on stdin, answers on stdout, a line each.
 
-Promises: loads a tokenizer and no weights; encodes as training does; whatever libraries print goes
-to stderr, so that stdout holds answers only.
+Promises: loads a tokenizer, neither weights nor torch; encodes as training does; whatever libraries
+print goes to stderr, so that stdout holds answers only.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from wgen_tui.training_data.records import (
 )
 from wgen_tui.training_data.texts import plain, trained_chat
 from wgen_tui.workers.encoding import TrainedTokenizer
-from wgen_tui.workers.models import load_tokenizer
+from wgen_tui.workers.tokenizers import load_tokenizer
 
 SECONDS = 0.1  # between two words of progress
 SPACED = ("Ġ", "▁", "Ċ", "ĉ", " ")  # how a token says that white space before it is its own
@@ -245,7 +245,3 @@ def main() -> int:
             return 1
         _say(out, Answer(report=report))
         return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
