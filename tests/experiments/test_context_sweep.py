@@ -217,6 +217,27 @@ def test_what_cannot_be_swept_is_named(home: Home, given: dict[str, object], why
     assert not home.experiments.exists() or not [*home.experiments.iterdir()]
 
 
+@pytest.mark.parametrize(
+    ("arms", "why"),
+    [((), "Arm keeper has a context of its own"), (("mid",), "Arm mid has no rows")],
+)
+def test_arms_that_can_be_swept_are_named(home: Home, arms: tuple[str, ...], why: str) -> None:
+    definitions.copy(home, "tiny-two-stages", "mine")
+    path = home.experiments / "mine" / "experiment.yaml"
+    more = (
+        "arms:\n  keeper: {data: data/old_birds.jsonl, context: {text: A keeper.}}\n"
+        "  mid: {between: {arms: [old_birds, modern_american], t: 0.5}}\n"
+    )
+    path.write_text(path.read_text().replace("arms:\n", more, 1))
+    with pytest.raises(UsageError) as error:
+        sweep(home, "mine", contexts="brittle", arms=arms)
+    assert why in error.value.message
+    named = error.value.hint.split("--arm ")
+    assert [name.strip() for name in named if name] == [
+        *("old_birds", "modern_american", "old_then_modern", "modern_then_old")
+    ]
+
+
 def test_it_is_not_swept_twice(home: Home) -> None:
     made = sweep(home, "old-bird-names", contexts="brittle")
     with pytest.raises(UsageError, match="in contexts already"):

@@ -159,14 +159,23 @@ def _refuse_unknown(
     if not chosen:
         hint = f"--arm {next(iter(definition.arms))}"
         raise UsageError("No arm is a treatment.", title="No arm", hint=hint)
+    if where == "training":
+        _refuse_in_training(definition, arms, chosen)
+
+
+def _refuse_in_training(definition: Definition, arms: Sequence[str], chosen: Sequence[str]) -> None:
+    """Refuse arms that cannot stand in another context: they have no rows, or one of their own."""
+    rowless = [one for one in arms if not definition.arms[one].has_rows]
     own = [one for one in chosen if str(definition.arms[one].context)]
-    if own and where == "training":
-        free = [one for one in definition.arms if one not in own]
-        raise UsageError(
-            f"Arm {own[0]} has a context of its own.",
-            title="In a context already",
-            hint=" ".join(f"--arm {one}" for one in free) or "Take it away in a copy.",
-        )
+    if not rowless and not own:
+        return
+    free = [n for n, arm in definition.arms.items() if arm.has_rows and not str(arm.context)]
+    if rowless:
+        why, title = f"Arm {rowless[0]} has no rows that a context could surround.", "No rows"
+    else:
+        why, title = f"Arm {own[0]} has a context of its own.", "In a context already"
+    hint = " ".join(f"--arm {one}" for one in free) or "Take it away in a copy."
+    raise UsageError(why, title=title, hint=hint)
 
 
 def _text(text: str, section: dict[str, Any]) -> str:
