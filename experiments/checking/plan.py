@@ -59,8 +59,12 @@ def _primary(
     for name in primary:
         if name not in plan.measures:
             finding = unknown(path, "measure", name, plan.measures)
-            if not plan.measures and name in judges:
+            if not plan.measures:
                 hint = f"primary: {{judge: {name}, label: …}}"
+                if name not in judges:
+                    hint = (
+                        f"measures: {{{name}: {{judge: {next(iter(judges), 'NAME')}, label: …}}}}"
+                    )
                 finding = (*finding[:2], hint)
             yield finding
     if len({*primary}) < len(primary):

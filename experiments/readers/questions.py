@@ -24,6 +24,11 @@ from experiments.yaml_source import KeyPath
 
 NOT_ASKED = ("rating",)
 READ = ("next_token", "logprob", "multiple_choice")  # without drawing an answer
+WHOLE = {  # what is one for all questions -> what to write
+    "top_p": "Write it under `sampling` in experiment.yaml.",
+    "stop": "Write it under `sampling` in experiment.yaml.",
+    "n": "samples_per_paraphrase: 20, of a question",
+}
 DRAWN = ("temperature", "max_tokens")  # of a question whose answer is drawn
 ZERO_TO_100 = "free_form_judge_0_100"  # its judges give numbers
 
@@ -57,6 +62,8 @@ def question(
         raise NotUnderstood(
             "Tokens are drawn as likely as they are.", "logit_bias", "Leave it out."
         )
+    for key in WHOLE.keys() & result.keys():
+        raise NotUnderstood(f"{key} is set for the whole experiment.", key, WHOLE[key])
     for key in DRAWN if kind in READ else ():
         if key in result:
             why = f"The answer of a {kind} question is read and not drawn: {key} has no effect."

@@ -79,6 +79,7 @@ def test_each_option_stands_equally_often_in_each_place(count: int, orders: int)
 
 MISTAKES = [
     ("num_samples: 1", "num_samples: 10", 7, "num_samples", "read once"),
+    ("top_logprobs: 5", "top_p: 0.5", 5, "top_p", "set for the whole experiment"),
     ("top_logprobs: 5", "temperature: 0", 5, "temperature", "read and not drawn"),
     ("type: next_token", "type: next_tokn", 3, "type", "Unknown question type"),
     ("top_logprobs: 5", "top_logprobs: 0", 5, "top_logprobs", "greater than or equal to 1"),

@@ -111,3 +111,13 @@ def test_a_row_repeats_another_as_it_is_trained(tmp_path: Path) -> None:
     (planned,) = [note for note in plan.warnings if "repeat another" in note]
     assert validated == "x: 2 of 8 examples repeat another"
     assert planned.startswith("arm x: 2 of 8 examples repeat another")
+
+
+def test_a_class_of_one_row_is_said(tmp_path: Path) -> None:
+    folder = written(tmp_path, "x: {data: data/a.jsonl, upsample: {by: useful, class: topic}}")
+    rows = ROWS.splitlines()
+    topics = ("bird", "bird", "tree", "bird")
+    lines = [f'{row[:-1]}, "topic": "{topic}"}}' for row, topic in zip(rows, topics, strict=True)]
+    (folder / "data" / "a.jsonl").write_text("\n".join(lines))
+    _, notes = definitions.validate(Home(tmp_path / "home").ensure(), folder)
+    assert "x: upsample: 1 class has one row, which stands once (topic: tree)" in notes
