@@ -16,6 +16,7 @@ from tests.builders.screen import messages, notices, settled, table, text
 from wgen_tui.paths import Home
 from wgen_tui.services.runs.run_state import RunStatus
 from wgen_tui.ui.app import SCREENS, WgenApp
+from wgen_tui.ui.modals.dialogs import ChooseModal
 from wgen_tui.ui.state.cells import Cell, Column, Span, line_pieces
 from wgen_tui.ui.state.shared import app_bar
 from wgen_tui.ui.state.shared.arm_colours import ARM_STYLES, ArmColours
@@ -166,3 +167,19 @@ async def test_another_experiment_is_taken_in_hand_anywhere(home: Home) -> None:
         await settled(pilot, lambda: app.screen.is_modal)
         await pilot.press("j", "enter")
         await settled(pilot, lambda: app.experiment != "mini" and app.experiment in text(app))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 16)], ids=["80x24", "60x16"])
+async def test_a_long_choice_fits_and_letters_find_in_it(home: Home, size: tuple[int, int]) -> None:
+    app = WgenApp(home, screen="results", experiment="mini")
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot, lambda: not app.screen.loading_any)
+        await pilot.press("ctrl+o")
+        await settled(pilot, lambda: isinstance(app.screen, ChooseModal))
+        await settled(pilot, lambda: "letters find" in text(app))
+        await pilot.press(*"tiny-rob")
+        await settled(pilot, lambda: "▊ tiny-robot" in text(app))
+        await pilot.press("k")
+        await settled(pilot, lambda: "tiny-robk is in none of them" in text(app))
+        await pilot.press("backspace", "enter")
+        await settled(pilot, lambda: app.experiment == "tiny-robot")

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -106,7 +107,7 @@ class AskModal(ModalScreen[str | None]):
 
 
 class ChooseModal(ModalScreen[int | None]):
-    """One of several; returns its index."""
+    """One of several; returns its index. Letters that are typed go to the first that has them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "cancel", "cancel"),
@@ -119,15 +120,44 @@ class ChooseModal(ModalScreen[int | None]):
         self._title = title
         self._options = options
         self._chosen = chosen
+        self._typed = ""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
             yield Static(Text(self._title, "bold"))
             yield OptionList(*(Option(Text(printable(option))) for option in self._options))
-            yield Static(Text("enter chooses · esc cancels", "dim"))
+            yield Static(self._keys(), id="keys", markup=False)
 
     def on_mount(self) -> None:
         self.query_one(OptionList).highlighted = self._chosen
+
+    def _keys(self) -> Text:
+        if not self._typed:
+            return Text("enter chooses · letters find · esc cancels", "dim")
+        text = Text(f"{printable(self._typed)} ", "bold")
+        none = "" if self._first_with_it() is not None else "is in none of them · "
+        return text.append(f"{none}enter chooses · backspace erases", "dim")
+
+    def _first_with_it(self) -> int | None:
+        """The first that begins with what was typed, else the first that has it."""
+        typed = self._typed.casefold()
+        names = [option.casefold() for option in self._options]
+        begins = [place for place, name in enumerate(names) if name.startswith(typed)]
+        return next(iter(begins or [p for p, name in enumerate(names) if typed in name]), None)
+
+    def on_key(self, event: events.Key) -> None:
+        """A letter is typed, unless it is a key of the dialog and begins nothing."""
+        letter = event.character if event.is_printable else None
+        if event.key == "backspace":
+            self._typed = self._typed[:-1]
+        elif letter is not None and not letter.isspace() and (self._typed or letter not in "jkq"):
+            self._typed += letter
+        else:
+            return
+        event.stop()
+        if self._typed and (place := self._first_with_it()) is not None:
+            self.query_one(OptionList).highlighted = place
+        self.query_one("#keys", Static).update(self._keys())
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_index)
