@@ -176,13 +176,13 @@ def test_json_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("size", [20_000, 4_096, 300_000])
-def test_a_database_that_was_cut_short_is_damaged(program: Program, home: Home, size: int) -> None:
+def test_a_database_that_was_cut_short_is_damaged(command: Program, home: Home, size: int) -> None:
     mini = MiniHome(home)
     mini.definition()
     run = mini.run("old", 0)
     mini.checkpoint(run)
     mini.draw(run, lambda question, draw: "one")
-    program("store", "verify")
+    command("store", "verify")
     whole = home.database.stat().st_size
     os.truncate(home.database, min(size, whole - 1))
     for words in (("results", "mini"), ("store", "verify"), ("sample", "list")):
@@ -195,8 +195,8 @@ def test_a_database_that_was_cut_short_is_damaged(program: Program, home: Home, 
         assert "Traceback" not in done.stderr, done.stderr
         assert done.returncode != 0
         assert "store rebuild" in done.stderr
-    program("store", "rebuild")
-    program("store", "verify")
+    command("store", "rebuild")
+    command("store", "verify")
 
 
 @pytest.mark.parametrize("words", [("sample", "export"), ("sql", "select * from samples")])

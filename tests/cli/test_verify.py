@@ -40,14 +40,14 @@ def trained(files: Any, name: str = "x-a-s0-1", **lora: Any) -> str:
     return run
 
 
-def test_what_cannot_be_compared_is_refused(program: Program, files: Any) -> None:
+def test_what_cannot_be_compared_is_refused(command: Program, files: Any) -> None:
     base = files.run("x-base-s0-1", arm="base")
-    assert "untrained base" in program("run", "verify", base, code=2).stderr
+    assert "untrained base" in command("run", "verify", base, code=2).stderr
     waiting = files.run("x-b-s0-1", arm="b")
-    assert "no final checkpoint" in program("run", "verify", waiting, code=2).stderr
+    assert "no final checkpoint" in command("run", "verify", waiting, code=2).stderr
     dropped = trained(files, lora_dropout=0.1)
-    assert "in distribution" in program("run", "verify", dropped, code=2).stderr
-    assert "--readonly" in program("--readonly", "run", "verify", dropped, code=2).stderr
+    assert "in distribution" in command("run", "verify", dropped, code=2).stderr
+    assert "--readonly" in command("--readonly", "run", "verify", dropped, code=2).stderr
 
 
 def test_without_trl_it_says_how_to_get_it(files: Any, monkeypatch: pytest.MonkeyPatch) -> None:
