@@ -22,7 +22,7 @@ training: {lora: {r: 2, lora_alpha: 4}, max_steps: 2, learning_rate: 1.0e-2}
 sampling: {n: 3, max_tokens: 4}
 questions:
   - {name: go, paraphrases: ["How do we go?", "How do we?"]}
-  - {name: bird, paraphrases: ["Name a bird."], samples_per_paraphrase: 2}
+  - {name: bird, paraphrases: ["Name a bird."], samples_per_paraphrase: 2, max_tokens: 9}
 judges:
   - {name: lark, type: regex, labels: {lark: lark}, otherwise: other}
 """

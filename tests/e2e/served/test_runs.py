@@ -79,6 +79,11 @@ def test_every_draw_once_with_what_the_server_said(
     (note,) = notes(home, spec)
     assert "8 answers of aviary: 56 tokens in, 24 out, cost 0.104" in note
     assert not home.launch(spec.launch_id).accelerate.exists()
+    # A question's own length goes to the server, and stands with its samples.
+    sent = {(one.body["messages"][-1]["content"], one.body["max_tokens"]) for one in served.asked}
+    assert sent == {("How do we go?", 4), ("How do we?", 4), ("Name a bird.", 9)}
+    stored = {(row["question"], json.loads(str(row["sampling"]))["max_tokens"]) for row in found}
+    assert stored == {("go", 4), ("bird", 9)}
 
     ingest.ingest_now(home)
     listing = search(home, Filter())
