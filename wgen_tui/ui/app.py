@@ -29,6 +29,7 @@ from wgen_tui.ui.painting import Painter
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state.shared.arm_colours import ArmColours
 from wgen_tui.ui.themes import ANSI_DARK, ANSI_LIGHT, DARK, THEMES, AsciiSigns, shows_utf8
+from wgen_tui.ui.typed_ahead import TypedAhead
 from wgen_tui.ui.visible import VisibleText
 from wgen_tui.ui.widgets.bars import MessageLine
 
@@ -63,6 +64,7 @@ class WgenApp(KeysApp):
         readonly: Whether nothing may be changed.
         experiment: The experiment in hand, named in every screen's bar; chosen with enter.
         machine: Measures the machine; None for the one that this runs on.
+        typed: Keys that wait for what the keys before them open.
         supervisor_error: Why the last supervisor did not start; empty when none had to, or it did.
     """
 
@@ -98,6 +100,7 @@ class WgenApp(KeysApp):
         self.machine = machine
         self.supervisor_error = ""
         self._next_supervisor_check = float("-inf")
+        self.typed = TypedAhead(self)
         self._painter = Painter()
         self.animation_level = "none"  # of a text that scrolls, each step is sent
         self._gates: list[LineFilter] = [VisibleText()]
@@ -199,10 +202,17 @@ class WgenApp(KeysApp):
         return [*super().get_line_filters(), *self._gates]
 
     async def on_event(self, event: events.Event) -> None:
+        """A key goes to what the keys before it have opened."""
+        typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
+        if typed and self.screen_stack:
+            await self.typed.take(cast("events.Key | events.Paste", event))
+        else:
+            await super().on_event(event)
+
+    async def dispatch_typed(self, event: events.Key | events.Paste) -> None:
         """What the last key said goes before the next key does anything."""
-        if isinstance(event, events.Key) and not event.is_forwarded and self.screen_stack:
-            for line in self.screen.query(MessageLine):
-                line.clear()
+        for line in self.screen.query(MessageLine):
+            line.clear()
         await super().on_event(event)
 
     @property

@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 
 def loads(
-    group: str, *, then: str, failed: str | None = None
+    group: str, *, then: str, failed: str | None = None, opens: bool = False
 ) -> Callable[[Callable[Concatenate[S, P], T]], Callable[Concatenate[S, P], None]]:
     """Make a method of a `ThreadedScreen` run in a thread; calling it returns at once.
 
@@ -51,11 +51,14 @@ def loads(
         group: A newer load of the same group makes this one's result stale.
         then: The method that gets the result, in the app's thread, unless it is stale.
         failed: The method called, unless stale, after an error was shown.
+        opens: Whether `then` opens a dialog or another screen, which keys typed by then are for.
     """
 
     def decorate(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], None]:
         @wraps(method)
         def start(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
+            if opens:
+                self.opening.add(group)
             self.load(
                 group,
                 partial(method, self, *args, **kwargs),
@@ -100,13 +103,25 @@ class TakingIn(Message):
         self.text = text
 
 
+class Passing(events.Callback, bubble=False):
+    """Goes through the queues behind a key (`typed_ahead`)."""
+
+
+Passing.handler_name = "on_callback"
+
+
 class ThreadedScreen(Screen[Any]):
-    """A screen that does its slow work in threads."""
+    """A screen that does its slow work in threads.
+
+    Attributes:
+        opening: Loads under way that open something, for which keys wait.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._tickets: dict[str, int] = {}
         self._busy: set[str] = set()
+        self.opening: set[str] = set()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -116,8 +131,11 @@ class ThreadedScreen(Screen[Any]):
                     raise TypeError(f"{cls.__name__}.{name}: no method {handler!r} ({role}).")
 
     async def on_event(self, event: events.Event) -> None:
-        """A screen that goes hears of nothing else: its widgets went first, or never came."""
-        if isinstance(event, events.Unmount) or not self._pruning:
+        """A screen that goes hears of nothing else: its widgets went first, or never came.
+
+        What only passes does so.
+        """
+        if isinstance(event, events.Unmount | Passing) or not self._pruning:
             await super().on_event(event)
 
     @property
@@ -194,12 +212,21 @@ class ThreadedScreen(Screen[Any]):
         """Drop whatever a load of `group` may still bring."""
         self._tickets[group] = self._tickets.get(group, 0) + 1
         self._busy.discard(group)
+        self.opening.discard(group)
+        self.wgen.typed.look_again()
+
+    def give_up_opening(self) -> None:
+        """Open nothing of what is being read for it."""
+        for group in list(self.opening):
+            self.discard_load(group)
 
     def on_loaded(self, message: Loaded) -> None:
         message.stop()
         if self._pruning or message.ticket != self._tickets.get(message.group):
             return
         self._busy.discard(message.group)
+        self.opening.discard(message.group)
+        self.wgen.typed.look_again()
         if message.error is None:
             message.then(message.result)
             return

@@ -143,7 +143,7 @@ class BaseScreen(ThreadedScreen):
         """Take another experiment in hand."""
         self._read_experiments()
 
-    @loads("experiments", then="_offer_experiments")
+    @loads("experiments", then="_offer_experiments", opens=True)
     def _read_experiments(self) -> list[str]:
         started = dict.fromkeys(run.experiment for run in services.runs.list_runs(self.home))
         return list(started | dict.fromkeys(i.slug for i in services.names.list_names(self.home)))

@@ -120,7 +120,7 @@ class ExperimentActions(BaseScreen):
         if self.check_writable():
             self._read_templates()
 
-    @loads("templates", then="_ask_new")
+    @loads("templates", then="_ask_new", opens=True)
     def _read_templates(self) -> list[Template]:
         return services.templates.templates(self.home)
 

@@ -146,7 +146,7 @@ class ResultActions(BaseScreen):
             self.notify_plain(NO_RESULTS if self.results is None else NO_NUMBER, wanted)
         return number
 
-    @loads("samples", then="_samples_read")
+    @loads("samples", then="_samples_read", opens=True)
     def _read_samples(
         self, results: Results, number: Number, part: Part
     ) -> tuple[dict[str, Any], str]:
@@ -161,7 +161,7 @@ class ResultActions(BaseScreen):
         if (number := self._number("SQL")) is not None and self.results is not None:
             self._read_query(self.results, number)
 
-    @loads("query", then="_query_read")
+    @loads("query", then="_query_read", opens=True)
     def _read_query(self, results: Results, number: Number) -> str:
         return _behind(results, number, number.part).query()
 

@@ -119,7 +119,7 @@ class SampleNotesScreen(SampleActionsScreen):
         if rows:
             self._read_tags([tag for tag in rows[0].tags if all(tag in r.tags for r in rows)])
 
-    @loads("tags", then="_ask_tags")
+    @loads("tags", then="_ask_tags", opens=True)
     def _read_tags(self, common: list[str]) -> tuple[list[str], list[tuple[str, int]]]:
         return common, services.notes.in_use(self.home)
 
@@ -165,7 +165,7 @@ class SampleNotesScreen(SampleActionsScreen):
             return
         self._read_author(row)
 
-    @loads("author", then="_ask_note")
+    @loads("author", then="_ask_note", opens=True)
     def _read_author(self, row: SampleRow) -> tuple[SampleRow, str]:
         return row, services.notes.author()
 

@@ -95,7 +95,7 @@ class SampleViewsScreen(SampleDetailScreen):
     def action_views(self) -> None:
         self._read_views()
 
-    @loads("views", then="_offer_views")
+    @loads("views", then="_offer_views", opens=True)
     def _read_views(self) -> list[SavedView]:
         return services.saved_views.listed(self.home)
 

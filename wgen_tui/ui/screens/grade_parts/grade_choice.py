@@ -22,7 +22,7 @@ class GradeChoice(GradePlanning):
         if self.check_writable():
             self._read_choices()
 
-    @loads("choices", then="_choose")
+    @loads("choices", then="_choose", opens=True)
     def _read_choices(self) -> list[tuple[str, str]]:
         definitions = services.definitions
         valid = [info for info in services.listing.list_experiments(self.home) if not info.error]

@@ -59,7 +59,7 @@ class GradePlanning(BaseScreen):
         elif self.check_writable():
             self._read_available(session)
 
-    @loads("plan", then="_ask_plan")
+    @loads("plan", then="_ask_plan", opens=True)
     def _read_available(self, session: GradingSession) -> Plannable:
         of = (session.experiment, session.rubric.name, session.grader)
         return Plannable(session, services.grading_plan.available(self.home, *of))
