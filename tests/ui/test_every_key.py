@@ -40,6 +40,7 @@ async def back_to(pilot: Pilot[Any], screen: BaseScreen, panel: Widget) -> None:
     """As before any key: this screen, this panel, nothing said, nothing zoomed."""
     app: Any = pilot.app
     while app.screen.is_modal:
+        await pilot.pause()  # nobody closes a dialog that has not come yet
         app.pop_screen()
     if app.screen is not screen:
         app.switch_screen(screen)
