@@ -62,3 +62,17 @@ def test_services_are_called_in_threads_only() -> None:
     assert len(users) > 20
     in_the_apps_thread = {place for place, node in users.items() if not runs_in_a_thread(node)}
     assert in_the_apps_thread == IN_THREADS_ALREADY
+
+
+def test_no_handler_calls_that_of_its_base() -> None:
+    """Textual calls the handler of each base itself: it would run twice."""
+    twice = [
+        f"{place}, line {inner.lineno}"
+        for place, node in functions()
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Attribute)
+        and inner.attr.startswith(("on_", "_on_"))
+        and inner.attr != "on_event"  # no handler: what calls the handlers
+        and ast.unparse(inner.value).startswith("super(")
+    ]
+    assert not twice

@@ -78,11 +78,9 @@ class ResultsScreen(ResultActions):
         yield panel(TextPane(id="notes"), "notes")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(POLL_EVERY, self._poll)
 
     def on_screen_resume(self) -> None:
-        super().on_screen_resume()
         wanted = self.wgen.experiment
         if wanted is None:
             self.pick_experiment()
@@ -98,7 +96,6 @@ class ResultsScreen(ResultActions):
         self.reload()
 
     def on_resize(self) -> None:
-        super().on_resize()
         self.call_after_refresh(self.show)
 
     # Computing

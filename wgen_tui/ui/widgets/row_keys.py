@@ -5,6 +5,7 @@ Promises: a key that cannot move it says why.
 
 from __future__ import annotations
 
+from textual.geometry import Offset
 from textual.scroll_view import ScrollView
 
 from wgen_tui.ui.widgets.bars import say
@@ -27,6 +28,9 @@ class RowKeys(ScrollView):
     def move_to(self, index: int) -> None:
         """Put the cursor on the row at `index`, or on the nearest one."""
         raise NotImplementedError
+
+    def clicked(self, at: Offset) -> None:
+        """Called when a row was clicked, and has the cursor."""
 
     def _go(self, index: int) -> None:
         """Move as a key asks, and say so where it cannot."""

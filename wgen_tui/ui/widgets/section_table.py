@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from textual import events
+from textual.geometry import Offset
 from textual.message import Message
 
 from wgen_tui.ui import actions
@@ -63,7 +63,6 @@ class SectionTable(VirtualTable, inherit_bindings=False):
         return max(self._width - GUTTER, 0)
 
     def on_resize(self) -> None:
-        super().on_resize()
         if self.cells != self._drawn_for:
             self._drawn_for = self.cells
             self.post_message(self.Resized(self))
@@ -145,12 +144,11 @@ class SectionTable(VirtualTable, inherit_bindings=False):
         """Also with nothing listed: whoever is asked says why there is nothing."""
         self.post_message(self.Selected(self))
 
-    def on_click(self, event: events.Click) -> None:
-        super().on_click(event)
+    def clicked(self, at: Offset) -> None:
+        """Choose the column too."""
         row = self.current
         places = self._places(row)
-        at = event.get_content_offset(self)
-        if row is None or at is None or len(places) < 2:
+        if row is None or len(places) < 2:
             return
         end, nearest = GUTTER, 0
         for place, size in enumerate(widths(row.columns, self._width - GUTTER)):

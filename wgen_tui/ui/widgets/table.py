@@ -380,6 +380,7 @@ class VirtualTable(RowKeys, can_focus=True):
         if index == self.cursor and event.chain > 1:
             self.action_select()
         self.move_to(index)
+        self.clicked(at)
 
     def on_resize(self) -> None:
         self.virtual_size = Size(self.size.width, len(self) + 1)

@@ -299,7 +299,6 @@ class RunDetails(RunPictures):
             self.query_one("#list").focus()
 
     def on_resize(self) -> None:
-        super().on_resize()
         self._lay_out()
         self.show_titles()
         self.call_after_refresh(self.load_details)

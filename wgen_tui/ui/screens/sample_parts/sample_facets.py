@@ -58,7 +58,6 @@ class SampleFacetsScreen(SampleFoldsScreen):
         return columns >= LARGE[0] and rows >= LARGE[1]
 
     def on_resize(self) -> None:
-        super().on_resize()
         self.set_class(self._is_large, "-facets")
         # Always so many: what stands below would move with each choice.
         lines = next(lines for rows, lines in LINES if self.app.size.height >= rows)
