@@ -213,7 +213,7 @@ class ThreadedScreen(Screen[Any]):
         self._tickets[group] = self._tickets.get(group, 0) + 1
         self._busy.discard(group)
         self.opening.discard(group)
-        self.wgen.typed.look_again()
+        self.wgen.typed.resume()
 
     def give_up_opening(self) -> None:
         """Open nothing of what is being read for it."""
@@ -226,7 +226,7 @@ class ThreadedScreen(Screen[Any]):
             return
         self._busy.discard(message.group)
         self.opening.discard(message.group)
-        self.wgen.typed.look_again()
+        self.wgen.typed.resume()
         if message.error is None:
             message.then(message.result)
             return

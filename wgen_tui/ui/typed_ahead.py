@@ -55,9 +55,9 @@ class TypedAhead:
         if len(self._held) < MOST:
             self._held.append(event)
         if not self._under_way:
-            await self._go_on()
+            await self._dispatch_next()
 
-    def look_again(self) -> None:
+    def resume(self) -> None:
         """A thread has brought what keys may have waited for."""
         if self._held and not self._under_way:
             self._follow()
@@ -90,7 +90,7 @@ class TypedAhead:
         if (screen := self._opening) is not None:
             screen.give_up_opening()
 
-    async def _go_on(self) -> None:
+    async def _dispatch_next(self) -> None:
         if self._held and not self._waits():
             event = self._held.popleft()
             path, screen = self._path(), self._app.screen
@@ -129,4 +129,4 @@ class TypedAhead:
         elif times:
             self._follow(times - 1)
         else:
-            await self._go_on()
+            await self._dispatch_next()
