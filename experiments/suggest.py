@@ -47,6 +47,9 @@ ELSEWHERE = {
 }
 
 
+MOST = 40  # words that are listed where none is near
+
+
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known word most like `word`, or None when none is near; case tells two words least."""
     listed = list(known)
@@ -65,4 +68,5 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     # Looser than elsewhere: keys and names are short, so that one wrong letter weighs much.
     if (close := nearest(word, known, cutoff=0.5)) and close != word:
         return f"Did you mean {close!r}?"
-    return f"Known: {', '.join(known)}." if known else ""
+    more = f" and {len(known) - MOST:,} more" if len(known) > MOST else ""
+    return f"Known: {', '.join(known[:MOST])}{more}." if known else ""

@@ -109,6 +109,11 @@ def test_no_hint_leads_to_a_key_that_means_another_thing(word: str, hint: str) -
     assert did_you_mean(word, known).startswith(hint)
 
 
+def test_of_hundreds_of_names_the_first_are_listed() -> None:
+    said = did_you_mean("zzz", [f"exp-{number:03}" for number in range(500)])
+    assert said.endswith("exp-038, exp-039 and 460 more.")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "hint"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import stat
 import sys
 import threading
@@ -129,10 +130,12 @@ async def test_the_template_is_chosen_beside_the_name(home: Home) -> None:
         await settled(pilot, lambda: isinstance(app.screen, NewModal))
         await pilot.press(*"mini", "enter")
         await settled(pilot, lambda: "There is an experiment 'mini' already." in text(app))
-        await pilot.press("2", "down", "down", "enter")
+        assert "enter writes it · esc cancels" in text(app), "the refusal takes no line of the keys"
+        names = [template.name for template in app.screen._templates]
+        await pilot.press("2", *["down"] * names.index("tiny-robot"), "enter")
         await ready(app, pilot, "mini2")
         assert table(app).current.slug == "mini2"
-    assert "depend on the date" in (home.experiments / "mini2" / FILE).read_text()
+    assert "A robot" in (home.experiments / "mini2" / FILE).read_text()
 
 
 async def test_mistakes_stand_beside_the_lines_and_the_editor_opens_there(
@@ -201,6 +204,35 @@ async def test_the_card_is_of_the_row_also_when_its_file_was_spoilt_a_moment_ago
         (mini.home.experiments / "b" / FILE).write_text(BROKEN)
         await pilot.press("j")
         await settled(pilot, lambda: "1 mistake" in text(app) and "contrl" in text(app))
+
+
+async def test_a_card_goes_with_its_row(mini: MiniHome) -> None:
+    mini.definition("mine")
+    app = WgenApp(mini.home, experiment="mine")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(app, pilot, "mine")
+        await pilot.press("slash")
+        await settled(pilot, lambda: isinstance(app.screen, AskModal))
+        await pilot.press(*"mine", "enter")
+        await settled(pilot, lambda: len(table(app)) == 1)
+        assert "Old names make old answers." in text(app)
+        shutil.rmtree(mini.home.experiments / "mine")
+        app.screen.reload()
+        await settled(pilot, lambda: "No experiment matches." in text(app))
+        assert "Old names make old answers." not in text(app)
+        await pilot.press("escape")
+        await ready(app, pilot, "tiny-old-bird-names")
+
+
+async def test_a_folder_that_can_be_no_slug_says_what_goes_on(mini: MiniHome) -> None:
+    mini.definition("zwei wörter")
+    app = WgenApp(mini.home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: "cannot be a slug" in text(app))
+        assert "✗ 1 mistake; e has the folder's path, v checks again" in text(app)
+        assert str(mini.home.experiments)[:40] in text(app), "where it is"
+        await pilot.press("s")
+        assert "e has the folder's path" in messages(app)[0]
 
 
 async def test_a_check_shows_mistakes_in_the_data_beside_their_lines(mini: MiniHome) -> None:

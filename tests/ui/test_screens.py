@@ -77,6 +77,7 @@ async def test_start_plans_first_and_names_a_wrong_arm(home: Home) -> None:
         assert "old" in text(app)
         await pilot.press("ctrl+s")
         assert isinstance(app.screen, StartModal), "nothing starts without a plan"
+        assert "What is wrong stands above." in text(app), "in the dialog, not over it"
         await pilot.press("escape")
         await settled(pilot, lambda: not isinstance(app.screen, StartModal))
 

@@ -77,6 +77,7 @@ class NewModal(ModalScreen["tuple[str, str] | None"]):
     def on_input_changed(self) -> None:
         """What was said is of the name as it was."""
         self.query_one("#problem", Static).display = False
+        self.remove_class("-refused")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         name = event.value.strip()
@@ -86,6 +87,7 @@ class NewModal(ModalScreen["tuple[str, str] | None"]):
             problem = self.query_one("#problem", Static)
             problem.update(Text(f"✗ {printable(str(error))}\n", "red"))
             problem.display = True
+            self.add_class("-refused")
             return
         chosen = self._templates[self.query_one(OptionList).highlighted or 0]
         self.dismiss((name, chosen.name))

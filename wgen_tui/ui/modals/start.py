@@ -19,6 +19,7 @@ from wgen_tui.terminal_text import printable
 from wgen_tui.ui import services
 from wgen_tui.ui.state.experiments import plan_text
 from wgen_tui.ui.threads import ThreadedScreen, loads
+from wgen_tui.ui.widgets.bars import MessageLine
 
 if TYPE_CHECKING:
     from wgen_tui.services.estimate.plan_outlook import PlanOutlook
@@ -42,6 +43,7 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
         self._info = info
         self._fields = [name for name in FIELDS if name != "scale" or info.scales]
         self._plan: Plan | None = None
+        self._refused = False  # whether there is none, since one cannot be made
 
     def compose(self) -> ComposeResult:
         info = self._info
@@ -60,6 +62,7 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
                     yield Input(placeholder=printable(hints[name]), id=name, compact=True)
             with VerticalScroll(id="plan"):
                 yield Static(Text("planning…", "dim"), markup=False)
+            yield MessageLine()
             yield Static(Text("enter plans again · ctrl+s starts · tab next field · esc", "dim"))
 
     def on_mount(self) -> None:
@@ -67,7 +70,7 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
         self._replan()
 
     def on_input_changed(self) -> None:
-        self._plan = None
+        self._plan, self._refused = None, False
         self.discard_load("plan")
         self._timer.stop()
         self._timer = self.set_timer(PLAN_DELAY, self._replan)
@@ -78,12 +81,13 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
     def _replan(self) -> None:
         """Plan with the fields as they are; the plan replaces the one that is shown."""
         self._timer.stop()
-        self._plan = None
+        self._plan, self._refused = None, False
+        self.query_one(MessageLine).clear()
         values = {name: self.query_one(f"#{name}", Input).value.strip() for name in self._fields}
         self._show(Text("planning…", "dim"))
         self._make_plan(values)
 
-    @loads("plan", then="_planned")
+    @loads("plan", then="_planned", failed="_not_planned")
     def _make_plan(self, values: dict[str, str]) -> tuple[Plan, PlanOutlook] | UsageError:
         try:
             plan = services.plan.make_plan(self.home, self._info.slug, parse_options(values))
@@ -97,19 +101,27 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
         if isinstance(planned, UsageError):
             text = Text(f"✗ {planned.title}\n", "bold red")
             text.append(printable(str(planned)), "default")
-            self._show(text)
+            self._refuse(text)
             return
         self._plan = planned[0]
         self._show(plan_text(*planned))
+
+    def _not_planned(self) -> None:
+        self._refuse(Text("✗ no plan: the line below says why", "bold red"))
+
+    def _refuse(self, why: Text) -> None:
+        self._refused = True
+        self._show(why)
 
     def _show(self, text: Text) -> None:
         self.query_one("#plan Static", Static).update(text)
 
     def action_start(self) -> None:
         if self._plan is None:
-            self.notify_plain("There is no plan yet.", "Start", "warning")
+            why = "What is wrong stands above." if self._refused else "The plan is not made yet."
+            self.notify_plain(why, "Not started")
         elif self._plan.empty:
-            self.notify_plain("Everything is done already.", "Start")
+            self.notify_plain("Everything is done already.", "Not started")
         else:
             self.dismiss(self._plan)
 

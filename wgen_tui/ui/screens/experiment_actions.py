@@ -67,7 +67,7 @@ class ExperimentActions(BaseScreen):
         """The experiment under the cursor, unless its definition is wrong."""
         info = self.chosen()
         if info is not None and info.error:
-            self.notify_plain("Its mistakes stand beside it: E mends them.", info.slug, "error")
+            self.notify_plain(f"Its mistakes stand beside it: {_mends(info)}.", info.slug, "error")
             return None
         if info is not None:
             self.app.clear_notifications()
@@ -188,6 +188,14 @@ class ExperimentActions(BaseScreen):
             self.notify_plain(f"No editor can be opened from here; the file is {file}.", info.slug)
             return
         self.check_again(info)
+
+
+def _mends(info: ExperimentInfo) -> str:
+    """The key that goes on."""
+    if info.builtin:
+        return "c copies it, to mend it there"
+    its_name = info.problems and all(problem.file == info.path for problem in info.problems)
+    return "e has the folder's path" if its_name else "E mends them"
 
 
 def _place(info: ExperimentInfo, checked: Checked | None) -> tuple[Path, int | None]:

@@ -130,9 +130,14 @@ class ExperimentsScreen(ExperimentTokens):
         if first in keys:
             self._wanted = ""
             table.move_to(keys.index(first))
+        if table.current is None:
+            self._empty_panel()
 
     def _first(self, slugs: list[str]) -> str:
-        return self.wgen.experiment or state.experiments.most_alive(slugs, self._counts) or ""
+        """Where the cursor begins; "" for the first row."""
+        if self.wgen.experiment in slugs:
+            return self.wgen.experiment
+        return state.experiments.most_alive(slugs, self._counts) or ""
 
     def go_to(self, slug: str) -> None:
         self._wanted, self._filter = slug, ""
@@ -216,6 +221,17 @@ class ExperimentsScreen(ExperimentTokens):
         pane.turn_to((info.slug, self.view))
         pane.show(text, keep_place=drawn == self._drawn)
         self._shown, self._drawn = info.slug, drawn
+
+    def _empty_panel(self) -> None:
+        """With no row there is no card: what stood there is of none that is listed."""
+        for group in ("card", "starts"):
+            self.discard_load(group)
+        self._card, self._starts, self._shown, self._drawn = None, None, "", None
+        self.want_tokens(None)
+        pane = self.query_one("#card", TextPane)
+        set_title(pane, "card")
+        pane.turn_to(None)
+        pane.show(Text())
 
     def on_resize(self) -> None:
         self._lay_out()

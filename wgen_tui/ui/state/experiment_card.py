@@ -74,7 +74,12 @@ def _mistakes(text: Text, info: ExperimentInfo, checked: Checked, width: int) ->
         return
     count = sum(mistake.problem.count for mistake in mistakes)
     text.append(f"✗ {show.plural(count, 'mistake')}", f"bold {BAD}")
-    mends = "c copies it, to mend it there" if info.builtin else "E opens the first in your editor"
+    if info.builtin:
+        mends = "c copies it, to mend it there"
+    elif all(mistake.problem.file == info.path for mistake in mistakes):
+        mends = "e has the folder's path"
+    else:
+        mends = "E opens the first in your editor"
     text.append(f"; {mends}, v checks again\n", DIM)
     for mistake in mistakes:
         _mistake(text, mistake, info.path, width)
@@ -101,7 +106,8 @@ def _place(problem: Problem, folder: Path) -> str:
     """File below the definition's folder, line and key."""
     parts = []
     if (file := problem.file) is not None:
-        parts.append(str(file.relative_to(folder)) if file.is_relative_to(folder) else str(file))
+        below = file != folder and file.is_relative_to(folder)
+        parts.append(str(file.relative_to(folder) if below else file))
     if problem.line is not None:
         parts.append(f"line {problem.line}")
     if problem.key:
