@@ -137,6 +137,18 @@ async def test_a_wide_screen_shows_the_questions_beside_and_the_grid_below(home:
         assert "by question" not in text(app)
 
 
+async def test_columns_stay_when_a_scrollbar_stands_beside_them(varied: Home) -> None:
+    app = WgenApp(varied, screen="results", experiment="mini")
+    async with app.run_test(size=(80, 16)) as pilot:
+        await there(pilot)
+        await settled(pilot, lambda: table(app).max_scroll_y > 0)
+        drawn = [column.width for column in table(app).current.columns]
+        app.screen.show()
+        await pilot.pause()
+        assert [column.width for column in table(app).current.columns] == drawn
+        assert table(app).cells == table(app).cells_beside(len(table(app)))
+
+
 async def test_a_click_chooses_the_cell_and_a_second_opens_it(varied: Home) -> None:
     app = WgenApp(varied, screen="results", experiment="mini")
     async with app.run_test(size=(120, 40)) as pilot:

@@ -221,7 +221,10 @@ class ResultsScreen(ResultActions):
         if self.results is None:
             return
         colours = self.arm_colours(self.results.experiment)
-        rows = views.rows_of(self.results, view, self.inside, self._cells_of(table), colours)
+        cells = self._cells_of(table)
+        rows = views.rows_of(self.results, view, self.inside, cells, colours)
+        if (left := table.cells_beside(len(rows)) or cells) != cells:  # a scrollbar comes, or goes
+            rows = views.rows_of(self.results, view, self.inside, left, colours)
         table.show_sections(rows, [row.key for row in rows])
 
     def _cells_of(self, table: SectionTable) -> int:

@@ -62,6 +62,11 @@ class SectionTable(VirtualTable, inherit_bindings=False):
         """The cells of a line; 0 before there is one."""
         return max(self._width - GUTTER, 0)
 
+    def cells_beside(self, rows: int) -> int:
+        """The cells of a line once so many rows are listed; 0 before there is one."""
+        scrolls = rows + 1 > self.size.height
+        return max(self.size.width - scrolls * self.styles.scrollbar_size_vertical - GUTTER, 0)
+
     def on_resize(self) -> None:
         if self.cells != self._drawn_for:
             self._drawn_for = self.cells
