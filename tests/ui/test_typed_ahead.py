@@ -29,7 +29,7 @@ def at_once(pilot: Pilot[Any], *keys: str) -> None:
 
 async def begun(pilot: Pilot[Any]) -> Any:
     app: Any = pilot.app
-    await settled(pilot, lambda: not app.screen._busy and len(table(app)))
+    await settled(pilot, lambda: not app.screen._busy and table(app).current is not None)
     return app
 
 

@@ -72,12 +72,12 @@ class TypedAhead:
         return self._opening is not None or self._for_rows()
 
     def _for_rows(self) -> bool:
-        """Whether the next key is a list's, whose first rows are being read."""
+        """Whether the row of the cursor is being read, or the first ones for a key of a list."""
         screen, table = self._app.screen, self._app.focused
-        if not (isinstance(screen, ThreadedScreen) and screen.loading_any):
+        reads = isinstance(screen, ThreadedScreen) and screen.loading_any
+        if not (reads and isinstance(table, VirtualTable)):
             return False
-        empty = isinstance(table, VirtualTable) and not len(table)
-        return empty and self._is_of_lists(self._held[0])
+        return table.current is None if len(table) else self._is_of_lists(self._held[0])
 
     def _is_of_lists(self, event: events.Key | events.Paste) -> bool:
         return isinstance(event, events.Key) and any(
