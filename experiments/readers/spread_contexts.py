@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from experiments.errors import DefinitionError, Problem
 from experiments.prompts import NO_VARIANT
-from experiments.schema.context_sweep import ContextSweep, name_in_context
 from experiments.schema.contexts import SYSTEM, placed
+from experiments.schema.sweeps.contexts import ContextSweep, name_in_context
 from experiments.sources import Sources
 from experiments.suggest import did_you_mean
 from experiments.yaml_source import KeyPath

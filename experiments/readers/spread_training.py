@@ -1,8 +1,8 @@
-"""Training that is swept: `sweep:` puts an arm for each value in the place of every arm.
+"""What is swept: `sweep:` puts an arm for each value in the place of every arm.
 
 Promises: what reads a definition sees plain arms, and entries of `training.for` that say in what
-each is trained otherwise; contrasts and published figures follow their arms, value for value; a
-problem in a value is told where it was written.
+each is trained otherwise; a key of arms goes to the arms that have its part; contrasts and figures
+of others follow their arms, value for value; a problem in a value is told where it was written.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from experiments.errors import DefinitionError, Problem
-from experiments.schema.training_sweep import PARTS, TrainingSweep, sweepable
+from experiments.schema.sweeps.arm_keys import ALONE, changed, has, is_of_arm, sweepable_of_arms
+from experiments.schema.sweeps.training import PARTS, TrainingSweep, sweepable
 from experiments.sources import Sources
 from experiments.suggest import did_you_mean
 from experiments.yaml_source import KeyPath
@@ -42,7 +43,7 @@ def spread_training(value: Entry, sources: Sources) -> None:
         return
     if problems := [*_unknown(sweep, arms, sources)]:
         raise DefinitionError(*problems)
-    chosen = sweep.arms or tuple(name for name, arm in arms.items() if _is_trained(arm))
+    chosen = sweep.arms or tuple(name for name, arm in arms.items() if _takes(sweep, arm))
     ends = list(sweep.each())
     value["arms"] = _spread_arms(arms, chosen, ends, sources)
     # What lies between two arms follows them, and nothing is trained of it.
@@ -56,14 +57,22 @@ def _unknown(sweep: TrainingSweep, arms: Entry, sources: Sources) -> Iterator[Pr
         if name not in arms:
             hint = did_you_mean(name, list(arms))
             yield sources.problem((*SECTION, "arms"), f"There is no arm {name!r}.", hint)
-        elif not _is_trained(arms[name]):
+        elif lacks := [key for key in sweep.keys if is_of_arm(key) and not has(arms[name], key)]:
+            part = "data" if lacks[0] in ALONE else lacks[0].partition(".")[0]
+            why = f"The arm {name!r} has no {part} to sweep {lacks[0]} in."
+            yield sources.problem((*SECTION, "arms"), why, "Leave the arm out, or give it one.")
+        elif not _takes(sweep, arms[name]):
             why = f"Nothing is trained in arm {name!r}, so its arms would be the same."
             yield sources.problem((*SECTION, "arms"), why, "Leave it out.")
     for key, values in sweep.keys.items():
         of_keys = isinstance(values, dict) and all(isinstance(v, dict) for v in values.values())
-        if key not in sweepable() and not of_keys:
-            why = f"{key!r} is no key of training that may differ between arms."
-            hint = did_you_mean(key, sweepable())
+        known = [*sweepable(), *sweepable_of_arms()]
+        if key not in known and not of_keys:
+            why = f"{key!r} is no key of training or of arms that may differ between arms."
+            yield sources.problem((*SECTION, "keys", key), why, did_you_mean(key, known))
+        elif key in known and not any(_takes(sweep, arm) for arm in arms.values()):
+            why = f"No arm has what {key!r} says."
+            hint = f"Give one {key.partition('.')[0]}, or leave the key out."
             yield sources.problem((*SECTION, "keys", key), why, hint)
 
 
@@ -82,6 +91,11 @@ def _spread_arms(arms: Entry, chosen: tuple[str, ...], ends: Ends, sources: Sour
             told = ", ".join(f"{key} {_told(value)}" for key, value in changes.items())
             spread[full] = {**arm, "description": f"{arm.get('description') or name}; {told}"}
             spread[full] |= _of_others(arm, chosen, end)
+            for key, value in changes.items():
+                if is_of_arm(key):
+                    spread[full] |= changed(spread[full], key, value)
+                    where = ("arms", full, *key.split("."))
+                    sources.elsewhere[where] = (sources.main, (*SECTION, "keys", key))
             sources.elsewhere["arms", full] = (document, path)
     return spread
 
@@ -102,6 +116,14 @@ def _told(value: Any) -> str:
 def _is_trained(arm: Any) -> bool:
     """Whether training's keys are about it; what is no arm is left to the schema."""
     return not (isinstance(arm, dict) and {"adapter", "in_context"} & {*arm})
+
+
+def _takes(sweep: TrainingSweep, arm: Any) -> bool:
+    """Whether an arm has all that the sweep changes of one, and training where that is swept."""
+    of_arms = [key for key in sweep.keys if is_of_arm(key)]
+    return all(has(arm, key) for key in of_arms) and (
+        len(of_arms) == len(sweep.keys) or _is_trained(arm)
+    )
 
 
 def _lies_between(arm: Any) -> bool:
@@ -139,7 +161,10 @@ def _spread_entries(
         return training
     spread = {name: [f"{name}-{end}" for end, _ in ends] for name in chosen}
     entries: list[Any] = [_of_spread(entry, spread) for entry in given]
-    for end, changes in ends:
+    for end, every in ends:
+        changes = {key: value for key, value in every.items() if not is_of_arm(key)}
+        if not changes:
+            continue
         place = ("training", "for", len(entries))
         entry: Entry = {"arms": [f"{name}-{end}" for name in about]}
         for key, value in changes.items():
@@ -153,7 +178,7 @@ def _spread_entries(
                     sources.elsewhere[where] = (sources.main, (*SECTION, "keys", key))
         sources.elsewhere[place] = (sources.main, SECTION)
         entries.append(entry)
-    return {**training, "for": entries}
+    return {**training, "for": entries} if entries else training
 
 
 def _of_spread(entry: Any, spread: dict[str, list[str]]) -> Any:

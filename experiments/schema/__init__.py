@@ -25,7 +25,6 @@ from experiments.schema.arm_kinds.held_out import HeldOut
 from experiments.schema.arms import BASE_ARM, Arm, InContext, Role, Seeds, parse_seeds
 from experiments.schema.backend import Backend, SlurmOptions
 from experiments.schema.base import NAME, Message, Model, Turn
-from experiments.schema.context_sweep import ContextSweep, name_in_context
 from experiments.schema.contexts import MODES, Context, TrainingContext
 from experiments.schema.data_files import Brought, DataFile
 from experiments.schema.definition import Definition, Source
@@ -35,6 +34,7 @@ from experiments.schema.published import PublishedFigure
 from experiments.schema.questions import Question
 from experiments.schema.regularise import Regularise
 from experiments.schema.sampling import DuringTraining, SamplingConfig, Variant
+from experiments.schema.sweeps.contexts import ContextSweep, name_in_context
 from experiments.schema.training import CheckpointsConfig, LoraConfig, PolyConfig, TrainingConfig
 from experiments.schema.training_for import Training
 

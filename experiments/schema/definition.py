@@ -15,14 +15,14 @@ from experiments.schema.analysis import Analysis
 from experiments.schema.arms import Arm, Seeds
 from experiments.schema.backend import Backend
 from experiments.schema.base import Model
-from experiments.schema.context_sweep import ContextSweep
 from experiments.schema.judges import JudgeSpec, ModelJudge, Rubric
 from experiments.schema.published import PublishedFigure
 from experiments.schema.questions import Question
 from experiments.schema.sampling import SamplingConfig
-from experiments.schema.scales import Scale
+from experiments.schema.sweeps.contexts import ContextSweep
+from experiments.schema.sweeps.scales import Scale
+from experiments.schema.sweeps.training import TrainingSweep
 from experiments.schema.training_for import Training
-from experiments.schema.training_sweep import TrainingSweep
 
 
 class Source(Model):

@@ -143,3 +143,66 @@ def test_arms_of_one_dataset_that_are_trained_otherwise_are_no_mistake(
     assert ranks == {"old-r-4": 4, "old-r-16": 16, "new-r-4": 4, "new-r-16": 16}
     assert not [note for note in plan.warnings if "old-r-4 and old-r-16 train on the same" in note]
     assert any("lora.r 4" in note for note in arm_notes(plan.definition, of_arms.values()))
+
+
+ANCHORED = VALID.replace(
+    "  old: {data: data/old.jsonl",
+    "  old: {regularise: {kl_to_base: 1, prompts: data/old.jsonl}, data: data/old.jsonl",
+)
+
+
+def test_a_key_of_arms_goes_to_the_arms_that_have_its_part(write: Write) -> None:
+    assert ANCHORED != VALID
+    text = "sweep: {keys: {regularise.kl_to_base: [0.1, 0.5], learning_rate: [0.001]}}\n"
+    read = catalogue.load(write(ANCHORED + text))
+    betas = {
+        name: None if arm.regularise is None else arm.regularise.kl_to_base
+        for name, arm in read.arms.items()
+    }
+    assert betas == {
+        "old-kl_to_base-0.1-learning_rate-0.001": 0.1,
+        "old-kl_to_base-0.5-learning_rate-0.001": 0.5,
+        "new": None,
+    }
+    assert trained(read)["old-kl_to_base-0.5-learning_rate-0.001"][2] == 0.001
+    assert trained(read)["new"][2] == 5e-3
+
+
+def test_a_file_s_share_is_swept_without_an_entry_of_training(write: Write) -> None:
+    read = catalogue.load(write(VALID + "sweep: {keys: {data.share: {half: 0.5, all: 1}}}\n"))
+    assert {name: arm.files[0].share for name, arm in read.arms.items()} == {
+        "old-share-half": 0.5,
+        "old-share-all": 1,
+        "new-share-half": 0.5,
+        "new-share-all": 1,
+    }
+    assert read.training.for_ == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "message", "hint"),
+    [
+        (
+            "{keys: {regularise.kl_to_bse: [1]}}",
+            "keys.regularise.kl_to_bse",
+            "no key",
+            "kl_to_base",
+        ),
+        ("{keys: {derived.temperature: [1]}}", "keys.derived.temperature", "No arm has", "derived"),
+        (
+            "{arms: [new], keys: {regularise.kl_to_base: [1]}}",
+            "arms",
+            "'new' has no regularise",
+            "Leave the arm out",
+        ),
+        ("{keys: {regularise.kl_to_base: {low: -1}}}", "keys.regularise.kl_to_base", "greater", ""),
+    ],
+)
+def test_a_key_of_arms_that_cannot_be_swept_is_named(
+    write: Write, text: str, key: str, message: str, hint: str
+) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        catalogue.load(write(f"{ANCHORED}sweep: {text}\n"))
+    (problem,) = [one for one in caught.value.problems if one.key == f"sweep.{key}"]
+    assert message in problem.message
+    assert hint in problem.hint

@@ -13,7 +13,7 @@ from wgen_tui.services.suggest import unknown
 
 if TYPE_CHECKING:
     from experiments.schema import Definition
-    from experiments.schema.scales import Scale
+    from experiments.schema.sweeps.scales import Scale
     from wgen_tui.services.planning.plan import Options
 
 

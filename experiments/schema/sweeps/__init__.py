@@ -1,0 +1,1 @@
+"""What of a definition is planned in several forms: keys that are swept, contexts, sizes."""
