@@ -72,14 +72,38 @@ async def test_start_plans_first_and_names_a_wrong_arm(home: Home) -> None:
         assert "time       not known: nothing like it has run here" in shown
         assert re.search(r"memory     at most [\d,]+ MB of", shown)
         assert re.search(r"disk       at most [\d,]+ MB", shown)
-        await pilot.press("tab", *"oldd", "enter")
+        await pilot.press(*"no-such-model", "enter")
         await settled(pilot, lambda: "✗" in text(app))
-        assert "old" in text(app)
+        assert "no-such-model" in text(app)
         await pilot.press("ctrl+s")
         assert isinstance(app.screen, StartModal), "nothing starts without a plan"
         assert "What is wrong stands above." in text(app), "in the dialog, not over it"
         await pilot.press("escape")
         await settled(pilot, lambda: not isinstance(app.screen, StartModal))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+async def test_start_has_a_box_for_each_arm(home: Home, size: tuple[int, int]) -> None:
+    app = WgenApp(home, experiment="mini")
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot, lambda: (row := table(app).current) and row.slug == "mini")
+        await settled(pilot, lambda: not table(app).current.unread)
+        await pilot.press("s")
+        await settled(pilot, lambda: "disk       at most" in text(app))
+        assert "[x] old" in text(app)
+        assert "[x] new" in text(app)
+        assert "local or slurm" in text(app)
+        planned = {run.spec.arm for run in app.screen._plan.runs}
+        assert planned == {"base", "old", "new"}
+        await pilot.press("tab", "down", "space")
+        await settled(pilot, lambda: app.screen._plan and len(app.screen._plan.runs) < 4)
+        left = "old" if "[x] old" in text(app) else "new"
+        assert {run.spec.arm for run in app.screen._plan.runs} == {"base", left}
+        await pilot.press("a", "a")
+        await settled(pilot, lambda: "No arm is chosen" in text(app))
+        await pilot.press("a", "tab", "tab", "tab", *"slrum", "enter")
+        await settled(pilot, lambda: "There is no back end 'slrum'" in text(app))
+        assert "slurm" in text(app)
 
 
 async def test_start_asks_for_a_scale_where_there_are_some(mini: MiniHome) -> None:

@@ -14,11 +14,13 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
+from experiments.suggest import did_you_mean
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import services
 from wgen_tui.ui.state.experiments import plan_text
 from wgen_tui.ui.threads import ThreadedScreen, loads
+from wgen_tui.ui.widgets.arm_choice import ArmChoice
 from wgen_tui.ui.widgets.bars import MessageLine
 
 if TYPE_CHECKING:
@@ -26,12 +28,14 @@ if TYPE_CHECKING:
     from wgen_tui.services.experiments.names import ExperimentInfo
     from wgen_tui.services.planning.plan import Options, Plan
 
-FIELDS = ("scale", "model", "arms", "seeds", "n")
+FIELDS = (("scale",), ("model",), ("arms",), ("seeds", "n", "backend"))  # by lines
+BACKENDS = ("local", "slurm")
+KEYS = "space arm · a all · tab next · enter plans · ctrl+s starts · esc"
 PLAN_DELAY = 0.4  # seconds after the last change of a field
 
 
 class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
-    """Fields for scale, model, arms, seeds and n; below them the plan."""
+    """Fields for scale, model, arms, seeds, n and back end; below them the plan."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel"),
@@ -41,7 +45,6 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
     def __init__(self, info: ExperimentInfo) -> None:
         super().__init__()
         self._info = info
-        self._fields = [name for name in FIELDS if name != "scale" or info.scales]
         self._plan: Plan | None = None
         self._refused = False  # whether there is none, since one cannot be made
 
@@ -50,26 +53,37 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
         hints = {
             "scale": f"as in the definition; or {', '.join(info.scales)}",
             "model": ", ".join(info.models),
-            "arms": f"all: {', '.join(info.arms)}",
             "seeds": ", ".join(str(seed) for seed in info.seeds),
-            "n": "as in the definition",
+            "n": "as defined",
+            "backend": " or ".join(BACKENDS),
         }
         with Vertical(classes="dialog wide tall"):
             yield Static(Text(printable(f"Start {info.slug}"), "bold"))
-            for name in self._fields:
-                with Horizontal(classes="field"):
-                    yield Label(name)
-                    yield Input(placeholder=printable(hints[name]), id=name, compact=True)
+            for line in FIELDS if info.scales else FIELDS[1:]:
+                with Horizontal(classes=f"field {line[0]}"):
+                    for name in line:
+                        yield Label(name)
+                        if name == "arms":
+                            yield ArmChoice(info.arms, id=name)
+                        else:
+                            yield Input(placeholder=printable(hints[name]), id=name, compact=True)
             with VerticalScroll(id="plan"):
                 yield Static(Text("planning…", "dim"), markup=False)
             yield MessageLine()
-            yield Static(Text("enter plans again · ctrl+s starts · tab next field · esc", "dim"))
+            yield Static(Text(KEYS, "dim"))
 
     def on_mount(self) -> None:
         self._timer = self.set_timer(PLAN_DELAY, self._replan, pause=True)
         self._replan()
 
     def on_input_changed(self) -> None:
+        self._changed()
+
+    def on_arm_choice_changed(self) -> None:
+        self._changed()
+
+    def _changed(self) -> None:
+        """Plan anew once nothing more is changed."""
         self._plan, self._refused = None, False
         self.discard_load("plan")
         self._timer.stop()
@@ -83,14 +97,17 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
         self._timer.stop()
         self._plan, self._refused = None, False
         self.query_one(MessageLine).clear()
-        values = {name: self.query_one(f"#{name}", Input).value.strip() for name in self._fields}
+        values = {one.id or "": one.value.strip() for one in self.query(Input)}
         self._show(Text("planning…", "dim"))
-        self._make_plan(values)
+        self._make_plan(values, self.query_one(ArmChoice).chosen)
 
     @loads("plan", then="_planned", failed="_not_planned")
-    def _make_plan(self, values: dict[str, str]) -> tuple[Plan, PlanOutlook] | UsageError:
+    def _make_plan(
+        self, values: dict[str, str], arms: tuple[str, ...] | None
+    ) -> tuple[Plan, PlanOutlook] | UsageError:
         try:
-            plan = services.plan.make_plan(self.home, self._info.slug, parse_options(values))
+            options = parse_options(values, arms)
+            plan = services.plan.make_plan(self.home, self._info.slug, options)
         except UsageError as error:
             return error
         launches = services.commit.launches_for(plan)
@@ -129,23 +146,32 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
         self.dismiss(None)
 
 
-def parse_options(values: dict[str, str]) -> Options:
+def parse_options(values: dict[str, str], arms: tuple[str, ...] | None = None) -> Options:
     """The fields as `Options` of a plan; an empty field keeps the definition's value.
 
+    Args:
+        values: The text of each field.
+        arms: Those that are chosen; None for all.
+
     Raises:
-        UsageError: n is not a whole number.
+        UsageError: no arm is chosen, n is not a whole number, or there is no such back end.
     """
-
-    def names(text: str) -> tuple[str, ...] | None:
-        return tuple(part for part in text.replace(",", " ").split()) or None
-
-    n = values["n"]
+    if arms == ():
+        raise UsageError(
+            "No arm is chosen.", title="Arms", hint="space chooses one, a all of them."
+        )
+    n, backend = values["n"], values["backend"]
     if n and not n.lstrip("-").isdigit():
         raise UsageError(f"n = {n!r} is not a whole number.", title="n", hint="As in 20.")
+    if backend and backend not in BACKENDS:
+        near = did_you_mean(backend, BACKENDS)
+        raise UsageError(f"There is no back end {backend!r}.", title="Back end", hint=near)
+    models = tuple(values["model"].replace(",", " ").split())
     return services.plan.Options(
-        models=names(values["model"]),
-        arms=names(values["arms"]),
+        models=models or None,
+        arms=arms,
         seeds=values["seeds"] or None,
         n=int(n) if n else None,
+        backend=backend or None,
         scale=values.get("scale") or None,
     )
