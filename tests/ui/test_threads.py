@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from textual.pilot import Pilot
 
 from tests.builders import store_home
 from tests.builders.mini_home import MiniHome
-from tests.builders.screen import settled
+from tests.builders.screen import notices, settled
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import SCREENS, WgenApp, load_screen
 from wgen_tui.ui.screens.runs import RunsScreen
-from wgen_tui.ui.threads import TAKING_IN, TakingIn, ThreadedScreen, loads
+from wgen_tui.ui.threads import REST, TAKING_IN, LoadTimes, TakingIn, ThreadedScreen, loads
 from wgen_tui.ui.widgets.bars import MessageLine
 
 
@@ -75,8 +76,8 @@ async def test_the_body_runs_in_a_thread_and_its_handler_in_the_apps(pilot: Pilo
 async def test_an_error_is_a_notification_then_the_failure_is_handled(pilot: Pilot[int]) -> None:
     screen = echo_screen(pilot)
     screen.echo("x", error=UsageError("No [b]such[/b] arm.", title="Arm", hint="As in old."))
-    await settled(pilot, lambda: screen.got == ["failed"])
-    (note,) = pilot.app._notifications
+    await settled(pilot, lambda: screen.got == ["failed"] and notices(pilot.app))
+    (note,) = notices(pilot.app)
     assert (note.title, note.severity) == ("Arm", "error")
     assert "No [b]such[/b] arm." in note.message
     assert "As in old." in note.message
@@ -206,3 +207,32 @@ async def test_a_screen_that_goes_before_it_has_come_is_no_error(mini: MiniHome,
     async with app.run_test(size=(160, 48)) as pilot:
         await pilot.pause()
         app.action_go(name)
+
+
+async def test_a_look_that_took_long_is_taken_more_seldom(home: Home) -> None:
+    """With a home of a millisecond a file call nothing asks more than a tenth of the time."""
+    app = WgenApp(home, screen="sql")
+    async with app.run_test(size=(80, 24)):
+        screen = Echo()
+        await app.push_screen(screen)
+        polls: list[int] = []
+
+        def poll() -> None:
+            polls.append(1)
+
+        now = time.monotonic()
+        for times, expected in (
+            (LoadTimes(), 1),
+            (LoadTimes(30, 0, now - 60), 1),
+            (LoadTimes(30, 40, now - 60), 0),
+            (LoadTimes(30, 40, now - 30 * REST - 1), 1),
+        ):
+            polls.clear()
+            screen._load_times["echo"] = times
+            screen._poll_rested("echo", poll)
+            assert len(polls) == expected, times
+        screen.echo("hi")
+        await app.workers.wait_for_complete()
+        assert 0 <= screen._load_times["echo"].took < 60
+        assert screen._load_times["echo"].before == 30
+        assert screen._load_times["echo"].ended >= now

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from textual import events
 from textual.message import Message
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from wgen_tui.ui.app import WgenApp
 
 SAY_EVERY = 1.0  # seconds
+REST = 9  # times as long as a look took until the next: a slow home is asked a tenth of the time
 TAKING_IN = "Taking in what runs wrote"
 
 S = TypeVar("S", bound="ThreadedScreen")
@@ -72,6 +73,14 @@ def loads(
         return start
 
     return decorate
+
+
+class LoadTimes(NamedTuple):
+    """How long the last load of a group took, and the one before it, and when it ended."""
+
+    took: float = 0.0
+    before: float = 0.0
+    ended: float = 0.0
 
 
 class Loaded(Message):
@@ -121,6 +130,7 @@ class ThreadedScreen(Screen[Any]):
         super().__init__()
         self._tickets: dict[str, int] = {}
         self._busy: set[str] = set()
+        self._load_times: dict[str, LoadTimes] = {}
         self.opening: set[str] = set()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -159,17 +169,31 @@ class ThreadedScreen(Screen[Any]):
 
         def body() -> None:
             result, error = None, None
+            began = time.monotonic()
             tell_by(self._taking_in)
             try:
                 result = work()
             except Exception as problem:  # shown to the user, whatever it is
                 error = problem
+            ended = time.monotonic()
+            before = self._load_times.get(group, LoadTimes())
+            self._load_times[group] = LoadTimes(ended - began, before.took, ended)
             self.post_message(Loaded(group, ticket, result, error, then, failed))
             give_back()
 
         # In a copy of this context `self.app` is known even if the screen has been closed since.
         in_context = partial(copy_context().run, body)
         self.run_worker(in_context, thread=True, group=group, exclusive=True, name=group)
+
+    def every(self, seconds: float, group: str, poll: Callable[[], object]) -> None:
+        """Call `poll`, which loads `group`, again and again; the slower it is, the more seldom."""
+        self.set_interval(seconds, partial(self._poll_rested, group, poll))
+
+    def _poll_rested(self, group: str, poll: Callable[[], object]) -> None:
+        times = self._load_times.get(group, LoadTimes())
+        # The first also loads what it needs: the lesser of two is what a look takes.
+        if time.monotonic() - times.ended >= REST * min(times.took, times.before):
+            poll()
 
     @contextmanager
     def _taking_in(self) -> Iterator[OnProgress]:

@@ -64,7 +64,7 @@ class BaseScreen(ThreadedScreen):
         yield Static("", id="small", markup=False)
 
     def on_mount(self) -> None:
-        self.set_interval(BAR_EVERY, self._poll_bar)
+        self.every(BAR_EVERY, "bar", self._poll_bar)
 
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self._poll_bar)

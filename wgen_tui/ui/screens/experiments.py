@@ -58,7 +58,7 @@ class ExperimentsScreen(ExperimentTokens):
         self.set_class(self.app.size.width >= LARGE, "-large")
 
     def on_mount(self) -> None:
-        self.set_interval(POLL_EVERY, self.reload)
+        self.every(POLL_EVERY, "list", self.reload)
 
     def on_screen_resume(self) -> None:
         self.compare_again()

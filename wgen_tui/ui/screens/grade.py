@@ -107,7 +107,7 @@ class GradeScreen(GradeChoice):
     def on_mount(self) -> None:
         self.query_one("#rubric").display = False
         self.watch(self.query_one("#item", ItemPane), "scroll_y", self._note_place)
-        self.set_interval(OTHERS_EVERY, self._poll_others)
+        self.every(OTHERS_EVERY, "others", self._poll_others)
 
     def on_unmount(self) -> None:
         if self._session is not None:

@@ -78,7 +78,7 @@ class ResultsScreen(ResultActions):
         yield panel(TextPane(id="notes"), "notes")
 
     def on_mount(self) -> None:
-        self.set_interval(POLL_EVERY, self._poll)
+        self.every(POLL_EVERY, "stamp", self._poll)
 
     def on_screen_resume(self) -> None:
         wanted = self.wgen.experiment

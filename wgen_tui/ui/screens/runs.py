@@ -63,8 +63,8 @@ class RunsScreen(RunDetails, RunActions):
         yield from self.compose_details()
 
     def on_mount(self) -> None:
-        self.set_interval(POLL_EVERY, self._poll_runs)
-        self.set_interval(STATUS_EVERY, self._poll_status)
+        self.every(POLL_EVERY, "list", self._poll_runs)
+        self.every(STATUS_EVERY, "status", self._poll_status)
 
     def on_screen_resume(self) -> None:
         self._poll_runs()

@@ -85,7 +85,7 @@ class SamplesScreen(SampleFacetsScreen):
             yield panel(TextPane(id="detail"), "sample")
 
     def on_mount(self) -> None:
-        self.set_interval(POLL_EVERY, self._poll)
+        self.every(POLL_EVERY, "count", self._poll)
 
     def on_screen_resume(self) -> None:
         if self._stale:
