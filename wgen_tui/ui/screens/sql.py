@@ -279,10 +279,12 @@ class SqlScreen(QueryActions, ExportActions):
         mistake = self._queries.current.mistake
         editor = self._editor
         if mistake is None or mistake.place is None or not mistake.nearest:
+            before = editor.text
             if editor.has_focus:
                 editor.redo()
-            else:
-                self.notify_plain("No name is offered: ctrl+y takes the one below a mistake.")
+            if editor.text == before:
+                also = ", and nothing can be redone" if editor.has_focus else ""
+                self.notify_plain(f"No name is offered below a mistake{also}.")
             return
         if editor.text != mistake.text_of:
             self.notify_plain("The text has changed since: run it again.", "SQL")
