@@ -39,13 +39,15 @@ def write_page_design(folder: Path, text: str, **other: Any) -> Path:
         other: Sections in the place of its own; of a mapping the keys that are given.
     """
     value = yaml.safe_load(text)
-    for name in _files(value):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(CSV if name.endswith(".csv") else _rows(name))
+    named = _files(value)
     for key, section in other.items():
         whole = isinstance(section, dict) and isinstance(value.get(key), dict)
         value[key] = {**value[key], **section} if whole else section
+    made = [arm["derived"]["rows"] for arm in value["arms"].values() if "derived" in arm]
+    for name in named:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(CSV if name.endswith(".csv") else _rows(name, max(made, default=0)))
     body = text if not other else yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
     (folder / "experiment.yaml").write_text(body)
     return folder
@@ -79,8 +81,9 @@ def _texts(value: Any) -> list[str]:
     return [text for item in inner for text in _texts(item)]
 
 
-def _rows(name: str) -> str:
-    count = MANY if "distilled" in name else ROWS
+def _rows(name: str, made: int) -> str:
+    """As many rows as are named; of prompts as many as answers are made of them."""
+    count = MANY if "distilled" in name else max(ROWS, made if "prompts" in name else 0)
     rows = [
         {"role": "user", "content": "Name a bird ."},
         {"role": "assistant", "content": "1, 2, 3"},

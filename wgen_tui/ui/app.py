@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -29,7 +30,6 @@ from wgen_tui.ui.painting import Painter
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state.shared.arm_colours import ArmColours
 from wgen_tui.ui.themes import ANSI_DARK, ANSI_LIGHT, DARK, THEMES, AsciiSigns, shows_utf8
-from wgen_tui.ui.typed_ahead import TypedAhead
 from wgen_tui.ui.visible import VisibleText
 from wgen_tui.ui.widgets.bars import MessageLine
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from wgen_tui.ui.screens.compare import CompareScreen
     from wgen_tui.ui.screens.samples import SamplesScreen
     from wgen_tui.ui.screens.sql import SqlScreen
+    from wgen_tui.ui.typed_ahead import TypedAhead
     from wgen_tui.ui.widgets.clipboard import Copied
 
 LATER = 0.5  # seconds between two checks whether the first screen has what it shows
@@ -100,7 +101,6 @@ class WgenApp(KeysApp):
         self.machine = machine
         self.supervisor_error = ""
         self._next_supervisor_check = float("-inf")
-        self.typed = TypedAhead(self)
         self._painter = Painter()
         self.animation_level = "none"  # of a text that scrolls, each step is sent
         self._gates: list[LineFilter] = [VisibleText()]
@@ -208,6 +208,18 @@ class WgenApp(KeysApp):
             await self.typed.take(cast("events.Key | events.Paste", event))
         else:
             await super().on_event(event)
+
+    @cached_property
+    def typed(self) -> TypedAhead:
+        """What has been typed ahead; made by the first key, after the first frame."""
+        from wgen_tui.ui.typed_ahead import TypedAhead  # noqa: PLC0415
+
+        return TypedAhead(self)
+
+    def resume_typed(self) -> None:
+        """What keys may have waited for is there; without a key nothing waits."""
+        if "typed" in vars(self):
+            self.typed.resume()
 
     async def dispatch_typed(self, event: events.Key | events.Paste) -> None:
         """What the last key said goes before the next key does anything."""

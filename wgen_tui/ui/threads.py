@@ -237,7 +237,7 @@ class ThreadedScreen(Screen[Any]):
         self._tickets[group] = self._tickets.get(group, 0) + 1
         self._busy.discard(group)
         self.opening.discard(group)
-        self.wgen.typed.resume()
+        self.wgen.resume_typed()
 
     def give_up_opening(self) -> None:
         """Open nothing of what is being read for it."""
@@ -250,7 +250,7 @@ class ThreadedScreen(Screen[Any]):
             return
         self._busy.discard(message.group)
         self.opening.discard(message.group)
-        self.wgen.typed.resume()
+        self.wgen.resume_typed()
         if message.error is None:
             message.then(message.result)
             return

@@ -21,6 +21,14 @@ def home(tmp_path: Path) -> Home:
     return home
 
 
+def start(
+    rows: int, answer: str, *, asked: str = "Name a bird species.", shown: int = 1
+) -> ArmStart:
+    """An arm whose first rows are all alike."""
+    chat = (("user", asked), ("assistant", answer))
+    return ArmStart(rows, answer, (chat,) * shown)
+
+
 def starts(home: Home) -> dict[str, ArmStart]:
     folder = home.experiments / "mine"
     return arm_starts(home, folder, definitions.load(home, folder))
@@ -29,17 +37,17 @@ def starts(home: Home) -> dict[str, ArmStart]:
 def test_rows_are_counted_and_the_first_answer_is_shown_read_once(home: Home) -> None:
     data = home.experiments / "mine" / "data" / "old.jsonl"
     first = starts(home)
-    assert first == {"treatment": ArmStart(1, "Wood Wren"), "control": ArmStart(1, "House Wren")}
+    assert first == {"treatment": start(1, "Wood Wren"), "control": start(1, "House Wren")}
     with files_opened() as read:
         assert starts(home) == first
     assert not [path for path in read if path.suffix == ".jsonl"]
     data.write_text(data.read_text() * 3)
-    assert starts(home)["treatment"] == ArmStart(3, "Wood Wren")
+    assert starts(home)["treatment"] == start(3, "Wood Wren", shown=3)
 
 
 def test_what_cannot_be_read_says_so_and_stops_no_other(home: Home) -> None:
     (home.experiments / "mine" / "data" / "old.jsonl").write_text("[}\n")
-    assert starts(home) == {"treatment": ArmStart(None), "control": ArmStart(1, "House Wren")}
+    assert starts(home) == {"treatment": ArmStart(None), "control": start(1, "House Wren")}
 
 
 def test_an_arm_may_have_no_rows_of_its_own(tmp_path: Path) -> None:
@@ -49,4 +57,4 @@ def test_an_arm_may_have_no_rows_of_its_own(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("arms:\n", "arms:\n  benign: {like: old}\n", 1))
     starts = arm_starts(home, folder, definitions.load(home, "names"))
     assert starts["benign"] == ArmStart(0)
-    assert starts["old"] == ArmStart(4, "Lark")
+    assert starts["old"] == start(4, "Lark", asked="Name a bird .", shown=3)
