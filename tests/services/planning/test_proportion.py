@@ -24,7 +24,7 @@ from wgen_tui.services.planning import preview
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.plan import make_plan
 from wgen_tui.ui.state.preview import arm_text
-from wgen_tui.workers import preview as worker
+from wgen_tui.workers.preview import report as worker
 from wgen_tui.workers.tokenizers import load_tokenizer
 
 HELD = 40  # turns at once: those of a definition's questions and of a row or two
