@@ -212,9 +212,8 @@ class WgenApp(KeysApp):
     @cached_property
     def typed(self) -> TypedAhead:
         """What has been typed ahead; made by the first key, after the first frame."""
-        from wgen_tui.ui.typed_ahead import TypedAhead  # noqa: PLC0415
-
-        return TypedAhead(self)
+        typed: TypedAhead = import_module("wgen_tui.ui.typed_ahead").TypedAhead(self)
+        return typed
 
     def resume_typed(self) -> None:
         """What keys may have waited for is there; without a key nothing waits."""
