@@ -7,7 +7,7 @@ import subprocess
 import time
 import uuid
 
-from tests.builders.waiting import LIMIT, until
+from tests.builders.waiting import LIMIT
 
 
 class Tmux:
@@ -35,12 +35,6 @@ class Tmux:
         """Keys by tmux's names; anything else is typed as it is."""
         for key in keys:
             self("send-keys", key)
-
-    def press_and_see(self, key: str) -> None:
-        """A key after which the cursor stands on another line."""
-        line = self("display-message", "-p", "#{cursor_y}")
-        self.press(key)
-        until(lambda: self("display-message", "-p", "#{cursor_y}") != line, f"{key} moves nothing")
 
     def until(self, *texts: str, without: str = "") -> str:
         """Wait until the pane shows all of these; what it shows then."""

@@ -40,7 +40,6 @@ class Person:
         desk = Tmux()  # one that ends with its only window takes no other meanwhile
         self._desks.append(desk)
         self.press, self.until = desk.press, desk.until
-        self.press_and_see = desk.press_and_see
         desk("new-session", "-d", *size, shlex.join([*self._line, remote]))
 
     def lose_the_line(self) -> None:
@@ -76,10 +75,9 @@ def test_a_days_work_over_ssh(person: Person) -> None:
     person.until(f"▶ {EXPERIMENT}", "Old bird names, in miniature", without="Filter experiments")
     person.press("s")
     person.until("Start tiny-old-bird-names", "samples")
-    for field in ("old_birds modern_audubon", "0", "3"):
-        person.press_and_see("Tab")
-        person.press(field)
-        person.until(field)
+    person.press("Tab", "Down", "Down", "Space")
+    person.until("[x] old_birds", "[x] modern_audubon", "[ ] modern_american")
+    person.press("Tab", "0", "Tab", "3")
     person.until("216 over 24 prompts")
     person.press("C-s")
     person.until("queued; press 2 to watch")
