@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 demo: $(STAMP)
 	$(BIN)/wgen-tui demo $(ARGS)
 
-# The shelf's miniatures in full, a few minutes each on two cores; then look with wgen-tui --home.
+# The shelf's miniatures in full, a minute or two each on two quiet cores; then look with wgen-tui --home.
 MINIATURES ?= $(notdir $(wildcard experiments/tiny-*))
 miniatures: $(STAMP)
 	for name in $(MINIATURES); do \
