@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from statistics import mean, median
 
 import psutil
@@ -20,11 +21,13 @@ from tests.benchmarks.scale.starts import cpu_of_starts, screens_of, starts
 from tests.benchmarks.scale.tasks import percentile
 from tests.benchmarks.scale.terminal import LINES, Terminal
 from wgen_tui.paths import Home
+from wgen_tui.services.runs.runs import list_runs
 
 DEFINITIONS = 500
 PACE = 0.06  # seconds between keys: a key that is held repeats faster, a finger is slower
 KEYS = 80
 ROWS = 200  # a walk turns back at the end of a list, or after as many
+ENDS = (b"the last row", b"the first row")  # what a key says that moves nothing
 GRADES = 30
 ANSWER = 200  # bytes of a repaint with another answer; with the counters alone it has half as many
 IDLE_SECONDS = 5.0
@@ -104,16 +107,23 @@ def _press(terminal: Terminal, keys: int, rows: int) -> tuple[list[float], list[
 
     Returns:
         Milliseconds from each key to the first output, and bytes from each key to the next.
+
+    Raises:
+        RuntimeError: a key painted nothing, or moved nothing: its figures are none of the cursor's.
     """
     waits, sizes = [], []
     for number in range(keys):
         before = terminal.place
         at = terminal.type("j" if number // (rows - 1) % 2 == 0 else "k")
         painted = terminal.output_after(before)
-        if painted is not None:
-            waits.append(1e3 * (painted - at))
+        if painted is None:
+            raise RuntimeError(f"Key {number} painted nothing.")
+        waits.append(1e3 * (painted - at))
         time.sleep(max(0.0, PACE - (time.monotonic() - at)))
-        sizes.append(len(terminal.since(before)))
+        sent = terminal.since(before)
+        if any(end in sent for end in ENDS):
+            raise RuntimeError(f"Key {number} moved nothing: the list has fewer than {rows} rows.")
+        sizes.append(len(sent))
     return waits, sizes
 
 
@@ -142,10 +152,13 @@ def _open(terminal: Terminal, name: str) -> None:
 def keys(place: Place, report: Report) -> None:
     """Key to paint and bytes per key at rest; key to paint while workers write and a query runs."""
     home = copied(place.ingested, place.scratch / "keys")
-    runs = len(list(home.runs.iterdir()))
-    for name, listed in (("Samples", ROWS), ("Runs", min(runs, ROWS))):
+    groups = list(Counter(run.experiment for run in list_runs(home)).items())
+    unfolded = len(groups) + min(groups)[1]  # enter unfolds the first
+    for name, listed, unfold in (("Samples", ROWS, ""), ("Runs", min(unfolded, ROWS), "\r")):
         with screens_of(home) as terminal:
             _open(terminal, name)
+            terminal.type(unfold)
+            terminal.settle(1.0, 10)
             waits, sizes = _press(terminal, KEYS, listed)
             p95 = percentile(waits, 0.95)
             note = f"median {median(waits):.0f} ms"
