@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from wgen_tui.ui.app import WgenApp
 
 MOST = 4_000  # keys and pastes that wait; more are dropped
+TOO_MANY = f"{MOST:,} keys wait already: this one is left out. esc lets go of those that wait."
 AT_ONCE = ("ctrl+q",)
 GIVE_UP = "escape"
 LEAVING = ("q", *"123456")  # while nothing but a list's keys wait for its rows
@@ -54,6 +55,8 @@ class TypedAhead:
                 self._give_up()
         if len(self._held) < MOST:
             self._held.append(event)
+        else:
+            self._app.notify(TOO_MANY, title="Keys", severity="warning")
         if not self._under_way:
             await self._dispatch_next()
 

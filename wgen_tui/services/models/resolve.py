@@ -6,7 +6,6 @@ with the command or edit that mends it. Never prints a token.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from wgen_tui.protocol.runs import ModelRef
 from wgen_tui.run_files.model_place import EMBEDDED, below_home
 from wgen_tui.services.models.endpoints import names_endpoint, resolve_served
 from wgen_tui.services.models.hub import ask_hub, download_command, offline
+from wgen_tui.services.models.model_files import read_json
 from wgen_tui.services.models.support import refuse_architecture
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
@@ -183,20 +183,10 @@ def _no_template_error(ref: ModelRef) -> UsageError:
     )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise UsageError(f"{path} is not JSON: {error}.", title="Broken model folder") from error
-    return value if isinstance(value, dict) else {}
-
-
 def _read_facts(folder: Path) -> ModelFacts:
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     text = config.get("text_config", config)
-    tokenizer = _read_json(folder / "tokenizer_config.json")
+    tokenizer = read_json(folder / "tokenizer_config.json")
     return ModelFacts(
         config=text,
         has_chat_template=bool(tokenizer.get("chat_template"))

@@ -99,26 +99,20 @@ def by_context(
 
 def _own(definition: Definition) -> Iterator[Family]:
     """Arms with a context of their own, by the arm that is the same but has none."""
-    taken: set[str] = set()
-    for base, arm in definition.arms.items():
+    placed: dict[str, list[Placed]] = {}
+    for name, arm in definition.arms.items():
         if str(arm.context):
-            continue
-        made = [
-            (_mode(other.context), name, (name, None))
-            for name, other in definition.arms.items()
-            if name not in taken and str(other.context) and _same_rows(arm, other)
-        ]
-        taken |= {name for _, name, _ in made}
-        if made:
+            placed.setdefault(_rows_of(arm), []).append((_mode(arm.context), name, (name, None)))
+    if not placed:
+        return
+    for base, arm in definition.arms.items():
+        if not str(arm.context) and (made := placed.pop(_rows_of(arm), [])):
             yield Family((base, None), tuple(made), "training", planned=False)
 
 
-def _same_rows(arm: Arm, other: Arm) -> bool:
-    """Whether two arms differ in nothing but context, role and words."""
-    ours, theirs = (
-        item.model_dump(exclude={"context", "role", "description"}) for item in (arm, other)
-    )
-    return bool(ours == theirs)
+def _rows_of(arm: Arm) -> str:
+    """All that an arm says but context, role and words: equal where nothing else differs."""
+    return arm.model_dump_json(exclude={"context", "role", "description"})
 
 
 def _mode(context: TrainingContext) -> str:

@@ -17,6 +17,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.queue import SlurmSettings
 from wgen_tui.services.settings import read_settings
 from wgen_tui.services.slurm import commands
+from wgen_tui.services.suggest import unknown
 
 BACKENDS = ("local", "slurm")
 INSTALL = "pip install 'wgen-tui[slurm]'"
@@ -36,8 +37,10 @@ def chosen(home: Home, backend: Backend, option: str | None = None) -> SlurmSett
         option: `--backend`: local or slurm, whatever the definition says.
 
     Raises:
-        UsageError: config.toml is wrong, or contradicts the definition.
+        UsageError: there is no such back end; config.toml is wrong, or contradicts the definition.
     """
+    if option is not None and option not in BACKENDS:
+        raise unknown("back end", option, BACKENDS)
     if (option or ("local" if backend.slurm is None else "slurm")) == "local":
         return None
     own = {} if backend.slurm is None else backend.slurm.model_dump(exclude_unset=True)

@@ -14,7 +14,6 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
-from experiments.suggest import did_you_mean
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import services
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from wgen_tui.services.planning.plan import Options, Plan
 
 FIELDS = (("scale",), ("model",), ("arms",), ("seeds", "n", "backend"))  # by lines
-BACKENDS = ("local", "slurm")
 KEYS = "space arm · a all · tab next · enter plans · ctrl+s starts · esc"
 PLAN_DELAY = 0.4  # seconds after the last change of a field
 
@@ -55,7 +53,7 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
             "model": ", ".join(info.models),
             "seeds": ", ".join(str(seed) for seed in info.seeds),
             "n": "as defined",
-            "backend": " or ".join(BACKENDS),
+            "backend": "local or slurm",
         }
         with Vertical(classes="dialog wide tall"):
             yield Static(Text(printable(f"Start {info.slug}"), "bold"))
@@ -121,6 +119,7 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
             self._refuse(text)
             return
         self._plan = planned[0]
+        self.query_one(ArmChoice).show_planned({run.spec.arm for run in self._plan.runs})
         self._show(plan_text(*planned))
 
     def _not_planned(self) -> None:
@@ -151,27 +150,24 @@ def parse_options(values: dict[str, str], arms: tuple[str, ...] | None = None) -
 
     Args:
         values: The text of each field.
-        arms: Those that are chosen; None for all.
+        arms: Those that were chosen by hand; None for all, or the scale's.
 
     Raises:
-        UsageError: no arm is chosen, n is not a whole number, or there is no such back end.
+        UsageError: no arm is chosen, or n is not a whole number.
     """
     if arms == ():
         raise UsageError(
             "No arm is chosen.", title="Arms", hint="space chooses one, a all of them."
         )
-    n, backend = values["n"], values["backend"]
+    n = values["n"]
     if n and not n.lstrip("-").isdigit():
         raise UsageError(f"n = {n!r} is not a whole number.", title="n", hint="As in 20.")
-    if backend and backend not in BACKENDS:
-        near = did_you_mean(backend, BACKENDS)
-        raise UsageError(f"There is no back end {backend!r}.", title="Back end", hint=near)
     models = tuple(values["model"].replace(",", " ").split())
     return services.plan.Options(
         models=models or None,
         arms=arms,
         seeds=values["seeds"] or None,
         n=int(n) if n else None,
-        backend=backend or None,
+        backend=values["backend"] or None,
         scale=values.get("scale") or None,
     )

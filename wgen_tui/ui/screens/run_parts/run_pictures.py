@@ -22,7 +22,7 @@ from wgen_tui.ui.state.outcomes import courses as steps
 from wgen_tui.ui.state.outcomes import views as outcome_views
 from wgen_tui.ui.state.run_views import curves, differences
 from wgen_tui.ui.state.run_views.groups import Group
-from wgen_tui.ui.threads import loads
+from wgen_tui.ui.threads import REST, loads
 from wgen_tui.ui.widgets.pane import TextPane
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from wgen_tui.services.runs.measured.held_out import HeldOutCurves, Points
     from wgen_tui.services.runs.run_state import RunStatus
 
-RESTS = 9  # times as long as computing took, before it is done again
 READ = 2 * len(curves.LETTERS)  # runs of those chosen that are read: base and others have no course
 TWO = "Mark two runs with space: d shows which of their settings differ."
 NO_RATES = (
@@ -67,7 +66,7 @@ class Computed(NamedTuple):
 
     def serves(self, experiment: str, stamp: Stamp) -> bool:
         """Whether it will do: while data come in, computing takes a tenth of the time at most."""
-        rests = monotonic() - self.ended < RESTS * (self.ended - self.began)
+        rests = monotonic() - self.ended < REST * (self.ended - self.began)
         return self.experiment == experiment and (self.stamp == stamp or rests)
 
 

@@ -93,12 +93,11 @@ class Engine:
         prompts = [len(request.prompt) for queue in queues for request in queue]
         length = max(prompts, default=1) + params.sampling.max_tokens
         fitting = rows_that_fit(self._model, length, self.runner.device, self.runner.state_bytes())
-        self.max_rows = min(self.max_rows, fitting)
         # Beyond the model's own width, a pass over more adapters costs more than it saves.
         max_columns = int(self._model.config.get_text_config().hidden_size)
         for group in self._apart(queues, length):
             waiting = DrawQueue([list(queue) for queue in group], self._slots, max_columns)
-            while batch := waiting.next_batch(self.max_rows):
+            while batch := waiting.next_batch(min(self.max_rows, fitting)):
                 for completion in self._run_batch(params, waiting, batch, poll):
                     yield completion, batch.name
 
