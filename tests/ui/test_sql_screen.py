@@ -215,9 +215,11 @@ async def test_a_running_query_is_cancelled(home: Home, monkeypatch: pytest.Monk
         editor(app).text = "select sum(a.range * b.range) from range(3000000) a, range(3000000) b"
         await pilot.press("f5")
         await settled(pilot, lambda: began.is_set() and "running… esc cancels" in text(app))
+        assert "The query runs." in text(app)
         await pilot.press("escape")
         await settled(pilot, lambda: "Cancelled." in text(app))
         assert "running" not in text(app)
+        assert "No rows: the query was cancelled." in text(app), "it did not fail"
         await settled(pilot, lambda: not list(app.workers))
 
 

@@ -14,7 +14,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from wgen_tui.terminal_text import one_line
-from wgen_tui.ui import modals, services
+from wgen_tui.ui import actions, modals, services
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state import filters
 from wgen_tui.ui.state import samples as state
@@ -128,7 +128,7 @@ class SampleFilterScreen(BaseScreen):
         written = one_line(filters.write(self._fields), SHOWN) or every
         if not self._origin:
             return written
-        of = f"{self._origin.capitalize()} › {self._what}" if self._what else self._origin
+        of = f"{actions.title(self._origin)} › {self._what}" if self._what else self._origin
         if self._origin == self.SCOPE:  # a whole completion stands in the filter
             return f"{of} · esc back · {written}"
         return f"{of} · {written} · esc back"

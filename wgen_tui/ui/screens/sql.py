@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 EMPTY = "No query run yet.\n\nctrl+j runs the query, e edits it, s offers some to begin with."
 NOTHING = "No rows."
 FAILED = "No rows: the query failed."
+CANCELLED = "No rows: the query was cancelled."
+RUNNING = "The query runs."
 LET_GO = "Its rows were let go for those of other queries; ctrl+j runs it again."
 EDITING = "ctrl+j run  tab complete  ctrl+r history  ctrl+n new  F3 F4 other  esc leaves  F1 keys"
 EDITOR_KEYS = [
@@ -142,7 +144,14 @@ class SqlScreen(QueryActions, ExportActions):
             return NOTHING
         if buffer.let_go:
             return LET_GO
-        return FAILED if buffer.mistake is not None else EMPTY
+        if self._is_running(buffer):
+            return RUNNING
+        if buffer.mistake is not None:
+            return CANCELLED if buffer.mistake.cancelled else FAILED
+        return EMPTY
+
+    def _is_running(self, buffer: QueryBuffer) -> bool:
+        return self._under_way is not None and self._under_way[0] is buffer
 
     def _show_mistake(self, buffer: QueryBuffer) -> None:
         mistake = buffer.mistake
@@ -154,8 +163,7 @@ class SqlScreen(QueryActions, ExportActions):
 
     def _show_titles(self) -> None:
         buffer = self._queries.current
-        running = self._under_way is not None and self._under_way[0] is buffer
-        title = "running… esc cancels" if running else buffer.result_title
+        title = "running… esc cancels" if self._is_running(buffer) else buffer.result_title
         parts = [title, self._grid.which_columns]
         if self._grid.marked:
             parts.append(f"{len(self._grid.marked)} marked")
@@ -247,13 +255,13 @@ class SqlScreen(QueryActions, ExportActions):
         self._under_way = None
         cancel.stop()
         self.discard_load("query")
-        buffer.mistake = Mistake(why)
+        buffer.mistake = Mistake(why, cancelled=True)
         if buffer is self._queries.current:
             self._show_query()
         return True
 
     def _stop(self, buffer: QueryBuffer) -> None:
-        if self._under_way is not None and self._under_way[0] is buffer:
+        if self._is_running(buffer):
             self._cancel_query()
 
     # Keys

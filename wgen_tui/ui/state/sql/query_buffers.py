@@ -20,19 +20,21 @@ NAMED_ERROR = re.compile(r"^(Parser|Catalog|Binder|Conversion) Error: ")  # the 
 
 @dataclass(slots=True)
 class Mistake:
-    """Why a run failed.
+    """Why a run brought nothing.
 
     Attributes:
         what: The message.
         place: Line, column and width in the text, from 0.
         nearest: What could stand there instead.
         text_of: The text that the place is in.
+        cancelled: Whether somebody ended it; nothing is wrong then.
     """
 
     what: str
     place: tuple[int, int, int] | None = None
     nearest: str = ""
     text_of: str = ""
+    cancelled: bool = False
 
     @classmethod
     def of(cls, error: WgenError, text: str, start: tuple[int, int]) -> Mistake:
