@@ -165,6 +165,17 @@ def test_many_wrong_rows_are_counted(write: Write) -> None:
     assert (first.line, first.count, second.line, second.count) == (1, 8, 9, 2)
 
 
+def test_of_many_different_mistakes_the_first_are_named_and_the_rest_counted(write: Write) -> None:
+    entry = {"name": "q", "file": {"path": "data/q.jsonl", "text": "q"}}
+    rows = "".join(f'{{"{letter * 9}": "b"}}\n' for letter in "abcdefgh")
+    folder = folder_with(write, entry, {"data/q.jsonl": rows})
+    with pytest.raises(DefinitionError) as caught:
+        catalogue.load(folder)
+    assert [problem.line for problem in caught.value.problems[:5]] == [1, 2, 3, 4, 5]
+    assert len(caught.value.problems) == 6
+    assert caught.value.problems[-1].message == "3 more rows are wrong."
+
+
 def test_what_is_wrong_with_a_question_is_told_at_its_entry(write: Write) -> None:
     file = {"path": "data/rows.jsonl", "text": "input"}
     folder = folder_with(write, {"name": "f", "variants": ["none_such"], "file": file})
