@@ -99,6 +99,20 @@ async def test_a_context_without_samples_says_so_and_the_figure_has_the_others(
         ]
 
 
+async def test_contexts_that_stand_beside_nothing_say_why(tmp_path: Path) -> None:
+    home = own_home(tmp_path / "home")
+    path = home.experiments / EXPERIMENT / "experiment.yaml"
+    path.write_text(path.read_text().replace(" old:", " old: {data: other.jsonl}, gone:"))
+    (path.parent / "other.jsonl").write_bytes((path.parent / "rows.jsonl").read_bytes())
+    ingest_now(home)
+    app = WgenApp(home, screen="results", experiment=EXPERIMENT)
+    async with app.run_test(size=(160, 48)) as pilot:
+        await there(pilot)
+        await settled(pilot, lambda: "other: no contexts beside each other" in text(app))
+        assert "gone has no samples without a context" in text(app)
+        assert "contexts" not in str(app.screen.query_one("#title").render())
+
+
 @pytest.mark.parametrize(
     ("where", "size"),
     [("evaluation", (80, 24)), ("training", (160, 48))],

@@ -106,6 +106,20 @@ async def test_arms_have_the_colours_of_their_definition_from_the_start(two: Min
         assert "■ old" in text(app), "in the order of the definition"
 
 
+async def test_arms_stand_in_the_order_of_their_definition_base_last(two: MiniHome) -> None:
+    two.run("base", 0, "base")
+    app = WgenApp(two.home, screen="runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: "▾ mini" in text(app) and "▲ new" in text(app))
+        rows = [table(app).row(index) for index in range(len(table(app)))]
+        own = [row for row in rows if not isinstance(row, Group) and row.experiment == "mini"]
+        arms = [(run.arm, run.seed) for run in own]
+        assert arms == [("old", 0), ("old", 1), ("new", 0), ("new", 1), ("base", 0)]
+        order = [run.run_id for run in own]
+        await pilot.press("G", "asterisk")
+        assert [run.run_id for run in app.screen.chosen_runs()] == order, "curves and copies too"
+
+
 async def test_curves_of_the_marked_runs_stand_together(two: MiniHome) -> None:
     app = WgenApp(two.home, screen="runs")
     async with app.run_test(size=(80, 30)) as pilot:

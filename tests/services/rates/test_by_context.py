@@ -100,6 +100,27 @@ def test_arms_with_a_context_of_their_own_stand_below_the_one_without(tmp_path: 
     ], "an arm with other rows is not among them; what is not planned is no difference"
 
 
+def said(results: Results) -> list[str]:
+    return [note.text for note in results.notes if note.kind == "contexts"]
+
+
+def test_what_stands_in_no_table_of_contexts_says_why(tmp_path: Path) -> None:
+    alone = "no arm is the same without a context, which alone would show what it does"
+    assert said(compute(own_home(tmp_path / "own"), EXPERIMENT)) == [
+        f"other: no contexts beside each other: {alone}"
+    ]
+    begun = {key: row for key, row in TRAINED.items() if "who" not in key[0]}
+    assert said(results_of(tmp_path / "begun", begun)) == [
+        "old: no contexts beside each other: nothing was sampled in a context yet"
+    ]
+    lone = {key: row for key, row in TRAINED.items() if key[0] != "old"}
+    assert said(results_of(tmp_path / "lone", lone)) == [
+        "old-prepend-who: no contexts beside each other: "
+        "old has no samples without a context, which these would stand beside"
+    ]
+    assert said(results_of(tmp_path / "all", TRAINED)) == []
+
+
 def test_it_is_printed_and_is_in_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     results = results_of(tmp_path / "home", TRAINED)
     show(results, ())

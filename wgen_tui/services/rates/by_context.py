@@ -97,6 +97,34 @@ def by_context(
     ]
 
 
+def not_beside(
+    rates: Iterable[Rate], tables: Sequence[ContextTable], definition: Definition | None
+) -> dict[str, str]:
+    """Why the contexts of an arm stand in no table, by arm; of arms that have samples."""
+    if definition is None:
+        return {}
+    there = {(rate.arm, rate.variant) for rate in rates if rate.seed is None}
+    shown, why = {table.arm for table in tables}, dict[str, str]()
+    families = list(_families(definition) if definition.contexts else _own(definition))
+    for base, each, *_ in families:
+        drawn = [arm for _, _, (arm, variant) in each if (arm, variant) in there]
+        if base[0] in shown or (base not in there and not drawn):
+            continue
+        if base not in there:
+            lacks = f"{base[0]} has no samples without a context, which these would stand beside"
+            why |= dict.fromkeys(drawn, lacks)
+        elif drawn:
+            why[base[0]] = "no difference to no context is planned (analysis: contrasts)"
+        else:
+            why[base[0]] = "nothing was sampled in a context yet"
+    if definition.contexts is None:
+        beside = {key[0] for family in families for _, _, key in family.each}
+        alone = [n for n, arm in definition.arms.items() if str(arm.context) and n not in beside]
+        lacks = "no arm is the same without a context, which alone would show what it does"
+        why |= {name: lacks for name in alone if (name, None) in there}
+    return why
+
+
 def _own(definition: Definition) -> Iterator[Family]:
     """Arms with a context of their own, by the arm that is the same but has none."""
     placed: dict[str, list[Placed]] = {}

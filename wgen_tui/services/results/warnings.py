@@ -14,6 +14,7 @@ from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import NO_EFFECT, NOT_TRAINED, RunOutcome
 from wgen_tui.run_files.manifests import final_checkpoint
 from wgen_tui.services.models.model_files import context_of
+from wgen_tui.services.rates.by_context import by_context, not_beside
 from wgen_tui.services.results import missing_wordings, stands_or_falls, uneven_draws, unlike_runs
 from wgen_tui.services.results.compared import Compared, Note, runs
 from wgen_tui.services.runs.launch_list import Launches
@@ -272,6 +273,12 @@ def long_answers(compared: Compared) -> Iterable[Note]:
         yield Note(kind="long_answers", text=text, count=len(specs), runs=ids)
 
 
+def _contexts(compared: Compared) -> Iterable[Note]:
+    tables = by_context(compared.rates, compared.contrasts, compared.definition)
+    for arm, why in not_beside(compared.rates, tables, compared.definition).items():
+        yield Note(kind="contexts", text=f"{arm}: no contexts beside each other: {why}", count=1)
+
+
 MAKERS: tuple[Callable[[Compared], Iterable[Note]], ...] = (
     _seeds,
     _without_rate,
@@ -289,6 +296,7 @@ MAKERS: tuple[Callable[[Compared], Iterable[Note]], ...] = (
     uneven_draws.between_questions,
     _missing_arms,
     missing_wordings.notes,
+    _contexts,
     uneven_draws.of_contrasts,
     long_examples,
     long_answers,

@@ -19,7 +19,7 @@ from wgen_tui.ui import modals, services
 from wgen_tui.ui.screens.run_parts.run_actions import RunActions
 from wgen_tui.ui.screens.run_parts.run_details import RunDetails
 from wgen_tui.ui.state import runs as state
-from wgen_tui.ui.state.run_views.groups import Folding, Group, first_of, listed
+from wgen_tui.ui.state.run_views.groups import Folding, Group, first_of, in_order, listed
 from wgen_tui.ui.state.run_views.rows import Drawing
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.line_table import LineTable
@@ -110,7 +110,7 @@ class RunsScreen(RunDetails, RunActions):
         return services.runs.list_runs(self.home)
 
     def _show_runs(self, runs: list[RunStatus]) -> None:
-        self._runs = runs
+        self._runs = in_order(runs, self._arms_of)
         unknown = self.wgen.without_arms(run.experiment for run in runs)
         if unknown and not self._arms_asked >= set(unknown) and not self.busy("arms"):
             self._arms_asked |= set(unknown)
@@ -129,6 +129,9 @@ class RunsScreen(RunDetails, RunActions):
         if not self.settling:
             self._settled()
 
+    def _arms_of(self, experiment: str) -> tuple[str, ...]:
+        return self.arm_colours(experiment).arms
+
     @loads("arms", then="_keep_arms")
     def _read_arms(self, slugs: list[str]) -> dict[str, tuple[str, ...]]:
         """The arms of these experiments in the order of their definitions, which colours go by."""
@@ -143,6 +146,7 @@ class RunsScreen(RunDetails, RunActions):
         if arms:
             self.wgen.keep_arms(arms)
             self._picture = None
+            self._runs = in_order(self._runs, self._arms_of)
             self._show_list()
             self.load_pictures()
 

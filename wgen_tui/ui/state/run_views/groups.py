@@ -6,9 +6,11 @@ finishes while it is watched stays as it is; work that begins in a folded group 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from wgen_tui.ui.state.outcomes.arm_order import places
 
 if TYPE_CHECKING:
     from wgen_tui.services.runs.run_state import RunStatus
@@ -33,6 +35,23 @@ class Group:
     key: GroupKey
     runs: tuple[RunStatus, ...]
     folded: bool = False
+
+
+def in_order(runs: Iterable[RunStatus], arms_of: Callable[[str], Sequence[str]]) -> list[RunStatus]:
+    """The runs of each experiment and model in the one order of its arms, then by seed.
+
+    Args:
+        runs: As they were read.
+        arms_of: An experiment's arms, in the order of its definition as far as that is known.
+    """
+    by_key: dict[GroupKey, list[RunStatus]] = {}
+    for run in runs:
+        by_key.setdefault(GroupKey(run.experiment, run.model), []).append(run)
+    ordered: list[RunStatus] = []
+    for key, own in by_key.items():
+        place = places({run.arm: run.role for run in own}, arms_of(key.experiment))
+        ordered += sorted(own, key=lambda run: (place[run.arm], run.seed))
+    return ordered
 
 
 class Folding:

@@ -61,6 +61,11 @@ class ArmColours:
     def _place(self, arm: str) -> int:
         return self._places.setdefault(arm, len(self._places)) if arm != BASE else -1
 
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The arms that have a style, in the order of the definition."""
+        return tuple(self._places)
+
     def __getitem__(self, arm: str) -> ArmStyle:
         """The style of an arm; one that the definition does not name takes the next."""
         place = self._place(arm)
