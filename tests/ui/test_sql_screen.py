@@ -43,19 +43,22 @@ async def run(pilot: Pilot[Any], app: WgenApp, query: str) -> None:
     await pilot.pause()
 
 
-async def test_after_a_failed_query_rows_are_not_called_its_own(home: Home) -> None:
+async def test_a_failed_query_leaves_no_rows_of_the_one_before(home: Home) -> None:
     app = WgenApp(home, screen="sql")
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot, app)
         await pilot.press("f5")
         await settled(pilot, lambda: "result · 5 rows" in text(app))
         await pilot.press("e", "f7", *"selct 1", "f5")
-        await settled(pilot, lambda: "of the query before · 5 rows" in text(app))
+        await settled(pilot, lambda: "No rows: the query failed." in text(app))
+        assert len(grid(app)) == 0 and grid(app).result is None
+        await pilot.press("escape", "y")
+        await settled(pilot, lambda: "There is no row to copy." in said(app))
         assert 'line 1, column 1: syntax error at or near "selct"' in text(app)
         assert "select? ctrl+y takes it" in text(app)
         marked = editor(app).get_line(0)
         assert [(span.start, span.end) for span in marked.spans if "underline" in str(span.style)]
-        await pilot.press("escape", "j")
+        await pilot.press("j")
         assert "syntax error" in text(app), "it stays until the next run"
         await pilot.press("ctrl+y")
         assert editor(app).text == "select 1"
@@ -211,11 +214,13 @@ async def test_a_running_query_is_cancelled(home: Home, monkeypatch: pytest.Monk
 
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot, app)
+        await run(pilot, app, "select 1 as before")
         monkeypatch.setattr(sql, "query", told)
         editor(app).text = "select sum(a.range * b.range) from range(3000000) a, range(3000000) b"
         await pilot.press("f5")
         await settled(pilot, lambda: began.is_set() and "running… esc cancels" in text(app))
-        assert "The query runs." in text(app)
+        await settled(pilot, lambda: "The query runs; esc cancels it." in text(app))
+        assert "before" not in text(app), "rows of the run before go when the next takes its time"
         await pilot.press("escape")
         await settled(pilot, lambda: "Cancelled." in text(app))
         assert "running" not in text(app)

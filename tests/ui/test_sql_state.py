@@ -135,11 +135,18 @@ def test_a_mistake_says_its_place_and_the_offer() -> None:
     assert Mistake.of(WgenError("Busy.", hint="Later."), "", (0, 0)).text == "Busy. Later."
 
 
-def test_rows_of_a_query_before_are_not_called_its_own() -> None:
-    buffer = QueryBuffer("select 1", shown=result(["a"], ["INT"], [(1,)]))
-    assert buffer.result_title == "result · 1 row in 0.10 s"
-    buffer.stale = True
-    assert buffer.result_title == "of the query before · 1 row"
+def test_rows_that_were_dropped_are_none_and_take_no_place() -> None:
+    shown = result(["a"], ["INT"], [(1,)])
+    queries = Queries([QueryBuffer("first")])
+    first = queries.current
+    queries.keep(first, shown, "first")
+    assert first.result_title == "result · 1 row in 0.10 s"
+    queries.drop_rows(first)
+    assert (first.shown, first.result_title, first.let_go) == (None, "result", False)
+    for number in range(RESULTS_KEPT):
+        queries.add(str(number))
+        queries.keep(queries.current, shown, str(number))
+    assert all(buffer.shown for buffer in queries.every[1:])
 
 
 def test_several_queries() -> None:
@@ -170,7 +177,7 @@ def test_few_results_are_in_memory() -> None:
         *[False] + [True] * RESULTS_KEPT,
         False,
     ]
-    assert first.let_go and not first.stale
+    assert first.let_go
     queries.keep(first, shown, "first")
     assert not first.let_go and queries.every[1].let_go
 

@@ -1,7 +1,8 @@
 """Screen 6: ask the store anything; read-only, cancellable, exportable.
 
-Promises: rows are shown as those of the query that they are of, and of none other; a mistake stays
-below the editor, marked in the text, until the next run; no key waits for the database.
+Promises: rows are those of the last run of the query above them; where that failed, was cancelled
+or takes its time, there are none. A mistake stays below the editor, marked in the text, until the
+next run; no key waits for the database.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ EMPTY = "No query run yet.\n\nctrl+j runs the query, e edits it, s offers some t
 NOTHING = "No rows."
 FAILED = "No rows: the query failed."
 CANCELLED = "No rows: the query was cancelled."
-RUNNING = "The query runs."
+RUNNING = "The query runs; esc cancels it."
 LET_GO = "Its rows were let go for those of other queries; ctrl+j runs it again."
 EDITING = "ctrl+j run  tab complete  ctrl+r history  ctrl+n new  F3 F4 other  esc leaves  F1 keys"
 EDITOR_KEYS = [
@@ -49,6 +50,7 @@ EDITOR_KEYS = [
     Action("undo", "ctrl+z", "undo", "editor", "Undo; ctrl+y redoes, where no name is offered."),
 ]
 ANOTHER = "Cancelled: another query was run."
+SLOW = 0.3  # seconds a run may take before the rows of the one before it go: no flicker before
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +210,21 @@ class SqlScreen(QueryActions, ExportActions):
         self._keep_text()
         self._cancel_query(ANOTHER)
         buffer = self._queries.current
-        buffer.stale, buffer.mistake = buffer.shown is not None, None
+        buffer.mistake = None
         # Made here, so that esc can cancel a query whose thread has not begun.
         cancel = Cancel()
         self._under_way = buffer, cancel
         self._show_query()
+        self.set_timer(SLOW, lambda: self._drop_rows_of_slow(buffer, cancel))
         self._run(buffer, text, min(editor.selection) if selected else (0, 0), cancel)
+
+    def _drop_rows_of_slow(self, buffer: QueryBuffer, cancel: Cancel) -> None:
+        """Take the rows of the run before away, if this one has not ended yet."""
+        if self._under_way != (buffer, cancel) or buffer.shown is None:
+            return
+        self._queries.drop_rows(buffer)
+        if buffer is self._queries.current:
+            self._show_query()
 
     @loads("query", then="_ended")
     def _run(
@@ -242,6 +253,7 @@ class SqlScreen(QueryActions, ExportActions):
             self._queries.keep(buffer, outcome.shown, outcome.text)
             self.notify_plain(f"{plural(len(outcome.shown.rows), 'row')}.", "Ran")
         elif outcome.error is not None:
+            self._queries.drop_rows(buffer)
             buffer.mistake = Mistake.of(outcome.error, buffer.text, outcome.start)
             self.notify_plain("It failed; why stands below the query.", "Ran")
         if buffer is self._queries.current:
@@ -255,6 +267,7 @@ class SqlScreen(QueryActions, ExportActions):
         self._under_way = None
         cancel.stop()
         self.discard_load("query")
+        self._queries.drop_rows(buffer)
         buffer.mistake = Mistake(why, cancelled=True)
         if buffer is self._queries.current:
             self._show_query()

@@ -1,7 +1,7 @@
 """The queries that are being written, each with its text, its last result and its mistake.
 
-Promises: a query's rows are never shown as those of another, nor as of its text now once a later
-run has failed; at most `RESULTS_KEPT` results are in memory.
+Promises: a query's rows are never shown as those of another, and go when a later run of it brings
+none; at most `RESULTS_KEPT` results are in memory.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass, field
 
 from wgen_tui.errors import WgenError
-from wgen_tui.ui.state.format import plural
 from wgen_tui.ui.state.sql.console import Measured, summary
 
 MOST = 9
@@ -62,15 +61,13 @@ class QueryBuffer:
     """One query.
 
     Attributes:
-        shown: The rows of its last run that succeeded.
-        stale: Whether a later run failed or is under way, so that they are of the query before.
+        shown: The rows of its last run; None if that failed or was cancelled.
         ran: The text that the rows are of.
         let_go: Whether there were rows, which were dropped for those of other queries.
     """
 
     text: str
     shown: Measured | None = None
-    stale: bool = False
     ran: str = ""
     let_go: bool = False
     mistake: Mistake | None = None
@@ -82,8 +79,6 @@ class QueryBuffer:
         """The heading of the rows: of which query they are, how many, how long it took."""
         if self.shown is None:
             return "result"
-        if self.stale:
-            return f"of the query before · {plural(len(self.shown.rows), 'row')}"
         return f"result · {summary(self.shown)}"
 
 
@@ -107,12 +102,17 @@ class Queries:
 
     def keep(self, buffer: QueryBuffer, shown: Measured, ran: str) -> None:
         """Give a query its rows; the query that was run longest ago loses its own."""
-        buffer.shown, buffer.ran, buffer.stale, buffer.let_go = shown, ran, False, False
+        buffer.shown, buffer.ran, buffer.let_go = shown, ran, False
         buffer.first_column = 0
         self._with_rows = [*(b for b in self._with_rows if b is not buffer), buffer]
         for old in self._with_rows[:-RESULTS_KEPT]:
-            old.shown, old.stale, old.let_go = None, False, True
+            old.shown, old.let_go = None, True
         del self._with_rows[:-RESULTS_KEPT]
+
+    def drop_rows(self, buffer: QueryBuffer) -> None:
+        """Take a query's rows away: a later run of it brought none, or takes its time."""
+        buffer.shown, buffer.let_go = None, False
+        self._with_rows = [other for other in self._with_rows if other is not buffer]
 
     def add(self, text: str) -> bool:
         """Begin another one, behind the others; whether there is room for it."""
