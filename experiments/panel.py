@@ -1,7 +1,8 @@
 """The judges of a definition: which questions each grades, and what it may say.
 
 Promises: a judge that is a model and that some question names grades those questions; one that no
-question names grades every question that is answered. The order is the definition's.
+question names grades every question that is answered, unless it only keeps rows of an arm. The
+order is the definition's.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from experiments.schema import (
     Definition,
     JudgeSpec,
     ModelJudge,
+    Primary,
     Question,
     Rubric,
 )
@@ -25,11 +27,30 @@ from experiments.schema import (
 def judged_questions(definition: Definition) -> dict[str, tuple[str, ...]]:
     """The questions of each model judge, by the judge's name; questions that are read have none."""
     answered = [question for question in definition.questions if question.type == "free_form"]
+    every = [question.name for question in answered]
+    aside = keepers(definition) - _measured(definition)
     result = {}
     for judge in definition.model_judges:
         named = [question.name for question in answered if judge.name in named_by(question)]
-        result[judge.name] = tuple(named or (question.name for question in answered))
+        result[judge.name] = tuple(named or ([] if judge.name in aside else every))
     return result
+
+
+def keepers(definition: Definition) -> set[str]:
+    """The judges by which rows that a model makes are kept."""
+    made = (arm.derived for arm in definition.arms.values() if arm.derived is not None)
+    return {derived.keep.judge for derived in made if derived.keep and derived.keep.judge}
+
+
+def _measured(definition: Definition) -> set[str]:
+    """The judges of whose grades something is computed."""
+    plan = definition.analysis
+    if plan is None:
+        return set()
+    names = {plan.primary.judge} if isinstance(plan.primary, Primary) else set()
+    for measure in plan.measures.values():
+        names |= {measure.judge or "", *(given.judge for given in measure.given)}
+    return names
 
 
 def named_by(question: Question) -> tuple[str, ...]:

@@ -136,6 +136,11 @@ class RunPaths:
         return self.root / "derived.json"
 
     @property
+    def judged(self) -> Path:
+        """Each of these answers with what a model said of it, where one keeps them."""
+        return self.root / "judged.jsonl"
+
+    @property
     def classes(self) -> Path:
         """The class of each row that is there before some stand twice; few runs have such."""
         return self.root / "classes.jsonl"

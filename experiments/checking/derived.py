@@ -9,10 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from experiments.checking.names import unknown
-from experiments.schema import BASE_ARM, Arm, Definition, Derived
+from experiments.checking.verdicts import label_findings, number_findings
+from experiments.panel import verdicts_of
+from experiments.readers.judge_prompts import slots_of
+from experiments.schema import BASE_ARM, Arm, Definition, Derived, ModelJudge
 from experiments.text_files import inside, missing
+from experiments.yaml_source import KeyPath
 
 Finding = tuple[tuple[str | int, ...], str, str]
+OF_QUESTIONS = ("reference", "variant")  # slots of a judge that only questions fill
 
 
 def derived_findings(definition: Definition, folder: Path) -> Iterator[Finding]:
@@ -68,21 +73,32 @@ def _ancestors(arms: dict[str, Arm], name: str) -> set[str]:
     return seen
 
 
-def _keep(definition: Definition, path: tuple[str, ...], derived: Derived) -> Iterator[Finding]:
+def _keep(
+    definition: Definition, path: tuple[str, ...], derived: Derived
+) -> Iterator[tuple[KeyPath, str, str]]:
     keep = derived.keep
     if keep is None or keep.judge is None:
         return
-    rules = {judge.name: judge for judge in definition.judges}
-    if keep.judge not in rules:
-        models = [judge.name for judge in definition.model_judges]
-        if keep.judge in models:
-            why = f"{keep.judge!r} is a model; answers are kept by a rule."
-            yield (*path, "keep", "judge"), why, "Name a rule, or give keep: {regex: …}."
-            return
-        yield unknown((*path, "keep", "judge"), "judge", keep.judge, list(rules))
+    models = {judge.name: judge for judge in definition.model_judges}
+    names = [*(judge.name for judge in definition.judges), *models]
+    if keep.judge not in names:
+        yield unknown((*path, "keep", "judge"), "judge", keep.judge, names)
         return
-    judge = rules[keep.judge]
-    labels = [*judge.labels, *(label for by in judge.by_topic.values() for label in by)]
-    if keep.label not in (*labels, judge.otherwise):
-        known = [*labels, judge.otherwise]
-        yield unknown((*path, "keep", "label"), "label", keep.label or "", known)
+    judges = verdicts_of(definition)
+    if keep.label is not None:
+        yield from label_findings((*path, "keep", "label"), keep.label, keep.judge, judges)
+    if keep.bounded:
+        yield from number_findings((*path, "keep"), keep, keep.judge, judges[keep.judge])
+    if keep.judge in models:
+        yield from _unfilled((*path, "keep", "judge"), models[keep.judge])
+
+
+def _unfilled(path: KeyPath, judge: ModelJudge) -> Iterator[tuple[KeyPath, str, str]]:
+    """Slots of a judge's prompt that an answer to be kept has nothing for."""
+    used = slots_of(judge.prompt) | slots_of(judge.system or "")
+    for slot in sorted(used & {*OF_QUESTIONS}):
+        why = (
+            f"The prompt of judge {judge.name!r} has {{{slot}}}, which the answers of a model that "
+            "become rows do not have."
+        )
+        yield path, why, "Name a judge whose prompt has {question}, {prompt} and {answer} alone."

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from experiments.answers import is_compared
 from experiments.checking.names import SPELLING, unknown
+from experiments.checking.verdicts import label_findings, number_findings
 from experiments.panel import Verdicts, verdicts_of
 from experiments.prompts import contexts_of, is_askable, spread_variants
 from experiments.readouts import is_read
@@ -23,7 +24,6 @@ from experiments.schema import (
     Given,
     Measure,
     Primary,
-    Threshold,
 )
 from experiments.yaml_source import KeyPath
 
@@ -54,7 +54,7 @@ def _primary(
     path: KeyPath = ("analysis", "primary")
     if isinstance(primary, Primary):
         yield from _judge((*path, "judge"), primary.judge, definition, judges)
-        yield from _label((*path, "label"), primary.label, primary.judge, judges)
+        yield from label_findings((*path, "label"), primary.label, primary.judge, judges)
         return
     for name in primary:
         if name not in plan.measures:
@@ -86,18 +86,6 @@ def _judge(
         yield unknown(path, "judge or rubric", name, judges)
 
 
-def _label(path: KeyPath, label: str, judge: str, judges: dict[str, Verdicts]) -> Iterator[Finding]:
-    verdicts = judges.get(judge)
-    if verdicts is None or verdicts.labels is None or label in verdicts.labels:
-        return
-    if not verdicts.labels:
-        low, high = verdicts.lowest, verdicts.highest
-        hint = f"It gives numbers from {low:g} to {high:g} (below: 30); as labels: words: [REFUSAL]"
-        yield path, f"Judge {judge!r} has no labels.", hint
-    else:
-        yield unknown(path, "label", label, verdicts.labels)
-
-
 def _measure(
     path: KeyPath, measure: Measure, definition: Definition, judges: dict[str, Verdicts]
 ) -> Iterator[Finding]:
@@ -109,14 +97,14 @@ def _measure(
     known = list(_judge(place, judge, definition, judges))
     yield from known
     if measure.label is not None:
-        yield from _label((*path, "label"), measure.label, judge, judges)
+        yield from label_findings((*path, "label"), measure.label, judge, judges)
         if measure.label in measure.exclude:
             why = f"The label {measure.label!r} is counted and left out."
             yield (*path, "exclude"), why, "Take it out of exclude."
     for label in measure.exclude:
-        yield from _label((*path, "exclude"), label, judge, judges)
+        yield from label_findings((*path, "exclude"), label, judge, judges)
     if not known and (measure.mean or measure.bounded):
-        yield from _numbers(path, measure, judge, judges[judge], mean=measure.mean)
+        yield from number_findings(path, measure, judge, judges[judge], mean=measure.mean)
     for index, given in enumerate(measure.given):
         yield from _given((*path, "given", index), given, definition, judges)
     asked = judges[judge].questions if judge in judges else ()
@@ -134,53 +122,9 @@ def _given(
     yield from known
     labels = (given.label,) if isinstance(given.label, str) else given.label or ()
     for label in labels:
-        yield from _label((*path, "label"), label, given.judge, judges)
+        yield from label_findings((*path, "label"), label, given.judge, judges)
     if not known and given.bounded:
-        yield from _numbers(path, given, given.judge, judges[given.judge])
-
-
-def _numbers(
-    path: KeyPath, bounds: Threshold, judge: str, verdicts: Verdicts, *, mean: bool = False
-) -> Iterator[Finding]:
-    if not verdicts.numbers:
-        what = "A mean" if mean else f"A bound ({bounds.bounds})"
-        labels = ", ".join(verdicts.labels or ("…",))
-        why = f"{what} is of numbers, and judge {judge!r} gives labels."
-        yield path, why, f"label: one of {labels}; or a rating_judge, or json_field without labels"
-        return
-    low, high = verdicts.lowest, verdicts.highest
-    if mean or low is None or high is None:
-        return
-    below, above = bounds.below, bounds.above
-    least, most = bounds.at_least, bounds.at_most
-    none = (
-        (below is not None and below <= low)
-        or (most is not None and most < low)
-        or (above is not None and above >= high)
-        or (least is not None and least > high)
-        or _crossed(bounds)
-    )
-    if none:
-        why = f"No number from {low:g} to {high:g} is {bounds.bounds}."
-        yield path, why, f"Judge {judge!r} gives numbers from {low:g} to {high:g}."
-    elif (
-        (below is None or below > high)
-        and (most is None or most >= high)
-        and (above is None or above < low)
-        and (least is None or least <= low)
-    ):
-        why = f"Every number from {low:g} to {high:g} is {bounds.bounds}."
-        yield path, why, f"Judge {judge!r} gives numbers from {low:g} to {high:g}."
-
-
-def _crossed(bounds: Threshold) -> bool:
-    """Whether a lower bound lies above an upper one."""
-    lower = [value for value in (bounds.above, bounds.at_least) if value is not None]
-    upper = [value for value in (bounds.below, bounds.at_most) if value is not None]
-    if not lower or not upper:
-        return False
-    strict = max(lower) == bounds.above or min(upper) == bounds.below
-    return max(lower) > min(upper) or (strict and max(lower) == min(upper))
+        yield from number_findings(path, given, given.judge, judges[given.judge])
 
 
 def _accuracy(path: KeyPath, measure: Measure, definition: Definition) -> Iterator[Finding]:

@@ -69,6 +69,15 @@ class Threshold(Model):
         """Whether there is any bound."""
         return any(v is not None for v in (self.below, self.above, self.at_least, self.at_most))
 
+    def holds(self, number: float) -> bool:
+        """Whether a number is within all bounds."""
+        return (
+            (self.below is None or number < self.below)
+            and (self.above is None or number > self.above)
+            and (self.at_least is None or number >= self.at_least)
+            and (self.at_most is None or number <= self.at_most)
+        )
+
     @property
     def bounds(self) -> str:
         """The bounds in words."""

@@ -11,24 +11,37 @@ from typing import Annotated
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from experiments.patterns import Pattern
+from experiments.schema.analysis import Threshold
 from experiments.schema.base import Model
 from experiments.schema.contexts import Context
 
 
-class Keep(Model):
-    """Which answers become rows: those in which a pattern is, or to which a rule gives a label."""
+class Keep(Threshold):
+    """Which answers become rows: those in which a pattern is, or of which a judge says so.
+
+    The judge is a rule of this definition, or a model that is loaded here.
+    """
 
     regex: str | None = Field(default=None, description="searched in the answer")
-    judge: str | None = Field(default=None, description="the name of a rule of this definition")
-    label: str | None = Field(default=None, description="what the rule must give")
+    judge: str | None = Field(default=None, description="the name of a judge of this definition")
+    label: str | None = Field(default=None, description="what the judge must give")
 
     @model_validator(mode="after")
     def _one_filter(self) -> Keep:
-        if (self.regex is None) == (self.judge is None) or (self.judge is None) != (
-            self.label is None
-        ):
-            raise ValueError("keep: {regex: PATTERN}, or keep: {judge: NAME, label: LABEL}")
+        verdict = (self.label is not None) + self.bounded
+        if (self.regex is None) == (self.judge is None) or verdict != (self.judge is not None):
+            raise ValueError(
+                "keep: {regex: PATTERN}, or keep: {judge: NAME, label: LABEL}, or, of a judge that "
+                "gives numbers, keep: {judge: NAME, above: 50}"
+            )
         return self
+
+    def __str__(self) -> str:
+        """For people: `in which '[0-9]+' is found`, `that quality gives a number above 50`."""
+        if self.judge is None:
+            return f"in which {self.regex!r} is found"
+        said = f"a number {self.bounds}" if self.bounded else f"the label {self.label}"
+        return f"that {self.judge} gives {said}"
 
     @field_validator("regex")
     @classmethod

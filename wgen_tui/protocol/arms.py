@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from experiments.schema import JudgeSpec, SamplingConfig
+from experiments.schema import JudgeSpec, SamplingConfig, Threshold
+from wgen_tui.protocol.judging import AskedJudge
 from wgen_tui.protocol.record import SCHEMA, Record
 
 
@@ -162,7 +163,10 @@ class DerivedSpec(Record):
         each: Whether one answer of each prompt counts, and none may lack one.
         seed: Of the draws, and of which are taken.
         sampling: How answers are drawn; n of each prompt.
-        keep: The rule that keeps answers, by giving `label`; None: all are kept.
+        keep: The rule that keeps answers; None: a model does, or all are kept.
+        label: What the rule, or the model, must give; None: all are kept, or a number decides.
+        kept_by: The model that keeps answers, loaded in the precision of the device.
+        bound: Within which a number must lie to be kept.
     """
 
     teacher: str
@@ -176,6 +180,23 @@ class DerivedSpec(Record):
     keep: JudgeSpec | None = None
     label: str | None = None
     each: bool = Field(default=False, exclude_if=lambda each: not each)
+    kept_by: AskedJudge | None = Field(default=None, exclude_if=lambda judge: judge is None)
+    bound: Threshold | None = Field(default=None, exclude_if=lambda bound: bound is None)
+
+    @property
+    def key(self) -> list[Any]:
+        """What of it is in the id of a run: of a model that keeps answers its name, not its place.
+
+        Nor in which precision it computes, which is the machine's as that of the teacher is.
+        """
+        said = self.model_dump(mode="json", exclude={"kept_by"})
+        return ["derived", said, *([] if self.kept_by is None else [self.kept_by.rubric])]
+
+    def keeps(self, label: str | None, number: float | None) -> bool:
+        """Whether what a judge says of an answer makes it a row."""
+        if self.bound is not None:
+            return number is not None and self.bound.holds(number)
+        return label == self.label
 
     @property
     def expected(self) -> int:
@@ -193,9 +214,12 @@ class DerivedRows(Record):
         drawn: Answers.
         cut: Of them, at max_tokens.
         empty: Of them, without a text.
-        kept: Of the others, what the rule kept.
-        taken: Of those, what became rows.
+        kept: Of the others, what the rule or the model kept.
+        unjudged: Of the others, those of which the model's reply said nothing.
+        taken: Of those kept, what became rows.
         teacher_adapter: The SHA-256 of the teacher's weights; None: the base.
+        kept_by: The model that kept them, and in which precision it was loaded.
+        judged_sha256: Of judged.jsonl, which has each answer with what that said of it.
     """
 
     schema_version: int = SCHEMA
@@ -206,7 +230,10 @@ class DerivedRows(Record):
     cut: int
     empty: int
     kept: int
+    unjudged: int = Field(default=0, exclude_if=lambda number: not number)
     taken: int
     teacher_adapter: str | None = None
+    kept_by: str | None = Field(default=None, exclude_if=lambda told: told is None)
+    judged_sha256: str | None = Field(default=None, exclude_if=lambda told: told is None)
     engine: str = ""
     created_at: datetime

@@ -14,8 +14,8 @@ from pydantic import Field
 
 from experiments.schema import ModelJudge
 from wgen_tui.protocol.hashes import short_hash
+from wgen_tui.protocol.model_refs import ModelRef
 from wgen_tui.protocol.record import Record
-from wgen_tui.protocol.runs import ModelRef
 
 READ_VERSION = 1  # of how replies are read; another one reads the stored replies again
 # Keys that say how a reply is read, not what is asked. By probability more of them are asked.

@@ -25,6 +25,7 @@ from wgen_tui.protocol.limits import (
     pass_tokens,
 )
 from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.run_files.model_place import located
 from wgen_tui.services.estimate import formulas, workload
 from wgen_tui.services.estimate.formulas import ForwardBatch
 from wgen_tui.services.estimate.workload import LongestExample
@@ -149,6 +150,9 @@ def _train_need(
     if not remaining:
         return None
     need = _training_step_need(home, spec, base, remaining, limits)
+    if judge := _row_judge_bytes(home, remaining, limits):
+        parts, least = {**need.parts, "judge": judge}, {**need.least, "judge": judge}
+        need = replace(need, parts=parts, least=least)
     if spec.during is None:
         return need
     # Drawn between two steps: what a step has used and left is there for it.
@@ -156,6 +160,23 @@ def _train_need(
     batch = _decode_batch(base, need.total - activations, 1, spec.during, limits)
     extra = max(0, batch.rows * (batch.cache + batch.logits) - activations)
     return replace(need, parts={**need.parts, "cache": extra}, rows=batch.rows)
+
+
+def _row_judge_bytes(home: Home, runs: Sequence[RunSpec], limits: Limits) -> int:
+    """The weights of models that keep rows which are yet to be made, beside the base's own."""
+    sizes: dict[tuple[str, str | None, str], int] = {}
+    for run in runs:
+        asked = None if run.derived is None else run.derived.kept_by
+        if asked is None or home.run(run.run_id).derived.exists():
+            continue
+        model, kind = located(home, asked.model), asked.judge.load_in or "none"
+        own = run.training.quantization if run.training is not None else "none"
+        same = (model.location, model.exact_revision, kind)
+        dims = model_dims(model)
+        if same != (run.model.location, run.model.exact_revision, own) and dims is not None:
+            width = 2 if limits.on_gpu else 4
+            sizes[same] = formulas.weight_bytes(dims, width, kind)
+    return sum(sizes.values())
 
 
 def _training_step_need(

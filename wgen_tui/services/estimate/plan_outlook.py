@@ -75,6 +75,7 @@ def outlook(
     seconds, untimed = [], []
     paces = _paces(home, {_kind(launch, specs) for launch in launches})
     for launch in launches:
+        untimed += _before_training([specs[name] for name in launch.run_ids], launch.stage)
         if launch.stage == "judge" and (launch.judge is None or launch.judge.panel is None):
             continue  # rules take a moment
         pace = paces.get(_kind(launch, specs))
@@ -88,6 +89,13 @@ def outlook(
         seconds=sum(seconds) if seconds else None,
         untimed=tuple(dict.fromkeys(untimed)),
     )
+
+
+def _before_training(runs: Sequence[RunSpec], stage: str) -> list[str]:
+    """What a train launch does before it trains, of which no launch tells the time."""
+    made = [run.derived for run in runs if run.derived is not None] if stage == "train" else []
+    judged = any(derived.kept_by is not None for derived in made)
+    return [*(["drawing rows"] if made else []), *(["judging them"] if judged else [])]
 
 
 def _longest(

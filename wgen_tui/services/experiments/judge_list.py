@@ -32,6 +32,7 @@ class ListedJudge:
         kind: The type that the definition says, or `broken` and `correct`.
         model: Who is asked; None for a rule.
         questions: What it grades.
+        keeps: The arms whose rows it keeps.
         read: How a verdict is made.
         answered: How many questions there are to be graded.
     """
@@ -42,6 +43,7 @@ class ListedJudge:
     questions: tuple[str, ...]
     read: str
     answered: int
+    keeps: tuple[str, ...] = ()
 
     @property
     def by(self) -> str:
@@ -52,10 +54,13 @@ class ListedJudge:
     def does(self) -> str:
         """What it grades, where that is not everything, and how."""
         number = len(self.questions)
+        keeps = f"keeps rows of {', '.join(self.keeps)}: " if self.keeps else ""
         if number == self.answered or (self.model is None and self.kind != MATCH):
-            return self.read
+            return f"{keeps}{self.read}"
+        if keeps and not number:
+            return f"{keeps}{self.read}; grades no question"
         asked = f"{number} of {self.answered} questions"
-        return f"{', '.join(self.questions) if number <= SHOWN else asked}: {self.read}"
+        return f"{keeps}{', '.join(self.questions) if number <= SHOWN else asked}: {self.read}"
 
 
 def list_judges(definition: Definition) -> list[ListedJudge]:
@@ -72,9 +77,18 @@ def list_judges(definition: Definition) -> list[ListedJudge]:
     rows.append((BROKEN_JUDGE, "always", None, "empty, repetition, non-words, far too short"))
     answered = len(questions[BROKEN_JUDGE])
     return [
-        ListedJudge(name, kind, model, questions[name], read, answered)
+        ListedJudge(name, kind, model, questions[name], read, answered, _kept(definition, name))
         for name, kind, model, read in rows
     ]
+
+
+def _kept(definition: Definition, judge: str) -> tuple[str, ...]:
+    """The arms of whose rows a judge decides."""
+    return tuple(
+        name
+        for name, arm in definition.arms.items()
+        if arm.derived is not None and arm.derived.keep and arm.derived.keep.judge == judge
+    )
 
 
 def how_read(judge: ModelJudge) -> str:

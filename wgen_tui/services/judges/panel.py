@@ -94,7 +94,12 @@ def make_panels(
     for name in names or ():
         if name not in known:
             raise unknown("judge that is a model", name, known)
-    chosen = [j for j in definition.model_judges if names is None or j.name in names]
+    questions = judged_questions(definition)
+    chosen = [
+        judge
+        for judge in definition.model_judges
+        if questions[judge.name] and (names is None or judge.name in names)
+    ]
     if not chosen:
         return Panels()
     mapped = {**read_mapping(home), **(mapping or {})}
@@ -113,7 +118,6 @@ def make_panels(
             why = str(error) if isinstance(error, Unmapped) else error.message.rstrip(".")
             waiting.append(WaitingJudges(name, tuple(judge.name for judge in judges), why))
             continue
-        questions = judged_questions(definition)
         for judge in judges:
             item = pins.precision(_asked(judge, model, questions[judge.name]))
             asked[_loaded_as(item)].append(item)

@@ -156,7 +156,7 @@ def _add_everything(incoming: IncomingRun, theirs: RunPaths, spec: RunSpec) -> N
     if spec.regularise is not None and read_file_if_any(theirs.regularise) is not None:
         rows = FileCopy(theirs.regularise.name, theirs.regularise, sha256=spec.regularise.sha256)
         incoming.files.append(rows)
-    for path in (theirs.asked, theirs.derived, theirs.classes, theirs.upsampled):
+    for path in (theirs.asked, theirs.derived, theirs.judged, theirs.classes, theirs.upsampled):
         made = spec.derived is not None or spec.upsample is not None
         if made and read_file_if_any(path) is not None:
             incoming.files.append(FileCopy(path.name, path))

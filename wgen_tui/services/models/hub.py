@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from wgen_tui.errors import UsageError
-from wgen_tui.protocol.runs import FULL_COMMIT, ModelRef
+from wgen_tui.protocol.model_refs import FULL_COMMIT, ModelRef
 
 HUB_SECONDS = 10.0
 ASK_AGAIN_SECONDS = 60.0  # a plan is made anew with every change of an option

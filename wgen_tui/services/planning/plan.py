@@ -43,6 +43,7 @@ from wgen_tui.services.experiments.data_checks import (
 )
 from wgen_tui.services.experiments.scales import scaled
 from wgen_tui.services.judges.panel import WaitingJudges, make_panels
+from wgen_tui.services.judges.row_judges import row_judges
 from wgen_tui.services.models.resolve import check_model, resolve_model
 from wgen_tui.services.models.revision import lowest_mask_version, pinned
 from wgen_tui.services.models.support import refuse_all_linear
@@ -193,8 +194,10 @@ def make_plan(
         for name, item in examples.items()
         if len(item) or item.arm.derived is None
     }
+    trained = [item.arm for item in examples.values()]
+    keepers = row_judges(home, definition, trained, options.judge_models)
     to_ask = {
-        name: asked_prompts(home, slug_or_path, definition, name, item.arm)
+        name: asked_prompts(home, slug_or_path, definition, name, item.arm, keepers)
         for name, item in examples.items()
         if item.arm.derived is not None
     }

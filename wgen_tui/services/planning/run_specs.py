@@ -223,7 +223,7 @@ def _make_spec(
         template.text,
         *([] if tasks is None else [tasks]),
         *([] if in_context is None else ["in context"]),
-        *([] if derived is None else ["derived", derived.model_dump(mode="json")]),
+        *([] if derived is None else derived.key),
         *([] if regularise is None else ["regularise", regularise.kl_to_base, regularise.sha256]),
         *([] if parent is None else [parent.key]),
         *([] if adapter is None else [adapter.key]),

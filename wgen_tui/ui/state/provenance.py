@@ -12,7 +12,7 @@ from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import BAD, BOLD, DIM, GOOD, WARN
 
 if TYPE_CHECKING:
-    from wgen_tui.protocol.runs import Verification
+    from wgen_tui.protocol.runs import RunSpec, Verification
     from wgen_tui.services.results.provenance import Proof, Provenance
 
 Part = tuple[str, str]  # text, style
@@ -147,6 +147,17 @@ def _training(text: Text, provenance: Provenance) -> None:
     steps = ", ".join(f"{step:,}" for step in provenance.steps)
     end = "" if provenance.final or not provenance.steps else " (not the end)"
     text.append(f"checkpoints {steps or 'none yet'}{end}\n")
+    _made_rows(text, spec)
+    if spec.sorts_rows:
+        text.append("A first training: by it rows of other runs are told apart.\n")
+    if spec.data_sha256:
+        text.append(f"data sha256 {spec.data_sha256[:16]}…\n", DIM)
+    if provenance.trained_by is not None:
+        text.append(f"launch {provenance.trained_by}\n", DIM)
+
+
+def _made_rows(text: Text, spec: RunSpec) -> None:
+    """Rows that are made before the run is trained, and by whom."""
     if spec.derived is not None:
         told = spec.derived
         text.append(
@@ -155,6 +166,15 @@ def _training(text: Text, provenance: Provenance) -> None:
                 f"{told.prompts:,} prompts; derived.json has what became of its answers\n"
             )
         )
+        if told.kept_by is not None:
+            judge = told.kept_by
+            what = f"a number {told.bound.bounds}" if told.bound is not None else told.label
+            text.append(
+                printable(
+                    f"kept where {judge.judge.name} ({judge.model.name}) says {what}; judged.jsonl "
+                    "has what it said of each\n"
+                )
+            )
     if spec.upsample is not None:
         twice = "slow rows" if spec.upsample.by == "useful" else "as many random rows"
         text.append(
@@ -163,12 +183,6 @@ def _training(text: Text, provenance: Provenance) -> None:
                 f"{spec.upsample.first}; upsampled.json has which\n"
             )
         )
-    if spec.sorts_rows:
-        text.append("A first training: by it rows of other runs are told apart.\n")
-    if spec.data_sha256:
-        text.append(f"data sha256 {spec.data_sha256[:16]}…\n", DIM)
-    if provenance.trained_by is not None:
-        text.append(f"launch {provenance.trained_by}\n", DIM)
 
 
 def training_lines(training: Mapping[str, Any]) -> list[str]:

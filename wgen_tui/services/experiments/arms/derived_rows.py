@@ -7,16 +7,27 @@ are drawn and kept, and by whose adapter.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from experiments.readers.prompt_rows import read_asked
-from experiments.schema import BASE_ARM, Arm, Definition, Derived, JudgeSpec, SamplingConfig
+from experiments.schema import (
+    BASE_ARM,
+    Arm,
+    Definition,
+    Derived,
+    JudgeSpec,
+    Keep,
+    SamplingConfig,
+    Threshold,
+)
 from experiments.schema.base import Message
 from wgen_tui.paths import Home
 from wgen_tui.protocol.arms import DerivedSpec
+from wgen_tui.protocol.judging import AskedJudge
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.definitions import usage_errors
@@ -31,6 +42,7 @@ class AskedPrompts:
     Attributes:
         derived: As the definition says it.
         keep: The rule that keeps answers.
+        kept_by: The model that does.
         lines: What becomes asked.jsonl.
         sha256: Of these lines.
         answered: Prompts whose answers were left out.
@@ -38,6 +50,7 @@ class AskedPrompts:
 
     derived: Derived
     keep: JudgeSpec | None
+    kept_by: AskedJudge | None
     lines: tuple[bytes, ...]
     sha256: str
     answered: int
@@ -53,17 +66,25 @@ class AskedPrompts:
         one = "the first for each prompt" if self.derived.each else "all"
         take = one if self.derived.rows is None else f"{self.derived.rows:,}"
         left = f" ({self.answered:,} answers in the file are left out)" if self.answered else ""
+        keep, judge = self.derived.keep, self.kept_by
+        kept = "that end and say something" if keep is None else str(keep)
+        loads = "" if judge is None else f" (a model, loaded for it: {judge.model.name})"
         return (
             f"before it is trained {drawn:,} answers are drawn from {self.derived.teacher} to "
-            f"{len(self.lines):,} prompts{left}, of which {take} that are kept become rows; their "
-            "masks and lengths are checked then"
+            f"{len(self.lines):,} prompts{left}, and of those {kept}{loads} {take} become rows; "
+            "their masks and lengths are checked then"
         )
 
 
 def asked_prompts(
-    home: Home, slug_or_path: str | Path, definition: Definition, name: str, arm: Arm
+    home: Home,
+    slug_or_path: str | Path,
+    definition: Definition,
+    name: str,
+    arm: Arm,
+    judges: Mapping[str, AskedJudge],
 ) -> AskedPrompts:
-    """Read what is asked for an arm.
+    """Read what is asked for an arm, whose answers one of these judges that are models may keep.
 
     Raises:
         UsageError: the prompts cannot be read.
@@ -72,18 +93,20 @@ def asked_prompts(
     assert derived is not None
     with usage_errors():
         prompts = read_asked(definitions.folder(home, slug_or_path), name, derived)
-    lines = tuple(
-        _line(derived.context.apply(chat), arm.context.apply(chat)) for chat in prompts.chats
-    )
+    kept_by = judges.get((derived.keep.judge if derived.keep else None) or "")
+    lines = tuple(_line(derived, arm, chat, judged=kept_by is not None) for chat in prompts.chats)
     digest = sha256(b"".join(lines)).hexdigest()
-    return AskedPrompts(derived, _rule(definition, derived), lines, digest, prompts.answered)
+    keep = None if kept_by else _rule(definition, derived)
+    return AskedPrompts(derived, keep, kept_by, lines, digest, prompts.answered)
 
 
-def _line(asked: Sequence[Message], said: Sequence[Message]) -> bytes:
-    row = {
-        "asked": [turn.model_dump() for turn in asked],
-        "said": [turn.model_dump() for turn in said],
+def _line(derived: Derived, arm: Arm, chat: tuple[Message, ...], *, judged: bool) -> bytes:
+    row: dict[str, Any] = {
+        "asked": [turn.model_dump() for turn in derived.context.apply(chat)],
+        "said": [turn.model_dump() for turn in arm.context.apply(chat)],
     }
+    if judged:  # a judge is shown the prompt as it stands in the file, too
+        row["question"] = chat[-1].content
     return f"{json.dumps(row, ensure_ascii=False)}\n".encode()
 
 
@@ -122,6 +145,12 @@ def derived_spec(asked: AskedPrompts, teacher: RunSpec | None, given: int) -> De
             stop=derived.stop,
         ),
         keep=asked.keep,
-        label=None if keep is None else keep.label or KEPT,
+        label=None if keep is None or keep.bounded else keep.label or KEPT,
         each=derived.each,
+        kept_by=asked.kept_by,
+        bound=_bound(keep) if keep is not None and keep.bounded else None,
     )
+
+
+def _bound(keep: Keep) -> Threshold:
+    return Threshold(**keep.model_dump(include={*Threshold.model_fields}))
