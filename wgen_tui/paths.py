@@ -19,6 +19,7 @@ from wgen_tui.errors import UsageError, disk_error
 from wgen_tui.plain_files import parse, read_plain, why_not
 
 HOME_FORMAT = 1
+ANOTHER = "Choose another with --home DIR or WGEN_HOME."
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
@@ -377,26 +378,19 @@ class Home:
         except NotADirectoryError as error:
             if not self.root.exists():  # what is no folder stands above it
                 return
-            raise UsageError(
-                f"The home {self.root} is a file, not a folder.",
-                title="Not a home",
-                hint="Choose another with --home DIR or WGEN_HOME.",
-            ) from error
+            why = f"The home {self.root} is a file, not a folder."
+            raise UsageError(why, title="Not a home", hint=ANOTHER) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             none = "it does not say a format"
             why = why_not(error) if isinstance(error, (OSError, ValueError)) else none
-            raise UsageError(
-                f"{self.marker} cannot be read: {why}.",
-                title="Not a home",
-                hint=f'A home of this version holds {{"format": {HOME_FORMAT}}} there.',
-            ) from error
+            hint = f'A home of this version holds {{"format": {HOME_FORMAT}}} there.'
+            told = f"{self.marker} cannot be read: {why}."
+            raise UsageError(told, title="Not a home", hint=hint) from error
         if not isinstance(version, int) or version > HOME_FORMAT:
-            raise UsageError(
-                f"The home {self.root} was made by a newer version "
-                f"(format {version}; this version knows {HOME_FORMAT}).",
-                title="Home is newer",
-                hint="Upgrade wgen-tui, or choose another home with --home DIR.",
-            )
+            newer = f"(format {version}; this version knows {HOME_FORMAT})"
+            told = f"The home {self.root} was made by a newer version {newer}."
+            hint = "Upgrade wgen-tui, or choose another home with --home DIR."
+            raise UsageError(told, title="Home is newer", hint=hint)
 
 
 def resolve_home(option: str | Path | None = None) -> Home:

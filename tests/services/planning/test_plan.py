@@ -289,7 +289,8 @@ def test_a_full_disk_leaves_nothing_behind(home: Home, definition: Path) -> None
         "sys.exit(main(['--home', sys.argv[1], 'run', 'start', sys.argv[2], '--detach']))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(home.root), str(definition)],
+        # -B: bytecode that is cut at 2 kB would break whoever imports it next.
+        [sys.executable, "-B", "-c", code, str(home.root), str(definition)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048)),
         capture_output=True,
         text=True,
