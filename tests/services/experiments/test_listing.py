@@ -41,6 +41,15 @@ def test_what_has_not_changed_is_not_read_again(home: Home) -> None:
     assert all(new is old for new, old in zip(second, first, strict=True))
 
 
+def test_a_built_in_one_is_read_once_for_all_homes(home: Home, tmp_path: Path) -> None:
+    first = {info.slug: info for info in ExperimentList(home).refresh() if info.builtin}
+    with files_opened() as read:
+        other = ExperimentList(Home(tmp_path / "other")).refresh()
+    assert read == []
+    assert {info.slug for info in other} == set(first)
+    assert all(info is first[info.slug] for info in other)
+
+
 @pytest.mark.parametrize("name", ["experiment.yaml", "questions.yaml", "judges.yaml"])
 def test_a_touched_definition_is_read_again_and_no_other(home: Home, name: str) -> None:
     listed = ExperimentList(home)

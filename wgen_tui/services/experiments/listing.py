@@ -1,7 +1,8 @@
 """The list of experiments: one line for each definition, broken ones too.
 
 Promises: asking again reads only what has changed since; what has not costs a stat for each of the
-files it was read from. Of what was read, the lines alone are kept.
+files it was read from; a built-in one is read once for all homes. Of what was read, the lines
+alone are kept.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from wgen_tui.paths import Home
 from wgen_tui.services.experiments.names import ExperimentInfo
 
 MINIATURE = "miniature"  # the tag of a built-in definition that runs on the embedded model
+Line = tuple[SeenFiles, ExperimentInfo]
+_built_in: dict[catalogue.Entry, Line] = {}  # the same ones whichever home asks
 
 
 class ExperimentList:
@@ -23,14 +26,16 @@ class ExperimentList:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._kept: dict[catalogue.Entry, tuple[SeenFiles, ExperimentInfo]] = {}
+        self._kept: dict[catalogue.Entry, Line] = {}
 
     def refresh(self) -> list[ExperimentInfo]:
         """The lines as the definitions are now, by slug; an unchanged one is the same object."""
-        kept: dict[catalogue.Entry, tuple[SeenFiles, ExperimentInfo]] = {}
+        kept: dict[catalogue.Entry, Line] = {}
         for entry in catalogue.list_definitions(self._home.experiments):
-            before = self._kept.get(entry)
+            before = (_built_in if entry.builtin else self._kept).get(entry)
             kept[entry] = before if before and before[0].unchanged() else _describe(entry)
+            if entry.builtin:
+                _built_in[entry] = kept[entry]
         self._kept = kept
         return [info for _, info in kept.values()]
 
@@ -48,7 +53,7 @@ def list_experiments(home: Home) -> list[ExperimentInfo]:
         return _lists.setdefault(home.root, ExperimentList(home)).refresh()
 
 
-def _describe(entry: catalogue.Entry) -> tuple[SeenFiles, ExperimentInfo]:
+def _describe(entry: catalogue.Entry) -> Line:
     files = SeenFiles()
     try:
         definition = catalogue.load(entry.path, files=files)
