@@ -80,6 +80,39 @@ async def test_a_refused_filter_stays_in_its_dialog(home: Home) -> None:
         assert app.screen.query_one("Input").value == "arm=old label=era:modern"
 
 
+async def test_a_pattern_that_cannot_be_read_comes_back_into_its_dialog(home: Home) -> None:
+    app = WgenApp(home, screen="samples")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 30)
+        await pilot.press("slash", *"arm=old /gas(/", "enter")
+        await settled(pilot, lambda: "missing )" in text(app))
+        assert isinstance(app.screen, AskModal)
+        assert app.screen.query_one("Input").value == "arm=old /gas(/"
+        await pilot.press("escape")
+        assert app.screen.filter_words() == "all samples", "the list is as it was"
+        assert len(table(app)) == 30
+        await pilot.press("slash", *"/gas(/", "enter")
+        await settled(pilot, lambda: "missing )" in text(app))
+        await pilot.press("backspace", "backspace", "slash")
+        assert "missing )" not in text(app), "what was said is of what was typed then"
+        await pilot.press("enter")
+        await settled(pilot, lambda: app.screen.SCOPE == "samples" and app.screen._total == 0)
+
+
+async def test_a_list_that_cannot_be_read_is_not_another_filters(home: Home) -> None:
+    app = WgenApp(home, screen="samples")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 30 and app.screen._total == 30)
+        app.screen.set_filter({"text": "/gas(/"})
+        await settled(pilot, lambda: "Press / to change the filter" in text(app))
+        assert "not read; r retries" in text(app)
+        assert len(table(app)) == 0
+        await pilot.press("y")
+        await settled(pilot, lambda: messages(app))
+        await pilot.press("backspace")
+        await settled(pilot, lambda: len(table(app)) == 30)
+
+
 async def test_a_value_that_nothing_has_is_named_with_the_nearest(home: Home) -> None:
     app = WgenApp(home, screen="samples")
     async with app.run_test(size=(80, 24)) as pilot:

@@ -20,7 +20,7 @@ from store.samples.folded import Folded
 from store.samples.listing import Listing
 from store.samples.rows import SampleDetail, SampleRow
 from store.samples.side_by_side import By, Column
-from store.samples.text_filter import BadPattern
+from store.samples.text_filter import BadPattern, condition
 from store.waiting import seen_by_stat
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
@@ -55,9 +55,25 @@ def _reading(home: Home, cancel: Cancel | None = None) -> Iterator[Connection]:
     except Cancelled as error:
         raise WgenError(str(error), title="Cancelled") from error
     except BadPattern as error:
-        raise UsageError(
-            str(error), title="Bad pattern", hint="Write \\( for a bracket, or quote the words."
-        ) from error
+        raise _bad(error) from error
+
+
+def _bad(error: BadPattern) -> UsageError:
+    hint = "Write \\( for a bracket, or quote the words."
+    return UsageError(str(error), title="Bad pattern", hint=hint)
+
+
+def check_patterns(filter: Filter) -> None:  # noqa: A002
+    """Have the database read the regular expressions of a filter, of nothing.
+
+    Raises:
+        UsageError: one of them cannot be read.
+    """
+    try:
+        for text in (filter.text, filter.note):
+            condition(text or "", "text")
+    except BadPattern as error:
+        raise _bad(error) from error
 
 
 @in_little_memory

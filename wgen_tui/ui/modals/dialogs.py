@@ -63,6 +63,7 @@ class AskModal(ModalScreen[str | None]):
         value: str,
         help_text: Text,
         check: Callable[[str], object] | None = None,
+        problem: str = "",
     ) -> None:
         """Ask.
 
@@ -71,36 +72,44 @@ class AskModal(ModalScreen[str | None]):
             value: What stands in the field at first.
             help_text: What may be typed.
             check: Raises a UsageError for what cannot be taken; it may not wait for anything.
+            problem: Why `value`, which was given before, could not be taken.
         """
         super().__init__()
         self._title = title
         self._value = value
         self._help = help_text
         self._check = check
+        self._problem = problem
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
             yield Static(Text(self._title, "bold"))
             yield Input(self._value, select_on_focus=False)
-            problem = Static(id="problem", markup=False)
-            problem.display = False
-            yield problem
+            yield Static(id="problem", markup=False)
             yield Static(self._help, markup=False)
+
+    def on_mount(self) -> None:
+        self._say(self._problem)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         try:
             if self._check is not None:
                 self._check(event.value)
         except UsageError as error:
-            problem = self.query_one("#problem", Static)
-            problem.update(Text(f"✗ {printable(str(error))}\n", "red"))
-            problem.display = True
+            self._say(str(error))
             return
         self.dismiss(event.value)
 
-    def on_input_changed(self) -> None:
+    def on_input_changed(self, event: Input.Changed) -> None:
         """What was said is of the text as it was."""
-        self.query_one("#problem", Static).display = False
+        if event.value != self._value:
+            self._value = event.value
+            self._say("")
+
+    def _say(self, problem: str) -> None:
+        shown = self.query_one("#problem", Static)
+        shown.update(Text(f"✗ {printable(problem)}\n", "red") if problem else "")
+        shown.display = bool(problem)
 
     def action_cancel(self) -> None:
         self.dismiss(None)

@@ -13,6 +13,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import Static
 
+from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import one_line
 from wgen_tui.ui import actions, modals, services
 from wgen_tui.ui.screens.base import BaseScreen
@@ -134,6 +135,9 @@ class SampleFilterScreen(BaseScreen):
         return f"{of} · {written} · esc back"
 
     def action_filter(self) -> None:
+        self._ask_filter(filters.write(self._fields))
+
+    def _ask_filter(self, value: str, problem: str = "") -> None:
         text = Text()
         text.append(f"{filters.EXAMPLE}\n", "dim")
         text.append(f"keys: {', '.join(filters.KEYS)}\n", "dim")
@@ -142,9 +146,9 @@ class SampleFilterScreen(BaseScreen):
             for key, values in state.facet_lines(self._facets):
                 text.append(f"{key:10} ", "bold")
                 text.append(f"{values}\n")
-        current = filters.write(self._fields)
         self.app.push_screen(
-            modals.AskModal("Filter samples", current, text, self._parsed), self._apply_filter
+            modals.AskModal("Filter samples", value, text, self._parsed, problem),
+            self._apply_filter,
         )
 
     def _parsed(self, text: str) -> dict[str, Any]:
@@ -152,9 +156,29 @@ class SampleFilterScreen(BaseScreen):
         return filters.parse(text, labels)
 
     def _apply_filter(self, text: str | None) -> None:
-        if text is not None:
-            unwritten = {key: self._fields[key] for key in ("behind",) if key in self._fields}
-            self.change_filter({**self._parsed(text), **unwritten})
+        if text is None:
+            return
+        if "/" in text:  # there may be a regular expression, which only the database can read
+            self._check_patterns(text)
+        else:
+            self._take_filter((text, ""))
+
+    @loads("patterns", then="_take_filter", opens=True)
+    def _check_patterns(self, text: str) -> tuple[str, str]:
+        """The text, and why a regular expression in it cannot be read."""
+        try:
+            services.samples.check_patterns(services.samples.filter_of(self._parsed(text)))
+        except UsageError as error:
+            return text, str(error)
+        return text, ""
+
+    def _take_filter(self, checked: tuple[str, str]) -> None:
+        text, problem = checked
+        if problem:
+            self._ask_filter(text, problem)
+            return
+        unwritten = {key: self._fields[key] for key in ("behind",) if key in self._fields}
+        self.change_filter({**self._parsed(text), **unwritten})
 
     def action_facets(self) -> None:
         def chosen(fields: dict[str, Any] | None) -> None:

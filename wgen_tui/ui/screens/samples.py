@@ -163,6 +163,15 @@ class SamplesScreen(SampleFacetsScreen):
         self._table.set_empty_text(f"{text}\n\n{NO_MATCH}")
 
     def _search_failed(self) -> None:
+        """Say so; what another filter let through does not stand below this one."""
+        self._total = None
+        if self._listed == self._fields and len(self._table):
+            self.show_filter("not read, these are from before; r retries")
+            return
+        self._listing, self._detail = None, None
+        self._table.set_empty_text("Not read.\n\nPress / to change the filter, r to try again.")
+        self._table.show_ids(())
+        self.query_one("#detail", TextPane).show(Text())
         self.show_filter("not read; r retries")
 
     def show_filter(self, status: str = "") -> None:
