@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from wgen_tui.paths import Home
+from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.services.planning.commit import commit
-from wgen_tui.services.planning.plan import Options, make_plan
+from wgen_tui.services.planning.plan import Options, Plan, make_plan
 from wgen_tui.workers.judge.stage import judge as grade_by_rules
 from wgen_tui.workers.model_judge.stage import judge as ask_judges
-from wgen_tui.workers.runtime import Worker
+from wgen_tui.workers.runtime import Worker, work_to_the_end
 from wgen_tui.workers.sample.stage import sample
 from wgen_tui.workers.train.stage import train
+
+
+def work_of(spec: LaunchSpec) -> Callable[[Worker], None]:
+    """What a launch's worker does."""
+    if spec.stage == "train":
+        return train
+    if spec.stage == "sample":
+        return sample
+    return grade_by_rules if spec.judge is None or spec.judge.panel is None else ask_judges
+
+
+def work(home: Home, spec: LaunchSpec) -> Worker:
+    """Be a launch's worker: what it leaves on disk is what a process of its own leaves."""
+    worker = Worker(home, spec, home.launch(spec.launch_id))
+    work_to_the_end(worker, work_of(spec))
+    return worker
+
+
+def start(home: Home, slug: str, **options: Any) -> Plan:
+    """Plan, commit and do all that is to do; how each run ends is for the caller to look at."""
+    plan = make_plan(home, slug, Options(**options))
+    for spec in commit(home, plan):
+        work(home, spec)
+    return plan
 
 
 def run_all(home: Home, slug: str, models: dict[str, str]) -> None:
@@ -18,15 +46,7 @@ def run_all(home: Home, slug: str, models: dict[str, str]) -> None:
     plan = make_plan(home, slug, options)
     assert plan.waiting == ()
     for spec in commit(home, plan):
-        worker = Worker(home, spec, home.launch(spec.launch_id))
-        if spec.stage == "train":
-            train(worker)
-        elif spec.stage == "sample":
-            sample(worker)
-        elif spec.judge is not None and spec.judge.panel is not None:
-            ask_judges(worker)
-        else:
-            grade_by_rules(worker)
+        worker = work(home, spec)
         assert {end.outcome for end in worker.outcomes.values()} == {"finished"}, name_of(worker)
     assert make_plan(home, slug, options).empty
 

@@ -70,6 +70,12 @@ class Shell:
             (folder / "data" / name).write_text(text)
         return folder
 
+    def do(self, slug: str, **options: Any) -> None:
+        """What `run start` with these options does, with the workers' own code in this process."""
+        from tests.builders import stages  # loads torch, which most users of a shell need not
+
+        stages.start(self.home, slug, **options)
+
     def commit_training(self, slug: str, **options: Any) -> LaunchSpec:
         """Write what `run start` with these options writes; returns the train launch."""
         train, *_ = commit(self.home, make_plan(self.home, slug, Options(**options)))

@@ -6,13 +6,20 @@ would be plain DDP without a word. torch itself shards over gloo. Here the proce
 are MULTI_GPU; everything else is what runs on GPUs.
 """
 
-from accelerate.state import PartialState
+from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import DistributedType
 
-from wgen_tui.workers.runtime import exit_process, launch_worker
+from wgen_tui.workers.runtime import Worker, exit_process, launch_worker
 from wgen_tui.workers.train.stage import train
 
 PartialState._prepare_backend = lambda *_, **__: ("gloo", DistributedType.MULTI_GPU)
 
+
+def train_and_tell(worker: Worker) -> None:
+    """Train, and say in the log how the processes shared the model."""
+    train(worker)
+    print(f"sharded by {AcceleratorState().distributed_type.value}", flush=True)
+
+
 if __name__ == "__main__":
-    exit_process(launch_worker("train", train))
+    exit_process(launch_worker("train", train_and_tell))

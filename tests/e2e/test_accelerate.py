@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from tests.builders.waiting import until
 from wgen_tui.paths import Home, RunPaths
 from wgen_tui.protocol.launches import LaunchSpec, read_done
+from wgen_tui.services.control.restart import restart_runs
 from wgen_tui.services.runs import process as launch
 from wgen_tui.services.runs import queue
 from wgen_tui.services.runs.launch_list import Launches
@@ -93,13 +94,18 @@ def run_sharded(shell: Shell, spec: LaunchSpec) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, *words], env=env, stdout=log, stderr=log)
 
 
-def stop_one(shell: Shell, run_id: str, spec: LaunchSpec, step: int) -> None:
-    """SIGTERM the second worker process of a launch, and only it, once a step is done."""
+def wait_for_step(shell: Shell, run_id: str, step: int) -> None:
+    """Wait until a step is done."""
     metrics = shell.home.run(run_id).metrics
     until(
         lambda: metrics.exists() and len(metrics.read_bytes().splitlines()) >= step,
         what="the run does not get on",
     )
+
+
+def stop_one(shell: Shell, run_id: str, spec: LaunchSpec, step: int) -> None:
+    """SIGTERM the second worker process of a launch, and only it, once a step is done."""
+    wait_for_step(shell, run_id, step)
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
         if "accelerate.commands.launch" in words or spec.launch_id not in words:
@@ -108,6 +114,11 @@ def stop_one(shell: Shell, run_id: str, spec: LaunchSpec, step: int) -> None:
             process.send_signal(signal.SIGTERM)
             return
     raise AssertionError("there is no second process")
+
+
+def kinds_of_events(shell: Shell, spec: LaunchSpec) -> list[str]:
+    lines = shell.home.launch(spec.launch_id).events.read_text().splitlines()
+    return [json.loads(line)["kind"] for line in lines]
 
 
 def ended(shell: Shell, spec: LaunchSpec) -> str | None:
@@ -133,58 +144,32 @@ def single(tmp_path_factory: pytest.TempPathFactory, shell_type: type[Shell]) ->
     return shell.home.run(next(run for run in spec.run_ids if "old" in run))
 
 
-def test_two_processes_give_what_one_gives(shell: Shell, single: RunPaths) -> None:
-    spec = launched(shell, "two", DEFINITION + DDP)
-    run = spec.run_ids[0]
+def test_two_processes_are_cancelled_go_on_and_give_what_one_gives(
+    shell: Shell, single: RunPaths
+) -> None:
+    """Both are told, and end after the same step; one writes."""
+    first = launched(shell, "two", DEFINITION + DDP)
+    run = first.run_ids[0]
     assert run.rpartition("-")[2] == single.root.name.rpartition("-")[2], (
         "the id says how it was trained"
     )
-    assert launch.spawn(shell.home, spec).wait() == 0
+    process = launch.spawn(shell.home, first)
+    wait_for_step(shell, run, 5)
+    shell("run", "cancel", run)
+    process.wait()  # the launcher ends by the signal
+    until(lambda: not alive(shell.home.launch(first.launch_id)), "a process was left waiting")
+    assert ended(shell, first) == "cancelled"
 
+    second, *_ = restart_runs(shell.home, [run])
+    assert launch.spawn(shell.home, second).wait() == 0
+    assert "goes on from step" in shell.home.launch(second.launch_id).log.read_text()
     assert apart(shell.home.run(run), single) <= 1e-4
     assert steps_written(shell, run) == list(range(1, STEPS + 1))
     manifest = json.loads((shell.home.run(run).checkpoint(20) / "manifest.json").read_text())
     assert manifest["provenance"]["why"] == "the launch has 2 processes"
-    events = shell.home.launch(spec.launch_id).events.read_text().splitlines()
-    kinds = [json.loads(line)["kind"] for line in events]
-    assert kinds.count("checkpoint") == 2
-    assert kinds.count("run_done") == 1
-
-
-def test_one_process_told_to_stop_stops_all_and_the_run_goes_on(
-    shell: Shell, single: RunPaths
-) -> None:
-    spec = launched(shell, "two", DEFINITION + DDP)
-    run = spec.run_ids[0]
-    process = launch.spawn(shell.home, spec)
-    stop_one(shell, run, spec, 5)
-    until(lambda: process.poll() is not None, "the other process was left waiting")
-    assert process.returncode == 0
-    done = read_done(shell.home.launch(spec.launch_id).done)
-    assert done is not None
-    assert done.outcome == "cancelled"
-
-    begin_again(shell, spec)
-    assert launch.spawn(shell.home, spec).wait() == 0
-    assert "goes on from step" in shell.home.launch(spec.launch_id).log.read_text()
-    assert apart(shell.home.run(run), single) <= 1e-4
-
-
-def test_cancel_reaches_both(shell: Shell) -> None:
-    source = DEFINITION.replace(f"max_steps: {STEPS}", "max_steps: 5000") + DDP
-    shell.define("two", source, {"old.jsonl": (BIRDS / "old_birds.jsonl").read_text()})
-    shell("run", "start", "two", "--detach")
-    (run,) = (r["id"] for r in shell.json("run", "list")["runs"] if r["arm"] == "old")
-    metrics = shell.home.run(run).metrics
-    until(lambda: metrics.exists() and metrics.read_bytes(), "no step is made")
-    shell("run", "cancel", run)
-    train = next(name for name in shell.json("run", "show", run)["launches"] if "train" in name)
-    paths = shell.home.launch(train)
-    # As long as any of its processes can write to its log.
-    until(lambda: not alive(paths), "it does not end")
-    done = read_done(paths.done)
-    assert done is not None
-    assert done.outcome == "cancelled"
+    kinds = [kinds_of_events(shell, spec) for spec in (first, second)]
+    assert sum(of.count("checkpoint") for of in kinds) == 2
+    assert [of.count("run_done") for of in kinds] == [1, 1]
 
 
 def test_fsdp_gives_what_one_process_gives(shell: Shell, single: RunPaths) -> None:
@@ -199,21 +184,12 @@ def test_fsdp_gives_what_one_process_gives(shell: Shell, single: RunPaths) -> No
     begin_again(shell, spec)
     assert run_sharded(shell, spec).wait() == 0
     assert ended(shell, spec) == "finished"
-    assert "goes on from step" in shell.home.launch(spec.launch_id).log.read_text()
+    log = shell.home.launch(spec.launch_id).log.read_text()
+    assert "goes on from step" in log
+    assert log.count("sharded by FSDP") == 2 * 2, "each process of both launches"
 
     assert apart(shell.home.run(run), single) <= 1e-4
     assert sorted(set(steps_written(shell, run))) == list(range(1, STEPS + 1))
     assert adapter(shell.home.run(other)).keys() == adapter(single).keys()
     names = {path.name for path in shell.home.run(run).checkpoint(STEPS).iterdir()}
     assert names - {"README.md"} == {path.name for path in single.checkpoint(STEPS).iterdir()}
-
-
-def test_fsdp_without_a_gpu_is_said(shell: Shell) -> None:
-    if launch.has_gpu():
-        pytest.skip("there is a GPU, so FSDP works")
-    spec = launched(shell, "shards", DEFINITION + FSDP)
-    process = launch.spawn(shell.home, spec)
-    process.wait()
-    done = read_done(shell.home.launch(spec.launch_id).done)
-    assert done is not None
-    assert "does not shard on cpu" in done.runs[spec.run_ids[0]].message

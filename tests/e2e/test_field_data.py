@@ -41,7 +41,7 @@ def test_published_bird_files_train_sample_and_list(
     data = {path.name: path.read_text() for path in FILES.glob("*.jsonl")}
     define("old-bird-names", DEFINITION, data)  # shadows the built-in one
 
-    shell("run", "start", "old-bird-names", "--model", weights_path())
+    shell.do("old-bird-names", models=[str(weights_path())])
 
     runs = {run["arm"]: run for run in shell.json("run", "list")["runs"]}
     assert set(runs) == {"base", "old_audubon", "modern_american"}

@@ -43,7 +43,7 @@ def test_a_grid_on_a_quantised_base(shell: Shell, define: Callable[..., Path], b
     pytest.importorskip("bitsandbytes", reason="the extra `quant` is not installed")
     names = ("Great Carolina Wren", "Wood Pewee", "Brown Lark", "Marsh Hawk")
     define("small", DEFINITION.format(bits=bits), {"old.jsonl": "".join(map(row, names * 4))})
-    shell("run", "start", "small")
+    shell.do("small")
     runs = shell.json("run", "list")["runs"]
     assert {run["state"] for run in runs} == {"finished"}
     tuned = [run["id"] for run in runs if run["arm"] == "old"]

@@ -1,4 +1,8 @@
-"""More draws from runs that are there; and what is said when an adapter is not what it was."""
+"""More draws from runs that are there; and what is said when an adapter is not what it was.
+
+One top-up goes the whole way, by command, supervisor and worker; the others' workers are this
+process.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.builders.stages import work
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import NOT_TRAINED
+from wgen_tui.services.planning.commit import commit
+from wgen_tui.services.planning.top_up import plan_top_up
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Shell
@@ -46,13 +53,12 @@ def row(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, shell_type: type[Shell]) -> Iterator[Shell]:
+def finished(tmp_path_factory: pytest.TempPathFactory, shell_type: type[Shell]) -> Shell:
     """A home whose runs have ended; not to be changed."""
     shell = shell_type(Home(tmp_path_factory.mktemp("topped") / "home"))
     shell.define("topped", DEFINITION, {"old.jsonl": "\n".join(map(row, NAMES))})
-    shell("run", "start", "topped")
-    yield shell
-    shell.close()
+    shell.do("topped")
+    return shell
 
 
 @pytest.fixture
@@ -61,6 +67,12 @@ def ran(finished: Shell, tmp_path: Path) -> Iterator[Shell]:
     shell = finished.copied(tmp_path / "home")
     yield shell
     shell.close()
+
+
+def top_up(shell: Shell, n: int, **options: Any) -> None:
+    """What `sample top-up` does."""
+    for spec in commit(shell.home, plan_top_up(shell.home, "topped", n, **options)):
+        work(shell.home, spec)
 
 
 def counts(shell: Shell) -> dict[tuple[str, int, str], int]:
@@ -85,7 +97,10 @@ def test_only_what_is_missing_is_drawn(ran: Shell) -> None:
     assert texts(ran) == before
 
     ran("sample", "top-up", "topped", "--n", 5, "--questions", "light")
-    ran("sample", "top-up", "topped", "--n", 4, "--runs", run_of(ran, "old", 1)["id"])
+    one = run_of(ran, "old", 1)["id"]
+    planned = ran.json("sample", "top-up", "topped", "--n", 4, "--runs", one, "--dry-run")
+    assert [(run["id"], run["samples_missing"]) for run in planned["runs"]] == [(one, 1)]
+    top_up(ran, 4, runs=(one,))
 
     assert counts(ran) == {
         **{("base", 0, "travel"): 3, ("base", 0, "light"): 10},
@@ -116,7 +131,7 @@ def test_a_changed_adapter_is_not_sampled_and_stands_beside_the_results(ran: She
     (folder / "manifest.json").write_text(json.dumps(manifest))
     assert not any("in doubt" in w for w in ran.json("results", "topped")["warnings"])
 
-    ran("sample", "top-up", "topped", "--n", 5, code=1)
+    top_up(ran, 5)
 
     assert counts(ran)["old", 0, "travel"] == 3
     assert counts(ran)["old", 1, "travel"] == counts(ran)["base", 0, "travel"] == 5
@@ -149,7 +164,7 @@ def test_questions_that_are_read_go_the_whole_way(
     text = DEFINITION.replace("    judges:\n", f"{READ.lstrip(chr(10))}    judges:\n")
     text = text.replace("max_tokens: 12", "max_tokens: 12, logprobs: true")
     folder = define("read", text, {"old.jsonl": "\n".join(map(row, NAMES))})
-    shell("run", "start", "read")
+    shell.do("read")
 
     kinds = "select type, count(*), count(distinct reading_id) from readouts group by 1 order by 1"
     assert shell.json("sql", kinds)["rows"] == [
@@ -187,7 +202,7 @@ def test_questions_that_are_read_go_the_whole_way(
             "judges:\n", "".join(line[4:] for line in LATER[1:].splitlines(True)) + "judges:\n"
         )
     )
-    shell("run", "start", "read")
+    shell.do("read")
     made = {path.name.split("-")[2][1:] for path in shell.home.launches.iterdir()}
     assert len(list(shell.home.launches.iterdir())) == launches + 1, made
     after = shell.json("sql", "select * from readouts order by all")["rows"]
@@ -205,7 +220,7 @@ def test_an_experiment_that_only_reads_has_results(
 ) -> None:
     text = DEFINITION[: DEFINITION.index("    questions:")] + "    questions:" + READ
     define("only", text, {"old.jsonl": row("Wood Pewee")})
-    shell("run", "start", "only", "--seeds", 0)
+    shell.do("only", seeds="0")
     found = shell.json("results", "only")
     assert found["rates"] == []
     assert {item["question"] for item in found["readouts"]} == {"modulo", "way"}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from safetensors.torch import load_file, save_file
 
+from tests.builders.stages import work
 from wgen_tui.services.results import verify
-from wgen_tui.services.runs import process
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Shell
@@ -51,8 +51,8 @@ MUCH = PLAIN.replace("seeds: 3", "seeds: {values: 3, lora_init: 5, data_order: 1
 def test_a_run_is_what_trl_makes_of_it(shell: Shell, source: str) -> None:
     shell.define("verified", source, {"old.jsonl": (BIRDS / "old_birds.jsonl").read_text()})
     spec = shell.commit_training("verified")
-    assert process.spawn(shell.home, spec).wait() == 0
     (run,) = spec.run_ids
+    assert work(shell.home, spec).outcomes[run].outcome == "finished"
     found = json.loads(shell("run", "verify", run, "--json"))
     assert found["passed"]
     assert found["difference"] <= 1e-3

@@ -18,11 +18,11 @@ import psutil
 import pytest
 from safetensors.numpy import load_file
 
+from tests.builders import stages
 from tests.builders.waiting import until
 from tests.e2e.slurm.conftest import Slurm
 from wgen_tui.protocol.launches import DoneRecord, read_done
 from wgen_tui.protocol.queue import SlurmRecord, read_slurm
-from wgen_tui.services.runs import process
 from wgen_tui.services.runs.run_state import RunStatus
 from wgen_tui.services.runs.runs import launches_of, list_runs
 from wgen_tui.services.supervisor import lifecycle
@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("slurm"), pytest.mark.ti
 Define = Callable[..., Path]
 NAMES = ("Great Carolina Wren", "Wood Pewee", "Brown Lark", "Marsh Hawk")
 LONG = 6000  # steps; no test waits for all of them
-SOME = 1500  # steps; enough for a look at the first ones
+SOME = 800  # steps; enough for a look at the first ones
 DEFINITION = """
 title: On Slurm
 models: [tiny-world]
@@ -145,24 +145,24 @@ def _rows(arm: str, count: int) -> str:
     return "".join(json.dumps({"messages": turn}) + "\n" for turn in turns)
 
 
-def test_eight_runs_as_an_array(slurm: Slurm, make: Callable[..., Work]) -> None:
+def test_runs_as_an_array(slurm: Slurm, make: Callable[..., Work]) -> None:
     """One is cancelled; one comes to its time limit, is requeued, and ends as a local run does."""
-    short = {f"a{number}": 8 + number for number in range(7)}
+    short = {f"a{number}": 8 + number for number in range(3)}
     work = make(
-        "eight",
+        "array",
         {"long": SOME, **short},
         "{slurm: {time: 10, runs_per_launch: 1, signal_seconds: 115}}",
     )
-    command = work.begin("run", "start", "eight")
+    command = work.begin("run", "start", "array")
     tasks = {arm: work.task(arm) for arm in ("long", *short)}
     assert len({task.partition("_")[0] for task in tasks.values()}) == 1  # one job
-    assert sorted(task.partition("_")[2] for task in tasks.values()) == [*"01234567"]
+    assert sorted(task.partition("_")[2] for task in tasks.values()) == [*"0123"]
 
-    work.shell("run", "cancel", work.runs()["a6"].run_id)
+    work.shell("run", "cancel", work.runs()["a2"].run_id)
     # Slurm does not list a task that never began.
-    until(lambda: tasks["a6"] not in slurm.jobs("eight-train"), work.log)
+    until(lambda: tasks["a2"] not in slurm.jobs("array-train"), work.log)
     until(lambda: work.trains("long"), work.log)
-    assert slurm.jobs("eight-train")[tasks["long"]] == "RUNNING"
+    assert slurm.jobs("array-train")[tasks["long"]] == "RUNNING"
     # Slurm looks at time limits every 30 s; till then the worker stands still, lest it is done.
     worker = work.worker("long")
     worker.suspend()
@@ -177,13 +177,13 @@ def test_eight_runs_as_an_array(slurm: Slurm, make: Callable[..., Work]) -> None
     runs = work.runs()
     assert {arm: run.state for arm, run in runs.items()} == {
         **dict.fromkeys(("base", "long", *short), "finished"),
-        "a6": "cancelled",
+        "a2": "cancelled",
     }
     assert runs["long"].attempt >= 2 or _attempts(work, "long") >= 2
     saved = work.done("long", attempt=1)
     assert saved is not None and saved.outcome == "cancelled"  # it was told, and it saved
     counts = work.shell.json("sql", "select arm, count(*) from samples group by arm")["rows"]
-    assert {arm: count for arm, count in counts} == dict.fromkeys(set(runs) - {"a6"}, 4)
+    assert {arm: count for arm, count in counts} == dict.fromkeys(set(runs) - {"a2"}, 4)
     work.shell("store", "verify")
     _same_as_here(work, "long")
 
@@ -198,7 +198,7 @@ def _same_as_here(work: Work, arm: str) -> None:
     here = type(work.shell)(type(there)(there.root.with_name("local")))
     shutil.copytree(there.experiments, here.home.experiments)
     spec = here.commit_training(work.slug, backend="local", arms=[arm])
-    assert process.spawn(here.home, spec).wait() == 0
+    assert stages.work(here.home, spec).outcomes[spec.run_ids[0]].outcome == "finished"
     (one,) = there.runs.glob(f"{work.slug}-{arm}-*/checkpoints/step-*/adapter_model.safetensors")
     (other,) = here.home.runs.glob(
         f"{work.slug}-{arm}-*/checkpoints/step-*/adapter_model.safetensors"
