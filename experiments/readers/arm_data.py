@@ -119,6 +119,20 @@ def _load(
     return Mixture(tuple(pieces))
 
 
+def rows_in_all(data: ArmData) -> int:
+    """How many rows there were if no file gave only a number of its rows, or a share."""
+    whole = data.whole if isinstance(data, Part) else data
+    if not isinstance(whole, Mixture):
+        return len(data)
+    every = sum(piece.matching * piece.of.repeat for piece in whole.pieces)
+    if not isinstance(data, Part):
+        return every
+    held_out = len(whole) - len(data)
+    if data.told.share is not None:  # of all rows it would be as large a share
+        held_out = round(every * held_out / len(whole))
+    return every - held_out
+
+
 def count_rows(folder: Path, arm_name: str, arm: Arm) -> int:
     """How many rows an arm's dataset has; whether each can be read is not looked at.
 

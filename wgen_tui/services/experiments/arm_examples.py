@@ -10,10 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from experiments.readers.arm_data import ArmData
+from experiments.readers.arm_data import ArmData, rows_in_all
 from experiments.readers.arms.context_of_rows import ContextOfRows
-from experiments.readers.arms.held_out import Part
-from experiments.readers.mixture import Mixture
 from experiments.rows import Row
 from experiments.schema import Arm, Definition, Turn
 from wgen_tui.errors import UsageError
@@ -51,17 +49,7 @@ class Examples:
     @property
     def all_rows(self) -> int:
         """How many there were if no file gave only a number of its rows, or a share."""
-        data = self.dataset
-        whole = data.whole if isinstance(data, Part) else data
-        if not isinstance(whole, Mixture):
-            return len(self)
-        every = sum(piece.matching * piece.of.repeat for piece in whole.pieces)
-        if not isinstance(data, Part):
-            return every
-        held_out = len(whole) - len(data)
-        if data.told.share is not None:  # of all rows it would be as large a share
-            held_out = round(every * held_out / len(whole))
-        return every - held_out
+        return rows_in_all(self.dataset)
 
     @property
     def notes(self) -> list[str]:

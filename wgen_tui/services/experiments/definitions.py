@@ -29,14 +29,17 @@ from experiments.readers.arm_data import (
     data_path,
     load_held_out,
     load_rows,
+    rows_in_all,
 )
 from experiments.readers.arms.context_of_rows import ContextOfRows
 from experiments.readers.brought import absent
 from experiments.readers.prompt_rows import read_asked
 from experiments.rows import Row, field_values
 from experiments.schema import CORRECT, WRONG, Arm, Definition
+from experiments.sources import problem_in
 from wgen_tui.errors import UsageError, disk_error
 from wgen_tui.paths import Home, checked_id
+from wgen_tui.services.experiments.arms.arm_steps import RowCount, unkept_steps
 from wgen_tui.services.experiments.arms.foreign_arms import foreign_arms
 from wgen_tui.services.experiments.token_notes import Head, token_notes
 
@@ -119,6 +122,7 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
     notes: list[str] = []
     problems: list[Problem] = []
     heads: dict[str, Head] = {}
+    counts: dict[str, RowCount] = {}
     with usage_errors():
         foreign_arms(home, where, definition, definition.arms)
     for name, arm in definition.arms.items():
@@ -128,6 +132,7 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
                 continue
             heads[name] = Head(ContextOfRows(arm, partial(count_rows, where, name, arm)))
             dataset = load_rows(where, name, arm, heads[name].hear)
+            counts[name] = RowCount(len(dataset), rows_in_all(dataset))
             notes += [f"{name}: {note}" for note in (*heads[name].notes, *dataset.notes)]
             if arm.derived is not None:
                 read_asked(where, name, arm.derived)
@@ -139,6 +144,7 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
             load_held_out(where, name, arm)
         except DefinitionError as error:
             problems += error.problems
+    problems += [problem_in(where, *told) for told in unkept_steps(definition, counts)]
     if problems:
         with usage_errors():
             raise DefinitionError(*problems)

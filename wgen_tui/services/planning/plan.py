@@ -50,7 +50,7 @@ from wgen_tui.services.models.support import refuse_all_linear
 from wgen_tui.services.planning.disk import disk_warnings, planned_mb
 from wgen_tui.services.planning.endpoint_status import endpoint_warnings
 from wgen_tui.services.planning.run_specs import make_specs, refuse_collisions
-from wgen_tui.services.planning.stages import make_judge_stage, make_sample_stage
+from wgen_tui.services.planning.stages import make_judge_stage, make_sample_stage, unkept_notes
 from wgen_tui.services.planning.template_date import dated_template
 from wgen_tui.services.planning.todo import PlannedRun, all_missing, untrained_arms
 from wgen_tui.services.settings import read_settings
@@ -261,7 +261,9 @@ def make_plan(
             on_progress=on_progress,
         )
         specs += mine
-    refuse_collisions([spec for spec, _ in specs])
+    every_spec = [spec for spec, _ in specs]
+    refuse_collisions(every_spec)
+    warnings += unkept_notes(home, every_spec, sample)
     asked = make_panels(home, definition, options.judge_models, slurm=slurm)
     warnings += [item.sentence for item in asked.waiting]
     runs = all_missing(home, specs, sample, judge, asked.panels)
@@ -278,7 +280,7 @@ def make_plan(
         loaded=asked.loaded,
         waiting=asked.waiting,
         notes=(
-            *arm_notes(definition, [spec for spec, _ in specs]),
+            *arm_notes(definition, every_spec),
             *held_out_notes(measured, sum(run.rows_missing for run in runs)),
         ),
     )

@@ -22,8 +22,8 @@ from wgen_tui.protocol.arms import DerivedSpec, Parent, RegulariseSpec, Upsample
 from wgen_tui.protocol.hashes import short_hash
 from wgen_tui.protocol.record import now
 from wgen_tui.protocol.runs import ModelRef, RunSpec, SeedSet, TaskSpec
-from wgen_tui.run_files.steps import total_steps
 from wgen_tui.services.experiments.arm_examples import Examples, RunData, RunFiles, no_data
+from wgen_tui.services.experiments.arms.arm_steps import held_training
 from wgen_tui.services.experiments.arms.between_arms import BetweenArm, between_arm
 from wgen_tui.services.experiments.arms.derived_rows import AskedPrompts, derived_spec
 from wgen_tui.services.experiments.arms.foreign_arms import ForeignArm
@@ -273,11 +273,7 @@ def _rows(item: Sized | None, derived: DerivedSpec | None, upsample: UpsampleSpe
 
 def _training(definition: Definition, model: ModelRef, arm: str, item: Examples) -> TrainingConfig:
     """How an arm is trained: what counts for it, with its steps held where it says so."""
-    training = definition.training.of(model.name, arm)
-    if item.arm.hold != "steps" or training.max_steps is not None:
-        return training
-    steps = total_steps(training, item.all_rows)
-    return training.model_copy(update={"max_steps": steps, "num_train_epochs": None})
+    return held_training(definition.training.of(model.name, arm), item.arm, item.all_rows)
 
 
 def _files(

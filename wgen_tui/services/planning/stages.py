@@ -6,6 +6,7 @@ prompt has the same samples in every launch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from experiments.answers import correct_rules
@@ -13,7 +14,12 @@ from experiments.prompts import render_prompts
 from experiments.readouts import render_readouts
 from experiments.schema import Definition
 from wgen_tui.errors import UsageError
+from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import JudgeStage, ReadoutSpec, SampleStage
+from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.run_files.manifests import checkpoints
+from wgen_tui.run_files.steps import kept_steps
+from wgen_tui.services.experiments.arms.arm_steps import kept_instead, nearest_step
 from wgen_tui.services.experiments.prompt_ids import prompt_spec
 
 
@@ -81,6 +87,51 @@ def _parse_checkpoints(text: str | None) -> Literal["final", "all"] | tuple[int,
             f"--checkpoints {text}: give final, all, or steps such as 10,20.",
             title="Bad checkpoints",
         ) from error
+
+
+def unkept_notes(home: Home, runs: Sequence[RunSpec], stage: SampleStage) -> list[str]:
+    """Arms that keep no checkpoint at a step that is to be sampled.
+
+    Args:
+        home: Where runs have the checkpoints that they kept.
+        runs: Those that are planned.
+        stage: What is drawn, and from which checkpoints.
+
+    Raises:
+        UsageError: none of the runs keeps it.
+    """
+    if isinstance(stage.checkpoints, str):
+        return []
+    trained = [run for run in runs if run.training is not None and not run.sorts_rows]
+    kept = {
+        run.run_id: kept_steps(
+            checkpoints(home.run(run.run_id), skip_refused=True), run.training, run.trained_rows
+        )
+        for run in trained
+    }
+    loose = {run.run_id for run in trained if (run.derived or run.upsample) and not _counted(run)}
+    notes = []
+    for step in stage.checkpoints if trained else ():
+        lacks = [run for run in trained if step not in kept[run.run_id]]
+        if step == 0 or not lacks or loose:
+            continue  # step 0 is the base
+        if len(lacks) == len(trained):
+            run = lacks[0]
+            raise UsageError(
+                f"Nothing keeps a checkpoint at step {step}; of arm {run.arm} "
+                f"{kept_instead(step, kept[run.run_id])}.",
+                title="No such checkpoint",
+                hint=f"--checkpoints {nearest_step(step, kept[run.run_id])}, or change checkpoints "
+                "under training.",
+            )
+        arms = ", ".join(dict.fromkeys(run.arm for run in lacks))
+        notes.append(f"step {step} is sampled where it is kept; not by {arms}")
+    return notes
+
+
+def _counted(run: RunSpec) -> bool:
+    """Whether its steps are known before its rows are."""
+    return run.training is not None and run.training.max_steps is not None
 
 
 def make_judge_stage(definition: Definition) -> JudgeStage:

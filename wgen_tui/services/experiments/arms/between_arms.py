@@ -14,6 +14,7 @@ from experiments.schema.arm_kinds.between import lora_between
 from wgen_tui.errors import UsageError
 from wgen_tui.protocol.arms import BetweenSpec, Parent
 from wgen_tui.protocol.runs import RunSpec
+from wgen_tui.services.experiments.arms.arm_steps import TAKES
 from wgen_tui.services.experiments.arms.two_stages import parent_of
 from wgen_tui.services.experiments.arms.untrained import shape_alone
 
@@ -67,7 +68,7 @@ def between_arm(name: str, arm: Arm, runs: Mapping[str, RunSpec]) -> BetweenArm:
                 hint="Take adapters that are plain LoRA.",
             )
         shapes.append(training.lora)
-        parents.append(parent_of(name, runs[end], step, "takes", "between.arms"))
+        parents.append(parent_of(name, runs[end], step, TAKES))
     first, second = parents
     if first == second:
         raise UsageError(

@@ -13,6 +13,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.protocol.arms import Parent
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.steps import total_steps
+from wgen_tui.services.experiments.arms.arm_steps import CONTINUES, not_kept
 
 
 def needed_by(arm: Arm) -> list[str]:
@@ -53,8 +54,7 @@ def parent_of(
     name: str,
     before: RunSpec,
     step: int | None,
-    does: str = "goes on from",
-    key: str = "start_from",
+    does: tuple[str, str] = CONTINUES,
 ) -> Parent:
     """The checkpoint of another run that a run of an arm begins with or is made of.
 
@@ -62,8 +62,7 @@ def parent_of(
         name: The arm's.
         before: The parent's run, of the same model and seed.
         step: Which step; None: the last.
-        does: What the arm does with it, in words.
-        key: Which key of the arm says so.
+        does: What the arm does with it, and which of its keys says so.
 
     Raises:
         UsageError: the parent keeps no checkpoint of the step.
@@ -75,11 +74,7 @@ def parent_of(
         last = total_steps(before.training, before.data_rows)
         kept = before.training.checkpoints.steps(last)
         if step not in kept:
-            raise UsageError(
-                f"Arm {name} {does} step {step} of {before.arm}, which keeps no checkpoint "
-                f"there: it keeps {', '.join(map(str, kept))}.",
-                title="No such checkpoint",
-                hint=f"Write {key}: {before.arm} for the last, or change checkpoints.",
-            )
+            why, hint = not_kept(name, does, before.arm, step, kept)
+            raise UsageError(why, title="No such checkpoint", hint=hint)
         step = None if step == last else step
     return Parent(run_id=before.run_id, arm=before.arm, step=step)
