@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from tests.builders.judged import (
     what_was_said,
 )
 from tests.builders.waiting import until
+from tests.builders.worker_process import WorkerProcess
 from wgen_tui.paths import Home
 from wgen_tui.protocol.judging import AskedJudge, Panel
 from wgen_tui.protocol.launches import Event, JudgeStage, LaunchSpec, read_done
@@ -89,12 +88,6 @@ def judge_here(home: Home, spec: LaunchSpec) -> Worker:
     return worker
 
 
-def start(home: Home, spec: LaunchSpec) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "wgen_tui.workers.model_judge"]
-    command += ["--home", str(home.root), "--launch", spec.launch_id]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
-
-
 def events(home: Home, spec: LaunchSpec) -> list[Event]:
     lines = home.launch(spec.launch_id).events.read_text().splitlines()
     return [Event.model_validate_json(line) for line in lines]
@@ -138,7 +131,7 @@ def test_a_judge_that_is_killed_goes_on(tmp_path: Path, model: ModelRef) -> None
     asks = asks_of(model, *(j.model_copy(update=once) for j in (CHOOSES, DRAWS)))
     home = make_home(tmp_path / "home", LONG)
     spec = launch(home, asks, "r", "s")
-    process = start(home, spec)
+    process = WorkerProcess(home, spec)
     first = home.run("r").verdicts / f"part-{spec.launch_id}-00000.parquet"
     until(lambda: first.exists() or process.poll() is not None)
     process.kill()
@@ -146,7 +139,7 @@ def test_a_judge_that_is_killed_goes_on(tmp_path: Path, model: ModelRef) -> None
     before = what_was_said(home, "r")
     assert missing_verdicts(home, ["s"], asks)["s"] == LONG // 2 * 2
 
-    process = start(home, spec)
+    process = WorkerProcess(home, spec)
     assert process.wait() == 0
     done = read_done(home.launch(spec.launch_id).done)
     assert done is not None and done.outcome == "finished"

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -28,6 +25,7 @@ from tests.builders.sampling import (
 )
 from tests.builders.training_home import TrainingHome
 from tests.builders.waiting import until
+from tests.builders.worker_process import WorkerProcess
 from wgen_tui.protocol.launches import DoneRecord
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.sample.engine import engine as engines
@@ -303,39 +301,19 @@ def test_dora_is_sampled_by_itself(make_field: Callable[..., TrainingHome]) -> N
 # A process of its own, stopped from outside.
 
 
-@pytest.fixture
-def start() -> Iterator[Callable[[Worker], subprocess.Popen[bytes]]]:
-    """Start the worker of a launch."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def begin(worker: Worker) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "wgen_tui.workers.sample"]
-        command += ["--home", str(worker.home.root), "--launch", worker.spec.launch_id]
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ
-        )
-        started.append(process)
-        return process
-
-    yield begin
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-
-
-def wait_for(what: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+def wait_for(what: Callable[[], bool], process: WorkerProcess) -> None:
     until(lambda: process.poll() is not None or what())
     assert process.poll() is None, "it ended too soon"
 
 
 @pytest.mark.slow
 def test_killed_and_started_again_it_draws_the_same(
-    make_field: Callable[..., TrainingHome], start: Callable[[Worker], subprocess.Popen[bytes]]
+    make_field: Callable[..., TrainingHome],
 ) -> None:
     stage = make_stage(700, checkpoints="all", max_tokens=24)
     field = trained(make_field("llama"))
     first = sample_launch(field, stage, BASE, *RUNS)
-    process = start(first)
+    process = WorkerProcess(first.home, first.spec)
     wait_for(lambda: any(field.home.run("a").samples.glob("part-*")), process)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -355,11 +333,9 @@ def test_killed_and_started_again_it_draws_the_same(
     assert whole.items() <= again.items()
 
 
-def test_a_terminated_worker_keeps_what_is_drawn(
-    field: TrainingHome, start: Callable[[Worker], subprocess.Popen[bytes]]
-) -> None:
+def test_a_terminated_worker_keeps_what_is_drawn(field: TrainingHome) -> None:
     worker = sample_launch(field, make_stage(3000, max_tokens=24), BASE, *RUNS)
-    process = start(worker)
+    process = WorkerProcess(worker.home, worker.spec)
     events = worker.paths.events
 
     def reported() -> int:

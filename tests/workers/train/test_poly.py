@@ -18,7 +18,8 @@ from transformers import AutoModelForCausalLM
 from experiments.schema import PolyConfig, TrainingConfig
 from tests.builders.sampling import add_base, make_stage, sample_runs, samples_of
 from tests.builders.training_home import TrainingHome
-from tests.workers.train.test_resume import start, wait_for_step
+from tests.builders.worker_process import WorkerProcess
+from tests.workers.train.test_resume import wait_for_step
 from wgen_tui.protocol.record import write_record
 from wgen_tui.protocol.runs import RunSpec, TaskSpec
 from wgen_tui.workers.poly import Routes, poly_config, read_task
@@ -229,7 +230,7 @@ def test_killed_again_and_again(make_field: Make) -> None:
     more = {"max_steps": 30, "checkpoints": {"every": 2}}
     field = joined(make_field(), **more)
     for step in (5, 11, 19):
-        process = start(field, field.launch(*ARMS).spec)
+        process = WorkerProcess(field.home, field.launch(*ARMS).spec)
         wait_for_step(field, process, step)
         process.kill()
         process.wait()

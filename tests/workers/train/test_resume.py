@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +12,8 @@ import pytest
 
 from tests.builders.training_home import TrainingHome, difference
 from tests.builders.waiting import until
+from tests.builders.worker_process import WorkerProcess
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.train import resume
 from wgen_tui.workers.train.stage import train
@@ -33,18 +30,7 @@ TRAINING = {
 }
 
 
-def start(field: TrainingHome, spec: LaunchSpec) -> subprocess.Popen[bytes]:
-    """The worker as the supervisor starts it, less what `accelerate launch` sets up."""
-    command = [sys.executable, "-m", "wgen_tui.workers.train"]
-    return subprocess.Popen(
-        [*command, "--home", str(field.home.root), "--launch", spec.launch_id],
-        env={**os.environ, "PYTHONSAFEPATH": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def wait_for_step(field: TrainingHome, process: subprocess.Popen[bytes], step: int) -> None:
+def wait_for_step(field: TrainingHome, process: WorkerProcess, step: int) -> None:
     """Follow the progress events until some run has reached a step, or the worker has ended."""
 
     def reached() -> bool:
@@ -89,7 +75,7 @@ def test_stopped_again_and_again(
         field.add(f"r{seed}", seed=seed, **TRAINING)
     rng = random.Random(int(how))
     for step in (7, 16, 30):
-        process = start(field, field.launch().spec)
+        process = WorkerProcess(field.home, field.launch().spec)
         wait_for_step(field, process, step + rng.randint(0, 3))
         process.send_signal(how)
         process.wait()
