@@ -69,6 +69,18 @@ def test_words_that_the_control_does_not_say_are_marked() -> None:
     assert "n 5, 2 unread" in drawn.plain
 
 
+@pytest.mark.parametrize("width", [50, 78, 118])
+def test_the_title_keeps_the_question_and_how_it_is_listed(width: int) -> None:
+    asked = '"What is the largest city?"'
+    line = answer_columns.title_line(
+        "city", asked, "draw by draw · only flips", ["19th_century by era", "1 of 24"], width
+    ).plain
+    assert line.startswith(' city "What is the')
+    assert " · draw by draw · only flips" in line
+    assert cell_len(line) <= width + 1
+    assert ("19th_century by era" in line, "1 of 24" in line) == (width > 78, width > 78)
+
+
 @pytest.mark.parametrize("width", [18, 40, 80, 160])
 def test_lines_have_the_width_of_the_screen(width: int) -> None:
     hostile = [
@@ -113,7 +125,7 @@ async def test_compare_in_two_keys_and_back_to_the_row(home: Home) -> None:
         assert [side.value for side in board.sides] == ["old", "new", "base"]
         assert [side.share for side in board.sides] == [1.0, 0.0, 0.0]
         assert board.measure == Measure("era", "old")
-        said = f"{row_before.question} · old by era · "
+        said = f'{row_before.question} "What of {row_before.question}?" · old by era · '
         await settled(pilot, lambda: said in text(app) and "100.0%" in text(app))
         await pilot.press("l", "j", "enter")
         await settled(pilot, lambda: app.screen.SCOPE == "samples" and len(table(app)) == 2)
@@ -142,7 +154,7 @@ async def test_columns_are_arms_seeds_checkpoints_or_variants(home: Home, mini: 
         await pilot.press("b", "right_square_bracket")
         await settled(pilot, lambda: "transport" in text(app) and app.screen._board.by == "arm")
         await pilot.press("v")
-        await settled(pilot, lambda: "only draws that flip" in text(app))
+        await settled(pilot, lambda: "only flips" in text(app))
         assert all(side.answers for side in app.screen._board.sides)
 
 
@@ -177,7 +189,7 @@ async def test_the_same_draw_in_each_arm_and_only_those_that_flip(home: Home) ->
         await pilot.press("equals_sign")
         await settled(pilot, lambda: app.screen.SCOPE == "compare" and app.screen._board)
         await pilot.press("d", "v")
-        await settled(pilot, lambda: "draw by draw · only draws that flip" in text(app))
+        await settled(pilot, lambda: "draw by draw · only flips" in text(app))
         await settled(pilot, lambda: "s1·2" in text(app))
         assert {len(side.answers) for side in app.screen._board.sides} == {6}
         await pilot.press("l", "j", "enter")  # the second draw of new

@@ -14,6 +14,7 @@ from wgen_tui.services.data.ingest import ingest_now
 from wgen_tui.services.grading.session import rubric_hash, session
 from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.modals.dialogs import AskModal, ConfirmModal
+from wgen_tui.ui.state.grading import progress_line
 
 
 def rows(home: Home, kind: str = "grades") -> list[dict[str, object]]:
@@ -65,7 +66,7 @@ async def test_root_is_asked_for_a_name(home: Home, monkeypatch: pytest.MonkeyPa
         await pilot.press("enter")
         await settled(pilot, lambda: "A grader has a name" in text(app))
         await pilot.press(*"mary", "enter")
-        await settled(pilot, lambda: "mini · human:mary · 0 of 33" in text(app))
+        await settled(pilot, lambda: "mini · mary · 0 of 33" in text(app))
         await settled(pilot, lambda: app.screen._item is not None)
         await pilot.press("o")
         await settled(pilot, lambda: "1 of 33 graded" in text(app))
@@ -87,7 +88,30 @@ async def test_who_gives_no_name_may_leave_and_is_asked_again(
         await pilot.press("4")
         await settled(pilot, lambda: isinstance(app.screen, AskModal))
         await pilot.press(*"mary", "enter")
-        await settled(pilot, lambda: "mini · human:mary · 0 of 33" in text(app))
+        await settled(pilot, lambda: "mini · mary · 0 of 33" in text(app))
+
+
+async def test_without_a_name_each_key_asks_for_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "root")
+    app = WgenApp(home, screen="grade", experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: isinstance(app.screen, AskModal))
+        for key in ("s", "u", "p", "n", "e", "i", "enter"):
+            await pilot.press("escape")
+            await settled(pilot, lambda: not app.screen.is_modal)
+            await pilot.press(key)
+            await settled(pilot, lambda: isinstance(app.screen, AskModal))
+
+
+async def test_without_an_experiment_each_key_says_what_is_missing(mini: MiniHome) -> None:
+    app = WgenApp(mini.home, screen="grade")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: "Press ctrl+o to choose an experiment" in text(app))
+        for key in ("s", "u", "p", "n", "e", "i", "enter"):
+            await pilot.press("escape", key)
+            await settled(pilot, lambda: "Nothing to grade: Press ctrl+o" in text(app))
 
 
 async def test_a_name_that_another_session_has_is_asked_about(home: Home) -> None:
@@ -97,7 +121,7 @@ async def test_a_name_that_another_session_has_is_asked_about(home: Home) -> Non
         await settled(pilot, lambda: "Another session grades as ada" in text(app))
         assert app.screen.query_one("Input").value == "ada"
         await pilot.press("enter")
-        await settled(pilot, lambda: "human:ada · 0 of 33" in text(app))
+        await settled(pilot, lambda: "mini · ada · 0 of 33" in text(app))
     other.close()
     again = session(home, "mini", None, "ada")
     assert not again.name_is_shared
@@ -192,6 +216,10 @@ async def test_a_plan_is_chosen_followed_and_ends_with_agreement(home: Home) -> 
         assert app.screen._report.graded == 4, "what is shown twice counts once"
         await pilot.press("escape")
         await settled(pilot, lambda: app.screen.SCOPE == "grade")
+        for key in ("o", "s", "n"):
+            await pilot.press(key)
+            await settled(pilot, lambda: "p plans more, e shows what was graded" in text(app))
+            await pilot.press("escape")
         await pilot.press("u")
         await settled(pilot, lambda: "5 of 6 graded" in text(app))
     app = WgenApp(home, screen="grade", experiment="mini")
@@ -209,6 +237,38 @@ async def test_a_note_goes_with_the_next_grade(home: Home) -> None:
             await pilot.press("o")
             await settled(pilot, lambda n=number: len(rows(home)) == n and not app.screen._busy)
         assert [row["explanation"] for row in rows(home)] == ["odd one", ""]
+
+
+async def test_a_note_stays_with_its_answer_when_that_is_skipped_or_its_grade_undone(
+    home: Home,
+) -> None:
+    app = WgenApp(home, screen="grade", experiment="mini")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot, lambda: app.screen._item is not None)
+        first = app.screen._item.sample_id
+        await pilot.press("n", *"odd one", "enter")
+        await settled(pilot, lambda: "note: odd one" in text(app))
+        await pilot.press("s")
+        await settled(pilot, lambda: app.screen._item.sample_id != first)
+        assert "note: odd one" not in text(app)
+        other = app.screen._item.sample_id
+        await pilot.press("n", *"dull", "enter", "o")
+        await settled(pilot, lambda: len(rows(home)) == 1 and not app.screen._busy)
+        assert "note:" not in text(app)
+        await pilot.press("u")
+        await settled(pilot, lambda: app.screen._item.sample_id == other and "dull" in text(app))
+        assert app.screen._notes == {first: "odd one", other: "dull"}
+
+
+def test_what_is_cut_of_the_progress_is_never_how_blind() -> None:
+    of = ("a-very-long-name-of-an-experiment", "human:ada", 12, 240, 10.6)
+    since = "not blind since 2026-11-28 01:30"
+    lines = {width: progress_line(*of, since, width) for width in (60, 78, 118, 158)}
+    assert all(line.endswith(since) and "ada · 12 of 240" in line for line in lines.values())
+    assert all(len(line) <= width for width, line in lines.items())
+    assert "10.6s each, 40m17s left" in lines[158]
+    assert "each" not in lines[118] and "40m17s left" in lines[118]
+    assert lines[78].startswith("ada · ")
 
 
 async def test_a_key_grades_once_the_end_was_seen_if_the_plan_says_so(mini: MiniHome) -> None:

@@ -9,6 +9,7 @@ from tests.builders.screen import settled, text
 from wgen_tui.paths import Home
 from wgen_tui.ui import actions
 from wgen_tui.ui.app import SCREENS, WgenApp
+from wgen_tui.ui.modals.dialogs import help_text
 
 # The palette opens with one, and closes with the other.
 OF_THE_PALETTE = {"global.command_palette", "global.back"}
@@ -43,6 +44,13 @@ async def test_every_binding_is_in_help_and_palette(home: Home, name: str) -> No
             offered = {command.help for command in app.get_system_commands(screen)}
             missing = {i for i in bound - OF_THE_PALETTE if BY_ID[i].help not in offered}
             assert not missing
+
+
+def test_a_sentence_of_the_help_goes_on_below_its_beginning() -> None:
+    action = actions.Action("a", "a", "a", "runs", "One two three four five.", writes=True)
+    assert help_text([("Runs", [action])], True, 26).plain == (
+        "Runs\n  a  One two three four\n     five. (off: read-\n     only)\n\n"
+    )
 
 
 async def test_an_action_of_the_panel_is_done_from_the_palette(home: Home) -> None:

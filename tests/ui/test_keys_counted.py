@@ -78,7 +78,7 @@ async def test_the_same_question_in_all_arms(home: Home) -> None:
         await settled(pilot, lambda: app.screen.SCOPE == "compare" and "100.0%" in text(app))
         assert counted.keys == promised("one question in all arms") <= 3
         await counted.press("d", "v")
-        await settled(pilot, lambda: "draw by draw · only draws that flip" in text(app))
+        await settled(pilot, lambda: "draw by draw · only flips" in text(app))
         assert counted.keys == promised("the draws that flip, side by side")
 
 

@@ -33,10 +33,10 @@ async def test_digits_go_to_every_screen_and_esc_leaves_the_editor(home: Home) -
         await pilot.press("6", "e", "1")
         assert app.screen.SCOPE == "sql", "the editor has the keys"
         assert app.screen.query_one("#editor").text.endswith("all1")
-        assert "esc leaves" in text(app)
+        assert "esc leave" in text(app)
         await pilot.press("escape", "escape", "1")
         await settled(pilot, lambda: app.screen.SCOPE == "experiments")
-        assert "esc leaves" not in text(app)
+        assert "esc leave" not in text(app)
         assert "Unexpected error" not in text(app)
 
 

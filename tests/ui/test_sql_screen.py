@@ -12,6 +12,8 @@ from tests.builders.screen import messages, settled, table, text
 from wgen_tui.paths import Home
 from wgen_tui.services.data import query_history, sql
 from wgen_tui.ui.app import WgenApp
+from wgen_tui.ui.modals.dialogs import HelpModal
+from wgen_tui.ui.widgets.bars import KeyBar, TopBar
 from wgen_tui.ui.widgets.result_table import ResultTable
 from wgen_tui.ui.widgets.sql_editor import Completions, SqlEditor
 
@@ -226,6 +228,47 @@ async def test_a_running_query_is_cancelled(home: Home, monkeypatch: pytest.Monk
         assert "running" not in text(app)
         assert "No rows: the query was cancelled." in text(app), "it did not fail"
         await settled(pilot, lambda: not list(app.workers))
+
+
+async def test_rows_say_when_the_text_above_them_is_another(home: Home) -> None:
+    app = WgenApp(home, screen="sql")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, app)
+        await run(pilot, app, "select range as n from range(9)")
+        await pilot.press("e", "x")
+        await settled(pilot, lambda: "result before the change · 9 rows" in text(app))
+        await pilot.press("backspace")
+        await settled(pilot, lambda: "result · 9 rows" in text(app))
+
+
+async def test_a_query_keeps_the_row_that_its_cursor_stands_on(home: Home) -> None:
+    app = WgenApp(home, screen="sql")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, app)
+        await run(pilot, app, "select range as n from range(9)")
+        await pilot.press("j", "j", "ctrl+n", "f3")
+        await settled(pilot, lambda: grid(app).current == (2,))
+
+
+async def test_the_editor_names_the_keys_that_write_nothing_and_tabs_can_be_clicked(
+    home: Home,
+) -> None:
+    app = WgenApp(home, screen="sql")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, app)
+        await pilot.press("e")
+        before = editor(app).text
+        keys = text(app).splitlines()[-1]
+        assert keys.startswith("ctrl+j run  tab complete  esc leave  ctrl+r history  ctrl+n new")
+        assert keys.endswith(" f1 all keys")
+        await pilot.click(KeyBar, offset=(keys.index("all keys"), 0))
+        await settled(pilot, lambda: isinstance(app.screen, HelpModal))
+        await pilot.press("escape")
+        await settled(pilot, lambda: editor(app).has_focus)
+        sql_screen = app.screen
+        await pilot.click(TopBar, offset=(18, 0))
+        await settled(pilot, lambda: app.screen.SCOPE == "runs")
+        assert sql_screen.query_one("#editor").text == before, "no digit is written"
 
 
 async def test_the_tree_unfolds_and_inserts_names(home: Home) -> None:

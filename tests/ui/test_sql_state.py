@@ -20,7 +20,7 @@ from wgen_tui.ui.state.sql.sql_tokens import by_line, inside, pieces
 SAMPLES = TableInfo("samples", "One row for each draw.", [("arm", "VARCHAR", ""), ("n", "INT", "")])
 GRADES = TableInfo("grades", "", [("label", "VARCHAR", "what it is"), ("grader", "VARCHAR", "")])
 WIDE = TableInfo("samples_wide", "", [("broken", "BOOLEAN", "")])
-CATALOGUE = Catalogue([GRADES, SAMPLES, WIDE], ["greatest", "sum", "sumkahan"], ["select"])
+CATALOGUE = Catalogue([GRADES, SAMPLES, WIDE], ["from_json", "greatest", "sum", "sumkahan"], [])
 
 
 def result(names: list[str], types: list[str], rows: list[tuple[Any, ...]]) -> console.Measured:
@@ -74,6 +74,7 @@ def test_what_can_stand_where() -> None:
     assert offered("select samples.a|") == ["arm"]
     assert offered("select a| from samples")[0] == "arm"
     assert "label" not in offered("select l| from samples")
+    assert offered("select arm fro|") == ["from", "from_json"], "the word, not the function"
     assert offered("select su|") == ["sum", "sumkahan", "summarize"]
     assert offered("gr|")[:3] == ["grader", "grades", "greatest"]
     assert "group" in offered("gr|")
@@ -139,13 +140,14 @@ def test_rows_that_were_dropped_are_none_and_take_no_place() -> None:
     shown = result(["a"], ["INT"], [(1,)])
     queries = Queries([QueryBuffer("first")])
     first = queries.current
-    queries.keep(first, shown, "first")
-    assert first.result_title == "result · 1 row in 0.10 s"
+    queries.keep(first, shown, "first", "first")
+    assert first.result_title("first") == "result · 1 row in 0.10 s"
+    assert first.result_title("second") == "result before the change · 1 row in 0.10 s"
     queries.drop_rows(first)
-    assert (first.shown, first.result_title, first.let_go) == (None, "result", False)
+    assert (first.shown, first.result_title("second"), first.let_go) == (None, "result", False)
     for number in range(RESULTS_KEPT):
         queries.add(str(number))
-        queries.keep(queries.current, shown, str(number))
+        queries.keep(queries.current, shown, "", "")
     assert all(buffer.shown for buffer in queries.every[1:])
 
 
@@ -172,13 +174,13 @@ def test_few_results_are_in_memory() -> None:
     for number in range(RESULTS_KEPT + 1):
         queries.add(str(number))
     for buffer in queries.every[: RESULTS_KEPT + 1]:
-        queries.keep(buffer, shown, buffer.text)
+        queries.keep(buffer, shown, "", "")
     assert [buffer.shown is not None for buffer in queries.every] == [
         *[False] + [True] * RESULTS_KEPT,
         False,
     ]
     assert first.let_go
-    queries.keep(first, shown, "first")
+    queries.keep(first, shown, "first", "first")
     assert not first.let_go and queries.every[1].let_go
 
 

@@ -220,7 +220,7 @@ async def test_grading_names_the_grader_before_what_a_narrow_screen_cuts(home: H
     async with app.run_test(size=(60, 24)) as pilot:
         await settled(pilot, lambda: app.screen._item is not None)
         await pilot.press("o")
-        await settled(pilot, lambda: "mini · human:ada · 1 of 33 graded" in text(app))
+        await settled(pilot, lambda: "mini · ada · 1 of 33 graded" in text(app))
 
 
 @pytest.mark.parametrize(("width", "least"), [(80, 26), (120, 45), (160, 40)])

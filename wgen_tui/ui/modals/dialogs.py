@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -246,22 +247,27 @@ class HelpModal(ModalScreen[None]):
             yield Static(Text("j k scroll · esc closes", "dim"))
 
     def on_mount(self) -> None:
-        self.query_one(TextPane).show(help_text(self._groups, self._readonly))
         self.query_one(TextPane).focus()
+
+    def on_text_pane_resized(self) -> None:
+        pane = self.query_one(TextPane)
+        width = pane.scrollable_content_region.width
+        pane.show(help_text(self._groups, self._readonly, width), keep_place=True)
 
     def action_dismiss_help(self) -> None:
         self.dismiss(None)
 
 
-def help_text(groups: Sequence[tuple[str, Sequence[Action]]], readonly: bool) -> Text:
-    """Key and sentence of every action, by group."""
+def help_text(groups: Sequence[tuple[str, Sequence[Action]]], readonly: bool, width: int) -> Text:
+    """Key and sentence of every action, by group; a sentence goes on below its beginning."""
     text = Text()
-    width = max((cell_len(a.shown_keys) for _, items in groups for a in items), default=0) + 2
+    keys = max((cell_len(a.shown_keys) for _, items in groups for a in items), default=0) + 2
     for title, items in groups:
         text.append(f"{title}\n", "bold")
         for action in items:
-            text.append(f"  {action.shown_keys:{width}}", "cyan")
+            text.append(f"  {action.shown_keys:{keys}}", "cyan")
             off = " (off: read-only)" if readonly and action.writes else ""
-            text.append(f"{action.help}{off}\n")
+            lines = wrap(f"{action.help}{off}", max(width - keys - 2, 20))
+            text.append(("\n" + " " * (keys + 2)).join(lines) + "\n")
         text.append("\n")
     return text

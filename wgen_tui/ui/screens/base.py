@@ -199,6 +199,10 @@ class BaseScreen(ThreadedScreen):
         """What enter does in a panel now, in two words."""
         return self.ENTER.get(panel)
 
+    def writing_keys(self, panel: str) -> list[actions.Action] | None:
+        """What the key line names in a panel where letters are written; None elsewhere."""
+        return None
+
     def extra_help(self) -> list[tuple[str, list[actions.Action]]]:
         """Keys that depend on what the screen shows now, for the help."""
         return []

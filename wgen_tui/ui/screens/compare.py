@@ -236,24 +236,24 @@ class CompareScreen(BaseScreen):
         self.query_one("#whole", TextPane).show(whole)
 
     def _title(self, board: side_by_side.Board, question: Question) -> Text:
-        text = Text(no_wrap=True, overflow="ellipsis")
-        text.append(f" {one_line(question.question, 30)}", "bold")
+        """The question, then what is listed of it; what matters less goes where it is narrow."""
+        names = [one_line(question.question, 30)]
         if self._by != "variant" and question.variant != "none":
-            text.append(f" · {one_line(question.variant, 20)}")
+            names.append(one_line(question.variant, 20))
         if self._by != "arm":
-            text.append(f" · {one_line(question.arm, 20)}")
+            names.append(one_line(question.arm, 20))
+        ways = [
+            *(["draw by draw"] if self._paired else []),
+            *(["only flips"] if self._flips else []),
+        ]
+        beside = []
         if board.measure is not None:
-            text.append(f" · {one_line(board.measure.label, 20)} by {board.measure.judge}")
-        if self._paired:
-            text.append(" · draw by draw", "bold")
-        if self._flips:
-            text.append(" · only draws that flip", "bold")
+            beside.append(f"{one_line(board.measure.label, 20)} by {board.measure.judge}")
         if question.question in self._questions:
             number = self._questions.index(question.question) + 1
-            text.append(f" · {number} of {len(self._questions)}", "dim")
-        if self._asked:
-            text.append(f' · "{one_line(self._asked, 200)}"', "dim")
-        return text
+            beside.append(f"{number} of {len(self._questions)}")
+        head = (" · ".join(names), f'"{one_line(self._asked, 200)}"' if self._asked else "")
+        return answer_columns.title_line(*head, " · ".join(ways), beside, self.size.width - 2)
 
     # Keys
 

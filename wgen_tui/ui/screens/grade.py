@@ -19,7 +19,7 @@ from textual.widgets import Static
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import actions, modals, services
-from wgen_tui.ui.screens.grade_parts.grade_choice import GradeChoice
+from wgen_tui.ui.screens.grade_parts.grade_name import NO_CHOICE, READONLY, GraderName, NameNeeded
 from wgen_tui.ui.state import grading as state
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.item_pane import ItemPane
@@ -29,10 +29,8 @@ if TYPE_CHECKING:
     from wgen_tui.services.grading.session import BlindItem, GradingSession
     from wgen_tui.ui.screens.graded import GradedScreen
 
-NO_CHOICE = "Press ctrl+o to choose an experiment that has samples and a rubric."
-READONLY = "Grading is off under --readonly.\n\nQuit with q and open wgen-tui without it."
-NO_NAME = "Grades are kept under a name: press ctrl+o, and give one."
 NOT_READ = "The answer goes on: space shows more, a key grades at its end."
+DONE = "The plan is done: p plans more, e shows what was graded."
 OTHERS_EVERY = 3.0  # seconds between two looks for a session of the same name
 ROOT = "root"
 NEVER_BLIND_AGAIN = (
@@ -64,16 +62,7 @@ class Opened(NamedTuple):
     item: BlindItem | None
 
 
-class NameNeeded(NamedTuple):
-    """Whose grades these would be is to be asked, and why."""
-
-    experiment: str
-    rubric: str | None
-    suggested: str
-    why: str
-
-
-class GradeScreen(GradeChoice):
+class GradeScreen(GraderName):
     """Item first, rubric and keys below or beside it; no arm, seed or model anywhere."""
 
     SCOPE = "grade"
@@ -86,12 +75,11 @@ class GradeScreen(GradeChoice):
         self._shown_at = 0.0
         self._durations: list[float] = []
         self._given: list[tuple[str, str]] = []  # label and answer
+        self._noted: list[tuple[int, str]] = []  # of these grades, the sample and its note
         self._instructions = True
-        self._note = ""
+        self._notes: dict[int, str] = {}  # of samples, for the grades that they get next
         self._lines = 0  # that the item takes
         self._seen_to_end = False
-        self._grader: str | None = None  # the name that was given, if it was asked
-        self._asked_for: str | None = None  # the experiment for which it is being asked
         self._others = False  # whether another session grades under the name
 
     def compose_content(self) -> ComposeResult:
@@ -140,8 +128,8 @@ class GradeScreen(GradeChoice):
             if wanted is None:
                 self._show_text(NO_CHOICE)
                 self.pick_experiment()
-            elif self._asked_for == wanted:
-                self._asked_for = None  # back from the question: who gave no name may leave
+            elif self.asked_for == wanted:
+                self.asked_for = None  # back from the question: who gave no name may leave
             elif self._session is None or self._session.experiment != wanted:
                 self._start_session(wanted)
 
@@ -153,14 +141,14 @@ class GradeScreen(GradeChoice):
 
     def show_end(self, text: Text) -> None:
         pane = self.query_one("#item", ItemPane)
-        pane.keys = {}
+        pane.keys = {} if self._session is None else state.keys(self._session.rubric.keys)
         pane.show(text)
 
     def current_session(self) -> GradingSession | None:
         return self._session
 
-    def begin(self, experiment: str, rubric: str) -> None:
-        self._start_session(experiment, rubric)
+    def begin(self, experiment: str, rubric: str | None, *, shared: bool = False) -> None:
+        self._start_session(experiment, rubric, shared=shared)
 
     def follow(self, session: GradingSession, choice: PlanChoice) -> None:
         self._start_session(session.experiment, session.rubric.name, shared=True, plan=choice)
@@ -189,9 +177,10 @@ class GradeScreen(GradeChoice):
         if self._session is not None:
             self._session.close()
         self._session, self._item, self._durations, self._given = None, None, [], []
-        self._others, self._asked_for = False, None
+        self._noted, self._notes = [], {}
+        self._others, self.asked_for, self.needed = False, None, None
         self._show_text("reading…")
-        self._open_session(Wanted(experiment, rubric, self._grader, shared, plan))
+        self._open_session(Wanted(experiment, rubric, self.grader, shared, plan))
 
     @loads("grade", then="_session_opened", failed="_session_failed")
     def _open_session(self, wanted: Wanted) -> Opened | NameNeeded | UsageError:
@@ -213,9 +202,10 @@ class GradeScreen(GradeChoice):
 
     def _session_opened(self, opened: Opened | NameNeeded | UsageError) -> None:
         if isinstance(opened, UsageError):
+            self.why_none = f"{opened.message} {opened.hint}"
             self._show_text(f"{opened.message}\n\n{opened.hint}\n\n{NO_CHOICE}")
         elif isinstance(opened, NameNeeded):
-            self._ask_name(opened)
+            self.ask_name(opened)
         else:
             self._session = opened.session
             self.query_one("#rubric").display = True
@@ -224,22 +214,8 @@ class GradeScreen(GradeChoice):
             self._show(opened.item)
 
     def _session_failed(self) -> None:
+        self.why_none = NO_CHOICE
         self._show_text(NO_CHOICE)
-
-    def _ask_name(self, needed: NameNeeded) -> None:
-        self._show_text(NO_NAME)
-        self._asked_for = needed.experiment
-
-        def named(name: str | None) -> None:
-            if name is not None:
-                self._grader = name.strip()
-                shared = self._grader == needed.suggested
-                self._start_session(needed.experiment, needed.rubric, shared=shared)
-
-        why = Text(f"{needed.why}\nYour grades are kept under this name.", "dim")
-        self.app.push_screen(
-            modals.AskModal("Who grades?", needed.suggested, why, _check_name), named
-        )
 
     # Showing
 
@@ -247,7 +223,7 @@ class GradeScreen(GradeChoice):
         session = self._session
         if session is None:
             return
-        self._item, self._shown_at, self._note = item, time.monotonic(), ""
+        self._item, self._shown_at = item, time.monotonic()
         self._seen_to_end = False
         self.query_one("#item", ItemPane).scroll_home(animate=False, immediate=True)
         if item is None:
@@ -271,8 +247,9 @@ class GradeScreen(GradeChoice):
             pane.show(shown)
             self._note_place()
         rubric = state.rubric_text(session.rubric, instructions=self._instructions, tall=tall)
-        if self._note:
-            rubric.append(f"\nnote: {printable(self._note)}", "italic")
+        note = "" if item is None else self._notes.get(item.sample_id, "")
+        if note:
+            rubric.append(f"\nnote: {printable(note)}", "italic")
         self.query_one("#labels", Static).update(rubric)
         recent = state.recent_text(self._given, session.plan, tall=tall)
         self.query_one("#recent", Static).update(recent)
@@ -281,9 +258,8 @@ class GradeScreen(GradeChoice):
         at = session.unblinded_at
         blindness = "two sessions · " if self._others else ""
         blindness += "blind" if at is None else f"not blind since {at:%Y-%m-%d %H:%M}"
-        line = state.progress_line(
-            session.experiment, session.grader, graded, total, each, blindness
-        )
+        of = (session.experiment, session.grader, graded, total, each, blindness)
+        line = state.progress_line(*of, max(self.size.width - 2, 0))
         head = Text(f" {line}", no_wrap=True, overflow="ellipsis")
         self.query_one("#progress", Static).update(head)
 
@@ -303,7 +279,7 @@ class GradeScreen(GradeChoice):
     # One load at a time: keys that come before the next item is shown grade nothing.
 
     def on_item_pane_graded(self, message: ItemPane.Graded) -> None:
-        session, item = self._session, self._item
+        session, item = self._session, self._item_or_why()
         if session is None or item is None or self.busy("grade"):
             return
         if session.rubric.read_to_end and not self._seen_to_end:
@@ -312,7 +288,9 @@ class GradeScreen(GradeChoice):
         seconds = time.monotonic() - self._shown_at
         self._durations.append(seconds)
         self._given.append((message.label, item.completion))
-        self._grade(session, message.label, self._note, seconds)
+        note = self._notes.pop(item.sample_id, "")  # shown again, it would tell that it was
+        self._noted.append((item.sample_id, note))
+        self._grade(session, message.label, note, seconds)
 
     @loads("grade", then="_show", failed="_not_graded")
     def _grade(
@@ -322,11 +300,26 @@ class GradeScreen(GradeChoice):
         return session.next()
 
     def _not_graded(self) -> None:
-        self._durations, self._given = self._durations[:-1], self._given[:-1]
+        self._take_back()
         self._draw()
 
+    def _take_back(self) -> None:
+        """The last grade does not stand: its note is the answer's again."""
+        self._durations, self._given = self._durations[:-1], self._given[:-1]
+        if self._noted:
+            sample, note = self._noted.pop()
+            self._notes[sample] = self._notes.get(sample) or note
+
+    def _item_or_why(self) -> BlindItem | None:
+        """What is being graded; says why there is nothing, or asks for what is missing."""
+        if self._session is None:
+            self.say_no_session()
+        elif self._item is None:
+            self.notify_plain(DONE, "Grade")
+        return self._item
+
     def action_skip(self) -> None:
-        if self._session is not None and self._item is not None and not self.busy("grade"):
+        if self._item_or_why() is not None and self._session and not self.busy("grade"):
             self._skip(self._session)
 
     @loads("grade", then="_show")
@@ -334,7 +327,9 @@ class GradeScreen(GradeChoice):
         return session.skip()
 
     def action_undo(self) -> None:
-        if self._session is not None and self.check_writable() and not self.busy("grade"):
+        if self._session is None:
+            self.say_no_session()
+        elif self.check_writable() and not self.busy("grade"):
             self._undo(self._session)
 
     @loads("grade", then="_undone")
@@ -345,31 +340,36 @@ class GradeScreen(GradeChoice):
         if item is None:
             self.notify_plain("No grade of this session is left to undo.", "Undo")
             return
-        self._durations, self._given = self._durations[:-1], self._given[:-1]
+        self._take_back()
         self._show(item)
 
     def action_instructions(self) -> None:
+        if self._session is None:
+            self.say_no_session()
+            return
         self._instructions = not self._instructions
         self._draw()
 
     def action_note(self) -> None:
-        if self._item is None or not self.check_writable():
+        item = self._item_or_why()
+        if item is None or not self.check_writable():
             return
 
         def noted(text: str | None) -> None:
             if text is not None:
-                self._note = text.strip()
+                self._notes[item.sample_id] = text.strip()
                 self._draw()
 
-        hint = Text("Kept with the grade that you give next; empty for none.", "dim")
-        self.app.push_screen(modals.AskModal("Note on this answer", self._note, hint), noted)
+        hint = Text("Kept with the grade that you give it; empty for none.", "dim")
+        before = self._notes.get(item.sample_id, "")
+        self.app.push_screen(modals.AskModal("Note on this answer", before, hint), noted)
 
     # The end
 
     def action_end(self) -> None:
         session = self._session
         if session is None:
-            self.notify_plain(NO_CHOICE, "Nothing graded")
+            self.say_no_session()
         elif not session.has_graded:
             self.notify_plain("Nothing is graded yet.", "Nothing graded")
         elif session.unblinded_at is not None:
@@ -384,8 +384,3 @@ class GradeScreen(GradeChoice):
             screen = cast("GradedScreen", self.wgen.get_named_screen("graded"))
             screen.report_on(self._session)
             self.wgen.action_go("graded")
-
-
-def _check_name(name: str) -> None:
-    if not name.strip() or not name.isprintable():
-        raise UsageError("A grader has a name.", title="Name")

@@ -7,7 +7,7 @@ next run; no key waits for the database.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -27,10 +27,9 @@ from wgen_tui.ui.state.sql import console as state
 from wgen_tui.ui.state.sql import schema_tree
 from wgen_tui.ui.state.sql.query_buffers import Mistake, QueryBuffer
 from wgen_tui.ui.threads import loads
-from wgen_tui.ui.widgets.bars import KeyBar
 from wgen_tui.ui.widgets.panels import panel, set_title
 from wgen_tui.ui.widgets.result_table import ResultTable
-from wgen_tui.ui.widgets.sql_editor import Completions, SqlEditor
+from wgen_tui.ui.widgets.sql_editor import EDITOR_KEYS, Completions, SqlEditor
 from wgen_tui.ui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
@@ -42,24 +41,18 @@ FAILED = "No rows: the query failed."
 CANCELLED = "No rows: the query was cancelled."
 RUNNING = "The query runs; esc cancels it."
 LET_GO = "Its rows were let go for those of other queries; ctrl+j runs it again."
-EDITING = "ctrl+j run  tab complete  ctrl+r history  ctrl+n new  F3 F4 other  esc leaves  F1 keys"
-EDITOR_KEYS = [
-    Action("complete", "tab", "complete", "editor", "Take the name that is offered; ↑ ↓ choose."),
-    Action("offer", "ctrl+space", "offer", "editor", "Offer what can stand here."),
-    Action("all", "f7", "all", "editor", "Select all; f6 selects the line."),
-    Action("undo", "ctrl+z", "undo", "editor", "Undo; ctrl+y redoes, where no name is offered."),
-]
 ANOTHER = "Cancelled: another query was run."
 SLOW = 0.3  # seconds a run may take before the rows of the one before it go: no flicker before
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a run: a result, or an error."""
+    """What became of a run, from a place of a text on: a result, or an error."""
 
     buffer: QueryBuffer
-    text: str
+    run: str
     start: tuple[int, int]
+    text: str
     shown: state.Measured | None
     error: WgenError | None
     history: list[str] | None
@@ -78,6 +71,7 @@ class SqlScreen(QueryActions, ExportActions):
         self._under_way: tuple[QueryBuffer, Cancel] | None = None
         self._catalogue: Catalogue | None = None
         self._unfolded: set[str] = set()
+        self._heads_its_own = True
 
     def compose_content(self) -> ComposeResult:
         with Container(id="above"):
@@ -119,10 +113,6 @@ class SqlScreen(QueryActions, ExportActions):
     # Panels
 
     @property
-    def _grid(self) -> ResultTable:
-        return self.query_one("#grid", ResultTable)
-
-    @property
     def _schema(self) -> VirtualTable:
         return self.query_one("#schema", VirtualTable)
 
@@ -139,6 +129,7 @@ class SqlScreen(QueryActions, ExportActions):
         self._show_mistake(buffer)
         self._grid.set_empty_text(self._empty_text(buffer))
         self._grid.show_result(buffer.shown, buffer.first_column)
+        self._grid.move_to(buffer.row)
         self._show_titles()
 
     def _empty_text(self, buffer: QueryBuffer) -> str:
@@ -165,7 +156,9 @@ class SqlScreen(QueryActions, ExportActions):
 
     def _show_titles(self) -> None:
         buffer = self._queries.current
-        title = "running… esc cancels" if self._is_running(buffer) else buffer.result_title
+        self._heads_its_own = buffer.is_of(self._editor.text)
+        title = buffer.result_title(self._editor.text)
+        title = "running… esc cancels" if self._is_running(buffer) else title
         parts = [title, self._grid.which_columns]
         if self._grid.marked:
             parts.append(f"{len(self._grid.marked)} marked")
@@ -182,12 +175,10 @@ class SqlScreen(QueryActions, ExportActions):
         if message.table is self._schema and isinstance(line, schema_tree.Name):
             self.query_one("#meaning", Static).update(Text(schema_tree.describe(line)))
 
-    def on_descendant_focus(self) -> None:
-        editing = self._editor.has_focus
-        self.query_one(KeyBar).show_text(EDITING if editing else None)
-
-    def on_descendant_blur(self) -> None:
-        self.on_descendant_focus()
+    def on_text_area_changed(self) -> None:
+        """Rows are of the text that was run: once it is another, their heading says so."""
+        if self._queries.current.is_of(self._editor.text) != self._heads_its_own:
+            self._show_titles()
 
     # Running
 
@@ -216,7 +207,8 @@ class SqlScreen(QueryActions, ExportActions):
         self._under_way = buffer, cancel
         self._show_query()
         self.set_timer(SLOW, lambda: self._drop_rows_of_slow(buffer, cancel))
-        self._run(buffer, text, min(editor.selection) if selected else (0, 0), cancel)
+        start = min(editor.selection) if selected else (0, 0)
+        self._run(buffer, text, start, buffer.text, cancel)
 
     def _drop_rows_of_slow(self, buffer: QueryBuffer, cancel: Cancel) -> None:
         """Take the rows of the run before away, if this one has not ended yet."""
@@ -228,34 +220,34 @@ class SqlScreen(QueryActions, ExportActions):
 
     @loads("query", then="_ended")
     def _run(
-        self, buffer: QueryBuffer, text: str, start: tuple[int, int], cancel: Cancel
+        self, buffer: QueryBuffer, run: str, start: tuple[int, int], text: str, cancel: Cancel
     ) -> Outcome:
         history, shown, error = None, None, None
         try:
-            history = services.query_history.add(self.home, text)
+            history = services.query_history.add(self.home, run)
         except OSError as problem:  # a full disk keeps nobody from reading
             self.log.error(repr(problem))
         try:
-            shown = state.measured(services.sql.query(self.home, text, cancel=cancel))
+            shown = state.measured(services.sql.query(self.home, run, cancel=cancel))
         except WgenError as problem:
             error = problem
-        return Outcome(buffer, text, start, shown, error, history)
+        return Outcome(buffer, run, start, text, shown, error, history)
 
     def _ended(self, outcome: Outcome) -> None:
         """Show what came of a run, in the query that it belongs to."""
         self._under_way = None
         buffer = outcome.buffer
         if outcome.history is None:
-            self._remember(outcome.text)
+            self._remember(outcome.run)
         else:
             self._history = list(dict.fromkeys([*outcome.history, *self._history]))
         if outcome.shown is not None:
-            self._queries.keep(buffer, outcome.shown, outcome.text)
+            self._queries.keep(buffer, outcome.shown, outcome.run, outcome.text)
             self.notify_plain(f"{plural(len(outcome.shown.rows), 'row')}.", "Ran")
         elif outcome.error is not None:
             self._queries.drop_rows(buffer)
-            buffer.mistake = Mistake.of(outcome.error, buffer.text, outcome.start)
-            self.notify_plain("It failed; why stands below the query.", "Ran")
+            buffer.mistake = Mistake.of(outcome.error, outcome.text, outcome.start)
+            self.notify_plain("Why stands below the query.", "Failed")
         if buffer is self._queries.current:
             self._show_query()
 
@@ -278,6 +270,14 @@ class SqlScreen(QueryActions, ExportActions):
             self._cancel_query()
 
     # Keys
+
+    def writing_keys(self, panel: str) -> list[Action] | None:
+        """In the editor, what runs the query, the editor's own, and what works there too."""
+        if panel != "editor":
+            return None
+        known = {action.id: action for action in self.wgen.keymap.of_scope(self.SCOPE)}
+        others = [known["history"], known["new"], replace(known["turn(1)"], footer=True)]
+        return [known["run"], *EDITOR_KEYS, *others]
 
     def extra_help(self) -> list[tuple[str, list[Action]]]:
         """The editor's own keys."""

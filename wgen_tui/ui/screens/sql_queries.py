@@ -10,6 +10,7 @@ from wgen_tui.ui import modals
 from wgen_tui.ui.screens.base import BaseScreen
 from wgen_tui.ui.state.sql.query_buffers import MOST, Queries, QueryBuffer
 from wgen_tui.ui.state.sql.query_list import ListedQuery
+from wgen_tui.ui.widgets.result_table import ResultTable
 from wgen_tui.ui.widgets.sql_editor import SqlEditor
 
 
@@ -24,6 +25,10 @@ class QueryActions(BaseScreen):
     @property
     def _editor(self) -> SqlEditor:
         return self.query_one("#editor", SqlEditor)
+
+    @property
+    def _grid(self) -> ResultTable:
+        return self.query_one("#grid", ResultTable)
 
     def _show_query(self) -> None:
         """Show the query in hand with its rows and its mistake."""
@@ -51,6 +56,7 @@ class QueryActions(BaseScreen):
     def _keep_text(self) -> None:
         buffer = self._queries.current
         buffer.text, buffer.cursor = self._editor.text, self._editor.cursor_location
+        buffer.row = self._grid.cursor
 
     def action_new(self) -> None:
         """Begin another query beside the others."""

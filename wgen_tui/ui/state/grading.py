@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -159,16 +160,26 @@ def progress_line(
     graded: int,
     total: int,
     seconds: float | None,
-    blindness: str = "blind",
+    blindness: str,
+    width: int,
 ) -> str:
-    """`names · human:ada · 12 of 240 graded ███░░░ 5% · 4.0s each, 15m left · blind`.
+    """`names · ada · 12 of 240 graded ███░░░ 5% · 4.0s each, 15m left · blind`, to its end.
 
-    What stays the same stands first: it neither moves nor is what a narrow screen cuts.
+    What stays the same stands first, so nothing moves. Where it is narrow, a grade's seconds go,
+    then the experiment, which the bar above has too: who grades and how blind are never cut.
     """
-    line = f"{printable(experiment)} · {printable(grader)}"
-    line += f" · {graded:,} of {total:,} graded {progress(graded, total, 8)}"
+    name = printable(grader.removeprefix("human:"))
+    done = f"{graded:,} of {total:,} graded {progress(graded, total, 8)}"
     if total:
-        line += f" {graded / total:.0%}"
+        done += f" {graded / total:.0%}"
+    left = each = ""
     if seconds is not None:
-        line += f" · {seconds:.1f}s each, {show.duration((total - graded) * seconds)} left"
-    return f"{line} · {blindness}"
+        left = f" · {show.duration((total - graded) * seconds)} left"
+        each = f" · {seconds:.1f}s each,{left.removeprefix(' ·')}"
+    lines = [
+        f"{printable(experiment)} · {name} · {done}{each} · {blindness}",
+        f"{printable(experiment)} · {name} · {done}{left} · {blindness}",
+        f"{name} · {done}{left} · {blindness}",
+        f"{name} · {graded:,} of {total:,} · {blindness}",
+    ]
+    return next((line for line in lines if cell_len(line) <= width), lines[-1])

@@ -1,7 +1,8 @@
 """The bar above (the screens, and what is true everywhere) and the two lines below (message, keys).
 
-Promises: a tab and a named key can be clicked, and do what the key does; of the keys, as many are
-named as fit, none is cut, and `?` is the last.
+Promises: a tab and a named key can be clicked, and do what the key does, also while a text is
+being written; of the keys, as many are named as fit, none is cut, none would be a letter of that
+text, and help is the last.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from rich.cells import cell_len
 from rich.text import Text
 from textual import events
+from textual.keys import Keys
 from textual.widgets import Static
 
 from wgen_tui.terminal_text import printable
@@ -29,30 +31,35 @@ if TYPE_CHECKING:
 
 TABS = ("experiments", "runs", "samples", "grade", "results", "sql")
 HELP = "help"
+TYPES_NOTHING = {key.value for key in Keys} - {"space"}  # of the keys without ctrl or alt
 SPACED_FROM = 66  # columns from which on there is a blank before each tab
 SAID = 8.0  # seconds that a message without an error stays
 STYLES = {"error": f"bold {BAD}", "warning": WARN, "information": ""}
 
 
 class _Clickable(Static):
-    """A line of texts that stand for keys."""
+    """A line of texts that do something."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id, markup=False)
-        self._places: list[tuple[int, int, str]] = []  # from, to, key
+        self._places: list[tuple[int, int, str]] = []  # from, to, what it does
 
-    def _append(self, text: Text, label: Sequence[tuple[str, str]], key: str) -> None:
+    def _append(self, text: Text, label: Sequence[tuple[str, str]], does: str) -> None:
         start = cell_len(text.plain)
         for part, style in label:
             text.append(part, style)
-        self._places.append((start, cell_len(text.plain), key))
+        self._places.append((start, cell_len(text.plain), does))
 
-    def on_click(self, event: events.Click) -> None:
-        for start, end, key in self._places:
+    async def on_click(self, event: events.Click) -> None:
+        for start, end, does in self._places:
             if start <= event.x - self.styles.padding.left < end:
                 event.stop()
-                self.app.simulate_key(key)
+                await self._do(does)
                 return
+
+    async def _do(self, what: str) -> None:
+        """Press a key."""
+        self.app.simulate_key(what)
 
 
 class TopBar(_Clickable):
@@ -79,11 +86,15 @@ class TopBar(_Clickable):
         for number, name in enumerate(TABS, 1):
             here = name == self._scope
             label = f" {number} {title(name)} "[0 if spaced else 1 :]
-            self._append(text, [(label, "bold reverse" if here else "")], str(number))
+            self._append(text, [(label, "bold reverse" if here else "")], name)
         width = self.size.width - cell_len(text.plain) - 2
         right = self._right_side(width)
         gap = self.size.width - cell_len(text.plain) - cell_len(right.plain) - 1
         return text.append(" " * max(gap, 1)).append_text(right)
+
+    async def _do(self, what: str) -> None:
+        """Go to a screen; its digit would be written into a text that has the keys."""
+        cast("WgenApp", self.app).action_go(what)
 
     def _right_side(self, width: int) -> Text:
         if self._now is None and self._experiment is None and not self._readonly:
@@ -145,7 +156,6 @@ class KeyBar(_Clickable):
         super().__init__(id="keys")
         self._scope = scope
         self._readonly = readonly
-        self._text: str | None = None
 
     def on_mount(self) -> None:
         self.watch(self.screen, "focused", self._focus_moved, init=False)
@@ -153,33 +163,28 @@ class KeyBar(_Clickable):
     def _focus_moved(self) -> None:
         self.refresh()
 
-    def show_text(self, text: str | None) -> None:
-        """Show `text` instead of the keys; None shows the keys again."""
-        self._text = text
-        self.refresh()
-
     def _actions(self) -> list[Action]:
-        """Enter and the screen's keys, then those that work everywhere."""
+        """The keys of a text, or enter and the screen's; then those that work everywhere."""
         focused = self.screen.focused
         panel = (focused.id or "") if focused is not None else ""
         enter = getattr(self.screen, "enter_label", lambda _: None)(panel)
+        writing = getattr(self.screen, "writing_keys", lambda _: None)(panel)
         of_scope = cast("WgenApp", self.app).keymap.of_scope
         select = [replace(a, label=enter) for a in of_scope(TABLE) if a.id == "select" and enter]
         shared = [*of_scope(SCREENS), *of_scope(GLOBAL)]
-        every = [*select, *of_scope(self._scope), *shared]
-        return [
+        every = [*(writing or [*select, *of_scope(self._scope)]), *shared]
+        listed = [
             item
             for item in every
             if (item.footer or item in select)
             and not (item.writes and self._readonly)
             and item.shown_in(panel)
         ]
+        return _without_letters(listed) if writing else listed
 
     def render(self) -> Text:
         text = Text(no_wrap=True, overflow="crop")
         self._places = []
-        if self._text is not None:
-            return text.append(self._text)
         listed = self._actions()
         helps = [action for action in listed if action.id == HELP]
         width = self.size.width
@@ -202,6 +207,17 @@ class KeyBar(_Clickable):
             [(action.shown_key, "bold"), (f" {action.label}", DIM)],
             action.key.split(",")[0],
         )
+
+
+def _without_letters(actions: Sequence[Action]) -> list[Action]:
+    """Those that have a key which writes nothing, by that key."""
+    by_key = [
+        replace(action, key=key)
+        for action in actions
+        for key in action.key.split(",")
+        if "+" in key or key in TYPES_NOTHING
+    ]
+    return list({action.name: action for action in reversed(by_key)}.values())[::-1]
 
 
 def _cells(action: Action) -> int:

@@ -17,6 +17,7 @@ from textual.message import Message
 from textual.widgets import Static, TextArea
 from textual.widgets.text_area import Location
 
+from wgen_tui.ui.action import Action
 from wgen_tui.ui.state.cells import fitted
 from wgen_tui.ui.state.sql.completion import Offers, offers
 from wgen_tui.ui.state.sql.sql_tokens import Piece, by_line
@@ -24,6 +25,20 @@ from wgen_tui.ui.state.sql.sql_tokens import Piece, by_line
 if TYPE_CHECKING:
     from wgen_tui.services.data.sql import Catalogue
 
+EDITOR_KEYS = [
+    Action("complete", "tab", "complete", "editor", "Take the name that is offered; ↑ ↓ choose."),
+    Action("leave", "escape", "leave", "editor", "Cancel what runs, else leave the editor."),
+    Action("offer", "ctrl+space", "offer", "editor", "Offer what can stand here.", footer=False),
+    Action("all", "f7", "all", "editor", "Select all; f6 selects the line.", footer=False),
+    Action(
+        "undo",
+        "ctrl+z",
+        "undo",
+        "editor",
+        "Undo; ctrl+y redoes, where no name is offered.",
+        footer=False,
+    ),
+]
 SHOWN = 7  # offers at a time
 CLOSING = ("left", "right", "home", "end", "pageup", "pagedown")
 

@@ -14,7 +14,7 @@ NO_RUBRIC = "No experiment has a rubric.\n\nAdd one to experiment.yaml under rub
 class GradeChoice(GradePlanning):
     """The part of Grade that chooses."""
 
-    def begin(self, experiment: str, rubric: str) -> None:
+    def begin(self, experiment: str, rubric: str | None) -> None:
         """Grade this experiment by this rubric."""
         raise NotImplementedError
 

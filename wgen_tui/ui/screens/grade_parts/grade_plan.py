@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from wgen_tui.services.grading.session import GradingSession
     from wgen_tui.services.statistics.kappa import Agreement
 
-NO_SESSION = "There is nothing to plan before an experiment is chosen: ctrl+o."
 NONE_LEFT = "You have graded every sample of it."
 
 
@@ -52,10 +51,14 @@ class GradePlanning(BaseScreen):
         """Show this in the place of an answer."""
         raise NotImplementedError
 
+    def say_no_session(self) -> None:
+        """Say why there is no session, or ask for what is missing."""
+        raise NotImplementedError
+
     def action_plan(self) -> None:
         session = self.current_session()
         if session is None:
-            self.notify_plain(NO_SESSION, "Plan", "warning")
+            self.say_no_session()
         elif self.check_writable():
             self._read_available(session)
 

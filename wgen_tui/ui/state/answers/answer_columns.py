@@ -21,10 +21,12 @@ from wgen_tui.ui.state.answers.side_by_side import (
     Board,
     Side,
 )
-from wgen_tui.ui.state.cells import fitted
+from wgen_tui.ui.state.cells import DIM, fitted
 from wgen_tui.ui.state.plots import progress
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wgen_tui.ui.state.shared.arm_colours import ArmColours, ArmStyle
 
 NARROWEST = 18  # cells of a column
@@ -245,4 +247,29 @@ def said_in_full(side: Side, answer: Answer, columns_left_out: int) -> Text:
     if columns_left_out:
         text.append(f" · {columns_left_out} columns do not fit: h l", "dim")
     text.append(f"\n{printable(answer.text)}" if answer.text else "\n(empty)")
+    return text
+
+
+def title_line(name: str, asked: str, ways: str, beside: Sequence[str], width: int) -> Text:
+    """A question and how its answers are listed, on one line.
+
+    Args:
+        name: Of the question; never cut.
+        asked: Its words, which are cut where nothing else is left to go.
+        ways: How the answers are listed; never cut.
+        beside: What stands there if all of it fits, the last to go first.
+        width: Cells of the line.
+    """
+    left = list(beside)
+    while left and cell_len(" · ".join([f"{name} {asked}", ways, *left])) > width:
+        left.pop()
+    others = cell_len("".join(f" · {part}" for part in (name, ways, *left) if part))
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(f" {name}", "bold")
+    if asked:
+        text.append(f" {one_line(asked, max(width - others, 8))}")
+    if ways:
+        text.append(f" · {ways}", "bold")
+    for part in left:
+        text.append(f" · {part}", DIM)
     return text

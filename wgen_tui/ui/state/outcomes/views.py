@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from wgen_tui.terminal_text import one_line, printable
@@ -70,7 +71,7 @@ def heading(results: Results, view: View, inside: Inside, width: int) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
     names = offered(results)
     tabs = "  ".join(f"[{name}]" if name == view else name for name in names)
-    parts = [results.experiment]
+    parts, short = [results.experiment], []
     if view == "read-outs":
         readout = inside.readout
         opened = [readout.mean.question, readout.name] if readout is not None else []
@@ -80,11 +81,14 @@ def heading(results: Results, view: View, inside: Inside, width: int) -> Text:
         parts.append(", ".join(metrics) if len(metrics) > 1 else results.rates[0].title)
         if view in OF_ONE_ARM and inside.arm is not None:
             parts.append(inside.arm[1])
-    free = width - len(tabs) - 4 if len(names) > 1 else width - 2
-    left = one_line(" › ".join(parts), max(free, 16))
-    text.append(printable(left))
+        short = [results.experiment, parts[1].removeprefix("share of ")]  # the panel names the arm
+    free = max(width - len(tabs) - 4 if len(names) > 1 else width - 2, 16)
+    left = " › ".join(parts)
+    if short and cell_len(left) > free:
+        left = " › ".join(short)
+    text.append(f" {printable(one_line(left, free))}")
     if len(names) > 1:
-        text.append(" " * max(free - len(text.plain) + 2, 2))
+        text.append(" " * max(free - cell_len(text.plain) + 3, 2))
         for place, name in enumerate(names):
             text.append("  " if place else "")
             text.append(f"[{name}]" if name == view else name, "bold" if name == view else DIM)

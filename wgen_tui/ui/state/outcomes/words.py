@@ -192,9 +192,26 @@ def short_method(method: str) -> str:
     return head.partition(";")[0]
 
 
-def notes(results: Results) -> Text:
-    """What stands beside all numbers: warnings, runs that stand alone, the signs of the picture."""
+def notes(results: Results, *, of_arms: bool = True) -> Text:
+    """What stands beside all numbers: warnings, the signs that are shown.
+
+    Args:
+        results: What they are of.
+        of_arms: Whether the view has a row for each arm: others have no p and no count of runs.
+    """
     text = warnings_text(results)
+    if of_arms:
+        text.append_text(_notes_of_arms(results))
+    for table in results.by_variant:
+        text.append(printable(f"the mean is over {table.over}\n"), DIM)
+    if results.rates:
+        text.append(f"{axis.LEGEND}\n", DIM)
+    return text
+
+
+def _notes_of_arms(results: Results) -> Text:
+    """What `*` and `1 run` mean beside an arm, where such are."""
+    text = Text()
     cautions = (item.p_caution for item in results.contrasts if is_whole(item))
     for caution in dict.fromkeys(caution for caution in cautions if caution):
         text.append(printable(f"* {caution}\n"), WARN)
@@ -204,10 +221,6 @@ def notes(results: Results) -> Text:
         text.append("1 run: within one run, the interval says nothing about other seeds\n", DIM)
     if "these runs" in within:
         text.append("runs: within these runs, the same: no two seeds have every question\n", DIM)
-    for table in results.by_variant:
-        text.append(printable(f"the mean is over {table.over}\n"), DIM)
-    if results.rates:
-        text.append(f"{axis.LEGEND}\n", DIM)
     return text
 
 

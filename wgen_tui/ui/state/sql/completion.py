@@ -2,7 +2,8 @@
 
 Promises: nothing is offered within a string or a comment; after `from` and `join` tables come
 first, after `name.` only the columns of that table or alias, else the columns of the tables that
-the query names; a name that is written out is not offered.
+the query names, tables, the words that begin a part of a query, functions, other words; a name that
+is written out is not offered.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from wgen_tui.services.data.sql import Catalogue
 
 MOST = 200
+CLAUSES = frozenset(
+    ["select", "from", "where", "group", "order", "having", "limit", "join", "on", "by", "as"]
+)
 WORD = re.compile(r"[^\W\d]\w*$")
 TABLE_BEFORE = re.compile(
     r"\b(from|join|describe|summarize|show|table|pivot|unpivot)\s+$", re.IGNORECASE
@@ -65,8 +69,9 @@ def offers(text: str, cursor: int, catalogue: Catalogue | None, *, asked: bool =
         else:
             known = [*_named_columns(text, catalogue), *tables]
             if prefix:
+                known += [Offer(word, "word") for word in sorted(CLAUSES)]
                 known += [Offer(name, "function") for name in catalogue.functions]
-                known += [Offer(word, "word") for word in sorted(KEYWORDS)]
+                known += [Offer(word, "word") for word in sorted(KEYWORDS - CLAUSES)]
     return Offers(start, _matching(prefix, known))
 
 

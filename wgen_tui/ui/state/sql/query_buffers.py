@@ -63,23 +63,30 @@ class QueryBuffer:
     Attributes:
         shown: The rows of its last run; None if that failed or was cancelled.
         ran: The text that the rows are of.
+        ran_in: The text that this was, or was a part of.
         let_go: Whether there were rows, which were dropped for those of other queries.
     """
 
     text: str
     shown: Measured | None = None
     ran: str = ""
+    ran_in: str = ""
     let_go: bool = False
     mistake: Mistake | None = None
     first_column: int = 0
+    row: int = 0
     cursor: tuple[int, int] | None = None
 
-    @property
-    def result_title(self) -> str:
-        """The heading of the rows: of which query they are, how many, how long it took."""
+    def is_of(self, text: str) -> bool:
+        """Whether the rows, if there are any, are of this text."""
+        return self.shown is None or text == self.ran_in
+
+    def result_title(self, text: str) -> str:
+        """The heading of the rows above which this text stands: how many, how long it took."""
         if self.shown is None:
             return "result"
-        return f"result · {summary(self.shown)}"
+        what = "result" if self.is_of(text) else "result before the change"
+        return f"{what} · {summary(self.shown)}"
 
 
 @dataclass(slots=True)
@@ -100,10 +107,10 @@ class Queries:
         """`query 2 of 3`."""
         return f"query {self.at + 1} of {len(self.every)}" if len(self.every) > 1 else "query"
 
-    def keep(self, buffer: QueryBuffer, shown: Measured, ran: str) -> None:
+    def keep(self, buffer: QueryBuffer, shown: Measured, ran: str, ran_in: str) -> None:
         """Give a query its rows; the query that was run longest ago loses its own."""
-        buffer.shown, buffer.ran, buffer.let_go = shown, ran, False
-        buffer.first_column = 0
+        buffer.shown, buffer.ran, buffer.ran_in, buffer.let_go = shown, ran, ran_in, False
+        buffer.first_column = buffer.row = 0
         self._with_rows = [*(b for b in self._with_rows if b is not buffer), buffer]
         for old in self._with_rows[:-RESULTS_KEPT]:
             old.shown, old.let_go = None, True
