@@ -6,6 +6,7 @@ Promises: the order is the definition's; nothing here needs a tokenizer.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from experiments.schema import Context, Definition, Message, Question, SamplingConfig, Variant
 
@@ -72,6 +73,16 @@ def alphas_of(sampling: SamplingConfig) -> dict[str, float]:
     }
 
 
+def drawing_of(sampling: SamplingConfig) -> dict[str, dict[str, Any]]:
+    """What is said of how answers are drawn, by the spread name of each variant that does."""
+    return {
+        full: variant.drawing
+        for name, variant in sampling.variants.items()
+        if variant is not None and variant.drawing
+        for full, _, _ in _named(name, variant)
+    }
+
+
 def _spread(name: str, variant: Variant | None) -> dict[str, Context]:
     if variant is None:
         return {name: Context()}
@@ -92,7 +103,7 @@ def _fill(text: str | None, value: str | None) -> str | None:
 
 def render_prompts(definition: Definition) -> tuple[Prompt, ...]:
     """Every prompt of a definition that is to be answered (`readouts` has the others)."""
-    alphas = alphas_of(definition.sampling)
+    alphas, drawing = alphas_of(definition.sampling), drawing_of(definition.sampling)
     return tuple(
         Prompt(
             question.name,
@@ -100,7 +111,7 @@ def render_prompts(definition: Definition) -> tuple[Prompt, ...]:
             variant,
             context.apply(messages),
             alphas.get(variant),
-            question.max_tokens,
+            drawing.get(variant, {}).get("max_tokens", question.max_tokens),
         )
         for question in definition.questions
         if question.type == "free_form"

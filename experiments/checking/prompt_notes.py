@@ -5,20 +5,30 @@ Promises: each is named once; none is refused, since a control may be meant so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
+from typing import Any
 
-from experiments.prompts import Prompt, render_prompts
+from experiments.prompts import Prompt, drawing_of, render_prompts
 from experiments.schema import Definition
 
 
 def prompt_notes(definition: Definition) -> list[str]:
     """Every such prompt, by question."""
     notes: list[str] = []
+    drawing = drawing_of(definition.sampling)
     for name, group in groupby(render_prompts(definition), lambda prompt: prompt.question):
         prompts = list(group)
-        notes += dict.fromkeys([*_empty(name, prompts), *_twice(name, prompts)])
+        told = [*_empty(name, prompts), *_twice(name, prompts, drawing)]
+        notes += dict.fromkeys(told)
     sampling = definition.sampling
+    for name, own in drawing.items():
+        n = own.get("n", sampling.n)
+        if own.get("temperature") == 0 and n > 1:
+            notes.append(
+                f"variant {name}: at its temperature 0 all {n} draws of a prompt are the same "
+                "answer; n: 1 in it says as much"
+            )
     if sampling.temperature == 0 and sampling.n > 1:
         notes.append(
             f"temperature 0: all {sampling.n} draws of a prompt are the same answer; n: 1 says "
@@ -40,10 +50,14 @@ def _empty(name: str, prompts: list[Prompt]) -> Iterator[str]:
             yield f"question {name}: wording {prompt.paraphrase} is empty: nothing is asked"
 
 
-def _twice(name: str, prompts: list[Prompt]) -> Iterator[str]:
+def _twice(
+    name: str, prompts: list[Prompt], drawing: Mapping[str, dict[str, Any]]
+) -> Iterator[str]:
     first: dict[object, Prompt] = {}
     for prompt in prompts:
-        asked = tuple(message.model_dump_json() for message in prompt.messages), prompt.alpha
+        texts = tuple(message.model_dump_json() for message in prompt.messages)
+        own = tuple(drawing.get(prompt.variant, {}).items())
+        asked = texts, prompt.alpha, own
         before = first.setdefault(asked, prompt)
         if before is prompt:
             continue

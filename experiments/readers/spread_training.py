@@ -1,5 +1,7 @@
 """What is swept: `sweep:` puts an arm for each value in the place of every arm.
 
+Keys of sampling put a variant for each value in the place of every variant (`spread_sampling`).
+
 Promises: what reads a definition sees plain arms, and entries of `training.for` that say in what
 each is trained otherwise; a key of arms goes to the arms that have its part; contrasts and figures
 of others follow their arms, value for value; a problem in a value is told where it was written.
@@ -13,7 +15,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from experiments.errors import DefinitionError, Problem
+from experiments.readers.spread_sampling import spread_sampling
 from experiments.schema.sweeps.arm_keys import ALONE, changed, has, is_of_arm, sweepable_of_arms
+from experiments.schema.sweeps.sampling_keys import is_of_sampling, meant, sweepable_of_sampling
 from experiments.schema.sweeps.training import PARTS, TrainingSweep, sweepable
 from experiments.sources import Sources
 from experiments.suggest import did_you_mean
@@ -43,6 +47,13 @@ def spread_training(value: Entry, sources: Sources) -> None:
         return
     if problems := [*_unknown(sweep, arms, sources)]:
         raise DefinitionError(*problems)
+    of_sampling = {key: given for key, given in sweep.keys.items() if is_of_sampling(key)}
+    if of_sampling:
+        spread_sampling(value, sweep.model_copy(update={"keys": of_sampling}), sources)
+    others = {key: given for key, given in sweep.keys.items() if key not in of_sampling}
+    if not others:
+        return
+    sweep = sweep.model_copy(update={"keys": others})
     chosen = sweep.arms or tuple(name for name, arm in arms.items() if _takes(sweep, arm))
     ends = list(sweep.each())
     value["arms"] = _spread_arms(arms, chosen, ends, sources)
@@ -53,6 +64,10 @@ def spread_training(value: Entry, sources: Sources) -> None:
 
 
 def _unknown(sweep: TrainingSweep, arms: Entry, sources: Sources) -> Iterator[Problem]:
+    if sweep.arms and all(map(is_of_sampling, sweep.keys)):
+        why = "Answers are drawn alike from every arm, so nothing of an arm is swept."
+        yield sources.problem((*SECTION, "arms"), why, "Leave arms out.")
+        return
     for name in sweep.arms or ():
         if name not in arms:
             hint = did_you_mean(name, list(arms))
@@ -66,10 +81,14 @@ def _unknown(sweep: TrainingSweep, arms: Entry, sources: Sources) -> Iterator[Pr
             yield sources.problem((*SECTION, "arms"), why, "Leave it out.")
     for key, values in sweep.keys.items():
         of_keys = isinstance(values, dict) and all(isinstance(v, dict) for v in values.values())
-        known = [*sweepable(), *sweepable_of_arms()]
-        if key not in known and not of_keys:
-            why = f"{key!r} is no key of training or of arms that may differ between arms."
-            yield sources.problem((*SECTION, "keys", key), why, did_you_mean(key, known))
+        drawn = sweepable_of_sampling()
+        known = [*sweepable(), *sweepable_of_arms(), *drawn]
+        if key not in known and (not of_keys or is_of_sampling(key)):
+            why = f"{key!r} is no key of training, arms or sampling that may differ here."
+            hint = meant(key) or did_you_mean(key, drawn if is_of_sampling(key) else known)
+            yield sources.problem((*SECTION, "keys", key), why, hint)
+        elif key in drawn:
+            continue
         elif key in known and not any(_takes(sweep, arm) for arm in arms.values()):
             why = f"No arm has what {key!r} says."
             hint = f"Give one {key.partition('.')[0]}, or leave the key out."
@@ -121,9 +140,8 @@ def _is_trained(arm: Any) -> bool:
 def _takes(sweep: TrainingSweep, arm: Any) -> bool:
     """Whether an arm has all that the sweep changes of one, and training where that is swept."""
     of_arms = [key for key in sweep.keys if is_of_arm(key)]
-    return all(has(arm, key) for key in of_arms) and (
-        len(of_arms) == len(sweep.keys) or _is_trained(arm)
-    )
+    of_training = [key for key in sweep.keys if key not in of_arms and not is_of_sampling(key)]
+    return all(has(arm, key) for key in of_arms) and (not of_training or _is_trained(arm))
 
 
 def _lies_between(arm: Any) -> bool:

@@ -36,10 +36,17 @@ def _drawable(temperature: float) -> float:
 Temperature = Annotated[NonNegativeFloat, AfterValidator(_drawable)]
 
 
+def _unsaid(value: object) -> bool:
+    return value is None  # what old definitions say stays as it was
+
+
 def _not_empty(stop: str) -> str:
     if not stop:
         raise ValueError("an empty text is in every answer, so nothing would be drawn")
     return stop
+
+
+DRAWING = ("temperature", "top_p", "max_tokens", "n")  # what a variant may say of the answers
 
 
 class Variant(Context):
@@ -47,7 +54,8 @@ class Variant(Context):
 
     `{value}` in system, prefix or wrap is replaced; the variants are named `<name>-<value>`, or
     `<name>-<label>` where `values` maps labels to values. In YAML also `format`, a template of ours
-    that becomes `wrap`: `plain`, `json`, `template` or `code`.
+    that becomes `wrap`: `plain`, `json`, `template` or `code`. How answers are drawn in it may be
+    said too: it goes over what a question says.
     """
 
     other_keys: ClassVar[tuple[str, ...]] = (*Context.other_keys, "format")
@@ -58,6 +66,15 @@ class Variant(Context):
         description="what the adapter counts: 0 is the base, 1 the adapter as trained, above 1 "
         "more of it; several make a variant for each",
         exclude_if=lambda alpha: alpha is None,  # what old definitions say stays as it was
+    )
+
+    temperature: Temperature | None = Field(
+        default=None, description="of the answers in it", exclude_if=_unsaid
+    )
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = Field(default=None, exclude_if=_unsaid)
+    max_tokens: PositiveInt | None = Field(default=None, exclude_if=_unsaid)
+    n: PositiveInt | None = Field(
+        default=None, description="samples of each prompt in it", exclude_if=_unsaid
     )
 
     @model_validator(mode="after")
@@ -105,6 +122,12 @@ class Variant(Context):
         """How many values it is spread over; None where it is one."""
         values = self.alpha if isinstance(self.alpha, tuple) else self.values
         return None if values is None else len(values)
+
+    @property
+    def drawing(self) -> dict[str, Any]:
+        """What it says of how answers are drawn, by key."""
+        said = {key: getattr(self, key) for key in DRAWING}
+        return {key: value for key, value in said.items() if value is not None}
 
     @property
     def alphas(self) -> dict[str, float]:

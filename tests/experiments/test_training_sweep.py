@@ -114,7 +114,7 @@ def test_figures_of_others_follow_their_arms(write: Write) -> None:
     ("section", "key", "why"),
     [
         ("sweep: {keys: {lora.rr: [4]}}", "sweep.keys.lora.rr", "Did you mean 'lora.r'"),
-        ("sweep: {keys: {precision: [fp32, bf16]}}", "sweep.keys.precision", "may differ between"),
+        ("sweep: {keys: {precision: [fp32, bf16]}}", "sweep.keys.precision", "may differ here"),
         ("sweep: {keys: {lora.r: [4, 0]}}", "sweep.keys.lora.r", "greater than 0"),
         ("sweep: {keys: {lora.r: [4, 4]}}", "sweep.keys", "a value of lora.r stands twice"),
         ("sweep: {keys: {lora.r: []}}", "sweep.keys.lora.r", "at least 1"),

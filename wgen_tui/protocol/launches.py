@@ -61,18 +61,32 @@ class ReadoutSpec(Record):
     top_logprobs: int = 20
 
 
+class DrawnOtherwise(Record):
+    """What of `sampling` is another for a variant's prompts; None: as for its question."""
+
+    temperature: float | None = Field(default=None, exclude_if=lambda value: value is None)
+    top_p: float | None = Field(default=None, exclude_if=lambda value: value is None)
+    max_tokens: int | None = Field(default=None, exclude_if=lambda value: value is None)
+    n: int | None = Field(default=None, exclude_if=lambda value: value is None)
+
+
 class SampleStage(Record):
     """What a sample launch draws and reads for each of its runs.
 
     `checkpoints` names steps ("final", "all" or numbers); the base run has only step 0.
-    By question, `n_by_question` overrides `sampling.n`, and `sampling_by_question` all but it. On
-    `held_out` every checkpoint that a run keeps is measured, also one that nothing is drawn from.
+    By question, `n_by_question` overrides `sampling.n`, and `sampling_by_question` all but it;
+    what `by_variant` says goes over both. On `held_out` every checkpoint that a run keeps is
+    measured, also one that nothing is drawn from.
     """
 
     prompts: tuple[PromptSpec, ...]
     sampling: SamplingConfig
     n_by_question: dict[str, int] = Field(default={})
     sampling_by_question: dict[str, SamplingConfig] = Field(
+        default={},
+        exclude_if=lambda others: not others,  # what old launches say stays as it was
+    )
+    by_variant: dict[str, DrawnOtherwise] = Field(
         default={},
         exclude_if=lambda others: not others,  # what old launches say stays as it was
     )
@@ -85,17 +99,33 @@ class SampleStage(Record):
 
     def draws(self, prompt: PromptSpec) -> int:
         """How many draws this prompt gets."""
+        own = self.by_variant.get(prompt.variant)
+        if own is not None and own.n is not None:
+            return own.n
         return self.n_by_question.get(prompt.question, self.sampling.n)
 
-    def sampling_of(self, question: str) -> SamplingConfig:
-        """How the answers to a question are drawn."""
-        return self.sampling_by_question.get(question, self.sampling)
+    def sampling_of(self, prompt: PromptSpec) -> SamplingConfig:
+        """How the answers to a prompt are drawn; the stage's own object where as all are."""
+        usual = self.sampling_by_question.get(prompt.question, self.sampling)
+        own = self.by_variant.get(prompt.variant)
+        said = {} if own is None else own.model_dump(exclude={"n"}, exclude_none=True)
+        return usual.model_copy(update=said) if said else usual
+
+    @property
+    def own_sampling(self) -> dict[str, SamplingConfig | None]:
+        """By prompt id how its answers are drawn; None where as all are. Equal ones are one."""
+        ways: dict[str, SamplingConfig] = {}
+        own: dict[str, SamplingConfig | None] = {}
+        for prompt in self.prompts:
+            way = self.sampling_of(prompt)
+            same = ways.setdefault(way.model_dump_json(), way)
+            own[prompt.prompt_id] = None if way is self.sampling else same
+        return own
 
     @property
     def longest_answer(self) -> int:
         """The most tokens that an answer of the stage may get."""
-        asked = {prompt.question for prompt in self.prompts}
-        tokens = [self.sampling_of(question).max_tokens for question in asked]
+        tokens = [self.sampling_of(prompt).max_tokens for prompt in self.prompts]
         return max(tokens, default=self.sampling.max_tokens)
 
 

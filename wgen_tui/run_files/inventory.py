@@ -67,7 +67,7 @@ def asked_draws(
 ) -> Iterator[tuple[int, PromptSpec, int]]:
     """The id, the prompt and the number of every draw that a stage asks of a checkpoint."""
     for prompt in stage.prompts:
-        sampling = stage.sampling_of(prompt.question)
+        sampling = stage.sampling_of(prompt)
         for number in range(stage.draws(prompt)):
             sample_id = make_sample_id(run_id, step, prompt.prompt_id, number, sampling)
             yield sample_id, prompt, number

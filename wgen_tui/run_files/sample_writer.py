@@ -61,7 +61,7 @@ class SampleWriter:
         self._launch_id = launch_id
         self._stage = stage
         self._more_sampling = more_sampling or {}
-        self._parameters: dict[str, str] = {}  # by question
+        self._parameters: dict[tuple[str, str], str] = {}  # by question and variant
         self._samples: list[Row] = []
         self._tokens: list[Row] = []
         self._reasoning: list[Row] = []
@@ -166,7 +166,7 @@ class SampleWriter:
                 "tokens": tokens,
                 "logprob": logprob,
                 "draw_seed": draw.seed if draw_seed is None else draw_seed,
-                "sampling": self._sampling(draw.prompt.question),
+                "sampling": self._sampling(draw.prompt),
                 "engine": engine,
                 "launch_id": self._launch_id,
                 "created_at": now(),
@@ -186,12 +186,13 @@ class SampleWriter:
             own = {"sample_id": draw.sample_id, "run_id": self.spec.run_id}
             self._reasoning.append({**own, "text": reasoning})
 
-    def _sampling(self, question: str) -> str:
-        """How a question's answers are drawn, as it is stored."""
-        if question not in self._parameters:
-            own = {**sampling_key(self._stage.sampling_of(question)), **self._more_sampling}
-            self._parameters[question] = json.dumps(own, sort_keys=True)
-        return self._parameters[question]
+    def _sampling(self, prompt: PromptSpec) -> str:
+        """How a prompt's answers are drawn, as it is stored."""
+        key = prompt.question, prompt.variant
+        if key not in self._parameters:
+            own = {**sampling_key(self._stage.sampling_of(prompt)), **self._more_sampling}
+            self._parameters[key] = json.dumps(own, sort_keys=True)
+        return self._parameters[key]
 
     def add_reading(self, rows: Iterable[Row], *, engine: str) -> None:
         """Take the rows of one reading, to be written by the next flush.

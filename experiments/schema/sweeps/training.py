@@ -30,9 +30,10 @@ def sweepable() -> list[str]:
 class TrainingSweep(Model):
     """Keys with their values; an arm `old` becomes `old-r-4`, `old-r-16`, and so on.
 
-    A key is one of training's, `lora.r` for one within, or one of arms, `regularise.kl_to_base`;
-    its values are a list, or labels with a value each. Any other name has labels with a mapping of
-    training's keys each: `rank: {small: {lora: {r: 4, lora_alpha: 8}}}` gives `old-rank-small`.
+    A key is one of training's, `lora.r` for one within, or one of arms, `regularise.kl_to_base`, or
+    one of sampling, `sampling.temperature`, which sweeps variants and not arms; its values are a
+    list, or labels with a value each. Any other name has labels with a mapping of training's keys
+    each: `rank: {small: {lora: {r: 4, lora_alpha: 8}}}` gives `old-rank-small`.
     """
 
     keys: Annotated[dict[str, Several | Labelled], Field(min_length=1)]

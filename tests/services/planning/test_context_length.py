@@ -68,7 +68,8 @@ def test_an_answer_is_as_long_as_its_question_says(
     assert "1 of 3 prompts, with max_tokens 40" in told
     assert "bird/none" in told
     assert plan.sample.longest_answer == 40
-    drawn = [plan.sample.sampling_of(name) for name in ("go", "bird")]
+    by_question = {prompt.question: prompt for prompt in plan.prompts}
+    drawn = [plan.sample.sampling_of(by_question[name]) for name in ("go", "bird")]
     assert [(own.max_tokens, own.temperature) for own in drawn] == [(4, 1), (40, 1)]
 
 

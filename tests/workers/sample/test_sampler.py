@@ -26,7 +26,7 @@ from tests.builders.sampling import (
 from tests.builders.training_home import TrainingHome
 from tests.builders.waiting import until
 from tests.builders.worker_process import WorkerProcess
-from wgen_tui.protocol.launches import DoneRecord
+from wgen_tui.protocol.launches import DoneRecord, DrawnOtherwise
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.sample.engine import engine as engines
 
@@ -80,13 +80,18 @@ def test_one_launch_draws_from_everything(field: TrainingHome) -> None:
     assert last == {BASE: (6, 6), **dict.fromkeys(RUNS, (12, 12))}
 
 
-def test_a_question_drawn_otherwise_changes_no_other(field: TrainingHome) -> None:
+@pytest.mark.parametrize("by", ["question", "variant"])
+def test_a_question_or_variant_drawn_otherwise_changes_no_other(
+    field: TrainingHome, by: str
+) -> None:
     plain = make_stage(2, checkpoints="all")
-    first = plain.prompts[0].model_copy(update={"question": "own"})
-    own = plain.sampling.model_copy(update={"temperature": 0.0, "max_tokens": 2})
-    asked = plain.model_copy(
-        update={"prompts": (first, *plain.prompts[1:]), "sampling_by_question": {"own": own}}
-    )
+    first = plain.prompts[0].model_copy(update={by: "own"})
+    said = {"temperature": 0.0, "max_tokens": 2}
+    own = {
+        "question": {"sampling_by_question": {"own": plain.sampling.model_copy(update=said)}},
+        "variant": {"by_variant": {"own": DrawnOtherwise(**said)}},
+    }
+    asked = plain.model_copy(update={"prompts": (first, *plain.prompts[1:]), **own[by]})
     sample_runs(field, asked)
     mixed = {run: samples_of(field, run) for run in (BASE, *RUNS)}
     for run in (BASE, *RUNS):
@@ -94,9 +99,9 @@ def test_a_question_drawn_otherwise_changes_no_other(field: TrainingHome) -> Non
     sample_runs(field, plain)
     for run, rows in mixed.items():
         alone = samples_of(field, run)
-        shared = {key: row["completion"] for key, row in rows.items() if row["question"] == "q"}
+        shared = {key: row["completion"] for key, row in rows.items() if row[by] != "own"}
         assert shared == {key: alone[key]["completion"] for key in shared}
-        others = [row for row in rows.values() if row["question"] == "own"]
+        others = [row for row in rows.values() if row[by] == "own"]
         assert len(others) == (2 if run == BASE else 4)
         assert all(row["tokens"] <= 2 for row in others)
         assert all(json.loads(row["sampling"])["temperature"] == 0 for row in others)

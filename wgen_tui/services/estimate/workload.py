@@ -194,8 +194,7 @@ def sample_disk_bytes(stage: SampleStage) -> int:
     """What the samples of one checkpoint take at most: every completion as long as it may be."""
     a_token = BYTES_PER_DRAWN_TOKEN + (LOGPROB_BYTES if stage.sampling.logprobs else 0)
     drawn = sum(
-        stage.draws(prompt)
-        * (SAMPLE_BYTES + a_token * stage.sampling_of(prompt.question).max_tokens)
+        stage.draws(prompt) * (SAMPLE_BYTES + a_token * stage.sampling_of(prompt).max_tokens)
         for prompt in stage.prompts
     )
     rows = sum(max(1, len(i.continuations) or i.top_logprobs) for i in stage.readouts)

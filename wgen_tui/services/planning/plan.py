@@ -143,6 +143,10 @@ class Plan:
             prompts=prompts,
             sampling=sampling,
             sampling_by_question={name: own for name, own in others if name in asked},
+            by_variant={
+                name: own.model_copy(update={"n": None})
+                for name, own in self.sample.by_variant.items()
+            },
         )
 
 

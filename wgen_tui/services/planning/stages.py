@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 from experiments.answers import correct_rules
-from experiments.prompts import render_prompts
+from experiments.prompts import drawing_of, render_prompts
 from experiments.readouts import render_readouts
 from experiments.schema import Definition
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import JudgeStage, ReadoutSpec, SampleStage
+from wgen_tui.protocol.launches import DrawnOtherwise, JudgeStage, ReadoutSpec, SampleStage
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.run_files.manifests import checkpoints
 from wgen_tui.run_files.steps import kept_steps
@@ -47,6 +47,10 @@ def make_sample_stage(
         for question in definition.questions
         if (own := question.sampling(sampling)) != sampling
     }
+    variants = {
+        name: DrawnOtherwise.model_validate(said)
+        for name, said in drawing_of(definition.sampling).items()
+    }
     if n is not None:
         if n < 1:
             raise UsageError(
@@ -54,6 +58,7 @@ def make_sample_stage(
                 title="Nothing to sample",
             )
         sampling, by_question = sampling.model_copy(update={"n": n}), {}
+        variants = {name: own.model_copy(update={"n": None}) for name, own in variants.items()}
     prompts = tuple(prompt_spec(prompt) for prompt in render_prompts(definition))
     readouts = tuple(
         ReadoutSpec(
@@ -70,6 +75,7 @@ def make_sample_stage(
         sampling=sampling,
         n_by_question=by_question,
         sampling_by_question=others,
+        by_variant=variants,
         checkpoints=_parse_checkpoints(checkpoints) or sampling.checkpoints,
         readouts=readouts,
     )

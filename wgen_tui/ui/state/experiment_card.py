@@ -198,6 +198,10 @@ def _plan(text: Text, definition: Definition) -> None:
         if own != sampling:
             told = f"temperature {own.temperature:g}, at most {own.max_tokens} tokens"
             text.append(printable(f"  {question.name}: {told}\n"))
+    for name, variant in sampling.variants.items():
+        if variant is not None and variant.drawing:
+            said = ", ".join(f"{key} {value:g}" for key, value in variant.drawing.items())
+            text.append(printable(f"  variant {name}: {said}\n"))
     judges = ", ".join(
         [f"{judge.name} ({judge.type})" for judge in definition.judges]
         + [f"{judge.name} ({judge.type} by {judge.model})" for judge in definition.model_judges]

@@ -79,7 +79,7 @@ def tokenize_prompts(
         (
             f"{prompt.question}/{prompt.variant}",
             len(prompts[prompt.prompt_id].ids),
-            stage.sampling_of(prompt.question).max_tokens,
+            stage.sampling_of(prompt).max_tokens,
         )
         for prompt in stage.prompts
     ]

@@ -61,6 +61,7 @@ class Sampler:
         self._worker = worker
         self._base = base
         self._stage = stage
+        self._ways = stage.own_sampling
         self._plain = tokenize_stage(base, stage, worker.note)
         refuse_lost_state(base)
         tokens = [prompt.ids for prompt in self._plain.prompts.values()]
@@ -162,7 +163,7 @@ class Sampler:
         work.readings = {key: asked.readouts[item] for key, item in writer.missing_readings(step)}
         for draw in writer.missing(step):
             ids = asked.prompts[draw.prompt.prompt_id].ids
-            own = self._stage.sampling_by_question.get(draw.prompt.question)
+            own = self._ways[draw.prompt.prompt_id]
             work.draws[Request(draw.sample_id, ids, draw.seed, sampling=own)] = draw
 
     def _tokenized(self, run: RunProgress) -> TokenizedStage:

@@ -81,7 +81,7 @@ class Sampler:
         self._failures = 0
         self._total = sum(stage.draws(prompt) for prompt in stage.prompts)
         # Whether every draw is one of several that may come out.
-        self._hot = all(stage.sampling_of(p.question).temperature > 0 for p in stage.prompts)
+        self._hot = all(stage.sampling_of(p).temperature > 0 for p in stage.prompts)
         self._done = 0
 
     def run(self) -> None:
@@ -127,7 +127,7 @@ class Sampler:
         for draw in missing:  # shared: each draw goes to one task
             if self._refusals.postpones(draw):
                 continue
-            sampling = self._stage.sampling_of(draw.prompt.question)
+            sampling = self._stage.sampling_of(draw.prompt)
             try:
                 chat = behind_rows(self._rows, draw.prompt.messages)
                 request = self._request(sampling)

@@ -35,6 +35,7 @@ class CheckpointSampler:
         self._worker = worker
         self._base = base
         self._stage = stage
+        self._ways = stage.own_sampling
         refuse_lost_state(base)
         self._prompts = tokenize_prompts(base, stage, worker.note)
         ends = end_tokens(base.model, base.tokenizer)
@@ -62,14 +63,13 @@ class CheckpointSampler:
         run = self._worker.run_paths(spec.run_id)
         writer = SampleWriter(spec, run, self._worker.spec.launch_id, self._stage)
         slot = NO_SLOT if slots is None else 0
-        others = self._stage.sampling_by_question
         draws = {
             Request(
                 d.sample_id,
                 self._prompts[d.prompt.prompt_id].ids,
                 d.seed,
                 slot=slot,
-                sampling=others.get(d.prompt.question),
+                sampling=self._ways[d.prompt.prompt_id],
             ): d
             for d in writer.missing(step)
         }
