@@ -63,6 +63,18 @@ def quick_arms(text: str) -> dict[str, Any]:
     }
 
 
+def quick_judges(judges: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Judges, those that write cut off soon: a tiny model writes on for hundreds of tokens."""
+    return [{**judge, "max_tokens": 8} if _writes(judge) else judge for judge in judges]
+
+
+def _writes(judge: dict[str, Any]) -> bool:
+    """Whether it replies in words, of which it might go on with a few or with hundreds."""
+    if judge.get("type") == "rating_judge":
+        return bool(judge.get("read") == "sampled")
+    return judge.get("type") != "choice" and judge.get("verdict") != "one_token"
+
+
 def _files(value: dict[str, Any]) -> set[str]:
     """Every file of data that it names."""
     names: set[str] = set()

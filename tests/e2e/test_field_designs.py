@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders.field_designs import DESIGNS, write_design
+from tests.builders.field_page import quick_judges
 from tests.builders.judge_model import make_judge_model
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec
@@ -52,7 +53,9 @@ def test_each_measure_has_a_number_or_says_what_it_lacks(
     home = Home(tmp_path / "home").ensure()
     slug = "".join(c if c.isalnum() else "-" for c in name).strip("-")
     few = {**DESIGNS[name].get("sampling", {}), "n": 2, "max_tokens": 6}
-    write_design(home.experiments / slug, name, models=[str(model)], sampling=few)
+    judges = quick_judges(DESIGNS[name].get("model_judges", []))
+    folder, sections = home.experiments / slug, {"sampling": few, "model_judges": judges}
+    write_design(folder, name, models=[str(model)], **sections)
     home.config.write_text(f'[judges]\n"gpt-4.1" = "{model}"\n"org/judge" = "{model}"\n')
 
     plan = make_plan(home, slug, Options(arms=("base",)))

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from experiments import catalogue
-from tests.builders.field_page import designs, quick_arms, stated_lines, write_page_design
+from tests.builders.field_page import (
+    designs,
+    quick_arms,
+    quick_judges,
+    stated_lines,
+    write_page_design,
+)
 from tests.builders.judge_model import make_judge_model
 from tests.builders.stages import run_all
 from wgen_tui.paths import Home
@@ -68,7 +76,11 @@ def test_a_design_of_the_page_trains_a_step_and_has_results(
     models = [str(model)]
     # Of thirteen arms two say as much; all are validated by the test above.
     fewer = {"modes": ["prepend"], "texts": {"identity": "Name a bird ."}}
-    contexts = {"contexts": fewer} if "\ncontexts:" in WRITTEN[name] else {}
+    changed: dict[str, Any] = {}
+    if "\ncontexts:" in WRITTEN[name]:
+        changed["contexts"] = fewer
+    if judges := yaml.safe_load(WRITTEN[name]).get("model_judges"):
+        changed["model_judges"] = quick_judges(judges)
     folder = write_page_design(
         home.experiments / slug,
         WRITTEN[name],
@@ -76,7 +88,7 @@ def test_a_design_of_the_page_trains_a_step_and_has_results(
         arms=quick_arms(WRITTEN[name]),
         training=step,
         sampling=few,
-        **contexts,
+        **changed,
     )
     definition = catalogue.load(folder)
     run_all(
