@@ -80,6 +80,7 @@ class PreviewRequest(Record):
     Attributes:
         show: How many examples of each arm come back token by token; the first of those whose
             tokens have a problem come too.
+        rowless: Arms without rows of their own, and what there is of each.
         template_note: What is to be said of its date.
         own_template: Whether the definition has a chat_template.
         stops: The tokens at which sampling stops beside the tokenizer's own; None: not known.
@@ -95,6 +96,7 @@ class PreviewRequest(Record):
     own_template: bool = False
     training: TrainingConfig
     arms: tuple[ArmRows, ...]
+    rowless: tuple[str, ...] = ()
     prompts: tuple[PromptText, ...]
     show: int
     stops: tuple[int, ...] | None = None
@@ -191,6 +193,11 @@ class PreviewReport(Record):
     own_template: bool
     max_length: int = Field(examples=[1024])
     arms: tuple[ArmReport, ...]
+    rowless: tuple[str, ...] = Field(
+        default=(),
+        description="arms without rows of their own, and what there is of each, in a sentence",
+        examples=[[]],
+    )
     prompts: tuple[PromptText, ...]
     problems: tuple[Problem, ...]
 

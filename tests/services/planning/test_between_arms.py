@@ -13,6 +13,7 @@ from wgen_tui.paths import Home
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.plan import Options, make_plan
 from wgen_tui.services.planning.preview import make_request
+from wgen_tui.workers.preview.report import make_report
 
 SEEDS = "seeds: 0-1"
 
@@ -42,8 +43,17 @@ def test_a_run_is_of_the_two_runs_of_its_seed(home: Home, definition: Path) -> N
     assert later["mid-0.5", 1].run_id == mid.run_id != later["mid-0", 1].run_id
     request = make_request(home, definition)
     assert [arm.arm for arm in request.arms] == ["old", "new"]
-    with pytest.raises(UsageError, match=r"0.5 of old and 0.5 of new.: there are"):
-        make_request(home, definition, arm="mid-0.5")
+    only = make_request(home, definition, arm="mid-0.5")
+    assert only.arms == ()
+    assert only.rowless == (
+        "mid-0.5: there are no rows that train it, its adapter is made of two others (0.5 of old "
+        "and 0.5 of new); it holds out none either",
+    )
+    changed(definition, "t: [0, 0.5]}", "t: [0, 0.5]}, held_out: data/new.jsonl")
+    held = make_request(home, definition, arm="mid-0.5")
+    assert [(one.arm, one.total) for one in held.arms] == [("mid-0.5 (held out)", 4)]
+    assert held.rowless[0].endswith("; its held-out rows are shown")
+    assert make_report(held, lambda done: None).rowless == held.rowless
 
 
 def test_an_id_holds_the_parents_and_their_steps(home: Home, definition: Path) -> None:

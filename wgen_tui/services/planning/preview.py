@@ -90,11 +90,6 @@ def make_request(
     definition = definitions.load(home, slug_or_path)
     if arm is not None and arm not in definition.arms:
         raise unknown("arm", arm, list(definition.arms))
-    if arm is not None and not definition.arms[arm].has_rows:
-        raise UsageError(
-            f"Arm {arm} is not trained ({definition.arms[arm].told}): there are no rows to show.",
-            title="No training data",
-        )
     name = model or definition.models[0]
     ref = resolve_model(home, name, trust_remote_code=trust_remote_code)
     if ref.endpoint is not None:
@@ -121,6 +116,11 @@ def make_request(
             for name, one in definition.arms.items()
             if arm in (None, name)
             for called, rows in _rows_of(name, one)
+        ),
+        rowless=tuple(
+            _without_rows(name, one)
+            for name, one in definition.arms.items()
+            if arm in (None, name) and not one.has_rows
         ),
         prompts=(*_prompts(definition), *_in_context(home, slug_or_path, definition, arm)),
         show=show,
@@ -187,6 +187,16 @@ def _rows_of(name: str, arm: Arm) -> list[tuple[str, Arm]]:
     if out is not None and out.file is not None:
         rows.append((held_out_name(name), Arm(data=out.file, context=arm.context)))
     return rows
+
+
+def _without_rows(name: str, arm: Arm) -> str:
+    """What there is of an arm without rows of its own, and what there is not."""
+    made = (
+        "its adapter is made of two others" if arm.between else "its adapter comes from elsewhere"
+    )
+    held = "its held-out rows are shown"
+    held = held if arm.held_out is not None else "it holds out none either"
+    return f"{name}: there are no rows that train it, {made} ({arm.told}); {held}"
 
 
 def _arm_rows(

@@ -44,6 +44,14 @@ def head(report: PreviewReport) -> Text:
     text.append(printable(report.experiment), BOLD)
     text.append(printable(f" by the tokenizer of {report.model}, {whose} chat template\n"))
     text.append(f"{LEGEND}\n", DIM)
+    return text.append_text(_of_all(report))
+
+
+def _of_all(report: PreviewReport) -> Text:
+    """Arms without rows, and the problems of the questions."""
+    text = Text()
+    for sentence in report.rowless:
+        text.append(f"{printable(sentence)}\n")
     for problem in report.problems:
         _problem(text, problem)
     return text
@@ -206,8 +214,4 @@ def page_text(report: PreviewReport, page: int, number: int) -> Text:
     """A page: an arm, or the questions with what is wrong with them."""
     if page < len(report.arms):
         return arm_text(report.arms[page])
-    text = Text()
-    for problem in report.problems:
-        _problem(text, problem)
-    text.append_text(prompts_text(report, number))
-    return text
+    return _of_all(report).append_text(prompts_text(report, number))

@@ -69,6 +69,7 @@ def make_report(request: PreviewRequest, tell: Tell) -> PreviewReport:
         own_template=request.own_template,
         max_length=request.training.max_length,
         arms=tuple(arms),
+        rowless=request.rowless,
         prompts=tuple(_prompt(encoder, prompt) for prompt in request.prompts),
         problems=(
             *_of_the_date(request),
