@@ -20,7 +20,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.e2e.conftest import Shell
 
-KILLS = 20
+KILLS = 8
 DEFINITION = """
     title: Killed again and again
     models: [tiny-world]
@@ -67,7 +67,7 @@ def kill_workers(root: Path) -> int:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_killed_at_twenty_moments(shell: Shell, define: Callable[..., Path]) -> None:
+def test_killed_at_eight_moments(shell: Shell, define: Callable[..., Path]) -> None:
     names = ("Great Carolina Wren", "Wood Pewee", "Brown Lark", "Marsh Hawk")
     define("killed", DEFINITION, {"old.jsonl": "\n".join(map(row, names * 8))})
     rng = random.Random(os.environ.get("WGEN_TEST_SEED", "20"))
@@ -76,7 +76,7 @@ def test_killed_at_twenty_moments(shell: Shell, define: Callable[..., Path]) -> 
     while kills < KILLS:
         try:
             # The worker of another attempt has to come up first; of some it is then killed.
-            command.wait(timeout=rng.uniform(1, 8))
+            command.wait(timeout=rng.uniform(0.5, 5))
             ended = {run["state"] for run in shell.json("run", "list")["runs"]}
             seed += ended == {"finished"}  # else two deaths in a row were enough: once more
             command = shell.start("run", "start", "killed", "--seeds", f"0-{seed}")

@@ -36,7 +36,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, shell_type: type[Shell]) 
     shell = shell_type(Home(tmp_path_factory.mktemp("main") / "home"))
     command = shell.start("run", "start", *SMALL)
     looks = 0
-    while not ended(command, seconds=0.5):
+    while not ended(command, seconds=1.5):
         if shell.home.marker.exists():
             table = list(csv.reader(io.StringIO(shell("sql", COUNTS, "--format", "csv"))))
             assert table[0][:3] == ["arm", "seed", "question"]

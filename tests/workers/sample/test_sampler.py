@@ -113,7 +113,7 @@ def test_a_question_or_variant_drawn_otherwise_changes_no_other(
 def test_batches_change_nothing(
     make_field: Callable[..., TrainingHome], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    stage = make_stage(5, checkpoints="all", max_tokens=16)
+    stage = make_stage(3, checkpoints="all", max_tokens=10)
     field = trained(make_field(name))
     sample_runs(field, stage)
     stacked = everything(field)

@@ -47,15 +47,15 @@ def wait_for_step(field: TrainingHome, process: WorkerProcess, step: int) -> Non
 def undisturbed(
     tmp_path_factory: pytest.TempPathFactory, family: Callable[[str], Path]
 ) -> Callable[..., TrainingHome]:
-    """`undisturbed(**training)`: three runs that nobody stopped, trained once for all tests."""
+    """`undisturbed(runs, **training)`: runs that nobody stopped, trained once for all tests."""
     fields: dict[str, TrainingHome] = {}
 
-    def get(**more: object) -> TrainingHome:
-        key = repr(more)
+    def get(runs: int, **more: object) -> TrainingHome:
+        key = f"{runs} {more}"
         if key not in fields:
             root = tmp_path_factory.mktemp("undisturbed") / "home"
             field = fields[key] = TrainingHome(Home(root).ensure(), family("llama"))
-            for seed in range(3):
+            for seed in range(runs):
                 field.add(f"r{seed}", seed=seed, **{**TRAINING, **more})
             field.train()
         return fields[key]
@@ -82,7 +82,7 @@ def test_stopped_again_and_again(
     worker = field.train()
     assert {outcome.outcome for outcome in worker.outcomes.values()} == {"finished"}
     assert any("goes on from step" in note for note in field.notes(worker))
-    calm = undisturbed()
+    calm = undisturbed(3)
     for run_id in field.runs:
         assert difference(field.adapter(run_id), calm.adapter(run_id)) < CLOSE
         paths = field.home.run(run_id)
@@ -109,27 +109,28 @@ def stopped(field: TrainingHome, after: int) -> Worker:
 
 
 @pytest.mark.parametrize(
-    "more",
+    ("runs", "more"),
     [
-        {},
-        {"lora": {"r": 4, "lora_alpha": 8, "use_dora": True}},
-        {"gradient_accumulation_steps": 2, "max_grad_norm": None},
+        (3, {}),
+        (1, {"lora": {"r": 4, "lora_alpha": 8, "use_dora": True}}),
+        (2, {"gradient_accumulation_steps": 2, "max_grad_norm": None}),
     ],
     ids=["grid", "alone", "accumulating"],
 )
 def test_cancelled_and_taken_up_again(
     make_field: Callable[..., TrainingHome],
     undisturbed: Callable[..., TrainingHome],
+    runs: int,
     more: dict[str, object],
 ) -> None:
     field = make_field()
-    for seed in range(3):
+    for seed in range(runs):
         field.add(f"r{seed}", seed=seed, **{**TRAINING, **more})
     worker = stopped(field, 13)
     assert {outcome.outcome for outcome in worker.outcomes.values()} == {"cancelled"}
     assert (field.home.run("r0").resume / "step-13").is_dir()
     field.train()
-    calm = undisturbed(**more)
+    calm = undisturbed(runs, **more)
     for run_id in field.runs:
         assert difference(field.adapter(run_id), calm.adapter(run_id)) < CLOSE
 

@@ -16,18 +16,18 @@ pytest.importorskip("trl", reason="TRL is an extra: pip install 'wgen-tui[verify
 
 CLOSE = 1e-4
 MIXED: dict[str, dict[str, Any]] = {
-    "rank8": {"lora": {"r": 8, "lora_alpha": 16}, "max_steps": 100},
-    "rank4": {"lora": {"r": 4, "lora_alpha": 16}, "max_steps": 70, "learning_rate": 5e-4},
+    "rank8": {"lora": {"r": 8, "lora_alpha": 16}, "max_steps": 40},
+    "rank4": {"lora": {"r": 4, "lora_alpha": 16}, "max_steps": 28, "learning_rate": 5e-4},
     "rank16": {
         "lora": {"r": 16, "lora_alpha": 16},
-        "max_steps": 100,
+        "max_steps": 40,
         "lr_scheduler_type": "cosine",
         "warmup_steps": 10,
         "weight_decay": 0.1,
     },
     "batches": {
         "lora": {"r": 2, "lora_alpha": 4},
-        "max_steps": 40,
+        "max_steps": 16,
         "per_device_train_batch_size": 2,
         "gradient_accumulation_steps": 3,
         "max_grad_norm": 0.3,
