@@ -30,11 +30,13 @@ class Row:
 
     Attributes:
         messages: The chat; the last turn is the assistant's.
-        line: Its line in the file, from 1.
+        line: Its line in the file, from 1; of several files its place among all rows.
+        origin: Its file and its line there, where `line` is another.
     """
 
     messages: tuple[Turn, ...]
     line: int
+    origin: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def _load(
         pieces.append(_piece(folder, arm_name, arm, index))
         for row in pieces[-1]:
             number += 1
-            each(Row(row.messages, number))
+            each(Row(row.messages, number, (arm.files[index].file, row.line)))
             if enough():
                 return Mixture(tuple(pieces))
     return Mixture(tuple(pieces))

@@ -143,4 +143,4 @@ class Mixture:
         for piece in self.pieces:
             for row in piece:
                 number += 1
-                yield Row(row.messages, number)
+                yield Row(row.messages, number, (piece.of.file, row.line))

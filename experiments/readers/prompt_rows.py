@@ -25,10 +25,12 @@ class Prompts:
 
     Attributes:
         chats: Each ends with the user's turn.
+        lines: Where each stands in the file.
         answered: How many had an answer, which was left out.
     """
 
     chats: tuple[tuple[Message, ...], ...]
+    lines: tuple[int, ...]
     answered: int
 
 
@@ -61,6 +63,7 @@ def read_prompts(path: Path) -> Prompts:
     """
     problems: list[Problem] = []
     chats: list[tuple[Message, ...]] = []
+    lines: list[int] = []
     answered = 0
     for raw in read_raw_rows(path):
         why, hint = raw.wrong, raw.hint
@@ -71,6 +74,7 @@ def read_prompts(path: Path) -> Prompts:
                 why = str(error)
             else:
                 chats.append(chat)
+                lines.append(raw.line)
                 answered += had_answer
         if why and len(problems) < MOST:
             problems.append(Problem(why, hint, path, raw.line))
@@ -78,7 +82,7 @@ def read_prompts(path: Path) -> Prompts:
         raise DefinitionError(*problems)
     if not chats:
         raise DefinitionError(Problem("There are no prompts.", EMPTY, path))
-    return Prompts(tuple(chats), answered)
+    return Prompts(tuple(chats), tuple(lines), answered)
 
 
 def _prompt(raw: Any) -> tuple[tuple[Message, ...], bool]:

@@ -25,6 +25,7 @@ which the run would not be the experiment that the definition describes; the oth
 | too_long | longer than max_length | too_long: error; drop when none is left |
 | overlap | an example contains an evaluation question | no |
 | duplicates | an example repeats another | no |
+| blank | nothing is asked, or nothing answered | no |
 | earlier_answers | train_on leaves out answers that would be trained | no |
 | weighted | tokens whose loss is multiplied by a loss_weight | no |
 
@@ -63,6 +64,7 @@ Kind = Literal[
     "too_long",
     "overlap",
     "duplicates",
+    "blank",
     "earlier_answers",
     "weighted",
 ]
@@ -87,6 +89,7 @@ TITLES: dict[Kind, str] = {
     "too_long": "Examples too long",
     "overlap": "Evaluation question trained",
     "duplicates": "Duplicate examples",
+    "blank": "Empty texts",
     "earlier_answers": "Last answers alone",
     "weighted": "Weighted examples",
 }

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from experiments.prompts import render_prompts
 from experiments.schema import Definition, Message, TrainingConfig
 from wgen_tui.terminal_text import plural
+from wgen_tui.training_data.blanks import Blanks
 from wgen_tui.training_data.mask import Chat
 from wgen_tui.training_data.problems import Problem, named, quoted
 
@@ -39,7 +40,7 @@ class Texts:
     Overlap: examples that contain an evaluation question, case and white space aside. What is
     looked for is the last user turn of every wording, without its variants; how many examples have
     the whole prompt, context included, is told beside it. Duplicates: examples that say word for
-    word what one before them says.
+    word what one before them says. Blank: those in which nothing is asked or answered.
     """
 
     def __init__(self, definition: Definition) -> None:
@@ -56,9 +57,11 @@ class Texts:
         self._hits: Counter[str] = Counter()
         self._seen: set[bytes] = set()
         self._repeated: list[int] = []
+        self._blanks: Blanks[int] = Blanks()
 
-    def hear(self, line: int, messages: Sequence[Message]) -> None:
-        """Take in an example, in the arm's context."""
+    def hear(self, line: int, messages: Sequence[Message], row: Sequence[Message]) -> None:
+        """Take in an example, in the arm's context; `row` is it as it stands in its file."""
+        self._blanks.hear(line, row)
         self._total += 1
         text = "\n".join(_folded(message.content) for message in messages)
         if here := [words for words in self._asked if _contains(text, words)]:
@@ -73,8 +76,16 @@ class Texts:
     @property
     def problems(self) -> list[Problem]:
         """What stands out of all that was heard."""
-        both = (self._overlap(), self._duplicates())
-        return [problem for problem in both if problem is not None]
+        every = (self._overlap(), self._duplicates(), self._blank())
+        return [problem for problem in every if problem is not None]
+
+    def _blank(self) -> Problem | None:
+        told = self._blanks.told()
+        if not told:
+            return None
+        lines = tuple(sorted({line for _, places in told for line in places}))
+        what = "; ".join(f"{said} ({named(places)})" for said, places in told)
+        return Problem(kind="blank", blocking=False, lines=lines, what=what)
 
     def _overlap(self) -> Problem | None:
         lines, asked = self._overlapping, self._asked

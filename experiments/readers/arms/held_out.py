@@ -70,6 +70,10 @@ class Part:
         told = f"{rows:,} of its {len(self.whole):,} rows are held out{copies}"
         return [told, *self.whole.notes]
 
+    @property
+    def _file(self) -> str:
+        return Path(self.whole.path).name
+
     def __len__(self) -> int:
         return self.count
 
@@ -85,7 +89,7 @@ class Part:
             if (turn in left) if self.held else (turn not in self.chosen):
                 left.discard(turn)
                 number += 1
-                yield Row(row.messages, number)
+                yield Row(row.messages, number, row.origin or (self._file, row.line))
 
 
 def trained_part(folder: Path, arm: str, whole: Dataset | Mixture, told: HeldOut) -> Part:

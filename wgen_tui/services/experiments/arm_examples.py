@@ -135,7 +135,7 @@ def load_examples(
         if untrained:
             met.update(untrained & {fingerprint(turns)})
         digest.update(data_line(turns))
-        texts.hear(row.line, turns)
+        texts.hear(row.line, turns, row.messages)
 
     held = None
     if arm.regularise is not None:  # as they stand, without the arm's context
@@ -159,5 +159,5 @@ def held_out_examples(
     for row in heard:
         turns = context.apply(row.messages)
         digest.update(data_line(turns))
-        texts.hear(row.line, turns)
+        texts.hear(row.line, turns, row.messages)
     return Examples(arm, dataset, digest.hexdigest(), tuple(texts.problems))

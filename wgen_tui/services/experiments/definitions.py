@@ -36,11 +36,13 @@ from experiments.readers.brought import absent
 from experiments.readers.prompt_rows import read_asked
 from experiments.rows import Row, field_values
 from experiments.schema import CORRECT, WRONG, Arm, Definition
+from experiments.schema.arm_kinds.held_out import held_out_name
 from experiments.sources import problem_in
 from wgen_tui.errors import UsageError, disk_error
 from wgen_tui.paths import Home, checked_id
 from wgen_tui.services.experiments.arms.arm_steps import RowCount, unkept_steps
 from wgen_tui.services.experiments.arms.foreign_arms import foreign_arms
+from wgen_tui.services.experiments.blank_rows import BlankRows, blank_prompts
 from wgen_tui.services.experiments.token_notes import Head, token_notes
 
 
@@ -127,21 +129,11 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
         foreign_arms(home, where, definition, definition.arms)
     for name, arm in definition.arms.items():
         try:
-            if not arm.has_rows:
-                load_held_out(where, name, arm)
-                continue
-            heads[name] = Head(ContextOfRows(arm, partial(count_rows, where, name, arm)))
-            dataset = load_rows(where, name, arm, heads[name].hear)
-            counts[name] = RowCount(len(dataset), rows_in_all(dataset))
-            notes += [f"{name}: {note}" for note in (*heads[name].notes, *dataset.notes)]
-            if arm.derived is not None:
-                read_asked(where, name, arm.derived)
-            if arm.upsample is not None and arm.upsample.class_ is not None:
-                classes = field_values(data_path(where, name, arm), arm.upsample.class_)
-                notes += [f"{name}: {note}" for note in lone_classes(arm.upsample, classes)]
-            if arm.regularise is not None:
-                load_rows(where, name, Arm(data=arm.regularise.prompts))
-            load_held_out(where, name, arm)
+            if arm.has_rows:
+                heads[name] = Head(ContextOfRows(arm, partial(count_rows, where, name, arm)))
+                counts[name], told = _read_rows(where, name, arm, heads[name])
+                notes += told
+            notes += _read_held_out(where, name, arm)
         except DefinitionError as error:
             problems += error.problems
     problems += [problem_in(where, *told) for told in unkept_steps(definition, counts)]
@@ -158,6 +150,44 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
     ]
     notes += loaded.notes
     return definition, [*notes, *token_notes(home, definition, heads, str(slug_or_path))]
+
+
+def _read_rows(folder: Path, name: str, arm: Arm, head: Head) -> tuple[RowCount, list[str]]:
+    """Read what an arm is trained on; how many rows that are, and what is to be said of them.
+
+    Raises:
+        DefinitionError: something of it cannot be read.
+    """
+    blank = BlankRows(arm.data if isinstance(arm.data, str) else "")
+
+    def hear(row: Row) -> None:
+        head.hear(row)
+        blank.hear(row)
+
+    dataset = load_rows(folder, name, arm, hear)
+    notes = [*head.notes, *blank.notes, *dataset.notes]
+    if arm.derived is not None:
+        notes += blank_prompts(arm.derived.prompts, read_asked(folder, name, arm.derived))
+    if arm.upsample is not None and arm.upsample.class_ is not None:
+        classes = field_values(data_path(folder, name, arm), arm.upsample.class_)
+        notes += lone_classes(arm.upsample, classes)
+    if arm.regularise is not None:
+        near = BlankRows(arm.regularise.prompts)
+        load_rows(folder, name, Arm(data=arm.regularise.prompts), near.hear)
+        notes += near.notes
+    return RowCount(len(dataset), rows_in_all(dataset)), [f"{name}: {note}" for note in notes]
+
+
+def _read_held_out(folder: Path, name: str, arm: Arm) -> list[str]:
+    """Read what an arm holds out; what is to be said of it.
+
+    Raises:
+        DefinitionError: it cannot be read.
+    """
+    file = arm.held_out.file if arm.held_out is not None else None
+    blank = BlankRows(file or "")
+    load_held_out(folder, name, arm, blank.hear)
+    return [f"{held_out_name(name)}: {note}" for note in blank.notes]
 
 
 def _slow_patterns(definition: Definition) -> list[str]:

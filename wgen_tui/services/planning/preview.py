@@ -211,7 +211,7 @@ def _arm_rows(
     def hear(row: DataRow) -> None:
         nonlocal size
         turns = context.apply(row.messages)
-        texts.hear(row.line, turns)
+        texts.hear(row.line, turns, row.messages)
         characters = sum(len(turn.content) for turn in turns)
         size += characters
         long = characters > LONG
