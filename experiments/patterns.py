@@ -35,7 +35,10 @@ class Pattern:
 
         try:
             re.compile(text)
-            self._compiled: Any = regex.compile(text, 0 if case_sensitive else regex.IGNORECASE)
+            # Kept here alone: a list of experiments checks hundreds that it never searches with.
+            self._compiled: Any = regex.compile(
+                text, 0 if case_sensitive else regex.IGNORECASE, cache_pattern=False
+            )
         except (re.error, regex.error) as error:
             raise ValueError(str(error)) from error
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -100,3 +102,11 @@ def test_a_pattern_that_never_ends_gives_otherwise_with_its_cause() -> None:
 )
 def test_patterns_that_may_not_end_are_told_beforehand(pattern: str, slow: bool) -> None:
     assert bool(Pattern(pattern, case_sensitive=False).slow_on()) == slow
+
+
+def test_a_pattern_that_nobody_holds_is_gone() -> None:
+    pattern = Pattern("of (this|that) test alone", case_sensitive=True)
+    held = weakref.ref(pattern._compiled)
+    del pattern
+    gc.collect()
+    assert held() is None

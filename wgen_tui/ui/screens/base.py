@@ -10,7 +10,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
+from textual.geometry import NULL_SIZE
 from textual.timer import Timer
+from textual.widget import Widget, _RenderCache
 from textual.widgets import Static
 
 from wgen_tui.ui import actions, modals, services, state
@@ -69,6 +71,17 @@ class BaseScreen(ThreadedScreen):
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self._poll_bar)
         self.show_experiment()
+
+    def on_screen_suspend(self) -> None:
+        """Let go of what was drawn, unless a dialog alone stands before it.
+
+        Textual keeps every line that a hidden screen has shown, with what it was cut from: a
+        megabyte each.
+        """
+        if not self.is_current:
+            for widget in self.walk_children(Widget):
+                widget.refresh()
+                widget._render_cache = _RenderCache(NULL_SIZE, [])
 
     def on_resize(self) -> None:
         """Say so where the terminal is too small; the divider is where it was at this width."""
