@@ -351,7 +351,7 @@ def run_app(
     # Whoever started us with SIGHUP ignored (nohup) did not mean screens without a terminal: they
     # would outlive it, reading its end again and again.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    share_memory()  # before the first thread: one that has a heap of its own keeps it, and shares it
+    share_memory()  # before the first thread: one that has a heap of its own keeps it
     end_with_the_terminal()
     app = WgenApp(home, readonly=readonly, screen=screen, experiment=experiment)
     code = app.run()
