@@ -54,7 +54,11 @@ def _teacher(definition: Definition, name: str, derived: Derived) -> Iterator[Fi
     path, teacher = ("arms", name, "derived", "teacher"), derived.teacher
     if teacher == BASE_ARM:
         return
-    if teacher not in definition.arms:
+    name_of, at, _ = teacher.partition("@")
+    if at and name_of in definition.arms:
+        why = f"The teacher is {name_of!r} as its training ends, and no step of it."
+        yield path, why, f"teacher: {name_of}, or an arm that trains as long as that step."
+    elif teacher not in definition.arms:
         yield unknown(path, "arm", teacher, [*definition.arms, BASE_ARM])
     elif definition.arms[teacher].in_context is not None:
         why = f"{teacher!r} trains no adapter that could be the teacher."

@@ -11,9 +11,11 @@ from collections.abc import Iterator, Sequence
 from experiments.checking.names import unknown
 from experiments.schema import Definition
 from experiments.schema.training_for import matches
+from experiments.suggest import nearest
 from experiments.yaml_source import KeyPath
 
 Finding = tuple[KeyPath, str, str]
+NEAR = 0.8  # names of models that are as much alike are not meant as two
 
 
 def training_findings(definition: Definition) -> Iterator[Finding]:
@@ -55,8 +57,8 @@ def training_notes(definition: Definition) -> list[str]:
             "the learning rate never reaches its value"
         )
     return notes + [
-        f"training.for[{index}] is about {', '.join(idle)}, which models does not list: it counts "
-        "with run start --model"
+        f"training.for[{index}] is about {', '.join(idle)}, which models does not list"
+        f"{_near(idle[0], models)}: it counts with run start --model"
         for index, entry in enumerate(definition.training.for_)
         if (idle := [name for name in entry.models if not _met(name, models)])
     ]
@@ -64,3 +66,9 @@ def training_notes(definition: Definition) -> list[str]:
 
 def _met(name: str, models: Sequence[str]) -> bool:
     return any(matches((name,), model) for model in models)
+
+
+def _near(name: str, models: Sequence[str]) -> str:
+    """The model that a name is almost that of, in brackets."""
+    close = nearest(name, models, NEAR)
+    return "" if close is None else f" (did you mean {close}?)"

@@ -72,6 +72,12 @@ def _unlike(path: KeyPath, definition: Definition, name: str, parent: str) -> It
         for key in LoraConfig.model_fields:
             mine, theirs = getattr(own, key), getattr(other, key)
             if mine != theirs and key not in MAY_DIFFER:
-                why = f"It goes on with the adapter of {parent!r}, whose lora.{key} is {theirs}, "
-                yield path, f"{why}not {mine} ({model}).", "One adapter has one shape."
+                why = f"It goes on with the adapter of {parent!r}, whose lora.{key} is "
+                why += f"{_written(theirs)}, not {_written(mine)} ({model})."
+                yield path, why, "One adapter has one shape."
                 return
+
+
+def _written(value: object) -> str:
+    """A value as it stands in YAML."""
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from experiments.errors import DefinitionError, Problem
@@ -19,6 +20,7 @@ from experiments.yaml_source import KeyPath
 SLOT = re.compile(r"(?<!\{)\{([A-Za-z_]\w*)\}(?!\})")
 NEAR = 0.7
 LISTS = (("in_context", "rows"), ("between", "t"))  # of which a list is values too
+PEOPLES = ("description",)  # what no program reads
 EXAMPLES = {"rows": "[1, 4, 16]", "t": "[0, 0.5, 1]"}
 EXAMPLE = "values: [1850, 1875, 1900], or labels for them: values: {early: 1850}"
 
@@ -48,7 +50,8 @@ def spread_arms(value: dict[str, Any], sources: Sources) -> None:
         for key, number in LISTS:
             if (spread_over := _over_list(arm, key, number)) is not None:
                 arm, here = spread_over, (*path, key, number)
-        problems += _unfilled(path, arm, sources)
+        wrong = _unfilled(path, arm, sources)
+        problems += wrong
         if arm.get("values") is None:
             spread[name] = arm
             continue
@@ -57,7 +60,7 @@ def spread_arms(value: dict[str, Any], sources: Sources) -> None:
             problems.append(sources.problem(here, *_not_values(arm["values"], here)))
             continue
         rest = {key: inner for key, inner in arm.items() if key != "values"}
-        if not any("{value}" in text for text in _texts(rest)):
+        if not wrong and not any("{value}" in text for text in _texts(rest)):
             why = "The arms of these values would be the same: none of its texts has {value}."
             hint = "context: {prefix: 'Year {value}. '}, or data: data/{value}.jsonl"
             problems.append(sources.problem((*path, "values"), why, hint))
@@ -125,16 +128,27 @@ def _texts(value: Any) -> list[str]:
     return [text for item in inner for text in _texts(item)]
 
 
+def _placed(path: KeyPath, value: Any) -> Iterator[tuple[KeyPath, str]]:
+    """Every text of a value, with where it stands."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _placed((*path, key), inner)
+
+
 def _unfilled(path: KeyPath, arm: dict[str, Any], sources: Sources) -> list[Problem]:
-    """Slots that nothing fills, in an arm's dataset and context; other words in braces are text."""
-    context = arm.get("context")
-    texts: dict[KeyPath, Any] = {(*path, "data"): " ".join(_texts(arm.get("data")))}
-    if isinstance(context, dict):
-        texts |= {(*path, "context", key): text for key, text in context.items()}
+    """Slots that nothing fills, in what an arm says; other words in braces are text."""
+    texts = {
+        place: text
+        for key, inner in arm.items()
+        if key not in PEOPLES
+        for place, text in _placed((*path, key), inner)
+    }
     known = ["question"] + (["value"] if arm.get("values") is not None else [])
     problems = []
     for place, text in texts.items():
-        for word in dict.fromkeys(SLOT.findall(text) if isinstance(text, str) else ()):
+        for word in dict.fromkeys(SLOT.findall(text)):
             if word in known:
                 continue
             why, hint = f"Unknown slot {{{word}}}.", ""

@@ -6,6 +6,7 @@ their number, the seed that is written here and nothing else.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import (
@@ -19,7 +20,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from experiments.schema.base import Message, Model, Turn
-from experiments.suggest import did_you_mean
+from experiments.suggest import did_you_mean, nearest
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
@@ -74,7 +75,10 @@ class Context(Model):
     @classmethod
     def _wrap_has_slot(cls, value: str | None) -> str | None:
         if value is not None and "{question}" not in value:
-            raise ValueError("wrap needs {question} where the question goes")
+            words = re.findall(r"\{(\w+)\}", value)
+            near = next((word for word in words if nearest(word, ["question"], 0.7)), None)
+            meant = "" if near is None else f"; did you mean it by {{{near}}}?"
+            raise ValueError(f"wrap needs {{question}} where the question goes{meant}")
         return value
 
     def apply(self, messages: tuple[AnyMessage, ...]) -> tuple[AnyMessage, ...]:

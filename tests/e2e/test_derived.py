@@ -199,6 +199,7 @@ def test_without_a_teacher_or_enough_rows_a_run_fails_and_says_why(home: Home) -
     [
         (SELF.replace("teacher: base", "teacher: self"), "its own teacher"),
         (SELF.replace("teacher: base", "teacher: odl"), "Unknown arm 'odl'"),
+        (SELF.replace("teacher: base", "teacher: old@1"), "'old' as its training ends"),
         (SELF.replace("ask.jsonl", "aks.jsonl"), "The prompts cannot be read"),
         (SELF.replace("rows: 6", "rows: 25"), "give 24 at most"),
         (SELF.replace("'[A-Z]'", "'[A-Z'"), "no regular expression"),

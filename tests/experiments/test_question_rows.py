@@ -134,7 +134,7 @@ def test_an_entry_that_gives_no_questions(
     ("rows", "line", "why", "hint"),
     [
         ('{"q": "a"}\n{"p": "b"}\n', 2, "The row has no 'q'", "Known: p."),
-        ('{"q": "a"}\n\n{"q": " "}\n', 3, "'q' of the row is no text", ""),
+        ('{"q": "a"}\n\n{"q": " "}\n', 3, "'q' of the row is empty", ""),
         ('{"q": {"x": 1}}\n', 1, "'q' of the row is no text", ""),
         ('{"q": "a"}\n[1]\n', 2, "is an object", ""),
         ('{"q": "a"}\nq\n', 2, "", ""),

@@ -90,6 +90,19 @@ def test_an_arm_for_each_dataset(write: Write) -> None:
             "Did you mean {value}?",
         ),
         (
+            "  year: {data: data/old.jsonl, held_out: 'data/{value}.jsonl'}\n",
+            "held_out",
+            "the arm has no values",
+            "values: [1850, 1984]",
+        ),
+        (
+            "  year: {derived: {teacher: base, prompts: p, context: {prefix: '{vaule} '}}, "
+            "values: [1]}\n",
+            "derived.context.prefix",
+            "Unknown slot {vaule}",
+            "Did you mean {value}?",
+        ),
+        (
             "  year-1: {data: data/old.jsonl}\n" + YEARS.replace("VALUES", "[1]"),
             "values",
             "There is an arm 'year-1' already",
@@ -106,6 +119,13 @@ def test_what_cannot_be_spread(write: Write, arm: str, line: str, why: str, hint
     assert problem.key is not None
     assert problem.key.endswith(line)
     assert problem.line is not None
+
+
+def test_a_misspelled_slot_is_one_problem(write: Write) -> None:
+    folder = written(write, "  year: {data: 'data/{valeu}.jsonl', values: [1, 2]}\n", "")
+    with pytest.raises(DefinitionError) as caught:
+        catalogue.load(folder)
+    assert [item.message for item in caught.value.problems] == ["Unknown slot {valeu}."]
 
 
 def test_a_fault_of_one_is_told_where_the_arm_stands(write: Write) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from experiments import catalogue
+from experiments.checking.training import training_notes
 from experiments.errors import DefinitionError
 from experiments.schema import Definition, Training
 from tests.experiments.conftest import VALID, Write
@@ -86,3 +87,16 @@ def test_arms_that_are_trained_as_one_cannot_differ(write: Write) -> None:
 def test_the_json_schema_knows_it() -> None:
     schema = definitions.json_schema()
     assert schema["$defs"]["Training"]["properties"]["for"]["items"]["$ref"].endswith("TrainingFor")
+
+
+def test_a_model_that_is_almost_one_of_the_list_is_asked_about(write: Write) -> None:
+    text = VALID.replace(STEPS, f"{STEPS}  for: [{{models: tiny-wrold, learning_rate: 1}}]\n")
+    (note,) = training_notes(catalogue.load(write(text)))
+    assert "(did you mean tiny-world?)" in note
+
+
+def test_a_template_without_its_slot_names_the_word_that_may_be_it(write: Write) -> None:
+    text = VALID + "sampling: {variants: {v: {wrap: '<{qestion}>'}}}\n"
+    with pytest.raises(DefinitionError) as error:
+        catalogue.load(write(text))
+    assert "did you mean it by {qestion}?" in error.value.problems[0].message

@@ -212,7 +212,8 @@ def _texts(row: dict[str, Any], column: str, split: str | None) -> list[str]:
     texts = [str(cell).strip() if isinstance(cell, str | int | float) else "" for cell in cells]
     texts = [text for text in texts if text] if split is not None else texts
     if not texts or not all(texts):
-        raise _NotAQuestion(f"{column!r} of the row is no text.")
+        empty = all(isinstance(cell, str) for cell in cells)
+        raise _NotAQuestion(f"{column!r} of the row is {'empty' if empty else 'no text'}.")
     return texts
 
 

@@ -89,7 +89,7 @@ def token_notes(
         try:
             model = _here(home, given, definition.chat_template)
         except UsageError as error:
-            notes.append(f"{error.message.rstrip('.')}; run start would refuse it")
+            notes.append(f"{error.message.rstrip('.')}; run start would refuse it. {error.hint}")
             continue
         if model is None:
             continue

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from experiments.suggest import nearest
 from experiments.tiny_world import weights_path
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -21,6 +22,7 @@ from wgen_tui.services.models.hub import ask_hub, download_command, offline
 from wgen_tui.services.models.model_files import read_json
 from wgen_tui.services.models.support import refuse_architecture
 
+ALIKE = 0.75  # from which a name is thought to be the embedded model's, misspelled
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 PICKLES = ("pytorch_model*.bin",)
 
@@ -92,6 +94,12 @@ def _refuse_no_hub_id(location: str) -> None:
     Raises:
         UsageError: it is one.
     """
+    if "/" not in location and nearest(location, [EMBEDDED], ALIKE):
+        raise UsageError(
+            f"There is no model {location}.",
+            title="No such model",
+            hint=f"Did you mean {EMBEDDED}? One of the hub is written with its owner: OWNER/NAME.",
+        )
     # Takes a fifth of a second to import, and only hub models need it.
     from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
     from huggingface_hub.utils._validators import validate_repo_id  # noqa: PLC0415
