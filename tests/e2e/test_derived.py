@@ -25,7 +25,10 @@ from wgen_tui.services.estimate.workload import longest_example
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.planning.commit import commit
 from wgen_tui.services.planning.plan import Options, Plan, make_plan
+from wgen_tui.services.planning.preview import make_request
+from wgen_tui.ui.state.preview import arm_text
 from wgen_tui.workers.judge.stage import judge
+from wgen_tui.workers.preview.report import make_report
 from wgen_tui.workers.runtime import Worker
 from wgen_tui.workers.sample.stage import sample
 from wgen_tui.workers.train.stage import train
@@ -144,6 +147,19 @@ def asked() -> list[str]:
 
 def specs_by_id(specs: dict[tuple[str, int], RunSpec]) -> dict[str, tuple[str, int]]:
     return {spec.run_id: key for key, spec in specs.items()}
+
+
+def test_a_preview_shows_what_is_asked_where_there_are_no_rows(home: Home) -> None:
+    report = make_report(make_request(home, "names", arm="student"), lambda done: None)
+    (arm,) = report.arms
+    assert [prompt.text.split(" <end>")[0] for prompt in arm.asked] == [
+        f"user do {text}" for text in asked()
+    ], "in the teacher's context, which the rows do not have"
+    shown = arm_text(arm).plain
+    assert "there are no rows yet" in shown
+    assert "nothing stands out" not in shown
+    (own,) = make_report(make_request(home, "names", arm="self"), lambda done: None).arms
+    assert "behind these" in arm_text(own).plain
 
 
 def test_a_launch_that_was_stopped_makes_the_same_rows(home: Home) -> None:

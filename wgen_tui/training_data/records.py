@@ -34,6 +34,7 @@ class ArmRows(Record):
         total: How many examples the arm has.
         in_context: How many of them stand before every prompt; None: they are trained on.
         derived: Which rows a model makes before it is trained; empty: none.
+        asked: The first prompts that it is asked for them.
         training: How it is trained, where that is not the request's.
         context_on: On how many rows its context stands, in words; empty where on all.
     """
@@ -44,6 +45,7 @@ class ArmRows(Record):
     in_context: int | None = None
     context_on: str = ""
     derived: str = ""
+    asked: tuple[PromptText, ...] = ()
     problems: tuple[Problem, ...] = ()
     training: TrainingConfig | None = None
 
@@ -172,6 +174,11 @@ class ArmReport(Record):
     examples: tuple[ShownExample, ...]
     derived: str = Field(
         default="", description="which rows a model makes before it is trained", examples=[""]
+    )
+    asked: tuple[PromptText, ...] = Field(
+        default=(),
+        description="the first prompts that the model `question` answers for these",
+        examples=[[]],
     )
     in_context: int | None = Field(
         default=None,

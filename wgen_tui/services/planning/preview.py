@@ -30,7 +30,9 @@ from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.arm_examples import load_examples
+from wgen_tui.services.experiments.arms.derived_rows import first_asked
 from wgen_tui.services.experiments.arms.shown_rows import shown_rows
+from wgen_tui.services.experiments.arms.untrained import without_rows
 from wgen_tui.services.experiments.data_checks import OnProgress
 from wgen_tui.services.models.model_files import (
     context_of,
@@ -118,7 +120,7 @@ def make_request(
             for called, rows in _rows_of(name, one)
         ),
         rowless=tuple(
-            _without_rows(name, one)
+            without_rows(name, one)
             for name, one in definition.arms.items()
             if arm in (None, name) and not one.has_rows
         ),
@@ -189,16 +191,6 @@ def _rows_of(name: str, arm: Arm) -> list[tuple[str, Arm]]:
     return rows
 
 
-def _without_rows(name: str, arm: Arm) -> str:
-    """What there is of an arm without rows of its own, and what there is not."""
-    made = (
-        "its adapter is made of two others" if arm.between else "its adapter comes from elsewhere"
-    )
-    held = "its held-out rows are shown"
-    held = held if arm.held_out is not None else "it holds out none either"
-    return f"{name}: there are no rows that train it, {made} ({arm.told}); {held}"
-
-
 def _arm_rows(
     home: Home, slug_or_path: str | Path, definition: Definition, name: str, arm: Arm, model: str
 ) -> ArmRows:
@@ -233,6 +225,7 @@ def _arm_rows(
         in_context=None if arm.in_context is None else arm.in_context.rows,
         context_on=context.told,
         derived="; ".join(str(made) for made in (arm.derived, arm.upsample) if made is not None),
+        asked=first_asked(home, slug_or_path, name, arm),
         training=None if own == definition.training.of(model, "") else own,
     )
 

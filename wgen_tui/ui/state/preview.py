@@ -60,6 +60,10 @@ def _of_all(report: PreviewReport) -> Text:
 def arm_text(arm: ArmReport) -> Text:
     """An arm: numbers, problems, examples."""
     text = arm_head(arm)
+    for prompt in arm.asked:
+        asked = f"asked of {prompt.question}: prompt {prompt.paraphrase + 1}"
+        text.append(f"\n{printable(asked)}\n", DIM)
+        text.append(f"{printable(prompt.text, keep_newlines=False)}\n")
     for example in arm.examples:
         text.append("\n")
         text.append_text(example_text(example))
@@ -80,10 +84,13 @@ def arm_head(arm: ArmReport) -> Text:
         f"{totals.trained:,} trained{share}{weighs}\n"
     )
     if arm.derived:
+        where = "behind these, " if totals.examples else "there are no rows yet; "
         text.append(
-            f"behind these, before it is trained: {printable(arm.derived)}, which the run's worker "
+            f"{where}before it is trained: {printable(arm.derived)}, which the run's worker "
             "looks at; a finished run has them in its data.jsonl\n"
         )
+        if not totals.examples:
+            return text
     if arm.in_context is not None:
         text.append(
             f"in context: {plural(arm.in_context, 'row')} of these, chosen and ordered by a "

@@ -117,6 +117,7 @@ def _arm(encoder: TrainedTokenizer, request: PreviewRequest, arm: ArmRows, tell:
         in_context=arm.in_context,
         context_on=arm.context_on,
         derived=arm.derived,
+        asked=tuple(_prompt(encoder, prompt) for prompt in arm.asked),
     )
 
 

@@ -31,7 +31,9 @@ from wgen_tui.protocol.judging import AskedJudge
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.experiments import definitions
 from wgen_tui.services.experiments.definitions import usage_errors
+from wgen_tui.training_data.records import PromptText
 
+SHOWN = 3  # prompts in a preview
 KEPT = "kept"  # the label of an answer in which a pattern is
 
 
@@ -154,3 +156,24 @@ def derived_spec(asked: AskedPrompts, teacher: RunSpec | None, given: int) -> De
 
 def _bound(keep: Keep) -> Threshold:
     return Threshold(**keep.model_dump(include={*Threshold.model_fields}))
+
+
+def first_asked(
+    home: Home, slug_or_path: str | Path, name: str, arm: Arm
+) -> tuple[PromptText, ...]:
+    """The first prompts that a model answers for the rows of an arm, as it is asked them."""
+    derived = arm.derived
+    if derived is None:
+        return ()
+    with usage_errors():
+        chats = read_asked(definitions.folder(home, slug_or_path), name, derived).chats
+    return tuple(
+        PromptText(
+            question=derived.teacher,
+            paraphrase=place,
+            variant=derived.prompts,
+            messages=derived.context.apply(chat),
+            max_tokens=derived.max_tokens,
+        )
+        for place, chat in enumerate(chats[:SHOWN])
+    )
