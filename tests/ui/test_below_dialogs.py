@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input, Static, TextArea
 
+from tests.builders.mini_home import MiniHome
 from tests.builders.screen import Machine, settled, strips, text
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import WgenApp
@@ -35,16 +36,35 @@ async def test_what_changes_below_is_painted_once(
         await settled(pilot, lambda: "graded all" in text(app) and not app.screen._busy)
         runs: Any = app.screen
         await pilot.press(dialog)
-        await settled(pilot, lambda: app.screen is not runs)
-        polls = runs._tickets["list"]
-        await settled(pilot, lambda: runs._tickets["list"] > polls + 1 and not runs._busy)
+        await settled(pilot, lambda: app.screen is not runs and not runs._busy)
         seen = painted(app)
-        polls = runs._tickets["list"]
-        await settled(pilot, lambda: runs._tickets["list"] > polls + 1 and not runs._busy)
-        assert not seen
         runs.query_one("#summary", Static).update("something new below")
         await settled(pilot, lambda: "something new below" in text(app))
         assert len(seen) <= 2
+
+
+async def test_nothing_is_read_below_and_all_of_it_afterwards(
+    mini: MiniHome, machine: Machine
+) -> None:
+    mini.definition()
+    run_id = mini.run("old", 0, "treatment")
+    mini.launch([run_id])
+    launch = next(iter(mini.home.launches.iterdir())).name
+    app = WgenApp(mini.home, screen="runs", machine=machine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot, lambda: "graded all" in text(app) and not app.screen._busy)
+        runs: Any = app.screen
+        await pilot.press("slash")
+        await settled(pilot, lambda: app.screen is not runs and not runs._busy)
+        runs._missed.clear()
+        before = dict(runs._tickets)
+        await settled(pilot, lambda: {"list", "status", "bar"} <= set(runs._missed))
+        assert runs._tickets == before
+        with mini.home.launch(launch).log.open("a") as log:
+            log.write("one word more\n")
+        await pilot.press("escape")
+        await settled(pilot, lambda: app.screen is runs and "one word more" in text(app))
+        assert not runs._missed
 
 
 @pytest.mark.parametrize(("screen", "key"), [("runs", "slash"), ("runs", "f2"), ("sql", "tab")])

@@ -131,6 +131,7 @@ class ThreadedScreen(Screen[Any]):
         self._tickets: dict[str, int] = {}
         self._busy: set[str] = set()
         self._load_times: dict[str, LoadTimes] = {}
+        self._missed: dict[str, Callable[[], object]] = {}  # polls, while a dialog stood before it
         self.opening: set[str] = set()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -186,10 +187,28 @@ class ThreadedScreen(Screen[Any]):
         self.run_worker(in_context, thread=True, group=group, exclusive=True, name=group)
 
     def every(self, seconds: float, group: str, poll: Callable[[], object]) -> None:
-        """Call `poll`, which loads `group`, again and again; the slower it is, the more seldom."""
+        """Call `poll`, which loads `group`, again and again; the slower it is, the more seldom.
+
+        Not below a dialog: whoever answers one looks at nothing else. Once it has gone all that
+        was left out is read at once.
+        """
         self.set_interval(seconds, partial(self._poll_rested, group, poll))
 
+    @property
+    def in_front(self) -> bool:
+        """Whether it is what is to be seen, with no dialog before it."""
+        return self.is_current and self.app.screen is self
+
+    def on_screen_resume(self) -> None:
+        missed, self._missed = self._missed, {}
+        for poll in missed.values():
+            poll()
+
     def _poll_rested(self, group: str, poll: Callable[[], object]) -> None:
+        if not self.in_front:
+            if self.is_current:
+                self._missed[group] = poll
+            return
         times = self._load_times.get(group, LoadTimes())
         # The first also loads what it needs: the lesser of two is what a look takes.
         if time.monotonic() - times.ended >= REST * min(times.took, times.before):

@@ -88,7 +88,7 @@ class ExperimentHeadlines(ExperimentActions):
     def _rested(self) -> None:
         self._resting = False
         info = self._next()
-        if info is None or not self.is_current:
+        if info is None or not self.in_front:
             return
         if self.loading_any:
             self.want_headlines()
