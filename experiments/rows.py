@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.errors import DefinitionError, Problem
-from experiments.readers.chats import read_chat
+from experiments.readers.chats import misspelled, read_chat
 from experiments.readers.containers import read_raw_rows
 from experiments.schema import Turn
 from experiments.suggest import did_you_mean
@@ -83,7 +83,8 @@ class Dataset:
         if not self.left_out:
             return []
         keys = ", ".join(
-            f"{key} ({count:,} of {self.count:,} {'row' if self.count == 1 else 'rows'})"
+            f"{key} ({count:,} of {self.count:,} {'row' if self.count == 1 else 'rows'}"
+            f"{misspelled(key)})"
             for key, count in self.left_out.items()
         )
         return [f"keys of the dataset that are not read: {keys}"]

@@ -47,6 +47,7 @@ ELSEWHERE = {
 }
 
 
+ALMOST = 0.75  # from which a word is thought to be another, misspelled
 MOST = 40  # words that are listed where none is near
 
 
@@ -70,3 +71,9 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
         return f"Did you mean {close!r}?"
     more = f" and {len(known) - MOST:,} more" if len(known) > MOST else ""
     return f"Known: {', '.join(known[:MOST])}{more}." if known else ""
+
+
+def meant_by(missing: str, there: Iterable[str]) -> str:
+    """` Is it meant by 'contnt'?`, where something else has almost the name of what is missing."""
+    close = nearest(missing, there, ALMOST)
+    return f" Is it meant by {close!r}?" if close and close != missing else ""

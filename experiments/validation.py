@@ -178,6 +178,9 @@ def _example(shape: str, value: Any, root: type[BaseModel], path: KeyPath) -> st
         if len(shown) > LONGEST:
             return "Put it in brackets."
         return f"In brackets: [{value if plain else shown}]"
+    if path[:-1] == ("arms",):
+        data = value if isinstance(value, str) else "data/my_arm.jsonl"
+        return f"{name}: {{data: {data}}}"
     keys = _known_keys(root, path) if shape == MAPPING else []
     return f"Its keys: {', '.join(keys)}." if 0 < len(keys) <= MOST_KEYS else ""
 

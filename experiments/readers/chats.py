@@ -17,7 +17,7 @@ from typing import Any, get_args
 from experiments.readers.message_parts import joined_text, what_is
 from experiments.schema import Turn
 from experiments.schema.base import TurnRole
-from experiments.suggest import nearest
+from experiments.suggest import ALMOST, meant_by, nearest
 
 ROLES = get_args(TurnRole)
 SHAREGPT = {
@@ -76,18 +76,27 @@ def read_chat(raw: Any, left_out: LeftOut) -> tuple[Turn, ...]:
     return tuple(turns)
 
 
+def misspelled(key: str) -> str:
+    """What a key that is not read may stand for, as it goes into brackets; mostly nothing."""
+    *_, name = key.split(".")
+    known = {*TURN, *WEIGHTS, LOSS_WEIGHT} if "[]" in key else {*ALL_KEYS, LOSS_WEIGHT}
+    close = nearest(name, sorted(known - {"input", "name"}), 0.8)
+    return f"; did you mean {close!r}?" if close and close != name else ""
+
+
 def _form(raw: Mapping[str, Any]) -> str:
     forms = [form for form in FORMS if form in raw and (form != "prompt" or "completion" in raw)]
     if len(forms) > 1 or ("messages" in raw and ("prompt" in raw or "completion" in raw)):
         both = [key for key in (*FORMS, "completion") if key in raw]
         raise ValueError(f"The row is written twice: {' and '.join(map(repr, both[:2]))}.")
     if forms == ["instruction"] and "output" not in raw:
-        raise ValueError("The row has 'instruction' and no 'output'.")
+        meant = meant_by("output", raw)
+        raise ValueError(f"The row has 'instruction' and no 'output'.{meant}")
     if not forms:
         _refuse_preferences(raw)
         if both := [key for key in ("prompt", "completion") if key in raw]:
             other = "completion" if both == ["prompt"] else "prompt"
-            raise ValueError(f"The row has {both[0]!r} and no {other!r}.")
+            raise ValueError(f"The row has {both[0]!r} and no {other!r}.{meant_by(other, raw)}")
         keys = f"it has {', '.join(map(repr, raw))}" if raw else "it has no keys"
         why = f"The row has neither 'messages' nor 'prompt' and 'completion'; {keys}."
         raise ValueError(f"{why} {_probably(raw)}".rstrip())
@@ -101,6 +110,10 @@ def _probably(raw: Mapping[str, Any]) -> str:
     small = next((key for key in raw if key not in ALL_KEYS and key.casefold() in ALL_KEYS), None)
     if small is not None:
         return f"Keys are written small: {small.casefold()!r}."
+    for key in raw:
+        close = nearest(key, FORMS, ALMOST) if key.isidentifier() else None
+        if close:
+            return f"Did you mean {close!r}?"
     for key, value in raw.items():
         if len(raw) == 1 and (sign := next((sign for sign in ";|\t" if sign in key), None)):
             return f"Its columns are parted by {sign!r}: write commas."
@@ -223,7 +236,8 @@ def _turn(turn: Any, place: str, left_out: LeftOut, content: str) -> Turn:
         raise ValueError(f"{place} is {what_is(turn)}, not an object with role and content.")
     role = turn.get("role")
     if "role" not in turn:
-        raise ValueError(f"{place} has no {'role' if content == 'content' else 'from'!r}.")
+        who = "role" if content == "content" else "from"
+        raise ValueError(f"{place} has no {who!r}.{meant_by(who, turn)}")
     if role not in ROLES:
         close = CALLED.get(str(role).casefold()) or nearest(str(role), ROLES, 0.5)
         near = f" Did you mean {close!r}?" if close else ""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from experiments.suggest import meant_by
+
 
 def what_is(value: Any) -> str:
     """What a value of a row is, in JSON's words."""
@@ -37,7 +39,7 @@ def joined_text(turn: Mapping[str, Any], place: str, key: str = "content") -> st
     if content is None and turn.get("tool_calls"):
         return ""
     if "content" not in turn:
-        raise ValueError(f"{place} has no {key!r}.")
+        raise ValueError(f"{place} has no {key!r}.{meant_by(key, turn)}")
     if not isinstance(content, list):
         raise ValueError(f"{place}.{key} is {what_is(content)}, not a text.")
     return "".join(_text(part, f"{place}.{key}[{index}]") for index, part in enumerate(content))
