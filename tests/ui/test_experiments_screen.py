@@ -315,6 +315,22 @@ async def test_a_row_has_the_newest_headline_and_no_key_asks_for_one(
         await settled(pilot, lambda: "headline" in again.screen._tickets)
 
 
+async def test_a_filter_is_named_and_esc_lists_all_again(home: Home) -> None:
+    app = WgenApp(home, experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(app, pilot, "mini")
+        assert "enter results" in text(app), "it has runs"
+        await pilot.press("slash", *"tiny robot", "enter")
+        await ready(app, pilot, "tiny-robot")
+        assert "experiments with 'tiny robot'" in text(app)
+        assert "enter take in hand" in text(app)
+        await pilot.press("p", "slash", *" zzz", "enter")
+        await settled(pilot, lambda: "No experiment matches" in text(app))
+        await pilot.press("escape")
+        await settled(pilot, lambda: "All experiments are listed again." in text(app))
+        assert "with 'tiny" not in text(app)
+
+
 async def test_arms_show_how_their_data_begin(mini: MiniHome) -> None:
     mini.definition("a")
     data = mini.home.experiments / "a" / "data.jsonl"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -97,6 +98,38 @@ async def test_tabs_and_the_key_line_can_be_clicked(home: Home) -> None:
         keys = text(app).splitlines()[-1]
         await pilot.click(KeyBar, offset=(keys.index("adapter"), 0))
         await settled(pilot, lambda: app.screen.query_one("#card").has_focus)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+@pytest.mark.parametrize(
+    ("screen", "views"),
+    [
+        ("experiments", ["arms", "tokens", "card"]),
+        ("runs", ["difference", "adapter", "rates"]),
+        ("results", ["grid", "questions", "arms"]),
+    ],
+)
+async def test_views_can_be_clicked_by_name(
+    home: Home, screen: str, views: list[str], size: tuple[int, int]
+) -> None:
+    app = WgenApp(home, screen=screen, experiment="mini")
+
+    def place(view: str) -> tuple[int, int] | None:
+        """Where the name of a view stands among others."""
+        for y, line in enumerate(text(app).splitlines()):
+            others = [other for other in views if other != view]
+            found = re.search(rf"(?<=  |─ |━ ){view}(?= )", line)
+            if found and any(f" {other}" in line or f"[{other}" in line for other in others):
+                return found.start(), y
+        return None
+
+    async with app.run_test(size=size) as pilot:
+        for view in views:
+            await settled(pilot, lambda view=view: place(view) or f"[{view}" in text(app))
+            if (at := place(view)) is not None:
+                await pilot.click(offset=at)
+            await settled(pilot, lambda view=view: f"[{view}" in text(app))
+        assert app.focused.id == "list" or screen == "experiments"
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 
 from tests.builders.file_reads import files_opened
 from tests.builders.mini_home import MiniHome
 from tests.builders.screen import Machine, settled, text
 from wgen_tui.paths import Home
+from wgen_tui.ui import services
 from wgen_tui.ui.app import WgenApp
 
 
@@ -44,3 +48,29 @@ async def test_a_line_of_the_log_is_shown_when_it_comes(mini: MiniHome, machine:
         with mini.home.launch(launch).log.open("a") as log:
             log.write("one word more\n")
         await settled(pilot, lambda: "one word more" in text(app))
+
+
+async def test_the_bar_says_what_failed_whatever_else_is_read(
+    home: Home, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, whole = threading.Event(), services.samples.search
+
+    def held(*args: Any, **kwargs: Any) -> Any:
+        assert gate.wait(30)
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(services.samples, "search", held)
+    failing = MiniHome(home)
+    failing.launch([failing.run("old", 9)], "failed", "Line 3 is no chat.", "train", "Bad data")
+    app = WgenApp(home, screen="samples", experiment="mini", machine=machine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot, lambda: app.screen.SCOPE == "samples" and app.screen.loading_any)
+        for _ in range(3):
+            app.screen._poll_bar()
+        await settled(pilot, lambda: "mini · ✗ 1" in text(app))
+        assert app.screen.busy("search")
+        monkeypatch.setattr(services.runs, "list_runs", held)
+        await pilot.press("6")
+        await settled(pilot, lambda: app.screen.SCOPE == "sql")
+        assert "mini · ✗ 1" in text(app), "another screen says at once what this one knew"
+        gate.set()

@@ -97,6 +97,18 @@ async def test_runs_of_two_experiments_are_never_mixed(two: MiniHome) -> None:
         assert "▾ mini" in text(app), "what a filter lets through is not folded away"
 
 
+async def test_esc_clears_a_filter_that_lets_nothing_through_whatever_the_view(
+    two: MiniHome,
+) -> None:
+    app = WgenApp(two.home, screen="runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 4)
+        await pilot.press("i", "slash", *"zzz", "enter")
+        await settled(pilot, lambda: "esc clears the filter" in text(app))
+        await pilot.press("escape")
+        await settled(pilot, lambda: len(table(app)) == 4)
+
+
 async def test_arms_have_the_colours_of_their_definition_from_the_start(two: MiniHome) -> None:
     app = WgenApp(two.home, screen="runs")
     async with app.run_test(size=(80, 24)) as pilot:

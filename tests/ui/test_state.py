@@ -96,6 +96,7 @@ def test_numbers() -> None:
         "1d01h",
     ]
     assert (show.percent(0.123), show.points(-0.5), show.percent(None)) == ("12.3%", "-50.0", "–")
+    assert show.seeds([0, 1, 2, 7, 9, 10, 5]) == "0-2, 7, 9-10, 5"
     assert show.p_value(0.25, 0.25) == "0.250 (min)"
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from wgen_tui.ui.screens.compare import CompareScreen
     from wgen_tui.ui.screens.samples import SamplesScreen
     from wgen_tui.ui.screens.sql import SqlScreen
+    from wgen_tui.ui.state.shared.app_bar import Everywhere
     from wgen_tui.ui.typed_ahead import TypedAhead
     from wgen_tui.ui.widgets.clipboard import Copied
 
@@ -64,6 +65,7 @@ class WgenApp(KeysApp):
         home: Where everything is.
         readonly: Whether nothing may be changed.
         experiment: The experiment in hand, named in every screen's bar; chosen with enter.
+        everywhere: What the bar last said is true on every screen; None before it was read.
         machine: Measures the machine; None for the one that this runs on.
         typed: Keys that wait for what the keys before them open.
         supervisor_error: Why the last supervisor did not start; empty when none had to, or it did.
@@ -97,6 +99,7 @@ class WgenApp(KeysApp):
             )
         self._experiment = experiment
         self._arms: dict[str, ArmColours] = {}
+        self.everywhere: Everywhere | None = None
         self._arms_known: set[str] = set()  # whose definition was read
         self.machine = machine
         self.supervisor_error = ""

@@ -17,6 +17,7 @@ from textual.widgets import Input, Label, Static
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui import services
+from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.experiments import plan_text
 from wgen_tui.ui.threads import ThreadedScreen, loads
 from wgen_tui.ui.widgets.arm_choice import ArmChoice
@@ -51,7 +52,7 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
         hints = {
             "scale": f"as in the definition; or {', '.join(info.scales)}",
             "model": ", ".join(info.models),
-            "seeds": ", ".join(str(seed) for seed in info.seeds),
+            "seeds": show.seeds(info.seeds),
             "n": "as defined",
             "backend": "local or slurm",
         }

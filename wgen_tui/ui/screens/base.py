@@ -29,6 +29,7 @@ LEAST = (60, 16)  # columns and rows that a screen needs
 SETTLED = 0.12  # seconds without a move of the cursor, after which details are read
 NOTHING_TO_LEAVE = "There is nothing here to go back from."
 BAR_EVERY = 4.0  # seconds between two reads of what the bar above says
+BAR_WAITS = 1  # reads that are left out at most while the screen has something else to read
 
 
 class BaseScreen(ThreadedScreen):
@@ -55,6 +56,7 @@ class BaseScreen(ThreadedScreen):
         super().__init__()
         self._settling: Timer | None = None
         self._panels = Panels(self)
+        self._bar_waited = 0
 
     def compose(self) -> ComposeResult:
         # Textual does so at the first resize: after a frame, which would be laid out anew.
@@ -120,18 +122,27 @@ class BaseScreen(ThreadedScreen):
 
     def show_experiment(self) -> None:
         """Name the experiment in hand in the bar above."""
-        self.query_one(TopBar).show(None, self.wgen.experiment)
+        self.query_one(TopBar).show(self.wgen.everywhere, self.wgen.experiment)
 
     def _poll_bar(self) -> None:
-        """Read what the bar says, unless that is under way or the screen is hidden."""
-        if self.is_current and not self.loading_any:
-            self._read_bar()
+        """Read what the bar says, unless that is under way or the screen is hidden.
+
+        What the screen itself reads goes first, but not for ever: Runs reads every second.
+        """
+        if not self.is_current or self.busy("bar"):
+            return
+        if self.loading_any and self._bar_waited < BAR_WAITS:
+            self._bar_waited += 1
+            return
+        self._bar_waited = 0
+        self._read_bar()
 
     @loads("bar", then="_show_bar")
     def _read_bar(self) -> Everywhere:
         return state.app_bar.everywhere(services.runs.list_runs(self.home), services.gpus.probe())
 
     def _show_bar(self, now: Everywhere) -> None:
+        self.wgen.everywhere = now
         self.query_one(TopBar).show(now, self.wgen.experiment)
 
     def arm_colours(self, experiment: str | None) -> ArmColours:

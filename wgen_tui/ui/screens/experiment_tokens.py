@@ -81,12 +81,10 @@ class ExperimentTokens(ExperimentHeadlines):
     # What stands there
 
     @property
-    def panel_title(self) -> str:
-        """The views, the present one in brackets."""
-        named = {"tokens": f"tokens {self._place}".strip()}
-        return "  ".join(
-            f"[{named.get(view, view)}]" if view == self.view else view for view in VIEWS
-        )
+    def views(self) -> dict[str, str]:
+        """The views, and what they are called; of the tokens which page is shown."""
+        tokens = f"tokens {self._place}".strip() if self.view == "tokens" else "tokens"
+        return {view: tokens if view == "tokens" else view for view in VIEWS}
 
     @property
     def _place(self) -> str:
@@ -122,9 +120,13 @@ class ExperimentTokens(ExperimentHeadlines):
 
     def action_preview(self) -> None:
         """Card, tokens, rows of the arms, card again."""
+        self.action_pick_view(VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)])
+
+    def action_pick_view(self, view: str) -> None:
+        """Show a view: the next one, or the one that was clicked in the title."""
         if (info := self._valid()) is None:
             return
-        self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
+        self.view = view
         if self.view == "tokens":
             failed = self._tokens_of if isinstance(self._report, WgenError) else None
             if failed is not None and failed.folder == info.path:

@@ -11,11 +11,13 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Static
 
+from wgen_tui.terminal_text import one_line
 from wgen_tui.ui import modals, services, state
 from wgen_tui.ui.screens.experiment_tokens import ExperimentTokens
 from wgen_tui.ui.threads import loads
+from wgen_tui.ui.widgets.bars import KeyBar
 from wgen_tui.ui.widgets.pane import TextPane
-from wgen_tui.ui.widgets.panels import panel, set_title
+from wgen_tui.ui.widgets.panels import panel, set_title, set_views
 from wgen_tui.ui.widgets.section_table import SectionTable
 from wgen_tui.ui.widgets.table import VirtualTable
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from wgen_tui.services.experiments.names import ExperimentInfo
 
 POLL_EVERY = 5.0
+TITLE = "experiments"
 LARGE = 150  # columns from which on n has a column in the list
 EMPTY = "No experiment matches.\n\nesc clears the filter."
 
@@ -49,7 +52,7 @@ class ExperimentsScreen(ExperimentTokens):
     def compose_content(self) -> ComposeResult:
         self._lay_out()
         with Container(id="split"):
-            yield panel(SectionTable(empty="reading…", id="list"), "experiments")
+            yield panel(SectionTable(empty="reading…", id="list"), TITLE)
             yield panel(TextPane(id="card"), "card")
         yield Static(id="offer", markup=False)
 
@@ -123,6 +126,7 @@ class ExperimentsScreen(ExperimentTokens):
         ]
         rows = state.experiments.rows(shown, self._counts, self.wgen.experiment, self._headlines)
         table = self.query_one("#list", SectionTable)
+        set_title(table, f"experiments with {one_line(self._filter, 30)!r}" if words else TITLE)
         table.set_empty_text(EMPTY if words else "No experiments yet.\n\nn begins one.")
         keys = [row.slug or f"/{row.shelf}" for row in rows]
         table.show_sections(rows, keys)
@@ -130,6 +134,7 @@ class ExperimentsScreen(ExperimentTokens):
         if first in keys:
             self._wanted = ""
             table.move_to(keys.index(first))
+        self.query_one(KeyBar).refresh()
         if table.current is None:
             self._empty_panel()
 
@@ -170,6 +175,7 @@ class ExperimentsScreen(ExperimentTokens):
             self.when_settled(self._load_card)
 
     def _load_card(self) -> None:
+        self.query_one(KeyBar).refresh()  # enter means another thing where there are runs
         if (info := self._info) is not None and not info.unread:
             self._read_card(info)
         self.want_headlines()  # others may have come into view
@@ -216,7 +222,10 @@ class ExperimentsScreen(ExperimentTokens):
                 starts=self._starts,
                 result=self._sentences.get(info.slug),
             )
-        set_title(pane, "mistakes" if checked.mistakes and view == "card" else self.panel_title)
+        if checked.mistakes and view == "card":
+            set_title(pane, "mistakes")
+        else:
+            set_views(pane, self.views, self.view)
         drawn = (info.slug, view, self.token_page if view == "tokens" else None)
         pane.turn_to((info.slug, self.view))
         pane.show(text, keep_place=drawn == self._drawn)
@@ -252,6 +261,11 @@ class ExperimentsScreen(ExperimentTokens):
             self.notify_plain("Its definition is being read; press the key again.", info.slug)
             return None
         return info
+
+    def enter_label(self, panel: str) -> str | None:
+        info = self._info
+        has_runs = info is not None and self._counts.get(info.slug)
+        return "results" if has_runs and panel == "list" else super().enter_label(panel)
 
     def on_virtual_table_selected(self) -> None:
         """Take the experiment in hand; what it says is on Results, once it has runs."""
@@ -312,9 +326,10 @@ class ExperimentsScreen(ExperimentTokens):
             self._show_list()
 
     def action_back(self) -> None:
-        if self.leave_view():
+        listed = len(self.query_one("#list", SectionTable))
+        if listed and self.leave_view():  # where nothing is listed, esc is for the filter
             return
-        if self._filter and isinstance(self.focused, VirtualTable):
+        if self._filter and (isinstance(self.focused, VirtualTable) or not listed):
             self._apply_filter("")
             self.notify_plain("All experiments are listed again.")
         super().action_back()

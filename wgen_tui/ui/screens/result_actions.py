@@ -77,6 +77,12 @@ class ResultActions(BaseScreen):
         self.inside = self.inside._replace(readout=None)
         self.go_to_view(offered[(offered.index(self.view) + step) % len(offered)])
 
+    def action_pick_view(self, view: views.View) -> None:
+        """Show the view that was clicked in the heading."""
+        if self.results is not None and view in views.offered(self.results):
+            self.inside = self.inside._replace(readout=None)
+            self.go_to_view(view)
+
     def action_arm(self, step: int) -> None:
         """The next arm, in the view of one."""
         if self.results is None or self.view not in views.OF_ONE_ARM:

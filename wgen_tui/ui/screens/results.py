@@ -69,7 +69,9 @@ class ResultsScreen(ResultActions):
         self._places: dict[tuple[str, str], object] = {}  # by experiment and view, the row's key
 
     def compose_content(self) -> ComposeResult:
-        yield Static("", id="title", classes="line", markup=False)
+        title = Static("", id="title", classes="line", markup=False)
+        title.auto_links = False  # views can be clicked, and look as in other titles
+        yield title
         with Horizontal(id="split"):
             with Vertical(id="left"):
                 yield panel(TextPane(id="chart"), "over")

@@ -22,6 +22,7 @@ from wgen_tui.ui.state import runs as state
 from wgen_tui.ui.state.run_views.groups import Folding, Group, first_of, in_order, listed
 from wgen_tui.ui.state.run_views.rows import Drawing
 from wgen_tui.ui.threads import loads
+from wgen_tui.ui.widgets.bars import KeyBar
 from wgen_tui.ui.widgets.line_table import LineTable
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.panels import panel, set_title
@@ -172,6 +173,7 @@ class RunsScreen(RunDetails, RunActions):
     def _settled(self) -> None:
         """Read what is behind the cursor, and the losses of the rows in view."""
         self.load_details()
+        self.query_one(KeyBar).refresh()  # enter means another thing on a group
         if not self.busy("glimpses"):
             rows = [row for row in self._list.shown_rows if row is not None]
             self._read_glimpses([row.run_id for row in rows if not isinstance(row, Group)])
@@ -207,10 +209,16 @@ class RunsScreen(RunDetails, RunActions):
 
     # Keys
 
+    def enter_label(self, panel: str) -> str | None:
+        if panel == "list" and isinstance(row := self.row, Group):
+            return "unfold" if row.folded else "fold"
+        return super().enter_label(panel)
+
     def on_virtual_table_selected(self) -> None:
         if isinstance(row := self.row, Group):
             self._folding.toggle(row.key)
             self._show_list()
+            self.query_one(KeyBar).refresh()
         else:
             self.action_samples()
 
@@ -261,7 +269,8 @@ class RunsScreen(RunDetails, RunActions):
             self._show_runs(self._runs)
 
     def action_back(self) -> None:
-        if self._filter and self._list.has_focus and self._view == "curves":
+        first = self._list.has_focus and self._view == "curves"
+        if self._filter and (first or not len(self._list)):
             self._apply_filter("")
             self.notify_plain("All runs are listed again.")
         super().action_back()

@@ -174,7 +174,7 @@ def _heading(text: Text, title: str) -> None:
 def _plan(text: Text, definition: Definition) -> None:
     seeds = definition.seeds.values
     text.append(f"models     {printable(', '.join(definition.models))}\n")
-    text.append(f"seeds      {', '.join(str(seed) for seed in seeds)}\n")
+    text.append(f"seeds      {show.seeds(seeds)}\n")
     training = definition.training
     length = (
         f"{training.num_train_epochs:g} epochs"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from wgen_tui.terminal_text import plural as plural  # the one of the command line
 
 MISSING = "–"
@@ -44,6 +46,22 @@ def speed(rate: float | None, unit: str | None) -> str:
         return MISSING
     shown = f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}" if rate >= 1 else f"{rate:.2f}"
     return f"{shown} {unit}/s" if unit else f"{shown}/s"
+
+
+def seeds(values: Iterable[int]) -> str:
+    """As a definition may have them: `0-2, 7`.
+
+    Example:
+        >>> seeds([0, 1, 2, 7])
+        '0-2, 7'
+    """
+    runs: list[list[int]] = []
+    for value in values:
+        if runs and value == runs[-1][-1] + 1:
+            runs[-1] = [runs[-1][0], value]
+        else:
+            runs.append([value])
+    return ", ".join("-".join(str(end) for end in run) for run in runs)
 
 
 def number(value: float | None, digits: int = 3) -> str:

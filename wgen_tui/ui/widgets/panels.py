@@ -6,6 +6,7 @@ two layouts, side by side and one below the other.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from textual.content import Content
@@ -20,6 +21,7 @@ W = TypeVar("W", bound=Widget)
 HIDDEN, ZOOMED = "-hidden", "-zoomed"
 STEPS = {"-wide": 4, "-narrow": 2}  # columns side by side, rows one below the other
 SMALLEST = {"-wide": 20, "-narrow": 4}
+CLICK = "@click=screen.pick_view('{}')"
 LINES = ("top", "message", "keys", "small")  # ids of what stays when a panel is zoomed
 
 
@@ -103,6 +105,26 @@ def panel(widget: W, title: str = "") -> W:
 def set_title(widget: Widget, title: str) -> None:
     """Write a panel's title, in plain text; the same title again draws nothing."""
     shown = f" {printable(title, keep_newlines=False)} "
-    markup = Content(shown).markup if title else None
+    _set_markup(widget, Content(shown).markup if title else None)
+
+
+def set_views(widget: Widget, views: Mapping[str, str], present: str) -> None:
+    """Write the views that share a panel as its title, the present one in brackets.
+
+    A click on another is the screen's `action_pick_view` with its name.
+
+    Args:
+        widget: The panel.
+        views: Name of each view, a plain word, and what it is called.
+        present: Which of them is shown.
+    """
+    named = []
+    for view, called in views.items():
+        shown = printable(f"[{called}]" if view == present else called, keep_newlines=False)
+        named.append(Content.from_markup(f"[{CLICK.format(view)}]$shown[/]", shown=shown))
+    _set_markup(widget, Content.assemble(" ", Content("  ").join(named), " ").markup)
+
+
+def _set_markup(widget: Widget, markup: str | None) -> None:
     if widget.border_title != markup:
         widget.border_title = markup

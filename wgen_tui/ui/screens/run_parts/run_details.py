@@ -24,7 +24,7 @@ from wgen_tui.ui.state.run_views import log_search, panes
 from wgen_tui.ui.state.run_views.groups import Group
 from wgen_tui.ui.threads import loads
 from wgen_tui.ui.widgets.pane import TextPane
-from wgen_tui.ui.widgets.panels import panel, set_title
+from wgen_tui.ui.widgets.panels import panel, set_title, set_views
 
 if TYPE_CHECKING:
     from experiments.seen_files import SeenFiles
@@ -126,14 +126,16 @@ class RunDetails(RunPictures):
         marked = len(self._drawn_of)
         drawn = self._shape.words + (f", {marked} runs" if marked > 1 else "")
         names = {"curves": drawn, "log": f"log {self._log_title()}".strip()}
-        line = "  ".join(
-            f"[{names.get(name, name)}]" if name == self._present else name
-            for name in panes.offered(self._panes)
-        )
+        shared = {name: name for name in panes.offered(self._panes)}
+        if self._present in names:
+            shared[self._present] = names[self._present]
         always = panes.ALWAYS[self._panes]
         set_title(self.query_one("#facts"), "group" if isinstance(self.row, Group) else "run")
         for view, pane in (("curves", "#curves"), ("log", "#log"), ("", "#card"), ("", "#more")):
-            set_title(self.query_one(pane), names[view] if view in always else line)
+            if view in always:
+                set_title(self.query_one(pane), names[view])
+            else:
+                set_views(self.query_one(pane), shared, self._present)
 
     def _log_title(self) -> str:
         return log_search.title(self._wanted, self._matches, self._match, len(self._log))
@@ -276,6 +278,11 @@ class RunDetails(RunPictures):
         """The next of the views, or the one before."""
         offered = panes.offered(self._panes)
         self.show_view(offered[(offered.index(self._present) + by) % len(offered)])
+
+    def action_pick_view(self, view: str) -> None:
+        """Show the view that was clicked in a title; the keys are the list's."""
+        self.show_view(view)
+        self.query_one("#list").focus()
 
     def action_card(self) -> None:
         """Focus the adapter's card, or leave it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rich.cells import cell_len
+from rich.style import Style
 from rich.text import Text
 
 from wgen_tui.terminal_text import one_line, printable
@@ -66,6 +67,11 @@ def offered(results: Results) -> list[View]:
     return [view for view, something in there.items() if something] or ["arms"]
 
 
+def picks(view: View) -> dict[str, str]:
+    """What a click on a view's name does."""
+    return {"@click": f"screen.pick_view('{view}')"}
+
+
 def heading(results: Results, view: View, inside: Inside, width: int) -> Text:
     """The experiment and what is measured; the views by name, the present one marked."""
     text = Text(no_wrap=True, overflow="ellipsis")
@@ -91,7 +97,8 @@ def heading(results: Results, view: View, inside: Inside, width: int) -> Text:
         text.append(" " * max(free - cell_len(text.plain) + 3, 2))
         for place, name in enumerate(names):
             text.append("  " if place else "")
-            text.append(f"[{name}]" if name == view else name, "bold" if name == view else DIM)
+            style = Style.parse("bold" if name == view else DIM) + Style(meta=picks(name))
+            text.append(f"[{name}]" if name == view else name, style)
     return text
 
 
