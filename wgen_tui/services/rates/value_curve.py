@@ -1,7 +1,8 @@
 """A rate over the values of a variant that is spread over them: where it peaks and where it starts.
 
 Promises: each point is the rate of that variant, with its interval; the summary is of the points
-that are there, in the order of the values.
+that are there, in the order of the values. A curve over how answers are drawn is of one context,
+one scale of the adapter and all other keys alike.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from experiments.prompts import spread_labels
+from experiments.prompts import alphas_of, drawing_of, spread_labels, spread_variants
 from experiments.schema import Arm, SamplingConfig
 from wgen_tui.services.measures.rate_rows import Rate
 
 HALF = 0.5
 ROWS = "rows in context"
+DRAWN = ("temperature", "top_p", "max_tokens")  # keys of sampling in which variants may differ
+Alike = tuple[str, object]  # one of these, and all of a variant but it
 
 
 class ValuePoint(BaseModel):
@@ -88,6 +91,66 @@ def value_curves(rates: Iterable[Rate], sampling: SamplingConfig) -> list[ValueC
         for (*_, family), points in grouped.items()
         if len(points) > 1
     ]
+
+
+def drawing_curves(rates: Iterable[Rate], sampling: SamplingConfig) -> list[ValueCurve]:
+    """The curves of every measure and arm over each key of sampling in which variants differ.
+
+    Args:
+        rates: Of the slices by variant.
+        sampling: How each variant's answers are drawn.
+    """
+    alike = _alike(sampling)
+    grouped: dict[tuple[str, str, str, int, Alike], list[tuple[float, str, Rate]]] = defaultdict(
+        list
+    )
+    for rate in rates:
+        if rate.seed is not None or rate.question is not None:
+            continue
+        for rest, value in alike.get(rate.variant or "", ()):
+            of = (rate.metric, rate.model, rate.arm, rate.checkpoint, rest)
+            grouped[of].append((value, f"{value:g}", rate))
+    return [
+        _curve(_named(rest[0], points), sorted(points, key=lambda point: point[0]))
+        for (*_, rest), points in grouped.items()
+        if len({value for value, _, _ in points}) == len(points) > 1
+    ]
+
+
+def _alike(sampling: SamplingConfig) -> dict[str, list[tuple[Alike, float]]]:
+    """Of each variant that says how answers are drawn: what it shares with others, and its value.
+
+    A variant that doesn't say a key has that of `sampling`.
+    """
+    said, alphas = drawing_of(sampling), alphas_of(sampling)
+    usual = {key: getattr(sampling, key) for key in DRAWN}
+    if not said:
+        return {}
+    of: dict[str, list[tuple[Alike, float]]] = {}
+    for contexts in spread_variants(sampling).values():
+        for name, context in contexts.items():
+            own = {key: said.get(name, {}).get(key, usual[key]) for key in DRAWN}
+            rest = (context.model_dump_json(), alphas.get(name))
+            of[name] = [
+                ((key, (*rest, *(own[other] for other in DRAWN if other != key))), float(own[key]))
+                for key in DRAWN
+            ]
+    return of
+
+
+def _named(key: str, points: Sequence[tuple[float, str, Rate]]) -> str:
+    """What is varied: what the names of the variants share, if that says the key."""
+    names = [(rate.variant or "").split("-") for _, _, rate in points]
+    begin = _same(names)
+    end = _same([name[len(begin) :][::-1] for name in names])[::-1]
+    shared = [*begin, *end]
+    return "-".join(shared) if key in shared else f"{key}: {', '.join(map('-'.join, names))}"
+
+
+def _same(names: Sequence[Sequence[str]]) -> list[str]:
+    """The parts with which all names begin."""
+    columns = itertools.takewhile(lambda column: len({*column}) == 1, zip(*names, strict=False))
+    return [column[0] for column in columns]
 
 
 def arm_curves(rates: Sequence[Rate], arms: Mapping[str, Arm]) -> list[ValueCurve]:
@@ -168,6 +231,13 @@ def dose_curves(rates: Iterable[Rate], arms: Mapping[str, Arm]) -> list[ValueCur
 
 
 def _curve(family: str, points: Sequence[tuple[float, str, Rate]], arms: str = "") -> ValueCurve:
+    """A curve of points in their order: place, value and rate of each.
+
+    Args:
+        family: What is varied, in words.
+        points: At least one.
+        arms: What the arms' names share, where arms differ in the value and not variants.
+    """
     first = points[0][2]
     drawn = [(place, value, rate.rate) for place, value, rate in points if rate.rate is not None]
     is_number = all(_number(value) is not None for _, value, _ in points)

@@ -43,7 +43,7 @@ from wgen_tui.services.rates.headline_under import (
 from wgen_tui.services.rates.published import PublishedBeside, published_beside
 from wgen_tui.services.rates.rate_table import By, RateTable
 from wgen_tui.services.rates.self_agreement import SelfAgreement, self_agreement
-from wgen_tui.services.rates.value_curve import ValueCurve, arm_curves, value_curves
+from wgen_tui.services.rates.value_curve import ValueCurve, arm_curves, drawing_curves, value_curves
 from wgen_tui.services.results import warnings as cautions
 from wgen_tui.services.results.compared import Compared, Note
 from wgen_tui.services.results.missing_wordings import lacking
@@ -252,7 +252,9 @@ def _over_seeds(rates: Sequence[Rate], curve: Curve | None) -> list[Rate]:
 def _value_curves(rates: Sequence[Rate], definition: Definition | None) -> list[ValueCurve]:
     if definition is None:
         return []
-    return [*value_curves(rates, definition.sampling), *arm_curves(rates, definition.arms)]
+    sampling = definition.sampling
+    by_variant = [*value_curves(rates, sampling), *drawing_curves(rates, sampling)]
+    return [*by_variant, *arm_curves(rates, definition.arms)]
 
 
 def _under(
