@@ -7,6 +7,7 @@ importing this loads nothing else, so that a list can begin with the names.
 from __future__ import annotations
 
 import os
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,16 +29,23 @@ def builtin_root() -> Path:
     return Path(__file__).parent
 
 
-def list_definitions(home_experiments: Path | None = None) -> list[Entry]:
-    """Every definition folder, by slug; broken ones too."""
-    builtin = _folders(builtin_root())
-    own = {} if home_experiments is None else _folders(home_experiments)
+def list_definitions(
+    home_experiments: Path | None = None, known: Container[Path] = ()
+) -> list[Entry]:
+    """Every definition folder, by slug; broken ones too.
+
+    Args:
+        home_experiments: Where the user's are.
+        known: Folders in which nobody need look for the file: who asks does so.
+    """
+    builtin = _folders(builtin_root(), known)
+    own = {} if home_experiments is None else _folders(home_experiments, known)
     entries = [Entry(slug, path, True) for slug, path in builtin.items() if slug not in own]
     entries += [Entry(slug, path, False, slug in builtin) for slug, path in own.items()]
     return sorted(entries, key=lambda entry: entry.slug)
 
 
-def _folders(root: Path) -> dict[str, Path]:
+def _folders(root: Path, known: Container[Path]) -> dict[str, Path]:
     """The folders in `root` that have a definition, by name."""
     try:
         names = [entry.name for entry in os.scandir(root)]
@@ -47,5 +55,5 @@ def _folders(root: Path) -> dict[str, Path]:
     return {
         name: root / name
         for name in names
-        if name[0] != "." and os.path.lexists(root / name / FILE)
+        if name[0] != "." and (root / name in known or os.path.lexists(root / name / FILE))
     }

@@ -6,6 +6,8 @@ a second.
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.builders.home_calls import home_calls
@@ -79,3 +81,32 @@ async def test_few_files_are_asked_for(
                 await pilot.press(key)
                 await rest()
                 assert calls.total() <= allowed(KEY), (key, calls.most_common(8))
+
+
+@pytest.mark.parametrize(
+    ("screen", "most"),
+    [("runs", 40), ("experiments", 40 + 2 * (OTHERS + 1)), ("grade", 20), ("sql", 20)],
+)
+async def test_a_look_at_what_has_not_changed_asks_nothing_of_each_run(
+    many: Home, machine: Machine, screen: str, most: int
+) -> None:
+    """Of each definition it asks for file and data; of what stands below the cursor more."""
+    app = WgenApp(many, screen=screen, experiment="mini", machine=machine)
+    polls = {"runs": "list", "experiments": "list"}.get(screen, "bar")
+    for folder in (many.runs, many.launches):
+        os.utime(folder, (1, 1))
+    async with app.run_test(size=(160, 48)) as pilot:
+
+        async def look() -> None:
+            before = app.screen._tickets.get(polls, 0)
+            await settled(
+                pilot,
+                lambda: app.screen._tickets.get(polls, 0) > before and not app.screen._busy,
+            )
+
+        await settled(pilot, lambda: app._next_supervisor_check > 0 and not list(app.workers))
+        for _ in range(3):  # the machine's first, the first of all files, and what follows from it
+            await look()
+        with home_calls(many.root) as calls:
+            await look()
+        assert 0 < calls.total() <= most, calls.most_common(8)

@@ -7,8 +7,10 @@ which file it is and what is wrong with it.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 
+from experiments.seen_files import Stamp, stamp
 from wgen_tui.paths import ID_PATTERN, Home
 from wgen_tui.plain_files import parse, read_plain, why_not
 from wgen_tui.protocol.launches import LaunchSpec
@@ -16,6 +18,8 @@ from wgen_tui.protocol.record import Unreadable, read_record
 from wgen_tui.protocol.runs import RunSpec
 
 NOT_THERE = (FileNotFoundError, NotADirectoryError)
+SETTLED_NS = 2_000_000_000  # younger than that, a folder may change once more within its moment
+LOOK_AGAIN = 30.0  # seconds after which all is looked at, whatever the folders say
 
 
 def run_names(home: Home) -> list[str]:
@@ -26,6 +30,40 @@ def run_names(home: Home) -> list[str]:
 def no_runs(home: Home) -> dict[str, str]:
     """What lies between the runs and is none, and why, by name."""
     return {name: why for name, why in sorted(_entries(home).items()) if why}
+
+
+class RunFolders:
+    """Which runs there are, asked again and again. Not for several threads at once.
+
+    Whoever adds launches to a run that is there puts their folders in place last, and whoever
+    merges takes a folder of their own out of the runs last: as long as both folders stand as they
+    stood, no list of launches is another. What a person writes into one by hand is seen at the
+    next whole look.
+
+    Attributes:
+        names: The ids of all runs, in order.
+        odd: What lies between them and is none, and why, by name.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._stood: tuple[Stamp | None, Stamp | None] | None = None  # None: nothing to go by
+        self._looked = 0.0
+        self.names: list[str] = []
+        self.odd: dict[str, str] = {}
+
+    def refresh(self) -> bool:
+        """Look again; whether both folders stand as they did at the last whole look."""
+        began = time.time_ns()
+        stand = stamp(self._home.runs), stamp(self._home.launches)
+        if stand == self._stood and time.monotonic() - self._looked < LOOK_AGAIN:
+            return True
+        entries = _entries(self._home)
+        self.names = sorted(name for name, why in entries.items() if not why)
+        self.odd = {name: why for name, why in sorted(entries.items()) if why}
+        settled = all(folder and began - folder[1] > SETTLED_NS for folder in stand)
+        self._stood, self._looked = stand if settled else None, time.monotonic()
+        return False
 
 
 def _entries(home: Home) -> dict[str, str]:

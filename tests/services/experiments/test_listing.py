@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments.folders import Entry
+from tests.builders.file_calls import file_calls
 from tests.builders.file_reads import files_opened
 from wgen_tui.paths import Home
 from wgen_tui.services.experiments import definitions
@@ -83,6 +85,31 @@ def test_definitions_come_and_go(home: Home) -> None:
     before = {info.slug for info in listed.refresh()}
     (home.experiments / "one").rename(home.experiments / "three")
     assert {info.slug for info in listed.refresh()} == before - {"one"} | {"three"}
+
+
+def test_a_definition_that_has_not_changed_costs_a_call_for_each_of_its_files(home: Home) -> None:
+    listed = ExperimentList(home)
+    listed.refresh()
+    with file_calls() as before:
+        listed.refresh()
+    definitions.copy(home, "tiny-robot", "third")
+    files = len(listed._kept[Entry("one", home.experiments / "one", False)][0].noted)
+    listed.refresh()
+    with file_calls() as after:
+        listed.refresh()
+    assert after - before == {"stat": files}
+
+
+@pytest.mark.parametrize("name", ["one", "tiny-robot"])
+def test_a_definition_that_goes_and_leaves_its_folder_is_gone(home: Home, name: str) -> None:
+    """What ships under its name comes out from behind it at once."""
+    if name != "one":
+        definitions.copy(home, "tiny-robot", name)
+    listed = ExperimentList(home)
+    assert not {info.slug: info.builtin for info in listed.refresh()}[name]
+    (home.experiments / name / "experiment.yaml").unlink()
+    left = {info.slug: info.builtin for info in listed.refresh()}
+    assert left.get(name) is (None if name == "one" else True)
 
 
 def test_each_stands_on_its_shelf(home: Home) -> None:

@@ -6,6 +6,7 @@ Promises: of what has not changed nothing is read; a change of any kind is seen 
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.builders.home import T0
 from tests.builders.waiting import until
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import MetricRow
+from wgen_tui.run_files import run_folders
 from wgen_tui.services.runs import launch_state, queue
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import LaunchView
@@ -85,6 +87,54 @@ def test_a_run_that_has_ended_costs_a_list_one_call(home: Home, files: LaunchFil
 
     calls = more_cost(write, runs.refresh)
     assert calls == {"stat": MANY - FEW}
+
+
+def ended(home: Home, files: LaunchFiles, number: int) -> str:
+    """A run whose one launch has ended, in folders that have stood for long."""
+    run = files.run(f"x-a-s{number}-{number}", seed=number)
+    launch = files.launch("train", [run], number=number)
+    files.done(launch, {run: "finished"})
+    for folder in (home.runs, home.launches):
+        os.utime(folder, (number + 1, number + 1))
+    return run
+
+
+def test_runs_that_have_ended_cost_a_list_nothing_while_the_folders_stand(
+    home: Home, files: LaunchFiles
+) -> None:
+    runs = RunList(home)
+    assert not more_cost(lambda number: ended(home, files, number), runs.refresh)
+    assert len(runs.refresh()) == MANY
+    with file_calls() as calls:
+        runs.refresh()
+    assert calls.total() <= 4, calls  # both folders; the disk, and why launches wait
+
+
+@pytest.mark.parametrize("what", ["launch", "run", "removed", "by hand"])
+def test_what_changes_of_runs_that_had_ended_is_seen(
+    what: str, home: Home, files: LaunchFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, other = (ended(home, files, number) for number in (0, 1))
+    runs = RunList(home)
+    for _ in range(2):
+        assert [(item.run_id, item.state) for item in runs.refresh()] == [
+            (run, "finished"),
+            (other, "finished"),
+        ]
+    if what == "launch":
+        files.launch("sample", [run], number=3)
+    elif what == "run":
+        files.run("x-a-s2-2", seed=2)
+    elif what == "removed":
+        shutil.rmtree(home.run(run).root)
+    else:
+        home.run(run).launches.write_text("")
+        assert [item.state for item in runs.refresh()] == ["finished"] * 2
+        monkeypatch.setattr(run_folders, "LOOK_AGAIN", 0.0)
+    states = {item.run_id: item.state for item in runs.refresh()}
+    assert states[other] == "finished"
+    assert states.get(run) == {"launch": "queued", "run": "finished", "by hand": "queued"}.get(what)
+    assert len(states) == {"run": 3, "removed": 1}.get(what, 2)
 
 
 def test_a_worker_that_is_silent_costs_four_calls(

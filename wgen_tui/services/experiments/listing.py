@@ -7,6 +7,7 @@ alone are kept.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from threading import Lock
 
@@ -31,9 +32,17 @@ class ExperimentList:
     def refresh(self) -> list[ExperimentInfo]:
         """The lines as the definitions are now, by slug; an unchanged one is the same object."""
         kept: dict[catalogue.Entry, Line] = {}
-        for entry in catalogue.list_definitions(self._home.experiments):
+        # Of a file that is a link to nothing, stat says the same as of none.
+        known = {entry.path for entry, (_, info) in self._kept.items() if not info.error}
+        for entry in catalogue.list_definitions(self._home.experiments, known):
             before = (_built_in if entry.builtin else self._kept).get(entry)
-            kept[entry] = before if before and before[0].unchanged() else _describe(entry)
+            if before and before[0].unchanged():
+                kept[entry] = before
+                continue
+            if not os.path.lexists(entry.path / catalogue.FILE):
+                self._kept = {}  # it went, and what it stood before comes out
+                return self.refresh()
+            kept[entry] = _describe(entry)
             if entry.builtin:
                 _built_in[entry] = kept[entry]
         self._kept = kept

@@ -25,6 +25,7 @@ from wgen_tui.protocol.record import Unreadable, sync_folder
 from wgen_tui.protocol.runs import MetricRow, RunSpec
 from wgen_tui.run_files.manifests import FinalCheckpoints
 from wgen_tui.run_files.run_folders import (
+    RunFolders,
     launches_of,
     load_launches,
     load_spec,
@@ -75,11 +76,13 @@ class _Known:
 class RunList:
     """All runs of a home; a refresh costs only what has changed. Not for several threads.
 
-    A run that has ended costs a stat of its list of launches.
+    A run that has ended costs a stat of its list of launches, or nothing while the folders of runs
+    and launches stand as they stood.
     """
 
     def __init__(self, home: Home) -> None:
         self._home = home
+        self._folders = RunFolders(home)
         self._launches = Launches(home)
         self._known: dict[str, _Known] = {}
         self._views: dict[str, LaunchView] = {}
@@ -103,9 +106,10 @@ class RunList:
         self, experiment: str | None = None, run_ids: Iterable[str] | None = None
     ) -> list[RunStatus]:
         """The runs as they are now: by experiment and model, base first, then arm and seed."""
-        self._unreadable = no_runs(self._home) if run_ids is None else {}
-        names = run_names(self._home) if run_ids is None else list(run_ids)
-        runs = [known for name in names if (known := self._read(name)) is not None]
+        still = run_ids is None and self._folders.refresh()
+        self._unreadable = dict(self._folders.odd) if run_ids is None else {}
+        names = self._folders.names if run_ids is None else list(run_ids)
+        runs = [known for name in names if (known := self._read(name, still=still)) is not None]
         runs = [known for known in runs if experiment in (None, known.spec.experiment)]
         views = self._launches.refresh({name for known in runs for name in known.launches})
         self._views = views
@@ -129,10 +133,12 @@ class RunList:
             known.ended = status  # no launch that has ended is read again
         return status
 
-    def _read(self, run_id: str) -> _Known | None:
+    def _read(self, run_id: str, *, still: bool) -> _Known | None:
+        known = self._known.get(run_id)
+        if still and known is not None and known.ended is not None:
+            return known
         paths = self._home.run(run_id)
         now = stamp(paths.launches)
-        known = self._known.get(run_id)
         if known is not None and now is not None and now == known.stamp:
             return known
         try:

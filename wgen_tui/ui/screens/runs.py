@@ -51,6 +51,7 @@ class RunsScreen(RunDetails, RunActions):
         super().__init__()
         self._glimpses: Glimpses | None = None
         self._seen: dict[str, Glimpse] = {}
+        self._seen_of: dict[str, RunStatus] = {}  # as the run was; of one that has ended it stays
         self._status_poller: StatusPoller | None = None
         self._runs: list[RunStatus] = []
         self._folding = Folding()
@@ -176,15 +177,19 @@ class RunsScreen(RunDetails, RunActions):
         self.query_one(KeyBar).refresh()  # enter means another thing on a group
         if not self.busy("glimpses"):
             rows = [row for row in self._list.shown_rows if row is not None]
-            self._read_glimpses([row.run_id for row in rows if not isinstance(row, Group)])
+            runs = [row for row in rows if not isinstance(row, Group)]
+            if new := [run for run in runs if self._seen_of.get(run.run_id) is not run]:
+                self._read_glimpses(new)
 
     @loads("glimpses", then="_show_glimpses")
-    def _read_glimpses(self, run_ids: list[str]) -> dict[str, Glimpse]:
+    def _read_glimpses(self, runs: list[RunStatus]) -> tuple[list[RunStatus], dict[str, Glimpse]]:
         if self._glimpses is None:
             self._glimpses = services.glimpses.Glimpses(self.home)
-        return self._glimpses.read(run_ids)
+        return runs, self._glimpses.read(run.run_id for run in runs)
 
-    def _show_glimpses(self, seen: dict[str, Glimpse]) -> None:
+    def _show_glimpses(self, read: tuple[list[RunStatus], dict[str, Glimpse]]) -> None:
+        runs, seen = read
+        self._seen_of |= {run.run_id: run for run in runs}
         if any(self._seen.get(run_id) is not glimpse for run_id, glimpse in seen.items()):
             known = {run.run_id for run in self._runs}
             kept = {run_id: glimpse for run_id, glimpse in self._seen.items() if run_id in known}
