@@ -19,7 +19,7 @@ from wgen_tui.protocol.runs import RunSpec
 
 NOT_THERE = (FileNotFoundError, NotADirectoryError)
 SETTLED_NS = 2_000_000_000  # younger than that, a folder may change once more within its moment
-LOOK_AGAIN = 30.0  # seconds after which all is looked at, whatever the folders say
+WHOLE_EVERY = 30.0  # seconds after which all is read again, whatever the folders say
 
 
 def run_names(home: Home) -> list[str]:
@@ -48,7 +48,7 @@ class RunFolders:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._stood: tuple[Stamp | None, Stamp | None] | None = None  # None: nothing to go by
-        self._looked = 0.0
+        self._read_at = 0.0
         self.names: list[str] = []
         self.odd: dict[str, str] = {}
 
@@ -56,13 +56,13 @@ class RunFolders:
         """Look again; whether both folders stand as they did at the last whole look."""
         began = time.time_ns()
         stand = stamp(self._home.runs), stamp(self._home.launches)
-        if stand == self._stood and time.monotonic() - self._looked < LOOK_AGAIN:
+        if stand == self._stood and time.monotonic() - self._read_at < WHOLE_EVERY:
             return True
         entries = _entries(self._home)
         self.names = sorted(name for name, why in entries.items() if not why)
         self.odd = {name: why for name, why in sorted(entries.items()) if why}
         settled = all(folder and began - folder[1] > SETTLED_NS for folder in stand)
-        self._stood, self._looked = stand if settled else None, time.monotonic()
+        self._stood, self._read_at = stand if settled else None, time.monotonic()
         return False
 
 

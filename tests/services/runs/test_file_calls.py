@@ -130,7 +130,7 @@ def test_what_changes_of_runs_that_had_ended_is_seen(
     else:
         home.run(run).launches.write_text("")
         assert [item.state for item in runs.refresh()] == ["finished"] * 2
-        monkeypatch.setattr(run_folders, "LOOK_AGAIN", 0.0)
+        monkeypatch.setattr(run_folders, "WHOLE_EVERY", 0.0)
     states = {item.run_id: item.state for item in runs.refresh()}
     assert states[other] == "finished"
     assert states.get(run) == {"launch": "queued", "run": "finished", "by hand": "queued"}.get(what)
