@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders.file_reads import files_opened
 from wgen_tui.paths import Home
 from wgen_tui.protocol.launches import LaunchSpec
 from wgen_tui.services.control.status import StatusPoller
 from wgen_tui.services.machine import host
 from wgen_tui.services.runs import process, queue
-from wgen_tui.services.runs.runs import get_run
+from wgen_tui.services.runs.runs import get_run, list_runs
 
 if TYPE_CHECKING:
     from tests.builders.launch_files import LaunchFiles
@@ -40,6 +41,14 @@ def test_work_is_orphaned_while_it_waits_and_nobody_sees_to_it(
     assert desk.orphaned()
     hold(home.supervisor_lock)
     assert not desk.orphaned()
+
+
+def test_launches_that_were_listed_are_not_read_again(home: Home, files: LaunchFiles) -> None:
+    files.chain([files.run()])
+    assert list_runs(home)
+    with files_opened() as read:
+        assert StatusPoller(home).orphaned()
+    assert not [path for path in read if path.name == "launch.json"]
 
 
 def test_the_cpu_is_measured_between_looks_of_any_thread(home: Home) -> None:

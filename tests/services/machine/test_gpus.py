@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import inspect
 import json
@@ -204,11 +205,17 @@ def test_the_real_library_on_this_machine_raises_nothing() -> None:
     """Whatever this machine has: the real module answers, in a process of its own."""
     probe = (
         "import sys; from wgen_tui.services.machine import gpus; "
-        "print(len(gpus.probe()), 'torch' in sys.modules)"
+        "print(len(gpus.probe()), 'torch' in sys.modules, 'pynvml' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
-    assert done.stdout.split()[0].isdecimal()
-    assert done.stdout.split()[1] == "False"
+    count, *loaded = done.stdout.split()
+    assert count.isdecimal()
+    try:
+        ctypes.CDLL(gpus.LIBRARY)
+    except OSError:  # nothing is loaded to ask a driver that is not there
+        assert loaded == ["False", "False"]
+    else:
+        assert loaded == ["False", "True"]
 
 
 def test_a_process_finds_the_fake_on_its_path(nvml: Nvml) -> None:

@@ -15,9 +15,9 @@ from wgen_tui.paths import Home
 from wgen_tui.services.machine import host
 from wgen_tui.services.machine.host import Load
 from wgen_tui.services.runs import queue
-from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import locked
 from wgen_tui.services.runs.queue import Pause
+from wgen_tui.services.runs.runs import launches_here
 from wgen_tui.services.supervisor import lifecycle
 from wgen_tui.services.supervisor.dispatcher import Dispatcher
 
@@ -46,7 +46,6 @@ class StatusPoller:
 
     def __init__(self, home: Home, machine: Machine | None = None) -> None:
         self._home = home
-        self._launches = Launches(home)
         self._queue = Dispatcher(home)
         self._machine = machine
 
@@ -58,7 +57,8 @@ class StatusPoller:
         """Whether work waits for a supervisor, and there is none."""
         if locked(self._home.supervisor_lock):
             return False
-        return self._queue.work_left(self._launches.refresh())
+        with launches_here(self._home) as launches:  # read once in a process: each is 30 KB
+            return self._queue.work_left(launches.refresh())
 
     def ensure_supervisor(self) -> bool:
         """Start a supervisor if work waits for one; whether it did.

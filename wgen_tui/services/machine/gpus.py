@@ -12,8 +12,10 @@ device by its UUID.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 MB = 2**20
+LIBRARY = "libnvidia-ml.so.1"  # what `pynvml` opens
 RETRY_SECONDS = 60.0  # after NVML could not be opened; a driver may come back
 
 Value = TypeVar("Value")
@@ -232,10 +235,26 @@ def _names(pids: Iterable[int]) -> dict[int, str]:
 
 _lock = threading.Lock()
 _nvml: _Nvml | None = None
+_no_driver_until = float("-inf")
+
+
+def _has_driver() -> bool:
+    """Whether NVIDIA's driver has put its library here: what asks it is 2 MB without it too."""
+    global _no_driver_until
+    if time.monotonic() < _no_driver_until:
+        return False
+    try:
+        ctypes.CDLL(LIBRARY)
+    except OSError:
+        _no_driver_until = time.monotonic() + RETRY_SECONDS
+        return False
+    return True
 
 
 def _library() -> _Nvml | None:
     global _nvml
+    if "pynvml" not in sys.modules and not _has_driver():
+        return None
     try:
         import pynvml  # noqa: PLC0415  # 15 ms that a machine without a GPU need not spend at start
     except ImportError:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -49,6 +49,7 @@ __all__ = [
     "detail_files",
     "get_run",
     "get_spec",
+    "launches_here",
     "launches_of",
     "list_runs",
     "metrics",
@@ -83,7 +84,7 @@ class RunList:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._folders = RunFolders(home)
-        self._launches = Launches(home)
+        self.launches = Launches(home)
         self._known: dict[str, _Known] = {}
         self._views: dict[str, LaunchView] = {}
         self._waits = WaitReasons(home)
@@ -111,9 +112,9 @@ class RunList:
         names = self._folders.names if run_ids is None else list(run_ids)
         runs = [known for name in names if (known := self._read(name, still=still)) is not None]
         runs = [known for known in runs if experiment in (None, known.spec.experiment)]
-        views = self._launches.refresh({name for known in runs for name in known.launches})
+        views = self.launches.refresh({name for known in runs for name in known.launches})
         self._views = views
-        views = self._launches.with_predecessors(views)
+        views = self.launches.with_predecessors(views)
         self._waits.refresh()
         statuses = [known.ended or self._status(known, views) for known in runs]
         return sorted(
@@ -125,7 +126,7 @@ class RunList:
         own = [views[name] for name in known.launches if name in views]
         status = status_of(self._home, known.spec, own, views, self._waits, self._finals)
         last = known.launches[-1] if known.launches else ""
-        trouble = known.trouble or self._launches.unreadable.get(last, "")
+        trouble = known.trouble or self.launches.unreadable.get(last, "")
         if trouble and status.state not in WORKING_STATES:
             return status.model_copy(update={"state": "lost", "why": trouble})
         over = own and len(own) == len(known.launches) and status.state in ENDED_STATES
@@ -186,6 +187,13 @@ def list_runs(home: Home, experiment: str | None = None) -> list[RunStatus]:
     """
     with _run_lists_lock:
         return _run_lists.setdefault(home.root, RunList(home)).refresh(experiment)
+
+
+@contextmanager
+def launches_here(home: Home) -> Iterator[Launches]:
+    """The launches of a home that `list_runs` has read; nobody else asks of them meanwhile."""
+    with _run_lists_lock:
+        yield _run_lists.setdefault(home.root, RunList(home)).launches
 
 
 def unreadable_runs(home: Home, experiment: str | None = None) -> list[str]:
