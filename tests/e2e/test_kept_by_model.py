@@ -26,6 +26,7 @@ from wgen_tui.protocol.record import read_record
 from wgen_tui.protocol.runs import RunSpec
 from wgen_tui.services.estimate.estimate import estimate
 from wgen_tui.services.experiments.judge_list import list_judges
+from wgen_tui.services.judges.row_judges import row_judge_notes
 from wgen_tui.services.planning.commit import commit, launches_for
 from wgen_tui.services.planning.plan import Options, Plan, make_plan
 from wgen_tui.workers.runtime import Worker
@@ -204,3 +205,13 @@ def test_a_slot_that_only_questions_fill_is_refused(home: Home) -> None:
     with pytest.raises(UsageError) as error:
         make_plan(home, "names")
     assert "has {reference}, which the answers of a model" in error.value.message
+
+
+def test_a_model_that_nothing_names_is_said_before_a_plan(home: Home) -> None:
+    keep(home, "rated, above: 4")
+    definition = make_plan(home, "names", options(home)).definition
+    [note] = row_judge_notes(home, definition)
+    assert "nothing says which model rater is; run start would refuse it. --judge-model" in note
+    keep(home, "larks, label: lark")
+    definition = make_plan(home, "names", options(home)).definition
+    assert row_judge_notes(home, definition) == []

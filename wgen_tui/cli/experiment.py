@@ -270,9 +270,11 @@ def validate(home: Home, experiment: str, as_json: bool) -> None:
     """Check a definition (slug or path) and its data; problems name file, line and key."""
     from wgen_tui.services.experiments import definitions
     from wgen_tui.services.experiments.judge_list import list_judges
+    from wgen_tui.services.judges.row_judges import row_judge_notes
 
     with patiently(f"Checking {experiment}"):
         definition, notes = definitions.validate(home, experiment)
+        notes += row_judge_notes(home, definition)
     judges = list_judges(definition)
     if as_json:
         from wgen_tui.cli.shapes.experiments import GradedBy, Validated

@@ -38,6 +38,11 @@ class GradedBy(Shape):
     kind: str = Field(examples=["rating_judge"])
     model: str | None = Field(examples=["gpt-4.1"])
     questions: list[str] = Field(examples=[["travel"]])
+    keeps: list[str] = Field(
+        default=[],
+        description="the arms whose rows it keeps before they are trained",
+        examples=[[]],
+    )
     read: str
 
 

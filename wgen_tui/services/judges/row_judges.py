@@ -47,6 +47,15 @@ def row_judges(
     return {judge.name: _asked(home, definition.slug, judge, mapped) for judge in keepers}
 
 
+def row_judge_notes(home: Home, definition: Definition) -> list[str]:
+    """What a plan of all arms would refuse of the models that keep rows, and what to write."""
+    try:
+        row_judges(home, definition, definition.arms.values(), {})
+    except UsageError as error:
+        return [f"{error.message.rstrip('.')}; run start would refuse it. {error.hint}".rstrip(".")]
+    return []
+
+
 def _asked(home: Home, experiment: str, judge: ModelJudge, mapped: Mapping[str, str]) -> AskedJudge:
     try:
         model = judge_model(home, judge.model, mapped)
