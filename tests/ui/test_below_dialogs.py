@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
+from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
 from tests.builders.mini_home import MiniHome
-from tests.builders.screen import Machine, settled, strips, text
+from tests.builders.screen import Machine, settled, strips, table, text
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import WgenApp
 
@@ -81,3 +83,45 @@ async def test_no_cursor_blinks_and_it_is_seen(
         cursor = field.get_component_rich_style(part)
         await settled(pilot, lambda: not field.cursor_blink)
         assert any(one.style == cursor for line in strips(app) for one in line)
+
+
+async def click_on(pilot: Pilot[Any], words: str) -> None:
+    """Click where these words stand."""
+    for y, line in enumerate(text(pilot.app).splitlines()):
+        if words in line:
+            await pilot.click(offset=(cell_len(line[: line.index(words)]), y))
+            return
+    raise AssertionError(f"no {words!r} on the screen:\n{text(pilot.app)}")
+
+
+async def test_the_keys_that_a_dialog_names_can_be_clicked(home: Home, machine: Machine) -> None:
+    app = WgenApp(home, screen="runs", machine=machine)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: "▶" in text(app) and not app.screen._busy)
+        screen = app.screen
+        for key, words in {
+            "x": "n no",
+            "slash": "esc cancels",
+            "ctrl+o": "esc cancels",
+            "question_mark": "esc closes",
+        }.items():
+            await pilot.press(key)
+            await settled(pilot, lambda words=words: words in text(app))
+            await click_on(pilot, words)
+            await settled(pilot, lambda: app.screen is screen)
+        await pilot.press("slash", *"zzz")
+        await click_on(pilot, "enter takes it")
+        await settled(pilot, lambda: "No run matches" in text(app))
+
+
+async def test_values_are_clicked_in_the_dialog_of_facets(home: Home) -> None:
+    app = WgenApp(home, screen="samples")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, lambda: len(table(app)) == 30)
+        await pilot.press("f")
+        await settled(pilot, lambda: "[ ] old" in text(app))
+        await click_on(pilot, "[ ] old")
+        await settled(pilot, lambda: "[x] old" in text(app))
+        await click_on(pilot, "enter lists them")
+        await settled(pilot, lambda: app.screen.SCOPE == "samples" and len(table(app)) < 30)
+        assert "arm=old" in app.screen.filter_words()

@@ -19,7 +19,10 @@ from textual.widgets.option_list import Option
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui.actions import Action
+from wgen_tui.ui.widgets.hint_line import HintLine
 from wgen_tui.ui.widgets.pane import TextPane
+
+LETTERS = "enter chooses · letters find · esc cancels"
 
 
 class ConfirmModal(ModalScreen[bool]):
@@ -38,13 +41,10 @@ class ConfirmModal(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         text = Text()
         text.append(f"{printable(self._question)}\n\n", "bold")
-        text.append(f"{printable(self._consequence)}\n\n")
-        text.append(" y ", "reverse")
-        text.append(" yes    ")
-        text.append(" n ", "reverse")
-        text.append(" no")
+        text.append(f"{printable(self._consequence)}\n")
         with Vertical(classes="dialog"):
             yield Static(text, markup=False)
+            yield HintLine("y yes · n no", style="reverse")
 
     def action_answer(self, answer: bool) -> None:
         self.dismiss(answer)
@@ -84,7 +84,7 @@ class AskModal(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
-            yield Static(Text(self._title, "bold"))
+            yield HintLine("enter takes it · esc cancels", title=f"{printable(self._title)}  ")
             yield Input(self._value, select_on_focus=False)
             yield Static(id="problem", markup=False)
             yield Static(self._help, markup=False)
@@ -136,17 +136,18 @@ class ChooseModal(ModalScreen[int | None]):
         with Vertical(classes="dialog wide"):
             yield Static(Text(self._title, "bold"))
             yield OptionList(*(Option(Text(printable(option))) for option in self._options))
-            yield Static(self._keys(), id="keys", markup=False)
+            yield HintLine(LETTERS)
 
     def on_mount(self) -> None:
         self.query_one(OptionList).highlighted = self._chosen
 
-    def _keys(self) -> Text:
+    def _show_keys(self) -> None:
         if not self._typed:
-            return Text("enter chooses · letters find · esc cancels", "dim")
-        text = Text(f"{printable(self._typed)} ", "bold")
+            self.query_one(HintLine).show(LETTERS)
+            return
         none = "" if self._first_with_it() is not None else "is in none of them · "
-        return text.append(f"{none}enter chooses · backspace erases", "dim")
+        keys = f"{none}enter chooses · backspace erases"
+        self.query_one(HintLine).show(keys, printable(self._typed))
 
     def _first_with_it(self) -> int | None:
         """The first that begins with what was typed, else the first that has it."""
@@ -167,7 +168,7 @@ class ChooseModal(ModalScreen[int | None]):
         event.stop()
         if self._typed and (place := self._first_with_it()) is not None:
             self.query_one(OptionList).highlighted = place
-        self.query_one("#keys", Static).update(self._keys())
+        self._show_keys()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_index)
@@ -203,10 +204,14 @@ class PickModal(ModalScreen[tuple[str, ...] | None]):
             yield Static(Text(self._title, "bold"))
             yield OptionList(*(Option(self._line(name)) for name in self._names))
             keys = "space chooses · enter shows them · backspace the default · esc cancels"
-            yield Static(Text(keys, "dim"))
+            yield HintLine(keys)
 
     def _line(self, name: str) -> Text:
         return Text(f"[{'x' if name in self._picked else ' '}] {printable(name)}")
+
+    def on_option_list_option_selected(self) -> None:
+        """A line was clicked."""
+        self.action_pick()
 
     def action_pick(self) -> None:
         options = self.query_one(OptionList)
@@ -244,7 +249,7 @@ class HelpModal(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide tall"):
             yield TextPane()
-            yield Static(Text("j k scroll · esc closes", "dim"))
+            yield HintLine("j k scroll · esc closes")
 
     def on_mount(self) -> None:
         self.query_one(TextPane).focus()

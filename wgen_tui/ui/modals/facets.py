@@ -22,6 +22,7 @@ from wgen_tui.ui.state import filters
 from wgen_tui.ui.state.answers import choices as state
 from wgen_tui.ui.state.answers.choices import Choice, Group
 from wgen_tui.ui.threads import ThreadedScreen, loads
+from wgen_tui.ui.widgets.hint_line import HintLine
 
 HINT = "space chooses · enter lists them · backspace none · esc cancels"
 
@@ -50,7 +51,7 @@ class FacetModal(ThreadedScreen, ModalScreen[dict[str, Any] | None]):
         with Vertical(classes="dialog wide tall"):
             yield Static("reading…", id="chosen", markup=False)
             yield OptionList(id="values")
-            yield Static(Text(HINT, "dim"))
+            yield HintLine(HINT)
 
     def on_mount(self) -> None:
         self.query_one(OptionList).focus()
@@ -103,6 +104,10 @@ class FacetModal(ThreadedScreen, ModalScreen[dict[str, Any] | None]):
         option = self.query_one(OptionList).get_option_at_index(index)
         number, _, place = (option.id or "head").partition("-")
         return None if number == "head" else self._groups[int(number)].choices[int(place)]
+
+    def on_option_list_option_selected(self) -> None:
+        """A value was clicked."""
+        self.action_choose()
 
     def action_choose(self) -> None:
         choice = self._choice_at(self.query_one(OptionList).highlighted)

@@ -19,6 +19,7 @@ from textual.widgets.option_list import Option
 
 from wgen_tui.errors import UsageError
 from wgen_tui.terminal_text import one_line, printable
+from wgen_tui.ui.widgets.hint_line import HintLine
 
 if TYPE_CHECKING:
     from wgen_tui.services.experiments.authoring.templates import Template
@@ -58,7 +59,7 @@ class NewModal(ModalScreen["tuple[str, str] | None"]):
             yield problem
             yield Static(Text("begins as", "dim"))
             yield OptionList(*(Option(_line(item, width, cells)) for item in self._templates))
-            yield Static(Text("↑ ↓ what it begins as · enter writes it · esc cancels", "dim"))
+            yield HintLine("↑ ↓ what it begins as · enter writes it · esc cancels")
 
     def on_mount(self) -> None:
         options = self.query_one(OptionList)

@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 
 from wgen_tui.terminal_text import printable
 from wgen_tui.ui.state.sql.query_list import ListedQuery, columns, matching
+from wgen_tui.ui.widgets.hint_line import HintLine
 from wgen_tui.ui.widgets.pane import TextPane
 from wgen_tui.ui.widgets.table import VirtualTable
 
@@ -35,7 +36,7 @@ class QueryModal(ModalScreen[str | None]):
             yield Input(placeholder="type words to narrow the list", compact=True)
             yield VirtualTable(*columns(self._queries), empty="None has these words.")
             yield TextPane(id="preview")
-            yield Static(Text("↑ ↓ choose · enter takes it · esc cancels", "dim"))
+            yield HintLine("↑ ↓ choose · enter takes it · esc cancels")
 
     def on_mount(self) -> None:
         self._list.can_focus = False  # the words have the keys

@@ -22,6 +22,7 @@ from wgen_tui.ui.state.experiments import plan_text
 from wgen_tui.ui.threads import ThreadedScreen, loads
 from wgen_tui.ui.widgets.arm_choice import ArmChoice
 from wgen_tui.ui.widgets.bars import MessageLine
+from wgen_tui.ui.widgets.hint_line import HintLine
 
 if TYPE_CHECKING:
     from wgen_tui.services.estimate.plan_outlook import PlanOutlook
@@ -69,7 +70,7 @@ class StartModal(ThreadedScreen, ModalScreen["Plan | None"]):
             with VerticalScroll(id="plan"):
                 yield Static(Text("planning…", "dim"), markup=False)
             yield MessageLine()
-            yield Static(Text(KEYS, "dim"))
+            yield HintLine(KEYS)
 
     def on_mount(self) -> None:
         self._timer = self.set_timer(PLAN_DELAY, self._replan, pause=True)

@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 
 from wgen_tui.terminal_text import one_line
 from wgen_tui.ui.state.cells import fitted
+from wgen_tui.ui.widgets.hint_line import HintLine
 
 if TYPE_CHECKING:
     from wgen_tui.services.data.saved_views import SavedView
@@ -43,15 +44,16 @@ class ViewsModal(ModalScreen[Answer | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
             yield Static(Text("Saved views", "bold"))
-            yield OptionList(*(Option(_line(view)) for view in self._views))
-            if not self._views:
+            if self._views:
+                yield OptionList(*(Option(_line(view)) for view in self._views))
+            else:
                 yield Static("None yet.", markup=False)
-            yield Static(Text(HINT, "dim"))
+            yield HintLine(HINT)
 
     def on_mount(self) -> None:
-        self.query_one(OptionList).focus()
-        if self._views:
-            self.query_one(OptionList).highlighted = 0
+        for listed in self.query(OptionList):
+            listed.focus()
+            listed.highlighted = 0
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(("list", event.option_index))

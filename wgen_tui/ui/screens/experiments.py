@@ -134,7 +134,7 @@ class ExperimentsScreen(ExperimentTokens):
         if first in keys:
             self._wanted = ""
             table.move_to(keys.index(first))
-        self.query_one(KeyBar).refresh()
+        self.query_one(KeyBar).name_enter()
         if table.current is None:
             self._empty_panel()
 
@@ -175,7 +175,7 @@ class ExperimentsScreen(ExperimentTokens):
             self.when_settled(self._load_card)
 
     def _load_card(self) -> None:
-        self.query_one(KeyBar).refresh()  # enter means another thing where there are runs
+        self.query_one(KeyBar).name_enter()  # enter means another thing where there are runs
         if (info := self._info) is not None and not info.unread:
             self._read_card(info)
         self.want_headlines()  # others may have come into view

@@ -174,7 +174,7 @@ class RunsScreen(RunDetails, RunActions):
     def _settled(self) -> None:
         """Read what is behind the cursor, and the losses of the rows in view."""
         self.load_details()
-        self.query_one(KeyBar).refresh()  # enter means another thing on a group
+        self.query_one(KeyBar).name_enter()  # enter means another thing on a group
         if not self.busy("glimpses"):
             rows = [row for row in self._list.shown_rows if row is not None]
             runs = [row for row in rows if not isinstance(row, Group)]
@@ -223,7 +223,7 @@ class RunsScreen(RunDetails, RunActions):
         if isinstance(row := self.row, Group):
             self._folding.toggle(row.key)
             self._show_list()
-            self.query_one(KeyBar).refresh()
+            self.query_one(KeyBar).name_enter()
         else:
             self.action_samples()
 

@@ -37,7 +37,7 @@ SAID = 8.0  # seconds that a message without an error stays
 STYLES = {"error": f"bold {BAD}", "warning": WARN, "information": ""}
 
 
-class _Clickable(Static):
+class Clickable(Static):
     """A line of texts that do something."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002
@@ -62,7 +62,7 @@ class _Clickable(Static):
         self.app.simulate_key(what)
 
 
-class TopBar(_Clickable):
+class TopBar(Clickable):
     """The screens by number, the present one reversed; right, what is true everywhere."""
 
     def __init__(self, scope: str, readonly: bool) -> None:
@@ -149,13 +149,14 @@ def say(widget: Widget, text: str) -> None:
         line.say(text)
 
 
-class KeyBar(_Clickable):
+class KeyBar(Clickable):
     """The keys of the focused panel, as many as fit; help is always shown."""
 
     def __init__(self, scope: str, readonly: bool) -> None:
         super().__init__(id="keys")
         self._scope = scope
         self._readonly = readonly
+        self._enter: str | None = None  # what it was said to do
 
     def on_mount(self) -> None:
         self.watch(self.screen, "focused", self._focus_moved, init=False)
@@ -163,11 +164,18 @@ class KeyBar(_Clickable):
     def _focus_moved(self) -> None:
         self.refresh()
 
+    def name_enter(self) -> None:
+        """Name anew what enter does, if that is another thing by now."""
+        focused = self.screen.focused
+        panel = (focused.id or "") if focused is not None else ""
+        if getattr(self.screen, "enter_label", lambda _: None)(panel) != self._enter:
+            self.refresh()
+
     def _actions(self) -> list[Action]:
         """The keys of a text, or enter and the screen's; then those that work everywhere."""
         focused = self.screen.focused
         panel = (focused.id or "") if focused is not None else ""
-        enter = getattr(self.screen, "enter_label", lambda _: None)(panel)
+        enter = self._enter = getattr(self.screen, "enter_label", lambda _: None)(panel)
         writing = getattr(self.screen, "writing_keys", lambda _: None)(panel)
         of_scope = cast("WgenApp", self.app).keymap.of_scope
         select = [replace(a, label=enter) for a in of_scope(TABLE) if a.id == "select" and enter]

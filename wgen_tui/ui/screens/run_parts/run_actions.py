@@ -148,7 +148,8 @@ class RunActions(BaseScreen):
             if yes:
                 self._remove(run_ids)
 
-        question = f"Delete {plural(len(run_ids), 'run')} and their files?"
+        whose = "its" if len(run_ids) == 1 else "their"
+        question = f"Delete {plural(len(run_ids), 'run')} and {whose} files?"
         text = run_actions.confirmation(run_ids, run_actions.REMOVE_CONSEQUENCE)
         self.app.push_screen(modals.ConfirmModal(question, text), answered)
 
