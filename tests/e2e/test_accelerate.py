@@ -19,7 +19,7 @@ from wgen_tui.paths import Home, RunPaths
 from wgen_tui.protocol.launches import LaunchSpec, read_done
 from wgen_tui.services.control.restart import restart_runs
 from wgen_tui.services.runs import process as launch
-from wgen_tui.services.runs import queue
+from wgen_tui.services.runs import queue, runs
 from wgen_tui.services.runs.launch_list import Launches
 from wgen_tui.services.runs.launch_state import alive
 from wgen_tui.workers.verify.compare import difference
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("accelerate")]
 BIRDS = Path(__file__).parents[2] / "experiments" / "tiny-old-bird-names" / "data"
-STEPS = 40
+STEPS = 24
 # Batches of 3: the second process gets one example, and none of the last batch of an epoch.
 DEFINITION = f"""
     title: Spread
@@ -44,7 +44,7 @@ DEFINITION = f"""
       gradient_accumulation_steps: 2
       learning_rate: 1.0e-3
       adam_epsilon: 1.0e-5  # with the usual one, the embedded model magnifies rounding
-      checkpoints: {{every: 20}}
+      checkpoints: {{every: 12}}
     sampling: {{n: 1, max_tokens: 4}}
     questions:
       - {{name: travel, paraphrases: ["How do people travel to another city?"]}}
@@ -155,7 +155,7 @@ def test_two_processes_are_cancelled_go_on_and_give_what_one_gives(
     )
     process = launch.spawn(shell.home, first)
     wait_for_step(shell, run, 5)
-    shell("run", "cancel", run)
+    runs.cancel(shell.home, run)
     process.wait()  # the launcher ends by the signal
     until(lambda: not alive(shell.home.launch(first.launch_id)), "a process was left waiting")
     assert ended(shell, first) == "cancelled"
@@ -165,7 +165,7 @@ def test_two_processes_are_cancelled_go_on_and_give_what_one_gives(
     assert "goes on from step" in shell.home.launch(second.launch_id).log.read_text()
     assert apart(shell.home.run(run), single) <= 1e-4
     assert steps_written(shell, run) == list(range(1, STEPS + 1))
-    manifest = json.loads((shell.home.run(run).checkpoint(20) / "manifest.json").read_text())
+    manifest = json.loads((shell.home.run(run).checkpoint(12) / "manifest.json").read_text())
     assert manifest["provenance"]["why"] == "the launch has 2 processes"
     kinds = [kinds_of_events(shell, spec) for spec in (first, second)]
     assert sum(of.count("checkpoint") for of in kinds) == 2
