@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.builders.definition import write_definition
+from tests.builders.model import make_model
 from tests.builders.templates import PLAIN
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
@@ -182,3 +185,16 @@ def test_a_template_that_writes_megabytes_is_refused_at_once(validate: Validate)
     with pytest.raises(UsageError, match=r"more than 100,000 characters beyond 8 times") as error:
         validate(flood, rows=row * 50)
     assert "chat_template" in (error.value.hint or error.value.message)
+
+
+def test_a_module_that_the_model_lacks_is_named_where_it_stands(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home").ensure()
+    folder = write_definition(home.experiments / "names", make_model(tmp_path / "model"))
+    path = folder / "experiment.yaml"
+    entry = "  for: [{arms: [new], lora: {target_modules: [q_prj]}}]\n"
+    path.write_text(path.read_text().replace("  max_length: 64\n", f"  max_length: 64\n{entry}"))
+    with pytest.raises(UsageError) as error:
+        definitions.validate(home, "names")
+    said = f"{error.value.message} {error.value.hint}"
+    assert "training.for[0].lora.target_modules" in said
+    assert "q_prj → q_proj" in said

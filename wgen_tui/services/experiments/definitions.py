@@ -43,7 +43,7 @@ from wgen_tui.paths import Home, checked_id
 from wgen_tui.services.experiments.arms.arm_steps import RowCount, unkept_steps
 from wgen_tui.services.experiments.arms.foreign_arms import foreign_arms
 from wgen_tui.services.experiments.blank_rows import BlankRows, blank_prompts
-from wgen_tui.services.experiments.token_notes import Head, token_notes
+from wgen_tui.services.experiments.token_notes import Head, token_notes, unmatched_targets
 
 
 @contextmanager
@@ -136,7 +136,8 @@ def validate(home: Home, slug_or_path: str | Path) -> tuple[Definition, list[str
             notes += _read_held_out(where, name, arm)
         except DefinitionError as error:
             problems += error.problems
-    problems += [problem_in(where, *told) for told in unkept_steps(definition, counts)]
+    wrong = (*unkept_steps(definition, counts), *unmatched_targets(home, definition))
+    problems += [problem_in(where, *told) for told in wrong]
     if problems:
         with usage_errors():
             raise DefinitionError(*problems)

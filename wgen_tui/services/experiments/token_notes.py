@@ -7,16 +7,17 @@ it is said where there are more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from experiments.readers.arms.context_of_rows import ContextOfRows
 from experiments.rows import Row
 from experiments.schema import Definition
+from experiments.yaml_source import KeyPath
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.protocol.runs import ModelRef
-from wgen_tui.services.experiments.data_checks import Chats, check_tokens
+from wgen_tui.services.experiments.data_checks import Chats, check_targets, check_tokens
 from wgen_tui.services.models.model_files import model_folder
 from wgen_tui.services.models.resolve import resolve_model
 from wgen_tui.training_data.mask_version import MASK_VERSION
@@ -102,6 +103,36 @@ def token_notes(
             if arm not in whole
         ]
     return notes
+
+
+def unmatched_targets(home: Home, definition: Definition) -> Iterator[tuple[KeyPath, str, str]]:
+    """LoRA modules that a model which is here does not have: key, message and hint, once a key."""
+    seen: set[KeyPath] = set()
+    for given in definition.models:
+        try:
+            model = resolve_model(home, given)
+        except UsageError:
+            continue  # which is a note
+        if model.endpoint is not None or model_folder(model) is None:
+            continue
+        for name in (arm for arm, told in definition.arms.items() if told.is_trained):
+            path = _targets_at(definition, given, name)
+            try:
+                check_targets(definition.training.of(given, name), model)
+            except UsageError as error:
+                if path not in seen:
+                    seen.add(path)
+                    yield path, error.message, error.hint
+
+
+def _targets_at(definition: Definition, model: str, arm: str) -> KeyPath:
+    """Where it stands which modules an arm's adapter is on."""
+    key = "target_modules"
+    for index, entry in reversed([*enumerate(definition.training.for_)]):
+        said = entry.lora.model_fields_set if "lora" in entry.changes else ()
+        if key in said and entry.counts_for(model, arm):
+            return "training", "for", index, "lora", key
+    return "training", "lora", key
 
 
 def _tried(head: Head) -> str:
