@@ -12,6 +12,7 @@ from wgen_tui.services.data import saved_views
 from wgen_tui.ui.app import WgenApp
 from wgen_tui.ui.modals.dialogs import AskModal, PickModal
 from wgen_tui.ui.modals.views import ViewsModal
+from wgen_tui.ui.state.answers import sample_columns
 
 
 async def test_a_view_is_saved_listed_again_and_taken_away(home: Home) -> None:
@@ -131,3 +132,16 @@ def test_saved_views(home: Home, snap_compare: Snapshot, size: tuple[int, int]) 
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize("width", [60, 80, 94, 120])
+@pytest.mark.parametrize("several", [(), ("experiment",), ("experiment", "model")])
+def test_a_completion_has_room_whatever_else_has_a_column(
+    several: tuple[str, ...], width: int
+) -> None:
+    shown, _ = sample_columns.columns((), several, lambda _: None)
+    kept = [column for column in shown if not column.hide_below or width >= column.hide_below]
+    assert [column.title for column in kept][-1] == "completion"
+    assert {*several, "arm"} <= {column.title for column in kept}
+    free = width - 4 - sum(column.width + 1 for column in kept)
+    assert free >= (5 if len(several) == 2 and width == 60 else 14)

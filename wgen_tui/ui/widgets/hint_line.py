@@ -35,7 +35,7 @@ class HintLine(Clickable):
         self.refresh()
 
     def render(self) -> Text:
-        text = Text(self._title, "bold")
+        text = Text().append(self._title, "bold")
         self._places = []
         for number, piece in enumerate(self._keys.split(" · ")):
             text.append((" " if self._title else "") if number == 0 else " · ", "dim")

@@ -1,7 +1,8 @@
 """The columns of a list of samples: those that the width suggests, or those that were chosen.
 
 Promises: samples of several experiments or models never stand in one list without a column that
-names theirs; the completion is always there, and last.
+names theirs; the completion is always there, and last, with room to be read unless columns were
+chosen.
 """
 
 from __future__ import annotations
@@ -53,6 +54,14 @@ OFFERED: dict[str, tuple[Column, Callable[[SampleRow], Cell]]] = {
 }
 DEFAULT = ("arm", "seed", "step", "question", "p", "variant", "draw", "grade", LAST)
 
+# Without a choice these give way to the completion on a narrow list: below how many columns, where
+# none, one or both of experiment and model have a column of their own.
+GIVE_WAY: tuple[dict[str, int], ...] = (
+    {"question": 72},
+    {"question": 90, "grade": 72},
+    {"question": 105, "grade": 90, "seed": 72, "variant": 126},
+)
+
 
 def columns(
     chosen: Sequence[str],
@@ -76,8 +85,11 @@ def columns(
         offered |= folds.COLUMNS
         names = ["n", *(name for name in names if not folds.hides(folded, name, bool(chosen)))]
     own = [offered[name][0] for name in names]
-    if chosen:
-        own = [replace(column, hide_below=0) for column in own]
+    give_way = GIVE_WAY[len(several)]
+    own = [
+        replace(column, hide_below=0 if chosen else give_way.get(name, column.hide_below))
+        for name, column in zip(names, own, strict=True)
+    ]
 
     own_cells: dict[str, Callable[[SampleRow], Cell]] = {
         **{name: offered[name][1] for name in names},
