@@ -39,6 +39,7 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
+@pytest.mark.slow
 def test_a_clock_set_back_loses_and_doubles_nothing(
     tmp_path: Path, shell_at: Callable[[Path], Shell], shim: Path
 ) -> None:

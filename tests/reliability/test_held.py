@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.builders.scripted_server import Asked, Reply, completion, scripted
 from tests.builders.waiting import until
 from tests.e2e.conftest import Shell
@@ -48,6 +50,7 @@ def prepare(shell: Shell, url: str) -> None:
     shell.home.config.write_text(f'[endpoints.aviary]\nbase_url = "{url}"\n')
 
 
+@pytest.mark.slow
 def test_with_the_database_held_all_along_work_goes_on_and_results_come_afterwards(
     tmp_path: Path, shell_at: Callable[[Path], Shell]
 ) -> None:
@@ -78,6 +81,7 @@ def test_with_the_database_held_all_along_work_goes_on_and_results_come_afterwar
     assert len(served.asked) == DRAWS
 
 
+@pytest.mark.slow
 def test_a_home_deleted_under_sampling_is_not_made_anew(
     tmp_path: Path, shell_at: Callable[[Path], Shell]
 ) -> None:

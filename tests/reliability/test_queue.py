@@ -47,6 +47,7 @@ def at_work(
     return worker
 
 
+@pytest.mark.slow
 def test_of_twenty_supervisors_one_works(
     home: Home, files: LaunchFiles, hold: Hold, wait_unlocked: Wait
 ) -> None:
@@ -62,6 +63,7 @@ def test_of_twenty_supervisors_one_works(
         wait_unlocked(home.supervisor_lock)
 
 
+@pytest.mark.slow
 def test_five_hundred_wait_in_order_and_can_be_cancelled(
     home: Home, files: LaunchFiles, hold: Hold, many: Callable[[int], list[str]]
 ) -> None:

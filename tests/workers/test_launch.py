@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 PROBE = """
 import json, os, sys
 import torch
@@ -56,6 +58,7 @@ def launched(module: str, folder: Path, threads: str) -> tuple[int, int, int, di
     return process.returncode, process.pid, pid, facts
 
 
+@pytest.mark.slow
 def test_the_worker_is_told_what_accelerate_tells_it(tmp_path: Path) -> None:
     threads = "2"  # all tests run with 1
     _, started, worked, theirs = launched("accelerate.commands.launch", tmp_path, threads)
