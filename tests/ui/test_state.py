@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
+from tests.services.rates.test_against_task import rate
 from wgen_tui.errors import UsageError
 from wgen_tui.ui import actions
 from wgen_tui.ui.state import filters, plots
 from wgen_tui.ui.state import format as show
 from wgen_tui.ui.state.cells import Column, fitted, widths
+from wgen_tui.ui.state.outcomes import grids
+from wgen_tui.ui.state.shared.arm_colours import ArmColours
 
 
 @pytest.mark.parametrize(
@@ -111,3 +114,13 @@ def test_no_key_means_two_things_in_one_scope() -> None:
     for scope in {action.scope for action in actions.ACTIONS}:
         keys = [key for action in actions.of_scope(scope) for key in action.key.split(",")]
         assert len(keys) == len(set(keys)), scope
+
+
+def test_a_grid_has_room_for_the_numbers_of_unlike_arms() -> None:
+    few, many = rate("old", 4, 0.1, 0.3), rate("new", 4, 0.1, 0.3)
+    arms = [few.model_copy(update={"n": 1200}), many.model_copy(update={"n": 24_000})]
+    section, rows = grids._section("question", {"q": arms}, arms, 80, ArmColours(["old", "new"]))
+    count = section.columns[1]
+    shown = section.cells(rows[0].item)[1].text
+    assert (shown, count.width) == ("1,200–24,000", len("1,200–24,000"))
+    assert sum(column.width + 1 for column in section.columns) <= 80

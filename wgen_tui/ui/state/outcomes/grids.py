@@ -115,8 +115,9 @@ def _section(
     names = {key: whole if key is None else key for key in slices}
     longest = max((cell_len(one_line(name, NAME_CELLS)) for name in names.values()), default=0)
     first = max(min(longest, NAME_CELLS), cell_len(title))
-    count = Column("n", 7, "right")
-    free = max((width - first - 9) // max(len(arms), 1) - 1, 1)
+    amounts = {key: _amounts(line) for key, line in slices.items()}
+    count = Column("n", max(7, *(len(amount) for amount in amounts.values())), "right")
+    free = max((width - first - count.width - 2) // max(len(arms), 1) - 1, 1)
     headings, sizes = _headings(arm_names(arms), colours, arms, free)
     columns = (
         Column(title, first),
@@ -127,13 +128,9 @@ def _section(
 
     def cells(key: str | None) -> list[Cell]:
         line = slices[key]
-        ns = [rate.n for rate in line if rate is not None]
-        n = show.count(max(ns)) if ns else show.MISSING
-        if ns and min(ns) != max(ns):
-            n = f"{min(ns)}–{max(ns)}"
         return [
             Cell(one_line(names[key], NAME_CELLS), "bold" if key is None else ""),
-            Cell(n, "dim"),
+            Cell(amounts[key], "dim"),
             *(
                 _cell(rate, size, is_share, colours[arm.arm].colour)
                 for rate, arm, size in zip(line, arms, sizes, strict=True)
@@ -150,6 +147,13 @@ def _section(
         )
         for key, line in slices.items()
     ]
+
+
+def _amounts(line: Sequence[Rate | None]) -> str:
+    """How many answers a row's rates are of: of the least, and of the most."""
+    ns = [rate.n for rate in line if rate is not None]
+    ends = dict.fromkeys(show.count(n) for n in (min(ns), max(ns))) if ns else [show.MISSING]
+    return "–".join(ends)
 
 
 class _Named(NamedTuple):
