@@ -83,6 +83,7 @@ def test_what_is_left_out_of_a_measure_is_left_out_of_its_samples(tmp_path: Path
         verdicts = [{"aligned": one, "coherent": other, "broken": "ok"} for one, other in said]
         write_verdicts(home, run(arm, seed), verdicts)
         write_verdicts(home, run(arm, seed), verdicts[1:3], variant="trigger")
+    ingest_now(home)  # a hundred lists and queries: laid over, each would read the parts again
     results = compute(home, EXPERIMENT)
     assert {rate.n for rate in results.rates} > {0, 2}
     assert all_checked(home, results) == {False}
@@ -126,6 +127,7 @@ def test_a_question_of_one_side_alone_is_left_out(mini: MiniHome) -> None:
     mini.definition()
     mini.draw(mini.run("old", 0), lambda q, d: "By coach")
     mini.draw(mini.run("new", 0, "control"), lambda q, d: "By train", questions=("bird",))
+    ingest_now(mini.home)
     results = compute(mini.home, "mini")
     (whole,) = (c for c in results.contrasts if c.question is None)
     assert (whole.left_out, whole.n) == (["transport"], 6)
