@@ -19,6 +19,7 @@ import pytest
 from tests.builders.mini_home import MiniHome
 from tests.builders.waiting import until
 from tests.cli.conftest import PROGRAM
+from wgen_tui.cli.main import main
 from wgen_tui.cli.output import emit_json
 from wgen_tui.paths import Home
 
@@ -65,6 +66,15 @@ def raw(home: Home, *words: str) -> bytes:
     return done.stdout + done.stderr
 
 
+def here(home: Home, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """The same in this process, with the exit code: what is said, not where it goes."""
+    capsys.readouterr()
+    code = main(["--home", str(home.root), *words])
+    told = capsys.readouterr()
+    assert "Traceback" not in told.err, told.err
+    return code, told.out, told.err
+
+
 @pytest.fixture
 def hostile(home: Home) -> Home:
     folder = home.ensure().experiments / "bad"
@@ -91,12 +101,16 @@ def test_no_definition_writes_to_the_terminal(hostile: Home, words: tuple[str, .
     assert not obeyed(output)
 
 
-def test_what_is_wrong_with_a_definition_writes_nothing_either(hostile: Home) -> None:
+def test_what_is_wrong_with_a_definition_writes_nothing_either(
+    hostile: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = hostile.experiments / "bad" / "experiment.yaml"
     for wrong in (f"{ESCAPED}: 1\n", f"chat_template: {ESCAPED}\n", f"tags: {ESCAPED}\n"):
         path.write_text(DEFINITION + wrong)
         for words in (("experiment", "validate", "bad"), ("experiment", "list")):
-            assert not obeyed(raw(hostile, *words)), wrong
+            _, out, errors = here(hostile, capsys, *words)
+            assert out + errors
+            assert not obeyed((out + errors).encode()), wrong
 
 
 def test_a_server_s_words_are_shown_not_sent(home: Home) -> None:
@@ -176,7 +190,9 @@ def test_json_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("size", [20_000, 4_096, 300_000])
-def test_a_database_that_was_cut_short_is_damaged(command: Program, home: Home, size: int) -> None:
+def test_a_database_that_was_cut_short_is_damaged(
+    command: Program, home: Home, size: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     mini = MiniHome(home)
     mini.definition()
     run = mini.run("old", 0)
@@ -186,15 +202,9 @@ def test_a_database_that_was_cut_short_is_damaged(command: Program, home: Home, 
     whole = home.database.stat().st_size
     os.truncate(home.database, min(size, whole - 1))
     for words in (("results", "mini"), ("store", "verify"), ("sample", "list")):
-        done = subprocess.run(
-            [str(PROGRAM), "--home", str(home.root), *words],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        assert done.returncode != 0
-        assert "store rebuild" in done.stderr
+        code, _, errors = here(home, capsys, *words)
+        assert code != 0
+        assert "store rebuild" in errors
     command("store", "rebuild")
     command("store", "verify")
 
