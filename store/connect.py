@@ -18,14 +18,15 @@ import duckdb
 
 from store.cancel import Cancel
 from store.database import turns
+from store.database.instances import lent
 from store.database.opening import (
     READ_PATIENCE,
     REFUSALS,
     Connection,
     StoreBroken,
     StoreBusy,
+    attach,
     attached,
-    connect,
     disk_errors,
     open_for_writing,
 )
@@ -90,21 +91,13 @@ def _may_ingest(files: StoreFiles) -> bool:
 def _opened(
     files: StoreFiles, patience: float
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Mark | None]]:
-    with turns.reading(files, patience) as mine:
+    # The turn ends behind the connection: by then nothing is attached any more.
+    with turns.reading(files, patience) as mine, lent() as con:
         before = mark(files.database)
-        con = _attach(files, patience if mine else 0.0)
-        try:
-            yield con, before
-        finally:
-            con.close()
-
-
-def _attach(files: StoreFiles, patience: float) -> duckdb.DuckDBPyConnection:
-    if not files.database.exists():
-        return duckdb.connect(":memory:")
-    try:
-        return connect(files.database, patience, read_only=True)
-    except duckdb.IOException:
         if files.database.exists():
-            raise
-        return duckdb.connect(":memory:")  # removed just now
+            try:
+                attach(con, files.database, patience if mine else 0.0)
+            except duckdb.IOException:
+                if files.database.exists():
+                    raise  # else it was removed just now
+        yield con, before

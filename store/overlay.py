@@ -9,6 +9,7 @@ from __future__ import annotations
 import duckdb
 
 from store import parts
+from store.database.instances import HOME, LAID_OVER
 from store.layout import StoreFiles
 from store.migrate import newest_version, view_statements
 from store.samples import counts
@@ -18,8 +19,10 @@ from store.waiting import Waiting
 def lay_over(con: duckdb.DuckDBPyConnection, files: StoreFiles, rest: Waiting) -> None:
     """Make the base tables, and the views over them, known in a connection that attaches `home`."""
     if rest.stored.own_views and not rest.todo:
-        con.execute("use home")
+        con.execute(f"use {HOME}")
         return
+    con.execute(f"attach ':memory:' as {LAID_OVER}")
+    con.execute(f"use {LAID_OVER}")
     if rest.todo or rest.stored.version < newest_version():
         from store.arrow import pending  # noqa: PLC0415 - it loads Arrow: .1 s and 40 MB
 

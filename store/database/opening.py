@@ -12,7 +12,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import duckdb
 
 from store.cancel import Cancel
 from store.database import turns
+from store.database.instances import HOME, lent
 from store.layout import StoreFiles
 from store.migrate import migrate
 from store.waiting import quoted
@@ -93,27 +94,25 @@ def _refuse_odd(database: Path) -> None:
             raise StoreBroken(path, f"it is {what}")
 
 
-def connect(database: Path, patience: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    """Open, waiting while another program holds the file.
+def attach(con: duckdb.DuckDBPyConnection, database: Path, patience: float) -> None:
+    """Have a connection know a database as `home`, read-only.
 
     Raises:
-        StoreBusy: it held it for longer than `patience` seconds.
+        StoreBusy: another program held it for longer than `patience` seconds.
         StoreBroken: what stands in its place is no plain file.
     """
+    statement = f"attach {quoted(str(database))} as {HOME} (read_only)"
+    _patiently(lambda: con.execute(statement), database, patience)
+
+
+def _patiently(opened: Callable[[], Connection], database: Path, patience: float) -> Connection:
+    """Open a file, waiting while another program holds it."""
     _refuse_odd(database)
     end, wait = time.monotonic() + patience, FIRST_WAIT
     while True:
-        con = None
         try:
-            if not read_only:
-                return duckdb.connect(str(database))
-            con = duckdb.connect(":memory:")
-            con.execute("set autoinstall_known_extensions = false")
-            con.execute(f"attach {quoted(str(database))} as home (read_only)")
-            return con
+            return opened()
         except duckdb.Error as error:
-            if con is not None:
-                con.close()
             busy = _busy(error)
             if busy is None:
                 raise
@@ -157,7 +156,9 @@ def _alone(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """The file, with nobody else in it."""
     with turns.writing(files, patience) if shared else nullcontext(True) as mine:
-        con = connect(files.database, patience if mine else 0.0, read_only=False)
+        con = _patiently(
+            lambda: duckdb.connect(str(files.database)), files.database, patience if mine else 0.0
+        )
         try:
             if not mine:  # a reader whose process has lost DuckDB's lock
                 raise StoreBusy(None, None)
@@ -191,16 +192,17 @@ def attached(
         StoreBusy: another program writes to it.
         StoreBroken: its file is damaged.
     """
-    with disk_errors(files.database), turns.reading(files, patience) as mine:
-        con = connect(files.database, patience if mine else 0.0, read_only=True)
-        try:
-            con.execute("set TimeZone = 'UTC'")
-            con.execute(f"set temp_directory = {quoted(f'{files.database}.reading.tmp')}")
-            _bound(con)
-            with Cancel().watching(con):  # for Ctrl+C
-                yield con
-        finally:
-            con.close()
+    with (
+        disk_errors(files.database),
+        turns.reading(files, patience) as mine,
+        lent() as con,
+        Cancel().watching(con),  # for Ctrl+C
+    ):
+        attach(con, files.database, patience if mine else 0.0)
+        con.execute("set TimeZone = 'UTC'")
+        con.execute(f"set temp_directory = {quoted(f'{files.database}.reading.tmp')}")
+        _bound(con)
+        yield con
 
 
 def _bound(con: duckdb.DuckDBPyConnection) -> None:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import duckdb
 
+from store.database.instances import lent
+
 TERM = re.compile(
     r"""/(?P<pattern>(?:[^/\\]|\\.)+)/(?P<any_case>i?)(?=\s|$)"""
     r"""|"(?P<phrase>[^"]+)"(?=\s|$)"""
@@ -74,7 +76,7 @@ def check(pattern: str) -> None:
     Raises:
         BadPattern: it cannot.
     """
-    with duckdb.connect(":memory:") as con:
+    with lent() as con:
         try:
             con.execute("select regexp_matches('', ?)", [pattern])
         except duckdb.Error as error:

@@ -20,7 +20,7 @@ from store.layout import StoreFiles
 from tests.builders import store_home
 
 COUNT = "select count(*) from samples"
-VIEWS = "select count(*) from duckdb_views() where not internal and database_name = 'memory'"
+VIEWS = "select count(*) from duckdb_views() where not internal and database_name = 'laid_over'"
 
 
 def add(files: StoreFiles, name: str = "L2-0", draw: int = 10) -> Path:
