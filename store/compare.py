@@ -85,7 +85,7 @@ def _compare_table(
     stored = f"home.main.{table}"
     problems: list[Problem] = []
     con.execute(
-        f"create or replace table seen as select {keys}, 0::bigint as place, true as same "
+        f"create or replace temp table seen as select {keys}, 0::bigint as place, true as same "
         f"from {stored} limit 0"
     )
     for batch in part_rows.batches(files, sound, {}, lambda: BATCH_BYTES):
@@ -143,7 +143,7 @@ def _counting(con: duckdb.DuckDBPyConnection) -> list[Problem]:
     grade = "home.main.grade"
     ((rows,),) = con.execute(f"select count(*) from {grade}").fetchall()
     groups = 1 + rows // RANKED_AT_ONCE
-    con.execute("create or replace table wrongly (grade_id bigint)")
+    con.execute("create or replace temp table wrongly (grade_id bigint)")
     for group in range(groups):
         some = f"(from {grade} where abs(sample_id % {groups}) = {group})"
         con.execute(
@@ -158,7 +158,7 @@ def _counted(con: duckdb.DuckDBPyConnection) -> list[Problem]:
     """Counts of samples, by what they have, that are not what counting them gives."""
     ((rows,),) = con.execute("select count(*) from home.main.grade").fetchall()
     groups = 1 + rows // RANKED_AT_ONCE
-    con.execute("create or replace table miscounted (run_id varchar, step bigint)")
+    con.execute("create or replace temp table miscounted (run_id varchar, step bigint)")
     for group in range(groups):
         samples, grades, kept = (
             f"(from home.main.{table} where hash(run_id) % {groups} = {group})"

@@ -1,9 +1,10 @@
 """DuckDB without a database of its own, kept between readers and lent to one at a time.
 
-Promises: a reader is alone in its instance and finds it as a new one is: nothing attached, no table
-and no setting of who was there before. At rest it has no file open and holds next to nothing. What cannot
-be put back (settings that were locked, access that was closed, a folder that was spilled to) is
-closed, and who comes next makes a new one; so does who comes while the kept one is lent.
+Promises: a reader is alone in its instance and finds it as a new one is: nothing attached,
+no table and no setting of who was there before. At rest it has no file open and holds next to
+nothing. What cannot be put back (settings that were locked, access that was closed, a folder that
+was spilled to) is closed, and who comes next makes a new one; so does who comes while the kept one
+is lent.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ import duckdb
 HOME = "home"  # a reader's name for the database that it attaches,
 LAID_OVER = "laid_over"  # and for the tables in memory that it lays over it
 SETTINGS = ("temp_directory", "allowed_paths", "preserve_insertion_order", "threads")
+NAMED = (  # in what every reader sees: only what a connection alone has goes with it
+    "select 1 from duckdb_tables() union all "
+    "select 1 from duckdb_views() where not internal limit 1"
+)
 AT_REST = "1MB"  # of what it has read and might keep; it counts no closer than so
 
 _lock = Lock()
@@ -52,24 +57,29 @@ def _taken() -> duckdb.DuckDBPyConnection:
 def _given_back(instance: duckdb.DuckDBPyConnection) -> None:
     """Keep an instance if it is as new, and none is kept; else close it."""
     global _kept
+    empty = False
     try:
-        _empty(instance)
+        empty = _empty(instance)
     except duckdb.Error:
-        instance.close()
+        pass  # what it says does not matter: it is closed
+    finally:  # for Ctrl+C too
+        if not empty:
+            instance.close()
+    if not empty:
         return
-    except BaseException:  # Ctrl+C
-        instance.close()
-        raise
     with _lock:
         spare, _kept = _kept, instance
     if spare is not None:
         spare.close()
 
 
-def _empty(instance: duckdb.DuckDBPyConnection) -> None:
-    """Let go of all that a reader attached and set."""
+def _empty(instance: duckdb.DuckDBPyConnection) -> bool:
+    """Let go of all that a reader attached and set; whether nothing else is left."""
     for name in (LAID_OVER, HOME):
         instance.execute(f"detach database if exists {name}")
     for name in SETTINGS:
         instance.execute(f"reset {name}")
+    if instance.execute(NAMED).fetchone():
+        return False
     instance.execute(f"set memory_limit = '{AT_REST}'")
+    return True

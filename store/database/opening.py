@@ -105,7 +105,9 @@ def attach(con: duckdb.DuckDBPyConnection, database: Path, patience: float) -> N
     _patiently(lambda: con.execute(statement), database, patience)
 
 
-def _patiently(opened: Callable[[], Connection], database: Path, patience: float) -> Connection:
+def _patiently(
+    opened: Callable[[], duckdb.DuckDBPyConnection], database: Path, patience: float
+) -> duckdb.DuckDBPyConnection:
     """Open a file, waiting while another program holds it."""
     _refuse_odd(database)
     end, wait = time.monotonic() + patience, FIRST_WAIT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,6 +20,7 @@ from store.layout import StoreFiles
 from store.samples import memory
 from store.samples.export import exporting
 from store.samples.filters import Filter
+from store.verify import verify
 from tests.builders import store_home
 
 COUNT = "select count(*) from samples"
@@ -39,17 +39,17 @@ def seen(con: duckdb.DuckDBPyConnection) -> list[Any]:
 @pytest.fixture
 def as_new() -> list[Any]:
     """What nobody has read with before."""
-    with duckdb.connect(":memory:") as con:
-        con.execute("set autoinstall_known_extensions = false")
-        return seen(con)
+    with duckdb.connect(":memory:") as instance:
+        instance.execute("set autoinstall_known_extensions = false")
+        return seen(instance.cursor())
 
 
 def opened_files(files: StoreFiles) -> list[str]:
     """The database's files that this process has open."""
     found = []
-    for name in os.listdir("/proc/self/fd"):
+    for name in Path("/proc/self/fd").iterdir():
         try:
-            path = os.readlink(f"/proc/self/fd/{name}")
+            path = str(name.readlink())
         except FileNotFoundError:  # that of the folder itself
             continue
         found += [path] if path.startswith(str(files.database)) else []
@@ -112,6 +112,17 @@ def attaching(files: StoreFiles) -> None:
         con.execute("from home.main.sample").fetchall()
 
 
+def verifying(files: StoreFiles) -> None:
+    assert verify(files) == []
+
+
+def naming(files: StoreFiles) -> None:
+    with read(files) as con:
+        con.execute("create table memory.main.mine as select 1 as one")
+    with read(files) as con:
+        con.execute("create view memory.main.mine as select 1 as one")
+
+
 def laid_over(files: StoreFiles) -> None:
     run = store_home.RUNS[1]
     store_home.write_samples(files.root, run, store_home.sample_rows(run, 11)[-1:], "L2-0")
@@ -149,7 +160,7 @@ def refused(files: StoreFiles) -> None:
 
 
 KINDS = [plainly, half_way, in_a_transaction, in_little_memory, spilling, exported, attaching]
-KINDS += [laid_over, many_in_place, asking, failing, refused]
+KINDS += [verifying, naming, laid_over, many_in_place, asking, failing, refused]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -175,7 +186,7 @@ def test_one_after_another_have_the_same_instance(
     ingest(files)
     plainly(files)
     with counted_instances(monkeypatch) as made:
-        for kind in (plainly, in_little_memory, attaching, failing, laid_over):
+        for kind in (plainly, in_little_memory, attaching, verifying, failing, laid_over):
             kind(files)
         assert made == []
         asking(files)  # its access cannot be opened again
