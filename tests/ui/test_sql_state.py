@@ -76,7 +76,7 @@ def test_what_can_stand_where() -> None:
     assert "label" not in offered("select l| from samples")
     assert offered("select arm fro|") == ["from", "from_json"], "the word, not the function"
     assert offered("select su|") == ["sum", "sumkahan", "summarize"]
-    assert offered("gr|")[:3] == ["grader", "grades", "greatest"]
+    assert offered("gr|")[:4] == ["grader", "grades", "group", "greatest"]
     assert "group" in offered("gr|")
 
 
