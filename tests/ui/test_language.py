@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 import sys
+import unicodedata
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
 
+import wgen_tui
 from tests.builders.screen import messages, notices, settled, table, text
 from wgen_tui.paths import Home
 from wgen_tui.services.runs.run_state import RunStatus
@@ -72,6 +76,20 @@ def test_without_utf8_signs_are_ascii_of_the_same_width() -> None:
     assert shows_utf8({}) and shows_utf8({"LANG": "C.UTF-8"})
     assert not shows_utf8({"LC_ALL": "C", "LANG": "en_US.UTF-8"})
     assert not shows_utf8({"LANG": "de_DE.ISO-8859-1"})
+
+
+def test_each_sign_of_ours_has_one_in_ascii() -> None:
+    without = {
+        sign
+        for path in Path(wgen_tui.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for sign in node.value
+        if unicodedata.category(sign)[0] in "SPN"
+        and not sign.isascii()
+        and AsciiSigns().apply([Segment(sign)], Color(0, 0, 0))[0].text == "?"
+    }
+    assert without <= {"\N{REPLACEMENT CHARACTER}"}
 
 
 def test_a_theme_that_the_environment_names_has_its_own_colours() -> None:

@@ -100,6 +100,18 @@ SIGNS = {
     "≥": ">",
     "≤": "<",
     "±": "+",
+    "◉": "@",
+    "⟦": "[",
+    "⟧": "]",
+    "¦": "|",
+    "␊": "$",
+    "␣": "_",
+    "§": "S",
+    **dict.fromkeys("²₂", "2"),
+    "₁": "1",
+    "⋯": "~",
+    "ρ": "r",
+    "Δ": "d",
 }
 
 
@@ -123,6 +135,8 @@ def _ascii(text: str) -> str:
 def _unknown(sign: str) -> str:
     if "⠀" <= sign <= "⣿":  # braille: the dots of a curve
         return " " if sign == "⠀" else "*"
+    if "␀" <= sign <= "␡":  # what stands for a control character
+        return "^"
     return "?" * cell_len(sign)
 
 
