@@ -265,7 +265,9 @@ class ThreadedScreen(Screen[Any]):
 
     def on_loaded(self, message: Loaded) -> None:
         message.stop()
-        if self._pruning or message.ticket != self._tickets.get(message.group):
+        # An application that ends takes the widgets of screens in no stack before them.
+        ends = self._pruning or not self.app.is_running
+        if ends or message.ticket != self._tickets.get(message.group):
             return
         self._busy.discard(message.group)
         self.opening.discard(message.group)
