@@ -6,6 +6,7 @@ number, so that a file of another version is noticed rather than misread.
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +27,19 @@ WORKING_STATES = states.WORKING_STATES
 LIVE_STATES = states.LIVE_STATES
 ENDED_STATES = states.ENDED_STATES
 Outcome = states.Outcome
+
+
+def new_launch_id(created_at: datetime, step: int, stage: Stage, mark: str = "") -> str:
+    """An id for a launch: the second, the stage and chance.
+
+    Args:
+        created_at: When the launch is made.
+        step: Its place in a chain: sorts launches of one second in the order of their stages.
+        stage: What it does.
+        mark: Tells launches of one plan and stage apart, and ends in a hyphen.
+    """
+    # hundreds of chains may be tried again in a second: two of 16 bits would meet.
+    return f"{created_at:%Y%m%d-%H%M%S}-{step}{stage}-{mark}{secrets.token_hex(5)}"
 
 
 class PromptSpec(Record):

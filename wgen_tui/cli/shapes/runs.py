@@ -13,7 +13,7 @@ from wgen_tui.protocol.runs import Verification
 from wgen_tui.services.runs.run_state import RunStatus
 
 RUN_ID = "names-old-s0-3733491a4a"
-LAUNCH_ID = "20260131-120000-0train-90ab"
+LAUNCH_ID = "20260131-120000-0train-90ab12cd34"
 
 
 class RunList(Output):
@@ -124,7 +124,7 @@ class PlannedJudges(Shape):
     )
     rate: float | None = Field(examples=[12.8], description="verdicts a second")
     rate_of: str | None = Field(
-        examples=["20260131-120000-3judge-00-90ab"], description="the launch that had it"
+        examples=["20260131-120000-3judge-00-90ab12cd34"], description="the launch that had it"
     )
     loaded: str = Field(examples=["bf16 (there is a GPU)"], description="empty for a server's")
 

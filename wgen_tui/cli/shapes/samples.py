@@ -85,6 +85,8 @@ class SampleDetail(Sample, Output):
     draw_seed: int | None = Field(examples=[4843909143185785269])
     sampling: dict[str, Any] = Field(examples=[{"<parameter>": None}])
     engine: str = Field(examples=["what drew it, with versions"])
-    launch: str = Field(validation_alias="launch_id", examples=["20260131-120000-1sample-90ab"])
+    launch: str = Field(
+        validation_alias="launch_id", examples=["20260131-120000-1sample-90ab12cd34"]
+    )
     created: datetime | None = Field(validation_alias="created_at")
     grades: list[SampleGrade]

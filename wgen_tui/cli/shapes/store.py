@@ -62,7 +62,7 @@ class MergedRun(Shape):
 class MergedLaunch(Shape):
     """A launch of the other home."""
 
-    id: str = Field(validation_alias="name", examples=["20260131-120000-0train-90ab"])
+    id: str = Field(validation_alias="name", examples=["20260131-120000-0train-90ab12cd34"])
     what: str = Field(validation_alias="status", examples=["new | updated | same"])
 
 

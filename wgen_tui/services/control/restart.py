@@ -7,13 +7,12 @@ one go on as one; what a run needs of another comes before it where that failed,
 
 from __future__ import annotations
 
-import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import STAGES, JudgeStage, LaunchSpec
+from wgen_tui.protocol.launches import STAGES, JudgeStage, LaunchSpec, new_launch_id
 from wgen_tui.protocol.record import now
 from wgen_tui.run_files.manifests import final_checkpoint
 from wgen_tui.run_files.parents import parent_checkpoint
@@ -151,14 +150,12 @@ def _copies(views: Sequence[LaunchView], run_ids: Sequence[str], before: Chain) 
     """Copies of the launches, for these runs alone; the first waits for those `before`."""
     copies: list[LaunchSpec] = []
     created_at = now()
-    stamp = f"{created_at:%Y%m%d-%H%M%S}"
     for view in views:
         old = view.spec
-        number = STAGES.index(old.stage)
         limits = {"stack": view.queue.stack or old.stack, "rows": view.queue.rows or old.rows}
         copy = old.model_copy(
             update={
-                "launch_id": f"{stamp}-{number}{old.stage}-{secrets.token_hex(2)}",
+                "launch_id": new_launch_id(created_at, STAGES.index(old.stage), old.stage),
                 "run_ids": old.run_ids if _is_pilot(old) else tuple(run_ids),
                 "after": before,
                 "created_at": created_at,

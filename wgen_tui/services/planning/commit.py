@@ -5,14 +5,13 @@ Promises: two commands that commit the same plan at once write its launches once
 
 from __future__ import annotations
 
-import secrets
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from wgen_tui.paths import Home
-from wgen_tui.protocol.launches import STAGES, JudgeStage, LaunchSpec
+from wgen_tui.protocol.launches import STAGES, JudgeStage, LaunchSpec, new_launch_id
 from wgen_tui.protocol.queue import Notice, SlurmSettings
 from wgen_tui.protocol.record import now
 from wgen_tui.services.judges.asked_before import keep_asked
@@ -139,8 +138,7 @@ def _chain(
             continue
         pending = {name for run in serves for name in run.after}
         launch = LaunchSpec(
-            # The stage's number sorts launches of the same second in the order of their stages.
-            launch_id=f"{created_at:%Y%m%d-%H%M%S}-{number}{stage}-{mark}{secrets.token_hex(2)}",
+            launch_id=new_launch_id(created_at, number, stage, mark),
             experiment=plan.definition.slug,
             stage=stage,
             run_ids=tuple(run.spec.run_id for run in serves),
@@ -177,7 +175,7 @@ def _ask(
         served = panel.judges[0].model.endpoint is not None
         launches.append(
             LaunchSpec(
-                launch_id=f"{created_at:%Y%m%d-%H%M%S}-{len(STAGES)}judge-{place:02d}-{secrets.token_hex(2)}",
+                launch_id=new_launch_id(created_at, len(STAGES), "judge", f"{place:02d}-"),
                 experiment=plan.definition.slug,
                 stage="judge",
                 run_ids=tuple(run.spec.run_id for run in judged),

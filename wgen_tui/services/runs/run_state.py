@@ -74,7 +74,7 @@ class RunStatus(BaseModel):
     started_at: datetime | None = Field(default=None, serialization_alias="started")
     ended_at: datetime | None = Field(default=None, serialization_alias="ended")
     launch_id: str | None = Field(
-        default=None, serialization_alias="launch", examples=["20260131-120000-0train-90ab"]
+        default=None, serialization_alias="launch", examples=["20260131-120000-0train-90ab12cd34"]
     )
     queued_at: datetime | None = Field(default=None, serialization_alias="queued")
     waited_seconds: float | None = Field(default=None, examples=[3.5])
