@@ -305,14 +305,17 @@ async def test_a_row_has_the_newest_headline_and_no_key_asks_for_one(
         (folder,) = (i.path for i in app.screen.in_view() if i.slug == "mini")
         await settled(pilot, lambda: "mini" in headlines_file.current(home, [("mini", folder)]))
     headlines_file._seen.clear()  # what the next process finds
+    kept = home.headlines.read_bytes()
     again = WgenApp(home, experiment="mini")
     async with again.run_test(size=(120, 40)) as pilot:
         await settled(pilot, lambda: "+66.7 points [" in text(again))
-        assert "headline" not in again.screen._tickets, "shown without computing it"
+        await settled(pilot, lambda: again.screen._tickets.get("headline"))  # a run is queued
+        await settled(pilot, lambda: not again.screen.loading_any)
+        assert home.headlines.read_bytes() == kept, "shown without computing it"
         await pilot.press("6")
         (home.journal / "grades-ada-x.jsonl").write_text("\n")
         await pilot.press("1")
-        await settled(pilot, lambda: "headline" in again.screen._tickets)
+        await settled(pilot, lambda: home.headlines.read_bytes() != kept)
 
 
 async def test_a_filter_is_named_and_esc_lists_all_again(home: Home) -> None:

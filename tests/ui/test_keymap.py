@@ -62,8 +62,9 @@ async def test_the_key_works_and_is_named_everywhere(home: Home) -> None:
     home.config.write_text('[keys]\nruns.filter = "ctrl+f"\ntable.down = "down"\nruns.copy = "c"\n')
     app = WgenApp(home, screen="runs")
     async with app.run_test(size=(160, 40)) as pilot:
-        await settled(pilot, lambda: len(table(app)) == 6 and "ctrl+f filter" in text(app))
+        await settled(pilot, lambda: notices(app))  # they go by themselves
         said = [notice.message for notice in notices(app)]
+        await settled(pilot, lambda: len(table(app)) == 6 and "ctrl+f filter" in text(app))
         assert said == ["keys.runs.copy: c is taken by runs.cancel (cancel); y stays."]
         place = table(app).cursor
         await pilot.press("slash")

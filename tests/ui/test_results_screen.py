@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from tests.builders.mini_home import DEFINITION, MiniHome
 from tests.builders.screen import Machine, Snapshot, messages, settled, table, text
@@ -135,6 +136,17 @@ async def test_a_wide_screen_shows_the_questions_beside_and_the_grid_below(home:
         await pilot.press("escape")
         await settled(pilot, lambda: "old minus" in text(app))
         assert "by question" not in text(app)
+
+
+async def test_the_signs_are_explained_where_they_are_drawn(varied: Home) -> None:
+    app = WgenApp(varied, screen="results", experiment="mini")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await there(pilot)
+        for view, explained in (("arms", True), ("grid", False), ("seeds", False)):
+            while app.screen.view != view:
+                await pilot.press("v")
+            said = str(app.screen.query_one("#notes Static", Static).content)
+            assert said and ("a seed" in said) is explained, view
 
 
 async def test_columns_stay_when_a_scrollbar_stands_beside_them(varied: Home) -> None:

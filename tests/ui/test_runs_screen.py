@@ -159,7 +159,7 @@ async def test_curves_of_the_marked_runs_stand_together(two: MiniHome) -> None:
         await pilot.press("right_square_bracket")
         await settled(pilot, lambda: "[loss, 2 runs]" in text(app))
         train(two.home, measured, lambda _: 77.0)
-        await settled(pilot, lambda: "77┤" in text(app))
+        await settled(pilot, lambda: "60┤" in text(app))
 
 
 async def test_d_says_which_settings_of_two_runs_differ(two: MiniHome) -> None:

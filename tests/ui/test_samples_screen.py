@@ -119,6 +119,11 @@ async def test_a_value_that_nothing_has_is_named_with_the_nearest(home: Home) ->
         await settled(pilot, lambda: len(table(app)) == 30)
         await pilot.press("slash", *"arm=odl", "enter")
         await settled(pilot, lambda: "Did you mean arm=old?" in text(app))
+        await pilot.press("slash", *" graded=era", "enter")
+        await settled(pilot, lambda: "Did you mean graded=rule:era?" in text(app))
+        assert "Did you mean arm=old?" in text(app)
+        await pilot.press("backspace", "slash", *"aligned<30", "enter")
+        await settled(pilot, lambda: "No sample has aligned<30. There are none." in text(app))
         await pilot.press("backspace")
         await settled(pilot, lambda: len(table(app)) == 30)
 

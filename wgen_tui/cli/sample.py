@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -60,6 +61,12 @@ def filter_options(function: F) -> F:
             callback=lambda _ctx, _param, given: given or None,
             help="With such a number by a judge (<, <=, >, >=); may be given more than once.",
         ),
+        click.option(
+            "--graded",
+            "graded_by",
+            metavar="GRADER",
+            help="Graded by this grader, such as human:ada or rule:era.",
+        ),
         click.option("--tag", metavar="TAG", help="With this tag; a bookmark is `bookmark`."),
         click.option("--note", metavar="TEXT", help="With these words in a note beside it."),
         click.option("--text", metavar="TEXT", help=TEXT_HELP),
@@ -70,12 +77,16 @@ def filter_options(function: F) -> F:
 
 
 def make_filter(
-    label: str | None = None, numbers: Sequence[str] | None = None, **values: Any
+    home: Home,
+    label: str | None = None,
+    numbers: Sequence[str] | None = None,
+    run_id: str | None = None,
+    **values: Any,
 ) -> Filter:
     """The filter that the options stand for.
 
     Raises:
-        UsageError: a label or a bound is none.
+        UsageError: a label or a bound is none; several runs end like the one that is named.
     """
     from store.samples.filters import Filter
     from wgen_tui.ui.state.filters import number_bound
@@ -84,10 +95,11 @@ def make_filter(
     if label is not None:
         judge, sign, name = label.partition("=")
         if not sign:
+            judge, colon, name = label.partition(":")  # as the filter of the screen has it
             raise UsageError(
                 f"{label!r} is not a label.",
                 title="Bad label",
-                hint="Write --label era=19th_century",
+                hint=f"Write --label {judge}={name if colon else 'LABEL'}",
             )
         pair = (judge, name)
     bounds = []
@@ -100,7 +112,33 @@ def make_filter(
                 hint="Write --number 'aligned<30', in quotes: the shell reads < and > itself.",
             )
         bounds.append(bound)
-    return Filter(label=pair, numbers=tuple(bounds) or None, **values)
+    if run_id is not None:
+        from wgen_tui.services.runs.runs import get_run, ids_named
+
+        if ids_named(home, run_id):  # of a run that is gone there may be samples
+            run_id = get_run(home, run_id).run_id
+    return Filter(label=pair, numbers=tuple(bounds) or None, run_id=run_id, **values)
+
+
+def _option(field: str, value: Any) -> str:
+    """How a value of a filter is given here."""
+    if field == "numbers":
+        judge, bound, number = value
+        return f"--number '{judge}{bound}{number:g}'"
+    shown = "=".join(value) if field == "label" else str(value)
+    names = {"run_id": "run", "step": "checkpoint", "graded_by": "graded"}
+    return f"--{names.get(field, field)} {shlex.quote(shown)}"
+
+
+def say_unknown(home: Home, chosen: Filter) -> bool:
+    """Say which values of a filter no sample has; whether there were any."""
+    from wgen_tui.services.data import samples
+    from wgen_tui.ui.state.filters import nothing_has
+
+    sentences = nothing_has(samples.unknown(home, chosen)[1], _option)
+    for sentence in sentences:
+        say(sentence)
+    return bool(sentences)
 
 
 def _listed(
@@ -109,7 +147,7 @@ def _listed(
     from wgen_tui.services.data import samples
     from wgen_tui.terminal_text import one_line
 
-    chosen = make_filter(label, **values)
+    chosen = make_filter(home, label, **values)
     if chosen.scans and offset + limit <= FIRST:
         listing = samples.first(home, chosen, offset + limit, ahead=(offset, limit))
     else:
@@ -124,13 +162,16 @@ def _listed(
 
         shown = [Sample.model_validate(row) for row in rows]
         emit_json(SampleList(total=total(), offset=offset, samples=shown))
+        if not len(listing):
+            say_unknown(home, chosen)
         return
     if not rows:
         if number := len(listing):
             there = f"There {are(number)} {plural(number, 'sample')}"
             say(f"{there}; --offset {offset} is past the last.")
         elif label is not None or any(value is not None for value in values.values()):
-            say("No sample matches these filters. `wgen-tui sample list` shows all.")
+            if not say_unknown(home, chosen):
+                say("No sample matches these filters. `wgen-tui sample list` shows all.")
         else:
             say("No samples. `wgen-tui run start EXPERIMENT` makes some.")
         return
@@ -231,9 +272,12 @@ def export(home: Home, /, form: str | None, output: Path | None, **values: Any) 
     from wgen_tui.services.data import samples
 
     chosen = cast("Format", form_of(output, form, "csv"))
-    number = samples.export(home, make_filter(**values), output, chosen)
+    criteria = make_filter(home, **values)
+    number = samples.export(home, criteria, output, chosen)
     if output is not None:
         say(f"Wrote {plural(number, 'sample')} to {output}.")
+    if not number:
+        say_unknown(home, criteria)
 
 
 @command.command("top-up")

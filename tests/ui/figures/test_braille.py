@@ -39,9 +39,42 @@ def test_every_line_is_as_wide_as_asked(seed: int) -> None:
 def test_axes_have_numbers_and_lines_their_letters() -> None:
     falling = [(step, 4.0 - 3.0 * step / 100) for step in range(101)]
     rows = text([Line("a", "", falling), Line("b", "", [(0, 1.0), (100, 1.0)])], 60, 12)
-    assert rows[0].startswith("   4┤") and rows[9].startswith("   1┤")
+    assert rows[0].startswith("4┤") and rows[9].startswith("1┤")
     assert rows[9].endswith("a") and rows[8].endswith("b"), "two end at one height"
     assert rows[11].split() == ["0", "20", "40", "60", "80", "100"]
+
+
+def numbers(low: float, high: float, height: int, *, log: bool = False) -> list[str]:
+    """The numbers of the axis up, from the top."""
+    rows = text([Line("a", "", [(0, low), (1, high)])], 60, height, log=log)
+    return [row.split("┤")[0].strip() for row in rows if "┤" in row]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        (0.618, 1.86, ["1.8", "1.6", "1.4", "1.2", "1.0", "0.8"]),
+        (0.0, 3.0, ["3.0", "2.5", "2.0", "1.5", "1.0", "0.5", "0"]),
+        (-1.0, 1.0, ["1.0", "0.5", "0", "-0.5", "-1.0"]),
+        (0.0001, 0.0002, ["2.0e-4", "1.8e-4", "1.6e-4", "1.4e-4", "1.2e-4", "1.0e-4"]),
+        (1.8612, 1.8619, ["1.8618", "1.8616", "1.8614", "1.8612"]),
+        (900.0, 12_000.0, ["1.2e4", "1.0e4", "8000", "6000", "4000", "2000"]),
+    ],
+)
+def test_numbers_up_are_round(low: float, high: float, shown: list[str]) -> None:
+    assert numbers(low, high, 16) == shown
+
+
+def test_numbers_up_of_a_log_axis() -> None:
+    assert numbers(0.013, 250.0, 12, log=True) == ["100", "10", "1", "0.1"]
+    assert numbers(0.9, 12.0, 12, log=True) == ["10", "5", "2", "1"]
+    assert numbers(0.618, 1.86, 12, log=True) == ["1.5", "1.0"]
+
+
+def test_a_number_up_stands_where_its_value_is_drawn() -> None:
+    level = [Line("a", "", [(0, 0.0), (1, 10.0)]), Line("b", "", [(0, 5.0), (1, 5.0)])]
+    at_five = next(row for row in text(level, 60, 12) if row.strip().startswith("5┤"))
+    assert sum("⠀" < sign <= "⣿" for sign in at_five) > 40
 
 
 def test_a_peak_of_one_step_in_many_is_seen() -> None:

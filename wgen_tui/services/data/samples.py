@@ -14,6 +14,7 @@ from store.samples import folded as stored_folds
 from store.samples import listing as stored_list
 from store.samples import rows as stored
 from store.samples import side_by_side as stored_columns
+from store.samples import unknown as stored_unknown
 from store.samples.facets import Facets
 from store.samples.filters import Filter
 from store.samples.folded import Folded
@@ -21,6 +22,7 @@ from store.samples.listing import Listing
 from store.samples.rows import SampleDetail, SampleRow
 from store.samples.side_by_side import By, Column
 from store.samples.text_filter import BadPattern, condition
+from store.samples.unknown import Unknown
 from store.waiting import seen_by_stat
 from wgen_tui.errors import UsageError, WgenError
 from wgen_tui.paths import Home
@@ -297,6 +299,13 @@ def facets(home: Home, filter: Filter) -> Facets:  # noqa: A002
     """How many samples each value of each field has."""
     with _reading(home) as con:
         return stored_facets.facets(con, filter)
+
+
+@in_little_memory
+def unknown(home: Home, filter: Filter) -> tuple[Facets, list[Unknown]]:  # noqa: A002
+    """What all samples have, and the values of a filter that none of them has."""
+    with _reading(home) as con:
+        return stored_unknown.unknown(con, filter)
 
 
 @in_little_memory

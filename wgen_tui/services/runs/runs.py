@@ -216,9 +216,7 @@ def get_run(home: Home, name: str) -> RunStatus:
     Raises:
         UsageError: there is no such run, or several end like that.
     """
-    checked_id(name)
-    names = run_names(home)
-    ends = [name] if name in names else [item for item in names if item.endswith(f"-{name}")]
+    ends = ids_named(home, name)
     runs = RunList(home).refresh(run_ids=ends)
     if len(runs) > 1:
         raise UsageError(
@@ -228,8 +226,19 @@ def get_run(home: Home, name: str) -> RunStatus:
         )
     if not runs:
         _refuse_unreadable(home, name, ends)
-        raise unknown("run", name, names, hint="`wgen-tui run list` shows all.")
+        raise unknown("run", name, run_names(home), hint="`wgen-tui run list` shows all.")
     return runs[0]
+
+
+def ids_named(home: Home, name: str) -> list[str]:
+    """The runs that a name means: the one of that id, else those whose ids end in it.
+
+    Raises:
+        UsageError: it cannot be the name of a run.
+    """
+    names = run_names(home)
+    checked_id(name)
+    return [name] if name in names else [item for item in names if item.endswith(f"-{name}")]
 
 
 def _refuse_unreadable(home: Home, name: str, ends: Iterable[str]) -> None:

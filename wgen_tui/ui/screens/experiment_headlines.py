@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from wgen_tui.ui.state.cells import Cell
 
 REST = 0.2  # seconds before one is read, in which a person may want something else
-SHARE = 10  # runs at work change it: it is read again after so many times what reading it took
+SHARE = 10  # runs at work change it: it is read again after so many times what reading it took,
+LEAST = 2.0  # and after so many seconds at least: where nothing changed, reading it takes no time
 # An experiment, how its runs were, how long reading it took, and what it has.
 Read = tuple["ExperimentInfo", object, float, "Headline | None"]
 
@@ -124,7 +125,7 @@ class ExperimentHeadlines(ExperimentActions):
 
     def _show(self, several: Sequence[Read]) -> None:
         for info, counts, took, headline in several:
-            self._asked[info.slug] = (info, counts), time.monotonic() + SHARE * took
+            self._asked[info.slug] = (info, counts), time.monotonic() + max(SHARE * took, LEAST)
             if headline is not None:
                 style = self.arm_colours(info.slug)[headline.arm]
                 self._headlines[info.slug] = state.headlines.cells(headline, style)

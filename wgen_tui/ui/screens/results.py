@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 POLL_EVERY = 3.0
 BESIDE = 140  # columns from which the questions of an arm stand beside the arms
 BELOW = 34  # rows from which the grid stands below the arms
+WITHOUT_DOTS = ("grid", "seeds")  # views that draw no seeds beside their mean
 WITH_COUNTS = ("arms", "contexts")  # views that say how many runs, and p
 OF_ARMS = ("arms", "contexts", "seeds")  # views whose rows are of one arm each
 CHOOSE = "Press ctrl+o to choose an experiment, or make one:  wgen-tui demo"
@@ -299,7 +300,8 @@ class ResultsScreen(ResultActions):
             text = words.doubts_text(results)
             text.append_text(words.beside(results, number))
             text.append_text(views.notes(results, self.view))
-            text.append_text(words.notes(results, of_arms=self.view in WITH_COUNTS))
+            dots = self.view not in WITHOUT_DOTS or self.has_class("-beside")
+            text.append_text(words.notes(results, of_arms=self.view in WITH_COUNTS, dots=dots))
             title = "notes" if number is None else words.title_of(number)
         shown = (results.experiment, self.view, self.explains, number)
         pane.show(text, keep_place=shown == self._notes_of)

@@ -242,8 +242,8 @@ class SampleFilterScreen(BaseScreen):
     @loads("facets", then="_show_unknown")
     def explain_nothing(self, fields: dict[str, Any]) -> tuple[Facets, list[str]]:
         """Which values of a filter no sample has."""
-        every = services.samples.facets(self.home, services.samples.filter_of({}))
-        return every, filters.nothing_has(fields, every)
+        every, unknown = services.samples.unknown(self.home, services.samples.filter_of(fields))
+        return every, filters.nothing_has(unknown)
 
     def _show_unknown(self, known: tuple[Facets, list[str]]) -> None:
         every, sentences = known

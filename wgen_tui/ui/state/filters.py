@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.suggest import nearest
 from wgen_tui.errors import UsageError
 
 if TYPE_CHECKING:
-    from store.samples.facets import Facets
+    from store.samples.unknown import Unknown
 
 KEYS = {
     "experiment": "experiment",
@@ -43,6 +43,7 @@ WORD = re.compile(
     r"""(?P<text>/(?:[^/\\]|\\.)+/i?(?=\s|$)|"[^"]+"(?=\s|$))"""  # as in store.samples.text_filter
     r"""|(?:[^\s'"\\]|\\.|'[^']*'|"[^"]*")+(?=\s|$)|\S+"""
 )
+SOME, MOST = 6, 120  # values that are listed where none is near, and their characters
 EXAMPLE = 'arm=old_birds seed=1 label=era:19th_century aligned<30 words "a phrase" /regex/'
 
 
@@ -164,35 +165,54 @@ def _value(key: str, value: str, labels: Sequence[tuple[str, str]]) -> Any:
     return value
 
 
-def nothing_has(fields: Mapping[str, Any], facets: Facets) -> list[str]:
-    """Of the values of a filter, those that no sample has: each as a sentence with the nearest.
+def as_typed(field: str, value: Any) -> str:
+    """`key=value` for a value of a field; of a judge's number `judge<30`."""
+    if field == "numbers":
+        judge, bound, number = value
+        return f"{judge}{bound}{number:g}"
+    key = next(key for key, name in KEYS.items() if name == field)
+    return _quoted(f"{key}={_shown(field, value)}")
+
+
+def nothing_has(
+    unknown: Iterable[Unknown], typed: Callable[[str, Any], str] = as_typed
+) -> list[str]:
+    """A sentence for each value that no sample has, with the nearest one that some have.
 
     Args:
-        fields: The filter.
-        facets: What all samples have.
+        unknown: The values.
+        typed: How a field and its value are written where they were given.
     """
-    known: dict[str, list[str]] = {
-        "experiment": [str(value) for value, _ in facets.experiments],
-        "model": [str(value) for value, _ in facets.models],
-        "arm": [str(value) for value, _ in facets.arms],
-        "seed": [str(value) for value, _ in facets.seeds],
-        "step": [str(value) for value, _ in facets.steps],
-        "question": [str(value) for value, _ in facets.questions],
-        "variant": [str(value) for value, _ in facets.variants],
-        "label": [f"{judge}:{label}" for judge, label, _ in facets.labels],
-        "tag": [str(value) for value, _ in facets.tags],
-    }
-    sentences = []
-    for key, listed in known.items():
-        for value in several(fields, KEYS[key]):
-            shown = _shown(KEYS[key], value)
-            if shown in listed:
-                continue
-            near = nearest(shown, listed)
-            some = ", ".join(listed[:6]) + (" …" if len(listed) > 6 else "")
-            hint = f"Did you mean {key}={near}?" if near else f"There are: {some}." if some else ""
-            sentences.append(f"No sample has {key}={shown}. {hint}".rstrip())
-    return sentences
+    return [
+        f"No sample has {typed(one.field, one.value)}. {_instead(one, typed)}".rstrip()
+        for one in unknown
+    ]
+
+
+def _instead(one: Unknown, typed: Callable[[str, Any], str]) -> str:
+    if one.field == "numbers":
+        judge, bound, number = one.value
+        if one.listed and " to " in one.listed[0]:
+            return f"Its numbers go from {one.listed[0]}."
+        near = _near(judge, one.listed)
+        meant: Any = (near, bound, number)
+    else:
+        near = _near(_shown(one.field, one.value), one.listed)
+        meant = tuple(near.split(":", 1)) if near and one.field == "label" else near
+    if near:
+        return f"Did you mean {typed(one.field, meant)}?"
+    if not one.listed:
+        return "" if one.field == "ids" else "There are none."
+    some = ", ".join(one.listed[:SOME])
+    if len(some) > MOST or len(one.listed) > SOME:
+        some = f"{some[:MOST].rpartition(', ')[0] or some} …"
+    return f"There are: {some}."
+
+
+def _near(word: str, listed: Sequence[str]) -> str | None:
+    """The value most like a word, else the only one that has it in it."""
+    parts = [value for value in listed if word.casefold() in value.casefold()]
+    return nearest(word, listed) or (parts[0] if len(parts) == 1 else None)
 
 
 def _shown(field: str, value: Any) -> str:
@@ -202,15 +222,11 @@ def _shown(field: str, value: Any) -> str:
 def write(fields: Mapping[str, Any]) -> str:
     """The line that `parse` reads as `fields`."""
     parts = []
-    for key, name in KEYS.items():
+    for name in KEYS.values():
         for value in several(fields, name):
-            shown = _shown(name, value)
-            if name == "text" and _is_text(shown):
-                parts.append(shown)
-            else:
-                parts.append(_quoted(f"{key}={shown}"))
-    bounds = fields.get("numbers") or ()
-    parts += [f"{judge}{bound}{number:g}" for judge, bound, number in bounds]
+            is_text = name == "text" and _is_text(value)
+            parts.append(value if is_text else as_typed(name, value))
+    parts += [as_typed("numbers", bound) for bound in fields.get("numbers") or ()]
     return " ".join(parts)
 
 

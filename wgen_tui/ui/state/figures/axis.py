@@ -116,6 +116,27 @@ def label(value: float, unit: str) -> str:
     return f"{value:.3g}"
 
 
+def round_values(low: float, high: float, most: int) -> tuple[list[float], float]:
+    """Multiples of 1, 2 or 5 times a power of ten that lie on an axis, as close as there is room.
+
+    Args:
+        low: Where the axis begins.
+        high: Where it ends; above `low`.
+        most: How many values at most, 2 or more.
+
+    Returns:
+        The values, ascending, and what lies between two of them.
+    """
+
+    def counts(step: float) -> range:
+        return range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+
+    power = math.floor(math.log10((high - low) / most)) - 1
+    steps = (float(f"{times}e{power + more}") for more in range(4) for times in (1, 2, 5))
+    step = next(step for step in steps if len(counts(step)) <= most)
+    return [count * step for count in counts(step)], step
+
+
 def around(values: Iterable[float | None]) -> tuple[float, float]:
     """Round ends for an axis that has all these values, of means for instance."""
     known = [value for value in values if value is not None and math.isfinite(value)]

@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from wgen_tui.ui.state.figures.axis import place
+from wgen_tui.ui.state.figures.axis import place, round_values
 
 Piece = tuple[str, str]  # text, style
 Dot = tuple[int, int]
 LEAST = (24, 4)  # cells and lines of a chart that says anything
 BLANK = 0x2800
 BITS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # by column and row of a cell's dots
+TEN_TIMES = 10.0  # a log axis over less than that has the numbers of a plain one
 BETWEEN = 9  # cells at least from one number of the axis along to the next
 
 
@@ -80,7 +81,7 @@ def drawn(lines: Sequence[Line], frame: Frame, width: int, height: int) -> list[
     if width < LEAST[0] or height < LEAST[1]:
         return []
     up = height - 2
-    names = {row: _number(value) for row, value in _ticks_up(frame, up)}
+    names = _ticks_up(frame, up)
     gutter = max(map(len, names.values()))
     across = width - gutter - 2  # the last column is for letters
     grid = _Grid(across, up)
@@ -195,25 +196,36 @@ def _connected(run: Sequence[Dot]) -> Iterator[Dot]:
             yield x0 + round(step * (x1 - x0) / steps), y0 + round(step * (y1 - y0) / steps)
 
 
-def _ticks_up(frame: Frame, up: int) -> list[tuple[int, float]]:
-    """Rows of the axis up that have a number: both ends and, with room, what lies between."""
+def _ticks_up(frame: Frame, up: int) -> dict[int, str]:
+    """Rows of the axis up with a round number each; the ends where fewer than two have one."""
     low, high = frame.up
-    if up < 3:
-        return [(0, high), (up - 1, low)] if up > 1 else [(0, high)]
-    inner = [up // 2] if up < 9 else [up // 4, up // 2, 3 * up // 4]
-    rows = [0, *inner, up - 1]
-    shares = [1 - row / (up - 1) for row in rows]
-    if frame.log:
-        return [(row, low * (high / low) ** share) for row, share in zip(rows, shares, strict=True)]
-    return [(row, low + (high - low) * share) for row, share in zip(rows, shares, strict=True)]
+    dots = 4 * up
+    values, step = round_values(low, high, max(3, min(up // 2, 8)))
+    wide = frame.log and high / low > TEN_TIMES
+    named: dict[int, str] = {}
+    for value in _powers(low, high, up) if wide else values:
+        row = (dots - 1 - _up(value, frame, dots)) // 4
+        if not named or row < min(named) - 1:
+            named[row] = _number(value, value if wide else step)
+    if len(named) > 1:
+        return named
+    return {up - 1: _number(low, high - low), 0: _number(high, high - low)}
 
 
-def _number(value: float) -> str:
-    """A value of the axis in at most seven cells: all that may be needed to tell two apart."""
+def _powers(low: float, high: float, up: int) -> list[float]:
+    """Powers of ten on an axis; 2 and 5 times such where there is room for them."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    times = (1, 2, 5) if 3 * math.log10(high / low) < up // 2 else (1,)
+    every = [float(f"{by}e{power}") for power in range(first, last + 1) for by in times]
+    return [value for value in every if low <= value <= high]
+
+
+def _number(value: float, step: float) -> str:
+    """A value of the axis in few cells, with the decimals that tell it from the next."""
     if value == 0:
         return "0"
-    if 0.001 <= abs(value) < 10_000:
-        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    if 0.001 <= abs(value) < 10_000 and step > 1e-6:
+        return f"{value:.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
     return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e")
 
 

@@ -192,19 +192,20 @@ def short_method(method: str) -> str:
     return head.partition(";")[0]
 
 
-def notes(results: Results, *, of_arms: bool = True) -> Text:
+def notes(results: Results, *, of_arms: bool = True, dots: bool = True) -> Text:
     """What stands beside all numbers: warnings, the signs that are shown.
 
     Args:
         results: What they are of.
         of_arms: Whether the view has a row for each arm: others have no p and no count of runs.
+        dots: Whether seeds are drawn beside their mean.
     """
     text = warnings_text(results)
     if of_arms:
         text.append_text(_notes_of_arms(results))
     for table in results.by_variant:
         text.append(printable(f"the mean is over {table.over}\n"), DIM)
-    if results.rates:
+    if results.rates and dots:
         text.append(f"{axis.LEGEND}\n", DIM)
     return text
 
