@@ -60,6 +60,13 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     return folded.get(word.casefold())
 
 
+def nearest_name(word: str, known: Iterable[str]) -> str | None:
+    """The same of names that people give: else the only one that has the word in it."""
+    listed = list(dict.fromkeys(known))
+    having = [name for name in listed if len(word) > 1 and word.casefold() in name.casefold()]
+    return nearest(word, listed) or (having[0] if len(having) == 1 else None)
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """A hint for an unknown word in a definition: the nearest known one, else all of them."""
     if word in ELSEWHERE and word not in known:

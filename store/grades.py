@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
@@ -80,16 +81,24 @@ def graded_by(
 def pairs(
     con: duckdb.DuckDBPyConnection, experiment: str, judge: str, other_judge: str | None = None
 ) -> list[tuple[int, str, str]]:
-    """Every label that counts of a judge (or of two that grade the same thing), for agreement.
+    """The labels of samples that people graded, for agreement; what a rule said of others is not.
+
+    Args:
+        con: From `store.connect.read`.
+        experiment: Slug.
+        judge: The rubric that people graded by.
+        other_judge: One that gives the same labels.
 
     Returns:
         (sample id, grader, label).
     """
     rows = con.execute(
         "select g.sample_id, g.grader, g.label from grades g semi join "
-        "(select sample_id from samples where experiment = ?) s using (sample_id) "
-        "where g.judge in (?, ?) and g.label is not null order by all",
-        [experiment, judge, other_judge or judge],
+        "(select sample_id from samples where experiment = $experiment) s using (sample_id) "
+        "where g.judge in ($judge, $other) and g.label is not null and g.sample_id in "
+        "(select sample_id from grades where judge = $judge and grader like 'human:%') "
+        "order by all",
+        {"experiment": experiment, "judge": judge, "other": other_judge or judge},
     )
     return [(sample_id, grader, label) for sample_id, grader, label in rows.fetchall()]
 
@@ -125,6 +134,7 @@ def repeats(
     return [Repeat(*row) for row in rows]
 
 
+AT_ONCE = 500  # rows of an export
 GRADERS = {
     "people": "g.grader like 'human:%'",
     "models": "g.grader like 'model:%'",
@@ -138,20 +148,28 @@ def export_rows(
     experiment: str,
     judge: str | None = None,
     graders: str = "people",
-) -> list[tuple[object, ...]]:
-    """The grades of an experiment by these graders (`GRADERS`).
+) -> Iterator[tuple[Any, ...]]:
+    """The grades of an experiment by these graders (`GRADERS`), by run and sample.
 
-    Returns:
+    No more than one run's are put in order at once, and some hundreds are held.
+
+    Yields:
         (sample id, judge, grader, label, number, explanation, seconds, created_at).
     """
-    rows = con.execute(
-        "select g.sample_id, g.judge, g.grader, g.label, g.number, g.explanation, g.seconds, "
-        "g.created_at from grades g semi join "
-        "(select sample_id from samples where experiment = ?) s using (sample_id) "
-        f"where {GRADERS[graders]} and g.judge = coalesce(?, g.judge) order by all",
-        [experiment, judge],
-    )
-    return [tuple(row) for row in rows.fetchall()]
+    runs = con.execute(
+        "select distinct run_id from samples where experiment = ? order by 1", [experiment]
+    ).fetchall()
+    for (run_id,) in runs:
+        con.execute(
+            "select g.sample_id, g.judge, g.grader, g.label, g.number, g.explanation, g.seconds, "
+            "g.created_at from grades g semi join "
+            "(select sample_id from samples where run_id = $run_id) s using (sample_id) "
+            f"where g.run_id = $run_id and {GRADERS[graders]} "
+            "and g.judge = coalesce($judge, g.judge) order by all",
+            {"run_id": run_id, "judge": judge},
+        )
+        while rows := con.fetchmany(AT_ONCE):
+            yield from rows
 
 
 def grades_known(con: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> set[int]:

@@ -174,6 +174,16 @@ def judges(con: duckdb.DuckDBPyConnection, experiment: str) -> list[tuple[str, s
     return [(judge, grader) for judge, grader in rows.fetchall()]
 
 
+def labels_given(con: duckdb.DuckDBPyConnection, experiment: str, judge: str) -> list[str]:
+    """Every label that a judge has given samples of an experiment."""
+    rows = con.execute(
+        "select distinct label from grades where judge = ? and label is not null "
+        "and run_id in (select run_id from samples where experiment = ?) order by all",
+        [judge, experiment],
+    )
+    return [label for (label,) in rows.fetchall()]
+
+
 READOUT_MEANS = """\
 select model, arm, role, seed, run_id, step, question, type, label, probability, mass, n
 from readout_means

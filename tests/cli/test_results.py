@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import struct
 import subprocess
 import termios
@@ -16,6 +17,7 @@ import pytest
 
 from experiments.schema import Analysis, Contrast, Primary
 from tests.builders import store_home
+from tests.builders.mini_home import MiniHome
 from tests.cli.conftest import PROGRAM
 from tests.services.results.test_composition import cells_of
 from wgen_tui.cli.results import show
@@ -133,12 +135,38 @@ def test_in_a_pipe_and_as_json_what_qualifies_a_number_stands_on_stdout(root: Pa
     kinds = {note["kind"] for note in found["notes"]}
     assert "one_seed" in kinds
     assert found["warnings"] == [note["text"] for note in found["notes"]]
-    # Nothing graded: no rate, no difference, no NaN.
-    nobody = json.loads(
-        out("--grader", "human:nobody", "--json"),
-        parse_constant=lambda name: pytest.fail(f"{name} in JSON"),
-    )
+
+
+def test_where_nothing_is_graded_there_is_no_rate_and_no_nan(tmp_path: Path) -> None:
+    mini = MiniHome(Home(tmp_path / "home"))
+    mini.definition()
+    for arm, role in (("old", "treatment"), ("new", "control")):
+        run_id = mini.run(arm, 0, role)
+        mini.draw(run_id, lambda q, d: f"By coach, {d} {q}")
+        shutil.rmtree(mini.home.run(run_id).grades)
+
+    def out(*more: str) -> str:
+        command = [str(PROGRAM), "--home", str(mini.home.root), "results", "mini", *more]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    nobody = json.loads(out("--json"), parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
     assert {rate["rate"] for rate in nobody["rates"]} == {None}
     assert {item["difference"] for item in nobody["contrasts"]} == {None}
     assert sum(note["kind"] == "no_rate" for note in nobody["notes"]) == 2
-    assert "nan" not in out("--grader", "human:nobody")
+    assert "nan" not in out()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--label", "19th_centry"), "Did you mean 19th_century?"),
+        (("--grader", "era"), "Did you mean rule:era?"),
+        (("--grader", "human:nobody"), "There are: rule:era."),
+        (("--judge", "eraa"), "Did you mean era?"),
+    ],
+)
+def test_what_nothing_has_is_no_share_of_zero(root: Path, more: tuple[str, ...], said: str) -> None:
+    command = [str(PROGRAM), "--home", str(root), *WORDS, *more]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and not done.stdout
+    assert "There is no" in done.stderr and said in done.stderr

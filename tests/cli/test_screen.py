@@ -77,6 +77,7 @@ def test_it_starts_nothing(mini: MiniHome, capsys: pytest.CaptureFixture[str]) -
         (["resluts"], "There is no screen 'resluts'"),
         (["runs", "--size", "wide"], "'wide' is not a size"),
         (["runs", "--size", "9999x9999"], "up to 500x200"),
+        (["samples", "--experiment", "mnii"], "Did you mean mini?"),
         (["runs", "--press", "entr"], "Did you mean enter?"),
         (["runs", "--svg", "/nowhere/at/all.svg"], "Not written"),
     ],

@@ -33,7 +33,14 @@ from wgen_tui.paths import Home
 from wgen_tui.terminal_text import plural
 
 if TYPE_CHECKING:
-    from wgen_tui.services.grading.grade_files import Graders
+    from wgen_tui.services.grading.grade_export import Graders
+
+NOBODY: dict[str, str] = {
+    "people": "No person has graded",
+    "models": "No model has graded",
+    "rules": "No rule has graded",
+    "all": "Nobody has graded",
+}
 
 
 class Grading(click.Group):
@@ -156,19 +163,24 @@ def export(
 ) -> None:
     """Write grades as CSV (or JSON): people's, or those of judges."""
     from wgen_tui.services.data.sql import whole_file
-    from wgen_tui.services.grading.grade_files import export_grades
+    from wgen_tui.services.grading.grade_export import export_grades, graders_of
     from wgen_tui.terminal_text import standard_output
 
     form = form_of(output, "json" if as_json else None, "csv")
     if form not in ("csv", "json"):
         raise UsageError("Grades are written as CSV or JSON.", title="Which format?")
-    text = export_grades(home, experiment, rubric, cast("Literal['csv', 'json']", form), graders)
+    written = cast("Literal['csv', 'json']", form)
     if output is None:
-        standard_output().write(text)
-        return
-    with whole_file(output) as path:
-        path.write_text(text, encoding="utf-8")
-    say(f"Wrote {output}.")
+        number = export_grades(home, experiment, standard_output(), rubric, written, graders)
+    else:
+        with whole_file(output) as path, path.open("w", encoding="utf-8", newline="") as stream:
+            number = export_grades(home, experiment, stream, rubric, written, graders)
+        say(f"Wrote {plural(number, 'grade')} to {output}.")
+    if not number:
+        by = f" by {rubric}" if rubric else ""
+        others = [f"--graders {kind}" for kind in graders_of(home, experiment, rubric)]
+        there = f" There are others: {', '.join(others)}." if others else ""
+        say(f"{NOBODY[graders]} a sample of {experiment}{by}.{there}")
 
 
 @command.command("import")

@@ -33,8 +33,11 @@ def command(
     """
     os.environ["TEXTUAL_ANIMATIONS"] = "none"  # before Textual is loaded
     os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"  # whatever terminal this is printed in
+    from wgen_tui.services.runs.runs import runs_of
     from wgen_tui.ui.still import size_of, take
 
+    if experiment is not None:
+        runs_of(home, experiment)  # one that is nowhere is said here, not by an empty screen
     shown = take(
         home,
         name,

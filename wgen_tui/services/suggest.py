@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from experiments.suggest import nearest
+from experiments.suggest import nearest_name
 from wgen_tui.errors import UsageError
 
 MOST_LISTED = 12  # of runs or arms; a longer list helps nobody
@@ -25,7 +25,7 @@ def did_you_mean(
         most: Of more names than this no list is given.
     """
     names = list(known)
-    if close := nearest(name, names):
+    if close := nearest_name(name, names):
         return f"Did you mean {form.format(close)}?"
     listed = bool(names) and (most is None or len(names) <= most)
     return f"There are: {', '.join(names)}." if listed else ""

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,8 @@ from tests.builders.model import make_model
 from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import reading
-from wgen_tui.services.grading.grade_files import export_grades, import_grades
+from wgen_tui.services.grading.grade_export import export_grades
+from wgen_tui.services.grading.grade_files import import_grades
 
 RUN = store_home.StoredRun("old", 0)
 MODEL_JUDGES = """
@@ -46,12 +48,19 @@ def write(path: Path, *rows: tuple[int, str]) -> Path:
     return path
 
 
+def as_text(home: Home, experiment: str, **options: Any) -> str:
+    """What an export writes."""
+    stream = io.StringIO()
+    export_grades(home, experiment, stream, **options)
+    return stream.getvalue()
+
+
 def test_what_is_imported_is_exported_and_twice_is_once(home: Home, tmp_path: Path) -> None:
     first, second = (row["sample_id"] for row in store_home.sample_rows(RUN, 2)[:2])
     given = write(tmp_path / "given.csv", (first, "warm"), (second, "cold"))
     assert import_grades(home, store_home.EXPERIMENT, given) == 2
     assert import_grades(home, store_home.EXPERIMENT, given) == 0
-    exported = json.loads(export_grades(home, store_home.EXPERIMENT, form="json"))
+    exported = json.loads(as_text(home, store_home.EXPERIMENT, form="json"))
     assert {(row["sample_id"], row["label"], row["grader"]) for row in exported["grades"]} == {
         (str(first), "warm", "human:ada"),
         (str(second), "cold", "human:ada"),
@@ -61,8 +70,33 @@ def test_what_is_imported_is_exported_and_twice_is_once(home: Home, tmp_path: Pa
 
 def test_an_experiment_that_is_not_there_has_no_grades_to_export(home: Home) -> None:
     with pytest.raises(UsageError, match="Did you mean"):
-        export_grades(home, f"{store_home.EXPERIMENT}x")
-    assert export_grades(home, store_home.EXPERIMENT).count("\n") == 1
+        as_text(home, f"{store_home.EXPERIMENT}x")
+    assert as_text(home, store_home.EXPERIMENT).count("\n") == 1
+
+
+def test_a_rubric_that_is_not_there_is_named_before_anything_is_written(home: Home) -> None:
+    stream = io.StringIO()
+    for form in ("csv", "json"):
+        with pytest.raises(UsageError, match="There is no rubric or judge 'feell'") as caught:
+            export_grades(home, store_home.EXPERIMENT, stream, "feell", form)  # type: ignore[arg-type]
+        assert "Did you mean feel?" in caught.value.hint
+    assert not stream.getvalue()
+    assert export_grades(home, store_home.EXPERIMENT, stream, "feel") == 0
+
+
+def test_an_export_is_written_as_it_is_read(home: Home) -> None:
+    """As text: the same bytes as all at once, in the order of runs and samples."""
+    for form in ("csv", "json"):
+        text = as_text(home, store_home.EXPERIMENT, form=form, graders="all")
+        rows = (
+            json.loads(text)["grades"]
+            if form == "json"
+            else list(csv.DictReader(io.StringIO(text)))
+        )
+        assert len(rows) > 2
+        ids = [int(row["sample_id"]) for row in rows]
+        assert ids == sorted(ids), "of one run"
+    assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
 
 
 def test_one_bad_line_keeps_all_out(home: Home, tmp_path: Path) -> None:
@@ -71,7 +105,7 @@ def test_one_bad_line_keeps_all_out(home: Home, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"line 3: no label 'tepid'[\s\S]*line 4: no sample 1"):
         import_grades(home, store_home.EXPERIMENT, given)
     assert not list(home.journal.glob("*"))
-    assert json.loads(export_grades(home, store_home.EXPERIMENT, form="json"))["grades"] == []
+    assert json.loads(as_text(home, store_home.EXPERIMENT, form="json"))["grades"] == []
 
 
 def test_numbers_come_in_and_out_beside_labels_and_alone(home: Home, tmp_path: Path) -> None:
@@ -83,7 +117,7 @@ def test_numbers_come_in_and_out_beside_labels_and_alone(home: Home, tmp_path: P
     assert import_grades(home, store_home.EXPERIMENT, given) == 2
     assert import_grades(home, store_home.EXPERIMENT, given) == 0
     assert ingest(StoreFiles.of(home.root)) is not None
-    table = export_grades(home, store_home.EXPERIMENT)
+    table = as_text(home, store_home.EXPERIMENT)
     rows = {int(row["sample_id"]): row for row in csv.DictReader(io.StringIO(table))}
     assert (rows[first]["label"], float(rows[first]["number"])) == ("warm", 0.5)
     assert (rows[second]["label"], float(rows[second]["number"])) == ("", 3.0)
@@ -143,13 +177,13 @@ def test_verdicts_made_elsewhere_stand_under_their_grader(home: Home, tmp_path: 
     given.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert import_grades(home, store_home.EXPERIMENT, given) == 2
     assert import_grades(home, store_home.EXPERIMENT, given) == 0
-    exported = json.loads(export_grades(home, store_home.EXPERIMENT, form="json", graders="all"))
+    exported = json.loads(as_text(home, store_home.EXPERIMENT, form="json", graders="all"))
     elsewhere = [row for row in exported["grades"] if not row["grader"].startswith("rule:")]
     assert {(row["judge"], row["grader"], row["label"], row["number"]) for row in elsewhere} == {
         ("content", "model:gpt-4.1", None, 73.0),
         ("era", "inspect:gpt-4.1", "OLD", None),
     }
-    assert export_grades(home, store_home.EXPERIMENT).count("\n") == 1  # people's: none
+    assert as_text(home, store_home.EXPERIMENT).count("\n") == 1  # people's: none
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
 from pathlib import Path
@@ -14,7 +15,8 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.services.data.database import files_of, reading
 from wgen_tui.services.data.ingest import ingest_now
-from wgen_tui.services.grading.grade_files import agreement, export_grades
+from wgen_tui.services.grading.grade_export import export_grades
+from wgen_tui.services.grading.grade_files import agreement
 from wgen_tui.services.grading.grading_plan import Available, PlanChoice, draw_plan, plan_of
 from wgen_tui.services.grading.session import GradingSession, session
 
@@ -109,7 +111,9 @@ def test_a_repeat_is_measured_and_never_counts(home: Home) -> None:
     seen = grade_all(grading)
     assert len(seen) == 16
     assert grading.progress() == (16, 16)
-    exported = json.loads(export_grades(home, "mini", form="json"))["grades"]
+    stream = io.StringIO()
+    assert export_grades(home, "mini", stream, form="json") == 12
+    exported = json.loads(stream.getvalue())["grades"]
     assert [row["label"] for row in exported] == ["old"] * 12
     (own, *_) = agreement(home, "mini")
     assert own[:2] == (ADA, ADA)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from wgen_tui.cli.shapes import doctor, experiments, grades, runs, samples, store
-from wgen_tui.services.grading.grade_files import GradeExport
+from wgen_tui.services.grading.grade_export import GradeExport
 from wgen_tui.services.results.results import Results
 
 SHAPES: dict[str, type[BaseModel]] = {

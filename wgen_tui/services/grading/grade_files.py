@@ -1,4 +1,4 @@
-"""Grades in and out, and how graders agree.
+"""Grades in, and how graders agree.
 
 Promises: an import is checked whole before a line of it is kept; importing a file twice adds
 nothing; agreement is over the samples that both graded.
@@ -6,15 +6,8 @@ nothing; agreement is over the samples that both graded.
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from experiments.schema import Definition, Rubric
 from store import grades as stored
@@ -33,74 +26,9 @@ from wgen_tui.services.grading.session import (
     rubric_named,
     rubrics,
 )
-from wgen_tui.services.runs.runs import runs_of
 from wgen_tui.services.statistics.kappa import Agreement, agreement_of
 
-
-class ExportedGrade(BaseModel):
-    """A grade as `grade export` writes it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    sample_id: Annotated[str, BeforeValidator(str)] = Field(  # 64 bits, which jq would round
-        examples=["11582588814330217"]
-    )
-    judge: str = Field(examples=["the rubric or judge"])
-    grader: str = Field(examples=["human:<name> | model:<name> | rule:<judge>"])
-    label: str | None = Field(examples=["modern"])
-    number: float | None
-    explanation: str | None
-    seconds: float | None = Field(examples=[1.4])
-    created_at: str | None = Field(examples=["2026-01-31T12:00:00+00:00"])
-
-
-Graders = Literal["people", "models", "rules", "all"]
 SHOWN = 10  # wrong lines that are named
-COLUMNS = tuple(ExportedGrade.model_fields)
-
-
-class GradeExport(BaseModel):
-    """`grade export --json` (dumped by alias: `schema`)."""
-
-    schema_version: Literal[1] = Field(default=1, serialization_alias="schema")
-    experiment: str = Field(examples=["names"])
-    grades: list[ExportedGrade]
-
-
-def export_grades(
-    home: Home,
-    experiment: str,
-    rubric: str | None = None,
-    form: Literal["csv", "json"] = "csv",
-    graders: Graders = "people",
-) -> str:
-    """Grades as CSV, or as JSON with a `schema`.
-
-    Raises:
-        UsageError: there is no such definition, run or grade; the nearest is named.
-    """
-    with reading(home) as con:
-        rows = stored.export_rows(con, experiment, rubric, graders)
-    if not rows:  # grades outlive the runs and the definition that they are of
-        runs_of(home, experiment)
-    grades = [
-        ExportedGrade.model_validate(dict(zip(COLUMNS, map(_plain, row), strict=True)))
-        for row in rows
-    ]
-    if form == "json":
-        body = GradeExport(experiment=experiment, grades=grades).model_dump(by_alias=True)
-        return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(dict(grade).values() for grade in grades)
-    return stream.getvalue()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
-    return value
 
 
 def import_grades(

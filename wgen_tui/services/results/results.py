@@ -49,7 +49,11 @@ from wgen_tui.services.results.compared import Compared, Note
 from wgen_tui.services.results.missing_wordings import lacking
 from wgen_tui.services.results.readouts import Accuracy, ReadoutMean, accuracies, means_over_seeds
 from wgen_tui.services.results.warnings import Doubt
-from wgen_tui.services.results.which_share import plan_of, says_which_share
+from wgen_tui.services.results.which_share import (
+    plan_of,
+    refuse_unknown_verdicts,
+    says_which_share,
+)
 from wgen_tui.services.statistics import intervals
 from wgen_tui.services.suggest import unknown
 
@@ -165,6 +169,11 @@ def compute(
         plan = None if only_readouts else plan_of(definition, experiment, judge, label, measure)
         tallied = Tallied([], {})
         if plan is not None:
+            refuse_unknown_verdicts(
+                *(con, experiment, definition, plan.headline[1].graded_by),
+                label=label,
+                grader=grader,
+            )
             tallied = tally(
                 *(con, experiment, plan, definition),
                 grader=grader,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from experiments.panel import verdicts_of
 from experiments.schema import BROKEN_JUDGE, Analysis, Definition, Measure, Primary
+from store.connect import Connection
+from store.queries import judges, labels_given
 from wgen_tui.errors import UsageError
 from wgen_tui.services.suggest import unknown
 
@@ -57,6 +60,44 @@ def plan_of(
         measures = {name: Measure(judge=judge, mean=True)}
         return Analysis(primary=(name,), measures=measures, contrasts=contrasts)
     return Analysis(primary=Primary(judge=judge, label=label), contrasts=contrasts)
+
+
+def refuse_unknown_verdicts(
+    con: Connection,
+    experiment: str,
+    definition: Definition | None,
+    judge: str | None,
+    *,
+    label: str | None,
+    grader: str | None,
+) -> None:
+    """Refuse a label or a grader that a judge does not have: its share would be a silent zero.
+
+    Args:
+        con: From `store.connect.read`.
+        experiment: Slug.
+        definition: What its judges may say; what they have said is allowed besides.
+        judge: The headline's; None where nothing is graded.
+        label: What the caller asked for, if anything.
+        grader: Whose grades the caller asked for, if anybody's.
+
+    Raises:
+        UsageError: nothing has it; the nearest is named.
+    """
+    if judge is None:
+        return
+    if label is not None:
+        declared = verdicts_of(definition).get(judge) if definition is not None else None
+        may_be_any = declared is not None and declared.labels is None
+        own = (declared.labels if declared is not None else None) or ()
+        if not may_be_any and label not in own:
+            given = labels_given(con, experiment, judge)
+            if label not in given:
+                raise unknown(f"label of {judge}", label, dict.fromkeys([*own, *given]))
+    if grader is not None:
+        graders = [name for named, name in judges(con, experiment) if named == judge]
+        if grader not in graders:
+            raise unknown(f"grader of {judge}", grader, graders)
 
 
 def _with_measure(plan: Analysis | None, name: str) -> Analysis:

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from experiments.suggest import nearest
+from experiments.suggest import nearest, nearest_name
 from wgen_tui.errors import UsageError
 
 if TYPE_CHECKING:
@@ -194,10 +194,10 @@ def _instead(one: Unknown, typed: Callable[[str, Any], str]) -> str:
         judge, bound, number = one.value
         if one.listed and " to " in one.listed[0]:
             return f"Its numbers go from {one.listed[0]}."
-        near = _near(judge, one.listed)
+        near = nearest_name(judge, one.listed)
         meant: Any = (near, bound, number)
     else:
-        near = _near(_shown(one.field, one.value), one.listed)
+        near = nearest_name(_shown(one.field, one.value), one.listed)
         meant = tuple(near.split(":", 1)) if near and one.field == "label" else near
     if near:
         return f"Did you mean {typed(one.field, meant)}?"
@@ -207,12 +207,6 @@ def _instead(one: Unknown, typed: Callable[[str, Any], str]) -> str:
     if len(some) > MOST or len(one.listed) > SOME:
         some = f"{some[:MOST].rpartition(', ')[0] or some} …"
     return f"There are: {some}."
-
-
-def _near(word: str, listed: Sequence[str]) -> str | None:
-    """The value most like a word, else the only one that has it in it."""
-    parts = [value for value in listed if word.casefold() in value.casefold()]
-    return nearest(word, listed) or (parts[0] if len(parts) == 1 else None)
 
 
 def _shown(field: str, value: Any) -> str:
