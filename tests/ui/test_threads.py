@@ -19,7 +19,7 @@ from wgen_tui.errors import UsageError
 from wgen_tui.paths import Home
 from wgen_tui.ui.app import SCREENS, WgenApp, load_screen
 from wgen_tui.ui.screens.runs import RunsScreen
-from wgen_tui.ui.threads import REST, TAKING_IN, LoadTimes, TakingIn, ThreadedScreen, loads
+from wgen_tui.ui.threads import REST, TAKING_IN, Loaded, LoadTimes, TakingIn, ThreadedScreen, loads
 from wgen_tui.ui.widgets.bars import MessageLine
 
 
@@ -71,6 +71,26 @@ async def test_the_body_runs_in_a_thread_and_its_handler_in_the_apps(pilot: Pilo
     body, handler = screen.threads
     assert handler == threading.get_ident() != body
     assert not screen.busy("echo")
+
+
+async def test_what_comes_after_the_application_has_ended_reaches_no_screen(
+    tmp_path: Path,
+) -> None:
+    app = WgenApp(Home(tmp_path / "home").ensure())
+    async with app.run_test() as pilot:
+        app.install_screen(Echo(), "echo")
+        await app.push_screen("echo")
+        screen = echo_screen(pilot)
+        screen.gates["late"] = threading.Event()
+        screen.echo("late")
+        await app.pop_screen()  # in no stack: an application that ends prunes it last, or never
+        assert screen.is_running and not screen._pruning
+        late = Loaded("echo", screen._tickets["echo"], "late", None, screen.keep, None)
+        app.exit()
+        await settled(pilot, lambda: not app.is_running)
+        screen.on_loaded(late)
+        screen.gates["late"].set()
+    assert not screen.got
 
 
 async def test_an_error_is_a_notification_then_the_failure_is_handled(pilot: Pilot[int]) -> None:
