@@ -65,6 +65,11 @@ def test_numbers_up_are_round(low: float, high: float, shown: list[str]) -> None
     assert numbers(low, high, 16) == shown
 
 
+def test_ends_stand_where_there_is_no_room_for_round_numbers() -> None:
+    assert numbers(0.618, 1.86, 4) == ["1.86", "0.618"]
+    assert numbers(1.0, 4.0, 5) == ["4", "1"]
+
+
 def test_numbers_up_of_a_log_axis() -> None:
     assert numbers(0.013, 250.0, 12, log=True) == ["100", "10", "1", "0.1"]
     assert numbers(0.9, 12.0, 12, log=True) == ["10", "5", "2", "1"]

@@ -200,8 +200,8 @@ def _ticks_up(frame: Frame, up: int) -> dict[int, str]:
     """Rows of the axis up with a round number each; the ends where fewer than two have one."""
     low, high = frame.up
     dots = 4 * up
-    values, step = round_values(low, high, max(3, min(up // 2, 8)))
     wide = frame.log and high / low > TEN_TIMES
+    values, step = round_values(low, high, max(3, min(up // 2, 8)))
     named: dict[int, str] = {}
     for value in _powers(low, high, up) if wide else values:
         row = (dots - 1 - _up(value, frame, dots)) // 4
@@ -209,7 +209,7 @@ def _ticks_up(frame: Frame, up: int) -> dict[int, str]:
             named[row] = _number(value, value if wide else step)
     if len(named) > 1:
         return named
-    return {up - 1: _number(low, high - low), 0: _number(high, high - low)}
+    return {up - 1: _number(low), 0: _number(high)}
 
 
 def _powers(low: float, high: float, up: int) -> list[float]:
@@ -220,13 +220,15 @@ def _powers(low: float, high: float, up: int) -> list[float]:
     return [value for value in every if low <= value <= high]
 
 
-def _number(value: float, step: float) -> str:
-    """A value of the axis in few cells, with the decimals that tell it from the next."""
+def _number(value: float, step: float | None = None) -> str:
+    """A value of the axis in few cells: with the decimals of its steps, else with three digits."""
     if value == 0:
         return "0"
-    if 0.001 <= abs(value) < 10_000 and step > 1e-6:
-        return f"{value:.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
-    return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e")
+    if not 0.001 <= abs(value) < 10_000 or (step is not None and step < 1e-6):
+        return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e")
+    if step is None:
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return f"{value:.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
 
 
 def _ticks_along(along: tuple[float, float], across: int) -> dict[int, str]:
