@@ -25,7 +25,7 @@ PICTURES: dict[str, tuple[str, list[str]]] = {
     "results": ("results", []),
     "questions": ("results", ["v"]),
     "experiments": ("experiments", ["j", "k", "j", "k"]),
-    "runs": ("runs", ["G"]),
+    "runs": ("runs", ["space", "j", "j", "space"]),
     "samples": ("samples", ["/", *FILTER, "enter", "j", "j"]),
     "compare": ("samples", ["/", *QUESTION, "enter", "=", "l", "j"]),
 }
