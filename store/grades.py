@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import duckdb
@@ -134,7 +135,9 @@ def repeats(
     return [Repeat(*row) for row in rows]
 
 
-AT_ONCE = 500  # rows of an export
+AT_ONCE = 20_000  # samples of an export whose grades are put in order together
+BATCH = 500  # grades
+LAST = 2**63  # beyond every id
 GRADERS = {
     "people": "g.grader like 'human:%'",
     "models": "g.grader like 'model:%'",
@@ -149,26 +152,29 @@ def export_rows(
     judge: str | None = None,
     graders: str = "people",
 ) -> Iterator[tuple[Any, ...]]:
-    """The grades of an experiment by these graders (`GRADERS`), by run and sample.
+    """The grades of an experiment by these graders (`GRADERS`), in the order of samples.
 
-    No more than one run's are put in order at once, and some hundreds are held.
+    Those of `AT_ONCE` samples are put in order at once, and some hundreds are held.
 
     Yields:
         (sample id, judge, grader, label, number, explanation, seconds, created_at).
     """
-    runs = con.execute(
-        "select distinct run_id from samples where experiment = ? order by 1", [experiment]
+    starts = con.execute(
+        "select sample_id from (select sample_id, row_number() over (order by sample_id) as place "
+        "from samples where experiment = ?) where (place - 1) % ? = 0 order by 1",
+        [experiment, AT_ONCE],
     ).fetchall()
-    for (run_id,) in runs:
+    firsts = [first for (first,) in starts]
+    for first, after in pairwise([*firsts, LAST]):
         con.execute(
             "select g.sample_id, g.judge, g.grader, g.label, g.number, g.explanation, g.seconds, "
-            "g.created_at from grades g semi join "
-            "(select sample_id from samples where run_id = $run_id) s using (sample_id) "
-            f"where g.run_id = $run_id and {GRADERS[graders]} "
+            "g.created_at from grades g semi join (select sample_id from samples "
+            "where experiment = $experiment and sample_id between $first and $last) s "
+            f"using (sample_id) where g.sample_id between $first and $last and {GRADERS[graders]} "
             "and g.judge = coalesce($judge, g.judge) order by all",
-            {"run_id": run_id, "judge": judge},
+            {"experiment": experiment, "first": first, "last": after - 1, "judge": judge},
         )
-        while rows := con.fetchmany(AT_ONCE):
+        while rows := con.fetchmany(BATCH):
             yield from rows
 
 

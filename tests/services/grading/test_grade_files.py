@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from store import grades as stored
 from store.ingest import ingest
 from store.layout import StoreFiles
 from tests.builders import store_home
@@ -84,19 +85,21 @@ def test_a_rubric_that_is_not_there_is_named_before_anything_is_written(home: Ho
     assert export_grades(home, store_home.EXPERIMENT, stream, "feel") == 0
 
 
-def test_an_export_is_written_as_it_is_read(home: Home) -> None:
-    """As text: the same bytes as all at once, in the order of runs and samples."""
-    for form in ("csv", "json"):
-        text = as_text(home, store_home.EXPERIMENT, form=form, graders="all")
-        rows = (
-            json.loads(text)["grades"]
-            if form == "json"
-            else list(csv.DictReader(io.StringIO(text)))
-        )
-        assert len(rows) > 2
-        ids = [int(row["sample_id"]) for row in rows]
-        assert ids == sorted(ids), "of one run"
-    assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_an_export_that_is_read_in_parts_is_the_same_file(
+    home: Home, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    whole = as_text(home, store_home.EXPERIMENT, form=form, graders="all")
+    table = csv.DictReader(io.StringIO(whole))
+    rows = json.loads(whole)["grades"] if form == "json" else list(table)
+    ids = [int(row["sample_id"]) for row in rows]
+    assert ids == sorted(ids) and len(set(ids)) > 5
+    if form == "json":
+        assert whole == json.dumps(json.loads(whole), indent=2, ensure_ascii=False) + "\n"
+    monkeypatch.setattr(stored, "BATCH", 2)
+    for samples in (1, 2, 3, len(set(ids)), len(set(ids)) + 1):
+        monkeypatch.setattr(stored, "AT_ONCE", samples)
+        assert as_text(home, store_home.EXPERIMENT, form=form, graders="all") == whole
 
 
 def test_one_bad_line_keeps_all_out(home: Home, tmp_path: Path) -> None:
