@@ -154,15 +154,19 @@ def export_rows(
 ) -> Iterator[tuple[Any, ...]]:
     """The grades of an experiment by these graders (`GRADERS`), in the order of samples.
 
-    Those of `AT_ONCE` samples are put in order at once, and some hundreds are held.
+    Those of `AT_ONCE` samples are put in order at once, and some hundreds are held. It takes a pass
+    over the graders, and one more for every `AT_ONCE` samples that these have graded.
 
     Yields:
         (sample id, judge, grader, label, number, explanation, seconds, created_at).
     """
+    chosen = f"{GRADERS[graders]} and g.judge = coalesce($judge, g.judge)"
     starts = con.execute(
         "select sample_id from (select sample_id, row_number() over (order by sample_id) as place "
-        "from samples where experiment = ?) where (place - 1) % ? = 0 order by 1",
-        [experiment, AT_ONCE],
+        f"from (select distinct g.sample_id from grades g where {chosen}) semi join "
+        "(select sample_id from samples where experiment = $experiment) s using (sample_id)) "
+        "where (place - 1) % $samples = 0 order by 1",
+        {"experiment": experiment, "judge": judge, "samples": AT_ONCE},
     ).fetchall()
     firsts = [first for (first,) in starts]
     for first, after in pairwise([*firsts, LAST]):
@@ -170,8 +174,8 @@ def export_rows(
             "select g.sample_id, g.judge, g.grader, g.label, g.number, g.explanation, g.seconds, "
             "g.created_at from grades g semi join (select sample_id from samples "
             "where experiment = $experiment and sample_id between $first and $last) s "
-            f"using (sample_id) where g.sample_id between $first and $last and {GRADERS[graders]} "
-            "and g.judge = coalesce($judge, g.judge) order by all",
+            f"using (sample_id) where g.sample_id between $first and $last and {chosen} "
+            "order by all",
             {"experiment": experiment, "first": first, "last": after - 1, "judge": judge},
         )
         while rows := con.fetchmany(BATCH):

@@ -24,13 +24,14 @@ class Unknown(NamedTuple):
     Attributes:
         field: Of the filter.
         value: As `field` has it.
-        listed: The values that there are, sorted; of ids none. Of a judge's number the judges that
-            gave numbers, or, where that one did, from where to where they go.
+        listed: The values that there are, sorted; of ids none, of numbers the judges that gave any.
+        between: From where to where the numbers of a judge go that gave some.
     """
 
     field: str
     value: Any
-    listed: list[str]
+    listed: list[Any]
+    between: tuple[float, float] | None = None
 
 
 def unknown(con: duckdb.DuckDBPyConnection, criteria: Filter) -> tuple[Facets, list[Unknown]]:
@@ -55,17 +56,13 @@ def unknown(con: duckdb.DuckDBPyConnection, criteria: Filter) -> tuple[Facets, l
         there["graded_by"] = _graders(con)
     if criteria.ids is not None:
         there["ids"] = _ids(con, criteria.ids)
-    unknown_values = [
-        Unknown(name, value, [] if name == "ids" else [_written(one) for one in listed])
-        for name, listed in there.items()
-        for value in _values(criteria, name)
-        if value not in listed
-    ]
+    unknown_values = []
+    for name, listed in there.items():
+        known = set(listed)
+        shown = [] if name == "ids" else listed
+        missing = (value for value in _values(criteria, name) if value not in known)
+        unknown_values += [Unknown(name, value, shown) for value in missing]
     return every, unknown_values + _numbers(con, criteria)
-
-
-def _written(value: Any) -> str:
-    return ":".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _values(criteria: Filter, name: str) -> list[Any]:
@@ -112,5 +109,5 @@ def _numbers(con: duckdb.DuckDBPyConnection, criteria: Filter) -> list[Unknown]:
             continue
         low, high = ranges[judge]
         if not COMPARED[sign](low if sign.startswith("<") else high, number):
-            beyond.append(Unknown("numbers", bound, [f"{low:g} to {high:g}"]))
+            beyond.append(Unknown("numbers", bound, [judge], (low, high)))
     return beyond

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from store.samples.unknown import Unknown
 from tests.builders.home import T0
 from tests.builders.mini_home import MiniHome
 from wgen_tui.paths import Home
 from wgen_tui.protocol.ids import make_rule_grade_id
 from wgen_tui.protocol.runs import GradeRow
 from wgen_tui.services.data.ingest import ingest_now
+from wgen_tui.ui.state.filters import nothing_has
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -74,6 +76,13 @@ def test_a_value_that_no_sample_has_is_named(
         done = command("sample", *words, option, value)
         assert f"No sample has {option} {shown}. {said}" in done.stderr
         assert run_id not in done.stdout
+
+
+def test_of_many_values_some_are_named_and_the_others_counted() -> None:
+    many = [Unknown("ids", number, []) for number in range(300)]
+    said = nothing_has(many)
+    assert said[0] == "No sample has id=0." and len(said) < 10
+    assert said[-1] == f"{300 - len(said) + 1} more values that no sample has."
 
 
 def test_two_values_are_both_named(command: Program, run_id: str) -> None:

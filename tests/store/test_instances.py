@@ -27,8 +27,7 @@ from tests.builders import store_home
 COUNT = "select count(*) from samples"
 SETTINGS = "select name, value from duckdb_settings() order by all"
 DATABASES = "select database_name from duckdb_databases() order by all"
-# A megabyte, and what is beyond it of the footers of Parquet files: DuckDB counts no closer.
-HELD = "select sum(memory_usage_bytes) < 2_000_000 from duckdb_memory()"
+HELD = "select sum(memory_usage_bytes) < 1_000_000 from duckdb_memory()"
 NAMED = "select count(*) from duckdb_tables() union all select count(*) from duckdb_views()"
 
 

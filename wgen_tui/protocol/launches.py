@@ -38,7 +38,7 @@ def new_launch_id(created_at: datetime, step: int, stage: Stage, mark: str = "")
         stage: What it does.
         mark: Tells launches of one plan and stage apart, and ends in a hyphen.
     """
-    # hundreds of chains may be tried again in a second: two of 16 bits would meet.
+    # Hundreds of chains may be tried again in a second: two of 16 bits would meet.
     return f"{created_at:%Y%m%d-%H%M%S}-{step}{stage}-{mark}{secrets.token_hex(5)}"
 
 

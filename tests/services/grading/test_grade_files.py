@@ -82,6 +82,13 @@ def test_a_rubric_that_is_not_there_is_named_before_anything_is_written(home: Ho
             export_grades(home, store_home.EXPERIMENT, stream, "feell", form)  # type: ignore[arg-type]
         assert "Did you mean feel?" in caught.value.hint
     assert not stream.getvalue()
+    definition = next(home.experiments.rglob("experiment.yaml"))
+    before = definition.read_text()
+    definition.write_text("title: [")
+    with pytest.raises(UsageError) as caught:
+        export_grades(home, store_home.EXPERIMENT, stream, "feel")
+    assert "The definition cannot be read" in caught.value.hint
+    definition.write_text(before)
     assert export_grades(home, store_home.EXPERIMENT, stream, "feel") == 0
 
 

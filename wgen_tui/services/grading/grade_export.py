@@ -45,7 +45,7 @@ class ExportedGrade(BaseModel):
 
 
 Graders = Literal["people", "models", "rules", "all"]
-KINDS: dict[str, Graders] = {"human:": "people", "model:": "models", "rule:": "rules"}
+KINDS: dict[str, Graders] = {"human": "people", "model": "models", "rule": "rules"}
 COLUMNS = tuple(ExportedGrade.model_fields)
 
 
@@ -88,7 +88,7 @@ def graders_of(home: Home, experiment: str, rubric: str | None = None) -> list[G
     with reading(home) as con:
         there = judges(con, experiment)
     given = {grader.partition(":")[0] for judge, grader in there if rubric in (None, judge)}
-    return [kind for start, kind in KINDS.items() if start.rstrip(":") in given]
+    return [kind for start, kind in KINDS.items() if start in given]
 
 
 def _refuse_unknown(home: Home, con: Connection, experiment: str, rubric: str | None) -> None:
@@ -100,16 +100,17 @@ def _refuse_unknown(home: Home, con: Connection, experiment: str, rubric: str | 
     graded = [judge for judge, _ in judges(con, experiment)]
     if not graded:
         runs_of(home, experiment)
-    if rubric is None:
+    if rubric is None or rubric in graded:
         return
     try:
         definition = definitions.load(home, experiment)
-        listed = (definition.rubrics, definition.judges, definition.model_judges)
-        graded += [item.name for kind in listed for item in kind]
-    except UsageError:
-        pass  # what is left of it is in the store
-    if rubric not in graded:
-        raise unknown("rubric or judge", rubric, dict.fromkeys(graded))
+    except UsageError as error:  # its rubrics are not known: what is in the store is
+        why = f"The definition cannot be read: {error.message}"
+        raise unknown("rubric or judge", rubric, dict.fromkeys(graded), hint=why) from error
+    listed = (definition.rubrics, definition.judges, definition.model_judges)
+    known = dict.fromkeys([*graded, *(item.name for kind in listed for item in kind)])
+    if rubric not in known:
+        raise unknown("rubric or judge", rubric, known)
 
 
 def _shown(row: tuple[Any, ...]) -> dict[str, Any]:

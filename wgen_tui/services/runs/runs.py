@@ -236,8 +236,8 @@ def ids_named(home: Home, name: str) -> list[str]:
     Raises:
         UsageError: it cannot be the name of a run.
     """
-    names = run_names(home)
     checked_id(name)
+    names = run_names(home)
     return [name] if name in names else [item for item in names if item.endswith(f"-{name}")]
 
 

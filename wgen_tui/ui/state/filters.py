@@ -183,28 +183,29 @@ def nothing_has(
         unknown: The values.
         typed: How a field and its value are written where they were given.
     """
-    return [
+    every = list(unknown)
+    said = [
         f"No sample has {typed(one.field, one.value)}. {_instead(one, typed)}".rstrip()
-        for one in unknown
+        for one in every[:SOME]
     ]
+    more = len(every) - len(said)
+    return [*said, f"{more:,} more values that no sample has."] if more else said
 
 
 def _instead(one: Unknown, typed: Callable[[str, Any], str]) -> str:
+    if one.between is not None:
+        return "Its numbers go from {:g} to {:g}.".format(*one.between)
+    meant: dict[str, Any] = {_shown(one.field, value): value for value in one.listed}
+    word = _shown(one.field, one.value)
     if one.field == "numbers":
-        judge, bound, number = one.value
-        if one.listed and " to " in one.listed[0]:
-            return f"Its numbers go from {one.listed[0]}."
-        near = nearest_name(judge, one.listed)
-        meant: Any = (near, bound, number)
-    else:
-        near = nearest_name(_shown(one.field, one.value), one.listed)
-        meant = tuple(near.split(":", 1)) if near and one.field == "label" else near
-    if near:
-        return f"Did you mean {typed(one.field, meant)}?"
-    if not one.listed:
+        word, *bound = one.value
+        meant = {judge: (judge, *bound) for judge in one.listed}
+    if near := nearest_name(word, meant):
+        return f"Did you mean {typed(one.field, meant[near])}?"
+    if not meant:
         return "" if one.field == "ids" else "There are none."
-    some = ", ".join(one.listed[:SOME])
-    if len(some) > MOST or len(one.listed) > SOME:
+    some = ", ".join(list(meant)[:SOME])
+    if len(some) > MOST or len(meant) > SOME:
         some = f"{some[:MOST].rpartition(', ')[0] or some} …"
     return f"There are: {some}."
 

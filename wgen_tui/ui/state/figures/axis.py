@@ -6,8 +6,9 @@ the axis stands at that end; what is not a number is not drawn; every sign is on
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 SHARES = (0.0, 1.0)
@@ -116,6 +117,12 @@ def label(value: float, unit: str) -> str:
     return f"{value:.3g}"
 
 
+def round_steps(least: float) -> Iterator[float]:
+    """1, 2 and 5 times the powers of ten, from the first on that is not below `least`."""
+    for power in itertools.count(math.floor(math.log10(least))):
+        yield from (step for times in (1, 2, 5) if (step := float(f"{times}e{power}")) >= least)
+
+
 def round_values(low: float, high: float, most: int) -> tuple[list[float], float]:
     """Multiples of 1, 2 or 5 times a power of ten that lie on an axis, as close as there is room.
 
@@ -131,9 +138,8 @@ def round_values(low: float, high: float, most: int) -> tuple[list[float], float
     def counts(step: float) -> range:
         return range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
 
-    power = math.floor(math.log10((high - low) / most)) - 1
-    steps = (float(f"{times}e{power + more}") for more in range(4) for times in (1, 2, 5))
-    step = next(step for step in steps if len(counts(step)) <= most)
+    least = (high - low) / most / 10
+    step = next(step for step in round_steps(least) if len(counts(step)) <= most)
     return [count * step for count in counts(step)], step
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from wgen_tui.ui.state.figures.axis import place, round_values
+from wgen_tui.ui.state.figures.axis import place, round_steps, round_values
 
 Piece = tuple[str, str]  # text, style
 Dot = tuple[int, int]
@@ -238,8 +238,7 @@ def _ticks_along(along: tuple[float, float], across: int) -> dict[int, str]:
     if high <= low:
         return last
     least = max((high - low) * BETWEEN / across, 1.0)  # steps are whole
-    power = 10.0 ** math.floor(math.log10(least))
-    step = next(power * times for times in (1, 2, 5, 10) if power * times >= least)
+    step = next(round_steps(least))
     ticks = {}
     value = math.ceil(low / step) * step
     while value < high:
